@@ -1,0 +1,21 @@
+/*
+ * FPU, SSE, AVX state of vcpus. x86/xstate.c
+ * The registers hold the state of one vcpu at a time, loaded eagerly at context switch and saved when it leaves.
+ */
+#ifndef HV_XSTATE_H
+#define HV_XSTATE_H
+
+#include <hv/domain.h>
+
+void xstate_init_cpu(void);            /* CR0, CR4.OSFXSR/OSXSAVE, XCR0; every CPU */
+int xstate_alloc(struct vcpu *v);      /* area in reset state; -ENOMEM */
+void xstate_free(struct vcpu *v);
+void xstate_save(struct vcpu *v);      /* registers -> v->xstate (CR0.TS is handled) */
+void xstate_restore(struct vcpu *v);   /* v->xstate -> registers, XCR0; sets CR0.TS when v->pv.cr0_ts */
+/* XSETBV by the guest: -EINVAL for what is not allowed. */
+int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/* vcpu_guest_context.fpu_ctxt (512 bytes FXSAVE image). */
+void xstate_import_fxsave(struct vcpu *v, const void *fxsave);
+void xstate_export_fxsave(struct vcpu *v, void *fxsave);
+
+#endif
