@@ -1,8 +1,8 @@
 /*
  * Per-CPU data and the per-CPU stack block.
  *
- * Each CPU has one block of STACK_SIZE bytes, aligned to its size: IST stacks (#DF, NMI, #MC) at the bottom, one
- * unmapped guard page, the main stack above it, and at the very top struct cpu_info. Any stack pointer in the
+ * Each CPU has one block of STACK_SIZE bytes, aligned to its size: four IST stacks of a page each (#DF, NMI,
+ * #MC, #DB) at the bottom, the main stack above them, and at the very top struct cpu_info. Any stack pointer in the
  * block therefore leads to it by masking; no segment register is needed, FS and GS stay the guest's.
  */
 #ifndef HV_PERCPU_H
