@@ -419,30 +419,29 @@ static __init void take_mcfg(const struct table *table)
     }
 }
 
-static __initdata struct {
+static const struct {
     char signature[5];
     bool many; /* otherwise the first one counts */
     void (*take)(const struct table *table);
-    bool seen;
 } tables[] = {
-    {"APIC", false, take_madt, false},
-    {"FACP", false, take_fadt, false},
-    {"HPET", false, take_hpet, false},
-    {"MCFG", false, take_mcfg, false},
-    {"SSDT", true, take_definitions, false},
+    {"APIC", false, take_madt},
+    {"FACP", false, take_fadt},
+    {"HPET", false, take_hpet},
+    {"MCFG", false, take_mcfg},
+    {"SSDT", true, take_definitions},
 };
 
-static __init void take_table(paddr_t pa)
+/* *seen has bit i set once a table of kind i was taken. */
+static __init void take_table(paddr_t pa, uint32_t *seen)
 {
-    const struct table *table = NULL;
     const struct table *header = map_firmware(pa, sizeof(*header));
     for (unsigned i = 0; header && i < ARRAY_SIZE(tables); i++) {
-        if (memcmp(header->signature, tables[i].signature, 4) != 0 || (tables[i].seen && !tables[i].many))
+        if (memcmp(header->signature, tables[i].signature, 4) != 0 || (*seen >> i & 1 && !tables[i].many))
             continue;
-        table = map_table(pa);
+        const struct table *table = map_table(pa);
         if (!table)
             return;
-        tables[i].seen = true;
+        *seen |= 1U << i;
         tables[i].take(table);
     }
 }
@@ -496,10 +495,11 @@ static __init void take_tables(const struct table *root, size_t entry_bytes)
 {
     const uint8_t *entry = (const uint8_t *)root + sizeof(*root);
     size_t count = (root->length - sizeof(*root)) / entry_bytes;
+    uint32_t seen = 0;
     for (size_t i = 0; i < min(count, (size_t)MAX_TABLES); i++, entry += entry_bytes) {
         uint64_t pa = 0;
         memcpy(&pa, entry, entry_bytes); /* entries are not aligned */
-        take_table(pa);
+        take_table(pa, &seen);
     }
 }
 
