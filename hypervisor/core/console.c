@@ -155,24 +155,34 @@ void guest_log(enum log_level level, const struct vcpu *v, const char *format, .
         printk(LOG_WARNING, "d%u: too many messages, some are left out from here", v->domain->id);
 }
 
-void console_init_early(void)
+static void write_screen(const char *text, size_t bytes)
 {
-    serial_on = bootinfo.options.serial && serial_init(bootinfo.options.com1_baud);
+    screen_write(text, bytes, SCREEN_GREY);
 }
 
-/* What was said before the screen was there is shown now. */
-void console_init_screen(void)
+/* Shows what was said before this console was there, and turns it on. */
+static void start_console(void (*write)(const char *text, size_t bytes), bool *on)
 {
-    if (!bootinfo.options.screen || !screen_init())
-        return;
     char text[LINE_BYTES];
-    uint32_t index = ring.start;
     size_t bytes;
     struct console_hold hold = console_lock();
+    uint32_t index = ring.start;
     while ((bytes = ring_get(&ring, text, sizeof(text), &index)) > 0)
-        screen_write(text, bytes, SCREEN_GREY);
-    screen_on = true;
+        write(text, bytes);
+    *on = true;
     console_unlock(hold);
+}
+
+void console_init_early(void)
+{
+    if (bootinfo.options.serial && serial_init(bootinfo.options.com1_baud))
+        start_console(serial_write, &serial_on);
+}
+
+void console_init_screen(void)
+{
+    if (bootinfo.options.screen && screen_init())
+        start_console(write_screen, &screen_on);
 }
 
 void console_release_screen(void)

@@ -22,18 +22,10 @@ static __noreturn void halt_forever(void)
         __asm__ volatile("cli; hlt");
 }
 
-/* The unmapped page between the IST stacks and the main stack (hv/percpu.h). */
-static unsigned long guard_page(void)
-{
-    return ROUND_DOWN((unsigned long)cpu_info(), STACK_SIZE) + 3 * PAGE_SIZE;
-}
-
 static bool on_this_stack(unsigned long address, unsigned long bytes)
 {
     unsigned long end = (unsigned long)cpu_info();
-    unsigned long start = ROUND_DOWN(end, STACK_SIZE);
-    bool in_guard = address + bytes > guard_page() && address < guard_page() + PAGE_SIZE;
-    return address >= start && address <= end - bytes && address % sizeof(long) == 0 && !in_guard;
+    return address >= ROUND_DOWN(end, STACK_SIZE) && address <= end - bytes && address % sizeof(long) == 0;
 }
 
 static void dump_where(void)
@@ -69,10 +61,6 @@ static void dump_control_registers(void)
 
 static void dump_stack(unsigned long sp)
 {
-    if (ROUND_DOWN(sp, PAGE_SIZE) == guard_page()) {
-        say("the stack has overflowed");
-        sp = guard_page() + PAGE_SIZE;
-    }
     say("stack from %016lx:", sp);
     for (unsigned i = 0; i < STACK_WORDS; i += 4, sp += 4 * sizeof(long)) {
         if (!on_this_stack(sp, 4 * sizeof(long)))
@@ -109,28 +97,32 @@ static __noreturn void stop_machine(void)
     machine_reboot();
 }
 
-/* The first CPU here dumps and ends the machine. The same CPU again means that the dump itself faults: one line, then
- * the end. Any other waits for the NMI that stops it. */
+static struct cpu_info *volatile panicking_cpu; /* the first one; it alone dumps and ends the machine */
+
+/* The same CPU a second time means that the dump itself faults: one line more, then the end. Any other CPU stops. */
 static void enter_panic(const char *message)
 {
-    static struct cpu_info *volatile first;
     static bool again;
     struct cpu_info *expected = NULL;
     irq_disable();
-    if (__atomic_compare_exchange_n(&first, &expected, cpu_info(), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (__atomic_compare_exchange_n(&panicking_cpu, &expected, cpu_info(), false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
         if (cpu_count > 1)
             apic_send_nmi_all_but_self();
         console_enter_panic();
         return;
     }
-    if (expected != cpu_info())
+    if (expected != cpu_info() || again)
         halt_forever();
-    if (!again) {
-        again = true;
-        say("fault inside the dump: %s", message);
-        stop_machine();
-    }
-    halt_forever();
+    again = true;
+    say("fault inside the dump: %s", message);
+    stop_machine();
+}
+
+void panic_nmi(const struct cpu_user_regs *regs)
+{
+    if (panicking_cpu && panicking_cpu != cpu_info())
+        halt_forever();
 }
 
 static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame, const char *message)

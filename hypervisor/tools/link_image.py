@@ -43,7 +43,7 @@ def functions(image, base):
 
 
 def table_source(symbols, base):
-    lines = ['.section .rodata.symbols, "a"', ".globl symbol_count, symbol_table, symbol_names", ".balign 8",
+    lines = ['.section .symbols, "a"', ".globl symbol_count, symbol_table, symbol_names", ".balign 8",
              "symbol_count:", f".long {len(symbols)}", "symbol_table:"]
     names, offset = [], 0
     for address, name in symbols:

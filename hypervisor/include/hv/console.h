@@ -30,6 +30,9 @@ void panic(const char *format, ...) __printf(1, 2) __noreturn;
 struct cpu_user_regs;
 void panic_regs(const struct cpu_user_regs *regs, const char *format, ...) __printf(2, 3) __noreturn;
 
+/* Called on every NMI: does not return if another CPU has panicked. */
+void panic_nmi(const struct cpu_user_regs *regs);
+
 #define BUG_ON(condition)                                                                                    \
     do {                                                                                                     \
         if (unlikely(condition))                                                                             \
