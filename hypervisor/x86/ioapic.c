@@ -97,9 +97,20 @@ void gsi_unroute(unsigned gsi)
     if (!g || !g->vector)
         return;
     struct irq *irq = irq_of_vector(g->vector);
+    if (irq->handler)
+        return;
     pin_mask(irq);
     g->vector = 0;
     irq_free(irq, 1);
+}
+
+int gsi_vector(unsigned gsi)
+{
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
+    struct irq *irq;
+    int error = gsi_route(gsi, &irq);
+    spin_unlock_irqrestore(&irq_lock, flags);
+    return error ? error : irq->vector;
 }
 
 int gsi_setup(unsigned gsi, bool level, bool low)

@@ -38,12 +38,9 @@ static bool vectors_free(unsigned first, unsigned count)
 
 struct irq *irq_alloc(const struct irq_source *source, unsigned count)
 {
-    unsigned step = 1;
-    while (step < count)
-        step *= 2;
-    unsigned first = ROUND_UP(VECTOR_FIRST_DEVICE, step);
+    unsigned first = ROUND_UP(VECTOR_FIRST_DEVICE, count);
     while (first + count - 1 <= VECTOR_LAST_DEVICE && !vectors_free(first, count))
-        first += step;
+        first += count;
     if (first + count - 1 > VECTOR_LAST_DEVICE)
         return NULL;
     for (unsigned i = 0; i < count; i++) {

@@ -69,10 +69,14 @@ int pirq_map_msi(struct domain *d, const struct msi_request *request, int pirq_w
 int pirq_unmap(struct domain *d, int pirq);
 /* A free pirq that nobody else gets until it is mapped or unmapped. msi: above the GSIs. -ENOSPC */
 int pirq_reserve(struct domain *d, bool msi);
-/* Takes everything of a device that goes away; bound pirqs stay mapped to nothing. */
+/* A device goes away: unmaps its pirqs, but for those that are still bound. */
 void pirq_release_device(uint32_t sbdf);
+/* The device was reset: programs its message-signalled interrupts again. */
+void pirq_restore_device(uint32_t sbdf);
 /* trigger: level (true) or edge, polarity: low (true) or high. -EEXIST when already set up. */
 int gsi_setup(unsigned gsi, bool level, bool low);
+/* The vector of a GSI, given to it now if it had none. -EINVAL, -ENOSPC */
+int gsi_vector(unsigned gsi);
 
 /* EVTCHNOP_bind_pirq: interrupts of `pirq` become evtchn_send_pirq(d, pirq) from now on; unbind masks again. */
 int pirq_bind(struct domain *d, int pirq, bool share);
@@ -81,8 +85,10 @@ void pirq_unbind(struct domain *d, int pirq);
 int pirq_eoi(struct domain *d, int pirq);
 /* True when pirq_eoi must be called after each interrupt. */
 bool pirq_needs_eoi(struct domain *d, int pirq);
-/* The domain's eoi_map has been installed: fill it. */
-void pirq_fill_eoi_map(struct domain *d);
+/* PHYSDEVOP_pirq_eoi_gmfn: from now on the bit of a pirq in this frame says what pirq_needs_eoi says.
+ * -EINVAL not the domain's RAM, -EBUSY there is one. The frame is held until pirq_release_domain (domain_kill calls it). */
+int pirq_set_eoi_map(struct domain *d, uint64_t mfn);
+void pirq_release_domain(struct domain *d);
 
 /* Run function(data) on every online CPU but this one and wait; _cpus: on the online CPUs of the cpumask_t, this one
  * included if it is in it. The function runs with interrupts off. Callers have interrupts on (or hold no lock that another

@@ -39,8 +39,8 @@ struct irq {
 
 extern struct spinlock irq_lock;
 
-/* Takes `count` vectors in a row for `source`, the first one a multiple of count rounded up to a power of two (what
- * multi-MSI needs). NULL: none left. */
+/* Takes `count` (a power of two) vectors in a row for `source`, the first a multiple of count, as multi-MSI needs.
+ * NULL: none left. */
 struct irq *irq_alloc(const struct irq_source *source, unsigned count);
 void irq_free(struct irq *first, unsigned count);
 struct irq *irq_of_vector(uint8_t vector);
@@ -56,7 +56,7 @@ struct gsi {
 struct gsi *gsi_get(unsigned gsi); /* NULL: no such pin */
 /* Gives the pin a vector (once) and leaves it masked. -EINVAL no such pin, -ENOSPC no vector. */
 int gsi_route(unsigned gsi, struct irq **out);
-void gsi_unroute(unsigned gsi);
+void gsi_unroute(unsigned gsi); /* gives the vector back, unless the pin has a handler */
 
 /* Register `reg` of the IO-APIC at machine address `base`; false: no such IO-APIC or register. Takes irq_lock. */
 bool ioapic_read_register(uint64_t base, unsigned reg, uint32_t *value);
