@@ -215,7 +215,7 @@ static int physdev_free_pirq(uint64_t argument)
 /* Devices need no record before their interrupts are mapped: an announcement is only checked. */
 static int device_added(uint32_t sbdf)
 {
-    log_debug("PCI %04x:%02x:%02x.%u announced\n", sbdf >> 16, sbdf >> 8 & 0xff, sbdf >> 3 & 0x1f, sbdf & 7);
+    log_debug("PCI %04x:%02x:%02x.%u announced", sbdf >> 16, sbdf >> 8 & 0xff, sbdf >> 3 & 0x1f, sbdf & 7);
     return 0;
 }
 

@@ -196,6 +196,11 @@ void apic_init(void)
         xapic = ioremap(address, PAGE_SIZE, PTE_UNCACHED);
     }
     apic_init_cpu();
-    log_info("APIC: %s mode, version %#x, boot CPU has id %u\n", x2apic ? "x2APIC" : "xAPIC",
+    struct cpu *self = this_cpu();
+    self->apic_id = apic_id();
+    for (unsigned i = 0; i < acpi.cpu_count; i++)
+        if (acpi.cpu[i].apic_id == self->apic_id)
+            self->acpi_id = acpi.cpu[i].acpi_id;
+    log_info("APIC: %s mode, version %#x, boot CPU has id %u", x2apic ? "x2APIC" : "xAPIC",
              apic_read(APIC_VERSION) & 0xff, apic_id());
 }

@@ -176,7 +176,7 @@ static void init_one(unsigned index)
     io->registers = ioremap(acpi.ioapic[index].address, WINDOW + 4, PTE_UNCACHED);
     uint32_t version = ioapic_read(io, REG_VERSION);
     if (version == 0xffffffffU || base >= MAX_GSIS) {
-        log_warning("IO-APIC %u at %#lx does not answer or is out of range; left out\n", acpi.ioapic[index].id,
+        log_warning("IO-APIC %u at %#lx does not answer or is out of range; left out", acpi.ioapic[index].id,
                     acpi.ioapic[index].address);
         io->registers = NULL;
         return;
@@ -191,7 +191,7 @@ static void init_one(unsigned index)
         ioapic_write(io, REG_ENTRY(pin) + 1, 0);
     }
     gsi_count = max(gsi_count, base + io->pins);
-    log_info("IO-APIC %u at %#lx: version %#x, GSI %u-%u\n", acpi.ioapic[index].id, acpi.ioapic[index].address,
+    log_info("IO-APIC %u at %#lx: version %#x, GSI %u-%u", acpi.ioapic[index].id, acpi.ioapic[index].address,
              version & 0xff, base, base + io->pins - 1);
 }
 
@@ -201,7 +201,7 @@ static void apply_overrides(void)
     for (unsigned i = 0; i < acpi.override_count; i++) {
         struct gsi *g = gsi_get(acpi.override[i].gsi);
         if (!g) {
-            log_warning("MADT: ISA interrupt %u goes to GSI %u, which no IO-APIC has\n", acpi.override[i].isa_irq,
+            log_warning("MADT: ISA interrupt %u goes to GSI %u, which no IO-APIC has", acpi.override[i].isa_irq,
                         acpi.override[i].gsi);
             continue;
         }

@@ -75,7 +75,7 @@ static void unexpected(unsigned vector)
         outb(PIC_EOI, PIC1_COMMAND); /* spurious in the second 8259: the first one saw a real request */
     unexpected_count++;
     if (first_time(vector))
-        log_warning("Interrupt vector %#x came in and belongs to nobody; further ones are only counted\n", vector);
+        log_warning("Interrupt vector %#x came in and belongs to nobody; further ones are only counted", vector);
 }
 
 static void device_interrupt(unsigned vector)
@@ -128,14 +128,14 @@ static void apic_error(unsigned vector)
     uint32_t errors = apic_read(APIC_ERROR);
     apic_eoi();
     if (first_time(vector))
-        log_warning("CPU %u: local APIC error %#x; further ones are not logged\n", smp_processor_id(), errors);
+        log_warning("CPU %u: local APIC error %#x; further ones are not logged", smp_processor_id(), errors);
 }
 
 static void spurious(unsigned vector)
 {
     spurious_count++; /* never in service: no end of interrupt */
     if (first_time(vector))
-        log_info("CPU %u: spurious interrupt; further ones are only counted\n", smp_processor_id());
+        log_info("CPU %u: spurious interrupt; further ones are only counted", smp_processor_id());
 }
 
 static const struct {
