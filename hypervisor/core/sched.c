@@ -357,7 +357,7 @@ static struct vcpu *first_for(const struct cpu *cpu)
 {
     struct vcpu *v;
     list_for_each(v, &run_queue, run_link)
-        if (may_run(v, cpu) && __atomic_load_n(&v->context_saved, __ATOMIC_ACQUIRE))
+        if (may_run(v, cpu) && v->context_saved)
             return v;
     return NULL;
 }
@@ -395,7 +395,6 @@ static void leave(struct vcpu *prev, ns_t time)
         cpu->idle_time += elapsed(cpu->idle_since, time);
         return;
     }
-    prev->context_saved = false;
     refresh_runstate(prev, time);
     if (prev->runstate.state == RUNSTATE_runnable) /* else whoever changes that calls vcpu_wake, after us */
         enqueue(prev, time);
@@ -412,6 +411,7 @@ static void enter(struct vcpu *next, struct cpu *cpu, ns_t time)
         timer_stop(&slice_timer[cpu->id]);
         return;
     }
+    next->context_saved = false;
     next->slice_start = time;
     set_runstate(next, RUNSTATE_running, time);
     start_slice(cpu, next, time);
