@@ -1,19 +1,13 @@
 /*
- * Event channels: ports, what they are connected to, and the hypercall. How an event is marked in guest memory is the
- * business of the two layouts (event_channel_abi.h).
+ * Event channels: ports, what they are connected to, sending and closing. How an event is marked in guest memory is the
+ * business of the two layouts (event_channel_abi.h); the hypercall is in event_channel_op.c.
  */
 #include "event_channel_abi.h"
 #include <hv/console.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 #include <hv/sched.h>
-
-_Static_assert(sizeof(struct evtchn_status) == 24, "ABI");
-_Static_assert(sizeof(struct evtchn_bind_interdomain) == 12, "ABI");
-_Static_assert(sizeof(struct evtchn_init_control) == 24, "ABI");
 
 #define PORTS_PER_YIELD_CHECK 64
 
@@ -51,7 +45,7 @@ static void wake_pollers(struct domain *d, evtchn_port_t port)
 }
 
 /* Lock held, port open. */
-static void raise_event(struct domain *d, struct event_channel *c, evtchn_port_t port)
+void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
     if (d->dying != DOMAIN_ALIVE)
         return;
@@ -67,7 +61,7 @@ void event_channels_vcpu_info_moved(struct vcpu *v)
 
 /* Locks. */
 
-static unsigned long lock_pair(struct domain *a, struct domain *b)
+unsigned long event_lock_pair(struct domain *a, struct domain *b)
 {
     unsigned long flags = irq_save();
 
@@ -82,7 +76,7 @@ static unsigned long lock_pair(struct domain *a, struct domain *b)
     return flags;
 }
 
-static void unlock_pair(struct domain *a, struct domain *b, unsigned long flags)
+void event_unlock_pair(struct domain *a, struct domain *b, unsigned long flags)
 {
     spin_unlock(&a->events->lock);
     if (a != b)
@@ -93,7 +87,7 @@ static void unlock_pair(struct domain *a, struct domain *b, unsigned long flags)
 /* Ports. */
 
 /* Number of the last port that the domain may use now. */
-static evtchn_port_t last_port(const struct event_channels *e)
+evtchn_port_t event_last_port(const struct event_channels *e)
 {
     return min(e->max_port, e->abi->max_ports - 1);
 }
@@ -101,7 +95,7 @@ static evtchn_port_t last_port(const struct event_channels *e)
 static int find_free_port(struct domain *d, evtchn_port_t *port)
 {
     struct event_channels *e = d->events;
-    evtchn_port_t last = last_port(e);
+    evtchn_port_t last = event_last_port(e);
 
     if (d->dying != DOMAIN_ALIVE)
         return -ESRCH;
@@ -117,14 +111,14 @@ static int find_free_port(struct domain *d, evtchn_port_t *port)
 
 /* Takes the locks of d and other (which may be d) with a free port of d found and its record present; on an error no lock
  * is held. The record has to be allocated outside the locks, so the search may have to be done again. */
-static int lock_with_free_port(struct domain *d, struct domain *other, evtchn_port_t *port, unsigned long *flags)
+int event_lock_with_free_port(struct domain *d, struct domain *other, evtchn_port_t *port, unsigned long *flags)
 {
     struct event_channels *e = d->events;
     struct event_channel *spare = NULL;
     int rc;
 
     for (;;) {
-        *flags = lock_pair(d, other);
+        *flags = event_lock_pair(d, other);
         rc = find_free_port(d, port);
         if (!rc && !e->bucket[*port >> BUCKET_SHIFT] && spare) {
             e->bucket[*port >> BUCKET_SHIFT] = spare;
@@ -132,7 +126,7 @@ static int lock_with_free_port(struct domain *d, struct domain *other, evtchn_po
         }
         if (!rc && e->bucket[*port >> BUCKET_SHIFT] && !spare)
             return 0;
-        unlock_pair(d, other, *flags);
+        event_unlock_pair(d, other, *flags);
         if (rc || spare) {
             free(spare);
             spare = NULL;
@@ -147,7 +141,7 @@ static int lock_with_free_port(struct domain *d, struct domain *other, evtchn_po
 }
 
 /* Lock held. The caller fills in what the port is connected to. */
-static struct event_channel *open_port(struct domain *d, evtchn_port_t port, uint8_t state, unsigned vcpu)
+struct event_channel *event_open_port(struct domain *d, evtchn_port_t port, uint8_t state, unsigned vcpu)
 {
     struct event_channel *c = event_channel_of(d->events, port);
 
@@ -167,7 +161,7 @@ static void release_port(struct domain *d, struct event_channel *c, evtchn_port_
     d->events->used[port / BITS_PER_LONG] &= ~(1UL << (port % BITS_PER_LONG));
 }
 
-static bool virq_is_per_vcpu(unsigned virq)
+bool virq_is_per_vcpu(unsigned virq)
 {
     return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU;
 }
@@ -179,7 +173,7 @@ static struct vcpu *virq_holder(struct domain *d, const struct event_channel *c)
 }
 
 /* Both ends' locks held (peer is d itself for all but interdomain ports). Returns the pirq to unbind, or -1. */
-static int disconnect(struct domain *d, struct event_channel *c, evtchn_port_t port)
+int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
     int pirq = -1;
 
@@ -212,10 +206,10 @@ static unsigned long lock_with_peer(struct domain *d, struct event_channel *c, s
         *peer = c->remote.domain;
         domain_hold(*peer);
         spin_unlock_irqrestore(&d->events->lock, flags);
-        flags = lock_pair(d, *peer);
+        flags = event_lock_pair(d, *peer);
         if (c->state == EVTCHNSTAT_interdomain && c->remote.domain == *peer)
             return flags;
-        unlock_pair(d, *peer, flags);
+        event_unlock_pair(d, *peer, flags);
         domain_put(*peer);
         flags = spin_lock_irqsave(&d->events->lock);
     }
@@ -223,7 +217,7 @@ static unsigned long lock_with_peer(struct domain *d, struct event_channel *c, s
     return flags;
 }
 
-static int close_port(struct domain *d, evtchn_port_t port)
+int event_close_port(struct domain *d, evtchn_port_t port)
 {
     struct event_channels *e = d->events;
     struct event_channel *c = event_channel_of(e, port);
@@ -236,10 +230,10 @@ static int close_port(struct domain *d, evtchn_port_t port)
     spin_lock(&e->bind_lock);
     flags = lock_with_peer(d, c, &peer);
     if (c->state != EVTCHNSTAT_closed) {
-        pirq = disconnect(d, c, port);
+        pirq = event_disconnect(d, c, port);
         rc = 0;
     }
-    unlock_pair(d, peer ? peer : d, flags);
+    event_unlock_pair(d, peer ? peer : d, flags);
     if (pirq >= 0)
         pirq_unbind(d, pirq);
     spin_unlock(&e->bind_lock);
@@ -257,7 +251,7 @@ static void send_virq(struct domain *d, struct vcpu *v, unsigned virq)
     evtchn_port_t port = v->virq[virq];
 
     if (port)
-        raise_event(d, event_channel_of(e, port), port);
+        event_raise(d, event_channel_of(e, port), port);
     spin_unlock_irqrestore(&e->lock, flags);
 }
 
@@ -284,7 +278,7 @@ void send_guest_pirq(struct domain *d, unsigned pirq)
         return;
     flags = spin_lock_irqsave(&e->lock);
     if (e->pirq_port && e->pirq_port[pirq])
-        raise_event(d, event_channel_of(e, e->pirq_port[pirq]), e->pirq_port[pirq]);
+        event_raise(d, event_channel_of(e, e->pirq_port[pirq]), e->pirq_port[pirq]);
     spin_unlock_irqrestore(&e->lock, flags);
 }
 
@@ -295,11 +289,11 @@ static void send_interdomain(struct domain *from, evtchn_port_t from_port, struc
     struct event_channel *c = event_channel_of(to->events, to_port);
 
     if (c->state == EVTCHNSTAT_interdomain && c->remote.domain == from && c->remote.port == from_port)
-        raise_event(to, c, to_port);
+        event_raise(to, c, to_port);
     spin_unlock_irqrestore(&to->events->lock, flags);
 }
 
-static int send_port(struct domain *d, evtchn_port_t port)
+int event_send_port(struct domain *d, evtchn_port_t port)
 {
     struct event_channels *e = d->events;
     struct event_channel *c = event_channel_of(e, port);
@@ -318,7 +312,7 @@ static int send_port(struct domain *d, evtchn_port_t port)
         domain_hold(to);
         break;
     case EVTCHNSTAT_ipi:
-        raise_event(d, c, port);
+        event_raise(d, c, port);
         break;
     case EVTCHNSTAT_unbound: /* nobody there (any more): binding raises an event of its own */
         break;
@@ -333,397 +327,34 @@ static int send_port(struct domain *d, evtchn_port_t port)
     return rc;
 }
 
-/* The hypercall's operations. Each gets its argument copied in. */
-
-union argument {
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_close close;
-    struct evtchn_send send;
-    struct evtchn_status status;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_unmask unmask;
-    struct evtchn_reset reset;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
-};
-
-/* The domain an operation names, with a reference. Another one than the caller needs the right to act on it. */
-static int get_target(domid_t id, struct domain **out)
-{
-    struct domain *d = domain_get_any(id);
-    int rc = 0;
-
-    if (!d)
-        return -ESRCH;
-    if (!d->events)
-        rc = -ESRCH;
-    else if (!is_current_domain(d))
-        rc = allowed_on(current->domain, d);
-    if (rc)
-        domain_put(d);
-    else
-        *out = d;
-    return rc;
-}
-
 int event_channel_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
 {
     unsigned long flags;
-    int rc = lock_with_free_port(d, d, port, &flags);
+    int rc = event_lock_with_free_port(d, d, port, &flags);
 
     if (rc)
         return rc;
-    open_port(d, *port, EVTCHNSTAT_unbound, 0)->allowed = remote;
-    unlock_pair(d, d, flags);
+    event_open_port(d, *port, EVTCHNSTAT_unbound, 0)->allowed = remote;
+    event_unlock_pair(d, d, flags);
     return 0;
 }
 
-static int op_alloc_unbound(union argument *a)
-{
-    struct evtchn_alloc_unbound *op = &a->alloc_unbound;
-    struct domain *d;
-    int rc = get_target(op->dom, &d);
+/* Life of a domain. */
 
-    if (rc)
-        return rc;
-    rc = event_channel_alloc_unbound(d, op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom, &op->port);
-    domain_put(d);
-    return rc;
-}
-
-static int bind_interdomain(struct domain *d, struct domain *far, struct evtchn_bind_interdomain *op)
-{
-    struct event_channel *c, *there;
-    unsigned long flags;
-    int rc = lock_with_free_port(d, far, &op->local_port, &flags);
-
-    if (rc)
-        return rc;
-    there = event_channel_of(far->events, op->remote_port);
-    if (!there || there->state != EVTCHNSTAT_unbound || there->allowed != d->id) {
-        rc = -EINVAL;
-    } else {
-        c = open_port(d, op->local_port, EVTCHNSTAT_interdomain, 0);
-        c->remote.domain = far;
-        c->remote.port = op->remote_port;
-        there->state = EVTCHNSTAT_interdomain;
-        there->remote.domain = d;
-        there->remote.port = op->local_port;
-        raise_event(d, c, op->local_port); /* what the other end sent before there was a connection */
-    }
-    unlock_pair(d, far, flags);
-    return rc;
-}
-
-static int op_bind_interdomain(union argument *a)
-{
-    struct domain *far = domain_get_any(a->bind_interdomain.remote_dom);
-    int rc;
-
-    if (!far)
-        return -ESRCH;
-    rc = far->events ? bind_interdomain(current->domain, far, &a->bind_interdomain) : -ESRCH;
-    domain_put(far);
-    return rc;
-}
-
-static int op_bind_virq(union argument *a)
-{
-    struct evtchn_bind_virq *op = &a->bind_virq;
-    struct domain *d = current->domain;
-    struct vcpu *v = domain_vcpu(d, op->vcpu);
-    unsigned long flags;
-    int rc;
-
-    if (op->virq >= NR_VIRQS || (!virq_is_per_vcpu(op->virq) && op->vcpu))
-        return -EINVAL;
-    if (!v)
-        return -ENOENT;
-    rc = lock_with_free_port(d, d, &op->port, &flags);
-    if (rc)
-        return rc;
-    if (v->virq[op->virq]) {
-        rc = -EEXIST;
-    } else {
-        open_port(d, op->port, EVTCHNSTAT_virq, op->vcpu)->virq = op->virq;
-        v->virq[op->virq] = op->port;
-    }
-    unlock_pair(d, d, flags);
-    return rc;
-}
-
-static int op_bind_ipi(union argument *a)
-{
-    struct domain *d = current->domain;
-    unsigned long flags;
-    int rc;
-
-    if (!domain_vcpu(d, a->bind_ipi.vcpu))
-        return -ENOENT;
-    rc = lock_with_free_port(d, d, &a->bind_ipi.port, &flags);
-    if (rc)
-        return rc;
-    open_port(d, a->bind_ipi.port, EVTCHNSTAT_ipi, a->bind_ipi.vcpu);
-    unlock_pair(d, d, flags);
-    return 0;
-}
-
-/* bind_lock held. Connects first: the interrupt may come before pirq_bind returns. */
-static int bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
-{
-    struct event_channels *e = d->events;
-    unsigned long flags;
-    int rc = lock_with_free_port(d, d, &op->port, &flags);
-
-    if (rc)
-        return rc;
-    if (e->pirq_port[op->pirq]) {
-        unlock_pair(d, d, flags);
-        return -EEXIST;
-    }
-    open_port(d, op->port, EVTCHNSTAT_pirq, 0)->pirq = op->pirq;
-    e->pirq_port[op->pirq] = op->port;
-    unlock_pair(d, d, flags);
-
-    rc = pirq_bind(d, op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
-    if (rc) {
-        flags = lock_pair(d, d);
-        disconnect(d, event_channel_of(e, op->port), op->port);
-        unlock_pair(d, d, flags);
-    }
-    return rc;
-}
-
-static int op_bind_pirq(union argument *a)
-{
-    struct domain *d = current->domain;
-    struct event_channels *e = d->events;
-    int rc = 0;
-
-    if (a->bind_pirq.pirq >= MAX_PIRQS || (a->bind_pirq.flags & ~BIND_PIRQ__WILL_SHARE))
-        return -EINVAL;
-    spin_lock(&e->bind_lock);
-    if (!e->pirq_port) {
-        evtchn_port_t *table = zalloc(MAX_PIRQS * sizeof(*table));
-
-        if (table)
-            __atomic_store_n(&e->pirq_port, table, __ATOMIC_RELEASE);
-        else
-            rc = -ENOMEM;
-    }
-    if (!rc)
-        rc = bind_pirq(d, &a->bind_pirq);
-    spin_unlock(&e->bind_lock);
-    return rc;
-}
-
-static int op_close(union argument *a)
-{
-    return close_port(current->domain, a->close.port);
-}
-
-static int op_send(union argument *a)
-{
-    return send_port(current->domain, a->send.port);
-}
-
-static void fill_status(struct domain *d, struct event_channel *c, struct evtchn_status *op)
-{
-    op->status = c->state;
-    op->vcpu = c->vcpu;
-    switch (c->state) {
-    case EVTCHNSTAT_unbound:
-        op->u.unbound.dom = c->allowed;
-        break;
-    case EVTCHNSTAT_interdomain:
-        op->u.interdomain.dom = c->remote.domain->id;
-        op->u.interdomain.port = c->remote.port;
-        break;
-    case EVTCHNSTAT_pirq:
-        op->u.pirq = c->pirq;
-        break;
-    case EVTCHNSTAT_virq:
-        op->u.virq = c->virq;
-        break;
-    }
-}
-
-static int op_status(union argument *a)
-{
-    struct evtchn_status *op = &a->status;
-    struct event_channel *c;
-    struct domain *d;
-    unsigned long flags;
-    int rc = get_target(op->dom, &d);
-
-    if (rc)
-        return rc;
-    flags = spin_lock_irqsave(&d->events->lock);
-    c = event_channel_of(d->events, op->port);
-    op->status = EVTCHNSTAT_closed;
-    op->vcpu = 0;
-    memset(&op->u, 0, sizeof(op->u));
-    if (op->port > last_port(d->events))
-        rc = -EINVAL;
-    else if (c && c->state != EVTCHNSTAT_closed)
-        fill_status(d, c, op);
-    spin_unlock_irqrestore(&d->events->lock, flags);
-    domain_put(d);
-    return rc;
-}
-
-static bool may_change_vcpu(const struct event_channel *c)
-{
-    switch (c->state) {
-    case EVTCHNSTAT_unbound:
-    case EVTCHNSTAT_interdomain:
-    case EVTCHNSTAT_pirq:
-        return true;
-    case EVTCHNSTAT_virq:
-        return !virq_is_per_vcpu(c->virq);
-    default:
-        return false;
-    }
-}
-
-static int op_bind_vcpu(union argument *a)
-{
-    struct domain *d = current->domain;
-    struct event_channel *c;
-    unsigned long flags;
-    int rc = -EINVAL;
-
-    if (!domain_vcpu(d, a->bind_vcpu.vcpu))
-        return -ENOENT;
-    flags = spin_lock_irqsave(&d->events->lock);
-    c = event_channel_of(d->events, a->bind_vcpu.port);
-    if (c && may_change_vcpu(c)) {
-        c->vcpu = a->bind_vcpu.vcpu;
-        rc = 0;
-    }
-    spin_unlock_irqrestore(&d->events->lock, flags);
-    return rc;
-}
-
-static int op_unmask(union argument *a)
-{
-    struct domain *d = current->domain;
-    struct event_channels *e = d->events;
-    unsigned long flags = spin_lock_irqsave(&e->lock);
-    int rc = -EINVAL;
-
-    if (event_channel_is_open(e, a->unmask.port)) {
-        e->abi->unmask(d, event_channel_of(e, a->unmask.port), a->unmask.port);
-        rc = 0;
-    }
-    spin_unlock_irqrestore(&e->lock, flags);
-    return rc;
-}
-
-static int close_all(struct domain *d)
+int event_close_all(struct domain *d)
 {
     struct event_channels *e = d->events;
     unsigned closed = 0;
 
     for (unsigned word = 0; word <= e->max_port / BITS_PER_LONG; word++) {
         for (unsigned long open = open_ports(e, word); open; open &= open - 1) {
-            close_port(d, word * BITS_PER_LONG + __builtin_ctzl(open));
+            event_close_port(d, word * BITS_PER_LONG + __builtin_ctzl(open));
             if (++closed % PORTS_PER_YIELD_CHECK == 0 && hypercall_should_yield())
                 return -ERESTART;
         }
     }
     return 0;
 }
-
-static int op_reset(union argument *a)
-{
-    struct domain *d;
-    int rc = get_target(a->reset.dom, &d);
-
-    if (rc)
-        return rc;
-    rc = close_all(d);
-    if (!rc && is_current_domain(d))
-        rc = event_fifo_reset(d);
-    domain_put(d);
-    return rc;
-}
-
-static int op_init_control(union argument *a)
-{
-    return event_fifo_init_control(current->domain, &a->init_control);
-}
-
-static int op_expand_array(union argument *a)
-{
-    return event_fifo_expand_array(current->domain, &a->expand_array);
-}
-
-static int op_set_priority(union argument *a)
-{
-    struct event_channels *e = current->domain->events;
-    unsigned long flags;
-    int rc = 0;
-
-    if (a->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
-        return -EINVAL;
-    flags = spin_lock_irqsave(&e->lock);
-    if (!e->fifo)
-        rc = -EOPNOTSUPP;
-    else if (!event_channel_is_open(e, a->set_priority.port))
-        rc = -EINVAL;
-    else
-        event_channel_of(e, a->set_priority.port)->priority = a->set_priority.priority;
-    spin_unlock_irqrestore(&e->lock, flags);
-    return rc;
-}
-
-#define OPERATION(name, answers) \
-    [EVTCHNOP_##name] = {op_##name, sizeof(((union argument *)0)->name), answers}
-static const struct {
-    int (*handler)(union argument *a);
-    uint8_t bytes;
-    bool answers; /* the argument is copied back when the operation has succeeded */
-} operations[] = {
-    OPERATION(bind_interdomain, true),
-    OPERATION(bind_virq, true),
-    OPERATION(bind_pirq, true),
-    OPERATION(close, false),
-    OPERATION(send, false),
-    OPERATION(status, true),
-    OPERATION(alloc_unbound, true),
-    OPERATION(bind_ipi, true),
-    OPERATION(bind_vcpu, false),
-    OPERATION(unmask, false),
-    OPERATION(reset, false),
-    OPERATION(init_control, true),
-    OPERATION(expand_array, false),
-    OPERATION(set_priority, false),
-};
-
-/* arg[0] EVTCHNOP_*, arg[1] address of its structure. */
-long do_event_channel_op(struct hypercall *call)
-{
-    union argument a;
-    uint64_t command = call->arg[0];
-    int rc;
-
-    if (command >= ARRAY_SIZE(operations))
-        return -ENOSYS;
-    if (copy_from_guest_va(&a, call->arg[1], operations[command].bytes))
-        return -EFAULT;
-    rc = operations[command].handler(&a);
-    if (!rc && operations[command].answers && copy_to_guest_va(call->arg[1], &a, operations[command].bytes))
-        rc = -EFAULT;
-    return rc;
-}
-
-/* Life of a domain. */
 
 int event_channels_init(struct domain *d, unsigned max_port)
 {
@@ -748,7 +379,7 @@ int event_channels_init(struct domain *d, unsigned max_port)
 
 int event_channels_close_all(struct domain *d)
 {
-    int rc = d->events ? close_all(d) : 0;
+    int rc = d->events ? event_close_all(d) : 0;
 
     if (!rc && d->events)
         rc = event_fifo_reset(d);
@@ -781,10 +412,31 @@ int event_channel_is_pending(struct domain *d, evtchn_port_t port)
     unsigned long flags = spin_lock_irqsave(&e->lock);
     int answer = -EINVAL;
 
-    if (port && port <= last_port(e))
+    if (port && port <= event_last_port(e))
         answer = e->abi->is_pending(d, event_channel_of(e, port), port);
     spin_unlock_irqrestore(&e->lock, flags);
     return answer;
+}
+
+void event_fill_status(struct event_channel *c, struct evtchn_status *op)
+{
+    op->status = c->state;
+    op->vcpu = c->vcpu;
+    switch (c->state) {
+    case EVTCHNSTAT_unbound:
+        op->u.unbound.dom = c->allowed;
+        break;
+    case EVTCHNSTAT_interdomain:
+        op->u.interdomain.dom = c->remote.domain->id;
+        op->u.interdomain.port = c->remote.port;
+        break;
+    case EVTCHNSTAT_pirq:
+        op->u.pirq = c->pirq;
+        break;
+    case EVTCHNSTAT_virq:
+        op->u.virq = c->virq;
+        break;
+    }
 }
 
 void event_channels_dump(struct domain *d)
@@ -801,7 +453,7 @@ void event_channels_dump(struct domain *d)
         unsigned long flags = spin_lock_irqsave(&e->lock);
 
         if (event_channel_is_open(e, port)) {
-            fill_status(d, event_channel_of(e, port), &status);
+            event_fill_status(event_channel_of(e, port), &status);
             pending = e->abi->is_pending(d, event_channel_of(e, port), port);
             masked = e->abi->is_masked(d, port);
         }

@@ -81,6 +81,29 @@ static inline bool event_channels_idle(const struct event_channels *e)
     return true;
 }
 
+/* event_channel.c, for the hypercall. */
+bool virq_is_per_vcpu(unsigned virq);
+/* The locks of two domains, which may be one and the same. */
+unsigned long event_lock_pair(struct domain *a, struct domain *b);
+void event_unlock_pair(struct domain *a, struct domain *b, unsigned long flags);
+/* Takes the locks of d and other with a free port of d found and its record present. On an error no lock is held:
+ * -ENOSPC, -ENOMEM, -ESRCH when d is dying. */
+int event_lock_with_free_port(struct domain *d, struct domain *other, evtchn_port_t *port, unsigned long *flags);
+/* Number of the last port that the layout and the limit allow. Lock held. */
+evtchn_port_t event_last_port(const struct event_channels *e);
+/* Lock held. The caller fills in what the port is connected to. */
+struct event_channel *event_open_port(struct domain *d, evtchn_port_t port, uint8_t state, unsigned vcpu);
+/* Both ends' locks held (for all but interdomain ports there is one end). Returns the pirq to unbind, or -1. */
+int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t port);
+/* Makes an open port pending, unless d is dying. Lock held. */
+void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port);
+/* status, vcpu and u of an open port. Lock held. */
+void event_fill_status(struct event_channel *c, struct evtchn_status *op);
+int event_close_port(struct domain *d, evtchn_port_t port);
+int event_send_port(struct domain *d, evtchn_port_t port);
+/* -ERESTART when there is more. */
+int event_close_all(struct domain *d);
+
 /* FIFO operations of the current domain; locks taken inside. */
 int event_fifo_init_control(struct domain *d, struct evtchn_init_control *init);
 int event_fifo_expand_array(struct domain *d, const struct evtchn_expand_array *expand);
