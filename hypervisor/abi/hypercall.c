@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/policy.h>
+#include <xen/arch-x86/xen-mca.h>
 
 static const struct {
     hypercall_handler handler;

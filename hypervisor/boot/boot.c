@@ -15,6 +15,7 @@
 #include <hv/pagetable.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
+#include <hv/smp.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 #include <hv/xstate.h>
@@ -61,7 +62,7 @@ void boot_main(uint32_t magic, paddr_t info)
     sched_init();
     sched_init_cpu(&cpus[0]);
     console_init_irq();
-    smp_boot();
+    smp_init();
     dom0_build();
     log_info("%lu MiB free; starting Domain-0", free_page_count() >> (20 - PAGE_SHIFT));
     domain_unpause_by_controller(dom0);

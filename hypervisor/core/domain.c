@@ -14,6 +14,7 @@
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <xen/sched.h>
 
 struct domain *dom0;
 struct domain idle_domain = {.id = DOMID_IDLE_, .is_idle = true, .references = 1};

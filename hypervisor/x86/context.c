@@ -100,7 +100,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     struct cpu_info *ci = cpu_info();
     if (!prev->domain->is_idle)
         put_away(prev);
-    ci->current = next;
+    ci->running = next;
     if (next->domain->is_idle)
         load_root(ci->cpu->root_table);
     else

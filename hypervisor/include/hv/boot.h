@@ -15,9 +15,6 @@ void bootinfo_report(void);
 void cpu_features_init(void);
 void cpu_features_init_cpu(void);
 
-/* boot/smp.c: starts the other processors; returns when all are up or given up. */
-void smp_boot(void);
-
 /* Physical address the image was loaded at (start.S), and its linker-script bounds. */
 extern paddr_t image_physical_base;
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[];
