@@ -10,6 +10,7 @@
  */
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/page_alloc.h>
 #include <hv/percpu.h>
 #include <hv/sched.h>
 #include <hv/time.h>
@@ -470,15 +471,21 @@ void sched_init(void)
 
 void sched_init_cpu(struct cpu *cpu)
 {
-    struct vcpu *idle = cpu->idle;
-    ASSERT(idle && is_idle(idle));
-    timer_init(&slice_timer[cpu->id], slice_ended, cpu, cpu);
+    struct vcpu *idle = zalloc(sizeof(*idle));
+    if (!idle)
+        panic("no memory for the idle vcpu of CPU %u", cpu->id);
+    idle->domain = &idle_domain;
+    idle->id = cpu->id;
     list_init(&idle->run_link);
     idle->cpu = cpu;
     idle->is_running = true;
     idle->context_saved = true;
+    cpu->idle = idle;
     cpu->idle_since = now();
     running_on[cpu->id] = idle;
+    timer_init(&slice_timer[cpu->id], slice_ended, cpu, cpu);
+    if (cpu == this_cpu())
+        current = idle;
 }
 
 void sched_add_vcpu(struct vcpu *v)
@@ -587,6 +594,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 
 void sched_remove_domain(struct domain *d)
 {
+    domain_watchdogs_kill(d);
     unsigned long flags = spin_lock_irqsave(&sched_lock);
     set_cap(d, 0);
     if (foreground == d)

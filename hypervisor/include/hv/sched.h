@@ -21,7 +21,7 @@
 #define SCHED_DEFAULT_WEIGHT 256
 
 void sched_init(void);
-/* cpu->idle exists and is what cpu runs now (or will, when it comes up); cpu->timers is initialised. */
+/* Makes cpu's idle vcpu and, on cpu itself, makes it the current one. After timer_init_cpu; needs the heap. */
 void sched_init_cpu(struct cpu *cpu);
 /* A new vcpu, down and with its timers stopped; it may run anywhere. Initialises its scheduling fields and timers. */
 void sched_add_vcpu(struct vcpu *v);
@@ -52,13 +52,15 @@ void sched_set_foreground(struct domain *d);
  * 0 = no limit. -EINVAL for values out of range, -ENOSPC when too many domains have a cap. */
 int sched_get_params(struct domain *d, uint32_t *weight, uint32_t *cap);
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
-/* The domain goes: forgets cap and foreground. */
+/* The domain dies (first step of domain_kill; may be called again): forgets cap and foreground, stops its watchdogs. */
 void sched_remove_domain(struct domain *d);
 
 /* Single-shot, periodic and poll timer of a vcpu. abi/vcpu_op.c; called by the scheduler. */
 void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_kill(struct vcpu *v);
 void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu);
+/* SCHEDOP_watchdog. abi/sched_op.c */
+void domain_watchdogs_kill(struct domain *d);
 /* Writes v's run state to where it registered it, if anywhere. v is current. abi/vcpu_op.c */
 void runstate_update_guest(struct vcpu *v);
 

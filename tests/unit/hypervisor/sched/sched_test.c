@@ -59,6 +59,13 @@ bool vcpu_event_deliverable(const struct vcpu *v)
 void vcpu_timers_init(struct vcpu *v)
 {
 }
+void *zalloc(size_t bytes)
+{
+    return calloc(1, bytes);
+}
+void domain_watchdogs_kill(struct domain *d)
+{
+}
 void vcpu_timers_kill(struct vcpu *v)
 {
 }
@@ -131,15 +138,15 @@ static void start_machine(unsigned count)
 {
     static bool initialised;
     for (unsigned i = 0; i < count; i++) {
-        struct vcpu *idle = calloc(1, sizeof(*idle));
-        cpus[i] = (struct cpu){.id = i, .online = true, .idle = idle};
-        idle->domain = &idle_domain;
-        fake_current[i] = idle;
+        cpus[i] = (struct cpu){.id = i, .online = true};
         hardware_timer[i] = 0;
         timer_init_cpu(&cpus[i]);
         cpu_count = i + 1;
+        fake_cpu = &cpus[i];
         sched_init_cpu(&cpus[i]);
+        check(fake_current[i] == cpus[i].idle);
     }
+    fake_cpu = &cpus[0];
     if (!initialised)
         sched_init();
     initialised = true;
