@@ -22,6 +22,7 @@ static struct console_ring ring;
 static struct spinlock lock = SPINLOCK_INIT;
 static struct cpu_info *volatile owner; /* CPU that holds the lock */
 static bool serial_on, screen_on, panicking;
+static bool inside_line; /* what was printed last did not end a line */
 static volatile bool ring_grew;
 
 static char input[INPUT_BYTES];
@@ -63,18 +64,27 @@ static enum screen_colour level_colour(enum log_level level)
     return level < ARRAY_SIZE(colours) ? colours[level] : SCREEN_GREY;
 }
 
-static void emit(enum log_level level, const char *text, size_t bytes)
+static void emit_everywhere(const char *text, size_t bytes, enum screen_colour colour)
+{
+    ring_put(&ring, text, bytes);
+    if (serial_on)
+        serial_write(text, bytes);
+    if (screen_on)
+        screen_write(text, bytes, colour);
+    ring_grew = true;
+}
+
+static void emit_line(enum log_level level, const char *text, size_t bytes)
 {
     struct console_hold hold = console_lock();
-    ring_put(&ring, text, bytes);
-    if (panicking || (int)level <= bootinfo.options.log_level) {
-        if (serial_on)
-            serial_write(text, bytes);
-        if (screen_on)
-            screen_write(text, bytes, level_colour(level));
-    }
+    if (inside_line) /* of Domain-0 */
+        emit_everywhere("\n", 1, SCREEN_GREY);
+    inside_line = false;
+    if (panicking || (int)level <= bootinfo.options.log_level)
+        emit_everywhere(text, bytes, level_colour(level));
+    else
+        ring_put(&ring, text, bytes);
     console_unlock(hold);
-    ring_grew = true;
 }
 
 /* 0 until this CPU has its clock. */
@@ -107,7 +117,7 @@ static __printf(3, 0) void print_line(enum log_level level, const char *prefix, 
     size_t length = put_time_stamp(line, sizeof(line));
     length += strlcpy(line + length, prefix, sizeof(line) - length);
     length += (size_t)vsnprintf(line + length, sizeof(line) - length, format, args);
-    emit(level, line, end_line(line, length));
+    emit_line(level, line, end_line(line, length));
 }
 
 void vprintk(enum log_level level, const char *format, va_list args)
@@ -217,14 +227,12 @@ void console_init_irq(void)
 
 void console_write(const char *text, size_t bytes)
 {
+    if (bytes == 0)
+        return;
     struct console_hold hold = console_lock();
-    ring_put(&ring, text, bytes);
-    if (serial_on)
-        serial_write(text, bytes);
-    if (screen_on)
-        screen_write(text, bytes, SCREEN_GREY);
+    emit_everywhere(text, bytes, SCREEN_GREY);
+    inside_line = text[bytes - 1] != '\n';
     console_unlock(hold);
-    ring_grew = true;
 }
 
 size_t console_read(char *to, size_t bytes)
