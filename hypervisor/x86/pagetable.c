@@ -3,6 +3,7 @@
  * Everything lies in root slots 256-271, whose next-level tables all exist before the first guest, so that a change
  * below them is at once part of every address space.
  */
+#include <hv/abi_internal.h>
 #include <hv/boot.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
@@ -21,6 +22,8 @@ static pte_t idle_root_table[PTES_PER_TABLE] __aligned(4096) __attribute__((sect
 pte_t *idle_root = idle_root_table;
 mfn_t max_mfn;
 
+static paddr_t m2p_start;
+static size_t m2p_bytes;
 static bool direct_map_ready, allocator_ready;
 static struct spinlock map_lock = SPINLOCK_INIT;
 static unsigned long ioremap_next = IOREMAP_VA;
@@ -211,12 +214,13 @@ static void map_ram(void)
 static void make_frame_tables(void)
 {
     size_t frame_bytes = ROUND_UP(max_mfn * sizeof(struct page), PAGE_2M);
-    size_t m2p_bytes = ROUND_UP(max_mfn * sizeof(unsigned long), PAGE_2M);
-    paddr_t frames = boot_alloc(frame_bytes, PAGE_2M), m2p = boot_alloc(m2p_bytes, PAGE_2M);
+    paddr_t frames = boot_alloc(frame_bytes, PAGE_2M);
+    m2p_bytes = ROUND_UP(max_mfn * sizeof(unsigned long), PAGE_2M);
+    m2p_start = boot_alloc(m2p_bytes, PAGE_2M);
     map_range(FRAMETABLE_VA, frames, frame_bytes, DATA_FLAGS);
-    map_range(M2P_RW_VA, m2p, m2p_bytes, DATA_FLAGS);
-    map_range(M2P_RO_VA, m2p, m2p_bytes, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX | PTE_GLOBAL);
-    memset((void *)m2p, 0xff, m2p_bytes);
+    map_range(M2P_RW_VA, m2p_start, m2p_bytes, DATA_FLAGS);
+    map_range(M2P_RO_VA, m2p_start, m2p_bytes, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX | PTE_GLOBAL);
+    memset((void *)m2p_start, 0xff, m2p_bytes);
 }
 
 /* Root slots must never change after the first guest root table copied them. */
@@ -238,6 +242,8 @@ static void classify_frames(void)
         for (mfn_t mfn = max(r->start, (paddr_t)MiB) >> PAGE_SHIFT; mfn < r->end >> PAGE_SHIFT; mfn++)
             frametable[mfn] = (struct page){.owner = DOMID_INVALID, .next = PAGE_NONE, .prev = PAGE_NONE};
     }
+    for (mfn_t mfn = m2p_start >> PAGE_SHIFT; mfn < (m2p_start + m2p_bytes) >> PAGE_SHIFT; mfn++)
+        frametable[mfn] = (struct page){.references = PAGE_XENHEAP | 1, .owner = DOMID_XEN}; /* the toolstack maps it to save guests */
 }
 
 void pagetable_init(void)
@@ -269,6 +275,11 @@ void m2p_set(mfn_t mfn, unsigned long pfn)
 unsigned long m2p_get(mfn_t mfn)
 {
     return mfn < max_mfn ? READ_ONCE(((unsigned long *)M2P_RW_VA)[mfn]) : M2P_INVALID;
+}
+
+mfn_t m2p_extent_mfn(unsigned long index)
+{
+    return index * PAGE_2M < m2p_bytes ? (m2p_start + index * PAGE_2M) >> PAGE_SHIFT : 0;
 }
 
 void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
