@@ -6,6 +6,7 @@
 #include <hv/console_ring.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
+#include <hv/rate_limit.h>
 #include <hv/screen.h>
 #include <hv/serial.h>
 #include <hv/spinlock.h>
@@ -133,36 +134,19 @@ void printk(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
-/* The fields are only ever approximate when two vcpus of a domain log at once, and that does no harm. */
-static bool guest_may_log(struct domain *d)
-{
-    ns_t time = time_stamp();
-    uint64_t earned = (time - d->log_refill) / GUEST_LOG_INTERVAL;
-    if (d->log_refill == 0) {
-        d->log_refill = time;
-        d->log_tokens = GUEST_LOG_BURST;
-    } else if (earned) {
-        d->log_refill += earned * GUEST_LOG_INTERVAL;
-        d->log_tokens = (uint32_t)min(d->log_tokens + earned, (uint64_t)GUEST_LOG_BURST);
-    }
-    if (d->log_tokens == 0)
-        return false;
-    d->log_tokens--;
-    return true;
-}
-
 void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
 {
-    if (!guest_may_log(v->domain))
+    struct domain *d = v->domain;
+    if (!rate_limit_take(&d->log_tokens, &d->log_refill, time_stamp(), GUEST_LOG_BURST, GUEST_LOG_INTERVAL))
         return;
     char prefix[40];
-    snprintf(prefix, sizeof(prefix), "d%u[v%u] ", v->domain->id, v->id);
+    snprintf(prefix, sizeof(prefix), "d%u[v%u] ", d->id, v->id);
     va_list args;
     va_start(args, format);
     print_line(level, prefix, format, args);
     va_end(args);
-    if (v->domain->log_tokens == 0)
-        printk(LOG_WARNING, "d%u: too many messages, some are left out from here", v->domain->id);
+    if (d->log_tokens == 0)
+        printk(LOG_WARNING, "d%u: too many messages, some are left out from here", d->id);
 }
 
 static void write_screen(const char *text, size_t bytes)
