@@ -328,6 +328,8 @@ struct page *domain_alloc_pages(struct domain *d, unsigned order, unsigned addre
         free_pages(page, order);
         return NULL;
     }
+    if (page)
+        memset(page_to_virt(page), 0, PAGE_SIZE << order);
     return page;
 }
 
