@@ -311,20 +311,21 @@ static int get_node_affinity(struct domain *d, struct xen_domctl *op)
 static int scheduler_op(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_sched_credit2 *p = &op->u.scheduler_op.u.credit2;
+    uint32_t weight, cap;
+    int error;
 
     if (op->u.scheduler_op.sched_id != XEN_SCHEDULER_CREDIT2)
         return -EINVAL;
+    error = sched_get_params(d, &weight, &cap);
+    if (error)
+        return error;
     switch (op->u.scheduler_op.cmd) {
     case XEN_DOMCTL_SCHEDOP_getinfo:
-        p->weight = (uint16_t)(d->weight ? d->weight : SCHED_DEFAULT_WEIGHT);
-        p->cap = (uint16_t)d->cap;
+        p->weight = (uint16_t)weight;
+        p->cap = (uint16_t)cap;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo:
-        if (p->weight)
-            WRITE_ONCE(d->weight, p->weight);
-        if (p->cap != UINT16_MAX)
-            WRITE_ONCE(d->cap, p->cap);
-        return 0;
+        return sched_set_params(d, p->weight ? p->weight : weight, p->cap != UINT16_MAX ? p->cap : cap);
     }
     return -EINVAL;
 }

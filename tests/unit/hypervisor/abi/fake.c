@@ -495,6 +495,22 @@ bool vcpu_runnable(const struct vcpu *v)
 {
     return false;
 }
+int sched_get_params(struct domain *d, uint32_t *weight, uint32_t *cap)
+{
+    *weight = d->weight;
+    *cap = d->cap;
+    return 0;
+}
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
+{
+    d->weight = weight;
+    d->cap = cap;
+    return 0;
+}
+int xstate_import_xsave(struct vcpu *v, uint64_t xcr0, const void *area, size_t bytes)
+{
+    return -EINVAL;
+}
 void vcpu_wake(struct vcpu *v)
 {
 }
