@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import zlib
 
@@ -70,13 +71,15 @@ class Machine:
         self.position = 0       # how far into serial.log `expect` has looked
         self.sequence = 0
 
-    def command(self):
+    def command(self, release_serial):
+        # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
+        # characters in its log, so the rig keeps its own.)
+        console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
         arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
                      '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp',
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot',
-                     '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,wait=off,'
-                                 f'logfile={self.serial_path}',
+                     '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
                      '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
                      '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
                      '-nic', 'user,model=e1000e']
@@ -95,11 +98,13 @@ class Machine:
         self.modules.write_iso(f'{self.folder}/boot.iso')
         open(self.serial_path, 'wb').close()
         with open(f'{self.evidence}/qemu.log', 'wb') as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(release_serial),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.started = time.monotonic()
-        self.qmp = Qmp(self, f'{self.folder}/qmp')
         if not release_serial:
             self.serial = self.connect(f'{self.folder}/serial')
+            threading.Thread(target=self.keep_log, daemon=True).start()
+        self.qmp = Qmp(self, f'{self.folder}/qmp')
         return self
 
     def __enter__(self):
@@ -143,20 +148,17 @@ class Machine:
 
     # --- serial console ---
 
+    def keep_log(self):
+        with open(self.serial_path, 'ab', buffering=0) as log:
+            try:
+                while data := self.serial.recv(65536):
+                    log.write(data)
+            except OSError:
+                pass
+
     def log(self):
-        self.drain()
         with open(self.serial_path, 'rb') as log:
             return log.read().decode(errors='replace').replace('\r', '')
-
-    def drain(self):
-        """The log file has all that was printed; what queues up on the socket is thrown away."""
-        self.serial.setblocking(False)
-        try:
-            while self.serial.recv(65536):
-                pass
-        except OSError:
-            pass
-        self.serial.setblocking(True)
 
     def expect(self, pattern, timeout, fail=None):
         """Waits until `pattern` is printed after the last match; returns the match. `fail` ends the wait early."""
@@ -182,7 +184,6 @@ class Machine:
         while self.running():
             if time.monotonic() > deadline:
                 raise RigError(f'the machine did not switch off within {timeout:.0f} s')
-            self.drain()
             time.sleep(0.2)
 
     def type(self, text):
@@ -195,8 +196,9 @@ class Machine:
     def login(self, timeout=300):
         """Waits for Domain-0's shell and makes it quiet."""
         self.expect(r'root@roundhouse[^\n]*# ?$', timeout, fail=r'Panic|PANIC|panic on CPU|Kernel panic')
-        self.type("stty -echo -onlcr cols 500; PS1= PS2=; dmesg -n 1\n")
-        time.sleep(1)
+        # dash has no line editor of its own that would switch the echo on again.
+        self.type("PS1= PS2= exec sh\nstty -echo; dmesg -n 1; echo shell'' ready\n")
+        self.expect('^shell ready', 60)
         self.run('true', 60)
 
     def run(self, command, timeout=60, check=True):
@@ -208,7 +210,7 @@ class Machine:
             f"echo {script[i:i + 200]} >>/tmp/.in\n" for i in range(0, len(script), 200)))
         self.type(f"base64 -d </tmp/.in >/tmp/.cmd; bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; echo $? >/tmp/.rc; "
                   f"echo \"@{mark}\"ready\n")
-        self.expect(f'@{mark}ready', timeout)
+        self.expect(f'^@{mark}ready$', timeout)
         for attempt in range(5):
             output = self.fetch(f'{mark}{attempt}')
             if output is not None:
@@ -222,11 +224,11 @@ class Machine:
         """The last command's output, carried as checked base64 lines so that other console lines may come between."""
         self.type(f'echo "@{mark}"begin; gzip -c </tmp/.out | base64 -w 100 | sed "s/^/@{mark}=/"; '
                   f'echo "@{mark}"end $(cat /tmp/.rc) $(cksum </tmp/.out)\n')
-        self.expect(f'@{mark}begin', 60)
+        self.expect(f'^@{mark}begin$', 60)
         start = self.position
-        end = self.expect(rf'@{mark}end (\d+) (\d+) (\d+)', 60)
+        end = self.expect(rf'^@{mark}end (\d+) (\d+) (\d+)\n', 60)
         body = self.log()[start:self.position]
-        encoded = ''.join(re.findall(rf'@{mark}=([A-Za-z0-9+/=]+)', body))
+        encoded = ''.join(re.findall(rf'^@{mark}=([A-Za-z0-9+/=]+)$', body, re.M))
         try:
             text = zlib.decompress(base64.b64decode(encoded), 31)
         except (ValueError, zlib.error):
