@@ -126,6 +126,10 @@ class Machine:
                 self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def end_reason(self):
+        """Why QEMU ended, as its last SHUTDOWN event says: guest-shutdown, guest-reset, ..."""
+        return self.qmp.end_reason()
+
     def age(self):
         return time.monotonic() - self.started
 
@@ -282,6 +286,14 @@ class Qmp:
     def close(self):
         self.stream.close()
         self.connection.close()
+
+    def end_reason(self):
+        reason = 'nothing that it told'
+        for line in self.stream:
+            event = json.loads(line)
+            if event.get('event') == 'SHUTDOWN':
+                reason = event['data']['reason']
+        return reason
 
     def call(self, command, **arguments):
         self.stream.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
