@@ -59,7 +59,7 @@ static struct job *job_new(struct guest *guest, enum guest_request request, gues
 static void set_error(struct guest *guest, const char *sentence)
 {
     if (*sentence)
-        g_warning("%s: %s", guest->config->name, sentence);
+        g_warning("%s", sentence);
     rh_guest1_set_error(guest->skeleton, sentence);
 }
 

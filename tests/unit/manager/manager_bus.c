@@ -14,7 +14,6 @@
 #define PATIENCE_SECONDS 15
 
 struct fixture {
-    GTestDBus *bus;
     GSubprocess *service;
     char *directory, *guests, *marker;
     RhManager1 *manager;
@@ -61,14 +60,14 @@ static void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
     fixture->service =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_STDERR_SILENCE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error,
-                         g_getenv("ROUNDHOUSED"), "--guests", fixture->guests, "--autostart-marker",
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests, "--autostart-marker",
                          fixture->marker, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
+    WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
 }
 
 /* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
@@ -91,9 +90,6 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
-    fixture->bus = g_test_dbus_new(G_TEST_DBUS_NONE);
-    g_test_dbus_up(fixture->bus);
-    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(fixture->bus), TRUE);
 }
 
 static void remove_files(const char *path)
@@ -111,12 +107,6 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     (void)data;
     if (fixture->service)
         stop_service(fixture);
-    GDBusConnection *connection = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
-    g_dbus_connection_set_exit_on_close(connection, FALSE);
-    g_dbus_connection_close_sync(connection, NULL, NULL);
-    g_object_unref(connection);
-    g_test_dbus_down(fixture->bus);
-    g_object_unref(fixture->bus);
     remove_files(fixture->guests);
     remove_files(fixture->directory);
     g_free(fixture->guests);
@@ -557,5 +547,10 @@ int main(int argc, char **argv)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);
-    return g_test_run();
+    g_autoptr(GTestDBus) bus = g_test_dbus_new(G_TEST_DBUS_NONE);
+    g_test_dbus_up(bus);
+    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
+    int status = g_test_run();
+    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
+    return status;
 }
