@@ -2,6 +2,8 @@
 #include "header.h"
 #include "style.h"
 
+#include <math.h>
+
 #define EMBLEM_SIZE 34
 #define STALLS      7
 

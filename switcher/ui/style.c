@@ -1,6 +1,8 @@
 /* Style sheets. */
 #include "style.h"
 
+#include <math.h>
+
 #define STYLE_RESOURCE "/org/roundhouse/switcher/style.css"
 #define NEUTRAL_COLOUR "#39414d"
 
