@@ -1,0 +1,138 @@
+/* The seat's protocol, spoken on GTK's own Wayland connection. */
+#include "seat.h"
+
+#include "roundhouse-seat-v1-client-protocol.h"
+
+#include <gdk/gdkwayland.h>
+#include <string.h>
+
+struct seat {
+    struct wl_registry *registry;
+    struct roundhouse_seat_v1 *seat;
+    struct seat_callbacks callbacks;
+    gpointer user;
+};
+
+static void on_focus_changed(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot)
+{
+    struct seat *seat = data;
+    (void)proxy;
+    seat->callbacks.focus_changed(slot, seat->user);
+}
+
+static void on_bar_show(void *data, struct roundhouse_seat_v1 *proxy)
+{
+    struct seat *seat = data;
+    (void)proxy;
+    seat->callbacks.bar_shown(TRUE, seat->user);
+}
+
+static void on_bar_hide(void *data, struct roundhouse_seat_v1 *proxy)
+{
+    struct seat *seat = data;
+    (void)proxy;
+    seat->callbacks.bar_shown(FALSE, seat->user);
+}
+
+static void on_guest_frame_size(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t width,
+                                uint32_t height)
+{
+    (void)data;
+    (void)proxy;
+    (void)slot;
+    (void)width;
+    (void)height;
+}
+
+static void on_thumbnail_done(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t drawn)
+{
+    (void)data;
+    (void)proxy;
+    (void)slot;
+    (void)drawn;
+}
+
+static const struct roundhouse_seat_v1_listener seat_listener = {
+    .focus_changed = on_focus_changed,
+    .bar_show = on_bar_show,
+    .bar_hide = on_bar_hide,
+    .guest_frame_size = on_guest_frame_size,
+    .thumbnail_done = on_thumbnail_done,
+};
+
+static void global_added(void *data, struct wl_registry *registry, uint32_t name, const char *interface,
+                         uint32_t version)
+{
+    struct seat *seat = data;
+    (void)version;
+    if (seat->seat || strcmp(interface, roundhouse_seat_v1_interface.name) != 0)
+        return;
+    seat->seat = wl_registry_bind(registry, name, &roundhouse_seat_v1_interface, 1);
+    roundhouse_seat_v1_add_listener(seat->seat, &seat_listener, seat);
+}
+
+static void global_removed(void *data, struct wl_registry *registry, uint32_t name)
+{
+    (void)data;
+    (void)registry;
+    (void)name;
+}
+
+static const struct wl_registry_listener registry_listener = {global_added, global_removed};
+
+struct seat *seat_new(const struct seat_callbacks *callbacks, gpointer user)
+{
+    GdkDisplay *display = gdk_display_get_default();
+    if (!GDK_IS_WAYLAND_DISPLAY(display))
+        return NULL;
+    struct wl_display *wayland = gdk_wayland_display_get_wl_display(display);
+    struct seat *seat = g_new0(struct seat, 1);
+    seat->callbacks = *callbacks;
+    seat->user = user;
+    seat->registry = wl_display_get_registry(wayland);
+    wl_registry_add_listener(seat->registry, &registry_listener, seat);
+    wl_display_roundtrip(wayland);
+    if (seat->seat)
+        return seat;
+    seat_free(seat);
+    return NULL;
+}
+
+void seat_free(struct seat *seat)
+{
+    if (!seat)
+        return;
+    if (seat->seat)
+        roundhouse_seat_v1_destroy(seat->seat);
+    wl_registry_destroy(seat->registry);
+    g_free(seat);
+}
+
+static struct wl_surface *surface_of(GtkWindow *window)
+{
+    gtk_widget_realize(GTK_WIDGET(window));
+    return gdk_wayland_window_get_wl_surface(gtk_widget_get_window(GTK_WIDGET(window)));
+}
+
+void seat_set_switcher(struct seat *seat, GtkWindow *window)
+{
+    roundhouse_seat_v1_set_switcher(seat->seat, surface_of(window));
+}
+
+void seat_set_bar(struct seat *seat, GtkWindow *window, guint height)
+{
+    roundhouse_seat_v1_set_bar(seat->seat, surface_of(window), height);
+}
+
+void seat_focus(struct seat *seat, guint slot)
+{
+    roundhouse_seat_v1_focus(seat->seat, slot);
+}
+
+void seat_show_bar(struct seat *seat, gboolean show)
+{
+    if (show)
+        roundhouse_seat_v1_show_bar(seat->seat);
+    else
+        roundhouse_seat_v1_hide_bar(seat->seat);
+}
