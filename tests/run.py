@@ -39,9 +39,12 @@ def count(test):
 
 def explain(test):
     lines = (test.get('stdout') or '').splitlines()
-    told = [line for i, line in enumerate(lines)
-            if line.startswith('not ok') or (line.startswith('#') and i and any(
-                previous.startswith('not ok') for previous in lines[:i]))]
+    told, telling = [], False
+    for line in lines:
+        if re.match(r'\s*(not )?ok\b', line):
+            telling = line.lstrip().startswith('not ok')
+        if telling:
+            told.append(line)
     print(f'\nFAILED {test["name"]} ({test["result"]}, {test["duration"]:.0f} s)')
     for line in told or lines[-20:] + (test.get('stderr') or '').splitlines()[-20:]:
         print('   ', line)

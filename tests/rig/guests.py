@@ -30,7 +30,7 @@ def tests_disk(build):
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
     shutil.copy(f'{build}/tests/rig/physinfo', f'{tree}/root')
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '32M'],
-                   check=True)
+                   check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     with open(f'{disk}.key', 'w') as key:
         key.write(digest.hexdigest())

@@ -45,8 +45,9 @@ def create_and_console(rig):
     machine = rig.machine
     guest = Guest(machine, 'keep', 'stay').create()
     guest.wait_for('GUEST up')
-    machine.run("(sleep 2; echo ping from the rig; sleep 3; printf '\\035') | timeout 30 xl console keep >/tmp/console",
-                90, check=False)
+    # xl console wants a terminal: script gives it one. Ctrl+] leaves.
+    machine.run("(sleep 3; echo ping from the rig; sleep 5; printf '\\035'; sleep 2) | "
+                "timeout 60 script -qfc 'xl console keep' /tmp/console >/dev/null", 120, check=False)
     guest.wait_for('GUEST heard ping from the rig', 30)
     rig.note('guest said', guest.said())
     rig.note('console showed', 'GUEST heard ping from the rig' in machine.run('cat /tmp/console'))
