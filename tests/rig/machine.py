@@ -4,6 +4,7 @@
 docs/testing.md gives the reason of each flag."""
 
 import base64
+import gzip
 import json
 import os
 import re
@@ -76,7 +77,7 @@ class Machine:
         # characters in its log, so the rig keeps its own.)
         console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
         arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
-                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp',
+                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp' + os.environ.get("RIG_CPU", ""),
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
@@ -191,44 +192,50 @@ class Machine:
             time.sleep(0.2)
 
     def type(self, text):
-        # The console's input ring is small: long lines go in pieces.
-        data = text.encode()
-        for start in range(0, len(data), 64):
-            self.serial.sendall(data[start:start + 64])
-            time.sleep(0.05)
+        """Types on the console. The receive buffers on the way are as small as 16 characters and nothing holds the
+        sender back, so each piece waits for its echo."""
+        for piece in re.findall(r'.{1,14}\n?|\n', text):
+            start = os.path.getsize(self.serial_path)
+            self.serial.sendall(piece.encode())
+            deadline = time.monotonic() + 5
+            while piece.strip() not in self.log_from(start) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    def log_from(self, offset):
+        with open(self.serial_path, 'rb') as log:
+            log.seek(offset)
+            return log.read().decode(errors='replace').replace('\r', '')
 
     def login(self, timeout=300):
-        """Waits for Domain-0's shell and makes it quiet."""
+        """Waits for Domain-0's shell and teaches it to run commands that come in base64."""
         self.expect(r'root@roundhouse[^\n]*# ?$', timeout, fail=r'Panic|PANIC|panic on CPU|Kernel panic')
-        # dash has no line editor of its own that would switch the echo on again.
-        self.type("PS1= PS2= exec sh\nstty -echo; dmesg -n 1; echo shell'' ready\n")
-        self.expect('^shell ready', 60)
+        self.type('PS1= PS2= exec sh\n')    # dash: no line editor
+        self.type('dmesg -n 1; stty cols 500\n')
+        self.type('f() { echo "@$1"begin; gzip -c </tmp/.out | base64 -w 100 | sed "s/^/@$1=/"; '
+                  'echo "@$1"end $(cat /tmp/.rc) $(cksum </tmp/.out); }\n')
+        self.type('r() { while read -r l && [ "$l" ]; do echo "$l"; done | base64 -d | zcat >/tmp/.cmd; '
+                  'bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; echo $? >/tmp/.rc; f $1; }\n')
         self.run('true', 60)
 
     def run(self, command, timeout=60, check=True):
         """Runs a command in Domain-0; returns its output (both streams). A non-zero status raises when `check`."""
         self.sequence += 1
-        mark = f'{os.getpid() % 10000}{self.sequence:04d}'
-        script = base64.b64encode(command.encode()).decode()
-        self.type(f'rm -f /tmp/.in; ' + ''.join(
-            f"echo {script[i:i + 200]} >>/tmp/.in\n" for i in range(0, len(script), 200)))
-        self.type(f"base64 -d </tmp/.in >/tmp/.cmd; bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; echo $? >/tmp/.rc; "
-                  f"echo \"@{mark}\"ready\n")
-        self.expect(f'^@{mark}ready$', timeout)
+        mark = f'{self.sequence:04d}'
+        script = base64.b64encode(gzip.compress(command.encode(), mtime=0)).decode()
+        self.type(f'r {mark}0\n{script}\n\n')
         for attempt in range(5):
-            output = self.fetch(f'{mark}{attempt}')
+            output = self.fetch(f'{mark}{attempt}', timeout)
             if output is not None:
                 status, text = output
                 if check and status:
                     raise RigError(f'"{command}" ended with status {status}:\n{text[-1500:]}')
                 return text if check else (status, text)
+            self.type(f'f {mark}{attempt + 1}\n')
         raise RigError(f'the output of "{command}" came through damaged five times')
 
-    def fetch(self, mark):
+    def fetch(self, mark, timeout):
         """The last command's output, carried as checked base64 lines so that other console lines may come between."""
-        self.type(f'echo "@{mark}"begin; gzip -c </tmp/.out | base64 -w 100 | sed "s/^/@{mark}=/"; '
-                  f'echo "@{mark}"end $(cat /tmp/.rc) $(cksum </tmp/.out)\n')
-        self.expect(f'^@{mark}begin$', 60)
+        self.expect(f'^@{mark}begin$', timeout)
         start = self.position
         end = self.expect(rf'^@{mark}end (\d+) (\d+) (\d+)\n', 60)
         body = self.log()[start:self.position]

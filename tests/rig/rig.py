@@ -4,8 +4,8 @@ A batch is a list of boots; a boot is a machine on which its scenarios run in or
 must not depend on the hypervisor; the notes of the reference are kept, and a difference from them is a failure."""
 
 import argparse
-import json
 import os
+import signal
 import sys
 import traceback
 
@@ -59,7 +59,7 @@ def arguments():
     parser.add_argument('--build', required=True)
     parser.add_argument('--hypervisor', required=True, help='multiboot2 image')
     parser.add_argument('--name', required=True, help='"reference" keeps the notes that others are compared with')
-    parser.add_argument('--only', help='run the scenarios whose name holds this text')
+    parser.add_argument('--only', nargs='+', help='run these scenarios alone')
     return parser.parse_args()
 
 
@@ -94,7 +94,7 @@ def run_scenario(rig, scenario, evidence):
 
 
 def run_boot(rig, boot, report, evidence, only):
-    scenarios = [s for s in boot.scenarios if not only or only in s.__name__.replace('_', '-')]
+    scenarios = [s for s in boot.scenarios if not only or s.__name__.replace('_', '-') in only]
     if not scenarios:
         return
     folder = f'{evidence}/{boot.name}'
@@ -121,6 +121,8 @@ def run_boot(rig, boot, report, evidence, only):
 
 def main():
     options = arguments()
+    # A time limit ends the rig by SIGTERM; the machine must not outlive it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report = Report()
     if not os.path.exists(options.hypervisor):
         report.result(f'hypervisor image {options.hypervisor}', 'it is not there; build it first with ./dev build')
