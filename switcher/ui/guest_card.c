@@ -122,7 +122,7 @@ static void draw_placeholder(struct card *card, cairo_t *cr, double width, doubl
 {
     GdkRGBA colour = {0.3, 0.3, 0.3, 1};
     char initial[8] = "";
-    cairo_text_extents_t extents;
+    PangoRectangle ink;
     gboolean live = guest_is_live(card->guest);
     const char *name = rh_guest1_get_name(card->guest);
     gdk_rgba_parse(&colour, rh_guest1_get_colour(card->guest));
@@ -134,12 +134,17 @@ static void draw_placeholder(struct card *card, cairo_t *cr, double width, doubl
     cairo_paint(cr);
     cairo_pattern_destroy(ground);
     g_unichar_to_utf8(g_unichar_toupper(g_utf8_get_char(name ? name : "")), initial);
-    cairo_select_font_face(cr, "Inter", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    cairo_set_font_size(cr, height * 0.55);
-    cairo_text_extents(cr, initial, &extents);
-    cairo_move_to(cr, (width - extents.width) / 2 - extents.x_bearing, (height - extents.height) / 2 - extents.y_bearing);
+    g_autoptr(PangoLayout) layout = gtk_widget_create_pango_layout(card->preview, initial);
+    PangoFontDescription *font = pango_font_description_copy(
+        pango_context_get_font_description(pango_layout_get_context(layout)));
+    pango_font_description_set_absolute_size(font, height * 0.55 * PANGO_SCALE);
+    pango_font_description_set_weight(font, PANGO_WEIGHT_BOLD);
+    pango_layout_set_font_description(layout, font);
+    pango_font_description_free(font);
+    pango_layout_get_pixel_extents(layout, &ink, NULL);
+    cairo_move_to(cr, (width - ink.width) / 2 - ink.x, (height - ink.height) / 2 - ink.y);
     cairo_set_source_rgba(cr, colour.red, colour.green, colour.blue, live ? 0.45 : 0.22);
-    cairo_show_text(cr, initial);
+    pango_cairo_show_layout(cr, layout);
 }
 
 static gboolean draw_preview(GtkWidget *widget, cairo_t *cr, gpointer data)

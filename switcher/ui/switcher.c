@@ -6,7 +6,7 @@
 #include "style.h"
 
 #define NOTICE_SECONDS 8
-#define CARD_SPACING   28
+#define CARD_SPACING   24
 #define PREVIEWS_MAX   3 /* more cards than this need the room for themselves */
 #define PICTURE_SECONDS 2
 
@@ -244,6 +244,40 @@ static void wish_end(struct switcher *switcher)
         on_wish(guest, ACTION_DESTROY, switcher);
 }
 
+static int card_columns(struct switcher *switcher)
+{
+    g_autoptr(GList) cards = gtk_container_get_children(GTK_CONTAINER(switcher->flow));
+    int columns = 0, first_row = 0;
+    for (GList *card = cards; card; card = card->next) {
+        GtkAllocation place;
+        gtk_widget_get_allocation(card->data, &place);
+        if (!columns)
+            first_row = place.y;
+        columns += place.y == first_row;
+    }
+    return MAX(columns, 1);
+}
+
+/* Arrows go from card to card; from a card's buttons back to cards. FALSE: there is none that way. */
+static gboolean move_choice(struct switcher *switcher, guint key)
+{
+    GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(switcher->window));
+    GtkWidget *card = focus ? gtk_widget_get_ancestor(focus, GTK_TYPE_FLOW_BOX_CHILD) : NULL;
+    int index = card ? gtk_flow_box_child_get_index(GTK_FLOW_BOX_CHILD(card)) : -1;
+    if (key == GDK_KEY_Left)
+        index -= 1;
+    else if (key == GDK_KEY_Up)
+        index -= card_columns(switcher);
+    else if (key == GDK_KEY_Down && index >= 0)
+        index += card_columns(switcher);
+    else
+        index += 1;
+    GtkFlowBoxChild *next = index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
+    if (next)
+        gtk_widget_grab_focus(GTK_WIDGET(next));
+    return next != NULL;
+}
+
 static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
 {
     struct switcher *switcher = data;
@@ -263,7 +297,7 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
     else if (key == GDK_KEY_Delete || key == GDK_KEY_KP_Delete)
         wish_end(switcher);
     else
-        return FALSE;
+        return key >= GDK_KEY_Left && key <= GDK_KEY_Down && move_choice(switcher, key);
     return TRUE;
 }
 
