@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define CARD_WIDTH   360
+#define CARD_WIDTH   PREVIEW_WIDTH
 #define STRIP_HEIGHT 6
 #define BUTTONS_MAX  4
 
@@ -12,7 +12,8 @@ struct card {
     RhGuest1 *guest;
     guest_card_wish_fn wish;
     gpointer user;
-    GtkWidget *strip, *chip, *name, *dot, *state, *facts, *chord, *error, *spinner;
+    cairo_surface_t *picture; /* NULL: none */
+    GtkWidget *strip, *preview, *chip, *name, *dot, *state, *facts, *chord, *error, *spinner;
     GtkWidget *buttons[BUTTONS_MAX];
     enum guest_action actions[BUTTONS_MAX];
 };
@@ -31,12 +32,12 @@ static const struct look {
     {"running",
      "Running",
      FALSE,
-     {{"Switch to it", ACTION_SWITCH},
+     {{"Switch", ACTION_SWITCH},
       {"Pause", ACTION_PAUSE},
       {"Restart", ACTION_REBOOT},
       {"Shut down", ACTION_SHUTDOWN}}},
-    {"paused", "Paused", FALSE, {{"Continue", ACTION_UNPAUSE}, {"Look at it", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"stopping", "Shutting down \342\200\246", TRUE, {{"Look at it", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {"paused", "Paused", FALSE, {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {"stopping", "Shutting down \342\200\246", TRUE, {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
     {"crashed", "Crashed", FALSE, {{"Start again", ACTION_START}}},
 };
 
@@ -116,6 +117,52 @@ static GtkWidget *facts_row(struct card *card)
     return row;
 }
 
+/* Without a picture: the guest's initial, large and faint, on its own colour made dark. */
+static void draw_placeholder(struct card *card, cairo_t *cr, double width, double height)
+{
+    GdkRGBA colour = {0.3, 0.3, 0.3, 1};
+    char initial[8] = "";
+    PangoRectangle ink;
+    gboolean live = guest_is_live(card->guest);
+    const char *name = rh_guest1_get_name(card->guest);
+    gdk_rgba_parse(&colour, rh_guest1_get_colour(card->guest));
+    cairo_pattern_t *ground = cairo_pattern_create_linear(0, 0, width * 0.4, height);
+    double strength = live ? 0.36 : 0.17;
+    cairo_pattern_add_color_stop_rgb(ground, 0, colour.red * strength, colour.green * strength, colour.blue * strength);
+    cairo_pattern_add_color_stop_rgb(ground, 1, 0.05, 0.06, 0.075);
+    cairo_set_source(cr, ground);
+    cairo_paint(cr);
+    cairo_pattern_destroy(ground);
+    g_unichar_to_utf8(g_unichar_toupper(g_utf8_get_char(name ? name : "")), initial);
+    g_autoptr(PangoLayout) layout = gtk_widget_create_pango_layout(card->preview, initial);
+    PangoFontDescription *font = pango_font_description_copy(
+        pango_context_get_font_description(pango_layout_get_context(layout)));
+    pango_font_description_set_absolute_size(font, height * 0.55 * PANGO_SCALE);
+    pango_font_description_set_weight(font, PANGO_WEIGHT_BOLD);
+    pango_layout_set_font_description(layout, font);
+    pango_font_description_free(font);
+    pango_layout_get_pixel_extents(layout, &ink, NULL);
+    cairo_move_to(cr, (width - ink.width) / 2 - ink.x, (height - ink.height) / 2 - ink.y);
+    cairo_set_source_rgba(cr, colour.red, colour.green, colour.blue, live ? 0.45 : 0.22);
+    pango_cairo_show_layout(cr, layout);
+}
+
+static gboolean draw_preview(GtkWidget *widget, cairo_t *cr, gpointer data)
+{
+    struct card *card = data;
+    double width = gtk_widget_get_allocated_width(widget), height = gtk_widget_get_allocated_height(widget);
+    if (!card->picture) {
+        draw_placeholder(card, cr, width, height);
+        return TRUE;
+    }
+    double picture_width = cairo_image_surface_get_width(card->picture);
+    double picture_height = cairo_image_surface_get_height(card->picture);
+    cairo_scale(cr, width / picture_width, height / picture_height);
+    cairo_set_source_surface(cr, card->picture, 0, 0);
+    cairo_paint_with_alpha(cr, guest_is(card->guest, "running") ? 1 : 0.45);
+    return TRUE;
+}
+
 static void clicked(GtkButton *button, gpointer data)
 {
     struct card *card = data;
@@ -141,6 +188,7 @@ static GtkWidget *button_row(struct card *card)
 static void card_free(gpointer data)
 {
     struct card *card = data;
+    g_clear_pointer(&card->picture, cairo_surface_destroy);
     g_object_unref(card->guest);
     g_free(card);
 }
@@ -155,9 +203,13 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
     card->wish = wish;
     card->user = user;
     card->strip = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
+    card->preview = gtk_drawing_area_new();
+    gtk_widget_set_size_request(card->preview, PREVIEW_WIDTH, PREVIEW_HEIGHT);
+    gtk_widget_set_no_show_all(card->preview, TRUE);
+    g_signal_connect(card->preview, "draw", G_CALLBACK(draw_preview), card);
     card->error = label_new("error", 0);
     gtk_label_set_line_wrap(GTK_LABEL(card->error), TRUE);
-    gtk_label_set_max_width_chars(GTK_LABEL(card->error), 40);
+    gtk_label_set_max_width_chars(GTK_LABEL(card->error), 36);
     gtk_widget_set_no_show_all(card->error, TRUE);
     style_toggle(card->strip, "strip", TRUE);
     style_toggle(body, "card-body", TRUE);
@@ -168,6 +220,7 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
     gtk_box_pack_start(GTK_BOX(body), card->error, FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(body), button_row(card), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), card->strip, FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(column), card->preview, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), body, TRUE, TRUE, 0);
     gtk_container_add(GTK_CONTAINER(child), column);
     g_object_set_data_full(G_OBJECT(child), "card", card, card_free);
@@ -234,5 +287,21 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
     update_facts(card);
     update_colour(card);
     update_buttons(card, look);
+    if (!guest_is_live(card->guest))
+        guest_card_set_picture(widget, NULL);
+    gtk_widget_queue_draw(card->preview);
     atk_object_set_name(gtk_widget_get_accessible(widget), spoken);
+}
+
+void guest_card_show_preview(GtkWidget *widget, gboolean show)
+{
+    gtk_widget_set_visible(card_of(widget)->preview, show);
+}
+
+void guest_card_set_picture(GtkWidget *widget, cairo_surface_t *picture)
+{
+    struct card *card = card_of(widget);
+    g_clear_pointer(&card->picture, cairo_surface_destroy);
+    card->picture = picture ? cairo_surface_reference(picture) : NULL;
+    gtk_widget_queue_draw(card->preview);
 }

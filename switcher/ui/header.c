@@ -4,33 +4,37 @@
 
 #include <math.h>
 
-#define EMBLEM_SIZE 34
-#define STALLS      7
+#define EMBLEM_SIZE 38
+#define STALLS      5
 
 struct header {
     GtkWidget *row, *memory, *memory_level, *clock, *date, *power, *restart;
 };
 
-/* A roundhouse from above: the turntable in the middle, stalls around it, one track lit. */
+/* A roundhouse from above: stalls in an arc, the turntable before them with its bridge to one of them. */
 static gboolean draw_emblem(GtkWidget *widget, cairo_t *cr, gpointer data)
 {
     double size = MIN(gtk_widget_get_allocated_width(widget), gtk_widget_get_allocated_height(widget));
-    double centre = size / 2, outer = size / 2 - 2, inner = size * 0.17;
+    double outer = size * 0.46, wall = size * 0.17, table = size * 0.2;
     (void)data;
-    cairo_translate(cr, centre, centre);
-    cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
-    cairo_set_line_width(cr, size * 0.085);
+    cairo_translate(cr, size / 2, size / 2);
+    cairo_set_line_width(cr, wall);
     for (int i = 0; i < STALLS; i++) {
-        double angle = G_PI * (0.75 + 1.5 * i / (STALLS - 1));
-        gboolean lit = i == 4;
-        cairo_set_source_rgb(cr, lit ? 0.95 : 0.45, lit ? 0.68 : 0.50, lit ? 0.30 : 0.57);
-        cairo_move_to(cr, cos(angle) * (lit ? 0 : inner * 1.9), sin(angle) * (lit ? 0 : inner * 1.9));
-        cairo_line_to(cr, cos(angle) * outer, sin(angle) * outer);
+        double from = G_PI * (0.83 + 1.34 * i / STALLS), to = G_PI * (0.83 + 1.34 * (i + 1) / STALLS) - 0.09;
+        gboolean chosen = i == STALLS - 2;
+        cairo_set_source_rgb(cr, chosen ? 0.95 : 0.40, chosen ? 0.68 : 0.45, chosen ? 0.30 : 0.52);
+        cairo_arc(cr, 0, 0, outer - wall / 2, from, to);
         cairo_stroke(cr);
     }
-    cairo_set_source_rgb(cr, 0.95, 0.68, 0.30);
-    cairo_arc(cr, 0, 0, inner, 0, 2 * G_PI);
-    cairo_fill(cr);
+    double bridge = G_PI * (0.83 + 1.34 * (STALLS - 1.5) / STALLS);
+    cairo_set_source_rgb(cr, 0.91, 0.92, 0.94);
+    cairo_set_line_width(cr, size * 0.055);
+    cairo_arc(cr, 0, 0, table, 0, 2 * G_PI);
+    cairo_stroke(cr);
+    cairo_set_line_width(cr, size * 0.085);
+    cairo_move_to(cr, -cos(bridge) * table, -sin(bridge) * table);
+    cairo_line_to(cr, cos(bridge) * table, sin(bridge) * table);
+    cairo_stroke(cr);
     return TRUE;
 }
 
@@ -141,6 +145,6 @@ void header_update(struct header *header, struct model *model)
         return;
     gtk_label_set_text(GTK_LABEL(header->memory), text);
     gtk_progress_bar_set_fraction(GTK_PROGRESS_BAR(header->memory_level),
-                                  (double)(total_kib - MIN(free_kib, total_kib)) / (double)total_kib);
+                                  (double)MIN(free_kib, total_kib) / (double)total_kib);
     atk_object_set_name(gtk_widget_get_accessible(header->memory_level), text);
 }

@@ -14,7 +14,8 @@
 struct program {
     struct model *model;
     struct seat *seat;
-    GtkWindow *switcher, *bar;
+    struct switcher *switcher;
+    GtkWindow *bar;
 };
 
 /* The seat's way is the shorter one; it knows guests that are on screen or could be. */
@@ -43,16 +44,23 @@ static void bar_shown(gboolean shown, gpointer data)
     (void)data;
 }
 
+static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
+{
+    struct program *program = data;
+    switcher_set_picture(program->switcher, slot, picture);
+}
+
 static void show_windows(struct program *program, gboolean bar_alone)
 {
-    static const struct seat_callbacks callbacks = {focus_changed, bar_shown};
+    static const struct seat_callbacks callbacks = {focus_changed, bar_shown, thumbnail};
     program->seat = seat_new(&callbacks, program);
     if (program->seat) {
-        seat_set_switcher(program->seat, program->switcher);
+        switcher_set_seat(program->switcher, program->seat);
+        seat_set_switcher(program->seat, switcher_window(program->switcher));
         seat_set_bar(program->seat, program->bar, BAR_HEIGHT);
     }
     if (program->seat || !bar_alone)
-        gtk_widget_show(GTK_WIDGET(program->switcher));
+        gtk_widget_show(GTK_WIDGET(switcher_window(program->switcher)));
     if (program->seat || bar_alone)
         gtk_widget_show(GTK_WIDGET(program->bar));
 }
@@ -84,9 +92,9 @@ int main(int argc, char **argv)
     program.model = model_new();
     program.switcher = switcher_new(program.model, switch_to, &program);
     program.bar = bar_new(program.model, switch_to, &program);
-    g_signal_connect(program.switcher, "destroy", G_CALLBACK(gtk_main_quit), NULL);
+    g_signal_connect(switcher_window(program.switcher), "destroy", G_CALLBACK(gtk_main_quit), NULL);
     if (full_screen)
-        gtk_window_fullscreen(program.switcher);
+        gtk_window_fullscreen(switcher_window(program.switcher));
     show_windows(&program, bar);
     g_unix_signal_add(SIGTERM, stop, NULL);
     g_unix_signal_add(SIGINT, stop, NULL);

@@ -60,12 +60,10 @@ static int compare_slots(gconstpointer a, gconstpointer b)
     return (int)rh_guest1_get_slot(*(RhGuest1 *const *)a) - (int)rh_guest1_get_slot(*(RhGuest1 *const *)b);
 }
 
-static void properties_changed(GDBusProxy *proxy, GVariant *properties, const char *const *invalidated,
-                               gpointer data)
+static void properties_changed(GObject *proxy, GParamSpec *property, gpointer data)
 {
     (void)proxy;
-    (void)properties;
-    (void)invalidated;
+    (void)property;
     changed(data);
 }
 
@@ -86,7 +84,7 @@ static void guest_opened(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(guest), CALL_MILLISECONDS);
-    g_signal_connect(guest, "g-properties-changed", G_CALLBACK(properties_changed), model);
+    g_signal_connect(guest, "notify", G_CALLBACK(properties_changed), model);
     g_ptr_array_add(model->guests, guest);
     g_ptr_array_sort(model->guests, compare_slots);
     changed(model);
@@ -132,13 +130,11 @@ static void follow_guests(struct model *model)
 
 /* ---- the service ---- */
 
-static void manager_changed(GDBusProxy *proxy, GVariant *properties, const char *const *invalidated, gpointer data)
+static void guests_changed(GObject *proxy, GParamSpec *property, gpointer data)
 {
     (void)proxy;
-    (void)invalidated;
-    if (g_variant_lookup(properties, "Guests", "ao", NULL))
-        follow_guests(data);
-    changed(data);
+    (void)property;
+    follow_guests(data);
 }
 
 static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
@@ -153,7 +149,9 @@ static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     model->manager = manager;
-    g_signal_connect(manager, "g-properties-changed", G_CALLBACK(manager_changed), model);
+    /* Not "g-properties-changed": in its handlers the proxy's getters still give the freed old values. */
+    g_signal_connect(manager, "notify", G_CALLBACK(properties_changed), model);
+    g_signal_connect(manager, "notify::guests", G_CALLBACK(guests_changed), model);
     follow_guests(model);
 }
 

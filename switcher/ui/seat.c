@@ -5,9 +5,22 @@
 
 #include <gdk/gdkwayland.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SLOTS 10
+
+/* Memory that the seat draws a thumbnail in to. */
+struct thumbnail {
+    struct wl_buffer *buffer; /* NULL: none is under way */
+    void *pixels;
+    guint width, height;
+};
 
 struct seat {
     struct wl_registry *registry;
+    struct wl_shm *shm;
+    struct thumbnail thumbnails[SLOTS];
     struct roundhouse_seat_v1 *seat;
     struct seat_callbacks callbacks;
     gpointer user;
@@ -44,12 +57,71 @@ static void on_guest_frame_size(void *data, struct roundhouse_seat_v1 *proxy, ui
     (void)height;
 }
 
+/* ---- thumbnails: one shared-memory buffer each, alive from the request to the answer ---- */
+
+static gsize thumbnail_size(const struct thumbnail *thumbnail)
+{
+    return (gsize)thumbnail->width * thumbnail->height * 4;
+}
+
+static void thumbnail_clear(struct thumbnail *thumbnail)
+{
+    if (!thumbnail->buffer)
+        return;
+    wl_buffer_destroy(thumbnail->buffer);
+    munmap(thumbnail->pixels, thumbnail_size(thumbnail));
+    memset(thumbnail, 0, sizeof(*thumbnail));
+}
+
+static cairo_surface_t *copy_picture(const struct thumbnail *thumbnail)
+{
+    cairo_surface_t *picture =
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)thumbnail->width, (int)thumbnail->height);
+    guchar *rows = cairo_image_surface_get_data(picture);
+    gsize stride = (gsize)cairo_image_surface_get_stride(picture), row = (gsize)thumbnail->width * 4;
+    for (guint y = 0; rows && y < thumbnail->height; y++)
+        memcpy(rows + y * stride, (const guchar *)thumbnail->pixels + y * row, row);
+    cairo_surface_mark_dirty(picture);
+    return picture;
+}
+
 static void on_thumbnail_done(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t drawn)
 {
-    (void)data;
+    struct seat *seat = data;
     (void)proxy;
-    (void)slot;
-    (void)drawn;
+    if (slot >= SLOTS || !seat->thumbnails[slot].buffer)
+        return;
+    cairo_surface_t *picture = drawn ? copy_picture(&seat->thumbnails[slot]) : NULL;
+    thumbnail_clear(&seat->thumbnails[slot]);
+    seat->callbacks.thumbnail(slot, picture, seat->user);
+}
+
+static gboolean thumbnail_make(struct seat *seat, struct thumbnail *thumbnail, guint width, guint height)
+{
+    int fd = memfd_create("roundhouse-thumbnail", MFD_CLOEXEC);
+    *thumbnail = (struct thumbnail){.width = width, .height = height};
+    gsize size = thumbnail_size(thumbnail);
+    void *pixels = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
+        pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (pixels != MAP_FAILED) {
+        struct wl_shm_pool *pool = wl_shm_create_pool(seat->shm, fd, (int32_t)size);
+        thumbnail->pixels = pixels;
+        thumbnail->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height, (int32_t)width * 4,
+                                                      WL_SHM_FORMAT_XRGB8888);
+        wl_shm_pool_destroy(pool);
+    }
+    if (fd >= 0)
+        close(fd);
+    return thumbnail->buffer != NULL;
+}
+
+void seat_thumbnail(struct seat *seat, guint slot, guint width, guint height)
+{
+    if (slot == 0 || slot >= SLOTS || !width || !height || !seat->shm || seat->thumbnails[slot].buffer)
+        return;
+    if (thumbnail_make(seat, &seat->thumbnails[slot], width, height))
+        roundhouse_seat_v1_thumbnail(seat->seat, slot, seat->thumbnails[slot].buffer);
 }
 
 static const struct roundhouse_seat_v1_listener seat_listener = {
@@ -65,6 +137,8 @@ static void global_added(void *data, struct wl_registry *registry, uint32_t name
 {
     struct seat *seat = data;
     (void)version;
+    if (!seat->shm && strcmp(interface, wl_shm_interface.name) == 0)
+        seat->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
     if (seat->seat || strcmp(interface, roundhouse_seat_v1_interface.name) != 0)
         return;
     seat->seat = wl_registry_bind(registry, name, &roundhouse_seat_v1_interface, 1);
@@ -102,6 +176,10 @@ void seat_free(struct seat *seat)
 {
     if (!seat)
         return;
+    for (guint slot = 0; slot < SLOTS; slot++)
+        thumbnail_clear(&seat->thumbnails[slot]);
+    if (seat->shm)
+        wl_shm_destroy(seat->shm);
     if (seat->seat)
         roundhouse_seat_v1_destroy(seat->seat);
     wl_registry_destroy(seat->registry);

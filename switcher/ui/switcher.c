@@ -6,7 +6,9 @@
 #include "style.h"
 
 #define NOTICE_SECONDS 8
-#define CARD_SPACING   28
+#define CARD_SPACING   24
+#define PREVIEWS_MAX   3 /* more cards than this need the room for themselves */
+#define PICTURE_SECONDS 2
 
 struct switcher {
     GtkWidget *window, *stack, *flow, *problems, *notice, *notice_label;
@@ -16,6 +18,7 @@ struct switcher {
     switch_to_fn switch_to;
     gpointer user;
     guint notice_timer;
+    struct seat *seat; /* NULL: no pictures */
 };
 
 /* ---- notices ---- */
@@ -155,10 +158,42 @@ static void update_cards(struct switcher *switcher)
             gtk_flow_box_insert(GTK_FLOW_BOX(switcher->flow), card, (int)i);
         }
         guest_card_update(card, focused == rh_guest1_get_slot(guest));
+        guest_card_show_preview(card, guests->len <= PREVIEWS_MAX);
     }
     gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow), guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
     if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) && !confirm_is_open(switcher->confirm))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
+}
+
+/* ---- pictures: asked for while the switcher is on screen ---- */
+
+static gboolean ask_for_pictures(gpointer data)
+{
+    struct switcher *switcher = data;
+    GPtrArray *guests = model_guests(switcher->model);
+    RhManager1 *manager = model_manager(switcher->model);
+    gboolean visible = manager && rh_manager1_get_focused_slot(manager) == 0 && guests->len <= PREVIEWS_MAX;
+    for (guint i = 0; visible && switcher->seat && i < guests->len; i++) {
+        RhGuest1 *guest = g_ptr_array_index(guests, i);
+        if (guest_is_live(guest))
+            seat_thumbnail(switcher->seat, rh_guest1_get_slot(guest), PREVIEW_WIDTH, PREVIEW_HEIGHT);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+void switcher_set_seat(struct switcher *switcher, struct seat *seat)
+{
+    switcher->seat = seat;
+    g_timeout_add_seconds(PICTURE_SECONDS, ask_for_pictures, switcher);
+}
+
+void switcher_set_picture(struct switcher *switcher, guint slot, cairo_surface_t *picture)
+{
+    RhGuest1 *guest = model_guest_in_slot(switcher->model, slot);
+    GtkWidget *card = guest ? find_card(switcher, guest) : NULL;
+    if (card)
+        guest_card_set_picture(card, picture);
+    g_clear_pointer(&picture, cairo_surface_destroy);
 }
 
 static void update_problems(struct switcher *switcher)
@@ -178,6 +213,7 @@ static void update(gpointer data)
     style_set_colours(switcher->model);
     header_update(switcher->header, switcher->model);
     update_cards(switcher);
+    ask_for_pictures(switcher);
     update_problems(switcher);
     gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), !connected ? "waiting" : count ? "guests" : "empty");
 }
@@ -208,6 +244,40 @@ static void wish_end(struct switcher *switcher)
         on_wish(guest, ACTION_DESTROY, switcher);
 }
 
+static int card_columns(struct switcher *switcher)
+{
+    g_autoptr(GList) cards = gtk_container_get_children(GTK_CONTAINER(switcher->flow));
+    int columns = 0, first_row = 0;
+    for (GList *card = cards; card; card = card->next) {
+        GtkAllocation place;
+        gtk_widget_get_allocation(card->data, &place);
+        if (!columns)
+            first_row = place.y;
+        columns += place.y == first_row;
+    }
+    return MAX(columns, 1);
+}
+
+/* Arrows go from card to card; from a card's buttons back to cards. FALSE: there is none that way. */
+static gboolean move_choice(struct switcher *switcher, guint key)
+{
+    GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(switcher->window));
+    GtkWidget *card = focus ? gtk_widget_get_ancestor(focus, GTK_TYPE_FLOW_BOX_CHILD) : NULL;
+    int index = card ? gtk_flow_box_child_get_index(GTK_FLOW_BOX_CHILD(card)) : -1;
+    if (key == GDK_KEY_Left)
+        index -= 1;
+    else if (key == GDK_KEY_Up)
+        index -= card_columns(switcher);
+    else if (key == GDK_KEY_Down && index >= 0)
+        index += card_columns(switcher);
+    else
+        index += 1;
+    GtkFlowBoxChild *next = index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
+    if (next)
+        gtk_widget_grab_focus(GTK_WIDGET(next));
+    return next != NULL;
+}
+
 static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
 {
     struct switcher *switcher = data;
@@ -227,7 +297,7 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
     else if (key == GDK_KEY_Delete || key == GDK_KEY_KP_Delete)
         wish_end(switcher);
     else
-        return FALSE;
+        return key >= GDK_KEY_Left && key <= GDK_KEY_Down && move_choice(switcher, key);
     return TRUE;
 }
 
@@ -345,7 +415,7 @@ static GtkWidget *build_content(struct switcher *switcher)
     return column;
 }
 
-GtkWindow *switcher_new(struct model *model, switch_to_fn switch_to, gpointer user)
+struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpointer user)
 {
     struct switcher *switcher = g_new0(struct switcher, 1);
     GtkWidget *overlay = gtk_overlay_new();
@@ -366,5 +436,10 @@ GtkWindow *switcher_new(struct model *model, switch_to_fn switch_to, gpointer us
     g_signal_connect(switcher->window, "key-press-event", G_CALLBACK(on_key), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);
+    return switcher;
+}
+
+GtkWindow *switcher_window(struct switcher *switcher)
+{
     return GTK_WINDOW(switcher->window);
 }

@@ -11,6 +11,7 @@
 #define CMDLINE_MAX     1023 /* start_info carries 1,024 bytes: xen/xen.h MAX_GUEST_CMDLINE */
 #define BRIDGE_MAX      15   /* IFNAMSIZ - 1 */
 #define DISKS_MAX       26
+#define DEFAULT_BRIDGE  "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
 
 /* Told apart by eye on a dark screen, also with the common forms of colour blindness. */
 static const guint32 slot_colours[GUEST_SLOT_MAX + 1] = {0,        0x4c9be8, 0xe8a33d, 0x5fb878, 0xd66ba0,
@@ -183,6 +184,8 @@ static gboolean read_network(struct guest_config *config, const char *value, GEr
 {
     if (!*value || g_str_equal(value, "none"))
         return TRUE;
+    if (g_str_equal(value, "bridge"))
+        value = DEFAULT_BRIDGE;
     if (strlen(value) > BRIDGE_MAX || strpbrk(value, "/ \t"))
         return bad(error, "network", "\"%s\" cannot be the name of a bridge.", value);
     g_free(config->bridge);

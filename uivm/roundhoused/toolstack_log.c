@@ -16,12 +16,10 @@ static void log_message(xentoollog_logger *logger, xentoollog_level level, int e
     struct log *log = (struct log *)logger;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     const char *cause = errno_value >= 0 ? g_strerror(errno_value) : NULL;
-    if (level < XTL_NOTICE)
-        return;
     if (level >= XTL_ERROR && !*log->first_error)
         g_snprintf(log->first_error, sizeof(log->first_error), "%s%s%s", text, cause ? ": " : "",
                    cause ? cause : "");
-    g_log(G_LOG_DOMAIN, level >= XTL_WARN ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_INFO, "%s: %s%s%s",
+    g_log(G_LOG_DOMAIN, level >= XTL_WARN ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG, "%s: %s%s%s",
           context ? context : "libxl", text, cause ? ": " : "", cause ? cause : "");
 }
 

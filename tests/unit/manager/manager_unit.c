@@ -43,7 +43,7 @@ static void test_full(struct directory *directory, gconstpointer data)
     g_autofree char *path = write_file(directory, "work.conf",
                                        "[guest]\nname=Work\nslot=1\ncolour=#12aBff\ntype=pv\nmemory_mib=768\nvcpus=2\n"
                                        "kernel=/k\nramdisk=/r\ncmdline=root=/dev/xvda ro quiet\n"
-                                       "disk=phy:/dev/vg/work; file:/images/home.img,xvdf,ro\nnetwork=xenbr0\n"
+                                       "disk=phy:/dev/vg/work; file:/images/home.img,xvdf,ro\nnetwork=bridge\n"
                                        "mac=00:16:3e:01:02:03\ndisplay=displif\nautostart=true\n");
     g_autoptr(GError) error = NULL;
     struct guest_config *config = guest_config_load(path, &error);
