@@ -9,6 +9,7 @@
 #define CARD_SPACING   24
 #define PREVIEWS_MAX   3 /* more cards than this need the room for themselves */
 #define PICTURE_SECONDS 2
+#define WAIT_SECONDS    20 /* so long the service may take before it counts as missing */
 
 struct switcher {
     GtkWidget *window, *stack, *flow, *problems, *notice, *notice_label;
@@ -19,6 +20,8 @@ struct switcher {
     gpointer user;
     guint notice_timer;
     struct seat *seat; /* NULL: no pictures */
+    guint wait_timer;
+    gboolean overdue;
 };
 
 /* ---- notices ---- */
@@ -205,17 +208,41 @@ static void update_problems(struct switcher *switcher)
     gtk_widget_set_visible(switcher->problems, *text != '\0');
 }
 
+static void update(gpointer data);
+
+static gboolean wait_is_over(gpointer data)
+{
+    struct switcher *switcher = data;
+    switcher->wait_timer = 0;
+    switcher->overdue = TRUE;
+    update(switcher);
+    return G_SOURCE_REMOVE;
+}
+
+/* The page that fits: the guests, or why there are none. */
+static const char *fitting_page(struct switcher *switcher)
+{
+    RhManager1 *manager = model_manager(switcher->model);
+    const char *const *paths = manager ? rh_manager1_get_guests(manager) : NULL;
+    if (manager) {
+        g_clear_handle_id(&switcher->wait_timer, g_source_remove);
+        switcher->overdue = FALSE;
+        return paths && paths[0] ? "guests" : "empty";
+    }
+    if (!switcher->overdue && !switcher->wait_timer)
+        switcher->wait_timer = g_timeout_add_seconds(WAIT_SECONDS, wait_is_over, switcher);
+    return switcher->overdue ? "overdue" : "waiting";
+}
+
 static void update(gpointer data)
 {
     struct switcher *switcher = data;
-    gboolean connected = model_manager(switcher->model) != NULL;
-    guint count = model_guests(switcher->model)->len;
     style_set_colours(switcher->model);
     header_update(switcher->header, switcher->model);
     update_cards(switcher);
     ask_for_pictures(switcher);
     update_problems(switcher);
-    gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), !connected ? "waiting" : count ? "guests" : "empty");
+    gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), fitting_page(switcher));
 }
 
 /* ---- keyboard ---- */
@@ -345,10 +372,13 @@ static GtkWidget *build_stack(struct switcher *switcher)
 {
     GtkWidget *stack = switcher->stack = gtk_stack_new();
     gtk_stack_add_named(GTK_STACK(stack),
-                        page("Getting ready \342\200\246",
-                             "The toolstack service does not answer yet. If this stays, log in on the console and ask:",
+                        page("Getting ready \342\200\246", NULL, NULL), "waiting");
+    gtk_stack_add_named(GTK_STACK(stack),
+                        page("The toolstack service does not answer",
+                             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
+                             "To see what is wrong, log in on the console and ask:",
                              "systemctl status roundhoused"),
-                        "waiting");
+                        "overdue");
     gtk_stack_add_named(GTK_STACK(stack),
                         page("No guests yet",
                              "A guest appears here as soon as its definition is there. Put a file like this one in\n"

@@ -137,7 +137,7 @@ static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
     g_autofree char *sentence =
-        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or destroy it: unsaved work in it "
+        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
                         "is then lost.",
                         guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;

@@ -29,7 +29,7 @@ static const char *const advice[GUEST_STATE_COUNT] = {
     [GUEST_STARTING] = "is still starting. Wait until it runs",
     [GUEST_RUNNING] = "is already running. Switch to it",
     [GUEST_PAUSED] = "is paused. Unpause it first",
-    [GUEST_STOPPING] = "is stopping. Wait until it is off, or destroy it",
+    [GUEST_STOPPING] = "is stopping. Wait until it is off, or force it off",
     [GUEST_CRASHED] = "has crashed. Start it again first",
 };
 

@@ -130,7 +130,7 @@ static const struct command commands[] = {
     {"start", guest_start, "NAME", "start a guest"},
     {"shutdown", guest_shutdown, "NAME", "ask a guest's system to shut down"},
     {"reboot", guest_reboot, "NAME", "ask a guest's system to restart"},
-    {"destroy", guest_destroy, "NAME", "take a guest away at once; unsaved work in it is lost"},
+    {"destroy", guest_destroy, "NAME", "force a guest off at once; unsaved work in it is lost"},
     {"pause", guest_pause, "NAME", "let a guest stand still"},
     {"unpause", guest_unpause, "NAME", "let it go on"},
     {"switch", switch_to, "NAME", "bring a guest on screen, or the switcher (name: switcher)"},

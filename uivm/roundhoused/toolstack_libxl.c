@@ -126,9 +126,9 @@ static const struct {
     const char *advice;
 } operations[TOOLSTACK_OPERATION_COUNT] = {
     [TOOLSTACK_PAUSE] = {libxl_domain_pause, "Try again."},
-    [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or destroy it."},
-    [TOOLSTACK_SHUTDOWN] = {libxl_domain_shutdown, "Its system does not listen; destroy it if it hangs."},
-    [TOOLSTACK_REBOOT] = {libxl_domain_reboot, "Its system does not listen; destroy it if it hangs."},
+    [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or force it off."},
+    [TOOLSTACK_SHUTDOWN] = {libxl_domain_shutdown, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_REBOOT] = {libxl_domain_reboot, "Its system does not listen; force it off if it hangs."},
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
 };
 
