@@ -12,7 +12,7 @@
 
 #define REBOOT_DELAY_SECONDS 5
 #define MAX_FRAMES   32
-#define STACK_WORDS  32
+#define STACK_WORDS  30
 
 #define say(...) printk(LOG_ERROR, __VA_ARGS__)
 
@@ -41,32 +41,34 @@ static void dump_where(void)
             v->id);
 }
 
+/* With the time stamp, no line is wider than the 80 columns of the smallest screen. */
 static void dump_registers(const struct cpu_user_regs *r)
 {
+    const unsigned long words[] = {r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->rsp,
+                                   r->r8,  r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
+    static const char names[][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
+                                    "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15"};
     say("rip %016lx %pS", (unsigned long)r->rip, (void *)r->rip);
-    say("rax %016lx rbx %016lx rcx %016lx", (unsigned long)r->rax, (unsigned long)r->rbx, (unsigned long)r->rcx);
-    say("rdx %016lx rsi %016lx rdi %016lx", (unsigned long)r->rdx, (unsigned long)r->rsi, (unsigned long)r->rdi);
-    say("rbp %016lx rsp %016lx r8  %016lx", (unsigned long)r->rbp, (unsigned long)r->rsp, (unsigned long)r->r8);
-    say("r9  %016lx r10 %016lx r11 %016lx", (unsigned long)r->r9, (unsigned long)r->r10, (unsigned long)r->r11);
-    say("r12 %016lx r13 %016lx r14 %016lx", (unsigned long)r->r12, (unsigned long)r->r13, (unsigned long)r->r14);
-    say("r15 %016lx rflags %08lx cs %04x ss %04x vector %#x error code %#x", (unsigned long)r->r15,
-        (unsigned long)r->rflags, r->cs, r->ss, r->entry_vector, r->error_code);
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i += 2)
+        say("%s %016lx %s %016lx", names[i], words[i], names[i + 1], words[i + 1]);
+    say("rflags %08lx cs %04x ss %04x vector %#x error code %#x", (unsigned long)r->rflags, r->cs, r->ss,
+        r->entry_vector, r->error_code);
 }
 
 static void dump_control_registers(void)
 {
-    say("cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %04lx", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
-        (unsigned long)rdmsr(MSR_EFER));
+    say("cr0 %08lx cr2 %016lx cr3 %016lx", read_cr0(), read_cr2(), read_cr3());
+    say("cr4 %08lx efer %04lx", read_cr4(), (unsigned long)rdmsr(MSR_EFER));
 }
 
 static void dump_stack(unsigned long sp)
 {
     say("stack from %016lx:", sp);
-    for (unsigned i = 0; i < STACK_WORDS; i += 4, sp += 4 * sizeof(long)) {
-        if (!on_this_stack(sp, 4 * sizeof(long)))
+    for (unsigned i = 0; i < STACK_WORDS; i += 3, sp += 3 * sizeof(long)) {
+        if (!on_this_stack(sp, 3 * sizeof(long)))
             break;
         const unsigned long *word = (const unsigned long *)sp;
-        say("  %016lx %016lx %016lx %016lx", word[0], word[1], word[2], word[3]);
+        say("  %016lx %016lx %016lx", word[0], word[1], word[2]);
     }
 }
 
