@@ -11,8 +11,8 @@
 #include <hv/time.h>
 
 #define REBOOT_DELAY_SECONDS 5
-#define MAX_FRAMES   32
-#define STACK_WORDS  30
+#define MAX_FRAMES           32
+#define STACK_WORDS          30
 
 #define say(...) printk(LOG_ERROR, __VA_ARGS__)
 
@@ -37,8 +37,8 @@ static void dump_where(void)
     else if (!v)
         say("on CPU %u (APIC id %u), no vcpu", cpu->id, cpu->apic_id);
     else
-        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id, v->domain ? v->domain->id : DOMID_INVALID,
-            v->id);
+        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id,
+            v->domain ? v->domain->id : DOMID_INVALID, v->id);
 }
 
 /* With the time stamp, no line is wider than the 80 columns of the smallest screen. */
@@ -77,8 +77,9 @@ static void say_return(unsigned long address)
     say("  %016lx %pS", address, (void *)address);
 }
 
-/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends. A function
- * that had not made its frame yet shows by a return address on top of the stack; sp 0: there is none such. */
+/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends.
+ * A function that had not made its frame yet shows by a return address on top of the stack; sp 0: there is
+ * none such. */
 static void dump_backtrace(unsigned long frame, unsigned long sp)
 {
     say("backtrace:");
@@ -109,7 +110,8 @@ static __noreturn void stop_machine(void)
 
 static struct cpu_info *volatile panicking_cpu; /* the first one; it alone dumps and ends the machine */
 
-/* The same CPU a second time means that the dump itself faults: one line more, then the end. Any other CPU stops. */
+/* The same CPU a second time means that the dump itself faults: one line more, then the end. Any other CPU
+ * stops. */
 static void enter_panic(const char *message)
 {
     static bool again;
@@ -135,7 +137,8 @@ void panic_nmi(const struct cpu_user_regs *regs)
         halt_forever();
 }
 
-static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame, const char *message)
+static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame,
+                                     const char *message)
 {
     enter_panic(message);
     say("*************** Roundhouse stops: %s", message);

@@ -1,13 +1,14 @@
 /*
- * The serial line: output is polled, so that it works in every state the machine can be in; input comes by interrupt.
+ * The serial line: output is polled, so that it works in every state the machine can be in; input comes by
+ * interrupt.
  */
 #include <hv/serial.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/irq.h>
 
-#define COM1_PORT 0x3f8
-#define COM1_GSI  4
+#define COM1_PORT  0x3f8
+#define COM1_GSI   4
 #define UART_CLOCK 115200U /* baud rate at divisor 1 */
 
 enum {
@@ -20,17 +21,17 @@ enum {
     UART_LINE_STATUS = 5,
 };
 #define UART_FIFO_ENABLE_AND_CLEAR 0x07
-#define UART_8N1          0x03
-#define UART_DIVISOR_LATCH 0x80
-#define UART_DTR_RTS      0x03
-#define UART_OUT2         0x08 /* gates the interrupt line of a PC */
-#define UART_RECEIVED     0x01
-#define UART_HOLDING_EMPTY 0x20
-#define UART_INTERRUPT_ON_RECEIVE 0x01
-#define UART_NOTHING_PENDING 0x01
-#define UART_FIFO_WORKS 0xc0 /* clear in an 8250, 16450 and in the first, faulty 16550 */
+#define UART_8N1                   0x03
+#define UART_DIVISOR_LATCH         0x80
+#define UART_DTR_RTS               0x03
+#define UART_OUT2                  0x08 /* gates the interrupt line of a PC */
+#define UART_RECEIVED              0x01
+#define UART_HOLDING_EMPTY         0x20
+#define UART_INTERRUPT_ON_RECEIVE  0x01
+#define UART_NOTHING_PENDING       0x01
+#define UART_FIFO_WORKS            0xc0 /* clear in an 8250, 16450 and in the first, faulty 16550 */
 
-#define FIFO_BYTES 16
+#define FIFO_BYTES          16
 #define MAX_INTERRUPT_TURNS 64
 /* At 9600 baud a full FIFO drains in 17 ms; a port read takes about 1 us. Beyond this the UART is stuck. */
 #define MAX_POLLS 100000
@@ -110,8 +111,8 @@ void serial_write(const char *text, size_t bytes)
     }
 }
 
-/* The interrupt is edge-triggered: one more comes only after the UART has had nothing to report, so the handler stays
- * until then. The bound is for a UART that always has. */
+/* The interrupt is edge-triggered: one more comes only after the UART has had nothing to report, so the
+ * handler stays until then. The bound is for a UART that always has. */
 static void serial_interrupt(void *data)
 {
     for (unsigned turns = 0; turns < MAX_INTERRUPT_TURNS; turns++) {

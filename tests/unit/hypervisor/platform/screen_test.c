@@ -1,6 +1,6 @@
 /*
- * x86/screen.c on screens of every kind. Video memory is a block of exactly the size asked for, so the address sanitizer
- * sees any pixel outside; each case is a process, since there is one screen in a machine.
+ * x86/screen.c on screens of every kind. Video memory is a block of exactly the size asked for, so the
+ * address sanitizer sees any pixel outside; each case is a process, since there is one screen in a machine.
  */
 #include "check.h"
 #include <stdarg.h>
@@ -15,14 +15,18 @@
 struct bootinfo bootinfo;
 
 /* A glyph that says which one it is. */
-#define ROWS_8(g) g, (uint8_t)(g + 1), (uint8_t)(g + 2), (uint8_t)(g + 3), (uint8_t)(g + 4), (uint8_t)(g + 5), g, g
-#define GLYPH(n) {ROWS_8((uint8_t)(n)), ROWS_8((uint8_t)(n * 3))}
+#define ROWS_8(g)                                                                                            \
+    g, (uint8_t)(g + 1), (uint8_t)(g + 2), (uint8_t)(g + 3), (uint8_t)(g + 4), (uint8_t)(g + 5), g, g
+#define GLYPH(n)                                                                                             \
+    {                                                                                                        \
+        ROWS_8((uint8_t)(n)), ROWS_8((uint8_t)(n * 3))                                                       \
+    }
 #define GLYPHS_5(n) GLYPH(n), GLYPH(n + 1), GLYPH(n + 2), GLYPH(n + 3), GLYPH(n + 4)
-#define GLYPHS_19_OF_5(n)                                                                                              \
-    GLYPHS_5(n), GLYPHS_5(n + 5), GLYPHS_5(n + 10), GLYPHS_5(n + 15), GLYPHS_5(n + 20), GLYPHS_5(n + 25),              \
-        GLYPHS_5(n + 30), GLYPHS_5(n + 35), GLYPHS_5(n + 40), GLYPHS_5(n + 45), GLYPHS_5(n + 50), GLYPHS_5(n + 55),    \
-        GLYPHS_5(n + 60), GLYPHS_5(n + 65), GLYPHS_5(n + 70), GLYPHS_5(n + 75), GLYPHS_5(n + 80), GLYPHS_5(n + 85),    \
-        GLYPHS_5(n + 90)
+#define GLYPHS_19_OF_5(n)                                                                                    \
+    GLYPHS_5(n), GLYPHS_5(n + 5), GLYPHS_5(n + 10), GLYPHS_5(n + 15), GLYPHS_5(n + 20), GLYPHS_5(n + 25),    \
+        GLYPHS_5(n + 30), GLYPHS_5(n + 35), GLYPHS_5(n + 40), GLYPHS_5(n + 45), GLYPHS_5(n + 50),            \
+        GLYPHS_5(n + 55), GLYPHS_5(n + 60), GLYPHS_5(n + 65), GLYPHS_5(n + 70), GLYPHS_5(n + 75),            \
+        GLYPHS_5(n + 80), GLYPHS_5(n + 85), GLYPHS_5(n + 90)
 const uint8_t screen_font[SCREEN_FONT_GLYPHS][SCREEN_FONT_HEIGHT] = {GLYPHS_19_OF_5(32)};
 
 static uint8_t *memory;
@@ -55,7 +59,8 @@ static void expect_row(unsigned columns, unsigned row, const char *text)
 
 static void test_text(void)
 {
-    CHECK(screen_init() && memory_address == 0xb8000 && memory_bytes == 80 * 25 * 2, "%zu bytes", memory_bytes);
+    CHECK(screen_init() && memory_address == 0xb8000 && memory_bytes == 80 * 25 * 2, "%zu bytes",
+          memory_bytes);
     for (unsigned row = 0; row < 25; row++)
         expect_row(80, row, "");
     say("one\ntw\bo\rT\n\tx\033[1;31mred\033[0m\xc3\xa9\a!");
@@ -78,9 +83,15 @@ static void test_text(void)
         last++;
     CHECK(last >= 17 && last <= 24, "%u rows in use", last);
     expect_row(80, last - 1, "line 999");
-    expect_row(80, 0, last == 24 ? "line 976" : last == 23 ? "line 977" : last == 22 ? "line 978"
-                      : last == 21 ? "line 979" : last == 20 ? "line 980" : last == 19 ? "line 981"
-                      : last == 18 ? "line 982" : "line 983");
+    expect_row(80, 0,
+               last == 24   ? "line 976"
+               : last == 23 ? "line 977"
+               : last == 22 ? "line 978"
+               : last == 21 ? "line 979"
+               : last == 20 ? "line 980"
+               : last == 19 ? "line 981"
+               : last == 18 ? "line 982"
+                            : "line 983");
     screen_release();
     uint8_t before = memory[0];
     say("\r\b\n\n\n\n\n\n\n\n\n\n\n\nunseen");
@@ -89,9 +100,18 @@ static void test_text(void)
 
 static void set_framebuffer(unsigned width, unsigned height, unsigned pitch, unsigned bits)
 {
-    bootinfo.framebuffer = (struct boot_framebuffer){.present = true, .address = 0xe0000000, .width = width,
-        .height = height, .pitch = pitch, .bits_per_pixel = (uint8_t)bits, .red_position = 16, .red_size = 8,
-        .green_position = 8, .green_size = 8, .blue_position = 0, .blue_size = 8};
+    bootinfo.framebuffer = (struct boot_framebuffer){.present = true,
+                                                     .address = 0xe0000000,
+                                                     .width = width,
+                                                     .height = height,
+                                                     .pitch = pitch,
+                                                     .bits_per_pixel = (uint8_t)bits,
+                                                     .red_position = 16,
+                                                     .red_size = 8,
+                                                     .green_position = 8,
+                                                     .green_size = 8,
+                                                     .blue_position = 0,
+                                                     .blue_size = 8};
     if (bits == 16) {
         bootinfo.framebuffer.red_position = 11;
         bootinfo.framebuffer.green_position = 5;
@@ -121,7 +141,8 @@ static void expect_glyph(char c, unsigned row, unsigned column, uint32_t colour)
 
 static void test_pixels(unsigned bits, uint32_t red)
 {
-    set_framebuffer(333, 205, 333 * bits / 8 + 24, bits); /* 41 columns and 12 rows, and something left over */
+    set_framebuffer(333, 205, 333 * bits / 8 + 24,
+                    bits); /* 41 columns and 12 rows, and something left over */
     CHECK(screen_init() && memory_bytes == (size_t)bootinfo.framebuffer.pitch * 205, "%zu", memory_bytes);
     CHECK(pixel(332, 204) == 0 && memory[333 * bits / 8] == 0xa5, "cleared, and nothing but the picture");
     screen_write("Ab", 2, SCREEN_RED);
