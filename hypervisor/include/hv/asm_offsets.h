@@ -41,6 +41,7 @@
 #define GUEST_DS 0xe02b
 #define GUEST_CS64 0xe033
 #define TSS_SELECTOR 0xe040
+#define LDT_SELECTOR 0xe050
 
 /* entry_vector of a register frame that came in through the syscall instruction (no hardware vector). */
 #define ENTRY_SYSCALL 0x100

@@ -2,7 +2,8 @@
  * The hypervisor's own messages: log ring, serial line, screen, and the stop of the machine.
  *
  * Every line goes to the ring and, at or above the `loglvl=` threshold, to the serial line and the screen.
- * printk may be called from any context, interrupts and NMIs included.
+ * printk may be called from any context, interrupts and NMIs included. One call is one line: it gets a time stamp in
+ * front and a newline at its end unless it has one; what is longer than 500 characters is cut.
  */
 #ifndef HV_CONSOLE_H
 #define HV_CONSOLE_H
@@ -29,6 +30,9 @@ void panic(const char *format, ...) __printf(1, 2) __noreturn;
 struct cpu_user_regs;
 void panic_regs(const struct cpu_user_regs *regs, const char *format, ...) __printf(2, 3) __noreturn;
 
+/* Called on every NMI: does not return if another CPU has panicked. */
+void panic_nmi(const struct cpu_user_regs *regs);
+
 #define BUG_ON(condition)                                                                                    \
     do {                                                                                                     \
         if (unlikely(condition))                                                                             \
@@ -44,6 +48,12 @@ void console_init_screen(void);
 void console_release_screen(void);
 /* Receive interrupts of the serial line; input goes to Domain-0 (VIRQ_CONSOLE, CONSOLEIO_read). */
 void console_init_irq(void);
+
+/* Stops waiting for locks and ignores the threshold: the machine is about to stop and every word counts. */
+void console_enter_panic(void);
+/* Tells Domain-0 that the ring has grown (VIRQ_CON_RING). printk cannot, for it may be called under any lock; so the
+ * way back to the guest and the idle loop call this. No locks held. */
+void console_notify(void);
 
 /* Raw text from Domain-0 (CONSOLEIO_write): to ring, serial and screen as it is. */
 void console_write(const char *text, size_t bytes);

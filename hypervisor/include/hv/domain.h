@@ -117,6 +117,7 @@ struct domain {
 
     struct spinlock page_lock;      /* [p] lists and counts; leaf lock */
     uint32_t page_list;             /* [p] first mfn, PAGE_NONE */
+    uint32_t parked_list;           /* [p] of a dying domain: frames that only others' references keep */
     uint32_t xenheap_list;          /* [p] */
     uint32_t pages, xenheap_pages;  /* [p] tot_pages */
     uint64_t max_pages;             /* [d] */
@@ -154,6 +155,7 @@ struct domain {
         uint32_t nr_msrs;
         struct xen_msr_entry *msr;
     } cpu_policy;
+    uint32_t pci_cf8;               /* configuration address port as the hardware domain last wrote it */
     struct e820entry *e820;         /* [d] PV memory map (XENMEM_set_memory_map) */
     unsigned e820_count;
     uint32_t log_tokens;            /* guest_log rate limit */
@@ -173,6 +175,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
 struct domain *domain_get(domid_t id);
 /* DOMID_SELF allowed. */
 struct domain *domain_get_any(domid_t id);
+/* No reference, any state: for the owner of a frame, which cannot go away while it owns one. NULL if unknown. */
+struct domain *domain_find(domid_t id);
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
 /* The domain with the smallest id >= from, with a reference; NULL at the end. For lists. */
@@ -187,6 +191,8 @@ int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
 /* The guest (or we, for a crash) says it is over: all vcpus stop, VIRQ_DOM_EXC goes to Domain-0. */
 void domain_shutdown(struct domain *d, unsigned reason);
+/* Domain-0 said shutdown, reboot or crash: so does the machine. x86/power.c's calls, by reason. */
+void hardware_domain_shutdown(unsigned reason) __noreturn;
 /* XEN_DOMCTL_resumedomain. */
 void domain_resume(struct domain *d);
 /* The guest's fault: log the reason, dump its registers at debug level, shut it down with SHUTDOWN_crash. For the hardware
@@ -212,6 +218,10 @@ struct page *domain_alloc_pages(struct domain *d, unsigned order, unsigned addre
 int domain_assign_pages(struct domain *d, struct page *page, unsigned order);
 /* Takes one frame out of d's lists (references unchanged). */
 void domain_remove_page(struct domain *d, struct page *page);
+/* The last reference of a frame is gone: out of its owner's lists and back to the allocator. */
+void domain_free_page(struct page *page);
+/* Moves a frame from d's page list to its parked list; page_lock held. */
+void domain_park_page_locked(struct domain *d, struct page *page);
 /* One zeroed page of ours that d may map (shared info, grant table frames). */
 void *domain_alloc_xenheap(struct domain *d);
 void domain_free_xenheap(struct domain *d, void *va);

@@ -5,6 +5,7 @@
 #ifndef HV_PAGE_ALLOC_H
 #define HV_PAGE_ALLOC_H
 
+#include <hv/lib.h>
 #include <hv/page.h>
 
 #define MAX_ORDER 18
@@ -14,6 +15,8 @@
 paddr_t boot_alloc(size_t bytes, size_t align);
 
 void page_alloc_init(void);
+/* Hands over RAM that was in use during boot. Page-aligned bounds; the frames have no owner. */
+void page_alloc_add(paddr_t start, paddr_t end);
 
 /* 2^order frames, naturally aligned, every byte below 2^address_bits; contents undefined; references = 0, owner =
  * DOMID_INVALID. NULL when there is no such block. TLBs that could still reach the frames have been flushed. */

@@ -20,4 +20,10 @@ void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags);
 void map_page(unsigned long va, mfn_t mfn, uint64_t flags);
 pte_t *hypervisor_pte(unsigned long va);
 
+/* Between boot_alloc and the page allocator: was this frame given out (or is it the image, a module, low memory)? If so
+ * *skip_to is the end of what it belongs to. */
+bool boot_frame_taken(paddr_t pa, paddr_t *skip_to);
+/* From now on page tables come from the page allocator. */
+void pagetable_use_allocator(void);
+
 #endif

@@ -1,8 +1,8 @@
 /*
  * Per-CPU data and the per-CPU stack block.
  *
- * Each CPU has one block of STACK_SIZE bytes, aligned to its size: IST stacks (#DF, NMI, #MC) at the bottom, one
- * unmapped guard page, the main stack above it, and at the very top struct cpu_info. Any stack pointer in the
+ * Each CPU has one block of STACK_SIZE bytes, aligned to its size: four IST stacks of a page each (#DF, NMI,
+ * #MC, #DB) at the bottom, the main stack above them, and at the very top struct cpu_info. Any stack pointer in the
  * block therefore leads to it by masking; no segment register is needed, FS and GS stay the guest's.
  */
 #ifndef HV_PERCPU_H
@@ -19,7 +19,7 @@ struct vcpu;
 
 struct cpu_info {
     struct cpu_user_regs guest_regs; /* where entry from a guest stores its registers; must be first */
-    struct vcpu *current;            /* the vcpu whose registers and address space are on this CPU */
+    struct vcpu *running;            /* the vcpu whose registers and address space are on this CPU */
     struct cpu *cpu;
     uint64_t reserved[2];
 };
@@ -62,7 +62,7 @@ static inline struct cpu_info *cpu_info(void)
 }
 #define this_cpu() (cpu_info()->cpu)
 #define smp_processor_id() (this_cpu()->id)
-#define current (cpu_info()->current)
+#define current (cpu_info()->running)
 #define guest_regs() (&cpu_info()->guest_regs)
 
 static inline void raise_softirq(enum softirq n)

@@ -25,4 +25,7 @@ void pv_deliver_pending(struct cpu_user_regs *regs);
 /* Domain-0 from modules 1 and 2. Panics with one clear line if it cannot. boot/dom0_build.c */
 void dom0_build(void);
 
+/* Should pv_deliver_pending be called before v runs on? */
+bool pv_needs_delivery(const struct vcpu *v);
+
 #endif

@@ -1,0 +1,50 @@
+// The display buffers (granted memory) and framebuffers (ways to look at it) that a displif guest has made. Bounded in number and in
+// memory. Errors are errno values, 0 for success.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "damage.h"
+#include "pixels.h"
+
+struct xendispl_dbuf_create_req;
+struct xendispl_fb_attach_req;
+
+enum { DISPLIF_MAX_BUFFERS = 16, DISPLIF_MAX_FRAMEBUFFERS = 32, DISPLIF_MAX_BYTES = 256 << 20 };
+
+struct displif_buffer {
+    uint64_t cookie; // 0: free
+    const uint8_t *memory;
+    size_t pages;
+    uint32_t width, height, bits, bytes, offset;
+};
+
+struct displif_framebuffer {
+    uint64_t cookie; // 0: free
+    uint64_t buffer; // cookie
+    uint32_t width, height;
+    enum pixel_format format;
+};
+
+struct displif_buffers {
+    struct displif_buffer buffers[DISPLIF_MAX_BUFFERS];
+    struct displif_framebuffer framebuffers[DISPLIF_MAX_FRAMEBUFFERS];
+    size_t total_bytes;
+    uint64_t *row_sums; // of the picture at the last scan
+    uint32_t row_count;
+};
+
+int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const struct xendispl_dbuf_create_req *request);
+int displif_buffers_destroy(struct displif_buffers *all, uint64_t cookie); // and its framebuffers
+int displif_buffers_attach(struct displif_buffers *all, const struct xendispl_fb_attach_req *request);
+int displif_buffers_detach(struct displif_buffers *all, uint64_t framebuffer);
+void displif_buffers_clear(struct displif_buffers *all);
+
+// What a framebuffer shows.
+int displif_buffers_image(const struct displif_buffers *all, uint64_t framebuffer, struct image *image);
+bool displif_buffers_uses(const struct displif_buffers *all, uint64_t framebuffer, uint64_t buffer);
+
+// The rows of the picture that differ from the last call's, as one band; all of them after a change of size.
+struct rect displif_buffers_scan(struct displif_buffers *all, const struct image *picture);

@@ -1,0 +1,122 @@
+// Connecting guests' devices, and what their pictures mean for the screen.
+#include "guest.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "displif.h"
+#include "fbif.h"
+#include "keyboard.h"
+#include "link.h"
+#include "log.h"
+#include "scene.h"
+#include "ui.h"
+
+static bool on_screen(const struct guest *guest)
+{
+    return guest->seat->focus.current == guest->slot;
+}
+
+void guest_set_picture(struct guest *guest, const struct image *picture)
+{
+    struct image before = guest->picture;
+    guest->picture = picture ? *picture : (struct image){0};
+    if (before.width != guest->picture.width || before.height != guest->picture.height) {
+        link_mode(guest->seat->link, guest->slot, guest->picture.width, guest->picture.height);
+        ui_guest_size(guest->seat->ui, guest->slot, guest->picture.width, guest->picture.height);
+        if (on_screen(guest))
+            seat_damage_all(guest->seat);
+    } else if (on_screen(guest)) {
+        guest_damage(guest, (struct rect){0, 0, (int32_t)guest->picture.width, (int32_t)guest->picture.height});
+    }
+}
+
+void guest_damage(struct guest *guest, struct rect area)
+{
+    if (!on_screen(guest))
+        return; // a switch draws everything anyway
+    struct rect picture = {0, 0, (int32_t)guest->picture.width, (int32_t)guest->picture.height};
+    area = rect_intersect(area, picture);
+    struct rect place = scene_guest_area(guest->seat, guest);
+    area.x += place.x;
+    area.y += place.y;
+    seat_damage(guest->seat, area);
+}
+
+static void close_failed(void *data)
+{
+    struct seat *seat = data;
+    seat->failure_idle = NULL;
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++) {
+        int error = seat->display_errors[slot];
+        if (!error || !seat->guests[slot].present)
+            continue;
+        log_error("slot %u: the guest's display driver broke the protocol; its screen is closed", slot);
+        guest_disconnect_display(&seat->guests[slot]);
+        link_display_closed(seat->link, slot, error);
+    }
+}
+
+void guest_display_failed(struct guest *guest, int error)
+{
+    struct seat *seat = guest->seat;
+    seat->display_errors[guest->slot] = error;
+    if (!seat->failure_idle)
+        seat->failure_idle = wl_event_loop_add_idle(seat->loop, close_failed, seat);
+}
+
+int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *connect, int privcmd)
+{
+    if (guest->fbif && memcmp(connect, &guest->fbif_connect, sizeof(*connect)) == 0) {
+        close(privcmd);
+        return 0;
+    }
+    guest_disconnect_display(guest);
+    guest->fbif_connect = *connect;
+    guest->fbif = fbif_connect(guest, guest->seat->ports, connect, privcmd);
+    int error = guest->fbif ? 0 : errno;
+    close(privcmd);
+    return error;
+}
+
+int guest_connect_displif(struct guest *guest, const struct link_displif_connect *connect)
+{
+    if (guest->displif && memcmp(connect, &guest->displif_connect, sizeof(*connect)) == 0)
+        return 0;
+    guest_disconnect_display(guest);
+    guest->displif_connect = *connect;
+    guest->displif = displif_connect(guest, guest->seat->ports, connect);
+    return guest->displif ? 0 : errno;
+}
+
+int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd)
+{
+    int error = 0;
+    if (!guest->keyboard || memcmp(connect, &guest->keyboard_connect, sizeof(*connect)) != 0) {
+        guest_disconnect_keyboard(guest);
+        guest->keyboard_connect = *connect;
+        guest->keyboard = keyboard_connect(guest, guest->seat->ports, connect, privcmd);
+        error = guest->keyboard ? 0 : errno;
+    }
+    if (privcmd >= 0)
+        close(privcmd);
+    return error;
+}
+
+void guest_disconnect_display(struct guest *guest)
+{
+    guest->seat->display_errors[guest->slot] = 0;
+    if (guest->picture.width)
+        guest_set_picture(guest, NULL);
+    fbif_disconnect(guest->fbif);
+    displif_disconnect(guest->displif);
+    guest->fbif = NULL;
+    guest->displif = NULL;
+}
+
+void guest_disconnect_keyboard(struct guest *guest)
+{
+    keyboard_disconnect(guest->keyboard);
+    guest->keyboard = NULL;
+}

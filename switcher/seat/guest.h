@@ -1,0 +1,46 @@
+// A guest as the seat sees it: a slot, a name, a picture, a keyboard. The display backends (fbif, displif) own the memory
+// behind the picture and keep it valid while it is set here.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "link_protocol.h"
+#include "pixels.h"
+
+struct seat;
+struct fbif;
+struct displif;
+struct keyboard;
+
+struct guest {
+    struct seat *seat;
+    unsigned slot;
+    bool present;
+    uint32_t domid, rgb, state;
+    char name[LINK_NAME_SIZE];
+    struct image picture; // width 0: none
+    struct fbif *fbif;    // at most one of the two displays
+    struct displif *displif;
+    struct keyboard *keyboard;
+    struct link_fbif_connect fbif_connect; // what is connected now, to know a repeated message
+    struct link_displif_connect displif_connect;
+    struct link_keyboard_connect keyboard_connect;
+};
+
+// For the display backends. The whole picture is another one now, or none (NULL).
+void guest_set_picture(struct guest *guest, const struct image *picture);
+
+// Part of the picture changed; `area` is in its coordinates and may reach outside.
+void guest_damage(struct guest *guest, struct rect area);
+
+// The guest broke the protocol: the display is closed at the next turn of the event loop, and the manager told.
+void guest_display_failed(struct guest *guest, int error);
+
+// For the owner of the guests. Connecting replaces what was connected, unless it is the same again; returns 0
+// or an errno value. Takes the descriptor.
+int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *connect, int privcmd);
+int guest_connect_displif(struct guest *guest, const struct link_displif_connect *connect);
+int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd);
+void guest_disconnect_display(struct guest *guest);
+void guest_disconnect_keyboard(struct guest *guest);

@@ -1,0 +1,180 @@
+// libinput events become the seat's.
+#include "input.h"
+
+#include <errno.h>
+#include <libinput.h>
+#include <libudev.h>
+#include <linux/input.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "log.h"
+#include "seat.h"
+#include "session.h"
+
+struct input {
+    struct seat *seat;
+    struct session *session;
+    struct udev *udev;
+    struct libinput *libinput;
+    struct wl_event_source *source;
+};
+
+static int open_device(const char *path, int flags, void *data)
+{
+    (void)flags;
+    struct input *input = data;
+    int fd = session_open_device(input->session, path);
+    if (fd < 0) {
+        int error = errno;
+        log_error("cannot open %s: %s", path, strerror(error));
+        return -error;
+    }
+    if (ioctl(fd, EVIOCGRAB, 1) != 0)
+        log_error("cannot take %s exclusively: %s", path, strerror(errno));
+    return fd;
+}
+
+static void close_device(int fd, void *data)
+{
+    session_close_device(((struct input *)data)->session, fd);
+}
+
+static const struct libinput_interface interface = {open_device, close_device};
+
+static void on_key(struct input *input, struct libinput_event_keyboard *event)
+{
+    bool pressed = libinput_event_keyboard_get_key_state(event) == LIBINPUT_KEY_STATE_PRESSED;
+    // Of several keyboards the first press and the last release count.
+    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u))
+        return;
+    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event), pressed);
+}
+
+static void on_button(struct input *input, struct libinput_event_pointer *event)
+{
+    bool pressed = libinput_event_pointer_get_button_state(event) == LIBINPUT_BUTTON_STATE_PRESSED;
+    if (libinput_event_pointer_get_seat_button_count(event) != (pressed ? 1u : 0u))
+        return;
+    seat_pointer_button(input->seat, libinput_event_pointer_get_time(event), libinput_event_pointer_get_button(event),
+                        pressed);
+}
+
+static void on_scroll(struct input *input, struct libinput_event_pointer *event, bool wheel)
+{
+    static const enum libinput_pointer_axis axes[] = {LIBINPUT_POINTER_AXIS_SCROLL_VERTICAL,
+                                                      LIBINPUT_POINTER_AXIS_SCROLL_HORIZONTAL};
+    for (int horizontal = 0; horizontal < 2; horizontal++) {
+        if (!libinput_event_pointer_has_axis(event, axes[horizontal]))
+            continue;
+        double pixels = libinput_event_pointer_get_scroll_value(event, axes[horizontal]);
+        double v120 = wheel ? libinput_event_pointer_get_scroll_value_v120(event, axes[horizontal]) : 0;
+        seat_pointer_wheel(input->seat, libinput_event_pointer_get_time(event), horizontal, pixels, (int32_t)v120);
+    }
+}
+
+static void on_device_added(struct libinput_device *device)
+{
+    log_info("input: %s", libinput_device_get_name(device));
+    if (libinput_device_config_tap_get_finger_count(device) > 0)
+        libinput_device_config_tap_set_enabled(device, LIBINPUT_CONFIG_TAP_ENABLED);
+}
+
+static void on_event(struct input *input, struct libinput_event *event)
+{
+    struct libinput_event_pointer *p;
+    switch (libinput_event_get_type(event)) {
+    case LIBINPUT_EVENT_DEVICE_ADDED:
+        on_device_added(libinput_event_get_device(event));
+        break;
+    case LIBINPUT_EVENT_KEYBOARD_KEY:
+        on_key(input, libinput_event_get_keyboard_event(event));
+        break;
+    case LIBINPUT_EVENT_POINTER_MOTION:
+        p = libinput_event_get_pointer_event(event);
+        seat_pointer_motion(input->seat, libinput_event_pointer_get_time(p), libinput_event_pointer_get_dx(p),
+                            libinput_event_pointer_get_dy(p));
+        break;
+    case LIBINPUT_EVENT_POINTER_MOTION_ABSOLUTE:
+        p = libinput_event_get_pointer_event(event);
+        seat_pointer_absolute(input->seat, libinput_event_pointer_get_time(p),
+                              libinput_event_pointer_get_absolute_x_transformed(p, 1),
+                              libinput_event_pointer_get_absolute_y_transformed(p, 1));
+        break;
+    case LIBINPUT_EVENT_POINTER_BUTTON:
+        on_button(input, libinput_event_get_pointer_event(event));
+        break;
+    case LIBINPUT_EVENT_POINTER_SCROLL_WHEEL:
+        on_scroll(input, libinput_event_get_pointer_event(event), true);
+        break;
+    case LIBINPUT_EVENT_POINTER_SCROLL_FINGER:
+    case LIBINPUT_EVENT_POINTER_SCROLL_CONTINUOUS:
+        on_scroll(input, libinput_event_get_pointer_event(event), false);
+        break;
+    default:
+        break;
+    }
+}
+
+static int dispatch(int fd, uint32_t mask, void *data)
+{
+    (void)fd;
+    (void)mask;
+    struct input *input = data;
+    libinput_dispatch(input->libinput);
+    struct libinput_event *event;
+    while ((event = libinput_get_event(input->libinput)) != NULL) {
+        on_event(input, event);
+        libinput_event_destroy(event);
+    }
+    return 0;
+}
+
+struct input *input_open(struct seat *seat, struct session *session)
+{
+    struct input *input = calloc(1, sizeof(*input));
+    if (!input)
+        return NULL;
+    input->seat = seat;
+    input->session = session;
+    input->udev = udev_new();
+    if (input->udev)
+        input->libinput = libinput_udev_create_context(&interface, input, input->udev);
+    if (input->libinput && libinput_udev_assign_seat(input->libinput, session_seat_name(session)) == 0)
+        input->source = wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE, dispatch,
+                                             input);
+    if (!input->source) {
+        log_error("libinput cannot be started on %s", session_seat_name(session));
+        input_close(input);
+        return NULL;
+    }
+    dispatch(-1, 0, input);
+    return input;
+}
+
+void input_close(struct input *input)
+{
+    if (!input)
+        return;
+    if (input->source)
+        wl_event_source_remove(input->source);
+    if (input->libinput)
+        libinput_unref(input->libinput);
+    if (input->udev)
+        udev_unref(input->udev);
+    free(input);
+}
+
+void input_suspend(struct input *input)
+{
+    libinput_suspend(input->libinput);
+    dispatch(-1, 0, input);
+}
+
+void input_resume(struct input *input)
+{
+    if (libinput_resume(input->libinput) != 0)
+        log_error("input devices cannot be taken back");
+    dispatch(-1, 0, input);
+}

@@ -1,0 +1,46 @@
+// One KMS pipeline: a connector, a CRTC, its primary plane, and dumb framebuffers. Thin: every function is one or a few ioctls.
+// Atomic where the driver has it, legacy otherwise; callers see no difference.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xf86drmMode.h>
+
+#include "damage.h"
+#include "pixels.h"
+
+struct kms_plane_properties {
+    uint32_t fb_id, crtc_id, src_x, src_y, src_w, src_h, crtc_x, crtc_y, crtc_w, crtc_h;
+    uint32_t fb_damage_clips; // 0 when the driver has none
+};
+
+struct kms {
+    int fd;
+    bool atomic;
+    uint32_t connector, crtc, plane;
+    unsigned crtc_index;
+    uint32_t connector_crtc_id, crtc_mode_id, crtc_active; // property ids
+    struct kms_plane_properties properties;
+    drmModeModeInfo mode;
+};
+
+struct kms_framebuffer {
+    uint32_t handle, id;
+    size_t size;
+    struct canvas canvas;
+};
+
+// Finds a connected connector with a mode and a CRTC for it; width and height of 0 ask for the preferred mode, otherwise
+// the mode of that size or, failing that, the preferred one. False when no screen is connected. `fd` stays the caller's.
+bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool force_legacy);
+
+// A cleared XRGB8888 buffer in the mode's size; false with errno.
+bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer);
+void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer);
+
+// Sets the mode and shows the framebuffer; blocks until done. False with errno. Falls back from atomic to legacy.
+bool kms_set_mode(struct kms *kms, const struct kms_framebuffer *framebuffer);
+
+// Shows another framebuffer at the next vertical blank and then sends the page flip event with `data`. False with errno.
+bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn,
+              void *data);

@@ -1,0 +1,118 @@
+// Validation of link messages: one table row per type.
+#include "link_protocol.h"
+
+#include <string.h>
+
+typedef bool check_fn(const struct link_message *m);
+
+static bool check_hello(const struct link_message *m)
+{
+    return m->slot == 0 && m->hello.width <= LINK_MAX_SIZE && m->hello.height <= LINK_MAX_SIZE;
+}
+
+static bool check_guest_add(const struct link_message *m)
+{
+    const struct link_guest_add *add = &m->guest_add;
+    return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff &&
+           memchr(add->name, '\0', sizeof(add->name)) != NULL;
+}
+
+static bool check_state(const struct link_message *m)
+{
+    return m->guest_state.state <= LINK_STATE_CRASHED;
+}
+
+static bool check_fbif(const struct link_message *m)
+{
+    return m->fbif.videoram_limit > 0;
+}
+
+static bool size_in_range(uint32_t width, uint32_t height)
+{
+    return width >= 1 && width <= LINK_MAX_SIZE && height >= 1 && height <= LINK_MAX_SIZE;
+}
+
+static bool check_displif(const struct link_message *m)
+{
+    return size_in_range(m->displif.width, m->displif.height);
+}
+
+static bool check_keyboard(const struct link_message *m)
+{
+    const struct link_keyboard_connect *k = &m->keyboard;
+    if (k->by_grant > 1 || k->absolute > 1 || (k->by_grant && k->page > UINT32_MAX))
+        return false;
+    return !k->absolute || size_in_range(k->width, k->height);
+}
+
+static bool check_capture(const struct link_message *m)
+{
+    return m->capture.whole_screen == (m->slot == 0);
+}
+
+static bool check_mode(const struct link_message *m)
+{
+    return m->mode.width <= LINK_MAX_SIZE && m->mode.height <= LINK_MAX_SIZE;
+}
+
+static bool check_any(const struct link_message *m)
+{
+    (void)m;
+    return true;
+}
+
+enum { NO_FD = 0, ONE_FD = 1, FD_UNLESS_GRANT = 2 };
+
+struct rule {
+    uint32_t type;
+    bool to_seat, to_manager;
+    bool slot_zero_allowed;
+    unsigned fds;
+    check_fn *check;
+};
+
+static const struct rule rules[] = {
+    {LINK_HELLO, true, true, true, NO_FD, check_hello},
+    {LINK_GUEST_ADD, true, false, false, NO_FD, check_guest_add},
+    {LINK_GUEST_STATE, true, false, false, NO_FD, check_state},
+    {LINK_GUEST_REMOVE, true, false, false, NO_FD, check_any},
+    {LINK_FBIF_CONNECT, true, false, false, ONE_FD, check_fbif},
+    {LINK_DISPLIF_CONNECT, true, false, false, NO_FD, check_displif},
+    {LINK_DISPLAY_DISCONNECT, true, false, false, NO_FD, check_any},
+    {LINK_KEYBOARD_CONNECT, true, false, false, FD_UNLESS_GRANT, check_keyboard},
+    {LINK_KEYBOARD_DISCONNECT, true, false, false, NO_FD, check_any},
+    {LINK_FOCUS, true, false, true, NO_FD, check_any},
+    {LINK_CAPTURE, true, false, true, ONE_FD, check_capture},
+    {LINK_FOCUS_CHANGED, false, true, true, NO_FD, check_any},
+    {LINK_DISPLAY_READY, false, true, false, NO_FD, check_any},
+    {LINK_DISPLAY_CLOSED, false, true, false, NO_FD, check_any},
+    {LINK_KEYBOARD_READY, false, true, false, NO_FD, check_any},
+    {LINK_KEYBOARD_CLOSED, false, true, false, NO_FD, check_any},
+    {LINK_MODE, false, true, false, NO_FD, check_mode},
+    {LINK_CAPTURE_DONE, false, true, true, NO_FD, check_any},
+};
+
+static unsigned fds_wanted(const struct rule *rule, const struct link_message *m)
+{
+    if (rule->fds == FD_UNLESS_GRANT)
+        return m->keyboard.by_grant ? 0 : 1;
+    return rule->fds;
+}
+
+bool link_message_valid(const struct link_message *message, size_t size, unsigned fds,
+                        enum link_direction direction)
+{
+    if (size != sizeof(*message) || message->slot >= LINK_SLOTS)
+        return false;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->type != message->type)
+            continue;
+        if (direction == LINK_TO_SEAT ? !rule->to_seat : !rule->to_manager)
+            return false;
+        if (message->slot == 0 && !rule->slot_zero_allowed)
+            return false;
+        return fds == fds_wanted(rule, message) && rule->check(message);
+    }
+    return false;
+}

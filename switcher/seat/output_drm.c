@@ -1,0 +1,261 @@
+// A KMS screen as an output: choosing the device, double buffering, frame pacing, monitors that come, go or change size.
+#include "output.h"
+
+#include <errno.h>
+#include <libudev.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xf86drm.h>
+
+#include "kms.h"
+#include "log.h"
+#include "session.h"
+
+// Drivers without a vertical blank interrupt report a flip at once; frames are then paced by the clock. A driver that loses a
+// flip event must not freeze the screen either.
+enum { FRAME_MS = 16, LOST_FLIP_MS = 1000, RETRY_MS = 100 };
+
+struct drm_output {
+    struct output base;
+    struct session *session;
+    struct kms kms;
+    struct kms_framebuffer framebuffers[OUTPUT_BUFFERS];
+    struct wl_event_source *source, *timer, *udev_source;
+    struct udev *udev;
+    struct udev_monitor *monitor;
+    uint32_t wanted_width, wanted_height;
+    bool force_legacy, flip_pending;
+    int64_t presented_ms;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void frame_done(struct drm_output *drm)
+{
+    drm->base.busy = false;
+    if (!drm->base.paused)
+        drm->base.listener.ready(drm->base.listener.data);
+}
+
+static int on_timer(void *data)
+{
+    struct drm_output *drm = data;
+    if (drm->flip_pending)
+        log_error("the graphics driver lost a page flip");
+    drm->flip_pending = false;
+    frame_done(drm);
+    return 0;
+}
+
+static void on_flip(int fd, unsigned sequence, unsigned seconds, unsigned microseconds, unsigned crtc, void *data)
+{
+    (void)fd;
+    (void)sequence;
+    (void)seconds;
+    (void)microseconds;
+    (void)crtc;
+    struct drm_output *drm = data;
+    if (!drm->flip_pending)
+        return;
+    drm->flip_pending = false;
+    int64_t left = drm->presented_ms + FRAME_MS - now_ms();
+    wl_event_source_timer_update(drm->timer, left > 0 ? (int)left : 0);
+    if (left <= 0)
+        frame_done(drm);
+}
+
+static int on_drm_readable(int fd, uint32_t mask, void *data)
+{
+    (void)mask;
+    (void)data;
+    drmEventContext context = {.version = 3, .page_flip_handler2 = on_flip};
+    drmHandleEvent(fd, &context);
+    return 0;
+}
+
+static bool drm_present(struct output *output, unsigned index, const struct damage *drawn)
+{
+    struct drm_output *drm = (struct drm_output *)output;
+    if (kms_flip(&drm->kms, &drm->framebuffers[index], drawn, drm)) {
+        drm->flip_pending = true;
+        drm->presented_ms = now_ms();
+        wl_event_source_timer_update(drm->timer, LOST_FLIP_MS);
+        return true;
+    }
+    if (errno != EBUSY)
+        log_error("cannot show a frame: %s", strerror(errno));
+    wl_event_source_timer_update(drm->timer, RETRY_MS);
+    return false;
+}
+
+static void destroy_buffers(struct drm_output *drm)
+{
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
+        kms_framebuffer_destroy(&drm->kms, &drm->framebuffers[i]);
+}
+
+// Makes buffers for the mode in drm->kms and shows the first.
+static bool start_mode(struct drm_output *drm)
+{
+    struct output *output = &drm->base;
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
+        if (!kms_framebuffer_create(&drm->kms, &drm->framebuffers[i])) {
+            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay, drm->kms.mode.vdisplay,
+                      strerror(errno));
+            destroy_buffers(drm);
+            return false;
+        }
+        output->buffers[i] = (struct output_buffer){.canvas = drm->framebuffers[i].canvas};
+    }
+    output->width = drm->kms.mode.hdisplay;
+    output->height = drm->kms.mode.vdisplay;
+    output->front = 0;
+    output->busy = drm->flip_pending = false;
+    output_damage(output, (struct rect){0, 0, (int32_t)output->width, (int32_t)output->height});
+    if (!kms_set_mode(&drm->kms, &drm->framebuffers[0])) {
+        log_error("cannot set %ux%u: %s", output->width, output->height, strerror(errno));
+        destroy_buffers(drm);
+        return false;
+    }
+    log_info("screen %ux%u, %s mode setting", output->width, output->height, drm->kms.atomic ? "atomic" : "legacy");
+    return true;
+}
+
+static void drm_pause(struct output *output)
+{
+    output->paused = true;
+}
+
+static void drm_resume(struct output *output)
+{
+    struct drm_output *drm = (struct drm_output *)output;
+    output->paused = false;
+    output->busy = drm->flip_pending = false;
+    kms_set_mode(&drm->kms, &drm->framebuffers[output->front]);
+    output_damage(output, (struct rect){0, 0, (int32_t)output->width, (int32_t)output->height});
+    output->listener.ready(output->listener.data);
+}
+
+static void drm_destroy(struct output *output)
+{
+    struct drm_output *drm = (struct drm_output *)output;
+    struct wl_event_source *sources[] = {drm->source, drm->timer, drm->udev_source};
+    for (unsigned i = 0; i < 3; i++)
+        if (sources[i])
+            wl_event_source_remove(sources[i]);
+    destroy_buffers(drm);
+    if (drm->kms.fd >= 0)
+        session_close_device(drm->session, drm->kms.fd);
+    udev_monitor_unref(drm->monitor);
+    udev_unref(drm->udev);
+    free(drm);
+}
+
+static const struct output_ops drm_ops = {drm_present, drm_pause, drm_resume, drm_destroy};
+
+// The monitor may offer another preferred mode now (a resized window under QEMU, another monitor).
+static int on_hotplug(int fd, uint32_t mask, void *data)
+{
+    (void)fd;
+    (void)mask;
+    struct drm_output *drm = data;
+    struct udev_device *device = udev_monitor_receive_device(drm->monitor);
+    udev_device_unref(device);
+    struct kms found;
+    if (!device || !kms_find(&found, drm->kms.fd, drm->wanted_width, drm->wanted_height, drm->force_legacy))
+        return 0;
+    if (found.connector == drm->kms.connector && found.mode.hdisplay == drm->kms.mode.hdisplay &&
+        found.mode.vdisplay == drm->kms.mode.vdisplay)
+        return 0;
+    struct kms before = drm->kms;
+    destroy_buffers(drm);
+    drm->kms = found;
+    if (!start_mode(drm)) {
+        drm->kms = before;
+        if (!start_mode(drm))
+            exit(EXIT_FAILURE);
+    }
+    drm->base.listener.resized(drm->base.listener.data);
+    return 0;
+}
+
+static bool try_card(struct drm_output *drm, const char *path)
+{
+    int fd = session_open_device(drm->session, path);
+    if (fd < 0) {
+        log_error("cannot open %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (kms_find(&drm->kms, fd, drm->wanted_width, drm->wanted_height, drm->force_legacy) && start_mode(drm))
+        return true;
+    drm->kms.fd = -1;
+    session_close_device(drm->session, fd);
+    return false;
+}
+
+static bool is_boot_display(struct udev_device *card)
+{
+    struct udev_device *pci = udev_device_get_parent_with_subsystem_devtype(card, "pci", NULL);
+    const char *boot = pci ? udev_device_get_sysattr_value(pci, "boot_vga") : NULL;
+    return boot && strcmp(boot, "1") == 0;
+}
+
+static bool try_cards(struct drm_output *drm, bool boot_display)
+{
+    struct udev_enumerate *cards = udev_enumerate_new(drm->udev);
+    udev_enumerate_add_match_subsystem(cards, "drm");
+    udev_enumerate_add_match_sysname(cards, "card[0-9]");
+    udev_enumerate_scan_devices(cards);
+    bool found = false;
+    struct udev_list_entry *entry;
+    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(cards))
+    {
+        struct udev_device *card = udev_device_new_from_syspath(drm->udev, udev_list_entry_get_name(entry));
+        const char *node = card ? udev_device_get_devnode(card) : NULL;
+        if (!found && node && is_boot_display(card) == boot_display)
+            found = try_card(drm, node);
+        udev_device_unref(card);
+    }
+    udev_enumerate_unref(cards);
+    return found;
+}
+
+static bool watch(struct drm_output *drm, struct wl_event_loop *loop)
+{
+    drm->source = wl_event_loop_add_fd(loop, drm->kms.fd, WL_EVENT_READABLE, on_drm_readable, drm);
+    drm->timer = wl_event_loop_add_timer(loop, on_timer, drm);
+    drm->monitor = udev_monitor_new_from_netlink(drm->udev, "udev");
+    if (drm->monitor) {
+        udev_monitor_filter_add_match_subsystem_devtype(drm->monitor, "drm", NULL);
+        udev_monitor_enable_receiving(drm->monitor);
+        drm->udev_source =
+            wl_event_loop_add_fd(loop, udev_monitor_get_fd(drm->monitor), WL_EVENT_READABLE, on_hotplug, drm);
+    }
+    return drm->source && drm->timer;
+}
+
+struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width,
+                               uint32_t height, bool force_legacy)
+{
+    struct drm_output *drm = calloc(1, sizeof(*drm));
+    if (!drm)
+        return NULL;
+    drm->base.ops = &drm_ops;
+    drm->session = session;
+    drm->wanted_width = width;
+    drm->wanted_height = height;
+    drm->force_legacy = force_legacy;
+    drm->kms.fd = -1;
+    drm->udev = udev_new();
+    if (drm->udev && (try_cards(drm, true) || try_cards(drm, false)) && watch(drm, loop))
+        return &drm->base;
+    log_error("no screen: no /dev/dri/card* that can be opened has a connected monitor");
+    drm_destroy(&drm->base);
+    return NULL;
+}

@@ -1,0 +1,94 @@
+// Composition, one damaged area at a time: what lies below first, then what lies above.
+#include "scene.h"
+
+#include "cursor.h"
+#include "ui.h"
+
+enum { BACKGROUND = 0xff1d2128, BORDER = 0xff000000, TILE_SIZE = 160 };
+
+struct rect scene_guest_area(const struct seat *seat, const struct guest *guest)
+{
+    int32_t width = (int32_t)guest->picture.width, height = (int32_t)guest->picture.height;
+    int32_t x = ((int32_t)seat->output->width - width) / 2, y = ((int32_t)seat->output->height - height) / 2;
+    return (struct rect){x > 0 ? x : 0, y > 0 ? y : 0, width, height};
+}
+
+static bool contains(struct rect r, double x, double y)
+{
+    return x >= r.x && y >= r.y && x < (double)r.x + r.width && y < (double)r.y + r.height;
+}
+
+// Guests draw their own cursor in to their picture; the interface and empty places do not.
+static bool cursor_visible(struct seat *seat)
+{
+    struct guest *guest = seat_focused_guest(seat);
+    if (!guest || guest->picture.width == 0 || !guest->keyboard)
+        return true;
+    if (seat->bar_shown && ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y))
+        return true;
+    return !contains(scene_guest_area(seat, guest), seat->pointer_x, seat->pointer_y);
+}
+
+static bool cursor_image(struct seat *seat, struct image *image, int32_t *hotspot_x, int32_t *hotspot_y)
+{
+    if (!cursor_visible(seat))
+        return false;
+    bool over_interface = ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y) ||
+                          (!seat_focused_guest(seat) && ui_layer_mapped(seat->ui, UI_LAYER_SWITCHER));
+    if (over_interface)
+        return ui_cursor(seat->ui, image, hotspot_x, hotspot_y);
+    *image = cursor_arrow();
+    *hotspot_x = *hotspot_y = 0;
+    return true;
+}
+
+struct rect scene_cursor_area(const struct seat *seat)
+{
+    struct image image;
+    int32_t x, y;
+    if (!cursor_image((struct seat *)seat, &image, &x, &y))
+        return (struct rect){0};
+    return (struct rect){(int32_t)seat->pointer_x - x, (int32_t)seat->pointer_y - y, (int32_t)image.width,
+                         (int32_t)image.height};
+}
+
+static void paint_cursor(struct seat *seat, struct canvas *canvas, struct rect area)
+{
+    struct image image;
+    int32_t x, y;
+    if (cursor_image(seat, &image, &x, &y))
+        pixels_blend(canvas, area, &image, (int32_t)seat->pointer_x - x, (int32_t)seat->pointer_y - y);
+}
+
+// The place of a guest that has no picture yet, or no longer: a tile in its colour.
+static void paint_placeholder(struct seat *seat, const struct guest *guest, struct canvas *canvas, struct rect area)
+{
+    struct rect tile = {((int32_t)seat->output->width - TILE_SIZE) / 2, ((int32_t)seat->output->height - TILE_SIZE) / 2,
+                        TILE_SIZE, TILE_SIZE};
+    pixels_fill(canvas, area, BACKGROUND);
+    pixels_fill(canvas, rect_intersect(area, tile), 0xff000000 | guest->rgb);
+}
+
+static void paint_guest(struct seat *seat, const struct guest *guest, struct canvas *canvas, struct rect area)
+{
+    struct rect place = scene_guest_area(seat, guest), covered = rect_intersect(area, place);
+    if (covered.width != area.width || covered.height != area.height)
+        pixels_fill(canvas, area, BORDER);
+    pixels_copy(canvas, covered, &guest->picture, place.x, place.y);
+}
+
+void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)
+{
+    const struct guest *guest = seat_focused_guest(seat);
+    if (guest && guest->picture.width > 0) {
+        paint_guest(seat, guest, canvas, area);
+    } else if (guest) {
+        paint_placeholder(seat, guest, canvas, area);
+    } else {
+        pixels_fill(canvas, area, BACKGROUND);
+        ui_paint(seat->ui, canvas, area, UI_LAYER_SWITCHER);
+    }
+    if (seat->bar_shown)
+        ui_paint(seat->ui, canvas, area, UI_LAYER_BAR);
+    paint_cursor(seat, canvas, area);
+}

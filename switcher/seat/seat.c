@@ -1,0 +1,247 @@
+// Focus, guests and frames. Input is in seat_input.c.
+#include "seat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "displif.h"
+#include "input.h"
+#include "keyboard.h"
+#include "link.h"
+#include "log.h"
+#include "scene.h"
+#include "ui.h"
+
+enum { FRAME_MS = 16 };
+
+static uint32_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint32_t)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+static void frame(struct seat *seat)
+{
+    if (!seat->frame_wanted)
+        return;
+    struct output_buffer *buffer = output_begin(seat->output);
+    if (!buffer)
+        return; // ready() calls again
+    seat->frame_wanted = false;
+    if (buffer->stale.count == 0) {
+        wl_event_source_timer_update(seat->frame_timer, FRAME_MS);
+        return;
+    }
+    for (unsigned i = 0; i < buffer->stale.count; i++)
+        scene_paint(seat, &buffer->canvas, buffer->stale.rects[i]);
+    output_present(seat->output);
+}
+
+static void frame_idle(void *data)
+{
+    struct seat *seat = data;
+    seat->frame_scheduled = false;
+    frame(seat);
+}
+
+// Those who wait for their picture to be on screen: it is.
+static void tell_presented(struct seat *seat)
+{
+    ui_frame_done(seat->ui, now_ms());
+    struct guest *guest = seat_focused_guest(seat);
+    if (guest && guest->displif)
+        displif_presented(guest->displif);
+}
+
+static int on_frame_timer(void *data)
+{
+    tell_presented(data);
+    return 0;
+}
+
+static void on_output_ready(void *data)
+{
+    struct seat *seat = data;
+    tell_presented(seat);
+    frame(seat);
+}
+
+static void on_output_resized(void *data)
+{
+    struct seat *seat = data;
+    log_info("screen is now %ux%u", seat->output->width, seat->output->height);
+    ui_resized(seat->ui);
+    link_send_hello(seat->link);
+    seat_damage_all(seat);
+}
+
+void seat_want_frame(struct seat *seat)
+{
+    seat->frame_wanted = true;
+    if (seat->frame_scheduled || !output_begin(seat->output))
+        return;
+    seat->frame_scheduled = wl_event_loop_add_idle(seat->loop, frame_idle, seat) != NULL;
+}
+
+void seat_damage(struct seat *seat, struct rect area)
+{
+    output_damage(seat->output, area);
+    seat_want_frame(seat);
+}
+
+void seat_damage_all(struct seat *seat)
+{
+    seat_damage(seat, (struct rect){0, 0, (int32_t)seat->output->width, (int32_t)seat->output->height});
+}
+
+struct guest *seat_focused_guest(struct seat *seat)
+{
+    return seat->focus.current == FOCUS_SWITCHER ? NULL : &seat->guests[seat->focus.current];
+}
+
+void seat_bar_show(struct seat *seat, bool show)
+{
+    if (show == seat->bar_shown || (show && !ui_layer_mapped(seat->ui, UI_LAYER_BAR)))
+        return;
+    seat->bar_shown = show;
+    if (!show) {
+        seat->interface_buttons = (struct key_set){0};
+        if (seat_focused_guest(seat))
+            ui_pointer_leave(seat->ui);
+    }
+    ui_bar_changed(seat->ui, show);
+    seat_damage(seat, ui_bar_area(seat->ui));
+    seat_cursor_update(seat);
+}
+
+// After seat->focus changed, for whatever reason.
+static void focus_moved(struct seat *seat, unsigned before)
+{
+    unsigned now = seat->focus.current;
+    seat->repeat_code = 0;
+    seat->interface_buttons = (struct key_set){0};
+    seat->wheel_rest = 0;
+    if (before == FOCUS_SWITCHER)
+        ui_keyboard_leave(seat->ui);
+    ui_pointer_leave(seat->ui);
+    if (now == FOCUS_SWITCHER) {
+        seat_bar_show(seat, false);
+        ui_keyboard_enter(seat->ui);
+    }
+    seat_damage_all(seat);
+    seat_cursor_update(seat);
+    seat_pointer_motion(seat, now_ms(), 0, 0);
+    ui_focus_changed(seat->ui, now);
+    link_focus_changed(seat->link, now);
+}
+
+static void deliver_release(void *data, unsigned slot, uint32_t code)
+{
+    struct seat *seat = data;
+    bool button = code >= BTN_MISC && code < KEY_OK;
+    if (slot != FOCUS_SWITCHER) {
+        if (seat->guests[slot].keyboard)
+            keyboard_key(seat->guests[slot].keyboard, code, false);
+    } else if (button) {
+        ui_pointer_button(seat->ui, now_ms(), code, false);
+    } else {
+        ui_key(seat->ui, now_ms(), code, false);
+    }
+}
+
+bool seat_focus(struct seat *seat, unsigned slot)
+{
+    unsigned before = seat->focus.current;
+    if (!focus_switch(&seat->focus, slot, deliver_release, seat))
+        return false;
+    if (seat->focus.current != before)
+        focus_moved(seat, before);
+    return true;
+}
+
+bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_add *add)
+{
+    struct guest *guest = &seat->guests[slot];
+    if (guest->present && guest->domid != add->domid)
+        seat_guest_remove(seat, slot);
+    if (!guest->present && !focus_add(&seat->focus, slot))
+        return false;
+    guest->seat = seat;
+    guest->slot = slot;
+    guest->present = true;
+    guest->domid = add->domid;
+    guest->rgb = add->rgb;
+    memcpy(guest->name, add->name, sizeof(guest->name));
+    log_info("slot %u: domain %u, %s", slot, guest->domid, guest->name);
+    if (seat_focused_guest(seat) == guest)
+        seat_damage_all(seat);
+    return true;
+}
+
+void seat_guest_remove(struct seat *seat, unsigned slot)
+{
+    struct guest *guest = &seat->guests[slot];
+    if (!guest->present)
+        return;
+    guest_disconnect_display(guest);
+    guest_disconnect_keyboard(guest);
+    *guest = (struct guest){0};
+    seat->display_errors[slot] = 0;
+    unsigned before = seat->focus.current;
+    focus_remove(&seat->focus, slot);
+    log_info("slot %u: gone", slot);
+    if (before == slot)
+        focus_moved(seat, before);
+}
+
+static void on_session_enabled(void *data)
+{
+    struct seat *seat = data;
+    seat->output->ops->resume(seat->output);
+    if (seat->input)
+        input_resume(seat->input);
+}
+
+static void on_session_disabled(void *data)
+{
+    struct seat *seat = data;
+    seat->output->ops->pause(seat->output);
+    if (seat->input)
+        input_suspend(seat->input);
+}
+
+int seat_repeat(void *data); // seat_input.c
+
+bool seat_start(struct seat *seat)
+{
+    seat->output->listener = (struct output_listener){on_output_ready, on_output_resized, seat};
+    seat->ports = ports_new(seat->loop);
+    seat->frame_timer = wl_event_loop_add_timer(seat->loop, on_frame_timer, seat);
+    seat->repeat_timer = wl_event_loop_add_timer(seat->loop, seat_repeat, seat);
+    if (!seat->ports || !seat->frame_timer || !seat->repeat_timer) {
+        log_error("out of memory");
+        return false;
+    }
+    if (seat->session) {
+        struct session_listener listener = {on_session_enabled, on_session_disabled, seat};
+        session_set_listener(seat->session, &listener);
+    }
+    seat->pointer_x = seat->output->width / 2.0;
+    seat->pointer_y = seat->output->height / 2.0;
+    ui_keyboard_enter(seat->ui);
+    seat_cursor_update(seat);
+    seat_damage_all(seat);
+    return true;
+}
+
+void seat_stop(struct seat *seat)
+{
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+        seat_guest_remove(seat, slot);
+    ports_free(seat->ports);
+    wl_event_source_remove(seat->frame_timer);
+    wl_event_source_remove(seat->repeat_timer);
+}

@@ -1,0 +1,78 @@
+// The seat: one screen, one keyboard, one pointer, and who has them. Everything runs on one event loop, so nothing here locks.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "damage.h"
+#include "focus.h"
+#include "guest.h"
+#include "hotkey.h"
+#include "output.h"
+#include "ports.h"
+#include "session.h"
+
+struct link;
+struct ui;
+struct input;
+
+struct seat {
+    struct wl_display *display;
+    struct wl_event_loop *loop;
+    struct session *session; // NULL when headless
+    struct output *output;
+    struct input *input; // NULL when headless
+    struct ports *ports;
+    struct link *link;
+    struct ui *ui;
+
+    struct guest guests[LINK_SLOTS]; // [0] is not used
+    struct focus focus;
+    struct hotkeys hotkeys;
+
+    bool bar_shown;
+    double pointer_x, pointer_y;    // on the screen, in pixels
+    struct key_set interface_buttons; // pressed over the bar while a guest has the focus
+    double motion_rest_x, motion_rest_y; // parts of pixels not yet told to a guest with a relative pointer
+    int32_t wheel_rest;                  // parts of a notch, in 1/120
+    struct rect cursor_area;        // where the cursor was drawn last; empty when hidden
+
+    uint32_t repeat_code; // key that repeats in the focused guest; 0 none
+    struct wl_event_source *repeat_timer, *frame_timer, *failure_idle;
+    bool frame_wanted, frame_scheduled;
+    int display_errors[LINK_SLOTS]; // displays to be closed at the next turn
+};
+
+// Starts everything that needs the output; seat->display, loop, output and session are set. False after a logged reason.
+bool seat_start(struct seat *seat);
+void seat_stop(struct seat *seat);
+
+// Shows a slot: false when no guest sits there. Whoever loses the focus gets its held keys released first.
+bool seat_focus(struct seat *seat, unsigned slot);
+
+// The guest that has the focus; NULL when the switcher has it.
+struct guest *seat_focused_guest(struct seat *seat);
+
+void seat_bar_show(struct seat *seat, bool show);
+
+// A part of the screen must be drawn again; it is, with the next frame.
+void seat_damage(struct seat *seat, struct rect area);
+void seat_damage_all(struct seat *seat);
+
+// A frame is wanted even though nothing is damaged (somebody waits for it).
+void seat_want_frame(struct seat *seat);
+
+// Guests come and go.
+bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_add *add);
+void seat_guest_remove(struct seat *seat, unsigned slot);
+
+// Input, in the order it happens. Codes: linux/input-event-codes.h; time in milliseconds.
+void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed);
+void seat_pointer_motion(struct seat *seat, uint32_t time, double dx, double dy);
+void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y); // 0 .. 1 across the screen
+void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed);
+void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120);
+
+// The pointer's image or place may have changed: draws it again where needed.
+void seat_cursor_update(struct seat *seat);

@@ -1,0 +1,214 @@
+// From input events to whoever has the focus.
+#include <math.h>
+
+#include "keyboard.h"
+#include "scene.h"
+#include "seat.h"
+#include "ui.h"
+
+enum { REPEAT_DELAY_MS = 500, REPEAT_PERIOD_MS = 40, NOTCH = 120 };
+
+int seat_repeat(void *data);
+
+void seat_cursor_update(struct seat *seat)
+{
+    struct rect area = scene_cursor_area(seat);
+    seat_damage(seat, seat->cursor_area);
+    seat_damage(seat, area);
+    seat->cursor_area = area;
+}
+
+// xen-kbdfront has no autorepeat of its own: a further press of a held key is one repeat.
+int seat_repeat(void *data)
+{
+    struct seat *seat = data;
+    struct guest *guest = seat_focused_guest(seat);
+    if (!guest || !guest->keyboard || !seat->repeat_code)
+        return 0;
+    keyboard_key(guest->keyboard, seat->repeat_code, true);
+    wl_event_source_timer_update(seat->repeat_timer, REPEAT_PERIOD_MS);
+    return 0;
+}
+
+static bool repeats(uint32_t code)
+{
+    switch (code) {
+    case KEY_LEFTCTRL:
+    case KEY_RIGHTCTRL:
+    case KEY_LEFTALT:
+    case KEY_RIGHTALT:
+    case KEY_LEFTSHIFT:
+    case KEY_RIGHTSHIFT:
+    case KEY_LEFTMETA:
+    case KEY_RIGHTMETA:
+    case KEY_CAPSLOCK:
+    case KEY_NUMLOCK:
+    case KEY_SCROLLLOCK:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, bool pressed)
+{
+    if (!guest->keyboard)
+        return;
+    keyboard_key(guest->keyboard, code, pressed);
+    if (pressed && repeats(code)) {
+        seat->repeat_code = code;
+        wl_event_source_timer_update(seat->repeat_timer, REPEAT_DELAY_MS);
+    } else if (!pressed && code == seat->repeat_code) {
+        seat->repeat_code = 0;
+    }
+}
+
+static void act(struct seat *seat, struct hotkey_decision decision)
+{
+    switch (decision.verdict) {
+    case HOTKEY_SLOT:
+        seat_focus(seat, decision.slot);
+        break;
+    case HOTKEY_PREVIOUS:
+        seat_focus(seat, focus_neighbour(&seat->focus, -1));
+        break;
+    case HOTKEY_NEXT:
+        seat_focus(seat, focus_neighbour(&seat->focus, +1));
+        break;
+    case HOTKEY_BAR:
+        if (seat->focus.current != FOCUS_SWITCHER)
+            seat_bar_show(seat, !seat->bar_shown);
+        break;
+    case HOTKEY_PASS:
+    case HOTKEY_SWALLOW:
+        break;
+    }
+}
+
+void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+{
+    struct hotkey_decision decision = hotkey_feed(&seat->hotkeys, code, pressed);
+    if (decision.verdict != HOTKEY_PASS) {
+        act(seat, decision);
+        return;
+    }
+    if (!focus_key(&seat->focus, code, pressed))
+        return;
+    struct guest *guest = seat_focused_guest(seat);
+    if (guest)
+        guest_key(seat, guest, code, pressed);
+    else
+        ui_key(seat->ui, time, code, pressed);
+}
+
+static bool any_button(const struct key_set *set)
+{
+    for (uint32_t code = BTN_MISC; code < KEY_OK; code++)
+        if (key_set_has(set, code))
+            return true;
+    return false;
+}
+
+// Whether the pointer is the interface's: always in the switcher; over the bar, unless a drag began in the guest.
+static bool interface_has_pointer(struct seat *seat)
+{
+    if (!seat_focused_guest(seat) || !key_set_empty(&seat->interface_buttons))
+        return true;
+    return seat->bar_shown && !any_button(&seat->focus.held) &&
+           ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y);
+}
+
+static void guest_position(struct seat *seat, struct guest *guest)
+{
+    struct rect area = scene_guest_area(seat, guest);
+    if (!guest->keyboard || !keyboard_absolute(guest->keyboard) || rect_empty(area))
+        return;
+    keyboard_position(guest->keyboard, (seat->pointer_x - area.x) / area.width,
+                      (seat->pointer_y - area.y) / area.height);
+}
+
+static void guest_motion(struct seat *seat, struct guest *guest, double dx, double dy)
+{
+    seat->motion_rest_x += dx;
+    seat->motion_rest_y += dy;
+    int32_t x = (int32_t)trunc(seat->motion_rest_x), y = (int32_t)trunc(seat->motion_rest_y);
+    seat->motion_rest_x -= x;
+    seat->motion_rest_y -= y;
+    if (guest->keyboard && (x || y))
+        keyboard_motion(guest->keyboard, x, y);
+}
+
+// The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen reaches.
+static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy)
+{
+    struct guest *guest = seat_focused_guest(seat);
+    if (interface_has_pointer(seat)) {
+        ui_pointer_move(seat->ui, time, seat->pointer_x, seat->pointer_y);
+    } else {
+        ui_pointer_leave(seat->ui);
+        if (guest->keyboard && keyboard_absolute(guest->keyboard))
+            guest_position(seat, guest);
+        else
+            guest_motion(seat, guest, dx, dy);
+    }
+    seat_cursor_update(seat);
+}
+
+static double clamped(double value, uint32_t size)
+{
+    return value < 0 ? 0 : value > size - 1.0 ? size - 1.0 : value;
+}
+
+void seat_pointer_motion(struct seat *seat, uint32_t time, double dx, double dy)
+{
+    seat->pointer_x = clamped(seat->pointer_x + dx, seat->output->width);
+    seat->pointer_y = clamped(seat->pointer_y + dy, seat->output->height);
+    pointer_moved(seat, time, dx, dy);
+}
+
+void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y)
+{
+    double old_x = seat->pointer_x, old_y = seat->pointer_y;
+    seat->pointer_x = clamped(x * seat->output->width, seat->output->width);
+    seat->pointer_y = clamped(y * seat->output->height, seat->output->height);
+    pointer_moved(seat, time, seat->pointer_x - old_x, seat->pointer_y - old_y);
+}
+
+static void interface_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+{
+    bool changed = pressed ? key_set_add(&seat->interface_buttons, code)
+                           : key_set_remove(&seat->interface_buttons, code);
+    if (changed)
+        ui_pointer_button(seat->ui, time, code, pressed);
+}
+
+void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+{
+    struct guest *guest = seat_focused_guest(seat);
+    if (guest && interface_has_pointer(seat)) {
+        interface_button(seat, time, code, pressed);
+        return;
+    }
+    if (!focus_key(&seat->focus, code, pressed))
+        return;
+    if (!guest)
+        ui_pointer_button(seat->ui, time, code, pressed);
+    else if (guest->keyboard)
+        keyboard_key(guest->keyboard, code, pressed);
+}
+
+void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
+{
+    struct guest *guest = seat_focused_guest(seat);
+    if (interface_has_pointer(seat)) {
+        ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
+        return;
+    }
+    if (!guest->keyboard || horizontal) // kbdif has one wheel
+        return;
+    seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
+    int32_t notches = seat->wheel_rest / NOTCH;
+    seat->wheel_rest -= notches * NOTCH;
+    if (notches)
+        keyboard_wheel(guest->keyboard, notches);
+}

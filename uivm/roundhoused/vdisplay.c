@@ -1,0 +1,198 @@
+// The guests that have a place on the seat, and the calls of the rest of roundhoused.
+#include "vdisplay.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <string.h>
+
+#include "vdisplay_private.h"
+
+struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error)
+{
+    struct vdisplay *vd = g_new0(struct vdisplay, 1);
+    vd->link = -1;
+    vd->screen_width = 1280;
+    vd->screen_height = 800;
+    vd->socket_path = g_strdup(seat_socket_path);
+    if (!vdisplay_store_start(vd, error)) {
+        vdisplay_free(vd);
+        return NULL;
+    }
+    vdisplay_link_start(vd);
+    return vd;
+}
+
+static void guest_free(struct vguest *guest)
+{
+    for (unsigned i = 0; i < guest->device_count; i++) {
+        g_free(guest->devices[i].front);
+        g_free(guest->devices[i].back);
+        g_free(guest->devices[i].token);
+    }
+    g_free(guest);
+}
+
+// Leaves the guests' devices alone: they run on.
+void vdisplay_free(struct vdisplay *vd)
+{
+    if (!vd)
+        return;
+    vdisplay_link_stop(vd);
+    vdisplay_store_stop(vd);
+    for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
+        if (vd->guests[slot])
+            guest_free(vd->guests[slot]);
+    g_free(vd->socket_path);
+    g_free(vd);
+}
+
+void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callback, void *data)
+{
+    vd->focus_callback = callback;
+    vd->focus_data = data;
+}
+
+struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid)
+{
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+        if (vd->guests[slot] && vd->guests[slot]->domid == domid)
+            return vd->guests[slot];
+    return NULL;
+}
+
+static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t domid, enum vdisplay_kind kind)
+{
+    static const char *const names[] = {"vfb", "vdispl", "vkbd"};
+    struct vguest *guest = g_new0(struct vguest, 1);
+    guest->vd = vd;
+    guest->slot = slot;
+    guest->domid = domid;
+    guest->state = VDISPLAY_STARTING;
+    if (kind == VDISPLAY_NONE)
+        return guest;
+    guest->device_count = 2;
+    guest->devices[0].type = kind == VDISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL;
+    guest->devices[1].type = VDEVICE_VKBD;
+    for (unsigned i = 0; i < 2; i++) {
+        struct vdevice *device = &guest->devices[i];
+        const char *name = names[device->type];
+        device->guest = guest;
+        device->front = g_strdup_printf("/local/domain/%u/device/%s/0", domid, name);
+        device->back = g_strdup_printf("/local/domain/0/backend/%s/%u/0", name, domid);
+        device->token = g_strdup_printf("%u %u", domid, i);
+    }
+    return guest;
+}
+
+static void set_appearance(struct vguest *guest, const char *name, uint32_t rgb)
+{
+    const char *end = name + MIN(strlen(name), LINK_NAME_SIZE - 1);
+    g_utf8_validate(name, end - name, &end); // not through the middle of a character
+    memset(guest->name, 0, sizeof(guest->name));
+    memcpy(guest->name, name, (size_t)(end - name));
+    guest->rgb = rgb & 0xffffff;
+}
+
+bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
+                        enum vdisplay_kind kind, GError **error)
+{
+    if (slot < 1 || slot >= LINK_SLOTS) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no slot %u: slots are 1 to 9", slot);
+        return false;
+    }
+    struct vguest *guest = vd->guests[slot];
+    if (guest && guest->domid != domid) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_EXISTS, "Slot %u is taken by %s", slot, guest->name);
+        return false;
+    }
+    if (guest) {
+        set_appearance(guest, name, rgb);
+        vdisplay_send_guest(vd, guest);
+        return true;
+    }
+    if (vdisplay_find(vd, domid)) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_EXISTS, "%s has a slot already", name);
+        return false;
+    }
+    guest = guest_new(vd, slot, domid, kind);
+    set_appearance(guest, name, rgb);
+    vd->guests[slot] = guest;
+    vdisplay_send_guest(vd, guest);
+    for (unsigned i = 0; i < guest->device_count; i++) {
+        if (vdevice_create(&guest->devices[i], error))
+            continue;
+        vdisplay_remove_guest(vd, domid);
+        return false;
+    }
+    return true;
+}
+
+void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
+{
+    struct vguest *guest = vdisplay_find(vd, domid);
+    if (!guest)
+        return;
+    vd->guests[guest->slot] = NULL;
+    vdisplay_send(vd, &(struct link_message){.type = LINK_GUEST_REMOVE, .slot = guest->slot}, -1);
+    for (unsigned i = 0; i < guest->device_count; i++)
+        vdevice_destroy(&guest->devices[i]);
+    guest_free(guest);
+}
+
+void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state state)
+{
+    struct vguest *guest = vdisplay_find(vd, domid);
+    if (!guest)
+        return;
+    guest->state = state;
+    struct link_message message = {.type = LINK_GUEST_STATE, .slot = guest->slot};
+    message.guest_state.state = state;
+    vdisplay_send(vd, &message, -1);
+}
+
+static bool no_seat(GError **error)
+{
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+                "The screen is not connected: roundhouse-seat does not run");
+    return false;
+}
+
+bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
+{
+    if (slot >= LINK_SLOTS || (slot > 0 && !vd->guests[slot])) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No running guest sits in slot %u", slot);
+        return false;
+    }
+    if (!vdisplay_send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1))
+        return no_seat(error);
+    return true;
+}
+
+unsigned vdisplay_focused(const struct vdisplay *vd)
+{
+    return vd->focused;
+}
+
+bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height)
+{
+    const struct vguest *guest = vdisplay_find(vd, domid);
+    *width = guest ? guest->width : 0;
+    *height = guest ? guest->height : 0;
+    return guest && guest->device_count > 0 && guest->devices[0].phase == VDEVICE_CONNECTED;
+}
+
+bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_capture_fn *callback, void *data,
+                      GError **error)
+{
+    if (vd->capture_callback) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY, "Another screenshot is being taken; try again");
+        return false;
+    }
+    struct link_message message = {.type = LINK_CAPTURE, .slot = slot};
+    message.capture.whole_screen = slot == 0;
+    if (slot >= LINK_SLOTS || !vdisplay_send(vd, &message, fd))
+        return no_seat(error);
+    vd->capture_callback = callback;
+    vd->capture_data = data;
+    return true;
+}

@@ -1,0 +1,222 @@
+// The link to the seat: connecting, repeating what the seat missed, taking its news. Lost connections are tried again every second.
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vdisplay_private.h"
+
+enum { RETRY_SECONDS = 1 };
+
+static void lost(struct vdisplay *vd);
+static gboolean on_retry(void *data);
+
+bool vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd)
+{
+    if (vd->link < 0 || (!vd->greeted && message->type != LINK_HELLO))
+        return false;
+    struct iovec part = {(void *)message, sizeof(*message)};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    if (fd >= 0) {
+        header.msg_control = &control;
+        header.msg_controllen = sizeof(control);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    }
+    if (sendmsg(vd->link, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*message))
+        return true;
+    g_warning("the seat does not take messages: %s", g_strerror(errno));
+    lost(vd);
+    return false;
+}
+
+void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
+{
+    struct link_message add = {.type = LINK_GUEST_ADD, .slot = guest->slot};
+    add.guest_add.domid = guest->domid;
+    add.guest_add.rgb = guest->rgb;
+    memcpy(add.guest_add.name, guest->name, sizeof(add.guest_add.name));
+    struct link_message state = {.type = LINK_GUEST_STATE, .slot = guest->slot};
+    state.guest_state.state = guest->state;
+    if (vdisplay_send(vd, &add, -1))
+        vdisplay_send(vd, &state, -1);
+}
+
+static void send_hello(struct vdisplay *vd)
+{
+    struct link_message message = {.type = LINK_HELLO};
+    message.hello.version = LINK_VERSION;
+    for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
+        message.hello.domid[slot] = vd->guests[slot] ? vd->guests[slot]->domid : LINK_NO_DOMAIN;
+    vdisplay_send(vd, &message, -1);
+}
+
+static void capture_finished(struct vdisplay *vd, int error)
+{
+    vdisplay_capture_fn *callback = vd->capture_callback;
+    vd->capture_callback = NULL;
+    if (callback)
+        callback(error, vd->capture_data);
+}
+
+static void lost(struct vdisplay *vd)
+{
+    if (vd->link < 0)
+        return;
+    g_clear_handle_id(&vd->link_source, g_source_remove);
+    close(vd->link);
+    vd->link = -1;
+    vd->greeted = false;
+    // What was connected stays so for the guest; the next seat is asked to connect it again.
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+        for (unsigned i = 0; vd->guests[slot] && i < vd->guests[slot]->device_count; i++)
+            vd->guests[slot]->devices[i].phase = VDEVICE_WAITING;
+    if (!vd->retry_source)
+        vd->retry_source = g_timeout_add_seconds(RETRY_SECONDS, on_retry, vd);
+    capture_finished(vd, ENOTCONN);
+}
+
+static void on_hello(struct vdisplay *vd, const struct link_message *m)
+{
+    if (m->hello.version != LINK_VERSION) {
+        g_warning("the seat speaks version %u of the link, not %u: install matching versions", m->hello.version,
+                  LINK_VERSION);
+        lost(vd);
+        return;
+    }
+    vd->screen_width = m->hello.width;
+    vd->screen_height = m->hello.height;
+    if (vd->greeted)
+        return; // only the screen's size is new
+    vd->greeted = true;
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++) {
+        struct vguest *guest = vd->guests[slot];
+        if (!guest)
+            continue;
+        vdisplay_send_guest(vd, guest);
+        for (unsigned i = 0; i < guest->device_count; i++)
+            vdevice_update(&guest->devices[i]);
+    }
+}
+
+static void on_mode(struct vguest *guest, const struct link_message *m)
+{
+    guest->width = m->mode.width;
+    guest->height = m->mode.height;
+}
+
+static void on_device_message(struct vdisplay *vd, const struct link_message *m)
+{
+    struct vguest *guest = vd->guests[m->slot];
+    if (!guest || guest->device_count == 0)
+        return;
+    switch (m->type) {
+    case LINK_DISPLAY_READY:
+        vdevice_ready(&guest->devices[0]);
+        break;
+    case LINK_DISPLAY_CLOSED:
+        vdevice_closed(&guest->devices[0], (int)m->closed.error);
+        break;
+    case LINK_KEYBOARD_READY:
+        vdevice_ready(&guest->devices[1]);
+        break;
+    case LINK_KEYBOARD_CLOSED:
+        vdevice_closed(&guest->devices[1], (int)m->closed.error);
+        break;
+    case LINK_MODE:
+        on_mode(guest, m);
+        break;
+    }
+}
+
+static void dispatch(struct vdisplay *vd, const struct link_message *m)
+{
+    switch (m->type) {
+    case LINK_HELLO:
+        on_hello(vd, m);
+        break;
+    case LINK_FOCUS_CHANGED:
+        vd->focused = m->slot;
+        if (vd->focus_callback)
+            vd->focus_callback(m->slot, vd->focus_data);
+        break;
+    case LINK_CAPTURE_DONE:
+        capture_finished(vd, (int)m->closed.error);
+        break;
+    default:
+        on_device_message(vd, m);
+        break;
+    }
+}
+
+static gboolean on_readable(int fd, GIOCondition condition, void *data)
+{
+    (void)condition;
+    struct vdisplay *vd = data;
+    struct link_message message = {0};
+    ssize_t size = recv(fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+    if (size > 0 && link_message_valid(&message, (size_t)size, 0, LINK_TO_MANAGER)) {
+        dispatch(vd, &message);
+        return vd->link == fd ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    }
+    g_warning(size > 0 ? "the seat sent a malformed message" : "the seat is gone; waiting for it to come back");
+    vd->link_source = 0;
+    lost(vd);
+    return G_SOURCE_REMOVE;
+}
+
+static bool try_connect(struct vdisplay *vd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_strlcpy(address.sun_path, vd->socket_path, sizeof(address.sun_path));
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    vd->link = fd;
+    vd->link_source = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, vd);
+    send_hello(vd);
+    return true;
+}
+
+static gboolean on_retry(void *data)
+{
+    struct vdisplay *vd = data;
+    if (vd->link < 0 && !try_connect(vd))
+        return G_SOURCE_CONTINUE;
+    vd->retry_source = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_first_try(void *data)
+{
+    struct vdisplay *vd = data;
+    vd->retry_source = try_connect(vd) ? 0 : g_timeout_add_seconds(RETRY_SECONDS, on_retry, vd);
+    return G_SOURCE_REMOVE;
+}
+
+// The first try is made by the main loop, so that guests added before it runs are in the first HELLO.
+void vdisplay_link_start(struct vdisplay *vd)
+{
+    vd->retry_source = g_idle_add(on_first_try, vd);
+}
+
+void vdisplay_link_stop(struct vdisplay *vd)
+{
+    vd->capture_callback = NULL;
+    lost(vd);
+    g_clear_handle_id(&vd->retry_source, g_source_remove);
+}

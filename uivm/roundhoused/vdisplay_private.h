@@ -1,0 +1,72 @@
+// Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c), the link to the seat
+// (vdisplay_link.c).
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <xenstore.h>
+
+#include "link_protocol.h"
+#include "vdisplay.h"
+
+enum vdevice_type { VDEVICE_VFB, VDEVICE_VDISPL, VDEVICE_VKBD };
+
+enum vdevice_phase {
+    VDEVICE_WAITING,    // for the frontend
+    VDEVICE_CONNECTING, // the seat was asked
+    VDEVICE_CONNECTED,
+};
+
+struct vguest;
+
+struct vdevice {
+    struct vguest *guest;
+    enum vdevice_type type;
+    enum vdevice_phase phase;
+    char *front, *back, *token; // xenstore directories; the watch's token
+};
+
+struct vguest {
+    struct vdisplay *vd;
+    unsigned slot;
+    uint32_t domid, rgb;
+    enum vdisplay_state state;
+    char name[LINK_NAME_SIZE];
+    unsigned device_count; // 0 for VDISPLAY_NONE, otherwise 2: display, keyboard
+    struct vdevice devices[2];
+    uint32_t width, height; // of the picture
+};
+
+struct vdisplay {
+    struct xs_handle *store;
+    guint store_source, link_source, retry_source;
+    char *socket_path;
+    int link;     // -1 while there is no seat
+    bool greeted; // the seat has said HELLO
+    uint32_t screen_width, screen_height;
+    unsigned focused;
+    struct vguest *guests[LINK_SLOTS]; // by slot
+    vdisplay_focus_fn *focus_callback;
+    void *focus_data;
+    vdisplay_capture_fn *capture_callback; // NULL: no capture runs
+    void *capture_data;
+};
+
+struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid);
+
+// vdisplay_store.c. Making is one transaction; an error tells the path.
+bool vdevice_create(struct vdevice *device, GError **error);
+void vdevice_destroy(struct vdevice *device);
+bool vdisplay_store_start(struct vdisplay *vd, GError **error);
+void vdisplay_store_stop(struct vdisplay *vd);
+
+// Looks at the frontend's state again and does what it calls for; also after the seat came back.
+void vdevice_update(struct vdevice *device);
+void vdevice_ready(struct vdevice *device);             // the seat has connected it
+void vdevice_closed(struct vdevice *device, int error); // the seat has not, or no longer
+
+// vdisplay_link.c
+void vdisplay_link_start(struct vdisplay *vd);
+void vdisplay_link_stop(struct vdisplay *vd);
+bool vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd); // fd -1: none; false: no seat
+void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest);
