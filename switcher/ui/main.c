@@ -1,0 +1,105 @@
+/*
+ * roundhouse-ui: the switcher and the bar. Uses roundhoused's D-Bus API and, where it runs on the seat, the seat's
+ * Wayland protocol; it holds no power of its own. Under X11 or another compositor it runs as an ordinary window.
+ */
+#include "bar.h"
+#include "model.h"
+#include "seat.h"
+#include "style.h"
+#include "switcher.h"
+
+#include <glib-unix.h>
+#include <stdlib.h>
+
+struct program {
+    struct model *model;
+    struct seat *seat;
+    struct switcher *switcher;
+    GtkWindow *bar;
+};
+
+/* The seat's way is the shorter one; it knows guests that are on screen or could be. */
+static void switch_to(guint slot, gpointer data)
+{
+    struct program *program = data;
+    RhGuest1 *guest = model_guest_in_slot(program->model, slot);
+    if (program->seat)
+        seat_focus(program->seat, slot);
+    else if (!slot)
+        model_show_switcher(program->model);
+    else if (guest)
+        model_act(program->model, guest, ACTION_SWITCH);
+}
+
+/* Slots, colours and the bar's contents follow roundhoused's FocusedSlot, which the seat tells at the same time. */
+static void focus_changed(guint slot, gpointer data)
+{
+    (void)slot;
+    (void)data;
+}
+
+static void bar_shown(gboolean shown, gpointer data)
+{
+    (void)shown;
+    (void)data;
+}
+
+static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
+{
+    struct program *program = data;
+    switcher_set_picture(program->switcher, slot, picture);
+}
+
+static void show_windows(struct program *program, gboolean bar_alone)
+{
+    static const struct seat_callbacks callbacks = {focus_changed, bar_shown, thumbnail};
+    program->seat = seat_new(&callbacks, program);
+    if (program->seat) {
+        switcher_set_seat(program->switcher, program->seat);
+        seat_set_switcher(program->seat, switcher_window(program->switcher));
+        seat_set_bar(program->seat, program->bar, BAR_HEIGHT);
+    }
+    if (program->seat || !bar_alone)
+        gtk_widget_show(GTK_WIDGET(switcher_window(program->switcher)));
+    if (program->seat || bar_alone)
+        gtk_widget_show(GTK_WIDGET(program->bar));
+}
+
+static gboolean stop(gpointer data)
+{
+    (void)data;
+    gtk_main_quit();
+    return G_SOURCE_CONTINUE;
+}
+
+int main(int argc, char **argv)
+{
+    gboolean bar = FALSE, full_screen = FALSE;
+    const GOptionEntry entries[] = {
+        {"bar", 0, 0, G_OPTION_ARG_NONE, &bar, "Show the bar instead of the switcher (where there is no seat)", NULL},
+        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL},
+    };
+    struct program program = {0};
+    g_autoptr(GError) error = NULL;
+    if (!gtk_init_with_args(&argc, &argv, "- the Roundhouse switcher", entries, NULL, &error)) {
+        g_printerr("roundhouse-ui: %s.\n", error ? error->message
+                                                 : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
+                                                   "or DISPLAY an X server");
+        return EXIT_FAILURE;
+    }
+    style_init();
+    program.model = model_new();
+    program.switcher = switcher_new(program.model, switch_to, &program);
+    program.bar = bar_new(program.model, switch_to, &program);
+    g_signal_connect(switcher_window(program.switcher), "destroy", G_CALLBACK(gtk_main_quit), NULL);
+    if (full_screen)
+        gtk_window_fullscreen(switcher_window(program.switcher));
+    show_windows(&program, bar);
+    g_unix_signal_add(SIGTERM, stop, NULL);
+    g_unix_signal_add(SIGINT, stop, NULL);
+    gtk_main();
+    seat_free(program.seat);
+    model_free(program.model);
+    return EXIT_SUCCESS;
+}

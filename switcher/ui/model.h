@@ -1,0 +1,54 @@
+/*
+ * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the service
+ * and its guests come and go. Main thread only.
+ */
+#ifndef RH_MODEL_H
+#define RH_MODEL_H
+
+#include "roundhouse_dbus.h"
+
+struct model;
+
+/* Something is different; told at most once per turn of the main loop. */
+typedef void (*model_changed_fn)(gpointer user);
+
+/* A request has failed; the sentence is for the user. */
+typedef void (*model_failed_fn)(const char *sentence, gpointer user);
+
+struct model *model_new(void);
+void model_free(struct model *model);
+
+void model_observe(struct model *model, model_changed_fn changed, gpointer user);
+void model_set_failed(struct model *model, model_failed_fn failed, gpointer user);
+
+/* NULL while roundhoused is not there. */
+RhManager1 *model_manager(struct model *model);
+
+/* RhGuest1 proxies, smallest slot first; the model's own. */
+GPtrArray *model_guests(struct model *model);
+
+/* NULL when no guest sits in the slot. */
+RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
+
+gboolean guest_is(RhGuest1 *guest, const char *state);
+
+/* Whether there is something to bring on screen. */
+gboolean guest_is_live(RhGuest1 *guest);
+
+enum guest_action {
+    ACTION_START,
+    ACTION_SHUTDOWN,
+    ACTION_REBOOT,
+    ACTION_DESTROY,
+    ACTION_PAUSE,
+    ACTION_UNPAUSE,
+    ACTION_SWITCH
+};
+
+/* Ask roundhoused; a failure comes back through model_set_failed's function. */
+void model_act(struct model *model, RhGuest1 *guest, enum guest_action action);
+void model_show_switcher(struct model *model);
+void model_power_off(struct model *model);
+void model_restart(struct model *model);
+
+#endif

@@ -1,0 +1,18 @@
+/* The switcher's looks: one style sheet, and the guests' own colours on top of it. */
+#ifndef RH_STYLE_H
+#define RH_STYLE_H
+
+#include "model.h"
+
+#include <gtk/gtk.h>
+
+/* Loads the style sheet for the whole program. */
+void style_init(void);
+
+/* Gives the classes "slot-1" ... "slot-9" their guests' colours, and "on-screen" that of the slot on screen. */
+void style_set_colours(struct model *model);
+
+/* Adds or removes a style class. */
+void style_toggle(GtkWidget *widget, const char *class_name, gboolean on);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * Screens without a seat, for tests: the seat comes at once (unless ROUNDHOUSE_FAKE_SEAT=absent), the focus
+ * follows every wish, and a guest's end puts the switcher back on screen.
+ */
+#include "display.h"
+#include "errors.h"
+
+struct display {
+    struct display_callbacks callbacks;
+    gpointer user;
+    gboolean present;
+    guint focused;
+    int domids[GUEST_SLOT_MAX + 1]; /* 0: no guest */
+};
+
+static gboolean arrive(gpointer data)
+{
+    struct display *display = data;
+    display->present = TRUE;
+    display->callbacks.seat_changed(TRUE, display->user);
+    return G_SOURCE_REMOVE;
+}
+
+struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
+                            GError **error)
+{
+    struct display *display = g_new0(struct display, 1);
+    (void)seat_socket;
+    (void)error;
+    display->callbacks = *callbacks;
+    display->user = user;
+    if (g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_SEAT"), "absent") != 0)
+        g_idle_add(arrive, display);
+    return display;
+}
+
+void display_free(struct display *display)
+{
+    g_free(display);
+}
+
+gboolean display_seat_present(struct display *display)
+{
+    return display->present;
+}
+
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
+{
+    if (display->domids[config->slot]) {
+        g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "Slot %u is taken.", config->slot);
+        return FALSE;
+    }
+    display->domids[config->slot] = domid;
+    return TRUE;
+}
+
+static void set_focus(struct display *display, guint slot)
+{
+    display->focused = slot;
+    display->callbacks.focus_changed(slot, display->user);
+}
+
+void display_remove_guest(struct display *display, int domid)
+{
+    for (guint slot = GUEST_SLOT_MIN; slot <= GUEST_SLOT_MAX; slot++) {
+        if (display->domids[slot] != domid)
+            continue;
+        display->domids[slot] = 0;
+        if (display->focused == slot)
+            set_focus(display, 0);
+    }
+}
+
+void display_set_state(struct display *display, int domid, enum guest_state state)
+{
+    (void)display;
+    g_assert_cmpint(domid, >, 0);
+    g_assert_cmpint(state, <, GUEST_STATE_COUNT);
+}
+
+gboolean display_focus(struct display *display, guint slot, GError **error)
+{
+    if (slot && !display->domids[slot]) {
+        g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "No guest sits in slot %u.", slot);
+        return FALSE;
+    }
+    set_focus(display, slot);
+    return TRUE;
+}

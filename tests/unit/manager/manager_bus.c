@@ -1,0 +1,556 @@
+/*
+ * The whole service on a private bus: the real roundhoused (with a hypervisor in memory) and the real
+ * roundhousectl as processes, spoken to over D-Bus as the switcher does. The paths of both come in the
+ * environment as ROUNDHOUSED and ROUNDHOUSECTL.
+ */
+#include "roundhouse_dbus.h"
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define BUS_NAME        "org.roundhouse.Manager1"
+#define MANAGER_PATH    "/org/roundhouse/Manager1"
+#define PATIENCE_SECONDS 15
+
+struct fixture {
+    GSubprocess *service;
+    char *directory, *guests, *marker;
+    RhManager1 *manager;
+};
+
+static void define(struct fixture *fixture, const char *name, guint slot, const char *more)
+{
+    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
+    g_autofree char *text = g_strdup_printf("[guest]\nslot=%u\nkernel=/boot/vmlinuz\n%s\n", slot, more);
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+}
+
+static void undefine(struct fixture *fixture, const char *name)
+{
+    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
+    g_assert_cmpint(g_unlink(file), ==, 0);
+}
+
+static gboolean give_up(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Runs the main loop until the expression is true; fails after a while. */
+#define WAIT_FOR(expression)                                                                                      \
+    do {                                                                                                          \
+        gboolean overdue_ = FALSE;                                                                                \
+        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                               \
+        while (!(expression) && !overdue_)                                                                        \
+            g_main_context_iteration(NULL, TRUE);                                                                 \
+        if (overdue_)                                                                                             \
+            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                     \
+        g_source_remove(timer_);                                                                                  \
+    } while (0)
+
+static gboolean has_owner(RhManager1 *manager)
+{
+    g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager));
+    return owner != NULL;
+}
+
+static void start_service(struct fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->service =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests, "--autostart-marker",
+                         fixture->marker, NULL);
+    g_assert_no_error(error);
+    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
+                                                          MANAGER_PATH, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
+    WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
+}
+
+/* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
+static void stop_service(struct fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_subprocess_send_signal(fixture->service, SIGTERM);
+    g_assert_true(g_subprocess_wait_check(fixture->service, NULL, &error));
+    g_assert_no_error(error);
+    g_clear_object(&fixture->service);
+    g_clear_object(&fixture->manager);
+}
+
+static void setup(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
+    g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
+    fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
+    fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
+    fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
+    g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
+}
+
+static void remove_files(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+        g_unlink(file);
+    }
+    g_rmdir(path);
+}
+
+static void teardown(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    if (fixture->service)
+        stop_service(fixture);
+    remove_files(fixture->guests);
+    remove_files(fixture->directory);
+    g_free(fixture->guests);
+    g_free(fixture->marker);
+    g_free(fixture->directory);
+}
+
+static RhGuest1 *guest(struct fixture *fixture, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
+    g_assert_no_error(error);
+    RhGuest1 *proxy = rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL,
+                                                       &error);
+    g_assert_no_error(error);
+    return proxy;
+}
+
+static gboolean is(RhGuest1 *guest, const char *state)
+{
+    return g_strcmp0(rh_guest1_get_state(guest), state) == 0;
+}
+
+static guint guest_count(struct fixture *fixture)
+{
+    const char *const *paths = rh_manager1_get_guests(fixture->manager);
+    return paths ? g_strv_length((char **)paths) : 0;
+}
+
+static guint problem_count(struct fixture *fixture)
+{
+    const char *const *problems = rh_manager1_get_problems(fixture->manager);
+    return problems ? g_strv_length((char **)problems) : 0;
+}
+
+static void expect_error(GError *error, const char *name, const char *text)
+{
+    g_assert_nonnull(error);
+    g_autofree char *remote = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(remote, ==, name);
+    if (!strstr(error->message, text))
+        g_error("\"%s\" does not say \"%s\"", error->message, text);
+    g_error_free(error);
+}
+
+/* ---- tests ---- */
+
+static void test_life(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "colour=#102030\nmemory_mib=256\nvcpus=2");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "off"));
+    g_assert_cmpuint(rh_guest1_get_slot(work), ==, 1);
+    g_assert_cmpstr(rh_guest1_get_colour(work), ==, "#102030");
+    g_assert_cmpuint(rh_guest1_get_memory(work), ==, 256 * 1024);
+    g_assert_cmpuint(rh_guest1_get_vcpus(work), ==, 2);
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, -1);
+    guint64 free_before = rh_manager1_get_free_memory(fixture->manager);
+
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before - 256 * 1024);
+
+    g_assert_true(rh_guest1_call_switch_sync(work, NULL, &error));
+    WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 1);
+    g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "paused"));
+    g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
+    g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, -1);
+    g_assert_cmpstr(rh_guest1_get_error(work), ==, "");
+    WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 0);
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
+}
+
+static void test_refusals(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    g_autofree char *path = NULL;
+    (void)data;
+    define(fixture, "work", 1, "create_ms=1");
+    undefine(fixture, "work");
+    define(fixture, "work", 1, "cmdline=create_ms=1");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_false(rh_manager1_call_get_guest_sync(fixture->manager, "nobody", &path, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.NotFound", "no guest called \"nobody\"");
+    g_assert_false(rh_manager1_call_switch_sync(fixture->manager, 7, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.NotFound", "no guest in slot 7");
+    g_assert_false(rh_manager1_call_switch_sync(fixture->manager, 1, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is off. Start it first.");
+    g_assert_false(rh_guest1_call_destroy_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is off");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_false(rh_guest1_call_start_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "already running");
+    g_assert_true(rh_manager1_call_switch_sync(fixture->manager, 0, NULL, &error));
+}
+
+static void test_failed_start(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "broken", 1, "cmdline=create_error=no-kernel");
+    define(fixture, "huge", 2, "memory_mib=8192");
+    start_service(fixture);
+    g_autoptr(RhGuest1) broken = guest(fixture, "broken"), huge = guest(fixture, "huge");
+    g_assert_false(rh_guest1_call_start_sync(broken, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "broken could not be started");
+    WAIT_FOR(is(broken, "off") && strstr(rh_guest1_get_error(broken), "no-kernel"));
+    g_assert_false(rh_guest1_call_start_sync(huge, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.NoMemory", "It needs 8192 MiB of memory");
+    WAIT_FOR(is(huge, "off") && *rh_guest1_get_error(huge));
+}
+
+static void test_ends(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "crash", 1, "cmdline=crash_ms=50");
+    define(fixture, "poweroff", 2, "cmdline=poweroff_ms=50");
+    define(fixture, "vanish", 3, "cmdline=vanish_ms=50");
+    define(fixture, "loop", 4, "cmdline=reboot_ms=20");
+    define(fixture, "early", 5, "cmdline=crash_ms=0");
+    start_service(fixture);
+    g_autoptr(RhGuest1) crash = guest(fixture, "crash"), poweroff = guest(fixture, "poweroff"),
+                        vanish = guest(fixture, "vanish"), loop = guest(fixture, "loop"),
+                        early = guest(fixture, "early");
+    rh_guest1_call_start_sync(crash, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(crash, "crashed"));
+    g_assert_cmpint(rh_guest1_get_domain_id(crash), ==, -1);
+    WAIT_FOR(strstr(rh_guest1_get_error(crash), "crash has crashed"));
+    rh_guest1_call_start_sync(crash, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(crash, "crashed"));
+
+    rh_guest1_call_start_sync(poweroff, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(poweroff, "running"));
+    WAIT_FOR(is(poweroff, "off"));
+    rh_guest1_call_start_sync(vanish, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(vanish, "running"));
+    WAIT_FOR(is(vanish, "off"));
+
+    rh_guest1_call_start_sync(loop, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(loop, "crashed"));
+    WAIT_FOR(strstr(rh_guest1_get_error(loop), "3 times in a row"));
+
+    rh_guest1_call_start_sync(early, NULL, NULL);
+    WAIT_FOR(is(early, "crashed"));
+}
+
+static void test_reboot_and_destroy(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "");
+    define(fixture, "deaf", 2, "cmdline=deaf");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), deaf = guest(fixture, "deaf");
+    rh_guest1_call_start_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    rh_guest1_call_reboot_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(work, "running") && rh_guest1_get_domain_id(work) == 2);
+
+    rh_guest1_call_start_sync(deaf, NULL, &error);
+    g_assert_no_error(error);
+    rh_guest1_call_shutdown_sync(deaf, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(deaf, "stopping"));
+    rh_guest1_call_destroy_sync(deaf, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(deaf, "off"));
+    WAIT_FOR(is(work, "running"));
+}
+
+struct order {
+    GString *slots;
+};
+
+static void note_start(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                       const char *signal, GVariant *parameters, gpointer data)
+{
+    struct order *order = data;
+    g_autoptr(GVariant) changed = g_variant_get_child_value(parameters, 1);
+    const char *state = NULL;
+    (void)bus;
+    (void)sender;
+    (void)interface;
+    (void)signal;
+    if (g_variant_lookup(changed, "State", "&s", &state) && !g_str_equal(state, "stopping"))
+        g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
+}
+
+/* Smallest slot first, the next one only when the one before runs or has failed; and once per boot. */
+static void test_autostart(struct fixture *fixture, gconstpointer data)
+{
+    struct order order = {g_string_new("")};
+    GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
+    guint subscription = g_dbus_connection_signal_subscribe(
+        bus, BUS_NAME, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL, "org.roundhouse.Guest1",
+        G_DBUS_SIGNAL_FLAGS_NONE, note_start, &order, NULL);
+    (void)data;
+    define(fixture, "zebra", 1, "autostart=true\ncmdline=create_ms=200");
+    define(fixture, "broken", 2, "autostart=true\ncmdline=create_error=x");
+    define(fixture, "idle", 3, "");
+    define(fixture, "apple", 9, "autostart=true");
+    start_service(fixture);
+    g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");
+    WAIT_FOR(is(apple, "running"));
+    g_assert_true(is(zebra, "running"));
+    g_assert_true(is(idle, "off"));
+    WAIT_FOR(strstr(order.slots->str, "9running"));
+    g_assert_cmpstr(order.slots->str, ==, "1starting 1running 2starting 2off 9starting 9running ");
+    g_dbus_connection_signal_unsubscribe(bus, subscription);
+    g_object_unref(bus);
+    g_string_free(order.slots, TRUE);
+
+    stop_service(fixture);
+    start_service(fixture);
+    g_autoptr(RhGuest1) again = guest(fixture, "zebra");
+    g_usleep(G_USEC_PER_SEC / 2);
+    g_autoptr(RhGuest1) fresh = guest(fixture, "zebra");
+    g_assert_true(is(fresh, "off"));
+}
+
+static void test_no_seat(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    g_setenv("ROUNDHOUSE_FAKE_SEAT", "absent", TRUE);
+    define(fixture, "work", 1, "autostart=true");
+    start_service(fixture);
+    g_usleep(G_USEC_PER_SEC / 2);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "off"));
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+}
+
+static void test_taken_over(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    g_setenv("ROUNDHOUSE_FAKE_RUNNING", "work", TRUE);
+    define(fixture, "work", 1, "");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+}
+
+static void test_definitions_change(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "memory_mib=256");
+    start_service(fixture);
+    g_assert_cmpuint(guest_count(fixture), ==, 1);
+    define(fixture, "home", 2, "");
+    WAIT_FOR(guest_count(fixture) == 2);
+    define(fixture, "bad", 2, "");
+    WAIT_FOR(problem_count(fixture) == 1);
+    undefine(fixture, "bad");
+    WAIT_FOR(problem_count(fixture) == 0);
+
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    define(fixture, "work", 1, "memory_mib=300");
+    WAIT_FOR(rh_guest1_get_memory(work) == 300 * 1024);
+    rh_guest1_call_start_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    undefine(fixture, "work");
+    WAIT_FOR(problem_count(fixture) == 1);
+    g_assert_cmpuint(guest_count(fixture), ==, 2);
+    rh_guest1_call_destroy_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(guest_count(fixture) == 1 && problem_count(fixture) == 0);
+}
+
+/* The guest is removed while an operation on it is under way: the sanitizers watch. */
+static void test_removed_while_busy(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=create_ms=1500");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    rh_guest1_call_start(work, NULL, NULL, NULL);
+    WAIT_FOR(is(work, "starting"));
+    undefine(fixture, "work");
+    WAIT_FOR(is(work, "running"));
+    rh_guest1_call_destroy_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(guest_count(fixture) == 0);
+}
+
+static char *control(int expected_status, ...) G_GNUC_NULL_TERMINATED;
+
+static char *control(int expected_status, ...)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    char *output = NULL;
+    va_list list;
+    g_ptr_array_add(words, (char *)g_getenv("ROUNDHOUSECTL"));
+    va_start(list, expected_status);
+    for (const char *word; (word = va_arg(list, const char *));)
+        g_ptr_array_add(words, (char *)word);
+    va_end(list);
+    g_ptr_array_add(words, NULL);
+    g_autoptr(GSubprocess) process =
+        g_subprocess_newv((const char *const *)words->pdata,
+                          G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, &error));
+    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, expected_status);
+    return output;
+}
+
+static void expect_text(char *output, const char *text)
+{
+    if (!strstr(output, text))
+        g_error("roundhousectl said \"%s\" and not \"%s\"", output, text);
+    g_free(output);
+}
+
+static void test_command_line(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    expect_text(control(1, "list", NULL), "roundhoused is not running");
+    define(fixture, "work", 1, "memory_mib=256");
+    define(fixture, "broken", 2, "cmdline=create_error=no-kernel");
+    start_service(fixture);
+    expect_text(control(0, "list", NULL), "  1  work                     off            -    256 MiB     1");
+    expect_text(control(0, "start", "work", NULL), "");
+    expect_text(control(0, "switch", "work", NULL), "");
+    expect_text(control(0, "list", NULL), "  1* work                     running        1");
+    expect_text(control(0, "status", "work", NULL), "state       running");
+    expect_text(control(0, "status", NULL), "4.17-test");
+    expect_text(control(0, "pause", "work", NULL), "");
+    expect_text(control(0, "unpause", "work", NULL), "");
+    expect_text(control(0, "switch", "switcher", NULL), "");
+    expect_text(control(0, "destroy", "work", NULL), "");
+    expect_text(control(1, "destroy", "work", NULL), "roundhousectl: work is off. Start it first.");
+    expect_text(control(1, "start", "broken", NULL), "roundhousectl: broken could not be started.");
+    expect_text(control(0, "status", "broken", NULL), "error       broken could not be started.");
+    expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
+    expect_text(control(1, "start", NULL), "needs the name of one guest");
+    expect_text(control(1, "fly", NULL), "there is no command \"fly\"");
+    expect_text(control(1, "list", "x", NULL), "takes no name");
+    expect_text(control(0, "--help", NULL), "Usage: roundhousectl");
+}
+
+/* A systemd of our own notes what the machine's end asks of it. */
+static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                      const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const char *unit;
+    (void)bus;
+    (void)sender;
+    (void)path;
+    (void)interface;
+    g_assert_cmpstr(method, ==, "StartUnit");
+    g_variant_get(parameters, "(&s&s)", &unit, NULL);
+    g_string_append(data, unit);
+    g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", "/job"));
+}
+
+static void test_machine_end(struct fixture *fixture, gconstpointer data)
+{
+    static const char xml[] = "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
+                              "<arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' "
+                              "direction='out'/></method></interface></node>";
+    static const GDBusInterfaceVTable table = {.method_call = note_unit};
+    GError *error = NULL;
+    g_autoptr(GString) units = g_string_new("");
+    g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(xml, NULL);
+    GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
+    (void)data;
+    guint object = g_dbus_connection_register_object(bus, "/org/freedesktop/systemd1", info->interfaces[0], &table,
+                                                     units, NULL, &error);
+    g_assert_no_error(error);
+    guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
+                                              NULL, NULL);
+    define(fixture, "work", 1, "cmdline=shutdown_ms=400");
+    define(fixture, "home", 2, "");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_pause_sync(home, NULL, &error));
+    g_assert_true(rh_manager1_call_shutdown_sync(fixture->manager, NULL, &error));
+    WAIT_FOR(is(home, "off"));
+    WAIT_FOR(is(work, "stopping") || is(work, "off"));
+    WAIT_FOR(units->len > 0);
+    WAIT_FOR(is(work, "off"));
+    g_assert_cmpstr(units->str, ==, "poweroff.target");
+    g_bus_unown_name(name);
+    g_dbus_connection_unregister_object(bus, object);
+    g_object_unref(bus);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    static const struct {
+        const char *name;
+        void (*run)(struct fixture *, gconstpointer);
+    } tests[] = {
+        {"/bus/life", test_life},
+        {"/bus/refusals", test_refusals},
+        {"/bus/failed-start", test_failed_start},
+        {"/bus/ends", test_ends},
+        {"/bus/reboot-and-destroy", test_reboot_and_destroy},
+        {"/bus/autostart", test_autostart},
+        {"/bus/no-seat", test_no_seat},
+        {"/bus/taken-over", test_taken_over},
+        {"/bus/definitions-change", test_definitions_change},
+        {"/bus/removed-while-busy", test_removed_while_busy},
+        {"/bus/command-line", test_command_line},
+        {"/bus/machine-end", test_machine_end},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
+        g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);
+    g_autoptr(GTestDBus) bus = g_test_dbus_new(G_TEST_DBUS_NONE);
+    g_test_dbus_up(bus);
+    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
+    int status = g_test_run();
+    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
+    return status;
+}

@@ -1,0 +1,243 @@
+/*
+ * A hypervisor in memory, for tests: 4 GiB, domains that do what their guest's cmdline says.
+ *   create_ms=N       creation takes N ms (default 20)
+ *   create_error=TEXT creation fails (up to the next space)
+ *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
+ *   deaf              does not react to shutdown and reboot
+ *   shutdown_ms=N     takes N ms to shut down (default 20)
+ */
+#include "toolstack.h"
+#include "errors.h"
+
+#include <string.h>
+
+#define TOTAL_KIB   (4096 * 1024)
+#define SERVICE_KIB (1024 * 1024)
+
+struct domain {
+    int domid;
+    struct guest_config *config;
+    gboolean paused;
+    gboolean started;
+};
+
+struct toolstack {
+    toolstack_end_fn end;
+    gpointer user;
+    GHashTable *domains; /* domid -> struct domain, owned */
+    int last_domid;
+};
+
+struct news {
+    struct toolstack *toolstack;
+    int domid;
+    enum toolstack_end end;
+};
+
+static void domain_free(gpointer data)
+{
+    struct domain *domain = data;
+    guest_config_free(domain->config);
+    g_free(domain);
+}
+
+static char *option(const struct guest_config *config, const char *name)
+{
+    g_auto(GStrv) words = g_strsplit(config->cmdline, " ", -1);
+    for (gsize i = 0; words[i]; i++) {
+        if (g_str_has_prefix(words[i], name) && words[i][strlen(name)] == '=')
+            return g_strdup(words[i] + strlen(name) + 1);
+    }
+    return NULL;
+}
+
+static guint option_ms(const struct guest_config *config, const char *name, guint otherwise)
+{
+    g_autofree char *value = option(config, name);
+    return value ? (guint)g_ascii_strtoull(value, NULL, 10) : otherwise;
+}
+
+static guint64 free_kib(struct toolstack *toolstack)
+{
+    guint64 used = SERVICE_KIB;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, toolstack->domains);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        used += (guint64)((struct domain *)value)->config->memory_mib * 1024;
+    return TOTAL_KIB - used;
+}
+
+static gboolean deliver(gpointer data)
+{
+    struct news *news = data;
+    struct domain *domain = g_hash_table_lookup(news->toolstack->domains, GINT_TO_POINTER(news->domid));
+    if (!domain)
+        return G_SOURCE_REMOVE;
+    if (news->end == TOOLSTACK_END_VANISHED)
+        g_hash_table_remove(news->toolstack->domains, GINT_TO_POINTER(news->domid));
+    news->toolstack->end(news->domid, news->end, news->toolstack->user);
+    return G_SOURCE_REMOVE;
+}
+
+static void end_later(struct toolstack *toolstack, int domid, enum toolstack_end end, guint milliseconds)
+{
+    struct news *news = g_new(struct news, 1);
+    *news = (struct news){toolstack, domid, end};
+    g_timeout_add_full(G_PRIORITY_DEFAULT, milliseconds, deliver, news, g_free);
+}
+
+static gboolean create_now(gpointer data)
+{
+    GTask *task = data;
+    struct toolstack *toolstack = g_object_get_data(G_OBJECT(task), "toolstack");
+    struct guest_config *config = g_task_get_task_data(task);
+    g_autofree char *failure = option(config, "create_error");
+    if (failure) {
+        g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "The toolstack says: %s.", failure);
+    } else if ((guint64)config->memory_mib * 1024 > free_kib(toolstack)) {
+        g_task_return_new_error(task, RH_ERROR, RH_ERROR_NO_MEMORY,
+                                "It needs %u MiB of memory and %" G_GUINT64_FORMAT " MiB are free. Shut another guest "
+                                "down, or lower memory_mib in its definition.",
+                                config->memory_mib, free_kib(toolstack) / 1024);
+    } else {
+        struct domain *domain = g_new0(struct domain, 1);
+        *domain = (struct domain){++toolstack->last_domid, guest_config_copy(config), TRUE, FALSE};
+        g_hash_table_insert(toolstack->domains, GINT_TO_POINTER(domain->domid), domain);
+        g_task_return_int(task, domain->domid);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user)
+{
+    GTask *task = g_task_new(NULL, NULL, done, user);
+    g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
+    g_object_set_data(G_OBJECT(task), "toolstack", toolstack);
+    g_timeout_add_full(G_PRIORITY_DEFAULT, option_ms(config, "create_ms", 20), create_now, task, g_object_unref);
+}
+
+int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return (int)g_task_propagate_int(G_TASK(result), error);
+}
+
+static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
+{
+    static const struct {
+        const char *option;
+        enum toolstack_end end;
+    } plans[] = {{"crash_ms", TOOLSTACK_END_CRASH},
+                 {"poweroff_ms", TOOLSTACK_END_POWEROFF},
+                 {"reboot_ms", TOOLSTACK_END_REBOOT},
+                 {"vanish_ms", TOOLSTACK_END_VANISHED}};
+    domain->started = TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(plans); i++) {
+        guint after = option_ms(domain->config, plans[i].option, G_MAXUINT);
+        if (after != G_MAXUINT)
+            end_later(toolstack, domain->domid, plans[i].end, after);
+    }
+}
+
+static void ask_to_end(struct toolstack *toolstack, struct domain *domain, enum toolstack_end end)
+{
+    if (!strstr(domain->config->cmdline, "deaf"))
+        end_later(toolstack, domain->domid, end, option_ms(domain->config, "shutdown_ms", 20));
+}
+
+static void carry_out(struct toolstack *toolstack, struct domain *domain, enum toolstack_operation operation)
+{
+    switch (operation) {
+    case TOOLSTACK_PAUSE:
+        domain->paused = TRUE;
+        break;
+    case TOOLSTACK_UNPAUSE:
+        domain->paused = FALSE;
+        if (!domain->started)
+            begin_to_run(toolstack, domain);
+        break;
+    case TOOLSTACK_SHUTDOWN:
+        ask_to_end(toolstack, domain, TOOLSTACK_END_POWEROFF);
+        break;
+    case TOOLSTACK_REBOOT:
+        ask_to_end(toolstack, domain, TOOLSTACK_END_REBOOT);
+        break;
+    case TOOLSTACK_DESTROY:
+        toolstack->end(domain->domid, TOOLSTACK_END_VANISHED, toolstack->user);
+        g_hash_table_remove(toolstack->domains, GINT_TO_POINTER(domain->domid));
+        break;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation operation, int domid,
+                       GAsyncReadyCallback done, gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct domain *domain = g_hash_table_lookup(toolstack->domains, GINT_TO_POINTER(domid));
+    if (!domain) {
+        g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "Domain %d does not exist.", domid);
+        return;
+    }
+    carry_out(toolstack, domain, operation);
+    g_task_return_boolean(task, TRUE);
+}
+
+gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    (void)toolstack;
+    g_task_return_boolean(task, TRUE);
+}
+
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
+                                     struct toolstack_host *host, GError **error)
+{
+    *host = (struct toolstack_host){"4.17-test", free_kib(toolstack), TOTAL_KIB};
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
+{
+    (void)error;
+    g_assert_true(g_hash_table_contains(toolstack->domains, GINT_TO_POINTER(domid)));
+    return TRUE;
+}
+
+/* ROUNDHOUSE_FAKE_RUNNING names a guest whose domain runs already. */
+struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
+{
+    if (g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_RUNNING"), name) != 0)
+        return (struct toolstack_domain){-1, FALSE};
+    struct domain *domain = g_new0(struct domain, 1);
+    *domain = (struct domain){++toolstack->last_domid, g_new0(struct guest_config, 1), FALSE, TRUE};
+    domain->config->cmdline = g_strdup("");
+    domain->config->disks = g_ptr_array_new();
+    g_hash_table_insert(toolstack->domains, GINT_TO_POINTER(domain->domid), domain);
+    return (struct toolstack_domain){domain->domid, FALSE};
+}
+
+struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
+{
+    struct toolstack *toolstack = g_new0(struct toolstack, 1);
+    (void)error;
+    toolstack->end = end;
+    toolstack->user = user;
+    toolstack->domains = g_hash_table_new_full(NULL, NULL, NULL, domain_free);
+    return toolstack;
+}
+
+void toolstack_free(struct toolstack *toolstack)
+{
+    g_hash_table_unref(toolstack->domains);
+    g_free(toolstack);
+}

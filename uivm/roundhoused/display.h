@@ -1,0 +1,38 @@
+/*
+ * The guests' screens as guest.c and manager.c see them. display_broker.c does it with the display broker and
+ * the seat; tests link display_fake.c.
+ */
+#ifndef RH_DISPLAY_H
+#define RH_DISPLAY_H
+
+#include "guest_config.h"
+#include "guest_state.h"
+
+#include <gio/gio.h>
+
+struct display;
+
+struct display_callbacks {
+    /* The seat has come (it shows a picture) or has gone. */
+    void (*seat_changed)(gboolean present, gpointer user);
+    /* The slot on screen has changed; 0 is the switcher. */
+    void (*focus_changed)(guint slot, gpointer user);
+};
+
+struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
+                            GError **error);
+void display_free(struct display *display);
+
+gboolean display_seat_present(struct display *display);
+
+/* Offers a domain its screen, keyboard and pointer: after its creation, before it runs. */
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid,
+                           GError **error);
+/* Takes them away and lets go of the domain's memory: before it is destroyed. */
+void display_remove_guest(struct display *display, int domid);
+void display_set_state(struct display *display, int domid, enum guest_state state);
+
+/* Asks for a slot to be brought on screen; focus_changed tells when it is. */
+gboolean display_focus(struct display *display, guint slot, GError **error);
+
+#endif

@@ -1,0 +1,97 @@
+/* Screens through the display broker. */
+#include "display.h"
+#include "errors.h"
+#include "vdisplay.h"
+
+/* Until the seat answers for the first time it is asked this often. */
+#define PROBE_MILLISECONDS 250
+
+struct display {
+    struct vdisplay *broker;
+    struct display_callbacks callbacks;
+    gpointer user;
+    gboolean present;
+    guint probe;
+};
+
+static const enum vdisplay_kind kinds[] = {
+    [GUEST_DISPLAY_NONE] = VDISPLAY_NONE,
+    [GUEST_DISPLAY_FBIF] = VDISPLAY_FBIF,
+    [GUEST_DISPLAY_DISPLIF] = VDISPLAY_DISPLIF,
+};
+
+G_STATIC_ASSERT((int)VDISPLAY_OFF == (int)GUEST_OFF && (int)VDISPLAY_STARTING == (int)GUEST_STARTING &&
+                (int)VDISPLAY_RUNNING == (int)GUEST_RUNNING && (int)VDISPLAY_PAUSED == (int)GUEST_PAUSED &&
+                (int)VDISPLAY_STOPPING == (int)GUEST_STOPPING && (int)VDISPLAY_CRASHED == (int)GUEST_CRASHED);
+
+static void focus_changed(unsigned slot, void *data)
+{
+    struct display *display = data;
+    display->callbacks.focus_changed(slot, display->user);
+}
+
+/* Asking for what is on screen already changes nothing, and succeeds once the seat is there. */
+static gboolean probe(gpointer data)
+{
+    struct display *display = data;
+    if (!vdisplay_focus(display->broker, vdisplay_focused(display->broker), NULL))
+        return G_SOURCE_CONTINUE;
+    display->probe = 0;
+    display->present = TRUE;
+    display->callbacks.seat_changed(TRUE, display->user);
+    return G_SOURCE_REMOVE;
+}
+
+struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
+                            GError **error)
+{
+    struct vdisplay *broker = vdisplay_new(seat_socket, error);
+    if (!broker)
+        return NULL;
+    struct display *display = g_new0(struct display, 1);
+    *display = (struct display){.broker = broker, .callbacks = *callbacks, .user = user};
+    vdisplay_set_focus_callback(broker, focus_changed, display);
+    display->probe = g_timeout_add(PROBE_MILLISECONDS, probe, display);
+    return display;
+}
+
+void display_free(struct display *display)
+{
+    g_clear_handle_id(&display->probe, g_source_remove);
+    vdisplay_free(display->broker);
+    g_free(display);
+}
+
+gboolean display_seat_present(struct display *display)
+{
+    return display->present;
+}
+
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour,
+                           kinds[config->display], &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "It could not be given a screen: %s", cause->message);
+    return FALSE;
+}
+
+void display_remove_guest(struct display *display, int domid)
+{
+    vdisplay_remove_guest(display->broker, (guint32)domid);
+}
+
+void display_set_state(struct display *display, int domid, enum guest_state state)
+{
+    vdisplay_set_state(display->broker, (guint32)domid, (enum vdisplay_state)state);
+}
+
+gboolean display_focus(struct display *display, guint slot, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (vdisplay_focus(display->broker, slot, &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "%s", cause->message);
+    return FALSE;
+}

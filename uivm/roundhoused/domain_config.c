@@ -1,0 +1,123 @@
+/* From a guest's definition to libxl_domain_config: a PV domain with its kernel, disks and network card. */
+#include "domain_config.h"
+#include "errors.h"
+#include "loop_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libxl_utils.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gboolean check_readable(const char *what, const char *path, GError **error)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its %s %s cannot be read: %s. Correct the path in its definition, or put the file there.",
+                    what, path, g_strerror(errno));
+        return FALSE;
+    }
+    gboolean good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+    close(fd);
+    if (!good)
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its %s %s is empty or no ordinary file.", what, path);
+    return good;
+}
+
+/* libxl frees what it finds in its structures with free(3), which g_strdup's memory is made for since GLib 2.46. */
+static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, const struct guest_config *config)
+{
+    libxl_domain_build_info_init_type(build, LIBXL_DOMAIN_TYPE_PV);
+    build->max_vcpus = (int)config->vcpus;
+    libxl_cpu_bitmap_alloc(ctx, &build->avail_vcpus, (int)config->vcpus);
+    libxl_bitmap_set_none(&build->avail_vcpus);
+    for (guint i = 0; i < config->vcpus; i++)
+        libxl_bitmap_set(&build->avail_vcpus, (int)i);
+    build->max_memkb = build->target_memkb = (guint64)config->memory_mib * 1024;
+    build->kernel = g_strdup(config->kernel);
+    build->ramdisk = g_strdup(config->ramdisk);
+    build->cmdline = g_strdup(config->cmdline);
+}
+
+static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
+{
+    struct stat status;
+    if (stat(wanted->target, &status) < 0) {
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
+                    wanted->target, g_strerror(errno));
+        return FALSE;
+    }
+    disk->vdev = g_strdup(wanted->vdev);
+    disk->backend = LIBXL_DISK_BACKEND_PHY;
+    disk->format = LIBXL_DISK_FORMAT_RAW;
+    disk->readwrite = !wanted->read_only;
+    if (S_ISBLK(status.st_mode)) {
+        disk->pdev_path = g_strdup(wanted->target);
+        return TRUE;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its disk %s is neither a block device nor an image file.", wanted->target);
+        return FALSE;
+    }
+    int hold = loop_disk_attach(wanted->target, wanted->read_only, &disk->pdev_path, error);
+    if (hold < 0)
+        return FALSE;
+    g_array_append_val(holds, hold);
+    return TRUE;
+}
+
+static gboolean fill_disks(libxl_domain_config *domain, const struct guest_config *config, GArray *holds,
+                           GError **error)
+{
+    domain->disks = g_new0(libxl_device_disk, config->disks->len);
+    for (guint i = 0; i < config->disks->len; i++) {
+        libxl_device_disk_init(&domain->disks[i]);
+        domain->num_disks = (int)i + 1;
+        if (!fill_disk(&domain->disks[i], g_ptr_array_index(config->disks, i), holds, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean fill_network(libxl_domain_config *domain, const struct guest_config *config, GError **error)
+{
+    if (!config->bridge)
+        return TRUE;
+    g_autofree char *path = g_strdup_printf("/sys/class/net/%s/bridge", config->bridge);
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its network %s does not exist on this machine. Correct network= in its definition, or set it "
+                    "to none.",
+                    config->bridge);
+        return FALSE;
+    }
+    domain->nics = g_new0(libxl_device_nic, 1);
+    domain->num_nics = 1;
+    libxl_device_nic_init(domain->nics);
+    domain->nics->nictype = LIBXL_NIC_TYPE_VIF;
+    domain->nics->bridge = g_strdup(config->bridge);
+    memcpy(domain->nics->mac, config->mac, sizeof(domain->nics->mac));
+    return TRUE;
+}
+
+gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
+                            GArray *holds, GError **error)
+{
+    if (!check_readable("kernel", config->kernel, error) ||
+        (config->ramdisk && !check_readable("ramdisk", config->ramdisk, error)))
+        return FALSE;
+    domain->c_info.type = LIBXL_DOMAIN_TYPE_PV;
+    domain->c_info.name = g_strdup(config->name);
+    libxl_uuid_generate(&domain->c_info.uuid);
+    libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);
+    fill_build_info(&domain->b_info, ctx, config);
+    /* The ends of a domain are dealt with here; these only tell other tools so. */
+    domain->on_poweroff = domain->on_crash = domain->on_watchdog = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
+    domain->on_reboot = LIBXL_ACTION_ON_SHUTDOWN_RESTART;
+    return fill_disks(domain, config, holds, error) && fill_network(domain, config, error);
+}

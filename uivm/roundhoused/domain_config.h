@@ -1,0 +1,17 @@
+/* A guest's definition as libxl wants it. */
+#ifndef RH_DOMAIN_CONFIG_H
+#define RH_DOMAIN_CONFIG_H
+
+#include "guest_config.h"
+
+#include <libxl.h>
+
+/*
+ * Fills an initialised libxl_domain_config; the caller disposes of it in any case. Image files among the disks
+ * are put behind loop devices, whose descriptors are added to holds (GArray of int): close them after the
+ * domain's creation. FALSE with an RH_ERROR when a file the definition names cannot be used.
+ */
+gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
+                            GArray *holds, GError **error);
+
+#endif

@@ -1,0 +1,517 @@
+/* One guest's life: requests come in, operations run in the toolstack, states and errors go out on the bus. */
+#include "guest.h"
+#include "errors.h"
+#include "roundhouse_dbus.h"
+
+#define SHUTDOWN_PATIENCE_SECONDS 90
+#define QUICK_END_SECONDS         10
+#define QUICK_RESTARTS_MAX        3
+
+/* What becomes of the guest once its domain is gone. */
+enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
+
+struct guest {
+    const struct guest_environment *environment;
+    struct guest_config *config;
+    RhGuest1 *skeleton;
+    char *object_path;
+    enum guest_state state;
+    int domid;
+    enum fate fate;
+    gboolean destroying;     /* a destroy operation is under way */
+    gint64 started_at;       /* monotonic microseconds */
+    guint quick_restarts;    /* restarts in a row that came right after a start */
+    guint shutdown_deadline; /* source id, 0: none */
+};
+
+/* One request under way; holds a reference on the guest. */
+struct job {
+    struct guest *guest;
+    enum guest_request request;
+    guest_done_fn done;
+    gpointer user;
+    int domid; /* the domain it concerns: another one may have taken its place when an answer arrives */
+};
+
+static void start(struct job *job);
+static void destroy(struct job *job);
+
+static void guest_clear(gpointer data)
+{
+    struct guest *guest = data;
+    guest_config_free(guest->config);
+    g_clear_object(&guest->skeleton);
+    g_free(guest->object_path);
+}
+
+static void guest_unref(struct guest *guest)
+{
+    g_rc_box_release_full(guest, guest_clear);
+}
+
+static struct job *job_new(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
+{
+    struct job *job = g_new0(struct job, 1);
+    *job = (struct job){g_rc_box_acquire(guest), request, done, user, guest->domid};
+    return job;
+}
+
+static void set_error(struct guest *guest, const char *sentence)
+{
+    if (*sentence)
+        g_warning("%s", sentence);
+    rh_guest1_set_error(guest->skeleton, sentence);
+}
+
+/* Ends a job. A request refused for the state it met is the caller's affair and not the guest's last error. */
+static void job_finish(struct job *job, const GError *error)
+{
+    if (error && !g_error_matches(error, RH_ERROR, RH_ERROR_WRONG_STATE))
+        set_error(job->guest, error->message);
+    if (job->done)
+        job->done(job->guest, error, job->user);
+    guest_unref(job->guest);
+    g_free(job);
+}
+
+static void job_fail(struct job *job, enum rh_error code, const char *what, const GError *cause)
+{
+    g_autoptr(GError) error =
+        g_error_new(RH_ERROR, cause && cause->domain == RH_ERROR ? cause->code : (int)code, "%s %s. %s",
+                    job->guest->config->name, what, cause ? cause->message : "");
+    job_finish(job, error);
+}
+
+static void set_state(struct guest *guest, enum guest_event event)
+{
+    enum guest_state state = guest_state_next(guest->state, event);
+    if (state == guest->state)
+        return;
+    g_message("%s: %s -> %s", guest->config->name, guest_state_name(guest->state), guest_state_name(state));
+    guest->state = state;
+    rh_guest1_set_state(guest->skeleton, guest_state_name(state));
+    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
+    if (guest->domid >= 0)
+        display_set_state(guest->environment->display, guest->domid, state);
+    guest->environment->state_changed(guest, guest->environment->user);
+}
+
+static void set_domid(struct guest *guest, int domid)
+{
+    guest->domid = domid;
+    rh_guest1_set_domain_id(guest->skeleton, domid);
+}
+
+static void publish_config(struct guest *guest)
+{
+    const struct guest_config *config = guest->config;
+    g_autofree char *colour = g_strdup_printf("#%06x", config->colour);
+    rh_guest1_set_name(guest->skeleton, config->name);
+    rh_guest1_set_slot(guest->skeleton, config->slot);
+    rh_guest1_set_colour(guest->skeleton, colour);
+    rh_guest1_set_memory(guest->skeleton, (guint64)config->memory_mib * 1024);
+    rh_guest1_set_vcpus(guest->skeleton, config->vcpus);
+    rh_guest1_set_autostart(guest->skeleton, config->autostart);
+}
+
+/* ---- the end of a domain ---- */
+
+static void cancel_shutdown_deadline(struct guest *guest)
+{
+    g_clear_handle_id(&guest->shutdown_deadline, g_source_remove);
+}
+
+/* The domain exists no more: settles what its fate said. */
+static void gone(struct guest *guest)
+{
+    enum fate fate = guest->fate;
+    cancel_shutdown_deadline(guest);
+    set_domid(guest, -1);
+    guest->fate = FATE_OFF;
+    set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : EVENT_GONE);
+    if (fate == FATE_RESTART && guest_state_allows(guest->state, REQUEST_START))
+        start(job_new(guest, REQUEST_START, NULL, NULL));
+}
+
+static gboolean shutdown_overdue(gpointer data)
+{
+    struct guest *guest = data;
+    g_autofree char *sentence =
+        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
+                        "is then lost.",
+                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    guest->shutdown_deadline = 0;
+    set_error(guest, sentence);
+    return G_SOURCE_REMOVE;
+}
+
+/* A restart right after a start, several times in a row, will not get better by repeating it. */
+static enum fate fate_of_reboot(struct guest *guest)
+{
+    gboolean quick = g_get_monotonic_time() - guest->started_at < QUICK_END_SECONDS * G_USEC_PER_SEC;
+    guest->quick_restarts = quick ? guest->quick_restarts + 1 : 0;
+    if (guest->quick_restarts < QUICK_RESTARTS_MAX)
+        return FATE_RESTART;
+    g_autofree char *sentence =
+        g_strdup_printf("%s restarted %d times in a row right after its start and is left off. Its console log "
+                        "in /var/log/xen/console says why.",
+                        guest->config->name, QUICK_RESTARTS_MAX);
+    guest->quick_restarts = 0;
+    set_error(guest, sentence);
+    return FATE_CRASHED;
+}
+
+static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
+{
+    if (end == TOOLSTACK_END_REBOOT)
+        return fate_of_reboot(guest);
+    if (end != TOOLSTACK_END_CRASH)
+        return FATE_OFF;
+    g_autofree char *sentence =
+        g_strdup_printf("%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
+                        "system last did.",
+                        guest->config->name);
+    set_error(guest, sentence);
+    return FATE_CRASHED;
+}
+
+void guest_domain_ended(struct guest *guest, enum toolstack_end end)
+{
+    if (guest->destroying || guest->domid < 0)
+        return;
+    cancel_shutdown_deadline(guest);
+    if (end == TOOLSTACK_END_VANISHED) {
+        display_remove_guest(guest->environment->display, guest->domid);
+        gone(guest);
+        return;
+    }
+    guest->fate = fate_of_end(guest, end);
+    destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
+}
+
+static void destroyed(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    guest->destroying = FALSE;
+    if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be taken away", error);
+        return;
+    }
+    gone(guest);
+    job_finish(job, NULL);
+}
+
+static void destroy(struct job *job)
+{
+    struct guest *guest = job->guest;
+    guest->destroying = TRUE;
+    set_state(guest, EVENT_STOP);
+    display_remove_guest(guest->environment->display, guest->domid);
+    toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, destroyed, job);
+}
+
+/* ---- start: create paused, offer the screen, unpause ---- */
+
+static void start_cleaned(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct guest *guest = data;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!toolstack_operate_finish(guest->environment->toolstack, result, &error))
+        g_warning("%s: what was left of the failed start could not be taken away. %s", guest->config->name,
+                  error->message);
+    guest->destroying = FALSE;
+    set_domid(guest, -1);
+    set_state(guest, EVENT_START_FAILED);
+    guest_unref(guest);
+}
+
+/* A start that fails after the domain's creation takes the domain away again. */
+static void start_failed(struct job *job, enum rh_error code, const GError *cause)
+{
+    struct guest *guest = job->guest;
+    if (guest->domid < 0) {
+        set_state(guest, EVENT_START_FAILED);
+    } else {
+        guest->destroying = TRUE;
+        display_remove_guest(guest->environment->display, guest->domid);
+        toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, start_cleaned,
+                          g_rc_box_acquire(guest));
+    }
+    job_fail(job, code, "could not be started", cause);
+}
+
+static void started(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    gboolean good = toolstack_operate_finish(guest->environment->toolstack, result, &error);
+    gboolean ended = guest->destroying || guest->domid != job->domid;
+    if (!good && !ended) {
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
+    if (!good) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "ended while it was being started", error);
+        return;
+    }
+    if (!ended)
+        set_state(guest, EVENT_STARTED);
+    job_finish(job, NULL);
+}
+
+static void created(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    const struct guest_environment *environment = guest->environment;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    set_domid(guest, toolstack_create_finish(environment->toolstack, result, &error));
+    if (guest->domid < 0) {
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
+    if (!toolstack_watch(environment->toolstack, guest->domid, &error)) {
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
+    if (!display_add_guest(environment->display, guest->config, guest->domid, &error)) {
+        start_failed(job, RH_ERROR_DISPLAY, error);
+        return;
+    }
+    display_set_state(environment->display, guest->domid, guest->state);
+    guest->started_at = g_get_monotonic_time();
+    job->domid = guest->domid;
+    toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
+}
+
+static void start(struct job *job)
+{
+    struct guest *guest = job->guest;
+    set_error(guest, "");
+    publish_config(guest);
+    guest->fate = FATE_OFF;
+    set_state(guest, EVENT_START);
+    toolstack_create(guest->environment->toolstack, guest->config, created, job);
+}
+
+/* ---- requests to a running guest ---- */
+
+static const struct {
+    enum toolstack_operation operation;
+    enum guest_event success;
+    const char *failure;
+} operations[REQUEST_COUNT] = {
+    [REQUEST_SHUTDOWN] = {TOOLSTACK_SHUTDOWN, EVENT_STOP, "could not be asked to shut down"},
+    [REQUEST_REBOOT] = {TOOLSTACK_REBOOT, EVENT_STOP, "could not be asked to restart"},
+    [REQUEST_PAUSE] = {TOOLSTACK_PAUSE, EVENT_PAUSED, "could not be paused"},
+    [REQUEST_UNPAUSE] = {TOOLSTACK_UNPAUSE, EVENT_RESUMED, "could not go on"},
+};
+
+static void operated(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
+        job_fail(job, RH_ERROR_TOOLSTACK, operations[job->request].failure, error);
+        return;
+    }
+    set_error(guest, "");
+    if (guest->domid == job->domid && !guest->destroying)
+        set_state(guest, operations[job->request].success);
+    if (guest->state == GUEST_STOPPING && !guest->destroying && !guest->shutdown_deadline)
+        guest->shutdown_deadline = g_timeout_add_seconds(SHUTDOWN_PATIENCE_SECONDS, shutdown_overdue, guest);
+    job_finish(job, NULL);
+}
+
+static void operate(struct job *job)
+{
+    struct guest *guest = job->guest;
+    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated,
+                      job);
+}
+
+static void destroy_on_request(struct job *job)
+{
+    struct guest *guest = job->guest;
+    if (guest->destroying) {
+        g_autoptr(GError) error = g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE,
+                                              "%s is being taken away already. Wait a moment.",
+                                              guest->config->name);
+        job_finish(job, error);
+        return;
+    }
+    set_error(guest, "");
+    guest->fate = FATE_OFF;
+    destroy(job);
+}
+
+static void switch_to(struct job *job)
+{
+    g_autoptr(GError) error = NULL;
+    if (display_focus(job->guest->environment->display, job->guest->config->slot, &error))
+        job_finish(job, NULL);
+    else
+        job_fail(job, RH_ERROR_DISPLAY, "could not be brought on screen", error);
+}
+
+static void (*const handlers[REQUEST_COUNT])(struct job *) = {
+    [REQUEST_START] = start,   [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
+    [REQUEST_PAUSE] = operate, [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
+    [REQUEST_SWITCH] = switch_to,
+};
+
+void guest_request(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
+{
+    g_autoptr(GError) error = NULL;
+    struct job *job = job_new(guest, request, done, user);
+    if (!guest_state_check(guest->state, request, guest->config->name, &error)) {
+        job_finish(job, error);
+        return;
+    }
+    if (request == REQUEST_START)
+        guest->quick_restarts = 0;
+    handlers[request](job);
+}
+
+/* ---- the object on the bus ---- */
+
+struct call {
+    GDBusMethodInvocation *invocation;
+    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
+};
+
+static void answer(struct guest *guest, const GError *error, gpointer data)
+{
+    struct call *call = data;
+    if (error)
+        g_dbus_method_invocation_return_gerror(call->invocation, error);
+    else
+        call->complete(guest->skeleton, call->invocation);
+    g_free(call);
+}
+
+static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, enum guest_request request,
+                       void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
+{
+    struct call *call = g_new0(struct call, 1);
+    *call = (struct call){invocation, complete};
+    guest_request(guest, request, answer, call);
+    return TRUE;
+}
+
+#define HANDLER(method, request)                                                                                  \
+    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)             \
+    {                                                                                                             \
+        (void)skeleton;                                                                                           \
+        return handle(data, invocation, request, rh_guest1_complete_##method);                                    \
+    }
+HANDLER(start, REQUEST_START)
+HANDLER(shutdown, REQUEST_SHUTDOWN)
+HANDLER(reboot, REQUEST_REBOOT)
+HANDLER(destroy, REQUEST_DESTROY)
+HANDLER(pause, REQUEST_PAUSE)
+HANDLER(unpause, REQUEST_UNPAUSE)
+HANDLER(switch, REQUEST_SWITCH)
+#undef HANDLER
+
+static void connect_methods(struct guest *guest)
+{
+    static const struct {
+        const char *signal;
+        GCallback handler;
+    } methods[] = {
+        {"handle-start", G_CALLBACK(on_start)},     {"handle-shutdown", G_CALLBACK(on_shutdown)},
+        {"handle-reboot", G_CALLBACK(on_reboot)},   {"handle-destroy", G_CALLBACK(on_destroy)},
+        {"handle-pause", G_CALLBACK(on_pause)},     {"handle-unpause", G_CALLBACK(on_unpause)},
+        {"handle-switch", G_CALLBACK(on_switch)},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
+        g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
+}
+
+/* A domain of the guest's name that is already there: the service was restarted while the guest ran. */
+static void take_over(struct guest *guest)
+{
+    const struct guest_environment *environment = guest->environment;
+    g_autoptr(GError) error = NULL;
+    struct toolstack_domain domain = toolstack_find(environment->toolstack, guest->config->name);
+    if (domain.domid < 0)
+        return;
+    guest->state = domain.paused ? GUEST_PAUSED : GUEST_RUNNING;
+    set_domid(guest, domain.domid);
+    rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
+    g_message("%s: found running as domain %d", guest->config->name, domain.domid);
+    if (!toolstack_watch(environment->toolstack, domain.domid, &error)) {
+        set_error(guest, error->message);
+        g_clear_error(&error);
+    }
+    if (!display_add_guest(environment->display, guest->config, guest->domid, &error))
+        set_error(guest, error->message);
+    display_set_state(environment->display, guest->domid, guest->state);
+}
+
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)
+{
+    struct guest *guest = g_rc_box_new0(struct guest);
+    guest->environment = environment;
+    guest->config = config;
+    guest->skeleton = rh_guest1_skeleton_new();
+    guest->object_path = g_strdup_printf("/org/roundhouse/guests/%u", config->slot);
+    publish_config(guest);
+    set_domid(guest, -1);
+    rh_guest1_set_error(guest->skeleton, "");
+    rh_guest1_set_state(guest->skeleton, guest_state_name(GUEST_OFF));
+    connect_methods(guest);
+    if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(guest->skeleton), environment->bus,
+                                          guest->object_path, error)) {
+        guest_unref(guest);
+        return NULL;
+    }
+    take_over(guest);
+    return guest;
+}
+
+void guest_remove(struct guest *guest)
+{
+    cancel_shutdown_deadline(guest);
+    g_signal_handlers_disconnect_by_data(guest->skeleton, guest);
+    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
+    guest_unref(guest);
+}
+
+void guest_set_config(struct guest *guest, struct guest_config *config)
+{
+    guest_config_free(guest->config);
+    guest->config = config;
+    if (guest->domid < 0)
+        publish_config(guest);
+}
+
+const struct guest_config *guest_config(const struct guest *guest)
+{
+    return guest->config;
+}
+
+enum guest_state guest_state(const struct guest *guest)
+{
+    return guest->state;
+}
+
+const char *guest_object_path(const struct guest *guest)
+{
+    return guest->object_path;
+}
+
+int guest_domid(const struct guest *guest)
+{
+    return guest->domid;
+}

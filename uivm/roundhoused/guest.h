@@ -1,0 +1,50 @@
+/*
+ * One guest: its definition, its state, its domain, and its object on the bus. Main thread only.
+ */
+#ifndef RH_GUEST_H
+#define RH_GUEST_H
+
+#include "display.h"
+#include "guest_config.h"
+#include "guest_state.h"
+#include "toolstack.h"
+
+#include <gio/gio.h>
+
+struct guest;
+
+/* Called once when a request has been carried out (error NULL) or has failed. */
+typedef void (*guest_done_fn)(struct guest *guest, const GError *error, gpointer user);
+
+struct guest_environment {
+    struct toolstack *toolstack;
+    struct display *display;
+    GDBusConnection *bus;
+    /* Any guest's state has changed. */
+    void (*state_changed)(struct guest *guest, gpointer user);
+    gpointer user;
+};
+
+/*
+ * Puts the guest on the bus; takes the definition over. A domain of its name that runs already, because the
+ * service was restarted, is taken over. The environment must outlive the guest.
+ */
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error);
+
+/* Takes it off the bus. Its domain, if any, runs on. Operations under way still end safely. */
+void guest_remove(struct guest *guest);
+
+/* A changed definition: counts from the next start. Takes the definition over. Name and slot must be the same. */
+void guest_set_config(struct guest *guest, struct guest_config *config);
+
+void guest_request(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user);
+
+/* The toolstack's news about the guest's domain. */
+void guest_domain_ended(struct guest *guest, enum toolstack_end end);
+
+const struct guest_config *guest_config(const struct guest *guest);
+enum guest_state guest_state(const struct guest *guest);
+const char *guest_object_path(const struct guest *guest);
+int guest_domid(const struct guest *guest); /* -1: none */
+
+#endif

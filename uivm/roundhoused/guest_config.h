@@ -1,0 +1,55 @@
+/*
+ * A guest's definition: /etc/roundhouse/guests/<name>.conf, one [guest] group. Reading checks everything that
+ * can be known without starting the guest; whether the files it names exist is checked at every start.
+ */
+#ifndef RH_GUEST_CONFIG_H
+#define RH_GUEST_CONFIG_H
+
+#include <glib.h>
+
+#define GUEST_SLOT_MIN 1
+#define GUEST_SLOT_MAX 9
+#define GUEST_NAME_MAX 63
+
+enum guest_display { GUEST_DISPLAY_NONE, GUEST_DISPLAY_FBIF, GUEST_DISPLAY_DISPLIF };
+
+struct guest_disk {
+    char *target;  /* absolute path of a block device, or of a raw image file */
+    char vdev[8];  /* its name in the guest, "xvda" ... "xvdz" */
+    gboolean read_only;
+};
+
+struct guest_config {
+    char *path; /* the file it came from, for messages */
+    char *name;
+    guint slot;       /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
+    guint32 colour;   /* 0xrrggbb */
+    guint memory_mib;
+    guint vcpus;
+    char *kernel;
+    char *ramdisk; /* NULL: none */
+    char *cmdline; /* never NULL */
+    GPtrArray *disks; /* struct guest_disk, owned */
+    char *bridge;     /* NULL: no network card */
+    guint8 mac[6];
+    enum guest_display display;
+    gboolean autostart;
+};
+
+/* Reads one file. NULL with an RH_ERROR_BAD_CONFIG that names the file and the key. Free with guest_config_free. */
+struct guest_config *guest_config_load(const char *path, GError **error);
+
+/*
+ * Reads every *.conf of a directory: the usable definitions in order of slots. A file that cannot be used, or
+ * that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
+ * is left out. A missing directory is an empty one.
+ */
+GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problems);
+
+/* Whether two definitions describe the same guest in every respect. */
+gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
+
+struct guest_config *guest_config_copy(const struct guest_config *config);
+void guest_config_free(struct guest_config *config);
+
+#endif

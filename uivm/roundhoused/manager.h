@@ -1,0 +1,24 @@
+/*
+ * The machine on the bus: the list of guests, the host's memory, the focus, autostart, and the orderly end.
+ */
+#ifndef RH_MANAGER_H
+#define RH_MANAGER_H
+
+#include <gio/gio.h>
+
+struct manager;
+
+struct manager_options {
+    const char *guests_directory; /* guest definitions; watched for changes */
+    const char *seat_socket;
+    const char *autostart_marker; /* made when autostart has begun; there already: autostart is over for this boot */
+    const char *version;
+};
+
+/* Exports everything on the bus. The name is the caller's to own afterwards. */
+struct manager *manager_new(GDBusConnection *bus, const struct manager_options *options, GError **error);
+
+/* Takes everything off the bus. Guests run on. */
+void manager_free(struct manager *manager);
+
+#endif

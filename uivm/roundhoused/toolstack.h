@@ -1,0 +1,67 @@
+/*
+ * What roundhoused asks of the hypervisor, free of libxl's types. Operations run in worker threads; completion
+ * callbacks and events arrive in the default main context. Errors are RH_ERROR sentences without the guest's
+ * name in front. toolstack_libxl.c is the real one; tests link toolstack_fake.c instead.
+ */
+#ifndef RH_TOOLSTACK_H
+#define RH_TOOLSTACK_H
+
+#include "guest_config.h"
+
+#include <gio/gio.h>
+
+struct toolstack;
+
+enum toolstack_operation {
+    TOOLSTACK_PAUSE,
+    TOOLSTACK_UNPAUSE,
+    TOOLSTACK_SHUTDOWN, /* asks the guest's system */
+    TOOLSTACK_REBOOT,   /* asks the guest's system */
+    TOOLSTACK_DESTROY,
+    TOOLSTACK_OPERATION_COUNT
+};
+
+enum toolstack_end {
+    TOOLSTACK_END_POWEROFF, /* shut down by itself; the domain still has to be destroyed */
+    TOOLSTACK_END_REBOOT,   /* wants to be started again; still has to be destroyed */
+    TOOLSTACK_END_CRASH,    /* crashed; still has to be destroyed */
+    TOOLSTACK_END_VANISHED, /* destroyed, by us or by another tool */
+};
+
+/* A domain that toolstack_watch() watches has come to an end. May come twice: first an end, then VANISHED. */
+typedef void (*toolstack_end_fn)(int domid, enum toolstack_end end, gpointer user);
+
+struct toolstack_host {
+    char version[64];
+    guint64 free_kib, total_kib;
+};
+
+struct toolstack_domain {
+    int domid; /* -1: there is no such domain */
+    gboolean paused;
+};
+
+struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);
+void toolstack_free(struct toolstack *toolstack);
+
+/* Creates the guest's domain, paused. The definition is copied by the call. */
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user);
+/* The new domain's id, or -1; then nothing of it is left. */
+int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
+
+void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation operation, int domid,
+                       GAsyncReadyCallback done, gpointer user);
+gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
+
+void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
+                                     struct toolstack_host *host, GError **error);
+
+/* Starts to watch a domain for its end. Watching ends with VANISHED. */
+gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error);
+
+/* Looks for a domain by name; blocks for a moment, meant for the service's own start. */
+struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name);
+
+#endif

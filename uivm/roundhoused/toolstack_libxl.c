@@ -1,0 +1,260 @@
+/*
+ * The toolstack on libxl. Each operation runs in a worker thread with a context of its own: libxl holds a
+ * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends of
+ * domains are waited for by one thread with one more context (toolstack_events.c).
+ */
+#include "toolstack.h"
+#include "domain_config.h"
+#include "errors.h"
+#include "toolstack_events.h"
+#include "toolstack_log.h"
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <unistd.h>
+
+struct toolstack {
+    struct toolstack_events *events;
+};
+
+typedef struct {
+    libxl_ctx *ctx;
+    xentoollog_logger *log;
+} connection;
+
+static void connection_close(connection *link)
+{
+    if (link->ctx)
+        libxl_ctx_free(link->ctx);
+    if (link->log)
+        xtl_logger_destroy(link->log);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(connection, connection_close)
+
+static gboolean connection_open(connection *link, GError **error)
+{
+    link->log = toolstack_log_new();
+    if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
+                toolstack_log_first_error(link->log));
+    return FALSE;
+}
+
+static void set_libxl_error(GError **error, connection *link, const char *advice)
+{
+    const char *cause = toolstack_log_first_error(link->log);
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice, cause,
+                *cause ? ". " : "", *cause ? advice : "");
+}
+
+/* ---- create ---- */
+
+static gboolean check_memory(connection *link, libxl_domain_config *domain, GError **error)
+{
+    guint64 need_kib = 0, free_kib = 0;
+    if (libxl_domain_need_memory(link->ctx, domain, INVALID_DOMID, &need_kib) ||
+        libxl_get_free_memory(link->ctx, &free_kib)) {
+        set_libxl_error(error, link, "Free memory could not be read.");
+        return FALSE;
+    }
+    if (need_kib <= free_kib)
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_NO_MEMORY,
+                "It needs %" G_GUINT64_FORMAT " MiB of memory and %" G_GUINT64_FORMAT
+                " MiB are free. Shut another guest down, or lower memory_mib in its definition.",
+                (need_kib + 1023) / 1024, free_kib / 1024);
+    return FALSE;
+}
+
+static int create_domain(connection *link, const struct guest_config *config, GArray *holds,
+                         GError **error)
+{
+    libxl_domain_config domain;
+    uint32_t domid = INVALID_DOMID;
+    int result = -1;
+    libxl_domain_config_init(&domain);
+    if (!domain_config_fill(&domain, link->ctx, config, holds, error) ||
+        !check_memory(link, &domain, error))
+        goto out;
+    if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
+        set_libxl_error(error, link, "See the journal of roundhoused for more.");
+    else
+        result = (int)domid;
+out:
+    libxl_domain_config_dispose(&domain);
+    return result;
+}
+
+static void create_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_auto(connection) link = {0};
+    g_autoptr(GArray) holds = g_array_new(FALSE, FALSE, sizeof(int));
+    GError *error = NULL;
+    int domid = -1;
+    (void)source;
+    (void)cancellable;
+    if (connection_open(&link, &error))
+        domid = create_domain(&link, data, holds, &error);
+    for (guint i = 0; i < holds->len; i++)
+        close(g_array_index(holds, int, i));
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_int(task, domid);
+}
+
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    (void)toolstack;
+    g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
+    g_task_run_in_thread(task, create_in_thread);
+}
+
+int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return (int)g_task_propagate_int(G_TASK(result), error);
+}
+
+/* ---- operations on a domain ---- */
+
+static const struct {
+    int (*call)(libxl_ctx *, uint32_t domid, const libxl_asyncop_how *);
+    const char *advice;
+} operations[TOOLSTACK_OPERATION_COUNT] = {
+    [TOOLSTACK_PAUSE] = {libxl_domain_pause, "Try again."},
+    [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or force it off."},
+    [TOOLSTACK_SHUTDOWN] = {libxl_domain_shutdown, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_REBOOT] = {libxl_domain_reboot, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
+};
+
+struct operation {
+    enum toolstack_operation kind;
+    int domid;
+};
+
+static void operate_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_auto(connection) link = {0};
+    const struct operation *operation = data;
+    GError *error = NULL;
+    (void)source;
+    (void)cancellable;
+    if (connection_open(&link, &error)) {
+        int code = operations[operation->kind].call(link.ctx, (uint32_t)operation->domid, NULL);
+        gboolean gone = operation->kind == TOOLSTACK_DESTROY &&
+                        (code == ERROR_DOMAIN_NOTFOUND || code == ERROR_DOMAIN_DESTROYED);
+        if (code && !gone)
+            set_libxl_error(&error, &link, operations[operation->kind].advice);
+    }
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation operation, int domid,
+                       GAsyncReadyCallback done, gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct operation *data = g_new(struct operation, 1);
+    (void)toolstack;
+    *data = (struct operation){operation, domid};
+    g_task_set_task_data(task, data, g_free);
+    g_task_run_in_thread(task, operate_in_thread);
+}
+
+gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+/* ---- the host ---- */
+
+static void query_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_auto(connection) link = {0};
+    struct toolstack_host *host = data;
+    libxl_physinfo info;
+    GError *error = NULL;
+    (void)source;
+    (void)cancellable;
+    libxl_physinfo_init(&info);
+    if (connection_open(&link, &error)) {
+        const libxl_version_info *version = libxl_get_version_info(link.ctx);
+        if (!version || libxl_get_physinfo(link.ctx, &info)) {
+            set_libxl_error(&error, &link, "The hypervisor's facts could not be read.");
+        } else {
+            g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
+                       version->xen_version_minor, version->xen_version_extra);
+            host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
+            host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
+        }
+    }
+    libxl_physinfo_dispose(&info);
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    (void)toolstack;
+    g_task_set_task_data(task, g_new0(struct toolstack_host, 1), g_free);
+    g_task_run_in_thread(task, query_in_thread);
+}
+
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
+                                     struct toolstack_host *host, GError **error)
+{
+    (void)toolstack;
+    if (!g_task_propagate_boolean(G_TASK(result), error))
+        return FALSE;
+    *host = *(struct toolstack_host *)g_task_get_task_data(G_TASK(result));
+    return TRUE;
+}
+
+struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
+{
+    g_auto(connection) link = {0};
+    struct toolstack_domain domain = {-1, FALSE};
+    libxl_dominfo info;
+    uint32_t domid;
+    (void)toolstack;
+    libxl_dominfo_init(&info);
+    if (connection_open(&link, NULL) && libxl_name_to_domid(link.ctx, name, &domid) == 0 &&
+        libxl_domain_info(link.ctx, &info, domid) == 0 && !info.dying)
+        domain = (struct toolstack_domain){(int)domid, info.paused};
+    libxl_dominfo_dispose(&info);
+    return domain;
+}
+
+/* ---- the whole ---- */
+
+gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
+{
+    return toolstack_events_watch(toolstack->events, domid, error);
+}
+
+struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
+{
+    struct toolstack_events *events = toolstack_events_new(end, user, error);
+    if (!events)
+        return NULL;
+    struct toolstack *toolstack = g_new0(struct toolstack, 1);
+    toolstack->events = events;
+    return toolstack;
+}
+
+void toolstack_free(struct toolstack *toolstack)
+{
+    /* The thread that waits for events cannot be asked to stop; it ends with the process. */
+    g_free(toolstack);
+}
