@@ -71,13 +71,15 @@ static int check_create(const struct xen_domctl_createdomain *config)
         return -EINVAL;
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -EINVAL;
-    if (config->flags & ~KNOWN_CREATE_FLAGS || config->vmtrace_size)
+    if (config->flags & XEN_DOMCTL_CDF_hvm || config->vmtrace_size)
         return -EOPNOTSUPP;
-    if (config->iommu_opts || config->arch.emulation_flags || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
+    if (config->flags & ~KNOWN_CREATE_FLAGS || config->iommu_opts || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
+    if (config->arch.emulation_flags)
+        return -EOPNOTSUPP;
     if (XEN_DOMCTL_GRANT_version(config->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(config->grant_opts) > 2)
         return -EINVAL;
-    return config->cpupool_id ? -ENOENT : 0;
+    return config->cpupool_id ? -EINVAL : 0;
 }
 
 /* Ids that cannot be a guest's mean: choose one. */
@@ -168,7 +170,7 @@ static int set_time_offset(struct domain *d, struct xen_domctl *op)
 
 static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
-    bool running = false, waiting = true;
+    bool running = false, awake = false;
     struct vcpu *v;
 
     info->nr_online_vcpus = 0;
@@ -179,9 +181,11 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
             continue;
         info->nr_online_vcpus++;
         running |= v->is_running;
-        waiting &= v->blocked;
+        awake |= !v->blocked;
     }
-    return (running ? XEN_DOMINF_running : 0) | (waiting ? XEN_DOMINF_blocked : 0);
+    if (running)
+        return XEN_DOMINF_running;
+    return info->nr_online_vcpus && !awake ? XEN_DOMINF_blocked : 0;
 }
 
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
@@ -214,6 +218,11 @@ static int get_domain_info(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+static int no_such_vcpu(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? -ESRCH : -EINVAL;
+}
+
 static int get_vcpu_info(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
@@ -221,7 +230,7 @@ static int get_vcpu_info(struct domain *d, struct xen_domctl *op)
     struct vcpu_runstate_info runstate;
 
     if (!v)
-        return -ESRCH;
+        return no_such_vcpu(d, info->vcpu);
     vcpu_get_runstate(v, &runstate);
     info->online = !v->offline;
     info->blocked = v->blocked;
@@ -244,7 +253,7 @@ static int set_vcpu_affinity(struct domain *d, struct xen_domctl *op)
     int error = 0;
 
     if (!v)
-        return -ESRCH;
+        return no_such_vcpu(d, a->vcpu);
     if (a->flags & ~AFFINITY_FLAGS || !(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -EINVAL;
     hard = v->hard_affinity;
@@ -274,7 +283,7 @@ static int get_vcpu_affinity(struct domain *d, struct xen_domctl *op)
     int error = 0;
 
     if (!v)
-        return -ESRCH;
+        return no_such_vcpu(d, a->vcpu);
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         error = cpumask_to_guest(&a->cpumap_hard, &v->hard_affinity);
     if (!error && a->flags & XEN_VCPUAFFINITY_SOFT)
@@ -302,20 +311,21 @@ static int get_node_affinity(struct domain *d, struct xen_domctl *op)
 static int scheduler_op(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_sched_credit2 *p = &op->u.scheduler_op.u.credit2;
+    uint32_t weight, cap;
+    int error;
 
     if (op->u.scheduler_op.sched_id != XEN_SCHEDULER_CREDIT2)
         return -EINVAL;
+    error = sched_get_params(d, &weight, &cap);
+    if (error)
+        return error;
     switch (op->u.scheduler_op.cmd) {
     case XEN_DOMCTL_SCHEDOP_getinfo:
-        p->weight = (uint16_t)(d->weight ? d->weight : SCHED_DEFAULT_WEIGHT);
-        p->cap = (uint16_t)d->cap;
+        p->weight = (uint16_t)weight;
+        p->cap = (uint16_t)cap;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo:
-        if (p->weight)
-            WRITE_ONCE(d->weight, p->weight);
-        if (p->cap != UINT16_MAX)
-            WRITE_ONCE(d->cap, p->cap);
-        return 0;
+        return sched_set_params(d, p->weight ? p->weight : weight, p->cap != UINT16_MAX ? p->cap : cap);
     }
     return -EINVAL;
 }
@@ -330,11 +340,21 @@ static int set_virq_handler(struct domain *d, struct xen_domctl *op)
 
 /* ---- dispatch ---- */
 
+static int not_supported(struct domain *d, struct xen_domctl *op)
+{
+    return -EOPNOTSUPP;
+}
+
+static int unknown(struct domain *d, struct xen_domctl *op)
+{
+    return -ENOSYS;
+}
+
 #define NO_DOMAIN   1 /* the domain number is not one to look up */
 #define COPY_BACK   2 /* the structure is an answer too */
 #define ALWAYS_BACK 4 /* and in case of an error says which part was wrong */
 
-/* What is not here is answered by -EOPNOTSUPP up to the last number of the interface, by -ENOSYS beyond. */
+/* What is not here is answered by -ENOSYS, once the domain is known to exist. */
 static const struct {
     uint32_t command;
     domctl_handler handler;
@@ -380,28 +400,25 @@ static const struct {
     {XEN_DOMCTL_get_cpu_policy, domctl_get_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
+    {XEN_DOMCTL_soft_reset, not_supported, 0},
+    {XEN_DOMCTL_get_paging_mempool_size, not_supported, 0},
+    {XEN_DOMCTL_set_paging_mempool_size, not_supported, 0},
 };
 
-static long refuse(uint32_t command)
+static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
 {
-    return command && command <= XEN_DOMCTL_set_paging_mempool_size ? -EOPNOTSUPP : -ENOSYS;
-}
+    struct domain *d;
+    long result;
 
-static long run(unsigned i, struct xen_domctl *op)
-{
-    struct domain *d = NULL;
-    long result = 0;
-
-    if (!(commands[i].flags & NO_DOMAIN)) {
-        d = domain_get(op->domain);
-        if (!d)
-            return -ESRCH;
-        result = allowed_on(current->domain, d);
-    }
+    if (flags & NO_DOMAIN)
+        return handler(NULL, op);
+    d = domain_get(op->domain);
+    if (!d)
+        return -ESRCH;
+    result = allowed_on(current->domain, d);
     if (!result)
-        result = commands[i].handler(d, op);
-    if (d)
-        domain_put(d);
+        result = handler(d, op);
+    domain_put(d);
     return result;
 }
 
@@ -410,8 +427,9 @@ static struct spinlock domctl_lock = SPINLOCK_INIT;
 long do_domctl(struct hypercall *call)
 {
     struct xen_domctl op;
+    domctl_handler handler = unknown;
+    unsigned flags = 0;
     long result = allowed_call(current->domain, POLICY_CONTROL);
-    unsigned i;
 
     if (result)
         return result;
@@ -419,15 +437,16 @@ long do_domctl(struct hypercall *call)
         return -EFAULT;
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
-    for (i = 0; i < ARRAY_SIZE(commands) && commands[i].command != op.cmd; i++)
-        ;
-    if (i == ARRAY_SIZE(commands))
-        return refuse(op.cmd);
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+        if (commands[i].command == op.cmd) {
+            handler = commands[i].handler;
+            flags = commands[i].flags;
+        }
     if (!spin_trylock(&domctl_lock))
         return -ERESTART;
-    result = run(i, &op);
+    result = run(handler, flags, &op);
     spin_unlock(&domctl_lock);
-    if ((!result && commands[i].flags & COPY_BACK) || (result != -ERESTART && commands[i].flags & ALWAYS_BACK))
+    if ((!result && flags & COPY_BACK) || (result != -ERESTART && flags & ALWAYS_BACK))
         if (copy_argument_out(call->arg[0], &op) && !result)
             result = -EFAULT;
     return result;

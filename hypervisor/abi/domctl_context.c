@@ -128,20 +128,13 @@ int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
  */
 struct xstate_image {
     uint64_t xcr0, xcr0_accum;
-    uint8_t fxsave[512];
-    uint64_t xstate_bv, xcomp_bv, reserved[6];
-    uint8_t components[];
+    uint8_t area[];
 };
-_Static_assert(offsetof(struct xstate_image, components) == 16 + 576, "SDM 13.4");
-#define XSAVE_MXCSR 24
-#define MXCSR_VALID 0xffffU
-#define XCR0_X87 1U
-#define XCR0_SSE 2U
-#define XCR0_AVX 4U
+#define XSAVE_AREA_MINIMUM 576
 
 static size_t xstate_image_bytes(void)
 {
-    return offsetof(struct xstate_image, fxsave) + cpu_features.xsave_bytes;
+    return offsetof(struct xstate_image, area) + cpu_features.xsave_bytes;
 }
 
 int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
@@ -166,7 +159,7 @@ int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
         return -ENOMEM;
     domain_pause_sync(d);
     image->xcr0 = image->xcr0_accum = v->xcr0;
-    memcpy(image->fxsave, v->xstate, cpu_features.xsave_bytes);
+    memcpy(image->area, v->xstate, cpu_features.xsave_bytes);
     domain_unpause(d);
     e->size = bytes;
     error = copy_to_guest_va((unsigned long)e->buffer.p, image, bytes);
@@ -174,36 +167,14 @@ int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
     return error;
 }
 
-/* XRSTOR faults on what this lets through wrongly, and it would be our fault. */
-static int check_image(const struct xstate_image *image)
+static int install_xstate(struct domain *d, struct vcpu *v, const struct xstate_image *image, size_t bytes)
 {
-    uint32_t mxcsr;
+    int error;
 
-    memcpy(&mxcsr, image->fxsave + XSAVE_MXCSR, sizeof(mxcsr));
-    if (!(image->xcr0 & XCR0_X87) || image->xcr0 & ~cpu_features.xcr0_mask)
-        return -EINVAL;
-    if (image->xcr0 & XCR0_AVX && !(image->xcr0 & XCR0_SSE))
-        return -EINVAL;
-    if (image->xstate_bv & ~image->xcr0 || image->xcomp_bv || mxcsr & ~MXCSR_VALID)
-        return -EINVAL;
-    for (unsigned i = 0; i < ARRAY_SIZE(image->reserved); i++)
-        if (image->reserved[i])
-            return -EINVAL;
-    return 0;
-}
-
-static int install_xstate(struct domain *d, struct vcpu *v, const struct xstate_image *image)
-{
-    int error = check_image(image);
-
-    if (error)
-        return error;
     domain_pause_sync(d);
-    v->xcr0 = image->xcr0;
-    memcpy(v->xstate, image->fxsave, cpu_features.xsave_bytes);
-    v->fpu_initialised = true;
+    error = xstate_import_xsave(v, image->xcr0, image->area, bytes - offsetof(struct xstate_image, area));
     domain_unpause(d);
-    return 0;
+    return error;
 }
 
 /* A vcpu that used no extended state was saved as the two masks alone; then there is nothing to install. */
@@ -219,16 +190,16 @@ int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
         return error;
     if (!cpu_features.xsave)
         return -EOPNOTSUPP;
-    if (e->size == offsetof(struct xstate_image, fxsave))
+    if (e->size == offsetof(struct xstate_image, area))
         return 0;
-    if (e->size < offsetof(struct xstate_image, components) || e->size > bytes)
+    if (e->size < offsetof(struct xstate_image, area) + XSAVE_AREA_MINIMUM || e->size > bytes)
         return -EINVAL;
     image = zalloc(bytes);
     if (!image)
         return -ENOMEM;
     error = copy_from_guest_va(image, (unsigned long)e->buffer.p, e->size);
     if (!error)
-        error = install_xstate(d, v, image);
+        error = install_xstate(d, v, image, e->size);
     free(image);
     return error;
 }

@@ -14,7 +14,13 @@
 /* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
 {
-    return op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? -EINVAL : -EOPNOTSUPP;
+    switch (op->u.shadow_op.op) {
+    case XEN_DOMCTL_SHADOW_OP_ENABLE:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+        return -EOPNOTSUPP;
+    }
+    return -EINVAL;
 }
 
 /* ---- rights to the machine ---- */
@@ -253,8 +259,15 @@ int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
-    if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
-        return -EOPNOTSUPP;
+    switch (op->u.sendtrigger.trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        break;
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return -EINVAL;
+    default:
+        return -ENOSYS;
+    }
     v->nmi_pending = true;
     vcpu_unblock(v);
     if (v->is_running && v->cpu)

@@ -77,7 +77,7 @@ static int allocate_output(struct exchange *x)
             free_output(x, n);
             return -ENOMEM;
         }
-        memory_scrub(x->out[n], x->out_order);
+        memset(page_to_virt(x->out[n]), 0, PAGE_SIZE << x->out_order);
     }
     return 0;
 }

@@ -37,9 +37,10 @@ mfn_t memory_last_ram_page(void)
     return 0;
 }
 
+/* The reference counts to the end: one more than the last. Tools size the machine-to-pfn table by it. */
 static long maximum_ram_page(struct hypercall *call)
 {
-    return (long)memory_last_ram_page();
+    return (long)memory_last_ram_page() + 1;
 }
 
 /* The three questions about one domain that are answered by a number. */
@@ -72,7 +73,8 @@ static long pages_limit(const struct domain *d)
 /* A PV guest's own numbering is known only to itself; it tells how many in its shared info page, or 0 as long as it has not. */
 static long highest_pfn(const struct domain *d)
 {
-    unsigned long count = READ_ONCE(d->shared_info->arch.max_pfn);
+    const struct shared_info *shared = READ_ONCE(d->shared_info); /* goes early in a domain's end */
+    unsigned long count = shared ? READ_ONCE(shared->arch.max_pfn) : 0;
 
     return count && count <= 1UL << 52 ? (long)count - 1 : 0;
 }
@@ -131,19 +133,20 @@ static long machine_memory_map(struct hypercall *call)
 {
     struct xen_memory_map map;
     bool count_only;
-    unsigned i;
 
     if (copy_argument_in(&map, call->arg[1]))
         return -EFAULT;
     count_only = guest_handle_is_null(map.buffer);
-    for (i = 0; i < bootinfo.memory_count && (count_only || i < map.nr_entries); i++) {
+    if (!count_only && map.nr_entries < bootinfo.memory_count)
+        return -EINVAL;
+    for (unsigned i = 0; i < bootinfo.memory_count && !count_only; i++) {
         const struct memory_range *range = &bootinfo.memory[i];
         struct e820entry entry = {range->start, range->end - range->start, range->kind};
 
-        if (!count_only && copy_e820_out(&map, i, &entry))
+        if (copy_e820_out(&map, i, &entry))
             return -EFAULT;
     }
-    map.nr_entries = i;
+    map.nr_entries = bootinfo.memory_count;
     return copy_argument_out(call->arg[1], &map) ? -EFAULT : 0;
 }
 
@@ -301,7 +304,7 @@ static long acquire_resource(struct hypercall *call)
     d = domain_get_any(r.domid);
     if (!d)
         return -ESRCH;
-    result = allowed_on(current->domain, d);
+    result = is_current_domain(d) ? -EPERM : allowed_on(current->domain, d);
     if (!result)
         result = acquire_for(d, &r, call->arg[1]);
     domain_put(d);
@@ -313,6 +316,16 @@ static long not_supported(struct hypercall *call)
     return -EOPNOTSUPP;
 }
 
+static long not_translated(struct hypercall *call)
+{
+    return -EACCES;
+}
+
+static long no_populate_on_demand(struct hypercall *call)
+{
+    return -EINVAL;
+}
+
 static long (*const commands[])(struct hypercall *call) = {
     [XENMEM_increase_reservation] = memory_populate,
     [XENMEM_decrease_reservation] = memory_decrease,
@@ -321,22 +334,22 @@ static long (*const commands[])(struct hypercall *call) = {
     [XENMEM_maximum_reservation] = maximum_reservation,
     [XENMEM_machphys_mfn_list] = machphys_mfn_list,
     [XENMEM_populate_physmap] = memory_populate,
-    [XENMEM_add_to_physmap] = not_supported,
+    [XENMEM_add_to_physmap] = not_translated,
     [XENMEM_memory_map] = memory_map,
     [XENMEM_machine_memory_map] = machine_memory_map,
     [XENMEM_exchange] = memory_exchange,
     [XENMEM_machphys_mapping] = machphys_mapping,
     [XENMEM_set_memory_map] = set_memory_map,
     [XENMEM_maximum_gpfn] = maximum_gpfn,
-    [XENMEM_remove_from_physmap] = not_supported,
-    [XENMEM_set_pod_target] = not_supported,
-    [XENMEM_get_pod_target] = not_supported,
+    [XENMEM_remove_from_physmap] = not_translated,
+    [XENMEM_set_pod_target] = no_populate_on_demand,
+    [XENMEM_get_pod_target] = no_populate_on_demand,
     [XENMEM_get_sharing_freed_pages] = sharing_pages,
     [XENMEM_get_sharing_shared_pages] = sharing_pages,
     [XENMEM_paging_op] = not_supported,
     [XENMEM_access_op] = not_supported,
     [XENMEM_sharing_op] = not_supported,
-    [XENMEM_add_to_physmap_batch] = not_supported,
+    [XENMEM_add_to_physmap_batch] = not_translated,
     [XENMEM_claim_pages] = memory_claim,
     [XENMEM_machphys_compat_mfn_list] = not_supported,
     [XENMEM_get_vnumainfo] = not_supported,

@@ -25,11 +25,6 @@ unsigned memory_max_order(const struct domain *d)
     return allowed_call(d, POLICY_CONTROL) ? MAX_ORDER_GUEST : MAX_ORDER_CONTROL;
 }
 
-void memory_scrub(struct page *page, unsigned order)
-{
-    memset(page_to_virt(page), 0, PAGE_SIZE << order);
-}
-
 /* What others have claimed is not for d. */
 static bool claims_allow(const struct domain *d, uint64_t pages)
 {
@@ -93,7 +88,6 @@ static bool give_extent(struct extents *e, uint64_t i)
     page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
     if (!page)
         return false;
-    memory_scrub(page, r->extent_order);
     mfn = page_to_mfn(page);
     for (uint64_t n = 0; n < 1UL << r->extent_order; n++)
         m2p_set(mfn + n, e->populate ? pfn + n : M2P_INVALID);
@@ -149,22 +143,21 @@ static long for_each_extent(struct hypercall *call, struct extents *e, bool (*se
 }
 
 /*
- * 1: go on; otherwise the result of the call. A list too long for the command word, or extents larger than the caller may
- * name, count as "nothing more was done". Populate-on-demand is for guests whose frame numbers are ours to translate.
+ * 1: go on; otherwise the result of the call. A list too long for the command word, extents larger than the caller may name, and a
+ * domain that is not there or not his count as "nothing more was done", as on the reference. Populate-on-demand is for guests
+ * whose frame numbers are ours to translate.
  */
 static long extents_prepare(struct hypercall *call, struct extents *e)
 {
     struct xen_memory_reservation *r = &e->reservation;
-    long error;
 
     e->start = call->arg[0] >> MEMOP_COMMAND_BITS;
     if (copy_argument_in(r, call->arg[1]))
         return -EFAULT;
-    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || e->start > r->nr_extents ||
-        r->extent_order > memory_max_order(current->domain) || r->mem_flags & XENMEMF_populate_on_demand)
+    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > memory_max_order(current->domain) ||
+        r->mem_flags & XENMEMF_populate_on_demand)
         return (long)e->start;
-    error = domain_get_for_caller(r->domid, &e->domain);
-    return error ? error : 1;
+    return domain_get_for_caller(r->domid, &e->domain) ? (long)e->start : 1;
 }
 
 long memory_populate(struct hypercall *call)
@@ -224,7 +217,7 @@ long memory_claim(struct hypercall *call)
         return -EINVAL;
     d = domain_get(r.domid);
     if (!d)
-        return -ESRCH;
+        return -EINVAL;
     result = claim(d, r.nr_extents);
     domain_put(d);
     return result;

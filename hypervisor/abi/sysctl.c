@@ -266,6 +266,8 @@ static int cpupool_op(struct xen_sysctl *op)
     struct xen_sysctl_cpupool_op *pool = &op->u.cpupool_op;
     cpumask_t mask = {{0}};
 
+    if (pool->op < XEN_SYSCTL_CPUPOOL_OP_CREATE || pool->op > XEN_SYSCTL_CPUPOOL_OP_FREEINFO)
+        return -ENOSYS;
     if (pool->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO)
         return cpumask_to_guest(&pool->cpumap, &mask);
     if (pool->op == XEN_SYSCTL_CPUPOOL_OP_CREATE)
@@ -298,7 +300,7 @@ static int power_op(struct xen_sysctl *op)
         pm->u.get_max_cstate = XEN_SYSCTL_CX_UNLIMITED;
         return 0;
     }
-    return (pm->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA ? -EINVAL : -EOPNOTSUPP;
+    return (pm->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA ? -EINVAL : -ENOSYS;
 }
 
 static int cpu_hotplug(struct xen_sysctl *op)
@@ -489,6 +491,11 @@ static int not_supported(struct xen_sysctl *op)
     return -EOPNOTSUPP;
 }
 
+static int no_device(struct xen_sysctl *op)
+{
+    return -ENODEV;
+}
+
 static int not_built(struct xen_sysctl *op)
 {
     return -ENOSYS;
@@ -525,7 +532,7 @@ static const struct {
     {XEN_SYSCTL_lockprof_op, not_built, 0},
     {XEN_SYSCTL_page_offline_op, not_supported, 0},
     {XEN_SYSCTL_coverage_op, not_supported, 0},
-    {XEN_SYSCTL_psr_cmt_op, not_supported, 0},
+    {XEN_SYSCTL_psr_cmt_op, no_device, 0},
     {XEN_SYSCTL_psr_alloc, not_supported, 0},
     {XEN_SYSCTL_livepatch_op, not_supported, 0},
 };

@@ -25,6 +25,7 @@ static long vcpu_initialise(struct vcpu *v, unsigned long argument)
         return -ENOMEM;
     long error = copy_argument_in(context, argument) ? -EFAULT : 0;
     if (!error) {
+        context->vm_assist = v->domain->vm_assist; /* the domain's, which it has set already */
         spin_lock(&v->domain->lock);
         error = v->initialised ? -EEXIST : pv_vcpu_set_context(v, context);
         if (!error)

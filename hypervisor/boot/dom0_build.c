@@ -310,7 +310,9 @@ static void start_vcpu(struct build *b)
 {
     struct vcpu *v = b->d->vcpu[0];
     const struct elf_kernel *k = &b->kernel;
-    int err = pv_set_root(v, b->p2m[b->table_pfn]);
+    int err = pv_pin_table(b->d, b->p2m[b->table_pfn], 4); /* the guest unpins it when it has tables of its own */
+    if (!err)
+        err = pv_set_root(v, b->p2m[b->table_pfn]);
     if (err)
         panic("Domain-0's first page tables do not pass the checks (%d)", err);
     v->regs = (struct cpu_user_regs){

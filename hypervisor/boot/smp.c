@@ -8,6 +8,8 @@
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/cpu_features.h>
+#include <hv/descriptor_tables.h>
+#include <hv/exit.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
@@ -15,11 +17,11 @@
 #include <hv/sched.h>
 #include <hv/smp.h>
 #include <hv/time.h>
+#include <hv/tlb.h>
 #include <hv/trampoline.h>
 #include <hv/xstate.h>
 
 #define LOW_MEMORY_END 0xa0000UL
-#define BELOW_4G 32
 
 #define INIT_WAIT_US 10000
 #define STARTUP_WAIT_US 100000
@@ -42,25 +44,7 @@ static paddr_t find_low_page(void)
     return found;
 }
 
-/* Three tables below 4 GiB, where a 32-bit load of CR3 reaches: the low 2 MiB as they are, and the hypervisor. */
-static pte_t *make_boot_root(struct page *table[3])
-{
-    for (unsigned i = 0; i < 3; i++) {
-        table[i] = alloc_pages(0, BELOW_4G);
-        if (!table[i])
-            panic("No memory below 4 GiB for the page table that starts processors");
-        memset(page_to_virt(table[i]), 0, PAGE_SIZE);
-    }
-    pte_t *l4 = page_to_virt(table[0]), *l3 = page_to_virt(table[1]), *l2 = page_to_virt(table[2]);
-    for (unsigned i = FIRST_HYPERVISOR_SLOT; i <= LAST_HYPERVISOR_SLOT; i++)
-        l4[i] = idle_root[i];
-    l4[0] = make_pte(page_to_mfn(table[1]), PTE_PRESENT | PTE_WRITE);
-    l3[0] = make_pte(page_to_mfn(table[2]), PTE_PRESENT | PTE_WRITE);
-    l2[0] = make_pte(0, PTE_PRESENT | PTE_WRITE | PTE_PSE);
-    return l4;
-}
-
-static struct trampoline_data *install_trampoline(paddr_t page, const pte_t *boot_root)
+static struct trampoline_data *install_trampoline(paddr_t page)
 {
     uint8_t *code = paddr_to_virt(page);
     memcpy(saved_page, code, PAGE_SIZE);
@@ -69,9 +53,8 @@ static struct trampoline_data *install_trampoline(paddr_t page, const pte_t *boo
     uint32_t base = (uint32_t)page;
     *data = (struct trampoline_data){
         .cr0 = (uint32_t)(read_cr0() & ~X86_CR0_TS),
-        .boot_root = (uint32_t)virt_to_paddr(boot_root),
+        .root = (uint32_t)read_cr3(),
         .efer = (uint32_t)(rdmsr(MSR_EFER) & (EFER_SCE | EFER_NXE)) | EFER_LME,
-        .root = read_cr3(),
         .entry = (uint64_t)ap_entry,
         .protected_entry = {base + (uint32_t)(trampoline_protected - trampoline_start), TRAMPOLINE_CS32, 0},
         .long_entry = {base + (uint32_t)(trampoline_long - trampoline_start), TRAMPOLINE_CS64, 0},
@@ -92,7 +75,6 @@ void ap_main(struct cpu *cpu)
     time_init_cpu();
     timer_init_cpu(cpu);
     sched_init_cpu(cpu);
-    current = cpu->idle;
     __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
     cpu_start_idle();
 }
@@ -183,11 +165,11 @@ void smp_init(void)
         return;
     }
     boot_pat = rdmsr(MSR_PAT);
-    struct page *table[3];
-    const pte_t *boot_root = make_boot_root(table);
-    bring_up_all(install_trampoline(page, boot_root), page, limit);
+    if (read_cr3() >> 32)
+        panic("the idle page table is not below 4 GiB, where starting processors reach it");
+    bring_up_all(install_trampoline(page), page, limit);
     memcpy(paddr_to_virt(page), saved_page, PAGE_SIZE);
-    for (unsigned i = 0; i < 3; i++)
-        free_pages(table[i], 0);
+    idle_root[0] = 0; /* the one-to-one map of the trampoline: from now on address 0 faults */
+    tlb_flush_all();
     log_info("%u of %u processors in use", cpu_count, acpi.cpu_count);
 }

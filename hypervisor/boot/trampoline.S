@@ -46,7 +46,7 @@ trampoline_protected:
         movl    %eax, %ss
         movl    $CR4_PAE, %eax
         movl    %eax, %cr4
-        movl    AT(boot_root)(%ebx), %eax
+        movl    AT(root)(%ebx), %eax
         movl    %eax, %cr3
         movl    $MSR_EFER, %ecx
         movl    AT(efer)(%ebx), %eax
@@ -60,7 +60,6 @@ trampoline_protected:
 trampoline_long:
         movl    %ebx, %ebx
         movq    AT(cpu)(%rbx), %rdi
-        movq    AT(root)(%rbx), %rsi
         movq    AT(stack)(%rbx), %rsp
         movq    AT(entry)(%rbx), %rax
         jmpq    *%rax
@@ -74,7 +73,6 @@ trampoline_end:
         .globl  ap_entry
         .hidden ap_entry
 ap_entry:
-        movq    %rsi, %cr3
         xorl    %ebp, %ebp
         call    ap_main
         ud2

@@ -6,6 +6,7 @@
 #include <hv/console_ring.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
+#include <hv/rate_limit.h>
 #include <hv/screen.h>
 #include <hv/serial.h>
 #include <hv/spinlock.h>
@@ -22,6 +23,7 @@ static struct console_ring ring;
 static struct spinlock lock = SPINLOCK_INIT;
 static struct cpu_info *volatile owner; /* CPU that holds the lock */
 static bool serial_on, screen_on, panicking;
+static bool inside_line; /* what was printed last did not end a line */
 static volatile bool ring_grew;
 
 static char input[INPUT_BYTES];
@@ -63,18 +65,27 @@ static enum screen_colour level_colour(enum log_level level)
     return level < ARRAY_SIZE(colours) ? colours[level] : SCREEN_GREY;
 }
 
-static void emit(enum log_level level, const char *text, size_t bytes)
+static void emit_everywhere(const char *text, size_t bytes, enum screen_colour colour)
+{
+    ring_put(&ring, text, bytes);
+    if (serial_on)
+        serial_write(text, bytes);
+    if (screen_on)
+        screen_write(text, bytes, colour);
+    ring_grew = true;
+}
+
+static void emit_line(enum log_level level, const char *text, size_t bytes)
 {
     struct console_hold hold = console_lock();
-    ring_put(&ring, text, bytes);
-    if (panicking || (int)level <= bootinfo.options.log_level) {
-        if (serial_on)
-            serial_write(text, bytes);
-        if (screen_on)
-            screen_write(text, bytes, level_colour(level));
-    }
+    if (inside_line) /* of Domain-0 */
+        emit_everywhere("\n", 1, SCREEN_GREY);
+    inside_line = false;
+    if (panicking || (int)level <= bootinfo.options.log_level)
+        emit_everywhere(text, bytes, level_colour(level));
+    else
+        ring_put(&ring, text, bytes);
     console_unlock(hold);
-    ring_grew = true;
 }
 
 /* 0 until this CPU has its clock. */
@@ -107,7 +118,7 @@ static __printf(3, 0) void print_line(enum log_level level, const char *prefix, 
     size_t length = put_time_stamp(line, sizeof(line));
     length += strlcpy(line + length, prefix, sizeof(line) - length);
     length += (size_t)vsnprintf(line + length, sizeof(line) - length, format, args);
-    emit(level, line, end_line(line, length));
+    emit_line(level, line, end_line(line, length));
 }
 
 void vprintk(enum log_level level, const char *format, va_list args)
@@ -123,36 +134,19 @@ void printk(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
-/* The fields are only ever approximate when two vcpus of a domain log at once, and that does no harm. */
-static bool guest_may_log(struct domain *d)
-{
-    ns_t time = time_stamp();
-    uint64_t earned = (time - d->log_refill) / GUEST_LOG_INTERVAL;
-    if (d->log_refill == 0) {
-        d->log_refill = time;
-        d->log_tokens = GUEST_LOG_BURST;
-    } else if (earned) {
-        d->log_refill += earned * GUEST_LOG_INTERVAL;
-        d->log_tokens = (uint32_t)min(d->log_tokens + earned, (uint64_t)GUEST_LOG_BURST);
-    }
-    if (d->log_tokens == 0)
-        return false;
-    d->log_tokens--;
-    return true;
-}
-
 void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
 {
-    if (!guest_may_log(v->domain))
+    struct domain *d = v->domain;
+    if (!rate_limit_take(&d->log_tokens, &d->log_refill, time_stamp(), GUEST_LOG_BURST, GUEST_LOG_INTERVAL))
         return;
     char prefix[40];
-    snprintf(prefix, sizeof(prefix), "d%u[v%u] ", v->domain->id, v->id);
+    snprintf(prefix, sizeof(prefix), "d%u[v%u] ", d->id, v->id);
     va_list args;
     va_start(args, format);
     print_line(level, prefix, format, args);
     va_end(args);
-    if (v->domain->log_tokens == 0)
-        printk(LOG_WARNING, "d%u: too many messages, some are left out from here", v->domain->id);
+    if (d->log_tokens == 0)
+        printk(LOG_WARNING, "d%u: too many messages, some are left out from here", d->id);
 }
 
 static void write_screen(const char *text, size_t bytes)
@@ -217,14 +211,12 @@ void console_init_irq(void)
 
 void console_write(const char *text, size_t bytes)
 {
+    if (bytes == 0)
+        return;
     struct console_hold hold = console_lock();
-    ring_put(&ring, text, bytes);
-    if (serial_on)
-        serial_write(text, bytes);
-    if (screen_on)
-        screen_write(text, bytes, SCREEN_GREY);
+    emit_everywhere(text, bytes, SCREEN_GREY);
+    inside_line = text[bytes - 1] != '\n';
     console_unlock(hold);
-    ring_grew = true;
 }
 
 size_t console_read(char *to, size_t bytes)

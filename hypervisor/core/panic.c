@@ -70,15 +70,23 @@ static void dump_stack(unsigned long sp)
     }
 }
 
-/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends. */
-static void dump_backtrace(unsigned long frame)
+static void say_return(unsigned long address)
+{
+    say("  %016lx %pS", address, (void *)address);
+}
+
+/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends. A function
+ * that had not made its frame yet shows by a return address on top of the stack; sp 0: there is none such. */
+static void dump_backtrace(unsigned long frame, unsigned long sp)
 {
     say("backtrace:");
+    if (sp != frame && on_this_stack(sp, 8) && is_code_address(*(const unsigned long *)sp))
+        say_return(*(const unsigned long *)sp);
     for (unsigned i = 0; i < MAX_FRAMES && on_this_stack(frame, 16); i++) {
         const unsigned long *word = (const unsigned long *)frame;
         if (!is_code_address(word[1]))
             break;
-        say("  %016lx %pS", word[1], (void *)word[1]);
+        say_return(word[1]);
         if (word[0] <= frame)
             break;
         frame = word[0];
@@ -134,7 +142,7 @@ static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned 
         dump_registers(regs);
     dump_control_registers();
     dump_stack(regs ? (unsigned long)regs->rsp : frame);
-    dump_backtrace(frame);
+    dump_backtrace(frame, regs ? (unsigned long)regs->rsp : 0);
     stop_machine();
 }
 

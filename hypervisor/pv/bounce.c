@@ -14,9 +14,7 @@ bool pv_toggle_mode(struct vcpu *v)
 {
     if (v->pv.kernel_mode && !v->pv.root_user)
         return false;
-    unsigned long gs = rdmsr(MSR_GS_BASE);
-    wrmsr(MSR_GS_BASE, rdmsr(MSR_KERNEL_GS_BASE));
-    wrmsr(MSR_KERNEL_GS_BASE, gs);
+    swap_gs();
     v->pv.kernel_mode = !v->pv.kernel_mode;
     load_guest_root(v);
     return true;

@@ -38,7 +38,7 @@ int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask)
     return 0;
 }
 
-static int pin(struct domain *d, mfn_t mfn, unsigned level)
+int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level)
 {
     if (!mfn_is_ram(mfn))
         return -EINVAL;
@@ -175,7 +175,7 @@ static int one_op(const struct mmuext_op *op, struct domain *d)
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return pin(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+        return pv_pin_table(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
     case MMUEXT_UNPIN_TABLE:
         return unpin(d, op->arg1.mfn);
     case MMUEXT_CLEAR_PAGE:

@@ -61,7 +61,7 @@ def link(compiler, script, inputs, table, output):
         subprocess.run(compiler + ["-nostdlib", "-static", "-no-pie", "-Wl,-T," + script, "-Wl,--build-id=none",
                                    "-Wl,-z,max-page-size=4096", "-Wl,--fatal-warnings",
                                    "-Wl,--compress-debug-sections=zlib", "-o", output, "-Wl,--whole-archive"]
-                       + inputs + ["-Wl,--no-whole-archive", source, "-lgcc"], check=True)
+                       + inputs + ["-Wl,--no-whole-archive", source], check=True)
 
 
 def main():

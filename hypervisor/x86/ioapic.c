@@ -216,6 +216,7 @@ static void apply_overrides(void)
 
 void ioapic_init(void)
 {
+    pic_silence();
     for (unsigned i = 0; i < acpi.ioapic_count; i++)
         init_one(i);
     if (!gsi_count)

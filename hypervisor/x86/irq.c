@@ -165,7 +165,7 @@ void do_irq(struct cpu_user_regs *regs)
 }
 
 /* Intel 8259A data sheet: four initialisation words, then everything masked. */
-void irq_init(void)
+void pic_silence(void)
 {
     outb(0x11, PIC1_COMMAND);
     outb(0x11, PIC2_COMMAND);

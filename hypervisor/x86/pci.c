@@ -80,7 +80,7 @@ static uint32_t all_ones(unsigned size)
 
 static bool access_ok(unsigned reg, unsigned size)
 {
-    return (size == 1 || size == 2 || size == 4) && reg + size <= EXTENDED_SPACE && reg % size == 0;
+    return (size == 1 || size == 2 || size == 4) && (reg & 3) + size <= 4 && reg < EXTENDED_SPACE;
 }
 
 static uint32_t port_read(uint32_t sbdf, unsigned reg, unsigned size)

@@ -28,11 +28,10 @@ static uint64_t apic_timer_per_ns; /* 32.32; 0 = not measured yet */
 
 /* HPET: Intel HPET specification 1.0a, 2.3. */
 #define HPET_PERIOD  0x04 /* fs per count */
-#define HPET_ID      0x00
 #define HPET_CONFIG  0x10
 #define HPET_COUNTER 0xf0
-#define HPET_ID_64BIT (1U << 13)
 #define HPET_ENABLE  1U
+#define HPET_MIN_PERIOD 1000000U /* 1 GHz; ours, so that products stay below 2^64 */
 #define HPET_MAX_PERIOD 100000000U
 #define FS_PER_SECOND 1000000000000000ULL
 #define HPET_BYTES   1024
@@ -56,7 +55,7 @@ static uint64_t hpet_start(void)
         return 0;
     hpet = ioremap(acpi.hpet_address, HPET_BYTES, PTE_UNCACHED);
     uint32_t period = hpet_read32(HPET_PERIOD);
-    if (period == 0 || period > HPET_MAX_PERIOD)
+    if (period < HPET_MIN_PERIOD || period > HPET_MAX_PERIOD)
         return 0;
     *(volatile uint32_t *)(hpet + HPET_CONFIG) = hpet_read32(HPET_CONFIG) | HPET_ENABLE;
     return FS_PER_SECOND / period;
@@ -143,7 +142,7 @@ static uint64_t measure_tsc(const struct counter *counter)
         cpu_relax();
     }
     struct reading end = read_pair(counter);
-    return (uint64_t)((unsigned __int128)(end.tsc - start.tsc) * hz / ((end.count - start.count) & counter->mask));
+    return (end.tsc - start.tsc) * hz / ((end.count - start.count) & counter->mask);
 }
 
 static void set_clock(struct cpu *cpu, uint64_t tsc, const struct clock_scale *scale)
@@ -226,7 +225,7 @@ static void measure_apic_timer(void)
     apic_write(APIC_TIMER_INITIAL, 0);
     if (end.count <= start.count)
         panic("the local APIC's timer does not count");
-    uint64_t hz = (uint64_t)((unsigned __int128)(end.count - start.count) * tsc_hz / (end.tsc - start.tsc));
+    uint64_t hz = (end.count - start.count) * (tsc_hz / 1000) / (end.tsc - start.tsc) * 1000;
     apic_timer_per_ns = clock_counts_per_ns(hz);
     log_info("local APIC timer: %lu.%03lu MHz", (unsigned long)(hz / 1000000), (unsigned long)(hz / 1000 % 1000));
 }

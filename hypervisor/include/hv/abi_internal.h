@@ -40,8 +40,6 @@ unsigned memory_max_order(const struct domain *d);
  * domain.lock; interrupts on.
  */
 extern struct spinlock reservation_lock;
-/* Zeroes 2^order frames that came from the allocator before a guest sees them. */
-void memory_scrub(struct page *page, unsigned order);
 /* Gives up what is left of d's claim (d is being destroyed). */
 void memory_claim_drop(struct domain *d);
 /* Frames claimed by all domains and not yet allocated. */

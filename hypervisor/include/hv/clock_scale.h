@@ -34,10 +34,10 @@ static inline ns_t clock_scale_to_ns(uint64_t count, uint32_t multiplier, int8_t
     return (ns_t)(((unsigned __int128)count * multiplier) >> 32);
 }
 
-/* Counts per ns as a 32.32 number; hz < 2^32 * 10^9. */
+/* Counts per ns as a 32.32 number; hz < 2^32 * 10^9. (128-bit division would need a library.) */
 static inline uint64_t clock_counts_per_ns(uint64_t hz)
 {
-    return (uint64_t)(((unsigned __int128)hz << 32) / NS_PER_SECOND);
+    return (hz / NS_PER_SECOND << 32) + (hz % NS_PER_SECOND << 32) / NS_PER_SECOND;
 }
 
 /* Rounded up, so that a timer never fires before its time. */

@@ -165,6 +165,11 @@ static inline void invlpg(unsigned long va)
 {
     __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
+/* Exchanges GS_BASE and KERNEL_GS_BASE. */
+static inline void swap_gs(void)
+{
+    __asm__ volatile("swapgs" ::: "memory");
+}
 static inline void wbinvd(void)
 {
     __asm__ volatile("wbinvd" ::: "memory");

@@ -36,9 +36,8 @@ void apic_send_nmi_all_but_self(void);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
-/* Boot CPU, after apic_init, in this order. */
-void irq_init(void);       /* silences the 8259 pair */
-void ioapic_init(void);    /* every pin masked; GSI attributes from the MADT */
+/* Boot CPU, after apic_init: silences the 8259 pair, masks every pin, takes GSI attributes from the MADT. */
+void ioapic_init(void);
 
 /* Our own handlers (serial line): gsi = IO-APIC global interrupt. The handler runs with interrupts off and no lock held.
  * -EINVAL no such pin, -EBUSY in use, -ENOSPC no vector. */

@@ -45,6 +45,9 @@ struct irq *irq_alloc(const struct irq_source *source, unsigned count);
 void irq_free(struct irq *first, unsigned count);
 struct irq *irq_of_vector(uint8_t vector);
 
+/* Moves the 8259 pair's vectors out of the way of exceptions and masks it. */
+void pic_silence(void);
+
 /* IO-APIC pins. */
 struct gsi {
     bool exists;

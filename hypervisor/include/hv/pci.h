@@ -29,7 +29,7 @@ void pci_init(void);
 /* Domain-0 says that this ECAM range may be used (PHYSDEVOP_pci_mmcfg_reserved). -ENOSPC */
 int pci_ecam_add(paddr_t address, uint16_t segment, uint8_t first_bus, uint8_t last_bus);
 
-/* size: 1, 2, 4 bytes; reg aligned to it, below 4096. What cannot be reached reads as all ones and ignores writes. */
+/* size: 1, 2, 4 bytes, within one aligned double word below 4096. What cannot be reached reads as all ones and ignores writes. */
 uint32_t pci_config_read(uint32_t sbdf, unsigned reg, unsigned size);
 void pci_config_write(uint32_t sbdf, unsigned reg, unsigned size, uint32_t value);
 

@@ -70,6 +70,8 @@ int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value);
 void pv_load_debug_registers(const struct vcpu *v);
 
 /* pv/mmuext.c */
+/* MMUEXT_PIN_Ln_TABLE. -EINVAL: not such a table, or pinned already. */
+int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level);
 /* CPUs whose TLB may hold translations of d's running vcpus, or of those in the caller's bitmap of vcpu ids. */
 int pv_domain_cpus(struct domain *d, cpumask_t *mask);
 int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask);

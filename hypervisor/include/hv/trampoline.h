@@ -7,18 +7,17 @@
 /* Offsets in struct trampoline_data. */
 #define TRAMPOLINE_ticket 0
 #define TRAMPOLINE_cr0 4
-#define TRAMPOLINE_boot_root 8
+#define TRAMPOLINE_root 8
 #define TRAMPOLINE_efer 12
-#define TRAMPOLINE_root 16
-#define TRAMPOLINE_stack 24
-#define TRAMPOLINE_entry 32
-#define TRAMPOLINE_cpu 40
-#define TRAMPOLINE_protected_entry 48
-#define TRAMPOLINE_long_entry 56
-#define TRAMPOLINE_gdt_limit 66
-#define TRAMPOLINE_gdt_base 68
-#define TRAMPOLINE_gdt 72
-#define TRAMPOLINE_SIZE 104
+#define TRAMPOLINE_stack 16
+#define TRAMPOLINE_entry 24
+#define TRAMPOLINE_cpu 32
+#define TRAMPOLINE_protected_entry 40
+#define TRAMPOLINE_long_entry 48
+#define TRAMPOLINE_gdt_limit 58
+#define TRAMPOLINE_gdt_base 60
+#define TRAMPOLINE_gdt 64
+#define TRAMPOLINE_SIZE 96
 
 #define TRAMPOLINE_CS32 0x08
 #define TRAMPOLINE_DS 0x10
@@ -30,9 +29,8 @@
 struct trampoline_data {
     uint32_t ticket;     /* 1: the next processor may come in; it takes it by exchange with 0 */
     uint32_t cr0;
-    uint32_t boot_root;  /* page table below 4 GiB: the low 2 MiB and the hypervisor */
+    uint32_t root;       /* the idle page table; it shows the first 2 MiB one to one meanwhile */
     uint32_t efer;
-    uint64_t root;       /* page table to stay on */
     uint64_t stack;
     uint64_t entry;      /* ap_entry */
     uint64_t cpu;        /* struct cpu * */
@@ -46,7 +44,6 @@ struct trampoline_data {
 };
 _Static_assert(offsetof(struct trampoline_data, ticket) == TRAMPOLINE_ticket, "trampoline");
 _Static_assert(offsetof(struct trampoline_data, cr0) == TRAMPOLINE_cr0, "trampoline");
-_Static_assert(offsetof(struct trampoline_data, boot_root) == TRAMPOLINE_boot_root, "trampoline");
 _Static_assert(offsetof(struct trampoline_data, efer) == TRAMPOLINE_efer, "trampoline");
 _Static_assert(offsetof(struct trampoline_data, root) == TRAMPOLINE_root, "trampoline");
 _Static_assert(offsetof(struct trampoline_data, stack) == TRAMPOLINE_stack, "trampoline");
@@ -60,9 +57,10 @@ _Static_assert(offsetof(struct trampoline_data, gdt) == TRAMPOLINE_gdt, "trampol
 _Static_assert(sizeof(struct trampoline_data) == TRAMPOLINE_SIZE, "trampoline");
 
 /* The code as linked; it is copied before it runs. */
-extern const uint8_t trampoline_start[], trampoline_protected[], trampoline_long[], trampoline_data[], trampoline_end[];
-/* On the copy's last jump: puts the processor on its page table and calls ap_main. */
-void ap_entry(void);
+#define TRAMPOLINE_SYMBOL extern const uint8_t __attribute__((visibility("hidden")))
+TRAMPOLINE_SYMBOL trampoline_start[], trampoline_protected[], trampoline_long[], trampoline_data[], trampoline_end[];
+/* Where the copy jumps to in the image, with its stack and rdi = cpu; calls ap_main. */
+TRAMPOLINE_SYMBOL ap_entry[];
 #endif
 
 #endif

@@ -12,10 +12,6 @@
 #include <stdint.h>
 #include <stdarg.h>
 
-/* Every symbol is within this image: addresses are formed directly, never through a table (the image has no GOT). Holds for
- * the rest of the translation unit on purpose. */
-#pragma GCC visibility push(hidden)
-
 typedef uint64_t paddr_t;
 typedef uint64_t mfn_t;
 typedef uint64_t ns_t; /* nanoseconds of system time: since boot, monotonic, the same on every CPU */

@@ -328,6 +328,8 @@ struct page *domain_alloc_pages(struct domain *d, unsigned order, unsigned addre
         free_pages(page, order);
         return NULL;
     }
+    if (page)
+        memset(page_to_virt(page), 0, PAGE_SIZE << order);
     return page;
 }
 
@@ -492,6 +494,22 @@ uint64_t domain_cpu_time(struct domain *d)
 bool vcpu_runnable(const struct vcpu *v)
 {
     return false;
+}
+int sched_get_params(struct domain *d, uint32_t *weight, uint32_t *cap)
+{
+    *weight = d->weight;
+    *cap = d->cap;
+    return 0;
+}
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
+{
+    d->weight = weight;
+    d->cap = cap;
+    return 0;
+}
+int xstate_import_xsave(struct vcpu *v, uint64_t xcr0, const void *area, size_t bytes)
+{
+    return -EINVAL;
 }
 void vcpu_wake(struct vcpu *v)
 {

@@ -30,7 +30,8 @@ static void versions_and_rights(void)
     CHECK(run_hypercall(do_domctl, 0, 0, 0) == -EFAULT);
     CHECK(sysctl(&s, 999) == -ENOSYS);
     CHECK(domctl(&c, 999, 0) == -ENOSYS);
-    CHECK(domctl(&c, XEN_DOMCTL_vm_event_op, 0) == -EOPNOTSUPP);
+    CHECK(domctl(&c, 999, 5) == -ESRCH);
+    CHECK(domctl(&c, XEN_DOMCTL_get_paging_mempool_size, 0) == -EOPNOTSUPP);
     CHECK(domctl(&c, XEN_DOMCTL_getdomaininfo, 5) == -ESRCH);
     fake_be(fake_domain(5, 10));
     CHECK(sysctl(&s, XEN_SYSCTL_physinfo) == -EPERM);
@@ -84,8 +85,11 @@ static void flags_of_a_domain(void)
     d = fake_domain(3, 10);
     d->vcpu[0]->offline = true;
     CHECK(domctl(&op, XEN_DOMCTL_getdomaininfo, 3) == 0);
-    CHECK(info->nr_online_vcpus == 0 && info->max_vcpu_id == 0 && info->flags == XEN_DOMINF_blocked);
+    CHECK(info->nr_online_vcpus == 0 && info->max_vcpu_id == 0 && info->flags == 0);
     d->vcpu[0]->offline = false;
+    d->vcpu[0]->blocked = true;
+    CHECK(domctl(&op, XEN_DOMCTL_getdomaininfo, 3) == 0 && info->flags == XEN_DOMINF_blocked);
+    d->vcpu[0]->blocked = false;
     d->vcpu[0]->is_running = true;
     CHECK(domctl(&op, XEN_DOMCTL_getdomaininfo, 3) == 0 && info->flags == XEN_DOMINF_running);
     d->is_shut_down = true;
@@ -135,7 +139,7 @@ static void affinity_bitmaps(void)
     CHECK(hard[0] == 3 && !hard[1] && !hard[31] && soft[0] == 1);
     CHECK(domctl(&op, XEN_DOMCTL_getvcpuaffinity, 0) == 0 && hard[7] == 0xff && !hard[8]);
     a->vcpu = 1;
-    CHECK(domctl(&op, XEN_DOMCTL_getvcpuaffinity, 0) == -ESRCH);
+    CHECK(domctl(&op, XEN_DOMCTL_getvcpuaffinity, 0) == -EINVAL);
     a->vcpu = 0;
     a->flags = 0;
     CHECK(domctl(&op, XEN_DOMCTL_setvcpuaffinity, 0) == -EINVAL);

@@ -450,7 +450,7 @@ static void test_list_of_nonsense(void)
 /* Random damage, half of it under right checksums. What must hold is in run(), and no read out of bounds. */
 static void test_random_damage(void)
 {
-    for (unsigned round = 0; round < 20000; round++) {
+    for (unsigned round = 0; round < 5000; round++) {
         build();
         for (unsigned n = next_random() % 6 + 1; n; n--) {
             unsigned r = next_random() % REGIONS;

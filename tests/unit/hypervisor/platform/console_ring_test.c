@@ -5,7 +5,7 @@
 #include <string.h>
 #include <hv/console_ring.h>
 
-#define LOG_BYTES (8 * 1024 * 1024)
+#define LOG_BYTES (3 * 1024 * 1024)
 static char *all; /* all[i] is the byte at position first + i */
 static uint32_t first;
 static size_t put, cleared;
