@@ -1,6 +1,7 @@
 /*
- * roundhouse-ui: the switcher and the bar. Uses roundhoused's D-Bus API and, where it runs on the seat, the seat's
- * Wayland protocol; it holds no power of its own. Under X11 or another compositor it runs as an ordinary window.
+ * roundhouse-ui: the switcher and the bar. Uses roundhoused's D-Bus API and, where it runs on the seat, the
+ * seat's Wayland protocol; it holds no power of its own. Under X11 or another compositor it runs as an
+ * ordinary window.
  */
 #include "bar.h"
 #include "model.h"
@@ -31,7 +32,10 @@ static void switch_to(guint slot, gpointer data)
         model_act(program->model, guest, ACTION_SWITCH);
 }
 
-/* Slots, colours and the bar's contents follow roundhoused's FocusedSlot, which the seat tells at the same time. */
+/*
+ * Slots, colours and the bar's contents follow roundhoused's FocusedSlot, which the seat tells at the same
+ * time.
+ */
 static void focus_changed(guint slot, gpointer data)
 {
     (void)slot;
@@ -76,16 +80,19 @@ int main(int argc, char **argv)
 {
     gboolean bar = FALSE, full_screen = FALSE;
     const GOptionEntry entries[] = {
-        {"bar", 0, 0, G_OPTION_ARG_NONE, &bar, "Show the bar instead of the switcher (where there is no seat)", NULL},
-        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)", NULL},
+        {"bar", 0, 0, G_OPTION_ARG_NONE, &bar,
+         "Show the bar instead of the switcher (where there is no seat)", NULL},
+        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)",
+         NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     struct program program = {0};
     g_autoptr(GError) error = NULL;
     if (!gtk_init_with_args(&argc, &argv, "- the Roundhouse switcher", entries, NULL, &error)) {
-        g_printerr("roundhouse-ui: %s.\n", error ? error->message
-                                                 : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
-                                                   "or DISPLAY an X server");
+        g_printerr("roundhouse-ui: %s.\n",
+                   error ? error->message
+                         : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
+                           "or DISPLAY an X server");
         return EXIT_FAILURE;
     }
     style_init();

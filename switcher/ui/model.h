@@ -1,6 +1,6 @@
 /*
- * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the service
- * and its guests come and go. Main thread only.
+ * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the
+ * service and its guests come and go. Main thread only.
  */
 #ifndef RH_MODEL_H
 #define RH_MODEL_H

@@ -1,7 +1,7 @@
 /*
  * The toolstack on libxl. Each operation runs in a worker thread with a context of its own: libxl holds a
- * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends of
- * domains are waited for by one thread with one more context (toolstack_events.c).
+ * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends
+ * of domains are waited for by one thread with one more context (toolstack_events.c).
  */
 #include "toolstack.h"
 #include "domain_config.h"
@@ -36,7 +36,8 @@ static gboolean connection_open(connection *link, GError **error)
     link->log = toolstack_log_new();
     if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                "The hypervisor does not answer (%s). Is xenstored running?",
                 toolstack_log_first_error(link->log));
     return FALSE;
 }
@@ -44,8 +45,8 @@ static gboolean connection_open(connection *link, GError **error)
 static void set_libxl_error(GError **error, connection *link, const char *advice)
 {
     const char *cause = toolstack_log_first_error(link->log);
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice, cause,
-                *cause ? ". " : "", *cause ? advice : "");
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice,
+                cause, *cause ? ". " : "", *cause ? advice : "");
 }
 
 /* ---- create ---- */
@@ -67,15 +68,13 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     return FALSE;
 }
 
-static int create_domain(connection *link, const struct guest_config *config, GArray *holds,
-                         GError **error)
+static int create_domain(connection *link, const struct guest_config *config, GArray *holds, GError **error)
 {
     libxl_domain_config domain;
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, config, holds, error) ||
-        !check_memory(link, &domain, error))
+    if (!domain_config_fill(&domain, link->ctx, config, holds, error) || !check_memory(link, &domain, error))
         goto out;
     if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
         set_libxl_error(error, link, "See the journal of roundhoused for more.");
@@ -104,8 +103,8 @@ static void create_in_thread(GTask *task, gpointer source, gpointer data, GCance
         g_task_return_int(task, domid);
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
+                      GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     (void)toolstack;

@@ -10,8 +10,8 @@ struct log {
 };
 
 G_GNUC_PRINTF(5, 0)
-static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value, const char *context,
-                        const char *format, va_list arguments)
+static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value,
+                        const char *context, const char *format, va_list arguments)
 {
     struct log *log = (struct log *)logger;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
