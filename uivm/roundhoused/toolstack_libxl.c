@@ -213,6 +213,10 @@ static void query_in_thread(GTask *task, gpointer source, gpointer data, GCancel
         g_task_return_boolean(task, TRUE);
     else
         g_task_return_error(task, error);
+    if (!toolstack->host_open) {
+        connection_close(&toolstack->host);
+        toolstack->host = (connection){0};
+    }
 }
 
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
