@@ -1,0 +1,453 @@
+/*
+ * HYPERVISOR_domctl: the toolstack makes, changes and ends domains. This file: the table, life cycle, and what is not special to
+ * x86. Source: xen/domctl.h.
+ *
+ * One domctl runs at a time. A second caller does not wait for the lock but enters its hypercall again, so that it takes
+ * interrupts meanwhile.
+ */
+#include <hv/abi_internal.h>
+#include <hv/cpu.h>
+#include <hv/guest_copy.h>
+#include <hv/policy.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+
+_Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
+_Static_assert(offsetof(struct xen_domctl, u) == 16, "ABI");
+_Static_assert(sizeof(struct xen_domctl_getdomaininfo) == 112, "ABI");
+_Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "ABI");
+
+/* ---- bitmaps ---- */
+
+void cpumask_online(cpumask_t *mask)
+{
+    memset(mask, 0, sizeof(*mask));
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].online)
+            mask->bits[i / BITS_PER_LONG] |= 1UL << (i % BITS_PER_LONG);
+}
+
+static bool cpumask_and(cpumask_t *mask, const cpumask_t *other)
+{
+    unsigned long any = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(mask->bits); i++)
+        any |= mask->bits[i] &= other->bits[i];
+    return any;
+}
+
+int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map)
+{
+    size_t bytes = min(DIV_ROUND_UP((size_t)map->nr_bits, 8), sizeof(*mask));
+    unsigned tail = map->nr_bits % BITS_PER_LONG;
+
+    memset(mask, 0, sizeof(*mask));
+    if (copy_from_guest_va(mask, (unsigned long)map->bitmap.p, bytes))
+        return -EFAULT;
+    if (map->nr_bits < NR_CPUS && tail)
+        mask->bits[map->nr_bits / BITS_PER_LONG] &= (1UL << tail) - 1;
+    return 0;
+}
+
+int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask)
+{
+    size_t wanted = DIV_ROUND_UP((size_t)map->nr_bits, 8), bytes = min(wanted, sizeof(*mask));
+    unsigned long to = (unsigned long)map->bitmap.p;
+
+    if (map->nr_bits > MAX_BITMAP_BITS)
+        return -EINVAL;
+    if (copy_to_guest_va(to, mask, bytes))
+        return -EFAULT;
+    return wanted > bytes ? clear_guest_va(to + bytes, wanted - bytes) : 0;
+}
+
+/* ---- life cycle ---- */
+
+#define KNOWN_CREATE_FLAGS (XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off)
+
+static int check_create(const struct xen_domctl_createdomain *config)
+{
+    if (config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || config->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX)
+        return -EINVAL;
+    if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
+        return -EINVAL;
+    if (config->flags & XEN_DOMCTL_CDF_hvm || config->vmtrace_size)
+        return -EOPNOTSUPP;
+    if (config->flags & ~KNOWN_CREATE_FLAGS || config->iommu_opts || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
+        return -EINVAL;
+    if (config->arch.emulation_flags)
+        return -EOPNOTSUPP;
+    if (XEN_DOMCTL_GRANT_version(config->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(config->grant_opts) > 2)
+        return -EINVAL;
+    return config->cpupool_id ? -EINVAL : 0;
+}
+
+/* Ids that cannot be a guest's mean: choose one. */
+static int create_domain(struct domain *none, struct xen_domctl *op)
+{
+    domid_t id = op->domain && op->domain < DOMID_FIRST_RESERVED ? op->domain : DOMID_INVALID;
+    struct domain *d;
+    int error = check_create(&op->u.createdomain);
+
+    if (!error)
+        error = domain_create(id, &op->u.createdomain, false, &d);
+    if (error)
+        return error;
+    op->domain = d->id;
+    return 0;
+}
+
+/* The control domain does not end itself this way. */
+static int destroy_domain(struct domain *d, struct xen_domctl *op)
+{
+    if (is_current_domain(d) || d->is_privileged)
+        return -EINVAL;
+    memory_claim_drop(d);
+    return domain_kill(d);
+}
+
+static int pause_domain(struct domain *d, struct xen_domctl *op)
+{
+    return is_current_domain(d) ? -EINVAL : domain_pause_by_controller(d);
+}
+
+static int unpause_domain(struct domain *d, struct xen_domctl *op)
+{
+    return domain_unpause_by_controller(d);
+}
+
+static int resume_domain(struct domain *d, struct xen_domctl *op)
+{
+    if (is_current_domain(d))
+        return -EINVAL;
+    domain_resume(d);
+    return 0;
+}
+
+/* Says again what was said at creation; now the vcpus are made. */
+static int max_vcpus(struct domain *d, struct xen_domctl *op)
+{
+    struct vcpu *v;
+
+    if (is_current_domain(d) || op->u.max_vcpus.max != d->max_vcpus)
+        return -EINVAL;
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        int error = d->vcpu[i] ? 0 : vcpu_create(d, i, &v);
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* A limit below what the domain has now takes nothing away. */
+static int max_mem(struct domain *d, struct xen_domctl *op)
+{
+    uint64_t pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+
+    spin_lock(&reservation_lock);
+    d->max_pages = min(pages, (uint64_t)UINT32_MAX);
+    spin_unlock(&reservation_lock);
+    return 0;
+}
+
+static int set_handle(struct domain *d, struct xen_domctl *op)
+{
+    spin_lock(&d->lock);
+    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    spin_unlock(&d->lock);
+    return 0;
+}
+
+static int set_time_offset(struct domain *d, struct xen_domctl *op)
+{
+    d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
+    domain_update_wallclock(d);
+    return 0;
+}
+
+/* ---- information ---- */
+
+static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    bool running = false, awake = false;
+    struct vcpu *v;
+
+    info->nr_online_vcpus = 0;
+    info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+    for_each_vcpu(d, v) {
+        info->max_vcpu_id = v->id;
+        if (v->offline)
+            continue;
+        info->nr_online_vcpus++;
+        running |= v->is_running;
+        awake |= !v->blocked;
+    }
+    if (running)
+        return XEN_DOMINF_running;
+    return info->nr_online_vcpus && !awake ? XEN_DOMINF_blocked : 0;
+}
+
+void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    uint32_t flags;
+
+    memset(info, 0, sizeof(*info));
+    flags = vcpu_flags(d, info);
+    flags |= d->dying == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
+    flags |= d->paused_by_controller ? XEN_DOMINF_paused : 0;
+    flags |= d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0;
+    if (d->is_shut_down)
+        flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+    info->domain = d->id;
+    info->flags = flags;
+    info->tot_pages = d->pages;
+    info->max_pages = d->max_pages;
+    info->outstanding_pages = d->outstanding_pages;
+    info->shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info) : INVALID_MFN;
+    info->cpu_time = domain_cpu_time(d);
+    info->ssidref = d->ssidref;
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->gpaddr_bits = (uint8_t)cpu_features.physical_address_bits;
+}
+
+static int get_domain_info(struct domain *d, struct xen_domctl *op)
+{
+    domain_info_fill(d, &op->u.getdomaininfo);
+    op->domain = d->id;
+    return 0;
+}
+
+static int no_such_vcpu(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? -ESRCH : -EINVAL;
+}
+
+static int get_vcpu_info(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
+    struct vcpu *v = domain_vcpu(d, info->vcpu);
+    struct vcpu_runstate_info runstate;
+
+    if (!v)
+        return no_such_vcpu(d, info->vcpu);
+    vcpu_get_runstate(v, &runstate);
+    info->online = !v->offline;
+    info->blocked = v->blocked;
+    info->running = v->is_running;
+    info->cpu_time = runstate.time[RUNSTATE_running];
+    info->cpu = v->cpu ? v->cpu->id : 0;
+    return 0;
+}
+
+/* ---- placement and scheduling ---- */
+
+#define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)
+
+/* Wanted masks are kept as they are; the caller is told what is left of them on the processors that are there. */
+static int set_vcpu_affinity(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
+    cpumask_t hard, soft, online;
+    int error = 0;
+
+    if (!v)
+        return no_such_vcpu(d, a->vcpu);
+    if (a->flags & ~AFFINITY_FLAGS || !(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
+    hard = v->hard_affinity;
+    soft = v->soft_affinity;
+    cpumask_online(&online);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        error = cpumask_from_guest(&hard, &a->cpumap_hard);
+    if (!error && a->flags & XEN_VCPUAFFINITY_SOFT)
+        error = cpumask_from_guest(&soft, &a->cpumap_soft);
+    if (!error)
+        error = vcpu_set_affinity(v, &hard, &soft);
+    if (error)
+        return error;
+    cpumask_and(&hard, &online);
+    cpumask_and(&soft, &hard);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        error = cpumask_to_guest(&a->cpumap_hard, &hard);
+    if (!error && a->flags & XEN_VCPUAFFINITY_SOFT)
+        error = cpumask_to_guest(&a->cpumap_soft, &soft);
+    return error;
+}
+
+static int get_vcpu_affinity(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
+    int error = 0;
+
+    if (!v)
+        return no_such_vcpu(d, a->vcpu);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        error = cpumask_to_guest(&a->cpumap_hard, &v->hard_affinity);
+    if (!error && a->flags & XEN_VCPUAFFINITY_SOFT)
+        error = cpumask_to_guest(&a->cpumap_soft, &v->soft_affinity);
+    return error;
+}
+
+/* All memory is one node; the only wrong answer is not to want it. */
+static int set_node_affinity(struct domain *d, struct xen_domctl *op)
+{
+    cpumask_t nodes;
+    int error = cpumask_from_guest(&nodes, &op->u.nodeaffinity.nodemap);
+
+    return error ? error : nodes.bits[0] & 1 ? 0 : -EINVAL;
+}
+
+static int get_node_affinity(struct domain *d, struct xen_domctl *op)
+{
+    cpumask_t nodes = {{1}};
+
+    return cpumask_to_guest(&op->u.nodeaffinity.nodemap, &nodes);
+}
+
+/* In putinfo, weight 0 and a cap of all ones leave the value as it is. */
+static int scheduler_op(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_sched_credit2 *p = &op->u.scheduler_op.u.credit2;
+    uint32_t weight, cap;
+    int error;
+
+    if (op->u.scheduler_op.sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    error = sched_get_params(d, &weight, &cap);
+    if (error)
+        return error;
+    switch (op->u.scheduler_op.cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        p->weight = (uint16_t)weight;
+        p->cap = (uint16_t)cap;
+        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo:
+        return sched_set_params(d, p->weight ? p->weight : weight, p->cap != UINT16_MAX ? p->cap : cap);
+    }
+    return -EINVAL;
+}
+
+/* Events for the machine's owner stay with Domain-0, where they are now. */
+static int set_virq_handler(struct domain *d, struct xen_domctl *op)
+{
+    if (op->u.set_virq_handler.virq >= NR_VIRQS)
+        return -EINVAL;
+    return d->is_privileged ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- dispatch ---- */
+
+static int not_supported(struct domain *d, struct xen_domctl *op)
+{
+    return -EOPNOTSUPP;
+}
+
+static int unknown(struct domain *d, struct xen_domctl *op)
+{
+    return -ENOSYS;
+}
+
+#define NO_DOMAIN   1 /* the domain number is not one to look up */
+#define COPY_BACK   2 /* the structure is an answer too */
+#define ALWAYS_BACK 4 /* and in case of an error says which part was wrong */
+
+/* What is not here is answered by -ENOSYS, once the domain is known to exist. */
+static const struct {
+    uint32_t command;
+    domctl_handler handler;
+    unsigned flags;
+} commands[] = {
+    {XEN_DOMCTL_createdomain, create_domain, NO_DOMAIN | COPY_BACK},
+    {XEN_DOMCTL_destroydomain, destroy_domain, 0},
+    {XEN_DOMCTL_pausedomain, pause_domain, 0},
+    {XEN_DOMCTL_unpausedomain, unpause_domain, 0},
+    {XEN_DOMCTL_resumedomain, resume_domain, 0},
+    {XEN_DOMCTL_getdomaininfo, get_domain_info, COPY_BACK},
+    {XEN_DOMCTL_max_vcpus, max_vcpus, 0},
+    {XEN_DOMCTL_max_mem, max_mem, 0},
+    {XEN_DOMCTL_setdomainhandle, set_handle, 0},
+    {XEN_DOMCTL_settimeoffset, set_time_offset, 0},
+    {XEN_DOMCTL_getvcpuinfo, get_vcpu_info, COPY_BACK},
+    {XEN_DOMCTL_setvcpuaffinity, set_vcpu_affinity, COPY_BACK},
+    {XEN_DOMCTL_getvcpuaffinity, get_vcpu_affinity, COPY_BACK},
+    {XEN_DOMCTL_setnodeaffinity, set_node_affinity, 0},
+    {XEN_DOMCTL_getnodeaffinity, get_node_affinity, COPY_BACK},
+    {XEN_DOMCTL_scheduler_op, scheduler_op, COPY_BACK},
+    {XEN_DOMCTL_set_virq_handler, set_virq_handler, 0},
+
+    {XEN_DOMCTL_setvcpucontext, domctl_setvcpucontext, 0},
+    {XEN_DOMCTL_getvcpucontext, domctl_getvcpucontext, COPY_BACK},
+    {XEN_DOMCTL_set_ext_vcpucontext, domctl_set_ext_vcpucontext, 0},
+    {XEN_DOMCTL_get_ext_vcpucontext, domctl_get_ext_vcpucontext, COPY_BACK},
+    {XEN_DOMCTL_setvcpuextstate, domctl_setvcpuextstate, 0},
+    {XEN_DOMCTL_getvcpuextstate, domctl_getvcpuextstate, COPY_BACK},
+    {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
+    {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
+
+    {XEN_DOMCTL_shadow_op, domctl_shadow_op, 0},
+    {XEN_DOMCTL_irq_permission, domctl_irq_permission, 0},
+    {XEN_DOMCTL_iomem_permission, domctl_iomem_permission, 0},
+    {XEN_DOMCTL_ioport_permission, domctl_ioport_permission, 0},
+    {XEN_DOMCTL_hypercall_init, domctl_hypercall_init, 0},
+    {XEN_DOMCTL_set_address_size, domctl_set_address_size, 0},
+    {XEN_DOMCTL_get_address_size, domctl_get_address_size, COPY_BACK},
+    {XEN_DOMCTL_settscinfo, domctl_settscinfo, 0},
+    {XEN_DOMCTL_gettscinfo, domctl_gettscinfo, COPY_BACK},
+    {XEN_DOMCTL_getpageframeinfo3, domctl_getpageframeinfo3, 0},
+    {XEN_DOMCTL_get_cpu_policy, domctl_get_cpu_policy, COPY_BACK | ALWAYS_BACK},
+    {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
+    {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
+    {XEN_DOMCTL_soft_reset, not_supported, 0},
+    {XEN_DOMCTL_get_paging_mempool_size, not_supported, 0},
+    {XEN_DOMCTL_set_paging_mempool_size, not_supported, 0},
+};
+
+static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
+{
+    struct domain *d;
+    long result;
+
+    if (flags & NO_DOMAIN)
+        return handler(NULL, op);
+    d = domain_get(op->domain);
+    if (!d)
+        return -ESRCH;
+    result = allowed_on(current->domain, d);
+    if (!result)
+        result = handler(d, op);
+    domain_put(d);
+    return result;
+}
+
+static struct spinlock domctl_lock = SPINLOCK_INIT;
+
+long do_domctl(struct hypercall *call)
+{
+    struct xen_domctl op;
+    domctl_handler handler = unknown;
+    unsigned flags = 0;
+    long result = allowed_call(current->domain, POLICY_CONTROL);
+
+    if (result)
+        return result;
+    if (copy_argument_in(&op, call->arg[0]))
+        return -EFAULT;
+    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+        return -EACCES;
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+        if (commands[i].command == op.cmd) {
+            handler = commands[i].handler;
+            flags = commands[i].flags;
+        }
+    if (!spin_trylock(&domctl_lock))
+        return -ERESTART;
+    result = run(handler, flags, &op);
+    spin_unlock(&domctl_lock);
+    if ((!result && flags & COPY_BACK) || (result != -ERESTART && flags & ALWAYS_BACK))
+        if (copy_argument_out(call->arg[0], &op) && !result)
+            result = -EFAULT;
+    return result;
+}

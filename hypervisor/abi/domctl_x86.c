@@ -1,0 +1,276 @@
+/*
+ * domctl: what is special to x86 and PV: rights to the machine, types of frames, CPUID policy, time stamp counter.
+ * Source: xen/domctl.h.
+ */
+#include <hv/abi_internal.h>
+#include <hv/cpu_policy.h>
+#include <hv/guest_copy.h>
+#include <hv/irq.h>
+#include <hv/page_alloc.h>
+#include <hv/page_type.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+
+/* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
+int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
+{
+    switch (op->u.shadow_op.op) {
+    case XEN_DOMCTL_SHADOW_OP_ENABLE:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+        return -EOPNOTSUPP;
+    }
+    return -EINVAL;
+}
+
+/* ---- rights to the machine ---- */
+
+/* Nobody can give what he has not. */
+int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
+{
+    uint32_t pirq = op->u.irq_permission.pirq;
+
+    if (pirq >= MAX_PIRQS)
+        return -EINVAL;
+    if (!current->domain->all_io && !test_bit(pirq, current->domain->irq_allowed))
+        return -EPERM;
+    if (op->u.irq_permission.allow_access)
+        set_bit(pirq, d->irq_allowed);
+    else
+        clear_bit(pirq, d->irq_allowed);
+    return 0;
+}
+
+/* A domain has all ports and device memory or none; taking away what it has not is done already. */
+static int io_permission(const struct domain *d, uint64_t first, uint64_t count, uint64_t limit, bool allow)
+{
+    if (!count || first >= limit || count > limit - first)
+        return -EINVAL;
+    return allow == d->all_io ? 0 : -EOPNOTSUPP;
+}
+
+int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
+{
+    uint64_t frames = 1UL << (cpu_features.physical_address_bits - PAGE_SHIFT);
+
+    return io_permission(d, op->u.iomem_permission.first_mfn, op->u.iomem_permission.nr_mfns, frames,
+                         op->u.iomem_permission.allow_access);
+}
+
+int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
+{
+    return io_permission(d, op->u.ioport_permission.first_port, op->u.ioport_permission.nr_ports, 0x10000,
+                         op->u.ioport_permission.allow_access);
+}
+
+/* ---- hypercall page ---- */
+
+/*
+ * Entry n calls hypercall n: the syscall instruction destroys rcx and r11, which the ABI promises to keep. iret does not return;
+ * it finds rax, r11 and rcx on the stack on top of the frame (struct iret_context).
+ */
+void hypercall_page_write(uint8_t *page)
+{
+    static const uint8_t before[] = {0x51, 0x41, 0x53, 0xb8};                      /* push rcx; push r11; mov eax, */
+    static const uint8_t after[] = {0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};           /* syscall; pop r11; pop rcx; ret */
+    static const uint8_t iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05};
+
+    memset(page, 0xcc, PAGE_SIZE);
+    for (uint32_t n = 0; n < PAGE_SIZE / 32; n++) {
+        uint8_t *entry = page + n * 32;
+
+        memcpy(entry, before, sizeof(before));
+        memcpy(entry + sizeof(before), &n, sizeof(n));
+        memcpy(entry + sizeof(before) + sizeof(n), after, sizeof(after));
+    }
+    memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
+}
+
+int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
+{
+    uint8_t *page = zalloc(PAGE_SIZE);
+    int error;
+
+    if (!page)
+        return -ENOMEM;
+    hypercall_page_write(page);
+    error = copy_to_domain_mfn(d, op->u.hypercall_init.gmfn, 0, page, PAGE_SIZE);
+    free(page);
+    return error;
+}
+
+/* ---- kind of guest ---- */
+
+int domctl_set_address_size(struct domain *d, struct xen_domctl *op)
+{
+    switch (op->u.address_size.size) {
+    case 64:
+        return 0;
+    case 32:
+        return -EOPNOTSUPP;
+    }
+    return -EINVAL;
+}
+
+int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
+{
+    op->u.address_size.size = 64;
+    return 0;
+}
+
+/* ---- time stamp counter ---- */
+
+/* PV guests read the counter of the processor; only the modes that come to that can be had: default and native. */
+#define TSC_MODE_DEFAULT 0
+#define TSC_MODE_NEVER_EMULATE 2
+
+int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
+{
+    uint32_t mode = op->u.tsc_info.tsc_mode;
+
+    if (is_current_domain(d))
+        return -EINVAL;
+    if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NEVER_EMULATE)
+        return -EOPNOTSUPP;
+    d->tsc_mode = mode;
+    return 0;
+}
+
+int domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
+{
+    op->u.tsc_info.tsc_mode = d->tsc_mode;
+    op->u.tsc_info.gtsc_khz = (uint32_t)tsc_khz();
+    op->u.tsc_info.incarnation = 0;
+    op->u.tsc_info.elapsed_nsec = now();
+    return 0;
+}
+
+/* ---- frames ---- */
+
+#define MAX_PAGE_QUERY 1024
+#define PAGE_QUERY_CHUNK 64
+
+static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)
+{
+    static const uint32_t level[] = {XEN_DOMCTL_PFINFO_L1TAB, XEN_DOMCTL_PFINFO_L2TAB, XEN_DOMCTL_PFINFO_L3TAB,
+                                     XEN_DOMCTL_PFINFO_L4TAB};
+    xen_pfn_t kind = XEN_DOMCTL_PFINFO_NOTAB;
+    struct page *page;
+
+    if (mfn >= max_mfn || !page_get(mfn_to_page(mfn), d))
+        return XEN_DOMCTL_PFINFO_XTAB;
+    page = mfn_to_page(mfn);
+    if (page->references & PAGE_BROKEN)
+        kind = XEN_DOMCTL_PFINFO_BROKEN;
+    else if (page_is_table(page)) {
+        uint64_t type = READ_ONCE(page->type);
+
+        kind = level[((type & TYPE_MASK) - TYPE_L1) >> TYPE_SHIFT & 3];
+        kind |= type & TYPE_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0;
+    }
+    page_put(page);
+    return kind;
+}
+
+/* Each machine frame number in the caller's array is replaced by what the frame is. */
+int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_getpageframeinfo3 *query = &op->u.getpageframeinfo3;
+    xen_pfn_t chunk[PAGE_QUERY_CHUNK];
+
+    if (query->num > MAX_PAGE_QUERY)
+        return -E2BIG;
+    for (uint64_t done = 0; done < query->num;) {
+        uint64_t count = min(query->num - done, (uint64_t)PAGE_QUERY_CHUNK);
+
+        if (copy_from_guest_offset(chunk, query->array, done, count))
+            return -EFAULT;
+        for (uint64_t i = 0; i < count; i++)
+            chunk[i] = page_kind(d, chunk[i]);
+        if (copy_to_guest_offset(query->array, done, chunk, count))
+            return -EFAULT;
+        done += count;
+    }
+    return 0;
+}
+
+/* ---- CPUID policy ---- */
+
+struct policy_buffer {
+    struct xen_cpuid_leaf leaf[CPU_POLICY_MAX_LEAVES];
+    struct xen_msr_entry msr[CPU_POLICY_MAX_MSRS];
+};
+
+int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+    uint32_t leaves = CPU_POLICY_MAX_LEAVES, msrs = CPU_POLICY_MAX_MSRS;
+    struct policy_buffer *buffer = zalloc(sizeof(*buffer));
+    int error;
+
+    if (!buffer)
+        return -ENOMEM;
+    error = cpu_policy_get_domain(d, buffer->leaf, &leaves, buffer->msr, &msrs);
+    if (!error && ((!guest_handle_is_null(p->leaves) && p->nr_leaves < leaves) ||
+                   (!guest_handle_is_null(p->msrs) && p->nr_msrs < msrs)))
+        error = -ENOBUFS;
+    p->nr_leaves = leaves;
+    p->nr_msrs = msrs;
+    if (!error && !guest_handle_is_null(p->leaves))
+        error = copy_to_guest(p->leaves, buffer->leaf, leaves);
+    if (!error && !guest_handle_is_null(p->msrs))
+        error = copy_to_guest(p->msrs, buffer->msr, msrs);
+    free(buffer);
+    return error;
+}
+
+/* The processor a guest saw at its start must not change under it. */
+int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+    struct policy_buffer *buffer;
+    int error = 0;
+
+    if (is_current_domain(d))
+        return -EINVAL;
+    if (d->creation_finished)
+        return -EEXIST;
+    if (p->nr_leaves > CPU_POLICY_MAX_LEAVES || p->nr_msrs > CPU_POLICY_MAX_MSRS)
+        return -E2BIG;
+    buffer = zalloc(sizeof(*buffer));
+    if (!buffer)
+        return -ENOMEM;
+    if (copy_from_guest(buffer->leaf, p->leaves, p->nr_leaves) || copy_from_guest(buffer->msr, p->msrs, p->nr_msrs))
+        error = -EFAULT;
+    p->err_leaf = p->err_subleaf = p->err_msr = ~0U;
+    if (!error)
+        error = cpu_policy_set_domain(d, buffer->leaf, p->nr_leaves, buffer->msr, p->nr_msrs, &p->err_leaf,
+                                      &p->err_subleaf, &p->err_msr);
+    free(buffer);
+    return error;
+}
+
+/* ---- buttons ---- */
+
+/* A PV machine has no reset or power button; its NMI is a callback. */
+int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+{
+    struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
+
+    if (!v)
+        return -ESRCH;
+    switch (op->u.sendtrigger.trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        break;
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return -EINVAL;
+    default:
+        return -ENOSYS;
+    }
+    v->nmi_pending = true;
+    vcpu_unblock(v);
+    if (v->is_running && v->cpu)
+        cpu_raise_softirq(v->cpu, SOFTIRQ_SCHEDULE);
+    return 0;
+}

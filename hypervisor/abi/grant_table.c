@@ -1,0 +1,463 @@
+/*
+ * The grant table itself: its frames, versions and limits, and the hypercall.
+ */
+#include "grant_table_private.h"
+#include <hv/console.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/page_type.h>
+#include <hv/policy.h>
+#include <xen/memory.h>
+
+_Static_assert(sizeof(grant_entry_v1_t) == 8, "ABI");
+_Static_assert(sizeof(grant_entry_v2_t) == 16, "ABI");
+_Static_assert(sizeof(struct gnttab_map_grant_ref) == 32, "ABI");
+_Static_assert(sizeof(struct gnttab_unmap_grant_ref) == 24, "ABI");
+_Static_assert(sizeof(struct gnttab_copy) == 40, "ABI");
+_Static_assert(sizeof(struct gnttab_setup_table) == 24, "ABI");
+_Static_assert(offsetof(grant_entry_v2_t, full_page.frame) == 8, "ABI");
+
+#define DEFAULT_GRANT_FRAMES 64
+#define DEFAULT_HANDLE_FRAMES 1024
+#define MAX_GRANT_FRAMES 4096 /* what we let the toolstack ask for */
+#define MAX_HANDLE_FRAMES 16384
+
+int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
+{
+    if (gfn >= max_mfn || !mfn_is_ram(gfn) || page_owner(mfn_to_page(gfn)) != d)
+        return -EINVAL;
+    *mfn = gfn;
+    return 0;
+}
+
+/* Frames. Lock held in all of these. */
+
+static int add_status_frames(struct domain *d, unsigned frames)
+{
+    struct grant_table *gt = d->grants;
+    unsigned needed = DIV_ROUND_UP(frames * ENTRIES_PER_FRAME_V2, STATUS_PER_FRAME);
+
+    for (; gt->status_frames < needed; gt->status_frames++) {
+        gt->status[gt->status_frames] = domain_alloc_xenheap(d);
+        if (!gt->status[gt->status_frames])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* What was added before memory ran out stays. */
+static int grow(struct domain *d, unsigned frames)
+{
+    struct grant_table *gt = d->grants;
+    int rc = 0;
+
+    if (frames > gt->max_frames)
+        return -EINVAL;
+    if (gt->version == 2)
+        rc = add_status_frames(d, frames);
+    while (!rc && gt->frames < frames) {
+        unsigned n = gt->frames;
+
+        if (!gt->record[n])
+            gt->record[n] = zalloc(RECORDS_PER_CHUNK * sizeof(struct grant_record));
+        gt->frame[n] = gt->record[n] ? domain_alloc_xenheap(d) : NULL;
+        if (gt->frame[n])
+            gt->frames++;
+        else
+            rc = -ENOMEM;
+    }
+    return rc;
+}
+
+/* Status frame n exists as soon as the table is large enough for it. */
+static int frame_at(struct domain *d, unsigned long n, bool status, mfn_t *mfn)
+{
+    struct grant_table *gt = d->grants;
+    unsigned long frames = status ? n * (STATUS_PER_FRAME / ENTRIES_PER_FRAME_V2) + 1 : n + 1;
+    int rc;
+
+    if (n >= gt->max_frames || frames > gt->max_frames || (status && gt->version != 2))
+        return -EINVAL;
+    rc = grow(d, max(gt->frames, (unsigned)frames));
+    if (!rc)
+        *mfn = virt_to_mfn(status ? (void *)gt->status[n] : gt->frame[n]);
+    return rc;
+}
+
+int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
+{
+    int rc;
+
+    spin_lock(&d->grants->lock);
+    rc = frame_at(d, index, status, mfn);
+    spin_unlock(&d->grants->lock);
+    return rc;
+}
+
+int grant_table_get_frames(struct domain *d, unsigned id, unsigned frame, unsigned nr, uint64_t *mfns)
+{
+    struct grant_table *gt = d->grants;
+    int rc = 0;
+
+    if (id != XENMEM_resource_grant_table_id_shared && id != XENMEM_resource_grant_table_id_status)
+        return -EINVAL;
+    if (frame >= gt->max_frames || nr > gt->max_frames - frame)
+        return -EINVAL;
+    spin_lock(&gt->lock);
+    for (unsigned i = 0; !rc && i < nr; i++)
+        rc = frame_at(d, frame + i, id == XENMEM_resource_grant_table_id_status, &mfns[i]);
+    spin_unlock(&gt->lock);
+    return rc;
+}
+
+unsigned grant_table_max_frames(const struct domain *d)
+{
+    return d->grants->max_frames;
+}
+
+/* Operations on the table. */
+
+/* The domain an operation names, with a reference; another one than the caller needs the right to act on it. GNTST_* */
+static int16_t get_target(domid_t id, struct domain **out)
+{
+    struct domain *d = domain_get_any(id);
+    int16_t status = GNTST_okay;
+
+    if (!d)
+        return GNTST_bad_domain;
+    if (!d->grants)
+        status = GNTST_bad_domain;
+    else if (!is_current_domain(d) && allowed_on(current->domain, d))
+        status = GNTST_permission_denied;
+    if (status != GNTST_okay)
+        domain_put(d);
+    else
+        *out = d;
+    return status;
+}
+
+static int op_setup_table(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct gnttab_setup_table *op = &a->setup_table;
+    struct domain *d;
+
+    op->status = get_target(op->dom, &d);
+    if (op->status != GNTST_okay)
+        return 0;
+    if (op->nr_frames > d->grants->max_frames)
+        op->status = GNTST_general_error;
+    for (unsigned i = 0; op->status == GNTST_okay && i < op->nr_frames; i++) {
+        xen_pfn_t frame;
+        mfn_t mfn;
+
+        if (grant_table_get_frame(d, i, false, &mfn))
+            op->status = GNTST_general_error;
+        else if (frame = mfn, copy_to_guest_offset(op->frame_list, i, &frame, 1))
+            op->status = GNTST_bad_virt_addr;
+    }
+    domain_put(d);
+    return 0;
+}
+
+static int op_get_status_frames(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct gnttab_get_status_frames *op = &a->get_status_frames;
+    struct domain *d;
+
+    op->status = get_target(op->dom, &d);
+    if (op->status != GNTST_okay)
+        return 0;
+    if (op->nr_frames > d->grants->status_frames)
+        op->status = GNTST_general_error;
+    for (unsigned i = 0; op->status == GNTST_okay && i < op->nr_frames; i++) {
+        uint64_t frame;
+
+        if (grant_table_get_frame(d, i, true, &frame))
+            op->status = GNTST_general_error;
+        else if (copy_to_guest_offset(op->frame_list, i, &frame, 1))
+            op->status = GNTST_bad_virt_addr;
+    }
+    domain_put(d);
+    return 0;
+}
+
+static int op_query_size(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct gnttab_query_size *op = &a->query_size;
+    struct domain *d;
+
+    op->status = get_target(op->dom, &d);
+    if (op->status != GNTST_okay)
+        return 0;
+    op->nr_frames = d->grants->frames;
+    op->max_nr_frames = d->grants->max_frames;
+    domain_put(d);
+    return 0;
+}
+
+static int op_get_version(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct domain *d;
+    int16_t status = get_target(a->get_version.dom, &d);
+
+    if (status == GNTST_permission_denied)
+        return -EPERM;
+    if (status != GNTST_okay)
+        return -ESRCH;
+    a->get_version.version = d->grants->version;
+    domain_put(d);
+    return 0;
+}
+
+/* The reserved entries in the other version's form. A version 2 entry that version 1 cannot express becomes invalid. */
+static void convert_reserved(const struct grant_table *gt, unsigned version, void *to)
+{
+    for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
+        if (version == 2) {
+            grant_entry_v1_t from = *grant_entry_v1(gt, i);
+            grant_entry_v2_t *entry = (grant_entry_v2_t *)to + i;
+
+            entry->full_page.hdr.flags = from.flags;
+            entry->full_page.hdr.domid = from.domid;
+            entry->full_page.frame = from.frame;
+        } else {
+            grant_entry_v2_t from = *grant_entry_v2(gt, i);
+            grant_entry_v1_t *entry = (grant_entry_v1_t *)to + i;
+
+            if ((from.hdr.flags & GTF_type_mask) == GTF_transitive || (from.hdr.flags & GTF_sub_page) ||
+                from.full_page.frame > UINT32_MAX)
+                continue;
+            entry->flags = from.hdr.flags;
+            entry->domid = from.hdr.domid;
+            entry->frame = from.full_page.frame;
+        }
+    }
+}
+
+/* Lock held. All entries but the reserved ones are invalid afterwards. */
+static int change_version(struct domain *d, unsigned version)
+{
+    struct grant_table *gt = d->grants;
+    grant_entry_v2_t reserved[GNTTAB_NR_RESERVED_ENTRIES] = {0};
+    int rc = 0;
+
+    if (gt->version == version)
+        return 0;
+    if (gt->pinned)
+        return -EBUSY;
+    if (version == 2)
+        rc = add_status_frames(d, gt->frames);
+    if (rc)
+        return rc;
+    if (gt->frames)
+        convert_reserved(gt, version, reserved);
+    for (unsigned i = 0; i < gt->frames; i++)
+        memset(gt->frame[i], 0, PAGE_SIZE);
+    for (unsigned i = 0; i < gt->status_frames; i++)
+        memset(gt->status[i], 0, PAGE_SIZE);
+    if (gt->frames)
+        memcpy(gt->frame[0], reserved,
+               GNTTAB_NR_RESERVED_ENTRIES * (version == 1 ? sizeof(grant_entry_v1_t) : sizeof(grant_entry_v2_t)));
+    gt->version = version;
+    return 0;
+}
+
+static int op_set_version(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct domain *d = current->domain;
+    struct grant_table *gt = d->grants;
+    uint32_t version = a->set_version.version;
+    int rc;
+
+    if (version != 1 && version != 2)
+        return -EINVAL;
+    if (version > gt->max_version)
+        return -ENOSYS;
+    spin_lock(&gt->lock);
+    rc = change_version(d, version);
+    a->set_version.version = gt->version;
+    spin_unlock(&gt->lock);
+    return rc;
+}
+
+/* Lock held. */
+static int16_t swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
+{
+    const struct grant_record *ra, *rb;
+
+    if (a >= grant_entries(gt) || b >= grant_entries(gt))
+        return GNTST_bad_gntref;
+    ra = grant_record(gt, a);
+    rb = grant_record(gt, b);
+    if (ra->readers || ra->writers || rb->readers || rb->writers)
+        return GNTST_eagain;
+    if (gt->version == 1) {
+        grant_entry_v1_t entry = *grant_entry_v1(gt, a);
+        *grant_entry_v1(gt, a) = *grant_entry_v1(gt, b);
+        *grant_entry_v1(gt, b) = entry;
+    } else {
+        grant_entry_v2_t entry = *grant_entry_v2(gt, a);
+        *grant_entry_v2(gt, a) = *grant_entry_v2(gt, b);
+        *grant_entry_v2(gt, b) = entry;
+    }
+    return GNTST_okay;
+}
+
+static int op_swap_grant_ref(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct grant_table *gt = current->domain->grants;
+
+    spin_lock(&gt->lock);
+    a->swap_grant_ref.status = swap_entries(gt, a->swap_grant_ref.ref_a, a->swap_grant_ref.ref_b);
+    spin_unlock(&gt->lock);
+    return 0;
+}
+
+static int op_dump_table(union grant_argument *a, struct unmap_batch *batch)
+{
+    struct domain *d;
+
+    a->dump_table.status = get_target(a->dump_table.dom, &d);
+    if (a->dump_table.status == GNTST_okay) {
+        grant_table_dump(d);
+        domain_put(d);
+    }
+    return 0;
+}
+
+/* transfer: no guest kernel of this century flips pages, they copy. cache_flush: DMA is coherent on x86. */
+static int op_not_supported(union grant_argument *a, struct unmap_batch *batch)
+{
+    return -EOPNOTSUPP;
+}
+
+#define OPERATION(name, function, one) [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one}
+static const struct {
+    int (*handler)(union grant_argument *a, struct unmap_batch *batch);
+    uint8_t bytes;
+    bool single; /* the array must have one element */
+} operations[] = {
+    OPERATION(map_grant_ref, grant_op_map_grant_ref, false),
+    OPERATION(unmap_grant_ref, grant_op_unmap_grant_ref, false),
+    OPERATION(setup_table, op_setup_table, true),
+    OPERATION(dump_table, op_dump_table, true),
+    OPERATION(transfer, op_not_supported, false),
+    OPERATION(copy, grant_op_copy, false),
+    OPERATION(query_size, op_query_size, true),
+    OPERATION(unmap_and_replace, grant_op_unmap_and_replace, false),
+    OPERATION(set_version, op_set_version, true),
+    OPERATION(get_status_frames, op_get_status_frames, true),
+    OPERATION(get_version, op_get_version, true),
+    OPERATION(swap_grant_ref, op_swap_grant_ref, false),
+    OPERATION(cache_flush, op_not_supported, false),
+};
+
+static int do_element(unsigned command, uint64_t address, struct unmap_batch *batch)
+{
+    union grant_argument a;
+    int rc;
+
+    if (copy_from_guest_va(&a, address, operations[command].bytes))
+        return -EFAULT;
+    rc = operations[command].handler(&a, batch);
+    if (!rc && copy_to_guest_va(address, &a, operations[command].bytes))
+        rc = -EFAULT;
+    return rc;
+}
+
+/* arg[0] GNTTABOP_*, arg[1] address of the array, arg[2] its elements. Continued with what is left of the array. */
+long do_grant_table_op(struct hypercall *call)
+{
+    uint64_t command = call->arg[0];
+    uint32_t left = call->arg[2];
+    struct unmap_batch batch = {.count = 0};
+    int rc = 0;
+
+    if (command >= ARRAY_SIZE(operations) || !current->domain->grants)
+        return -ENOSYS;
+    if (operations[command].single && left != 1)
+        return -EINVAL;
+    for (bool first = true; left && !rc; first = false) {
+        if (!first && hypercall_should_yield()) {
+            rc = -ERESTART;
+            break;
+        }
+        rc = do_element(command, call->arg[1], &batch);
+        call->arg[1] += operations[command].bytes;
+        call->arg[2] = --left;
+    }
+    grant_finish_unmaps(&batch);
+    return rc;
+}
+
+/* Life of a domain. */
+
+int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned max_version)
+{
+    unsigned frames = max_grant_frames < 0 ? DEFAULT_GRANT_FRAMES : max_grant_frames;
+    unsigned handle_frames = max_maptrack_frames < 0 ? DEFAULT_HANDLE_FRAMES : max_maptrack_frames;
+    struct grant_table *gt;
+
+    if (!frames || frames > MAX_GRANT_FRAMES || handle_frames > MAX_HANDLE_FRAMES || max_version > 2)
+        return -EINVAL;
+    gt = zalloc(sizeof(*gt));
+    if (!gt)
+        return -ENOMEM;
+    gt->version = 1;
+    gt->max_version = max_version ? max_version : 2;
+    gt->max_frames = frames;
+    gt->max_handle_frames = handle_frames;
+    gt->free_handle = NO_HANDLE;
+    gt->frame = zalloc(frames * sizeof(*gt->frame));
+    gt->record = zalloc(frames * sizeof(*gt->record));
+    gt->status = zalloc(DIV_ROUND_UP(frames * ENTRIES_PER_FRAME_V2, STATUS_PER_FRAME) * sizeof(*gt->status));
+    gt->handle = zalloc(max(handle_frames, 1U) * sizeof(*gt->handle));
+    d->grants = gt;
+    if (!gt->frame || !gt->record || !gt->status || !gt->handle) {
+        grant_table_free(d);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void grant_table_free(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+
+    if (!gt)
+        return;
+    ASSERT(!gt->pinned && !gt->handles_used);
+    d->grants = NULL;
+    for (unsigned i = 0; i < gt->frames; i++)
+        domain_free_xenheap(d, gt->frame[i]);
+    for (unsigned i = 0; i < gt->status_frames; i++)
+        domain_free_xenheap(d, gt->status[i]);
+    for (unsigned i = 0; gt->record && i < gt->max_frames; i++)
+        free(gt->record[i]);
+    for (unsigned i = 0; i < gt->handle_frames; i++)
+        free(gt->handle[i]);
+    free(gt->frame);
+    free(gt->status);
+    free(gt->record);
+    free(gt->handle);
+    free(gt);
+}
+
+void grant_table_dump(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+
+    if (!gt)
+        return;
+    log_info("d%u grant table: version %u, frames %u of %u, handles used %u\n", d->id, gt->version, gt->frames,
+             gt->max_frames, gt->handles_used);
+    for (grant_ref_t ref = 0; ref < grant_entries(gt); ref++) {
+        const grant_entry_header_t *header = gt->version == 1 ? (void *)grant_entry_v1(gt, ref)
+                                                              : (void *)grant_entry_v2(gt, ref);
+        const struct grant_record *r = grant_record(gt, ref);
+
+        if (header->flags & GTF_type_mask)
+            log_info("  %5u flags %03x to d%u, readers %u, writers %u, mfn %lx\n", ref, header->flags, header->domid,
+                     r->readers, r->writers, r->readers || r->writers ? (unsigned long)r->mfn : 0);
+    }
+}

@@ -1,0 +1,60 @@
+/*
+ * The hypercall table. A new hypercall is one line here: number, handler, and who may make it at all.
+ */
+#include <hv/abi_internal.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/hypercall.h>
+#include <hv/policy.h>
+#include <xen/arch-x86/xen-mca.h>
+
+static const struct {
+    hypercall_handler handler;
+    enum policy_class class;
+} table[] = {
+    [__HYPERVISOR_set_trap_table] = {do_set_trap_table, POLICY_ANYONE},
+    [__HYPERVISOR_mmu_update] = {do_mmu_update, POLICY_ANYONE},
+    [__HYPERVISOR_set_gdt] = {do_set_gdt, POLICY_ANYONE},
+    [__HYPERVISOR_stack_switch] = {do_stack_switch, POLICY_ANYONE},
+    [__HYPERVISOR_set_callbacks] = {do_set_callbacks, POLICY_ANYONE},
+    [__HYPERVISOR_fpu_taskswitch] = {do_fpu_taskswitch, POLICY_ANYONE},
+    [__HYPERVISOR_platform_op] = {do_platform_op, POLICY_HARDWARE},
+    [__HYPERVISOR_set_debugreg] = {do_set_debugreg, POLICY_ANYONE},
+    [__HYPERVISOR_get_debugreg] = {do_get_debugreg, POLICY_ANYONE},
+    [__HYPERVISOR_update_descriptor] = {do_update_descriptor, POLICY_ANYONE},
+    [__HYPERVISOR_memory_op] = {do_memory_op, POLICY_ANYONE},
+    [__HYPERVISOR_multicall] = {do_multicall, POLICY_ANYONE},
+    [__HYPERVISOR_update_va_mapping] = {do_update_va_mapping, POLICY_ANYONE},
+    [__HYPERVISOR_set_timer_op] = {do_set_timer_op, POLICY_ANYONE},
+    [__HYPERVISOR_xen_version] = {do_xen_version, POLICY_ANYONE},
+    [__HYPERVISOR_console_io] = {do_console_io, POLICY_HARDWARE},
+    [__HYPERVISOR_grant_table_op] = {do_grant_table_op, POLICY_ANYONE},
+    [__HYPERVISOR_vm_assist] = {do_vm_assist, POLICY_ANYONE},
+    [__HYPERVISOR_update_va_mapping_otherdomain] = {do_update_va_mapping_otherdomain, POLICY_CONTROL},
+    [__HYPERVISOR_iret] = {do_iret, POLICY_ANYONE},
+    [__HYPERVISOR_vcpu_op] = {do_vcpu_op, POLICY_ANYONE},
+    [__HYPERVISOR_set_segment_base] = {do_set_segment_base, POLICY_ANYONE},
+    [__HYPERVISOR_mmuext_op] = {do_mmuext_op, POLICY_ANYONE},
+    [__HYPERVISOR_xsm_op] = {do_xsm_op, POLICY_ANYONE},
+    [__HYPERVISOR_sched_op] = {do_sched_op, POLICY_ANYONE},
+    [__HYPERVISOR_callback_op] = {do_callback_op, POLICY_ANYONE},
+    [__HYPERVISOR_event_channel_op] = {do_event_channel_op, POLICY_ANYONE},
+    [__HYPERVISOR_physdev_op] = {do_physdev_op, POLICY_ANYONE},
+    [__HYPERVISOR_sysctl] = {do_sysctl, POLICY_CONTROL},
+    [__HYPERVISOR_domctl] = {do_domctl, POLICY_CONTROL},
+    [__HYPERVISOR_xenpmu_op] = {do_xenpmu_op, POLICY_ANYONE},
+    [__HYPERVISOR_mca] = {do_mca, POLICY_HARDWARE},
+};
+
+long hypercall_dispatch(struct hypercall *call)
+{
+    if (call->number >= ARRAY_SIZE(table) || !table[call->number].handler)
+        return -ENOSYS;
+    int err = allowed_call(current->domain, table[call->number].class);
+    return err ? err : table[call->number].handler(call);
+}
+
+bool hypercall_should_yield(void)
+{
+    return this_cpu()->softirq_pending != 0;
+}

@@ -1,0 +1,367 @@
+/*
+ * HYPERVISOR_memory_op: the table of its commands, and those that only ask. Source: xen/memory.h.
+ *
+ * Domains here are PV: their frame numbers are machine frame numbers and nothing translates them, so the commands that edit a
+ * guest's physical address space are refused.
+ */
+#include <hv/abi_internal.h>
+#include <hv/bootinfo.h>
+#include <hv/grant_table.h>
+#include <hv/guest_copy.h>
+#include <hv/page_alloc.h>
+#include <hv/policy.h>
+
+_Static_assert(sizeof(struct xen_memory_reservation) == 32, "ABI");
+_Static_assert(sizeof(struct xen_memory_exchange) == 72, "ABI");
+_Static_assert(sizeof(struct xen_mem_acquire_resource) == 32, "ABI");
+
+int domain_get_for_caller(domid_t id, struct domain **out)
+{
+    struct domain *caller = current->domain;
+    int error;
+
+    *out = domain_get_any(id);
+    if (!*out)
+        return -ESRCH;
+    error = *out == caller ? 0 : allowed_on(caller, *out);
+    if (error)
+        domain_put(*out);
+    return error;
+}
+
+mfn_t memory_last_ram_page(void)
+{
+    for (unsigned i = bootinfo.memory_count; i-- > 0;)
+        if (bootinfo.memory[i].kind == MEMORY_RAM)
+            return (bootinfo.memory[i].end >> PAGE_SHIFT) - 1;
+    return 0;
+}
+
+/* The reference counts to the end: one more than the last. Tools size the machine-to-pfn table by it. */
+static long maximum_ram_page(struct hypercall *call)
+{
+    return (long)memory_last_ram_page() + 1;
+}
+
+/* The three questions about one domain that are answered by a number. */
+static long domain_number(struct hypercall *call, long (*number)(const struct domain *d))
+{
+    struct xen_memory_domain query;
+    struct domain *d;
+    long result;
+
+    if (copy_argument_in(&query, call->arg[1]))
+        return -EFAULT;
+    result = domain_get_for_caller(query.domid, &d);
+    if (result)
+        return result;
+    result = number(d);
+    domain_put(d);
+    return result;
+}
+
+static long pages_now(const struct domain *d)
+{
+    return d->pages;
+}
+
+static long pages_limit(const struct domain *d)
+{
+    return (long)d->max_pages;
+}
+
+/* A PV guest's own numbering is known only to itself; it tells how many in its shared info page, or 0 as long as it has not. */
+static long highest_pfn(const struct domain *d)
+{
+    const struct shared_info *shared = READ_ONCE(d->shared_info); /* goes early in a domain's end */
+    unsigned long count = shared ? READ_ONCE(shared->arch.max_pfn) : 0;
+
+    return count && count <= 1UL << 52 ? (long)count - 1 : 0;
+}
+
+static long current_reservation(struct hypercall *call)
+{
+    return domain_number(call, pages_now);
+}
+
+static long maximum_reservation(struct hypercall *call)
+{
+    return domain_number(call, pages_limit);
+}
+
+static long maximum_gpfn(struct hypercall *call)
+{
+    return domain_number(call, highest_pfn);
+}
+
+static long machphys_mapping(struct hypercall *call)
+{
+    struct xen_machphys_mapping mapping = {
+        .v_start = M2P_RO_VA,
+        .v_end = MACH2PHYS_VIRT_END,
+        .max_mfn = max_mfn - 1,
+    };
+
+    return copy_argument_out(call->arg[1], &mapping) ? -EFAULT : 0;
+}
+
+/* A 2 MiB part of the table covers 1 GiB of memory, so even large machines have few. */
+static long machphys_mfn_list(struct hypercall *call)
+{
+    struct xen_machphys_mfn_list list;
+    unsigned extents = DIV_ROUND_UP(max_mfn * sizeof(unsigned long), 2 * MiB), i;
+
+    if (copy_argument_in(&list, call->arg[1]))
+        return -EFAULT;
+    for (i = 0; i < extents && i < list.max_extents; i++) {
+        xen_pfn_t mfn = m2p_extent_mfn(i);
+
+        if (copy_to_guest_offset(list.extent_start, i, &mfn, 1))
+            return -EFAULT;
+    }
+    list.nr_extents = i;
+    return copy_argument_out(call->arg[1], &list) ? -EFAULT : 0;
+}
+
+static int copy_e820_out(const struct xen_memory_map *map, unsigned index, const struct e820entry *entry)
+{
+    return copy_to_guest_va((unsigned long)map->buffer.p + index * sizeof(*entry), entry, sizeof(*entry));
+}
+
+/* Without a buffer: how many there are. */
+static long machine_memory_map(struct hypercall *call)
+{
+    struct xen_memory_map map;
+    bool count_only;
+
+    if (copy_argument_in(&map, call->arg[1]))
+        return -EFAULT;
+    count_only = guest_handle_is_null(map.buffer);
+    if (!count_only && map.nr_entries < bootinfo.memory_count)
+        return -EINVAL;
+    for (unsigned i = 0; i < bootinfo.memory_count && !count_only; i++) {
+        const struct memory_range *range = &bootinfo.memory[i];
+        struct e820entry entry = {range->start, range->end - range->start, range->kind};
+
+        if (copy_e820_out(&map, i, &entry))
+            return -EFAULT;
+    }
+    map.nr_entries = bootinfo.memory_count;
+    return copy_argument_out(call->arg[1], &map) ? -EFAULT : 0;
+}
+
+/*
+ * The map is copied aside under the lock because guest memory must not be touched with it held, and the toolstack may replace
+ * the map meanwhile.
+ */
+static struct e820entry *e820_snapshot(struct domain *d, unsigned *count)
+{
+    struct e820entry *copy = zalloc(MAX_E820_ENTRIES * sizeof(*copy));
+
+    if (!copy)
+        return NULL;
+    spin_lock(&d->lock);
+    *count = d->e820_count;
+    if (d->e820)
+        memcpy(copy, d->e820, *count * sizeof(*copy));
+    spin_unlock(&d->lock);
+    return copy;
+}
+
+/* -ENOSYS, which PV kernels take as "make one up": the toolstack set none. */
+static long memory_map(struct hypercall *call)
+{
+    struct xen_memory_map map;
+    struct e820entry *entries;
+    unsigned count = 0;
+    long result = 0;
+
+    if (!current->domain->e820)
+        return -ENOSYS;
+    if (copy_argument_in(&map, call->arg[1]))
+        return -EFAULT;
+    entries = e820_snapshot(current->domain, &count);
+    if (!entries)
+        return -ENOMEM;
+    if (map.nr_entries < count)
+        result = -ENOBUFS;
+    map.nr_entries = count;
+    for (unsigned i = 0; i < count && !result; i++)
+        result = copy_e820_out(&map, i, &entries[i]);
+    free(entries);
+    if (copy_argument_out(call->arg[1], &map))
+        result = -EFAULT;
+    return result;
+}
+
+static void replace_memory_map(struct domain *d, struct e820entry *entries, unsigned count)
+{
+    struct e820entry *old;
+
+    spin_lock(&d->lock);
+    old = d->e820;
+    d->e820 = entries;
+    d->e820_count = count;
+    spin_unlock(&d->lock);
+    free(old);
+}
+
+static long set_memory_map(struct hypercall *call)
+{
+    struct xen_foreign_memory_map request;
+    struct e820entry *entries;
+    struct domain *d;
+    long result;
+
+    if (copy_argument_in(&request, call->arg[1]))
+        return -EFAULT;
+    if (!request.map.nr_entries || request.map.nr_entries > MAX_E820_ENTRIES)
+        return -EINVAL;
+    d = domain_get_any(request.domid);
+    if (!d)
+        return -ESRCH;
+    result = allowed_on(current->domain, d);
+    entries = result ? NULL : zalloc(request.map.nr_entries * sizeof(*entries));
+    if (!result && !entries)
+        result = -ENOMEM;
+    if (!result)
+        result = copy_from_guest_va(entries, (unsigned long)request.map.buffer.p,
+                                    request.map.nr_entries * sizeof(*entries));
+    if (!result)
+        replace_memory_map(d, entries, request.map.nr_entries);
+    else
+        free(entries);
+    domain_put(d);
+    return result;
+}
+
+/* Nothing is shared between domains by content here. */
+static long sharing_pages(struct hypercall *call)
+{
+    return 0;
+}
+
+/* No devices with memory of their own that must be kept free: none are handed to guests yet. */
+static long reserved_device_memory(struct hypercall *call)
+{
+    struct xen_reserved_device_memory_map map;
+
+    if (copy_argument_in(&map, call->arg[1]))
+        return -EFAULT;
+    if (map.flags & ~XENMEM_RDM_ALL)
+        return -EINVAL;
+    map.nr_entries = 0;
+    return copy_argument_out(call->arg[1], &map) ? -EFAULT : 0;
+}
+
+#define RESOURCE_CHUNK 32
+
+static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
+{
+    uint64_t mfns[RESOURCE_CHUNK];
+
+    for (unsigned done = 0; done < r->nr_frames;) {
+        unsigned count = min(r->nr_frames - done, (unsigned)RESOURCE_CHUNK);
+        int error = grant_table_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns);
+
+        if (error)
+            return error;
+        if (copy_to_guest_offset(r->frame_list, done, mfns, count))
+            return -EFAULT;
+        done += count;
+    }
+    return 0;
+}
+
+/* Only grant tables: a PV domain has no other resource that a tool may map. */
+static long acquire_for(struct domain *d, struct xen_mem_acquire_resource *r, uint64_t argument)
+{
+    unsigned size = grant_table_max_frames(d);
+
+    if (r->type != XENMEM_resource_grant_table || r->id > XENMEM_resource_grant_table_id_status)
+        return -EOPNOTSUPP;
+    if (guest_handle_is_null(r->frame_list)) {
+        if (r->nr_frames)
+            return -EINVAL;
+        r->nr_frames = size;
+        return copy_argument_out(argument, r) ? -EFAULT : 0;
+    }
+    if (r->frame > size || r->nr_frames > size - r->frame)
+        return -EINVAL;
+    return resource_frames(d, r);
+}
+
+static long acquire_resource(struct hypercall *call)
+{
+    struct xen_mem_acquire_resource r;
+    struct domain *d;
+    long result;
+
+    if (copy_argument_in(&r, call->arg[1]))
+        return -EFAULT;
+    if (r.pad)
+        return -EINVAL;
+    d = domain_get_any(r.domid);
+    if (!d)
+        return -ESRCH;
+    result = is_current_domain(d) ? -EPERM : allowed_on(current->domain, d);
+    if (!result)
+        result = acquire_for(d, &r, call->arg[1]);
+    domain_put(d);
+    return result;
+}
+
+static long not_supported(struct hypercall *call)
+{
+    return -EOPNOTSUPP;
+}
+
+static long not_translated(struct hypercall *call)
+{
+    return -EACCES;
+}
+
+static long no_populate_on_demand(struct hypercall *call)
+{
+    return -EINVAL;
+}
+
+static long (*const commands[])(struct hypercall *call) = {
+    [XENMEM_increase_reservation] = memory_populate,
+    [XENMEM_decrease_reservation] = memory_decrease,
+    [XENMEM_maximum_ram_page] = maximum_ram_page,
+    [XENMEM_current_reservation] = current_reservation,
+    [XENMEM_maximum_reservation] = maximum_reservation,
+    [XENMEM_machphys_mfn_list] = machphys_mfn_list,
+    [XENMEM_populate_physmap] = memory_populate,
+    [XENMEM_add_to_physmap] = not_translated,
+    [XENMEM_memory_map] = memory_map,
+    [XENMEM_machine_memory_map] = machine_memory_map,
+    [XENMEM_exchange] = memory_exchange,
+    [XENMEM_machphys_mapping] = machphys_mapping,
+    [XENMEM_set_memory_map] = set_memory_map,
+    [XENMEM_maximum_gpfn] = maximum_gpfn,
+    [XENMEM_remove_from_physmap] = not_translated,
+    [XENMEM_set_pod_target] = no_populate_on_demand,
+    [XENMEM_get_pod_target] = no_populate_on_demand,
+    [XENMEM_get_sharing_freed_pages] = sharing_pages,
+    [XENMEM_get_sharing_shared_pages] = sharing_pages,
+    [XENMEM_paging_op] = not_supported,
+    [XENMEM_access_op] = not_supported,
+    [XENMEM_sharing_op] = not_supported,
+    [XENMEM_add_to_physmap_batch] = not_translated,
+    [XENMEM_claim_pages] = memory_claim,
+    [XENMEM_machphys_compat_mfn_list] = not_supported,
+    [XENMEM_get_vnumainfo] = not_supported,
+    [XENMEM_reserved_device_memory_map] = reserved_device_memory,
+    [XENMEM_acquire_resource] = acquire_resource,
+};
+
+long do_memory_op(struct hypercall *call)
+{
+    uint64_t command = call->arg[0] & MEMOP_COMMAND_MASK;
+
+    if (command >= ARRAY_SIZE(commands) || !commands[command])
+        return -ENOSYS;
+    return commands[command](call);
+}

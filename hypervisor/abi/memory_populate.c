@@ -1,0 +1,224 @@
+/*
+ * Growing and shrinking a PV domain: populate_physmap, increase_reservation, decrease_reservation, claims.
+ * Source: xen/memory.h.
+ *
+ * Extents are independent of each other; the answer is how many were served, counted from the first. A long call is
+ * interrupted between extents and goes on at the one noted in the upper bits of its command word.
+ */
+#include <hv/abi_internal.h>
+#include <hv/guest_copy.h>
+#include <hv/page_alloc.h>
+#include <hv/page_type.h>
+#include <hv/policy.h>
+
+struct spinlock reservation_lock = SPINLOCK_INIT;
+
+/* Sum of outstanding_pages over all domains; reservation_lock. */
+static uint64_t claimed_pages;
+
+/* 2 MiB for guests; the machine's own domain may need larger buffers for devices. */
+#define MAX_ORDER_GUEST 9
+#define MAX_ORDER_CONTROL MAX_ORDER
+
+unsigned memory_max_order(const struct domain *d)
+{
+    return allowed_call(d, POLICY_CONTROL) ? MAX_ORDER_GUEST : MAX_ORDER_CONTROL;
+}
+
+/* What others have claimed is not for d. */
+static bool claims_allow(const struct domain *d, uint64_t pages)
+{
+    uint64_t others = claimed_pages - d->outstanding_pages, available = free_page_count();
+
+    return available >= others && pages <= available - others;
+}
+
+static void claim_reduce(struct domain *d, uint64_t pages)
+{
+    uint64_t part = min(pages, d->outstanding_pages);
+
+    d->outstanding_pages -= part;
+    claimed_pages -= part;
+}
+
+static struct page *take_frames(struct domain *d, unsigned order, unsigned address_bits)
+{
+    struct page *page = NULL;
+
+    spin_lock(&reservation_lock);
+    if (claims_allow(d, 1UL << order))
+        page = domain_alloc_pages(d, order, address_bits);
+    if (page)
+        claim_reduce(d, 1UL << order);
+    spin_unlock(&reservation_lock);
+    return page;
+}
+
+uint64_t memory_claimed_pages(void)
+{
+    return READ_ONCE(claimed_pages);
+}
+
+void memory_claim_drop(struct domain *d)
+{
+    spin_lock(&reservation_lock);
+    claim_reduce(d, d->outstanding_pages);
+    spin_unlock(&reservation_lock);
+}
+
+struct extents {
+    struct domain *domain;
+    struct xen_memory_reservation reservation;
+    uint64_t start;
+    bool populate; /* extents name pfns; else they are only told their mfns */
+};
+
+/* false: this extent cannot be had, the call ends with what it has done so far. */
+static bool give_extent(struct extents *e, uint64_t i)
+{
+    const struct xen_memory_reservation *r = &e->reservation;
+    unsigned bits = XENMEMF_get_address_bits(r->mem_flags);
+    bool list = !guest_handle_is_null(r->extent_start);
+    xen_pfn_t pfn = M2P_INVALID;
+    struct page *page;
+    mfn_t mfn;
+
+    if (e->populate && copy_from_guest_offset(&pfn, r->extent_start, i, 1))
+        return false;
+    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
+    if (!page)
+        return false;
+    mfn = page_to_mfn(page);
+    for (uint64_t n = 0; n < 1UL << r->extent_order; n++)
+        m2p_set(mfn + n, e->populate ? pfn + n : M2P_INVALID);
+    return !list || !copy_to_guest_offset(r->extent_start, i, &mfn, 1);
+}
+
+/* A frame that is mapped somewhere stays until that ends, but it is no longer the domain's to map again. */
+static bool release_frame(struct domain *d, mfn_t mfn)
+{
+    struct page *page;
+    bool released;
+
+    if (mfn >= max_mfn)
+        return false;
+    page = mfn_to_page(mfn);
+    if (!page_get(page, d))
+        return false;
+    released = !(page->references & (PAGE_XENHEAP | PAGE_IO)) &&
+               test_and_clear_bit(__builtin_ctzl(PAGE_ALLOCATED), &page->references);
+    if (released) {
+        m2p_set(mfn, M2P_INVALID);
+        page_put(page);
+    }
+    page_put(page);
+    return released;
+}
+
+static bool return_extent(struct extents *e, uint64_t i)
+{
+    xen_pfn_t mfn;
+
+    if (copy_from_guest_offset(&mfn, e->reservation.extent_start, i, 1))
+        return false;
+    for (uint64_t n = 0; n < 1UL << e->reservation.extent_order; n++)
+        if (!release_frame(e->domain, mfn + n))
+            return false;
+    return true;
+}
+
+static long for_each_extent(struct hypercall *call, struct extents *e, bool (*serve)(struct extents *, uint64_t))
+{
+    uint64_t i;
+
+    for (i = e->start; i < e->reservation.nr_extents; i++) {
+        if (i != e->start && hypercall_should_yield()) {
+            call->arg[0] = (call->arg[0] & MEMOP_COMMAND_MASK) | i << MEMOP_COMMAND_BITS;
+            return -ERESTART;
+        }
+        if (!serve(e, i))
+            break;
+    }
+    return (long)i;
+}
+
+/*
+ * 1: go on; otherwise the result of the call. A list too long for the command word, extents larger than the caller may name, and a
+ * domain that is not there or not his count as "nothing more was done", as on the reference. Populate-on-demand is for guests
+ * whose frame numbers are ours to translate.
+ */
+static long extents_prepare(struct hypercall *call, struct extents *e)
+{
+    struct xen_memory_reservation *r = &e->reservation;
+
+    e->start = call->arg[0] >> MEMOP_COMMAND_BITS;
+    if (copy_argument_in(r, call->arg[1]))
+        return -EFAULT;
+    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > memory_max_order(current->domain) ||
+        r->mem_flags & XENMEMF_populate_on_demand)
+        return (long)e->start;
+    return domain_get_for_caller(r->domid, &e->domain) ? (long)e->start : 1;
+}
+
+long memory_populate(struct hypercall *call)
+{
+    struct extents e = {.populate = (call->arg[0] & MEMOP_COMMAND_MASK) == XENMEM_populate_physmap};
+    long result = extents_prepare(call, &e);
+
+    if (result != 1)
+        return result;
+    result = for_each_extent(call, &e, give_extent);
+    domain_put(e.domain);
+    return result;
+}
+
+long memory_decrease(struct hypercall *call)
+{
+    struct extents e = {.populate = false};
+    long result = extents_prepare(call, &e);
+
+    if (result != 1)
+        return result;
+    result = for_each_extent(call, &e, return_extent);
+    domain_put(e.domain);
+    return result;
+}
+
+/* `pages` is the total the domain wants to have; what it has already is not claimed again. 0 ends a claim. */
+static long claim(struct domain *d, uint64_t pages)
+{
+    long result = 0;
+
+    spin_lock(&reservation_lock);
+    claim_reduce(d, d->outstanding_pages);
+    if (pages && (pages > d->max_pages || pages < d->pages))
+        result = -EINVAL;
+    else if (pages && !claims_allow(d, pages - d->pages))
+        result = -ENOMEM;
+    else if (pages) {
+        d->outstanding_pages = pages - d->pages;
+        claimed_pages += d->outstanding_pages;
+    }
+    spin_unlock(&reservation_lock);
+    return result;
+}
+
+long memory_claim(struct hypercall *call)
+{
+    struct xen_memory_reservation r;
+    struct domain *d;
+    long result = allowed_call(current->domain, POLICY_CONTROL);
+
+    if (result)
+        return result;
+    if (copy_argument_in(&r, call->arg[1]))
+        return -EFAULT;
+    if (!guest_handle_is_null(r.extent_start) || r.extent_order || r.mem_flags)
+        return -EINVAL;
+    d = domain_get(r.domid);
+    if (!d)
+        return -EINVAL;
+    result = claim(d, r.nr_extents);
+    domain_put(d);
+    return result;
+}

@@ -1,0 +1,324 @@
+/*
+ * HYPERVISOR_platform_op: what Domain-0 asks about, or does to, the machine underneath. Source: xen/platform.h.
+ *
+ * Power management of processors is ours: what ACPI says about it is not taken from Domain-0, and the calls that would hand it
+ * over are refused rather than swallowed.
+ */
+#include <hv/abi_internal.h>
+#include <hv/acpi.h>
+#include <hv/bootinfo.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/guest_copy.h>
+#include <hv/pagetable.h>
+#include <hv/policy.h>
+#include <hv/time.h>
+#include <xen/platform.h>
+
+_Static_assert(sizeof(struct xen_platform_op) == 136, "ABI");
+
+#define NS_PER_SECOND 1000000000U
+
+static int set_time(uint64_t seconds, uint32_t nanoseconds, uint64_t at)
+{
+    struct domain *d;
+
+    if (nanoseconds >= NS_PER_SECOND)
+        return -EINVAL;
+    wallclock_set(seconds, nanoseconds, at);
+    for (domid_t id = 0; (d = domain_get_next(id)) != NULL; id++) {
+        id = d->id;
+        domain_update_wallclock(d);
+        domain_put(d);
+    }
+    return 0;
+}
+
+static int settime32(struct xen_platform_op *op)
+{
+    return set_time(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
+}
+
+static int settime64(struct xen_platform_op *op)
+{
+    if (op->u.settime64.mbz)
+        return -EINVAL;
+    return set_time(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
+}
+
+/* UEFI specification 2.9, 4.2 and 4.3: the tables' common head, and the system table. */
+struct efi_header {
+    uint64_t signature;
+    uint32_t revision, bytes, crc32, reserved;
+};
+struct efi_system_table {
+    struct efi_header header;
+    uint64_t vendor;
+    uint32_t firmware_revision, pad;
+    uint64_t console[6], runtime_services, boot_services, configuration_entries, configuration;
+};
+_Static_assert(sizeof(struct efi_system_table) == 120, "UEFI 4.3");
+#define EFI_SYSTEM_TABLE_SIGNATURE 0x5453595320494249ULL
+
+/* Firmware tables lie in memory that is not RAM to us; mappings stay, so this one is made once. */
+static const struct efi_system_table *efi_table(void)
+{
+    static const struct efi_system_table *table;
+
+    if (!table && bootinfo.efi && bootinfo.efi_system_table)
+        table = ioremap(bootinfo.efi_system_table, sizeof(*table), 0);
+    return table && table->header.signature == EFI_SYSTEM_TABLE_SIGNATURE ? table : NULL;
+}
+
+static uint32_t efi_runtime_revision(const struct efi_system_table *table)
+{
+    static const struct efi_header *runtime;
+
+    if (!runtime && table->runtime_services)
+        runtime = ioremap(table->runtime_services, sizeof(*runtime), 0);
+    return runtime ? runtime->revision : 0;
+}
+
+#define EFI_VENDOR_CHARACTERS 128
+
+/* The name is UTF-16, ended by 0; bufsz is in bytes. The page behind the name's start is all we dare to map. */
+static int efi_vendor(const struct efi_system_table *table, union xenpf_efi_info *info)
+{
+    static const uint16_t *name;
+    uint32_t characters = info->vendor.bufsz / 2;
+    uint16_t zero = 0;
+
+    if (!name && table->vendor)
+        name = ioremap(table->vendor, EFI_VENDOR_CHARACTERS * sizeof(*name), 0);
+    info->vendor.revision = table->firmware_revision;
+    if (!name || !characters || guest_handle_is_null(info->vendor.name))
+        return 0;
+    for (uint32_t i = 0; i < characters; i++) {
+        bool last = i == characters - 1 || i == EFI_VENDOR_CHARACTERS - 1 || !name[i];
+        const uint16_t *character = last ? &zero : &name[i];
+
+        if (copy_to_guest_va((unsigned long)info->vendor.name.p + i * 2, character, 2))
+            return -EFAULT;
+        if (last)
+            break;
+    }
+    return 0;
+}
+
+/* -ENOSYS tells a kernel that the machine was not started by EFI. */
+static int efi_information(struct xenpf_firmware_info *info)
+{
+    const struct efi_system_table *table = efi_table();
+    union xenpf_efi_info *efi = &info->u.efi_info;
+
+    if (!table)
+        return -ENOSYS;
+    switch (info->index) {
+    case XEN_FW_EFI_VERSION:
+        efi->version = table->header.revision;
+        return 0;
+    case XEN_FW_EFI_RT_VERSION:
+        efi->version = efi_runtime_revision(table);
+        return 0;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        efi->cfg.addr = table->configuration;
+        efi->cfg.nent = (uint32_t)table->configuration_entries;
+        return 0;
+    case XEN_FW_EFI_VENDOR:
+        return efi_vendor(table, efi);
+    }
+    return -ENOENT;
+}
+
+/* The BIOS keeps the state of the lock keys at 0040:0017. */
+#define BIOS_KEYBOARD_FLAGS 0x417
+
+static int firmware_info(struct xen_platform_op *op)
+{
+    struct xenpf_firmware_info *info = &op->u.firmware_info;
+
+    switch (info->type) {
+    case XEN_FW_EFI_INFO:
+        return efi_information(info);
+    case XEN_FW_KBD_SHIFT_FLAGS:
+        if (info->index)
+            return -ESRCH;
+        info->u.kbd_shift_flags = 0;
+        if (!bootinfo.efi && mfn_is_ram(0))
+            info->u.kbd_shift_flags = *(const volatile uint8_t *)paddr_to_virt(BIOS_KEYBOARD_FLAGS);
+        return 0;
+    case XEN_FW_DISK_INFO: /* the BIOS was not asked about disks: an empty list */
+    case XEN_FW_DISK_MBR_SIGNATURE:
+    case XEN_FW_VBEDDC_INFO:
+        return -ESRCH;
+    }
+    return -EINVAL;
+}
+
+static int get_cpuinfo(struct xen_platform_op *op)
+{
+    struct xenpf_pcpuinfo *info = &op->u.pcpu_info;
+
+    info->max_present = cpu_count - 1;
+    info->flags = XEN_PCPU_FLAGS_INVALID;
+    if (info->xen_cpuid < cpu_count) {
+        const struct cpu *cpu = &cpus[info->xen_cpuid];
+
+        info->flags = cpu->online ? XEN_PCPU_FLAGS_ONLINE : 0;
+        info->apic_id = cpu->apic_id;
+        info->acpi_id = cpu->acpi_id;
+    }
+    return 0;
+}
+
+/* All processors have what the boot processor has. */
+static int get_cpu_version(struct xen_platform_op *op)
+{
+    struct xenpf_pcpu_version *version = &op->u.pcpu_version;
+    struct cpuid identity = cpuid(0, 0);
+    uint32_t signature = cpuid(1, 0).eax, family = signature >> 8 & 0xf;
+
+    version->max_present = cpu_count - 1;
+    memset(version->vendor_id, 0, sizeof(version->vendor_id));
+    version->family = version->model = version->stepping = 0;
+    if (version->xen_cpuid >= cpu_count)
+        return 0;
+    memcpy(version->vendor_id, &identity.ebx, 4);
+    memcpy(version->vendor_id + 4, &identity.edx, 4);
+    memcpy(version->vendor_id + 8, &identity.ecx, 4);
+    version->family = family == 0xf ? family + (signature >> 20 & 0xff) : family;
+    version->model = (signature >> 4 & 0xf) | (signature >> 12 & 0xf0);
+    version->stepping = signature & 0xf;
+    return 0;
+}
+
+static int cpu_online(struct xen_platform_op *op)
+{
+    if (op->u.cpu_ol.cpuid >= cpu_count)
+        return -EINVAL;
+    return cpus[op->u.cpu_ol.cpuid].online ? 0 : -EOPNOTSUPP;
+}
+
+static int cpu_offline(struct xen_platform_op *op)
+{
+    if (op->u.cpu_ol.cpuid >= cpu_count || !op->u.cpu_ol.cpuid)
+        return -EINVAL;
+    return cpus[op->u.cpu_ol.cpuid].online ? -EOPNOTSUPP : 0;
+}
+
+static uint64_t idle_time(const struct cpu *cpu, ns_t at)
+{
+    uint64_t since = READ_ONCE(cpu->idle_since);
+
+    return cpu->idle_time + (since && since < at ? at - since : 0);
+}
+
+/* Processors that are asked for and do not exist get 0 and lose their bit. */
+static int get_idle_time(struct xen_platform_op *op)
+{
+    struct xenpf_getidletime *request = &op->u.getidletime;
+    uint32_t bits = min(request->cpumap_nr_cpus, (uint32_t)NR_CPUS);
+    uint8_t map[NR_CPUS / 8] = {0};
+
+    if (copy_from_guest(map, request->cpumap_bitmap, DIV_ROUND_UP(bits, 8)))
+        return -EFAULT;
+    request->now = now();
+    for (uint32_t i = 0; i < bits; i++) {
+        uint64_t idle = i < cpu_count ? idle_time(&cpus[i], request->now) : 0;
+
+        if (!(map[i / 8] >> (i % 8) & 1))
+            continue;
+        if (i >= cpu_count)
+            map[i / 8] &= (uint8_t)~(1U << (i % 8));
+        if (copy_to_guest_offset(request->idletime, i, &idle, 1))
+            return -EFAULT;
+    }
+    return copy_to_guest(request->cpumap_bitmap, map, DIV_ROUND_UP(bits, 8));
+}
+
+#define ACPI_STATE_S5 5
+
+/* Domain-0 has prepared the machine and asks for the last step. We can switch off; sleeping is not there yet. */
+static int enter_acpi_sleep(struct xen_platform_op *op)
+{
+    if (op->u.enter_acpi_sleep.sleep_state != ACPI_STATE_S5)
+        return -EOPNOTSUPP;
+    log_info("Domain-0 switches the machine off");
+    machine_power_off();
+}
+
+/* No symbols are handed out: the first one asked for is already behind the last. */
+static int get_symbol(struct xen_platform_op *op)
+{
+    op->u.symdata.namelen = 0;
+    op->u.symdata.address = 0;
+    op->u.symdata.type = 0;
+    return 0;
+}
+
+static int not_supported(struct xen_platform_op *op)
+{
+    return -EOPNOTSUPP;
+}
+
+static int no_efi_runtime(struct xen_platform_op *op)
+{
+    return -ENOSYS;
+}
+
+static const struct {
+    uint32_t command;
+    int (*handler)(struct xen_platform_op *op);
+    bool copy_back;
+} commands[] = {
+    {XENPF_settime32, settime32, false},
+    {XENPF_settime64, settime64, false},
+    {XENPF_firmware_info, firmware_info, true},
+    {XENPF_get_cpuinfo, get_cpuinfo, true},
+    {XENPF_get_cpu_version, get_cpu_version, true},
+    {XENPF_cpu_online, cpu_online, false},
+    {XENPF_cpu_offline, cpu_offline, false},
+    {XENPF_getidletime, get_idle_time, true},
+    {XENPF_enter_acpi_sleep, enter_acpi_sleep, false},
+    {XENPF_get_symbol, get_symbol, true},
+    {XENPF_efi_runtime_call, no_efi_runtime, false},
+    {XENPF_set_processor_pminfo, not_supported, false},
+    {XENPF_microcode_update, not_supported, false},
+    {XENPF_platform_quirk, not_supported, false},
+    {XENPF_change_freq, not_supported, false},
+    {XENPF_add_memtype, not_supported, false},
+    {XENPF_del_memtype, not_supported, false},
+    {XENPF_read_memtype, not_supported, false},
+    {XENPF_cpu_hotadd, not_supported, false},
+    {XENPF_mem_hotadd, not_supported, false},
+    {XENPF_core_parking, not_supported, false},
+    {XENPF_resource_op, not_supported, false},
+};
+
+/* One at a time: they change what the whole machine shares. */
+static struct spinlock platform_lock = SPINLOCK_INIT;
+
+long do_platform_op(struct hypercall *call)
+{
+    struct xen_platform_op op;
+    long result = allowed_call(current->domain, POLICY_HARDWARE);
+
+    if (result)
+        return result;
+    if (copy_argument_in(&op, call->arg[0]))
+        return -EFAULT;
+    if (op.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (commands[i].command != op.cmd)
+            continue;
+        if (!spin_trylock(&platform_lock))
+            return -ERESTART;
+        result = commands[i].handler(&op);
+        spin_unlock(&platform_lock);
+        if (!result && commands[i].copy_back && copy_argument_out(call->arg[0], &op))
+            result = -EFAULT;
+        return result;
+    }
+    return -ENOSYS;
+}

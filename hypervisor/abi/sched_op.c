@@ -1,0 +1,273 @@
+/*
+ * __HYPERVISOR_sched_op: giving up the CPU, waiting, ending. Source: xen/sched.h.
+ */
+#include <hv/console.h>
+#include <hv/event_channel.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/page_alloc.h>
+#include <hv/policy.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+#include <xen/sched.h>
+
+#define MAX_POLL_PORTS 128
+#define MAX_SHUTDOWN_REASON 255 /* what XEN_DOMINF_shutdownmask can tell */
+
+static long sched_yield(unsigned long argument)
+{
+    vcpu_yield();
+    return 0;
+}
+
+static long sched_block(unsigned long argument)
+{
+    WRITE_ONCE(current->info->evtchn_upcall_mask, 0);
+    vcpu_block();
+    return 0;
+}
+
+static long sched_shutdown(unsigned long argument)
+{
+    struct sched_shutdown op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.reason > MAX_SHUTDOWN_REASON)
+        return -EINVAL;
+    domain_shutdown(current->domain, op.reason);
+    return 0;
+}
+
+/* True as soon as one port is pending; -EINVAL for one that is not the domain's. */
+static int any_port_pending(struct domain *d, const evtchn_port_t *ports, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        int pending = event_channel_is_pending(d, ports[i]);
+        if (pending)
+            return pending;
+    }
+    return 0;
+}
+
+static void stop_polling(struct vcpu *v)
+{
+    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
+    v->polling = false;
+}
+
+/* The vcpu counts as blocked before the ports are looked at, so an event that comes in between ends the wait. */
+static long sched_poll(unsigned long argument)
+{
+    struct vcpu *v = current;
+    struct sched_poll op;
+    evtchn_port_t ports[MAX_POLL_PORTS];
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.nr_ports > MAX_POLL_PORTS)
+        return -EINVAL;
+    if (copy_from_guest(ports, op.ports, op.nr_ports))
+        return -EFAULT;
+    timer_stop(&v->poll_timer); /* of an earlier poll that an event ended */
+    v->poll_port = op.nr_ports == 1 ? ports[0] : 0;
+    v->polling = true;
+    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
+    int pending = any_port_pending(v->domain, ports, op.nr_ports);
+    if (pending || vcpu_event_deliverable(v) || v->nmi_pending) {
+        stop_polling(v);
+        return pending < 0 ? pending : 0;
+    }
+    if (op.timeout)
+        timer_set(&v->poll_timer, op.timeout);
+    cpu_raise_softirq(this_cpu(), SOFTIRQ_SCHEDULE);
+    return 0;
+}
+
+static long sched_remote_shutdown(unsigned long argument)
+{
+    struct sched_remote_shutdown op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.reason > MAX_SHUTDOWN_REASON)
+        return -EINVAL;
+    struct domain *d = domain_get_any(op.domain_id);
+    if (!d)
+        return -ESRCH;
+    long error = d == current->domain ? -EPERM : allowed_on(current->domain, d);
+    if (!error)
+        domain_shutdown(d, op.reason);
+    domain_put(d);
+    return error;
+}
+
+/* Latches the code that a later shutdown reports; domain_shutdown leaves one that is set alone. */
+static long sched_shutdown_code(unsigned long argument)
+{
+    struct domain *d = current->domain;
+    struct sched_shutdown op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.reason > MAX_SHUTDOWN_REASON)
+        return -EINVAL;
+    spin_lock(&d->lock);
+    if (d->shutdown_code == ~0U)
+        d->shutdown_code = op.reason;
+    spin_unlock(&d->lock);
+    return 0;
+}
+
+/* ---- Watchdogs: two per domain, in a list because few domains have any. Bits of watchdog_mask: in use. ---- */
+
+#define WATCHDOGS 2
+#define NS_PER_SECOND 1000000000ULL
+
+struct watchdogs {
+    struct list link;
+    struct domain *domain;
+    struct timer timer[WATCHDOGS];
+};
+
+static struct list watchdog_list = LIST_INIT(watchdog_list);
+static struct spinlock watchdog_lock;
+
+static void watchdog_bit(void *data)
+{
+    struct domain *d = data;
+    log_warning("d%u: its watchdog was not fed", d->id);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+static struct watchdogs *watchdogs_of(const struct domain *d)
+{
+    struct watchdogs *w;
+    list_for_each(w, &watchdog_list, link)
+        if (w->domain == d)
+            return w;
+    return NULL;
+}
+
+static struct watchdogs *watchdogs_create(struct domain *d)
+{
+    struct watchdogs *w = zalloc(sizeof(*w));
+    if (!w)
+        return NULL;
+    w->domain = d;
+    for (unsigned i = 0; i < WATCHDOGS; i++)
+        timer_init(&w->timer[i], watchdog_bit, d, this_cpu());
+    list_add(&watchdog_list, &w->link);
+    return w;
+}
+
+/* Lock held. Returns the id of a new watchdog. */
+static long watchdog_start(struct domain *d, uint32_t seconds)
+{
+    if (!seconds)
+        return -EINVAL;
+    if (d->dying != DOMAIN_ALIVE || d->watchdog_mask == (1UL << WATCHDOGS) - 1)
+        return -ENOSPC;
+    struct watchdogs *w = watchdogs_of(d);
+    if (!w)
+        w = watchdogs_create(d);
+    if (!w)
+        return -ENOMEM;
+    unsigned i = d->watchdog_mask & 1 ? 1 : 0;
+    d->watchdog_mask |= 1UL << i;
+    timer_set(&w->timer[i], now() + seconds * NS_PER_SECOND);
+    return i + 1;
+}
+
+static long watchdog_change(struct domain *d, uint32_t id, uint32_t seconds)
+{
+    if (id > WATCHDOGS || !(d->watchdog_mask >> (id - 1) & 1))
+        return -EINVAL;
+    struct timer *t = &watchdogs_of(d)->timer[id - 1];
+    if (seconds) {
+        timer_set(t, now() + seconds * NS_PER_SECOND);
+        return 0;
+    }
+    timer_stop(t);
+    d->watchdog_mask &= ~(1UL << (id - 1));
+    return 0;
+}
+
+static long sched_watchdog(unsigned long argument)
+{
+    struct domain *d = current->domain;
+    struct sched_watchdog op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    spin_lock(&watchdog_lock);
+    long result = op.id ? watchdog_change(d, op.id, op.timeout) : watchdog_start(d, op.timeout);
+    spin_unlock(&watchdog_lock);
+    return result;
+}
+
+void domain_watchdogs_kill(struct domain *d)
+{
+    spin_lock(&watchdog_lock);
+    struct watchdogs *w = watchdogs_of(d);
+    if (w)
+        list_remove(&w->link);
+    d->watchdog_mask = 0;
+    spin_unlock(&watchdog_lock);
+    for (unsigned i = 0; w && i < WATCHDOGS; i++)
+        timer_kill(&w->timer[i]);
+    free(w);
+}
+
+/* ---- Pinning by the hardware domain, for firmware calls that must come from one CPU. Undone with what was before. ---- */
+
+static struct {
+    bool active;
+    cpumask_t before;
+} pin_overrides[MAX_VCPUS];
+
+static long pin_to(struct vcpu *v, unsigned pcpu)
+{
+    cpumask_t before = v->hard_affinity, mask = {{0}};
+    if (pcpu >= cpu_count || !cpus[pcpu].online)
+        return -EINVAL;
+    if (pin_overrides[v->id].active)
+        return -EBUSY;
+    set_bit(pcpu, mask.bits);
+    int error = vcpu_set_affinity(v, &mask, NULL);
+    if (error)
+        return error;
+    pin_overrides[v->id].before = before;
+    pin_overrides[v->id].active = true;
+    return 0;
+}
+
+static long sched_pin_override(unsigned long argument)
+{
+    struct vcpu *v = current;
+    struct sched_pin_override op;
+    if (!v->domain->is_privileged)
+        return -EPERM;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.pcpu >= 0)
+        return pin_to(v, (unsigned)op.pcpu);
+    if (!pin_overrides[v->id].active)
+        return -ENOENT;
+    pin_overrides[v->id].active = false;
+    return vcpu_set_affinity(v, &pin_overrides[v->id].before, NULL);
+}
+
+static long (*const operations[])(unsigned long argument) = {
+    [SCHEDOP_yield] = sched_yield,
+    [SCHEDOP_block] = sched_block,
+    [SCHEDOP_shutdown] = sched_shutdown,
+    [SCHEDOP_poll] = sched_poll,
+    [SCHEDOP_remote_shutdown] = sched_remote_shutdown,
+    [SCHEDOP_shutdown_code] = sched_shutdown_code,
+    [SCHEDOP_watchdog] = sched_watchdog,
+    [SCHEDOP_pin_override] = sched_pin_override,
+};
+
+long do_sched_op(struct hypercall *call)
+{
+    uint32_t op = (uint32_t)call->arg[0];
+    if (op >= ARRAY_SIZE(operations))
+        return -ENOSYS;
+    return operations[op](call->arg[1]);
+}

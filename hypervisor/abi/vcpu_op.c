@@ -1,0 +1,292 @@
+/*
+ * __HYPERVISOR_vcpu_op: bringing vcpus up and down, their timers, and what they share with their guest.
+ * Source: xen/vcpu.h.
+ */
+#include <hv/console.h>
+#include <hv/event_channel.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/page_alloc.h>
+#include <hv/pv.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+#include <xen/sched.h>
+
+#define MIN_PERIOD 1000000ULL            /* ns; the ABI lets us refuse less */
+#define MAX_PERIOD (1ULL << 60)          /* so that sums do not overflow */
+
+/* ---- Life ---- */
+
+/* The context is too large for the stack. */
+static long vcpu_initialise(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_guest_context *context = zalloc(sizeof(*context));
+    if (!context)
+        return -ENOMEM;
+    long error = copy_argument_in(context, argument) ? -EFAULT : 0;
+    if (!error) {
+        context->vm_assist = v->domain->vm_assist; /* the domain's, which it has set already */
+        spin_lock(&v->domain->lock);
+        error = v->initialised ? -EEXIST : pv_vcpu_set_context(v, context);
+        if (!error)
+            v->initialised = true;
+        spin_unlock(&v->domain->lock);
+    }
+    free(context);
+    return error;
+}
+
+static long vcpu_up(struct vcpu *v, unsigned long argument)
+{
+    struct domain *d = v->domain;
+    spin_lock(&d->lock);
+    bool ready = v->initialised;
+    if (ready)
+        v->offline = false;
+    spin_unlock(&d->lock);
+    if (!ready)
+        return -EINVAL;
+    vcpu_wake(v);
+    return 0;
+}
+
+/* The last one to go down takes the domain with it: nobody could bring it up again. */
+static long vcpu_down(struct vcpu *v, unsigned long argument)
+{
+    struct domain *d = v->domain;
+    struct vcpu *other;
+    bool last = true;
+    spin_lock(&d->lock);
+    for_each_vcpu(d, other)
+        last = last && (other == v || other->offline);
+    if (!last)
+        v->offline = true;
+    spin_unlock(&d->lock);
+    if (last)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    else
+        vcpu_sleep(v);
+    return 0;
+}
+
+static long vcpu_is_up(struct vcpu *v, unsigned long argument)
+{
+    return !v->offline;
+}
+
+static long vcpu_send_nmi(struct vcpu *v, unsigned long argument)
+{
+    v->nmi_pending = true;
+    vcpu_unblock(v);
+    if (v->is_running)
+        cpu_raise_softirq(v->cpu, SOFTIRQ_SCHEDULE); /* makes it pass its exit path */
+    return 0;
+}
+
+static long vcpu_get_physid(struct vcpu *v, unsigned long argument)
+{
+    unsigned cpu = find_first_set(v->hard_affinity.bits, NR_CPUS);
+    cpumask_t only = {{0}};
+    if (cpu >= cpu_count)
+        return -EINVAL;
+    set_bit(cpu, only.bits);
+    if (!v->domain->is_privileged || memcmp(&only, &v->hard_affinity, sizeof(only)) != 0)
+        return -EINVAL;
+    struct vcpu_get_physid out = {.phys_id = cpus[cpu].apic_id | (uint64_t)cpus[cpu].acpi_id << 32};
+    return copy_argument_out(argument, &out);
+}
+
+/* ---- Shared areas ---- */
+
+static long get_runstate_info(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_runstate_info info;
+    vcpu_get_runstate(v, &info);
+    return copy_argument_out(argument, &info);
+}
+
+/*
+ * With VMASST_TYPE_runstate_update_flag a reader on another vcpu can tell that it has read half old, half new: the flag
+ * in state_entry_time is set first and cleared last.
+ */
+static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
+{
+    unsigned long time_at = to + offsetof(struct vcpu_runstate_info, state_entry_time);
+    if (!test_bit(VMASST_TYPE_runstate_update_flag, &d->vm_assist))
+        return copy_to_guest_va(to, info, sizeof(*info));
+    info->state_entry_time |= XEN_RUNSTATE_UPDATE;
+    int error = copy_to_guest_va(time_at, &info->state_entry_time, sizeof(info->state_entry_time));
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!error)
+        error = copy_to_guest_va(to, info, sizeof(*info));
+    info->state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!error)
+        error = copy_to_guest_va(time_at, &info->state_entry_time, sizeof(info->state_entry_time));
+    return error;
+}
+
+/* Called at every switch, when v->runstate has just been set: no time has passed in the state. An area that has gone
+ * from the address space is not our business. */
+void runstate_update_guest(struct vcpu *v)
+{
+    if (!v->runstate_guest)
+        return;
+    struct vcpu_runstate_info info = v->runstate;
+    (void)!write_runstate(v->domain, v->runstate_guest, &info);
+}
+
+static long register_runstate_area(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_register_runstate_memory_area op;
+    struct vcpu_runstate_info info;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.addr.p && !guest_range_ok(op.addr.p, sizeof(info)))
+        return -EFAULT;
+    v->runstate_guest = op.addr.p;
+    vcpu_get_runstate(v, &info);
+    if (op.addr.p) /* a first value at once, if the caller's address space reaches it */
+        (void)!write_runstate(v->domain, op.addr.p, &info);
+    return 0;
+}
+
+static long register_time_area(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_register_time_memory_area op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.addr.p && !guest_range_ok(op.addr.p, sizeof(struct vcpu_time_info)))
+        return -EFAULT;
+    v->time_guest = op.addr.p;
+    if (v == current)
+        vcpu_update_time(v);
+    return 0;
+}
+
+static long register_info(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_register_vcpu_info op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+        return -EINVAL;
+    spin_lock(&v->domain->lock);
+    long error = vcpu_register_info(v, op.mfn, op.offset);
+    spin_unlock(&v->domain->lock);
+    if (!error && v == current)
+        vcpu_update_time(v); /* the master copy of the time moves with it */
+    return error;
+}
+
+/* ---- Timers ---- */
+
+static void singleshot_fired(void *data)
+{
+    send_guest_vcpu_virq(data, VIRQ_TIMER);
+}
+
+/* Ticks missed are not made up for: one event says that time has passed. */
+static void periodic_fired(void *data)
+{
+    struct vcpu *v = data;
+    ns_t period = READ_ONCE(v->periodic_period), time = now();
+    send_guest_vcpu_virq(v, VIRQ_TIMER);
+    if (!period)
+        return;
+    ns_t next = v->periodic.deadline + period;
+    timer_set(&v->periodic, next > time ? next : time + period);
+}
+
+static void poll_timed_out(void *data)
+{
+    struct vcpu *v = data;
+    if (v->polling)
+        vcpu_unblock(v);
+}
+
+void vcpu_timers_init(struct vcpu *v)
+{
+    timer_init(&v->singleshot, singleshot_fired, v, v->cpu);
+    timer_init(&v->periodic, periodic_fired, v, v->cpu);
+    timer_init(&v->poll_timer, poll_timed_out, v, v->cpu);
+}
+
+void vcpu_timers_kill(struct vcpu *v)
+{
+    v->periodic_period = 0;
+    timer_kill(&v->singleshot);
+    timer_kill(&v->periodic);
+    timer_kill(&v->poll_timer);
+}
+
+void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
+{
+    timer_migrate(&v->singleshot, cpu);
+    timer_migrate(&v->periodic, cpu);
+    timer_migrate(&v->poll_timer, cpu);
+}
+
+static long set_periodic_timer(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_set_periodic_timer op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.period_ns < MIN_PERIOD || op.period_ns > MAX_PERIOD)
+        return -EINVAL;
+    v->periodic_period = op.period_ns;
+    timer_set(&v->periodic, now() + op.period_ns);
+    return 0;
+}
+
+static long stop_periodic_timer(struct vcpu *v, unsigned long argument)
+{
+    v->periodic_period = 0;
+    timer_stop(&v->periodic);
+    return 0;
+}
+
+static long set_singleshot_timer(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_set_singleshot_timer op;
+    if (copy_argument_in(&op, argument))
+        return -EFAULT;
+    if (op.flags & VCPU_SSHOTTMR_future && op.timeout_abs_ns < now())
+        return -ETIME;
+    timer_set(&v->singleshot, op.timeout_abs_ns);
+    return 0;
+}
+
+static long stop_singleshot_timer(struct vcpu *v, unsigned long argument)
+{
+    timer_stop(&v->singleshot);
+    return 0;
+}
+
+static long (*const operations[])(struct vcpu *v, unsigned long argument) = {
+    [VCPUOP_initialise] = vcpu_initialise,
+    [VCPUOP_up] = vcpu_up,
+    [VCPUOP_down] = vcpu_down,
+    [VCPUOP_is_up] = vcpu_is_up,
+    [VCPUOP_get_runstate_info] = get_runstate_info,
+    [VCPUOP_register_runstate_memory_area] = register_runstate_area,
+    [VCPUOP_set_periodic_timer] = set_periodic_timer,
+    [VCPUOP_stop_periodic_timer] = stop_periodic_timer,
+    [VCPUOP_set_singleshot_timer] = set_singleshot_timer,
+    [VCPUOP_stop_singleshot_timer] = stop_singleshot_timer,
+    [VCPUOP_register_vcpu_info] = register_info,
+    [VCPUOP_send_nmi] = vcpu_send_nmi,
+    [VCPUOP_get_physid] = vcpu_get_physid,
+    [VCPUOP_register_vcpu_time_memory_area] = register_time_area,
+};
+
+long do_vcpu_op(struct hypercall *call)
+{
+    uint32_t op = (uint32_t)call->arg[0], id = (uint32_t)call->arg[1];
+    struct vcpu *v = domain_vcpu(current->domain, id);
+    if (!v)
+        return -ENOENT;
+    if (op >= ARRAY_SIZE(operations))
+        return -ENOSYS;
+    return operations[op](v, call->arg[2]);
+}

@@ -1,0 +1,105 @@
+/*
+ * Virtual processors: creation, pausing, and the structure they share with the guest.
+ */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/event_channel.h>
+#include <hv/page_alloc.h>
+#include <hv/page_type.h>
+#include <hv/pv.h>
+#include <hv/sched.h>
+#include <hv/xstate.h>
+
+/* A vcpu beyond the shared page's array has nowhere to take events until it registers its own; writes go nowhere. */
+static struct vcpu_info nowhere[MAX_VCPUS];
+
+static struct vcpu_info *initial_info(struct domain *d, unsigned id)
+{
+    if (id < ARRAY_SIZE(d->shared_info->vcpu_info))
+        return &d->shared_info->vcpu_info[id];
+    return &nowhere[id];
+}
+
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+{
+    if (id >= d->max_vcpus)
+        return -EINVAL;
+    if (d->vcpu[id])
+        return -EEXIST;
+    struct vcpu *v = zalloc(sizeof(*v));
+    if (!v)
+        return -ENOMEM;
+    v->domain = d;
+    v->id = id;
+    v->info_mfn = INVALID_MFN;
+    v->info = initial_info(d, id);
+    v->info->evtchn_upcall_mask = 1;
+    v->offline = true;
+    list_init(&v->run_link);
+    list_init(&v->notify);
+    int err = xstate_alloc(v);
+    if (!err)
+        err = pv_vcpu_init(v);
+    if (err) {
+        xstate_free(v);
+        free(v);
+        return err;
+    }
+    sched_add_vcpu(v);
+    d->vcpu[id] = v;
+    if (out)
+        *out = v;
+    return 0;
+}
+
+struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+    sched_remove_vcpu(v);
+    event_channels_free_vcpu(v);
+    pv_vcpu_destroy(v);
+    xstate_free(v);
+    free(v);
+}
+
+void vcpu_pause_sync(struct vcpu *v)
+{
+    ASSERT(v != current);
+    __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+    vcpu_sleep_sync(v);
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+    if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))
+        vcpu_wake(v);
+}
+
+int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset)
+{
+    if (v->info_mfn != INVALID_MFN || offset > PAGE_SIZE - sizeof(struct vcpu_info) || (offset & 7) || !mfn_is_ram(mfn))
+        return -EINVAL;
+    int err = page_get_with_type(mfn_to_page(mfn), v->domain, TYPE_WRITABLE);
+    if (err)
+        return err;
+    struct vcpu_info *info = (void *)((char *)mfn_to_virt(mfn) + offset);
+    memcpy(info, v->info, sizeof(*info));
+    v->info_mfn = mfn;
+    __atomic_store_n(&v->info, info, __ATOMIC_RELEASE);
+    event_channels_vcpu_info_moved(v);
+    return 0;
+}
+
+void vcpu_unregister_info(struct vcpu *v)
+{
+    if (v->info_mfn == INVALID_MFN)
+        return;
+    mfn_t mfn = v->info_mfn;
+    v->info = &nowhere[v->id];
+    v->info_mfn = INVALID_MFN;
+    page_put_with_type(mfn_to_page(mfn));
+}

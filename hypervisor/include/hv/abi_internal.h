@@ -1,0 +1,111 @@
+/*
+ * What the files of abi/ share with each other, and the few things they need of other parts that no other header names.
+ */
+#ifndef HV_ABI_INTERNAL_H
+#define HV_ABI_INTERNAL_H
+
+#include <hv/domain.h>
+#include <hv/hypercall.h>
+#include <xen/memory.h>
+#include <xen/sysctl.h>
+
+/* An entry of XENMEM_memory_map, in the format of BIOS INT 15h AX=E820h (ACPI 6.4, section 15.1). */
+struct e820entry {
+    uint64_t address, size;
+    uint32_t type;
+} __packed;
+_Static_assert(sizeof(struct e820entry) == 20, "INT 15h E820 record");
+#define MAX_E820_ENTRIES 128
+
+/* memory_op's command word: the low bits are the command, the rest says at which extent a continued call goes on. */
+#define MEMOP_COMMAND_BITS 6
+#define MEMOP_COMMAND_MASK ((1UL << MEMOP_COMMAND_BITS) - 1)
+
+/* Reads of one bitmap can name at most this many bits: one page. */
+#define MAX_BITMAP_BITS (8U * 4096)
+
+/* ---- abi/misc.c: hypercalls without a family of their own, and those that exist only to be refused. ---- */
+long do_xenpmu_op(struct hypercall *call); /* -EOPNOTSUPP */
+long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
+
+/* ---- abi/memory_populate.c ---- */
+long memory_populate(struct hypercall *call);        /* XENMEM_populate_physmap, XENMEM_increase_reservation */
+long memory_decrease(struct hypercall *call);        /* XENMEM_decrease_reservation */
+long memory_claim(struct hypercall *call);           /* XENMEM_claim_pages */
+/* Largest extent a domain may name: 2^order frames. */
+unsigned memory_max_order(const struct domain *d);
+/*
+ * Serialises everything that changes how many frames a domain has or may have, so that an exchange can give frames back and
+ * take others without somebody else's allocation in between. Outside of page_lock and the page allocator's lock, inside of
+ * domain.lock; interrupts on.
+ */
+extern struct spinlock reservation_lock;
+/* Gives up what is left of d's claim (d is being destroyed). */
+void memory_claim_drop(struct domain *d);
+/* Frames claimed by all domains and not yet allocated. */
+uint64_t memory_claimed_pages(void);
+
+/* ---- abi/memory_exchange.c ---- */
+long memory_exchange(struct hypercall *call);
+
+/* ---- abi/memory_op.c ---- */
+/* Highest frame number that is RAM. */
+mfn_t memory_last_ram_page(void);
+
+/*
+ * Domain named by a hypercall about memory: DOMID_SELF and the caller's own id are always allowed, another one only to the
+ * control domain. 0 and a reference in *out; -ESRCH, -EPERM.
+ */
+int domain_get_for_caller(domid_t id, struct domain **out);
+
+/* ---- abi/domctl.c ---- */
+void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
+/* Bitmaps of the toolstack. Longer than our mask: the rest is ignored (in), zeroed (out). -EFAULT, -EINVAL (too long). */
+int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
+int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask);
+void cpumask_online(cpumask_t *mask);
+
+/* One handler of domctl. d: the domain named, with a reference (NULL where the table says so). 0, -errno or -ERESTART. */
+typedef int (*domctl_handler)(struct domain *d, struct xen_domctl *op);
+
+/* abi/domctl_x86.c */
+int domctl_shadow_op(struct domain *d, struct xen_domctl *op);
+int domctl_irq_permission(struct domain *d, struct xen_domctl *op);
+int domctl_iomem_permission(struct domain *d, struct xen_domctl *op);
+int domctl_ioport_permission(struct domain *d, struct xen_domctl *op);
+int domctl_hypercall_init(struct domain *d, struct xen_domctl *op);
+int domctl_set_address_size(struct domain *d, struct xen_domctl *op);
+int domctl_get_address_size(struct domain *d, struct xen_domctl *op);
+int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
+int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
+int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
+int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op);
+int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op);
+int domctl_sendtrigger(struct domain *d, struct xen_domctl *op);
+
+/* abi/domctl_context.c */
+int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
+int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op);
+int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
+int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+
+/* Writes the stubs of a 64-bit PV guest's hypercall page (4096 bytes): 128 entries of 32 bytes. abi/domctl_x86.c */
+void hypercall_page_write(uint8_t *page);
+
+/* ---- abi/sysctl.c ---- */
+/* One of `xl debug-keys`: prints to the console; unknown keys print the help. Interrupts on, no locks held. */
+void debug_key(char key);
+
+/* ---- Needed of other parts ---- */
+/*
+ * x86/pagetable.c: machine frame of the first 4 KiB of the index-th 2 MiB of the machine-to-pfn table; each such 2 MiB is
+ * contiguous in machine memory, owned by DOMID_XEN and may be mapped read-only by Domain-0 (XENMEM_machphys_mfn_list).
+ * 0 for a part that covers no RAM or lies beyond the table.
+ */
+mfn_t m2p_extent_mfn(unsigned long index);
+
+#endif

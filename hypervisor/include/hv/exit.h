@@ -1,0 +1,14 @@
+/*
+ * The way back to a guest. x86/entry.S, x86/traps.c
+ */
+#ifndef HV_EXIT_H
+#define HV_EXIT_H
+
+#include <hv/percpu.h>
+
+/* Serves softirqs, waits while idle, delivers events; returns with interrupts off when `current` may run. */
+void exit_work(void);
+/* Forgets the present stack and leaves to whatever is to run. End of a CPU's start-up. */
+void cpu_start_idle(void) __noreturn;
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * One hypercall on its way through us. abi/hypercall.c holds the table.
+ *
+ * A handler copies its arguments in once, checks everything, then commits. It returns what the guest sees in rax (0, a
+ * count, or a negative errno), or -ERESTART after storing its progress in arg[] (and, for structures, in guest memory):
+ * then the same hypercall is entered again with those arguments once pending work of the CPU is done.
+ */
+#ifndef HV_HYPERCALL_H
+#define HV_HYPERCALL_H
+
+#include <hv/types.h>
+#include <hv/xen.h>
+
+struct hypercall {
+    unsigned number;
+    uint64_t arg[6];
+};
+
+typedef long (*hypercall_handler)(struct hypercall *call);
+
+/* One per file of abi/ and pv/; named after the public constant. */
+long do_set_trap_table(struct hypercall *call);
+long do_mmu_update(struct hypercall *call);
+long do_set_gdt(struct hypercall *call);
+long do_stack_switch(struct hypercall *call);
+long do_set_callbacks(struct hypercall *call);
+long do_fpu_taskswitch(struct hypercall *call);
+long do_platform_op(struct hypercall *call);
+long do_set_debugreg(struct hypercall *call);
+long do_get_debugreg(struct hypercall *call);
+long do_update_descriptor(struct hypercall *call);
+long do_memory_op(struct hypercall *call);
+long do_multicall(struct hypercall *call);
+long do_update_va_mapping(struct hypercall *call);
+long do_set_timer_op(struct hypercall *call);
+long do_xen_version(struct hypercall *call);
+long do_console_io(struct hypercall *call);
+long do_grant_table_op(struct hypercall *call);
+long do_vm_assist(struct hypercall *call);
+long do_update_va_mapping_otherdomain(struct hypercall *call);
+long do_iret(struct hypercall *call);
+long do_vcpu_op(struct hypercall *call);
+long do_set_segment_base(struct hypercall *call);
+long do_mmuext_op(struct hypercall *call);
+long do_sched_op(struct hypercall *call);
+long do_callback_op(struct hypercall *call);
+long do_event_channel_op(struct hypercall *call);
+long do_physdev_op(struct hypercall *call);
+long do_sysctl(struct hypercall *call);
+long do_domctl(struct hypercall *call);
+long do_mca(struct hypercall *call);
+
+/* Runs one hypercall of the current vcpu, policy check included. */
+long hypercall_dispatch(struct hypercall *call);
+/* True when a long handler should store its progress and return -ERESTART. */
+bool hypercall_should_yield(void);
+
+#endif

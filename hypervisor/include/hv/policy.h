@@ -1,0 +1,22 @@
+/*
+ * May this domain do this? The dispatch table asks for every hypercall (allowed_call); handlers that act on another
+ * domain ask about that pair (allowed_on). Answers: 0 or -EPERM. core/policy.c
+ */
+#ifndef HV_POLICY_H
+#define HV_POLICY_H
+
+#include <hv/types.h>
+
+struct domain;
+
+enum policy_class {
+    POLICY_ANYONE,     /* acts on the caller only, or asks allowed_on itself */
+    POLICY_CONTROL,    /* the control domain only */
+    POLICY_HARDWARE,   /* the hardware domain only */
+};
+
+int allowed_call(const struct domain *subject, enum policy_class class);
+/* subject acts with toolstack power on object: itself is not enough. */
+int allowed_on(const struct domain *subject, const struct domain *object);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * PV guests: what the rest of the hypervisor asks of pv/.
+ */
+#ifndef HV_PV_H
+#define HV_PV_H
+
+#include <hv/domain.h>
+
+int pv_vcpu_init(struct vcpu *v);
+void pv_vcpu_destroy(struct vcpu *v);
+/* Drops GDT, LDT, root tables of a vcpu that is not running (domain_kill, VCPUOP_initialise failure). */
+void pv_vcpu_release(struct vcpu *v);
+
+/* Registers, tables and callbacks from the toolstack or VCPUOP_initialise; v is paused and off every CPU. -errno */
+int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context);
+void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);
+
+/* The four ways into a guest. regs: of the current vcpu. */
+void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code);
+void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code);
+void pv_inject_event(struct cpu_user_regs *regs);
+/* On the way out: an event if one is deliverable, an NMI if pending. */
+void pv_deliver_pending(struct cpu_user_regs *regs);
+
+/* Domain-0 from modules 1 and 2. Panics with one clear line if it cannot. boot/dom0_build.c */
+void dom0_build(void);
+
+/* Should pv_deliver_pending be called before v runs on? */
+bool pv_needs_delivery(const struct vcpu *v);
+
+#endif

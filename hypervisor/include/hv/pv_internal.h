@@ -1,0 +1,86 @@
+/*
+ * Between the files of pv/ and the exception code; nobody else includes this.
+ * All functions act on the current vcpu unless they are given one.
+ */
+#ifndef HV_PV_INTERNAL_H
+#define HV_PV_INTERNAL_H
+
+#include <hv/domain.h>
+#include <hv/traps.h>
+
+static inline bool guest_kernel_mode(const struct vcpu *v)
+{
+    return v->pv.kernel_mode;
+}
+
+/* pv/bounce.c: the other root table and GS base; true if there was one to go to. */
+bool pv_toggle_mode(struct vcpu *v);
+/* Error code without a value. */
+#define NO_ERROR_CODE (~0ULL)
+enum bounce_kind { BOUNCE_PLAIN, BOUNCE_FAILSAFE };
+/* Builds the guest's stack frame and continues at `address`; crashes the domain when its stack cannot take it. */
+void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code,
+               enum bounce_kind kind);
+/* Virtual rflags: what the guest sees for its own. */
+uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs);
+/* Clears what a guest must not have in real rflags and sets IF. */
+uint64_t pv_sane_rflags(uint64_t rflags);
+
+/* Exceptions of guest code. */
+void pv_page_fault(struct cpu_user_regs *regs, unsigned long address);   /* pv/page_fault.c */
+void pv_general_protection(struct cpu_user_regs *regs);                  /* pv/privileged.c */
+void pv_invalid_opcode(struct cpu_user_regs *regs);                      /* pv/privileged.c: forced CPUID */
+bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address); /* pv/write_emulate.c */
+
+/* pv/msr.c: false = #GP. */
+bool pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+/* pv/port_io.c: size 1, 2, 4; false = not allowed. */
+bool pv_port_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value);
+bool pv_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
+
+/* pv/descriptor.c */
+int pv_descriptor_window_alloc(struct vcpu *v);
+void pv_descriptor_window_free(struct vcpu *v);
+/* Shows the CPU's own descriptors in v's window and loads GDTR and LDTR. On context switch. */
+void pv_load_descriptors(struct vcpu *v, const struct cpu *cpu);
+int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
+void pv_drop_gdt(struct vcpu *v);
+int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries);
+void pv_drop_ldt(struct vcpu *v);
+/* A descriptor a guest may have: ring 1-3 code, data; 64-bit call gates excluded. Fixes the DPL where the ABI does. */
+bool pv_descriptor_ok(uint64_t *descriptor);
+int pv_validate_descriptor_page(struct domain *d, mfn_t mfn);
+
+/* pv/page_table.c; owner's pt_lock held. */
+int pv_validate_table(struct domain *d, mfn_t mfn, unsigned level);
+void pv_devalidate_table(struct domain *d, mfn_t mfn, unsigned level);
+/* Writes one entry of a validated table of pt_owner; frames it names belong to `foreign` (NULL: to pt_owner). *replaced
+ * (may be NULL) receives what was there at the moment of the exchange. */
+int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
+                   pte_t value, bool preserve_ad, pte_t *replaced);
+/* References a level-1 entry stands for. */
+int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry);
+void pv_put_l1e(struct domain *pt_owner, pte_t entry);
+/* Walks v's present tables. The entry's address in the direct map and the frame of its L1 table, or NULL. */
+pte_t *pv_walk(struct vcpu *v, unsigned long va, mfn_t *l1_mfn);
+
+/* pv/callback.c: -EPERM for a value a guest must not have; v->pv.dr into the processor. */
+int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value);
+void pv_load_debug_registers(const struct vcpu *v);
+
+/* pv/mmuext.c */
+/* MMUEXT_PIN_Ln_TABLE. -EINVAL: not such a table, or pinned already. */
+int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level);
+/* CPUs whose TLB may hold translations of d's running vcpus, or of those in the caller's bitmap of vcpu ids. */
+int pv_domain_cpus(struct domain *d, cpumask_t *mask);
+int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask);
+int pv_set_root(struct vcpu *v, mfn_t mfn);
+int pv_set_user_root(struct vcpu *v, mfn_t mfn);
+/* x86/context.c: loads the root table of v's present mode. */
+void load_guest_root(struct vcpu *v);
+void set_guest_cr4(const struct vcpu *v);
+/* The CR4 a guest may have: its TSD, DE, OSXSAVE and FSGSBASE, ours for the rest. */
+unsigned long pv_fix_cr4(unsigned long wanted);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * Where a PV guest wants to be entered: trap table, callbacks, kernel stack; and the small registers it sets by hypercall.
+ */
+#include <hv/cpu.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/pv.h>
+#include <hv/pv_internal.h>
+#include <hv/xstate.h>
+#include <xen/callback.h>
+
+long do_set_trap_table(struct hypercall *call)
+{
+    struct vcpu *v = current;
+    unsigned long at = call->arg[0];
+    if (!at) {
+        memset(v->pv.trap, 0, sizeof(v->pv.trap));
+        return 0;
+    }
+    for (unsigned i = 0; i < 256; i++, at += sizeof(struct trap_info)) {
+        struct trap_info trap;
+        if (copy_from_guest_va(&trap, at, sizeof(trap)))
+            return -EFAULT;
+        if (!trap.address)
+            break;
+        if (!is_canonical(trap.address))
+            return -EINVAL;
+        v->pv.trap[trap.vector] = trap;
+    }
+    return 0;
+}
+
+static struct pv_callback *callback_slot(struct pv_vcpu *pv, unsigned type)
+{
+    switch (type) {
+    case CALLBACKTYPE_event:
+        return &pv->event;
+    case CALLBACKTYPE_failsafe:
+        return &pv->failsafe;
+    case CALLBACKTYPE_syscall:
+        return &pv->syscall;
+    case CALLBACKTYPE_syscall32:
+        return &pv->syscall32;
+    case CALLBACKTYPE_sysenter:
+        return &pv->sysenter;
+    case CALLBACKTYPE_nmi:
+        return &pv->nmi;
+    default:
+        return NULL;
+    }
+}
+
+long do_callback_op(struct hypercall *call)
+{
+    struct vcpu *v = current;
+    struct callback_register reg = {0};
+    struct callback_unregister unreg;
+    struct pv_callback *slot;
+    switch (call->arg[0]) {
+    case CALLBACKOP_register:
+        if (copy_argument_in(&reg, call->arg[1]))
+            return -EFAULT;
+        if (!is_canonical(reg.address))
+            return -EINVAL;
+        slot = callback_slot(&v->pv, reg.type);
+        if (!slot)
+            return -ENOSYS;
+        *slot = (struct pv_callback){reg.address, reg.flags & CALLBACKF_mask_events};
+        return 0;
+    case CALLBACKOP_unregister:
+        if (copy_argument_in(&unreg, call->arg[1]))
+            return -EFAULT;
+        slot = callback_slot(&v->pv, unreg.type);
+        if (!slot || unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe)
+            return -EINVAL;
+        *slot = (struct pv_callback){0};
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* The first form of callback_op: event, failsafe, syscall entry points. */
+long do_set_callbacks(struct hypercall *call)
+{
+    struct vcpu *v = current;
+    for (unsigned i = 0; i < 3; i++)
+        if (!is_canonical(call->arg[i]))
+            return -EINVAL;
+    v->pv.event = (struct pv_callback){call->arg[0], true};
+    v->pv.failsafe = (struct pv_callback){call->arg[1], true};
+    v->pv.syscall = (struct pv_callback){call->arg[2], false};
+    return 0;
+}
+
+long do_stack_switch(struct hypercall *call)
+{
+    struct vcpu *v = current;
+    v->pv.kernel_ss = (uint16_t)(call->arg[0] | 3);
+    v->pv.kernel_sp = call->arg[1];
+    return 0;
+}
+
+/* The guest's kernel runs now: GS_BASE is its own, KERNEL_GS_BASE its user mode's. */
+long do_set_segment_base(struct hypercall *call)
+{
+    unsigned long base = call->arg[1];
+    switch (call->arg[0]) {
+    case SEGBASE_FS:
+    case SEGBASE_GS_USER:
+    case SEGBASE_GS_KERNEL:
+        if (!is_canonical(base))
+            return -EINVAL;
+        wrmsr(call->arg[0] == SEGBASE_FS ? MSR_FS_BASE : call->arg[0] == SEGBASE_GS_KERNEL ? MSR_GS_BASE : MSR_KERNEL_GS_BASE,
+              base);
+        return 0;
+    case SEGBASE_GS_USER_SEL:
+        /* Load the selector as user mode would see it: swapgs, load (null if it faults), and back. */
+        irq_disable();
+        __asm__ volatile("swapgs\n1: movl %k0, %%gs\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3: mfence\n\tswapgs\n\t" EXTABLE_ENTRY("1b", "2b")
+                         : "+&r"(base));
+        irq_enable();
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static bool debug_address_ok(unsigned long value)
+{
+    return is_canonical(value) && guest_range_ok(value, 8);
+}
+
+/* DR7 as a guest may set it: no general detect, no I/O breakpoints. */
+static bool debug_control_ok(unsigned long value)
+{
+    if (value & ~0xffff27ffUL)
+        return false;
+    for (unsigned i = 0; i < 4; i++)
+        if ((value >> (16 + i * 4) & 3) == 2)
+            return false;
+    return true;
+}
+
+int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value)
+{
+    switch (index) {
+    case 0 ... 3:
+        if (!debug_address_ok(value))
+            return -EPERM;
+        break;
+    case 4:
+    case 6:
+        index = 6;
+        value = (value & 0xe00f) | 0xffff0ff0;
+        break;
+    case 5:
+    case 7:
+        index = 7;
+        if (!debug_control_ok(value))
+            return -EPERM;
+        value |= 0x400;
+        break;
+    default:
+        return -EINVAL;
+    }
+    v->pv.dr[index] = value;
+    pv_load_debug_registers(v);
+    return 0;
+}
+
+void pv_load_debug_registers(const struct vcpu *v)
+{
+    if (!(v->pv.dr[7] & 0xff)) {
+        write_dr7(0x400);
+        return;
+    }
+    write_dr0(v->pv.dr[0]);
+    write_dr1(v->pv.dr[1]);
+    write_dr2(v->pv.dr[2]);
+    write_dr3(v->pv.dr[3]);
+    write_dr6(0xffff0ff0);
+    write_dr7(v->pv.dr[7]);
+}
+
+long do_set_debugreg(struct hypercall *call)
+{
+    return pv_set_debug_register(current, (unsigned)call->arg[0], call->arg[1]);
+}
+
+long do_get_debugreg(struct hypercall *call)
+{
+    unsigned index = (unsigned)call->arg[0];
+    if (index > 7)
+        return -EINVAL;
+    return (long)current->pv.dr[index == 4 ? 6 : index == 5 ? 7 : index];
+}

@@ -1,0 +1,211 @@
+/*
+ * mmu_update, update_va_mapping: a guest changes its page tables, or the machine-to-pfn table, entry by entry.
+ * Source: xen.h, "HYPERVISOR_mmu_update". The entry is written while its table is known to be one (type reference held
+ * by whoever uses it, pt_lock held by us); a frame that is not a table is plain memory and written as such.
+ */
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/page_type.h>
+#include <hv/policy.h>
+#include <hv/pv_internal.h>
+#include <hv/tlb.h>
+
+#define UPDATE_TYPE_MASK 3UL
+
+/* Whose tables and whose frames an update is about; each with a reference unless it is the caller itself. */
+struct update_target {
+    struct domain *pt_owner, *foreign;
+};
+
+static int target_open(struct update_target *t, uint64_t domains)
+{
+    struct domain *self = current->domain;
+    unsigned pt_id = domains >> 16, fg_id = domains & 0xffff;
+    t->pt_owner = self;
+    t->foreign = NULL;
+    if (pt_id) { /* encoded plus one: another domain's tables */
+        t->pt_owner = domain_get((domid_t)(pt_id - 1));
+        if (!t->pt_owner)
+            return -ESRCH;
+        if (allowed_on(self, t->pt_owner)) {
+            domain_put(t->pt_owner);
+            return -EPERM;
+        }
+    } else {
+        domain_hold(self);
+    }
+    if (fg_id == DOMID_SELF || fg_id == self->id)
+        return 0;
+    t->foreign = fg_id == DOMID_IO ? &io_domain : fg_id == DOMID_XEN ? &xen_domain : domain_get((domid_t)fg_id);
+    int err = !t->foreign ? -ESRCH : fg_id == DOMID_IO ? 0 : allowed_on(self, t->foreign);
+    if (!err)
+        return 0;
+    if (t->foreign)
+        domain_put(t->foreign);
+    domain_put(t->pt_owner);
+    return err;
+}
+
+static void target_close(struct update_target *t)
+{
+    if (t->foreign)
+        domain_put(t->foreign);
+    domain_put(t->pt_owner);
+}
+
+static unsigned table_level(const struct page *page)
+{
+    return page_is_table(page) ? (unsigned)((page->type & TYPE_MASK) >> TYPE_SHIFT) : 0;
+}
+
+static int write_plain(struct page *page, paddr_t pa, uint64_t value)
+{
+    int err = page_get_type(page, TYPE_WRITABLE);
+    if (err)
+        return err;
+    WRITE_ONCE(*(uint64_t *)paddr_to_virt(pa), value);
+    page_put_type(page);
+    return 0;
+}
+
+static int update_entry(const struct update_target *t, paddr_t pa, uint64_t value, unsigned how)
+{
+    struct domain *owner = t->pt_owner;
+    mfn_t mfn = pa >> PAGE_SHIFT;
+    if ((pa & 7) || !mfn_is_ram(mfn))
+        return -EINVAL;
+    struct page *page = mfn_to_page(mfn);
+    if (!page_get(page, owner))
+        return -EINVAL;
+    spin_lock(&owner->pt_lock);
+    unsigned level = table_level(page);
+    int err = level ? pv_write_entry(owner, t->foreign, mfn, (pa & ~PAGE_MASK) / 8, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL)
+                    : write_plain(page, pa, value);
+    spin_unlock(&owner->pt_lock);
+    page_put(page);
+    return err;
+}
+
+static int update_m2p(const struct update_target *t, paddr_t pa, uint64_t pfn)
+{
+    mfn_t mfn = pa >> PAGE_SHIFT;
+    struct domain *d = t->foreign ? t->foreign : t->pt_owner;
+    if (!mfn_is_ram(mfn) || !page_get(mfn_to_page(mfn), d))
+        return -EINVAL;
+    m2p_set(mfn, pfn);
+    page_put(mfn_to_page(mfn));
+    return 0;
+}
+
+static int update_one(const struct update_target *t, const struct mmu_update *u)
+{
+    unsigned how = u->ptr & UPDATE_TYPE_MASK;
+    paddr_t pa = u->ptr & ~UPDATE_TYPE_MASK;
+    switch (how) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_PRESERVE_AD:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return update_entry(t, pa, u->val, how);
+    case MMU_MACHPHYS_UPDATE:
+        return update_m2p(t, pa, u->val);
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* The done count at arg[2] accumulates over re-entries; the top bit of arg[1] marks one. */
+#define CONTINUED (1U << 31)
+
+long do_mmu_update(struct hypercall *call)
+{
+    unsigned long at = call->arg[0];
+    unsigned count = (unsigned)call->arg[1] & ~CONTINUED;
+    unsigned done = 0, already = 0;
+    struct update_target t;
+    int err = 0;
+    if (((unsigned)call->arg[1] & CONTINUED) && call->arg[2] && copy_argument_in(&already, call->arg[2]))
+        return -EFAULT;
+    err = target_open(&t, call->arg[3]);
+    if (err)
+        return err;
+    for (; done < count; done++) {
+        struct mmu_update u;
+        if (done && hypercall_should_yield()) {
+            err = -ERESTART;
+            break;
+        }
+        err = copy_from_guest_va(&u, at + done * sizeof(u), sizeof(u)) ? -EFAULT : update_one(&t, &u);
+        if (err)
+            break;
+    }
+    target_close(&t);
+    already += done;
+    if (call->arg[2] && copy_argument_out(call->arg[2], &already))
+        return -EFAULT;
+    if (err == -ERESTART) {
+        call->arg[0] = at + done * sizeof(struct mmu_update);
+        call->arg[1] = (count - done) | CONTINUED;
+    }
+    return err;
+}
+
+/* UVMF_*: what to flush, where; the pointer bits name a vcpu bitmap (UVMF_MULTI) or all CPUs. */
+static int flush_after_update(unsigned long va, uint64_t flags)
+{
+    unsigned long target = flags & ~UVMF_FLUSHTYPE_MASK;
+    bool local = target == UVMF_LOCAL, all = target == UVMF_ALL;
+    unsigned long which = 0;
+    cpumask_t mask;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_NONE:
+        return 0;
+    case UVMF_TLB_FLUSH:
+        break;
+    case UVMF_INVLPG:
+        which = va;
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (local) {
+        if (which)
+            tlb_flush_local_va(which);
+        else
+            tlb_flush_local();
+        return 0;
+    }
+    int err = all ? pv_domain_cpus(current->domain, &mask) : pv_vcpu_bitmap_cpus(target, &mask);
+    if (!err)
+        tlb_flush_mask(&mask, which);
+    return err;
+}
+
+static long update_va(unsigned long va, uint64_t value, uint64_t flags, struct domain *foreign)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    mfn_t l1;
+    spin_lock(&d->pt_lock);
+    pte_t *e = pv_walk(v, va, &l1);
+    int err = e ? pv_write_entry(d, foreign, l1, PTE_INDEX(va, 1), 1, value, false, NULL) : -EINVAL;
+    spin_unlock(&d->pt_lock);
+    return err ? err : flush_after_update(va, flags);
+}
+
+long do_update_va_mapping(struct hypercall *call)
+{
+    return update_va(call->arg[0], call->arg[1], call->arg[2], NULL);
+}
+
+long do_update_va_mapping_otherdomain(struct hypercall *call)
+{
+    struct update_target t;
+    long err = target_open(&t, call->arg[3] & 0xffff);
+    if (err)
+        return err;
+    err = update_va(call->arg[0], call->arg[1], call->arg[2], t.foreign);
+    target_close(&t);
+    return err;
+}

@@ -1,0 +1,209 @@
+/*
+ * Checked page tables: what an entry may say, the references it stands for, and the one function that writes entries.
+ *
+ * The guest's entries are what the processor walks. We change three things in them: every present entry gets PTE_USER
+ * (guest kernel and user both run in ring 3; their separation is by root table), leaf entries lose PTE_GLOBAL (user and
+ * kernel root tables differ), and the root's hypervisor slots are ours.
+ */
+#include <hv/console.h>
+#include <hv/page_type.h>
+#include <hv/pagetable.h>
+#include <hv/pv_internal.h>
+#include <hv/tlb.h>
+
+#define UPPER_FLAGS_DENIED PTE_PSE
+
+static uint64_t table_type(unsigned level)
+{
+    return (uint64_t)level << TYPE_SHIFT;
+}
+
+/* Frames outside RAM: the hardware domain may map what is not kept by us. */
+static bool io_frame_allowed(const struct domain *d, mfn_t mfn)
+{
+    return d->all_io && !mfn_is_ram(mfn) && mfn < 1UL << 40;
+}
+
+int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry)
+{
+    pte_t e = *entry;
+    if (!(e & PTE_PRESENT))
+        return 0;
+    mfn_t mfn = pte_mfn(e);
+    e = (e | PTE_USER) & ~PTE_GLOBAL;
+    if (!mfn_is_ram(mfn)) {
+        if (!io_frame_allowed(pt_owner, mfn) || (foreign && foreign != &io_domain && foreign != pt_owner))
+            return -EINVAL;
+        *entry = e;
+        return 0;
+    }
+    if (!pt_owner->all_io)
+        e &= ~(PTE_PAT | PTE_UNCACHED); /* without devices there is no reason to leave the cache */
+    struct page *page = mfn_to_page(mfn);
+    struct domain *owner = foreign ? foreign : pt_owner;
+    if (!page_get(page, owner))
+        return -EINVAL;
+    if (e & PTE_WRITE) {
+        int err = owner == &xen_domain ? -EPERM : page_get_type(page, TYPE_WRITABLE);
+        if (err) {
+            page_put(page);
+            return err;
+        }
+    }
+    *entry = e;
+    return 0;
+}
+
+void pv_put_l1e(struct domain *pt_owner, pte_t entry)
+{
+    if (!(entry & PTE_PRESENT) || !mfn_is_ram(pte_mfn(entry)))
+        return;
+    struct page *page = mfn_to_page(pte_mfn(entry));
+    if (entry & PTE_WRITE)
+        page_put_type(page);
+    page_put(page);
+}
+
+/* An entry of a level 2-4 table names a table one level down, of the same domain. */
+static int get_upper(struct domain *d, unsigned level, pte_t *entry)
+{
+    pte_t e = *entry;
+    if (!(e & PTE_PRESENT))
+        return 0;
+    if ((e & UPPER_FLAGS_DENIED) || !mfn_is_ram(pte_mfn(e)))
+        return -EINVAL;
+    int err = page_get_with_type(mfn_to_page(pte_mfn(e)), d, table_type(level - 1));
+    if (!err)
+        *entry = e | PTE_USER;
+    return err;
+}
+
+static void put_upper(pte_t entry)
+{
+    if (entry & PTE_PRESENT)
+        page_put_with_type(mfn_to_page(pte_mfn(entry)));
+}
+
+static int get_entry(struct domain *d, struct domain *foreign, unsigned level, pte_t *entry)
+{
+    return level == 1 ? pv_get_l1e(d, foreign, entry) : get_upper(d, level, entry);
+}
+
+static void put_entry(struct domain *d, unsigned level, pte_t entry)
+{
+    if (level == 1)
+        pv_put_l1e(d, entry);
+    else
+        put_upper(entry);
+}
+
+static bool is_hypervisor_slot(unsigned level, unsigned index)
+{
+    return level == 4 && index >= FIRST_HYPERVISOR_SLOT && index <= LAST_HYPERVISOR_SLOT;
+}
+
+static void fill_hypervisor_slots(pte_t *root)
+{
+    for (unsigned i = FIRST_HYPERVISOR_SLOT; i <= LAST_HYPERVISOR_SLOT; i++)
+        root[i] = idle_root[i];
+}
+
+int pv_validate_table(struct domain *d, mfn_t mfn, unsigned level)
+{
+    pte_t *table = mfn_to_virt(mfn);
+    unsigned i;
+    int err = 0;
+    for (i = 0; i < PTES_PER_TABLE; i++) {
+        if (is_hypervisor_slot(level, i))
+            continue;
+        pte_t e = READ_ONCE(table[i]), fixed = e;
+        if (!(e & PTE_PRESENT))
+            continue;
+        err = get_entry(d, NULL, level, &fixed);
+        if (err)
+            break;
+        if (fixed != e)
+            WRITE_ONCE(table[i], fixed);
+    }
+    if (!err) {
+        if (level == 4)
+            fill_hypervisor_slots(table);
+        return 0;
+    }
+    log_debug("d%u: level-%u table %lx: entry %u = %lx refused (%d)", d->id, level, mfn, i, table[i], err);
+    while (i-- > 0)
+        if (!is_hypervisor_slot(level, i))
+            put_entry(d, level, table[i]);
+    return err;
+}
+
+void pv_devalidate_table(struct domain *d, mfn_t mfn, unsigned level)
+{
+    pte_t *table = mfn_to_virt(mfn);
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++)
+        if (!is_hypervisor_slot(level, i))
+            put_entry(d, level, READ_ONCE(table[i]));
+}
+
+/* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange. Returns what was there. */
+static pte_t exchange_entry(pte_t *slot, pte_t value, bool preserve_ad)
+{
+    pte_t old = READ_ONCE(*slot), next;
+    do {
+        next = value;
+        if (preserve_ad)
+            next |= old & (PTE_ACCESSED | PTE_DIRTY);
+    } while (!__atomic_compare_exchange_n(slot, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return old;
+}
+
+/* Same frame, same rights: the references the entry stands for do not change. */
+static bool same_references(unsigned level, pte_t a, pte_t b)
+{
+    uint64_t mask = PTE_ADDRESS | PTE_PRESENT | (level == 1 ? PTE_WRITE : PTE_PSE);
+    return (a & PTE_PRESENT) && (a & mask) == (b & mask);
+}
+
+int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
+                   pte_t value, bool preserve_ad, pte_t *replaced)
+{
+    pte_t *slot = (pte_t *)mfn_to_virt(table) + index;
+    pte_t old = READ_ONCE(*slot);
+    if (is_hypervisor_slot(level, index))
+        return -EPERM;
+    if (same_references(level, value, old)) {
+        value |= PTE_USER;
+        if (level == 1)
+            value &= ~PTE_GLOBAL;
+        if (level == 1 && !pt_owner->all_io)
+            value &= ~(PTE_PAT | PTE_UNCACHED);
+        old = exchange_entry(slot, value, preserve_ad);
+        if (replaced)
+            *replaced = old;
+        return 0;
+    }
+    int err = get_entry(pt_owner, foreign, level, &value);
+    if (err)
+        return err;
+    old = exchange_entry(slot, value, preserve_ad);
+    if (replaced)
+        *replaced = old;
+    put_entry(pt_owner, level, old);
+    return 0;
+}
+
+pte_t *pv_walk(struct vcpu *v, unsigned long va, mfn_t *l1_mfn)
+{
+    mfn_t mfn = v->pv.kernel_mode || !v->pv.root_user ? v->pv.root_kernel : v->pv.root_user;
+    if (!mfn || !is_canonical(va) || !guest_range_ok(va, 1))
+        return NULL;
+    for (unsigned level = 4; level > 1; level--) {
+        pte_t e = ((pte_t *)mfn_to_virt(mfn))[PTE_INDEX(va, level)];
+        if (!(e & PTE_PRESENT))
+            return NULL;
+        mfn = pte_mfn(e);
+    }
+    if (l1_mfn)
+        *l1_mfn = mfn;
+    return (pte_t *)mfn_to_virt(mfn) + PTE_INDEX(va, 1);
+}

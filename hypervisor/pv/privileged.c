@@ -1,0 +1,275 @@
+/*
+ * Instructions a PV kernel executes as if it were in ring 0: they fault there, and we do what the ABI says they mean.
+ */
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/cpu_policy.h>
+#include <hv/decode.h>
+#include <hv/guest_copy.h>
+#include <hv/pv.h>
+#include <hv/pv_internal.h>
+#include <hv/sched.h>
+#include <hv/xstate.h>
+
+enum result { DONE, NOT_OURS };
+typedef enum result (*emulate)(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i);
+
+static bool port_access_ok(const struct vcpu *v, unsigned port, unsigned size)
+{
+    if (v->pv.iopl >= (guest_kernel_mode(v) ? 1 : 3))
+        return true;
+    if (!v->pv.iobitmap || port + size > v->pv.iobitmap_ports)
+        return false;
+    uint8_t bytes[2] = {0xff, 0xff};
+    if (copy_from_guest_va(bytes, (unsigned long)v->pv.iobitmap + port / 8, port / 8 == (port + size - 1) / 8 ? 1 : 2))
+        return false;
+    unsigned mask = ((1U << size) - 1) << (port & 7);
+    return !((bytes[0] | bytes[1] << 8) & mask);
+}
+
+static unsigned port_size(const struct instruction *i)
+{
+    return !(i->opcode & 1) ? 1 : i->operand16 ? 2 : 4;
+}
+
+static enum result port_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    unsigned size = port_size(i), port = i->opcode < 0xec ? (uint8_t)i->immediate : (uint16_t)regs->rdx;
+    uint32_t value;
+    if (!port_access_ok(v, port, size))
+        return NOT_OURS;
+    if (i->opcode & 2) {
+        pv_port_write(v, (uint16_t)port, size, (uint32_t)register_read(regs, i, 0, size));
+    } else {
+        pv_port_read(v, (uint16_t)port, size, &value);
+        register_write(regs, i, 0, size, value);
+    }
+    return DONE;
+}
+
+/* One element at a time: a repeated instruction is entered again until its count is used up. */
+static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    unsigned size = port_size(i), port = (uint16_t)regs->rdx;
+    bool out = i->opcode & 2;
+    uint64_t *pointer = out ? &regs->rsi : &regs->rdi;
+    uint32_t value = 0;
+    if (!port_access_ok(v, port, size))
+        return NOT_OURS;
+    if (i->rep && regs->rcx == 0)
+        return DONE;
+    if (out) {
+        if (copy_from_guest_va(&value, *pointer, size)) {
+            pv_inject_page_fault(regs, *pointer, 0);
+            return DONE;
+        }
+        pv_port_write(v, (uint16_t)port, size, value);
+    } else {
+        pv_port_read(v, (uint16_t)port, size, &value);
+        if (copy_to_guest_va(*pointer, &value, size)) {
+            pv_inject_page_fault(regs, *pointer, PF_WRITE);
+            return DONE;
+        }
+    }
+    *pointer += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)size : size;
+    if (i->rep && --regs->rcx)
+        regs->rip -= i->length; /* undone by the caller's advance: same instruction again */
+    return DONE;
+}
+
+/* Interrupts are masked by evtchn_upcall_mask, not by these; with the virtual IOPL they are allowed and do nothing. */
+static enum result interrupt_flag(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    return DONE;
+}
+
+static enum result halt(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    vcpu_block();
+    return DONE;
+}
+
+static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    uint64_t *reg = decode_register(regs, i->rm);
+    bool write = i->opcode & 2;
+    switch (i->reg | write << 4) {
+    case 0:
+        *reg = (read_cr0() & ~X86_CR0_TS) | (v->pv.cr0_ts ? X86_CR0_TS : 0);
+        return DONE;
+    case 2:
+        *reg = v->info->arch.cr2;
+        return DONE;
+    case 3:
+        *reg = v->pv.root_kernel << PAGE_SHIFT;
+        return DONE;
+    case 4:
+        *reg = v->pv.cr4;
+        return DONE;
+    case 16 | 0:
+        xstate_set_ts(v, *reg & X86_CR0_TS);
+        return DONE;
+    case 16 | 2:
+        v->info->arch.cr2 = *reg;
+        return DONE;
+    case 16 | 3:
+        return pv_set_root(v, *reg >> PAGE_SHIFT) ? NOT_OURS : DONE;
+    case 16 | 4:
+        v->pv.cr4 = pv_fix_cr4(*reg);
+        set_guest_cr4(v);
+        return DONE;
+    default:
+        return NOT_OURS;
+    }
+}
+
+static enum result debug_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    uint64_t *reg = decode_register(regs, i->rm);
+    if (!(i->opcode & 2)) {
+        *reg = v->pv.dr[i->reg & 7];
+        return DONE;
+    }
+    return pv_set_debug_register(v, i->reg & 7, *reg) ? NOT_OURS : DONE;
+}
+
+static enum result clear_ts(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    xstate_set_ts(v, false);
+    return DONE;
+}
+
+static enum result cache_flush(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    if (v->domain->all_io)
+        wbinvd();
+    return DONE;
+}
+
+static enum result msr_write(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    uint64_t value = regs->rdx << 32 | (uint32_t)regs->rax;
+    return pv_wrmsr(v, (uint32_t)regs->rcx, value) ? DONE : NOT_OURS;
+}
+
+static enum result msr_read(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    uint64_t value;
+    if (!pv_rdmsr(v, (uint32_t)regs->rcx, &value))
+        return NOT_OURS;
+    regs->rax = (uint32_t)value;
+    regs->rdx = value >> 32;
+    return DONE;
+}
+
+static enum result time_stamp(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    uint64_t value = rdtsc();
+    regs->rax = (uint32_t)value;
+    regs->rdx = value >> 32;
+    return DONE;
+}
+
+/* 0f 01: xgetbv (d0), xsetbv (d1), invlpg; only these are here. */
+static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 0) {
+        regs->rax = (uint32_t)v->xcr0;
+        regs->rdx = v->xcr0 >> 32;
+        return (uint32_t)regs->rcx ? NOT_OURS : DONE;
+    }
+    if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1)
+        return (uint32_t)regs->rcx || xstate_set_xcr0(v, regs->rdx << 32 | (uint32_t)regs->rax) ? NOT_OURS : DONE;
+    if (i->mod != 3 && (i->reg & 7) == 7) {
+        if (guest_range_ok(i->address, 1))
+            __asm__ volatile("invlpg (%0)" ::"r"(i->address) : "memory");
+        return DONE;
+    }
+    return NOT_OURS;
+}
+
+static const struct {
+    uint8_t map, first, last;
+    bool user_too; /* port access, by IOPL or bitmap */
+    emulate function;
+} table[] = {
+    {0, 0x6c, 0x6f, true, port_string},  {0, 0xe4, 0xe7, true, port_in_out}, {0, 0xec, 0xef, true, port_in_out},
+    {0, 0xf4, 0xf4, false, halt},        {0, 0xfa, 0xfb, false, interrupt_flag},
+    {1, 0x01, 0x01, false, group_01},    {1, 0x06, 0x06, false, clear_ts},   {1, 0x08, 0x09, false, cache_flush},
+    {1, 0x20, 0x20, false, control_register}, {1, 0x22, 0x22, false, control_register},
+    {1, 0x21, 0x21, false, debug_register},   {1, 0x23, 0x23, false, debug_register},
+    {1, 0x30, 0x30, false, msr_write},   {1, 0x31, 0x31, false, time_stamp}, {1, 0x32, 0x32, false, msr_read},
+};
+
+static emulate find_emulation(const struct instruction *i, bool kernel)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(table); n++)
+        if (i->opcode_map == table[n].map && i->opcode >= table[n].first && i->opcode <= table[n].last)
+            return kernel || table[n].user_too ? table[n].function : NULL;
+    return NULL;
+}
+
+static unsigned fetch(const struct cpu_user_regs *regs, uint8_t *code)
+{
+    if (!copy_from_guest_va(code, regs->rip, MAX_INSTRUCTION))
+        return MAX_INSTRUCTION;
+    unsigned in_page = (unsigned)(PAGE_SIZE - (regs->rip & ~PAGE_MASK));
+    return in_page < MAX_INSTRUCTION && !copy_from_guest_va(code, regs->rip, in_page) ? in_page : 0;
+}
+
+/* `int n` of guest code faults as IDT entry n: the trap table's DPL decides whether it may. */
+static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (!(regs->error_code & 2))
+        return false;
+    unsigned vector = regs->error_code >> 3 & 0xff;
+    const struct trap_info *trap = &v->pv.trap[vector];
+    if (!trap->address || TI_GET_DPL(trap) < (guest_kernel_mode(v) ? 1 : 3))
+        return false;
+    regs->rip += 2;
+    pv_bounce(regs, trap->address, TI_GET_IF(trap), NO_ERROR_CODE, BOUNCE_PLAIN);
+    return true;
+}
+
+void pv_general_protection(struct cpu_user_regs *regs)
+{
+    struct vcpu *v = current;
+    uint8_t code[MAX_INSTRUCTION];
+    struct instruction i;
+    if (software_interrupt(v, regs))
+        return;
+    unsigned bytes = regs->error_code == 0 ? fetch(regs, code) : 0;
+    if (bytes && decode_instruction(code, bytes, regs, &i)) {
+        emulate function = find_emulation(&i, guest_kernel_mode(v));
+        uint64_t rip = regs->rip;
+        if (function && function(v, regs, &i) == DONE) {
+            if (regs->rip == rip || regs->rip == rip - i.length)
+                regs->rip += i.length;
+            return;
+        }
+    }
+    pv_inject_trap(regs, TRAP_gp_fault, regs->error_code);
+}
+
+/* ud2; "xen"; cpuid: the way a PV guest asks us rather than the processor. Source: arch-x86/xen.h, XEN_EMULATE_PREFIX. */
+static bool forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    static const uint8_t wanted[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
+    uint8_t code[sizeof(wanted)];
+    if (copy_from_guest_va(code, regs->rip, sizeof(code)) || memcmp(code, wanted, sizeof(code)))
+        return false;
+    struct cpuid r;
+    pv_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, &r);
+    regs->rax = r.eax;
+    regs->rbx = r.ebx;
+    regs->rcx = r.ecx;
+    regs->rdx = r.edx;
+    regs->rip += sizeof(code);
+    return true;
+}
+
+void pv_invalid_opcode(struct cpu_user_regs *regs)
+{
+    if (!forced_cpuid(current, regs))
+        pv_inject_trap(regs, TRAP_invalid_op, 0);
+}

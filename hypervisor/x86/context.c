@@ -1,0 +1,112 @@
+/*
+ * What makes up a running vcpu beside its general registers: address space, segments, FPU, debug registers, CR4.
+ */
+#include <hv/boot.h>
+#include <hv/cpu.h>
+#include <hv/descriptor_tables.h>
+#include <hv/pagetable.h>
+#include <hv/pv_internal.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+#include <hv/tlb.h>
+#include <hv/traps.h>
+#include <hv/xstate.h>
+
+static void load_root(paddr_t root)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t time = __atomic_add_fetch(&tlbflush_clock, 1, __ATOMIC_SEQ_CST);
+    cpu->current_cr3 = root;
+    write_cr3(root);
+    cpu->tlbflush_time = time;
+}
+
+void load_guest_root(struct vcpu *v)
+{
+    load_root((v->pv.kernel_mode ? v->pv.root_kernel : v->pv.root_user) << PAGE_SHIFT);
+}
+
+#define GUEST_CR4 (X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE | X86_CR4_FSGSBASE)
+
+unsigned long pv_fix_cr4(unsigned long wanted)
+{
+    unsigned long host = read_cr4();
+    return (wanted & GUEST_CR4 & (host | X86_CR4_TSD | X86_CR4_DE)) | (host & ~GUEST_CR4);
+}
+
+/* OSXSAVE and FSGSBASE stay set for us; a guest that did not set them merely does not see the CPUID bits. */
+void set_guest_cr4(const struct vcpu *v)
+{
+    unsigned long cr4 = (read_cr4() & ~(X86_CR4_TSD | X86_CR4_DE)) | (v->pv.cr4 & (X86_CR4_TSD | X86_CR4_DE));
+    if (cr4 != read_cr4())
+        write_cr4(cr4);
+}
+
+/* GS base of the mode that is not running is in KERNEL_GS_BASE. */
+static void save_segments(struct vcpu *v)
+{
+    __asm__ volatile("mov %%ds, %0" : "=rm"(v->regs.ds));
+    __asm__ volatile("mov %%es, %0" : "=rm"(v->regs.es));
+    __asm__ volatile("mov %%fs, %0" : "=rm"(v->regs.fs));
+    __asm__ volatile("mov %%gs, %0" : "=rm"(v->regs.gs));
+    v->pv.fs_base = rdmsr(MSR_FS_BASE);
+    unsigned long active = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
+    v->pv.gs_base_kernel = v->pv.kernel_mode ? active : other;
+    v->pv.gs_base_user = v->pv.kernel_mode ? other : active;
+}
+
+#define LOAD_SELECTOR(name, value)                                                                           \
+    do {                                                                                                     \
+        unsigned _sel = (value);                                                                             \
+        __asm__ volatile("1: mov %k0, %%" name "\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b") \
+                         : "+r"(_sel));                                                                      \
+    } while (0)
+
+/* A selector the guest's tables no longer have becomes null, as after a task switch it could not use it anyway. */
+static void load_segments(struct vcpu *v)
+{
+    LOAD_SELECTOR("ds", v->regs.ds);
+    LOAD_SELECTOR("es", v->regs.es);
+    LOAD_SELECTOR("fs", v->regs.fs);
+    LOAD_SELECTOR("gs", v->regs.gs);
+    wrmsr(MSR_FS_BASE, v->pv.fs_base);
+    wrmsr(MSR_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_kernel : v->pv.gs_base_user);
+    wrmsr(MSR_KERNEL_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_user : v->pv.gs_base_kernel);
+}
+
+static void put_away(struct vcpu *prev)
+{
+    const struct cpu_user_regs *regs = guest_regs();
+    memcpy(&prev->regs, regs, offsetof(struct cpu_user_regs, es));
+    save_segments(prev);
+    xstate_save(prev);
+    if (prev->pv.dr[7] & 0xff)
+        write_dr7(0x400);
+}
+
+static void install(struct vcpu *next)
+{
+    memcpy(guest_regs(), &next->regs, sizeof(next->regs));
+    load_guest_root(next);
+    pv_load_descriptors(next, this_cpu());
+    load_segments(next);
+    set_guest_cr4(next);
+    pv_load_debug_registers(next);
+    xstate_restore(next);
+}
+
+void context_switch(struct vcpu *prev, struct vcpu *next)
+{
+    struct cpu_info *ci = cpu_info();
+    if (!prev->domain->is_idle)
+        put_away(prev);
+    ci->running = next;
+    if (next->domain->is_idle)
+        load_root(ci->cpu->root_table);
+    else
+        install(next);
+    if (!next->domain->is_idle) {
+        vcpu_update_time(next);
+        runstate_update_guest(next);
+    }
+}

@@ -1,0 +1,129 @@
+/*
+ * The serial line: output is polled, so that it works in every state the machine can be in; input comes by interrupt.
+ */
+#include <hv/serial.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/irq.h>
+
+#define COM1_PORT 0x3f8
+#define COM1_GSI  4
+#define UART_CLOCK 115200U /* baud rate at divisor 1 */
+
+enum {
+    UART_DATA = 0,
+    UART_INTERRUPT_ENABLE = 1,
+    UART_FIFO_CONTROL = 2,
+    UART_INTERRUPT_ID = 2,
+    UART_LINE_CONTROL = 3,
+    UART_MODEM_CONTROL = 4,
+    UART_LINE_STATUS = 5,
+};
+#define UART_FIFO_ENABLE_AND_CLEAR 0x07
+#define UART_8N1          0x03
+#define UART_DIVISOR_LATCH 0x80
+#define UART_DTR_RTS      0x03
+#define UART_OUT2         0x08 /* gates the interrupt line of a PC */
+#define UART_RECEIVED     0x01
+#define UART_HOLDING_EMPTY 0x20
+#define UART_INTERRUPT_ON_RECEIVE 0x01
+
+#define FIFO_BYTES 16
+/* At 9600 baud a full FIFO drains in 17 ms; a port read takes about 1 us. Beyond this the UART is stuck. */
+#define MAX_POLLS 100000
+
+static bool present;
+static void (*receiver)(const char *text, size_t bytes);
+
+static uint8_t uart_read(unsigned reg)
+{
+    return inb((uint16_t)(COM1_PORT + reg));
+}
+
+static void uart_write(unsigned reg, uint8_t value)
+{
+    outb(value, (uint16_t)(COM1_PORT + reg));
+}
+
+/* An empty socket reads as all ones; a UART keeps the four bits of its interrupt enable register. */
+static bool uart_found(void)
+{
+    uart_write(UART_INTERRUPT_ENABLE, 0x0f);
+    uint8_t ones = uart_read(UART_INTERRUPT_ENABLE);
+    uart_write(UART_INTERRUPT_ENABLE, 0);
+    return ones == 0x0f && uart_read(UART_INTERRUPT_ENABLE) == 0;
+}
+
+bool serial_init(unsigned baud)
+{
+    present = uart_found();
+    if (!present)
+        return false;
+    if (baud) {
+        unsigned divisor = max(UART_CLOCK / min(baud, UART_CLOCK), 1U);
+        uart_write(UART_LINE_CONTROL, UART_DIVISOR_LATCH | UART_8N1);
+        uart_write(UART_DATA, (uint8_t)divisor);
+        uart_write(UART_INTERRUPT_ENABLE, (uint8_t)(divisor >> 8));
+        uart_write(UART_LINE_CONTROL, UART_8N1);
+    }
+    uart_write(UART_FIFO_CONTROL, UART_FIFO_ENABLE_AND_CLEAR);
+    uart_write(UART_MODEM_CONTROL, UART_DTR_RTS | UART_OUT2);
+    return true;
+}
+
+static bool uart_wait_empty(void)
+{
+    for (unsigned polls = 0; polls < MAX_POLLS; polls++) {
+        if (uart_read(UART_LINE_STATUS) & UART_HOLDING_EMPTY)
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
+static void uart_put(char c)
+{
+    static unsigned room; /* how much the FIFO still takes since it was last seen empty */
+    if (room == 0) {
+        if (!uart_wait_empty()) {
+            present = false;
+            return;
+        }
+        room = FIFO_BYTES;
+    }
+    uart_write(UART_DATA, (uint8_t)c);
+    room--;
+}
+
+void serial_write(const char *text, size_t bytes)
+{
+    for (size_t i = 0; present && i < bytes; i++) {
+        if (text[i] == '\n')
+            uart_put('\r');
+        uart_put(text[i]);
+    }
+}
+
+static void serial_interrupt(void *data)
+{
+    char text[FIFO_BYTES * 4];
+    size_t n = 0;
+    while (n < sizeof(text) && (uart_read(UART_LINE_STATUS) & UART_RECEIVED))
+        text[n++] = (char)uart_read(UART_DATA);
+    (void)uart_read(UART_INTERRUPT_ID); /* acknowledges what was not a character */
+    if (n)
+        receiver(text, n);
+}
+
+void serial_init_irq(void (*receive)(const char *text, size_t bytes))
+{
+    if (!present)
+        return;
+    receiver = receive;
+    int error = irq_request_gsi(COM1_GSI, serial_interrupt, NULL);
+    if (error) {
+        log_warning("serial line: no interrupt (%d), input will not work", error);
+        return;
+    }
+    uart_write(UART_INTERRUPT_ENABLE, UART_INTERRUPT_ON_RECEIVE);
+}

@@ -1,0 +1,316 @@
+"""One emulated machine: boot medium, QEMU, its serial console and its QMP socket.
+
+`./dev run` and every rig scenario start machines through this file, so the flags are in one place.
+docs/testing.md gives the reason of each flag."""
+
+import base64
+import gzip
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import zlib
+
+FIRMWARE = '/usr/share/OVMF/OVMF_CODE.fd'
+HYPERVISOR_OPTIONS = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=1024M,max:1024M noreboot'
+DOM0_OPTIONS = 'root=LABEL=roundhouse rw fastboot console=hvc0 quiet loglevel=4 net.ifnames=0'
+# Noise that the hypervisor may put between the lines of Domain-0 on the shared serial line.
+HYPERVISOR_LINE = re.compile(r'^(\(XEN\)|\(d\d+\)|\(RH\)|\[RH\])')
+
+
+class RigError(Exception):
+    """A step of a scenario did not happen in time or came out wrong."""
+
+
+class Modules:
+    """What the loader hands over: the hypervisor, then (path, command line) of each module."""
+
+    def __init__(self, hypervisor, options=HYPERVISOR_OPTIONS, modules=()):
+        self.hypervisor, self.options, self.modules = hypervisor, options, list(modules)
+
+    def write_iso(self, path):
+        tree = path + '.tree'
+        shutil.rmtree(tree, ignore_errors=True)
+        os.makedirs(tree + '/boot/grub')
+        shutil.copy(self.hypervisor, tree + '/boot/hypervisor')
+        lines = ['set timeout=0', 'insmod all_video', 'menuentry Roundhouse {',
+                 f'  multiboot2 /boot/hypervisor {self.options}']
+        for number, (source, options) in enumerate(self.modules):
+            shutil.copy(source, f'{tree}/boot/module{number}')
+            lines.append(f'  module2 /boot/module{number} {options}')
+        with open(tree + '/boot/grub/grub.cfg', 'w') as config:
+            config.write('\n'.join(lines + ['}', '']))
+        made = subprocess.run(['grub-mkrescue', '-o', path, tree], capture_output=True, text=True)
+        shutil.rmtree(tree)
+        if made.returncode:
+            raise RigError(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+
+
+def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
+    return Modules(hypervisor, f'{HYPERVISOR_OPTIONS} {hypervisor_extra}'.strip(),
+                   [(f'{images}/uivm.img.vmlinuz', f'{DOM0_OPTIONS} {dom0_extra}'.strip()),
+                    (f'{images}/uivm.img.initrd', '')])
+
+
+class Machine:
+    """A running machine. Leaves serial.log, screenshots and QEMU's own messages in `evidence`."""
+
+    def __init__(self, modules, evidence, disks=(), smp=1, memory=4096, uefi=False, video='std',
+                 display='none', extra=()):
+        os.makedirs(evidence, exist_ok=True)
+        self.evidence = evidence
+        self.folder = tempfile.mkdtemp(prefix='roundhouse-')
+        self.serial_path = f'{evidence}/serial.log'
+        self.modules, self.disks, self.smp, self.memory = modules, disks, smp, memory
+        self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
+        self.process = self.serial = self.qmp = None
+        self.position = 0       # how far into serial.log `expect` has looked
+        self.sequence = 0
+
+    def command(self, release_serial):
+        # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
+        # characters in its log, so the rig keeps its own.)
+        console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
+        arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
+                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp' + os.environ.get("RIG_CPU", ""),
+                     '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
+                     '-monitor', 'none', '-no-reboot',
+                     '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
+                     '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
+                     '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
+                     '-nic', 'user,model=e1000e']
+        arguments += {'std': ['-vga', 'std'], 'virtio': ['-vga', 'none', '-device', 'virtio-vga']}[self.video]
+        if self.uefi:
+            arguments += ['-drive', f'if=pflash,format=raw,readonly=on,file={FIRMWARE}']
+        for number, disk in enumerate(self.disks):
+            arguments += ['-drive', f'file={disk},format=raw,if=none,id=disk{number},snapshot=on',
+                          '-device', f'ide-hd,drive=disk{number},bus=ahci.{number}']
+        arguments += ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',
+                      '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
+        return arguments + self.extra
+
+    def start(self, release_serial=False):
+        """Starts QEMU. `release_serial` leaves the serial socket free for a person."""
+        self.modules.write_iso(f'{self.folder}/boot.iso')
+        open(self.serial_path, 'wb').close()
+        with open(f'{self.evidence}/qemu.log', 'wb') as log:
+            self.process = subprocess.Popen(self.command(release_serial),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.started = time.monotonic()
+        if not release_serial:
+            self.serial = self.connect(f'{self.folder}/serial')
+            threading.Thread(target=self.keep_log, daemon=True).start()
+        self.qmp = Qmp(self, f'{self.folder}/qmp')
+        return self
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        for connection in (self.serial, self.qmp):
+            if connection:
+                connection.close()
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end_reason(self):
+        """Why QEMU ended, as its last SHUTDOWN event says: guest-shutdown, guest-reset, ..."""
+        return self.qmp.end_reason()
+
+    def age(self):
+        return time.monotonic() - self.started
+
+    def running(self):
+        return self.process.poll() is None
+
+    def connect(self, path):
+        for _ in range(200):
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                connection.connect(path)
+                return connection
+            except OSError:
+                connection.close()
+                if not self.running():
+                    break
+                time.sleep(0.1)
+        with open(f'{self.evidence}/qemu.log', errors='replace') as log:
+            raise RigError(f'QEMU did not start: {log.read()[-1500:]}')
+
+    # --- serial console ---
+
+    def keep_log(self):
+        with open(self.serial_path, 'ab', buffering=0) as log:
+            try:
+                while data := self.serial.recv(65536):
+                    log.write(data)
+            except OSError:
+                pass
+
+    def log(self):
+        with open(self.serial_path, 'rb') as log:
+            return log.read().decode(errors='replace').replace('\r', '')
+
+    def expect(self, pattern, timeout, fail=None):
+        """Waits until `pattern` is printed after the last match; returns the match. `fail` ends the wait early."""
+        deadline = time.monotonic() + timeout
+        while True:
+            alive = self.running()
+            text = self.log()[self.position:]
+            found = re.search(pattern, text, re.M)
+            if found:
+                self.position += found.end()
+                return found
+            if fail and (bad := re.search(fail, text, re.M)):
+                raise RigError(f'the console said "{bad.group(0)}" while waiting for "{pattern}"')
+            if not alive:
+                raise RigError(f'the machine switched off while waiting for "{pattern}"')
+            if time.monotonic() > deadline:
+                tail = '\n'.join(text.splitlines()[-12:])
+                raise RigError(f'"{pattern}" was not printed within {timeout:.0f} s; last lines:\n{tail}')
+            time.sleep(0.2)
+
+    def wait_off(self, timeout):
+        deadline = time.monotonic() + timeout
+        while self.running():
+            if time.monotonic() > deadline:
+                raise RigError(f'the machine did not switch off within {timeout:.0f} s')
+            time.sleep(0.2)
+
+    def type(self, text):
+        """Types on the console. The receive buffers on the way are as small as 16 characters and nothing holds the
+        sender back, so each piece waits for its echo."""
+        for piece in re.findall(r'.{1,14}\n?|\n', text):
+            start = os.path.getsize(self.serial_path)
+            self.serial.sendall(piece.encode())
+            deadline = time.monotonic() + 5
+            while piece.strip() not in self.log_from(start) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    def log_from(self, offset):
+        with open(self.serial_path, 'rb') as log:
+            log.seek(offset)
+            return log.read().decode(errors='replace').replace('\r', '')
+
+    def login(self, timeout=300):
+        """Waits for Domain-0's shell and teaches it to run commands that come in base64."""
+        self.expect(r'root@roundhouse[^\n]*# ?$', timeout, fail=r'Panic|PANIC|panic on CPU|Kernel panic')
+        self.type('PS1= PS2= exec sh\n')    # dash: no line editor
+        self.type('dmesg -n 1; stty cols 500\n')
+        self.type('f() { echo "@$1"begin; gzip -c </tmp/.out | base64 -w 100 | sed "s/^/@$1=/"; '
+                  'echo "@$1"end $(cat /tmp/.rc) $(cksum </tmp/.out); }\n')
+        self.type('r() { while read -r l && [ "$l" ]; do echo "$l"; done | base64 -d | zcat >/tmp/.cmd; '
+                  'bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; echo $? >/tmp/.rc; f $1; }\n')
+        self.run('true', 60)
+
+    def run(self, command, timeout=60, check=True):
+        """Runs a command in Domain-0; returns its output (both streams). A non-zero status raises when `check`."""
+        self.sequence += 1
+        mark = f'{self.sequence:04d}'
+        script = base64.b64encode(gzip.compress(command.encode(), mtime=0)).decode()
+        self.type(f'r {mark}0\n{script}\n\n')
+        for attempt in range(5):
+            output = self.fetch(f'{mark}{attempt}', timeout)
+            if output is not None:
+                status, text = output
+                if check and status:
+                    raise RigError(f'"{command}" ended with status {status}:\n{text[-1500:]}')
+                return text if check else (status, text)
+            self.type(f'f {mark}{attempt + 1}\n')
+        raise RigError(f'the output of "{command}" came through damaged five times')
+
+    def fetch(self, mark, timeout):
+        """The last command's output, carried as checked base64 lines so that other console lines may come between."""
+        self.expect(f'^@{mark}begin$', timeout)
+        start = self.position
+        end = self.expect(rf'^@{mark}end (\d+) (\d+) (\d+)\n', 60)
+        body = self.log()[start:self.position]
+        encoded = ''.join(re.findall(rf'^@{mark}=([A-Za-z0-9+/=]+)$', body, re.M))
+        try:
+            text = zlib.decompress(base64.b64decode(encoded), 31)
+        except (ValueError, zlib.error):
+            return None
+        if len(text) != int(end.group(3)):
+            return None
+        return int(end.group(1)), text.decode(errors='replace')
+
+    # --- screen and input ---
+
+    def screenshot(self, name):
+        path = os.path.abspath(f'{self.evidence}/{name}')
+        self.qmp.call('screendump', filename=path, format='png')
+        return path
+
+    def screen(self):
+        """The screen as (width, height, RGB bytes)."""
+        path = f'{self.folder}/screen.ppm'
+        self.qmp.call('screendump', filename=path)
+        with open(path, 'rb') as file:
+            data = file.read()
+        header = re.match(rb'P6\n(\d+) (\d+)\n255\n', data)
+        return int(header.group(1)), int(header.group(2)), data[header.end():]
+
+    def key(self, *names, pause=0.15):
+        """Presses the named keys (QEMU's qcodes) in order and releases them in reverse."""
+        for down, order in ((True, names), (False, names[::-1])):
+            for name in order:
+                self.key_event(name, down)
+                time.sleep(pause)
+
+    def key_event(self, name, down):
+        self.qmp.call('input-send-event', events=[
+            {'type': 'key', 'data': {'down': down, 'key': {'type': 'qcode', 'data': name}}}])
+
+    def pointer(self, x, y):
+        """Moves the tablet to (x, y), each 0..32767."""
+        self.qmp.call('input-send-event', events=[
+            {'type': 'abs', 'data': {'axis': axis, 'value': value}} for axis, value in (('x', x), ('y', y))])
+
+
+class Qmp:
+    """QEMU's control socket."""
+
+    def __init__(self, machine, path):
+        self.connection = machine.connect(path)
+        self.stream = self.connection.makefile('rw', encoding='utf-8')
+        self.stream.readline()
+        self.call('qmp_capabilities')
+
+    def close(self):
+        self.stream.close()
+        self.connection.close()
+
+    def end_reason(self):
+        reason = 'nothing that it told'
+        for line in self.stream:
+            event = json.loads(line)
+            if event.get('event') == 'SHUTDOWN':
+                reason = event['data']['reason']
+        return reason
+
+    def call(self, command, **arguments):
+        self.stream.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
+        self.stream.flush()
+        while True:
+            line = self.stream.readline()
+            if not line:
+                raise RigError(f'QEMU went away during {command}')
+            reply = json.loads(line)
+            if 'error' in reply:
+                raise RigError(f'QMP {command}: {reply["error"]["desc"]}')
+            if 'return' in reply:
+                return reply['return']

@@ -1,0 +1,49 @@
+/*
+ * The frame table and direct map of the tests: an array of frames in this program instead of fixed kernel addresses. All else
+ * is the real header.
+ */
+#ifndef FAKE_HV_PAGE_H
+#define FAKE_HV_PAGE_H
+
+#define mfn_to_page real_mfn_to_page
+#define page_to_mfn real_page_to_mfn
+#define mfn_to_virt real_mfn_to_virt
+#define virt_to_mfn real_virt_to_mfn
+#define page_to_virt real_page_to_virt
+#define paddr_to_virt real_paddr_to_virt
+#define virt_to_paddr real_virt_to_paddr
+#include_next <hv/page.h>
+#undef mfn_to_page
+#undef page_to_mfn
+#undef mfn_to_virt
+#undef virt_to_mfn
+#undef page_to_virt
+#undef paddr_to_virt
+#undef virt_to_paddr
+
+#define FAKE_FRAMES 4096
+extern struct page fake_frames[FAKE_FRAMES];
+extern uint8_t (*fake_ram)[PAGE_SIZE];
+
+static inline struct page *mfn_to_page(mfn_t mfn)
+{
+    return &fake_frames[mfn];
+}
+static inline mfn_t page_to_mfn(const struct page *page)
+{
+    return (mfn_t)(page - fake_frames);
+}
+static inline void *page_to_virt(const struct page *page)
+{
+    return fake_ram[page_to_mfn(page)];
+}
+static inline void *paddr_to_virt(paddr_t pa)
+{
+    return (uint8_t *)fake_ram + pa;
+}
+static inline mfn_t virt_to_mfn(const void *va)
+{
+    return (mfn_t)((const uint8_t *)va - (uint8_t *)fake_ram) >> PAGE_SHIFT;
+}
+
+#endif
