@@ -1,6 +1,6 @@
 /*
- * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the service
- * and its guests come and go. Main thread only.
+ * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the
+ * service and its guests come and go. Main thread only.
  */
 #ifndef RH_MODEL_H
 #define RH_MODEL_H
@@ -23,6 +23,11 @@ void model_set_failed(struct model *model, model_failed_fn failed, gpointer user
 
 /* NULL while roundhoused is not there. */
 RhManager1 *model_manager(struct model *model);
+
+/* The slot on screen, 0: the switcher. As the seat last said, where there is one; otherwise as roundhoused
+ * says. */
+guint model_focused(struct model *model);
+void model_set_focused(struct model *model, guint slot);
 
 /* RhGuest1 proxies, smallest slot first; the model's own. */
 GPtrArray *model_guests(struct model *model);

@@ -12,7 +12,8 @@ struct toolstack_events {
     toolstack_end_fn end;
     gpointer user;
     GMutex lock;
-    GHashTable *watches; /* domid -> libxl_evgen_domain_death *; under lock, which is taken before libxl's own */
+    GHashTable
+        *watches; /* domid -> libxl_evgen_domain_death *; under lock, which is taken before libxl's own */
 };
 
 struct news {
@@ -66,8 +67,8 @@ static gpointer wait_for_events(gpointer data)
         libxl_event *event;
         int code = libxl_event_wait(events->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL);
         if (code)
-            g_error("Waiting for the hypervisor's events failed (%d: %s); the service must be restarted.", code,
-                    toolstack_log_first_error(events->log));
+            g_error("Waiting for the hypervisor's events failed (%d: %s); the service must be restarted.",
+                    code, toolstack_log_first_error(events->log));
         if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
             tell(events, (int)event->domid, end_of_reason(event->u.domain_shutdown.shutdown_reason));
         } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH) {
@@ -98,10 +99,11 @@ struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer use
     struct toolstack_events *events = g_new0(struct toolstack_events, 1);
     events->log = toolstack_log_new();
     if (libxl_ctx_alloc(&events->ctx, LIBXL_VERSION, 0, events->log)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
-                    "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
-                    "machine of a booted hypervisor, after xenstored.",
-                    toolstack_log_first_error(events->log));
+        g_set_error(
+            error, RH_ERROR, RH_ERROR_TOOLSTACK,
+            "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
+            "machine of a booted hypervisor, after xenstored.",
+            toolstack_log_first_error(events->log));
         xtl_logger_destroy(events->log);
         g_free(events);
         return NULL;

@@ -1,7 +1,7 @@
 /*
  * The toolstack on libxl. Each operation runs in a worker thread with a context of its own: libxl holds a
- * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends of
- * domains are waited for by one thread with one more context (toolstack_events.c).
+ * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends
+ * of domains are waited for by one thread with one more context (toolstack_events.c).
  */
 #include "toolstack.h"
 #include "domain_config.h"
@@ -12,10 +12,6 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <unistd.h>
-
-struct toolstack {
-    struct toolstack_events *events;
-};
 
 typedef struct {
     libxl_ctx *ctx;
@@ -31,12 +27,19 @@ static void connection_close(connection *link)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(connection, connection_close)
 
+struct toolstack {
+    struct toolstack_events *events;
+    connection host; /* for questions about the host, which come often; one worker at a time has it */
+    gboolean host_open;
+};
+
 static gboolean connection_open(connection *link, GError **error)
 {
     link->log = toolstack_log_new();
     if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                "The hypervisor does not answer (%s). Is xenstored running?",
                 toolstack_log_first_error(link->log));
     return FALSE;
 }
@@ -44,8 +47,8 @@ static gboolean connection_open(connection *link, GError **error)
 static void set_libxl_error(GError **error, connection *link, const char *advice)
 {
     const char *cause = toolstack_log_first_error(link->log);
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice, cause,
-                *cause ? ". " : "", *cause ? advice : "");
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice,
+                cause, *cause ? ". " : "", *cause ? advice : "");
 }
 
 /* ---- create ---- */
@@ -67,15 +70,13 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     return FALSE;
 }
 
-static int create_domain(connection *link, const struct guest_config *config, GArray *holds,
-                         GError **error)
+static int create_domain(connection *link, const struct guest_config *config, GArray *holds, GError **error)
 {
     libxl_domain_config domain;
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, config, holds, error) ||
-        !check_memory(link, &domain, error))
+    if (!domain_config_fill(&domain, link->ctx, config, holds, error) || !check_memory(link, &domain, error))
         goto out;
     if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
         set_libxl_error(error, link, "See the journal of roundhoused for more.");
@@ -104,8 +105,8 @@ static void create_in_thread(GTask *task, gpointer source, gpointer data, GCance
         g_task_return_int(task, domid);
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
+                      GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     (void)toolstack;
@@ -176,38 +177,54 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
 
 /* ---- the host ---- */
 
+struct host_query {
+    struct toolstack *toolstack;
+    struct toolstack_host host;
+};
+
+static gboolean read_host(connection *link, struct toolstack_host *host, GError **error)
+{
+    const libxl_version_info *version = libxl_get_version_info(link->ctx);
+    libxl_physinfo info;
+    libxl_physinfo_init(&info);
+    gboolean good = version && libxl_get_physinfo(link->ctx, &info) == 0;
+    if (good) {
+        g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
+                   version->xen_version_minor, version->xen_version_extra);
+        host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
+        host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
+    } else {
+        set_libxl_error(error, link, "The hypervisor's facts could not be read.");
+    }
+    libxl_physinfo_dispose(&info);
+    return good;
+}
+
 static void query_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    g_auto(connection) link = {0};
-    struct toolstack_host *host = data;
-    libxl_physinfo info;
+    struct host_query *query = data;
+    struct toolstack *toolstack = query->toolstack;
     GError *error = NULL;
     (void)source;
     (void)cancellable;
-    libxl_physinfo_init(&info);
-    if (connection_open(&link, &error)) {
-        const libxl_version_info *version = libxl_get_version_info(link.ctx);
-        if (!version || libxl_get_physinfo(link.ctx, &info)) {
-            set_libxl_error(&error, &link, "The hypervisor's facts could not be read.");
-        } else {
-            g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
-                       version->xen_version_minor, version->xen_version_extra);
-            host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
-            host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
-        }
-    }
-    libxl_physinfo_dispose(&info);
-    if (error)
-        g_task_return_error(task, error);
-    else
+    if (!toolstack->host_open)
+        toolstack->host_open = connection_open(&toolstack->host, &error);
+    if (toolstack->host_open && read_host(&toolstack->host, &query->host, &error))
         g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+    if (!toolstack->host_open) {
+        connection_close(&toolstack->host);
+        toolstack->host = (connection){0};
+    }
 }
 
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
-    (void)toolstack;
-    g_task_set_task_data(task, g_new0(struct toolstack_host, 1), g_free);
+    struct host_query *query = g_new0(struct host_query, 1);
+    query->toolstack = toolstack;
+    g_task_set_task_data(task, query, g_free);
     g_task_run_in_thread(task, query_in_thread);
 }
 
@@ -217,7 +234,7 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
     (void)toolstack;
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    *host = *(struct toolstack_host *)g_task_get_task_data(G_TASK(result));
+    *host = ((struct host_query *)g_task_get_task_data(G_TASK(result)))->host;
     return TRUE;
 }
 
