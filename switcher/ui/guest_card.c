@@ -311,6 +311,8 @@ void guest_card_show_preview(GtkWidget *widget, gboolean show)
 void guest_card_set_picture(GtkWidget *widget, cairo_surface_t *picture)
 {
     struct card *card = card_of(widget);
+    if (!picture && !card->picture)
+        return;
     g_clear_pointer(&card->picture, cairo_surface_destroy);
     card->picture = picture ? cairo_surface_reference(picture) : NULL;
     gtk_widget_queue_draw(card->preview);

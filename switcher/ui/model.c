@@ -20,6 +20,8 @@ struct model {
     model_failed_fn failed;
     gpointer failed_user;
     guint idle;
+    gboolean seat_focus; /* the seat has told what is on screen: focused */
+    guint focused;
 };
 
 /* ---- telling ---- */
@@ -209,6 +211,20 @@ void model_free(struct model *model)
 RhManager1 *model_manager(struct model *model)
 {
     return model->manager;
+}
+
+guint model_focused(struct model *model)
+{
+    if (model->seat_focus)
+        return model->focused;
+    return model->manager ? rh_manager1_get_focused_slot(model->manager) : 0;
+}
+
+void model_set_focused(struct model *model, guint slot)
+{
+    model->seat_focus = TRUE;
+    model->focused = slot;
+    changed(model);
 }
 
 GPtrArray *model_guests(struct model *model)

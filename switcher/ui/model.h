@@ -24,6 +24,11 @@ void model_set_failed(struct model *model, model_failed_fn failed, gpointer user
 /* NULL while roundhoused is not there. */
 RhManager1 *model_manager(struct model *model);
 
+/* The slot on screen, 0: the switcher. As the seat last said, where there is one; otherwise as roundhoused
+ * says. */
+guint model_focused(struct model *model);
+void model_set_focused(struct model *model, guint slot);
+
 /* RhGuest1 proxies, smallest slot first; the model's own. */
 GPtrArray *model_guests(struct model *model);
 

@@ -35,16 +35,14 @@ static void on_focus_changed(void *data, struct roundhouse_seat_v1 *proxy, uint3
 
 static void on_bar_show(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    struct seat *seat = data;
+    (void)data;
     (void)proxy;
-    seat->callbacks.bar_shown(TRUE, seat->user);
 }
 
 static void on_bar_hide(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    struct seat *seat = data;
+    (void)data;
     (void)proxy;
-    seat->callbacks.bar_shown(FALSE, seat->user);
 }
 
 static void on_guest_frame_size(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t width,

@@ -12,7 +12,6 @@ struct seat;
 struct seat_callbacks {
     /* The slot on screen; 0 is the switcher. */
     void (*focus_changed)(guint slot, gpointer user);
-    void (*bar_shown)(gboolean shown, gpointer user);
     /*
      * A small picture of a guest's screen, asked for by seat_thumbnail; NULL: it has none. The receiver's to
      * keep.

@@ -48,9 +48,7 @@ void style_set_colours(struct model *model)
 {
     static char *current;
     g_autoptr(GString) sheet = g_string_new("");
-    RhManager1 *manager = model_manager(model);
-    guint focused = manager ? rh_manager1_get_focused_slot(manager) : 0;
-    RhGuest1 *on_screen = model_guest_in_slot(model, focused);
+    RhGuest1 *on_screen = model_guest_in_slot(model, model_focused(model));
     GPtrArray *guests = model_guests(model);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);

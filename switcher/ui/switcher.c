@@ -157,8 +157,7 @@ static GtkWidget *find_card(struct switcher *switcher, RhGuest1 *guest)
 static void update_cards(struct switcher *switcher)
 {
     GPtrArray *guests = model_guests(switcher->model);
-    RhManager1 *manager = model_manager(switcher->model);
-    guint focused = manager ? rh_manager1_get_focused_slot(manager) : 0;
+    guint focused = model_focused(switcher->model);
     remove_stale_cards(switcher, guests);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
@@ -183,8 +182,7 @@ static gboolean ask_for_pictures(gpointer data)
 {
     struct switcher *switcher = data;
     GPtrArray *guests = model_guests(switcher->model);
-    RhManager1 *manager = model_manager(switcher->model);
-    gboolean visible = manager && rh_manager1_get_focused_slot(manager) == 0 && guests->len <= PREVIEWS_MAX;
+    gboolean visible = model_focused(switcher->model) == 0 && guests->len <= PREVIEWS_MAX;
     for (guint i = 0; visible && switcher->seat && i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
         if (guest_is_live(guest))

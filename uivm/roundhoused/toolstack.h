@@ -54,6 +54,7 @@ void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation ope
                        GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
+/* One question at a time. */
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
                                      struct toolstack_host *host, GError **error);

@@ -13,10 +13,6 @@
 #include <libxl_utils.h>
 #include <unistd.h>
 
-struct toolstack {
-    struct toolstack_events *events;
-};
-
 typedef struct {
     libxl_ctx *ctx;
     xentoollog_logger *log;
@@ -30,6 +26,12 @@ static void connection_close(connection *link)
         xtl_logger_destroy(link->log);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(connection, connection_close)
+
+struct toolstack {
+    struct toolstack_events *events;
+    connection host; /* for questions about the host, which come often; one worker at a time has it */
+    gboolean host_open;
+};
 
 static gboolean connection_open(connection *link, GError **error)
 {
@@ -175,38 +177,54 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
 
 /* ---- the host ---- */
 
+struct host_query {
+    struct toolstack *toolstack;
+    struct toolstack_host host;
+};
+
+static gboolean read_host(connection *link, struct toolstack_host *host, GError **error)
+{
+    const libxl_version_info *version = libxl_get_version_info(link->ctx);
+    libxl_physinfo info;
+    libxl_physinfo_init(&info);
+    gboolean good = version && libxl_get_physinfo(link->ctx, &info) == 0;
+    if (good) {
+        g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
+                   version->xen_version_minor, version->xen_version_extra);
+        host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
+        host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
+    } else {
+        set_libxl_error(error, link, "The hypervisor's facts could not be read.");
+    }
+    libxl_physinfo_dispose(&info);
+    return good;
+}
+
 static void query_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    g_auto(connection) link = {0};
-    struct toolstack_host *host = data;
-    libxl_physinfo info;
+    struct host_query *query = data;
+    struct toolstack *toolstack = query->toolstack;
     GError *error = NULL;
     (void)source;
     (void)cancellable;
-    libxl_physinfo_init(&info);
-    if (connection_open(&link, &error)) {
-        const libxl_version_info *version = libxl_get_version_info(link.ctx);
-        if (!version || libxl_get_physinfo(link.ctx, &info)) {
-            set_libxl_error(&error, &link, "The hypervisor's facts could not be read.");
-        } else {
-            g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
-                       version->xen_version_minor, version->xen_version_extra);
-            host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
-            host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
-        }
-    }
-    libxl_physinfo_dispose(&info);
-    if (error)
-        g_task_return_error(task, error);
-    else
+    if (!toolstack->host_open)
+        toolstack->host_open = connection_open(&toolstack->host, &error);
+    if (toolstack->host_open && read_host(&toolstack->host, &query->host, &error))
         g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+    if (!toolstack->host_open) {
+        connection_close(&toolstack->host);
+        toolstack->host = (connection){0};
+    }
 }
 
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
-    (void)toolstack;
-    g_task_set_task_data(task, g_new0(struct toolstack_host, 1), g_free);
+    struct host_query *query = g_new0(struct host_query, 1);
+    query->toolstack = toolstack;
+    g_task_set_task_data(task, query, g_free);
     g_task_run_in_thread(task, query_in_thread);
 }
 
@@ -216,7 +234,7 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
     (void)toolstack;
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    *host = *(struct toolstack_host *)g_task_get_task_data(G_TASK(result));
+    *host = ((struct host_query *)g_task_get_task_data(G_TASK(result)))->host;
     return TRUE;
 }
 

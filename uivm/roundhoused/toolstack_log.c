@@ -14,6 +14,8 @@ static void log_message(xentoollog_logger *logger, xentoollog_level level, int e
                         const char *context, const char *format, va_list arguments)
 {
     struct log *log = (struct log *)logger;
+    if (level < XTL_DETAIL)
+        return;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     const char *cause = errno_value >= 0 ? g_strerror(errno_value) : NULL;
     if (level >= XTL_ERROR && !*log->first_error)
