@@ -21,7 +21,7 @@ static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_
 
 // A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
 // is looked at this often: the protocol has no message for that.
-enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, RING_BYTES = 4096 };
+enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096 };
 
 struct displif {
     struct guest *guest;
@@ -74,7 +74,7 @@ static bool on_screen(const struct displif *displif)
 static int on_scan_timer(void *data)
 {
     struct displif *displif = data;
-    wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
+    wl_event_source_timer_update(displif->scan_timer, on_screen(displif) ? SCAN_MS : HIDDEN_SCAN_MS);
     if (on_screen(displif) && displif->shown && !displif->flipped_recently) {
         struct rect changed = displif_buffers_scan(&displif->buffers, &displif->guest->picture);
         if (!rect_empty(changed))

@@ -1,6 +1,7 @@
 // libinput events become the seat's.
 #include "input.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libinput.h>
 #include <libudev.h>
@@ -21,6 +22,19 @@ struct input {
     struct wl_event_source *source;
 };
 
+// Whether it is typed or pointed with. Others (power button, lid, brightness) stay shared: the service VM's
+// own power management listens to them too.
+static bool is_keyboard_or_pointer(int fd)
+{
+    unsigned long keys[KEY_CNT / (8 * sizeof(long))] = {0};
+    if (ioctl(fd, EVIOCGBIT(EV_KEY, sizeof(keys)), keys) < 0)
+        return false;
+    struct key_set set = {0};
+    static_assert(sizeof(set) == sizeof(keys), "the kernel's bit map is a key_set");
+    memcpy(&set, keys, sizeof(set));
+    return key_set_has(&set, KEY_A) || key_set_has(&set, BTN_LEFT) || key_set_has(&set, BTN_TOUCH);
+}
+
 static int open_device(const char *path, int flags, void *data)
 {
     (void)flags;
@@ -31,7 +45,7 @@ static int open_device(const char *path, int flags, void *data)
         log_error("cannot open %s: %s", path, strerror(error));
         return -error;
     }
-    if (ioctl(fd, EVIOCGRAB, 1) != 0)
+    if (is_keyboard_or_pointer(fd) && ioctl(fd, EVIOCGRAB, 1) != 0)
         log_error("cannot take %s exclusively: %s", path, strerror(errno));
     return fd;
 }
@@ -43,11 +57,18 @@ static void close_device(int fd, void *data)
 
 static const struct libinput_interface interface = {open_device, close_device};
 
+// Keys that turn the machine off or to sleep are the service VM's, whoever has the focus.
+static bool is_machine_key(uint32_t code)
+{
+    return code == KEY_POWER || code == KEY_SLEEP || code == KEY_SUSPEND || code == KEY_POWER2;
+}
+
 static void on_key(struct input *input, struct libinput_event_keyboard *event)
 {
     bool pressed = libinput_event_keyboard_get_key_state(event) == LIBINPUT_KEY_STATE_PRESSED;
     // Of several keyboards the first press and the last release count.
-    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u))
+    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u) ||
+        is_machine_key(libinput_event_keyboard_get_key(event)))
         return;
     seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event),
              pressed);
