@@ -79,7 +79,17 @@ static bool parse_uid(const char *text, uid_t *uid)
     return false;
 }
 
-enum { OPT_LINK = 1, OPT_UI, OPT_UI_USER, OPT_MANAGER_UID, OPT_MODE, OPT_HEADLESS, OPT_SESSION, OPT_LEGACY, OPT_HELP };
+enum {
+    OPT_LINK = 1,
+    OPT_UI,
+    OPT_UI_USER,
+    OPT_MANAGER_UID,
+    OPT_MODE,
+    OPT_HEADLESS,
+    OPT_SESSION,
+    OPT_LEGACY,
+    OPT_HELP
+};
 
 static bool take_option(int option, struct options *options)
 {
@@ -172,7 +182,8 @@ static bool start(struct seat *seat, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
+    struct options options = {
+        .link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
     if (!parse_options(argc, argv, &options))
         return 2;
     signal(SIGPIPE, SIG_IGN);

@@ -1,7 +1,7 @@
 /*
  * The toolstack on libxl. Each operation runs in a worker thread with a context of its own: libxl holds a
  * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends
- * of domains are waited for by one thread with one more context (toolstack_events.c).
+ * of domains come over one more context, in the main loop (toolstack_events.c).
  */
 #include "toolstack.h"
 #include "domain_config.h"
@@ -272,6 +272,7 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
 
 void toolstack_free(struct toolstack *toolstack)
 {
-    /* The thread that waits for events cannot be asked to stop; it ends with the process. */
+    toolstack_events_free(toolstack->events);
+    /* A worker may still be asking: the host's connection ends with the process. */
     g_free(toolstack);
 }
