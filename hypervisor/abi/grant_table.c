@@ -420,6 +420,32 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
     return 0;
 }
 
+/* Where a dead domain's table seems to be while others still hold what it granted: taking back a grant clears bits in its
+ * entry, which nobody reads any more. */
+static uint8_t graveyard[PAGE_SIZE] __aligned(4096);
+
+static void bury_frame(struct domain *d, void **frame)
+{
+    void *va = *frame;
+    *frame = graveyard;
+    if (va != graveyard)
+        domain_free_xenheap(d, va);
+}
+
+void grant_table_release_frames(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+
+    if (!gt)
+        return;
+    spin_lock(&gt->lock);
+    for (unsigned i = 0; i < gt->frames; i++)
+        bury_frame(d, (void **)&gt->frame[i]);
+    for (unsigned i = 0; i < gt->status_frames; i++)
+        bury_frame(d, (void **)&gt->status[i]);
+    spin_unlock(&gt->lock);
+}
+
 void grant_table_free(struct domain *d)
 {
     struct grant_table *gt = d->grants;
@@ -428,10 +454,7 @@ void grant_table_free(struct domain *d)
         return;
     ASSERT(!gt->pinned && !gt->handles_used);
     d->grants = NULL;
-    for (unsigned i = 0; i < gt->frames; i++)
-        domain_free_xenheap(d, gt->frame[i]);
-    for (unsigned i = 0; i < gt->status_frames; i++)
-        domain_free_xenheap(d, gt->status[i]);
+    grant_table_release_frames(d);
     for (unsigned i = 0; gt->record && i < gt->max_frames; i++)
         free(gt->record[i]);
     for (unsigned i = 0; i < gt->handle_frames; i++)

@@ -79,18 +79,19 @@ class Guest:
             'ramdisk="/mnt/guest.cpio.gz"', f'extra="console=hvc0 quiet test={test} memory={memory} {options}"',
             'on_poweroff="destroy"', 'on_reboot="restart"', 'on_crash="destroy"', config])
 
-    def create(self, arguments='', timeout=120):
+    def create(self, arguments='', timeout=60):
         self.machine.run(f"rm -f {self.log}; cat >/tmp/{self.name}.cfg <<'END'\n{self.text}\nEND\n"
                          f'xl create -q {arguments} /tmp/{self.name}.cfg', timeout)
         return self
 
-    def wait_for(self, pattern, timeout=120):
+    def wait_for(self, pattern, timeout=40):
         """Waits until the guest has printed a line with `pattern` (a grep expression)."""
+        limit = int(timeout * self.machine.patience)
         status, _ = self.machine.run(
-            f"timeout {timeout} sh -c 'until grep -aqs \"{pattern}\" {self.log}; do sleep 0.3; done'",
-            timeout + 60, check=False)
+            f"timeout {limit} sh -c 'until grep -aqs \"{pattern}\" {self.log}; do sleep 0.5; done'",
+            timeout + 30, check=False)
         if status:
-            raise RigError(f'guest {self.name} did not print "{pattern}" within {timeout} s; it printed:\n'
+            raise RigError(f'guest {self.name} did not print "{pattern}" within {limit} s; it printed:\n'
                            + self.said('')[-1500:])
 
     def said(self, pattern='GUEST'):
@@ -101,10 +102,12 @@ class Guest:
         return self.machine.run(f'xl domid {self.name}', check=False)[0] == 0
 
     def wait_gone(self, timeout=60):
+        limit = int(timeout * self.machine.patience)
         status, _ = self.machine.run(
-            f"timeout {timeout} sh -c 'while xl domid {self.name}; do sleep 0.5; done'", timeout + 60, check=False)
+            f"timeout {limit} sh -c 'while xl domid {self.name}; do sleep 0.5; done' >/dev/null 2>&1",
+            timeout + 30, check=False)
         if status:
-            raise RigError(f'guest {self.name} is still there after {timeout} s')
+            raise RigError(f'guest {self.name} is still there after {limit} s; it printed:\n' + self.said('')[-1500:])
 
     def destroy(self):
         self.machine.run(f'xl destroy {self.name}')

@@ -24,6 +24,8 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
  * are. -ERESTART when there is more. */
 int grant_table_release_mappings(struct domain *d);
 /* Last reference gone. Accepts a domain without a table. */
+/* The frames of a dying domain's own table go back; what others mapped of its grants stays theirs until they unmap. */
+void grant_table_release_frames(struct domain *d);
 void grant_table_free(struct domain *d);
 
 /* Frame `index` of the table, or of its status frames (version 2), growing it when needed. -EINVAL beyond the limit or for
