@@ -19,8 +19,8 @@ static void send_output(struct ui *ui, struct wl_resource *output)
     const struct output *screen = ui->seat->output;
     int32_t width = (int32_t)screen->width, height = (int32_t)screen->height;
     // Sizes in millimetres as if the screen had 96 pixels to the inch.
-    wl_output_send_geometry(output, 0, 0, width * 254 / 960, height * 254 / 960, WL_OUTPUT_SUBPIXEL_UNKNOWN, "Roundhouse",
-                            "screen", WL_OUTPUT_TRANSFORM_NORMAL);
+    wl_output_send_geometry(output, 0, 0, width * 254 / 960, height * 254 / 960, WL_OUTPUT_SUBPIXEL_UNKNOWN,
+                            "Roundhouse", "screen", WL_OUTPUT_TRANSFORM_NORMAL);
     wl_output_send_mode(output, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED, width, height, 60000);
     if (wl_resource_get_version(output) >= WL_OUTPUT_SCALE_SINCE_VERSION)
         wl_output_send_scale(output, 1);
@@ -71,7 +71,8 @@ static void request_focus(struct wl_client *client, struct wl_resource *resource
         seat_focus(from(resource)->seat, slot);
 }
 
-static void request_set_switcher(struct wl_client *client, struct wl_resource *resource, struct wl_resource *surface_resource)
+static void request_set_switcher(struct wl_client *client, struct wl_resource *resource,
+                                 struct wl_resource *surface_resource)
 {
     (void)client;
     struct ui *ui = from(resource);
@@ -84,8 +85,8 @@ static void request_set_switcher(struct wl_client *client, struct wl_resource *r
         ui_window_configure(surface->window);
 }
 
-static void request_set_bar(struct wl_client *client, struct wl_resource *resource, struct wl_resource *surface_resource,
-                            uint32_t height)
+static void request_set_bar(struct wl_client *client, struct wl_resource *resource,
+                            struct wl_resource *surface_resource, uint32_t height)
 {
     (void)client;
     struct ui *ui = from(resource);
@@ -133,7 +134,8 @@ static void request_thumbnail(struct wl_client *client, struct wl_resource *reso
     const struct image *picture = &from(resource)->seat->guests[slot].picture;
     if (picture->width) {
         struct canvas canvas = {wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                                (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm)};
+                                (uint32_t)wl_shm_buffer_get_height(shm),
+                                (uint32_t)wl_shm_buffer_get_stride(shm)};
         pixels_scale(&canvas, picture);
     }
     roundhouse_seat_v1_send_thumbnail_done(resource, slot, picture->width > 0);
@@ -152,7 +154,8 @@ static const struct roundhouse_seat_v1_interface implementation = {
 static void bind_control(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
     struct ui *ui = data;
-    struct wl_resource *resource = wl_resource_create(client, &roundhouse_seat_v1_interface, (int)version, id);
+    struct wl_resource *resource =
+        wl_resource_create(client, &roundhouse_seat_v1_interface, (int)version, id);
     if (!resource) {
         wl_client_post_no_memory(client);
         return;
@@ -176,8 +179,7 @@ void ui_focus_changed(struct ui *ui, unsigned slot)
 void ui_bar_changed(struct ui *ui, bool shown)
 {
     struct wl_resource *control;
-    wl_resource_for_each(control, &ui->controls)
-    {
+    wl_resource_for_each(control, &ui->controls) {
         if (shown)
             roundhouse_seat_v1_send_bar_show(control);
         else

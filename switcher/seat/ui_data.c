@@ -41,14 +41,14 @@ static void source_actions(struct wl_client *client, struct wl_resource *resourc
     (void)actions;
 }
 
-static const struct wl_data_source_interface source_implementation = {source_offer, destroy_request, source_actions};
+static const struct wl_data_source_interface source_implementation = {source_offer, destroy_request,
+                                                                      source_actions};
 
 static void source_gone(struct wl_resource *resource)
 {
     struct source *source = wl_resource_get_user_data(resource);
     struct wl_resource *offer, *next;
-    wl_resource_for_each_safe(offer, next, &source->offers)
-    {
+    wl_resource_for_each_safe(offer, next, &source->offers) {
         wl_resource_set_user_data(offer, NULL);
         wl_list_remove(wl_resource_get_link(offer));
         wl_list_init(wl_resource_get_link(offer));
@@ -64,7 +64,8 @@ static void manager_create_source(struct wl_client *client, struct wl_resource *
 {
     struct source *source = calloc(1, sizeof(*source));
     struct wl_resource *made =
-        source ? wl_resource_create(client, &wl_data_source_interface, wl_resource_get_version(resource), id) : NULL;
+        source ? wl_resource_create(client, &wl_data_source_interface, wl_resource_get_version(resource), id)
+               : NULL;
     if (!made) {
         free(source);
         wl_client_post_no_memory(client);
@@ -77,7 +78,8 @@ static void manager_create_source(struct wl_client *client, struct wl_resource *
 
 // wl_data_offer
 
-static void offer_accept(struct wl_client *client, struct wl_resource *resource, uint32_t serial, const char *type)
+static void offer_accept(struct wl_client *client, struct wl_resource *resource, uint32_t serial,
+                         const char *type)
 {
     (void)client;
     (void)resource;
@@ -85,7 +87,8 @@ static void offer_accept(struct wl_client *client, struct wl_resource *resource,
     (void)type;
 }
 
-static void offer_receive(struct wl_client *client, struct wl_resource *resource, const char *type, int32_t fd)
+static void offer_receive(struct wl_client *client, struct wl_resource *resource, const char *type,
+                          int32_t fd)
 {
     (void)client;
     struct wl_resource *source = wl_resource_get_user_data(resource);
@@ -100,7 +103,8 @@ static void offer_finish(struct wl_client *client, struct wl_resource *resource)
     (void)resource;
 }
 
-static void offer_actions(struct wl_client *client, struct wl_resource *resource, uint32_t actions, uint32_t preferred)
+static void offer_actions(struct wl_client *client, struct wl_resource *resource, uint32_t actions,
+                          uint32_t preferred)
 {
     (void)client;
     (void)resource;
@@ -108,8 +112,8 @@ static void offer_actions(struct wl_client *client, struct wl_resource *resource
     (void)preferred;
 }
 
-static const struct wl_data_offer_interface offer_implementation = {offer_accept, offer_receive, destroy_request,
-                                                                    offer_finish, offer_actions};
+static const struct wl_data_offer_interface offer_implementation = {
+    offer_accept, offer_receive, destroy_request, offer_finish, offer_actions};
 
 static void offer_gone(struct wl_resource *resource)
 {
@@ -144,8 +148,9 @@ void ui_data_offer_selection(struct ui *ui)
 
 // wl_data_device
 
-static void device_start_drag(struct wl_client *client, struct wl_resource *resource, struct wl_resource *source,
-                              struct wl_resource *origin, struct wl_resource *icon, uint32_t serial)
+static void device_start_drag(struct wl_client *client, struct wl_resource *resource,
+                              struct wl_resource *source, struct wl_resource *origin,
+                              struct wl_resource *icon, uint32_t serial)
 {
     (void)client;
     (void)resource;
@@ -156,8 +161,8 @@ static void device_start_drag(struct wl_client *client, struct wl_resource *reso
         wl_data_source_send_cancelled(source);
 }
 
-static void device_set_selection(struct wl_client *client, struct wl_resource *resource, struct wl_resource *source,
-                                 uint32_t serial)
+static void device_set_selection(struct wl_client *client, struct wl_resource *resource,
+                                 struct wl_resource *source, uint32_t serial)
 {
     (void)client;
     (void)serial;
@@ -194,11 +199,13 @@ static void manager_get_device(struct wl_client *client, struct wl_resource *res
         send_selection(ui, device);
 }
 
-static const struct wl_data_device_manager_interface manager_implementation = {manager_create_source, manager_get_device};
+static const struct wl_data_device_manager_interface manager_implementation = {manager_create_source,
+                                                                               manager_get_device};
 
 static void bind_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
-    struct wl_resource *resource = wl_resource_create(client, &wl_data_device_manager_interface, (int)version, id);
+    struct wl_resource *resource =
+        wl_resource_create(client, &wl_data_device_manager_interface, (int)version, id);
     if (resource)
         wl_resource_set_implementation(resource, &manager_implementation, data, NULL);
     else

@@ -1,5 +1,5 @@
-// The parts of the interface's Wayland server, to each other. Surfaces are the centre: a surface has at most one role, and roles say where
-// it is. All positions are of the screen, in pixels; scale is always 1.
+// The parts of the interface's Wayland server, to each other. Surfaces are the centre: a surface has at most
+// one role, and roles say where it is. All positions are of the screen, in pixels; scale is always 1.
 #pragma once
 
 #include <wayland-server.h>
@@ -39,16 +39,16 @@ struct ui_surface {
     struct wl_list link; // ui->surfaces
     struct wl_resource *resource;
     enum ui_role role;
-    struct ui_window *window;    // of a toplevel or popup
-    struct ui_surface *parent;   // of a subsurface
-    struct wl_list subsurfaces;  // ui_surface.sibling, bottom to top
+    struct ui_window *window;   // of a toplevel or popup
+    struct ui_surface *parent;  // of a subsurface
+    struct wl_list subsurfaces; // ui_surface.sibling, bottom to top
     struct wl_list sibling;
     struct wl_resource *subsurface;
-    int32_t offset_x, offset_y;  // of a subsurface in its parent; of a cursor: the hotspot
+    int32_t offset_x, offset_y; // of a subsurface in its parent; of a cursor: the hotspot
 
     struct wl_resource *pending_buffer; // NULL: detach
     struct wl_listener pending_destroyed;
-    bool attached;                      // since the last commit
+    bool attached; // since the last commit
     struct damage pending_damage;
     struct wl_list pending_frames, frames; // callbacks
     struct ui_region pending_input, input;
@@ -68,9 +68,9 @@ struct ui_window {
     struct ui_window *parent;
     bool configured, mapped, is_switcher, is_bar, grabs;
     uint32_t bar_height;
-    struct rect geometry;        // the window within its surface; empty: all of it
-    int32_t x, y;                // of the geometry's corner on the screen
-    int32_t popup_x, popup_y;    // relative to the parent's geometry
+    struct rect geometry;     // the window within its surface; empty: all of it
+    int32_t x, y;             // of the geometry's corner on the screen
+    int32_t popup_x, popup_y; // relative to the parent's geometry
     int32_t popup_width, popup_height;
 };
 
@@ -106,8 +106,9 @@ void ui_surface_damage(struct ui_surface *surface, struct rect area); // in its 
 void ui_surface_damage_all(struct ui_surface *surface);
 bool ui_surface_visible(const struct ui_surface *surface);
 void ui_surface_position(const struct ui_surface *surface, int32_t *x, int32_t *y);
-void ui_surface_paint(struct ui_surface *surface, struct canvas *canvas, struct rect area); // with its subsurfaces
-struct ui_surface *ui_surface_at(struct ui_surface *surface, double x, double y);           // it or a subsurface; NULL
+void ui_surface_paint(struct ui_surface *surface, struct canvas *canvas,
+                      struct rect area);                                          // with its subsurfaces
+struct ui_surface *ui_surface_at(struct ui_surface *surface, double x, double y); // it or a subsurface; NULL
 void ui_surface_send_frames(struct ui_surface *surface, uint32_t time);
 
 // ui_shell.c
@@ -120,7 +121,8 @@ void ui_popups_dismiss(struct ui *ui);
 struct ui_window *ui_window_root(struct ui_window *window); // the toplevel under a popup
 bool ui_window_visible(const struct ui_window *window);
 
-// ui_positioner.c: xdg_positioner, and where it puts a popup within `bounds`, all relative to the parent's geometry.
+// ui_positioner.c: xdg_positioner, and where it puts a popup within `bounds`, all relative to the parent's
+// geometry.
 void ui_positioner_create(struct wl_client *client, uint32_t version, uint32_t id);
 struct rect ui_positioner_place(struct wl_resource *positioner, struct rect bounds);
 

@@ -1,4 +1,5 @@
-// xdg_positioner: rules for where a popup goes, and their working out. Constraint adjustment: flip, then slide, then resize.
+// xdg_positioner: rules for where a popup goes, and their working out. Constraint adjustment: flip, then
+// slide, then resize.
 #include <stdlib.h>
 
 #include "ui_internal.h"
@@ -26,16 +27,16 @@ static void set_size(struct wl_client *client, struct wl_resource *resource, int
     from(resource)->height = height;
 }
 
-static void set_anchor_rect(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
-                            int32_t height)
+static void set_anchor_rect(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
+                            int32_t width, int32_t height)
 {
     (void)client;
     if (width < 0 || height < 0)
         wl_resource_post_error(resource, XDG_POSITIONER_ERROR_INVALID_INPUT, "bad anchor rectangle");
     else
-        from(resource)->anchor_rect = rect_intersect((struct rect){x, y, width ? width : 1, height ? height : 1},
-                                                     (struct rect){-LINK_MAX_SIZE, -LINK_MAX_SIZE, 3 * LINK_MAX_SIZE,
-                                                                   3 * LINK_MAX_SIZE});
+        from(resource)->anchor_rect = rect_intersect(
+            (struct rect){x, y, width ? width : 1, height ? height : 1},
+            (struct rect){-LINK_MAX_SIZE, -LINK_MAX_SIZE, 3 * LINK_MAX_SIZE, 3 * LINK_MAX_SIZE});
 }
 
 static void set_anchor(struct wl_client *client, struct wl_resource *resource, uint32_t anchor)
@@ -72,7 +73,8 @@ static void set_reactive(struct wl_client *client, struct wl_resource *resource)
     (void)resource;
 }
 
-static void set_parent_size(struct wl_client *client, struct wl_resource *resource, int32_t width, int32_t height)
+static void set_parent_size(struct wl_client *client, struct wl_resource *resource, int32_t width,
+                            int32_t height)
 {
     (void)client;
     (void)resource;
@@ -94,8 +96,8 @@ static void destroy_request(struct wl_client *client, struct wl_resource *resour
 }
 
 static const struct xdg_positioner_interface implementation = {
-    destroy_request, set_size, set_anchor_rect, set_anchor,      set_gravity,
-    set_adjustment,  set_offset, set_reactive,  set_parent_size, set_parent_configure,
+    destroy_request, set_size,   set_anchor_rect, set_anchor,      set_gravity,
+    set_adjustment,  set_offset, set_reactive,    set_parent_size, set_parent_configure,
 };
 
 static void positioner_gone(struct wl_resource *resource)
@@ -117,7 +119,8 @@ void ui_positioner_create(struct wl_client *client, uint32_t version, uint32_t i
     wl_resource_set_implementation(resource, &implementation, positioner, positioner_gone);
 }
 
-// Anchor and gravity as directions: -1 left or top, 0 centre, 1 right or bottom. The two enums have the same values.
+// Anchor and gravity as directions: -1 left or top, 0 centre, 1 right or bottom. The two enums have the same
+// values.
 static int direction_x(uint32_t edge)
 {
     switch (edge) {
@@ -186,8 +189,8 @@ static struct span cut(struct span span, struct span bounds)
 }
 
 // One axis; `adjustment` has the axis's bits moved to those of x.
-static struct span place(struct span anchor, int32_t size, int32_t offset, int anchor_to, int gravity, uint32_t adjustment,
-                         struct span bounds)
+static struct span place(struct span anchor, int32_t size, int32_t offset, int anchor_to, int gravity,
+                         uint32_t adjustment, struct span bounds)
 {
     struct span span = unconstrained(anchor, size, offset, anchor_to, gravity);
     if (fits(span, bounds))

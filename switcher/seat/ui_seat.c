@@ -1,4 +1,5 @@
-// wl_seat for the interface: who of its surfaces has keyboard and pointer, and the keymap (xkbcommon, from /etc/default/keyboard).
+// wl_seat for the interface: who of its surfaces has keyboard and pointer, and the keymap (xkbcommon, from
+// /etc/default/keyboard).
 #include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +142,7 @@ static void set_pointer_focus(struct ui *ui, struct ui_surface *surface)
     struct wl_resource *pointer;
     if (surface == ui->pointer_focus)
         return;
-    wl_resource_for_each(pointer, &ui->pointers)
-    {
+    wl_resource_for_each(pointer, &ui->pointers) {
         if (ui->pointer_focus) {
             wl_pointer_send_leave(pointer, next_serial(ui), ui->pointer_focus->resource);
             pointer_frame(pointer);
@@ -161,8 +161,7 @@ static struct ui_surface *surface_at(struct ui *ui, double x, double y)
 {
     struct ui_window *window;
     for (int bar = 1; bar >= 0; bar--) {
-        wl_list_for_each_reverse(window, &ui->windows, link)
-        {
+        wl_list_for_each_reverse(window, &ui->windows, link) {
             struct ui_surface *found = NULL;
             if (ui_window_visible(window) && ui_window_root(window)->is_bar == bar)
                 found = ui_surface_at(window->surface, x, y);
@@ -184,8 +183,7 @@ void ui_pointer_move(struct ui *ui, uint32_t time, double x, double y)
         set_pointer_focus(ui, surface_at(ui, x, y));
     if (!ui->pointer_focus || ui->pointer_focus != before)
         return;
-    wl_resource_for_each(pointer, &ui->pointers)
-    {
+    wl_resource_for_each(pointer, &ui->pointers) {
         wl_fixed_t local_x, local_y;
         local_position(ui, ui->pointer_focus, &local_x, &local_y);
         wl_pointer_send_motion(pointer, time, local_x, local_y);
@@ -211,8 +209,7 @@ void ui_pointer_button(struct ui *ui, uint32_t time, uint32_t code, bool pressed
     if (!ui->pointer_focus && pressed)
         ui_popups_dismiss(ui);
     if (ui->pointer_focus) {
-        wl_resource_for_each(pointer, &ui->pointers)
-        {
+        wl_resource_for_each(pointer, &ui->pointers) {
             wl_pointer_send_button(pointer, next_serial(ui), time, code, pressed);
             pointer_frame(pointer);
         }
@@ -227,11 +224,11 @@ void ui_pointer_wheel(struct ui *ui, uint32_t time, bool horizontal, double pixe
     uint32_t axis = horizontal ? WL_POINTER_AXIS_HORIZONTAL_SCROLL : WL_POINTER_AXIS_VERTICAL_SCROLL;
     if (!ui->pointer_focus)
         return;
-    wl_resource_for_each(pointer, &ui->pointers)
-    {
+    wl_resource_for_each(pointer, &ui->pointers) {
         bool detailed = wl_resource_get_version(pointer) >= WL_POINTER_AXIS_SOURCE_SINCE_VERSION;
         if (detailed)
-            wl_pointer_send_axis_source(pointer, v120 ? WL_POINTER_AXIS_SOURCE_WHEEL : WL_POINTER_AXIS_SOURCE_FINGER);
+            wl_pointer_send_axis_source(pointer,
+                                        v120 ? WL_POINTER_AXIS_SOURCE_WHEEL : WL_POINTER_AXIS_SOURCE_FINGER);
         if (detailed && v120 / 120)
             wl_pointer_send_axis_discrete(pointer, axis, v120 / 120);
         if (detailed && pixels == 0)
@@ -338,7 +335,8 @@ static void seat_get_touch(struct wl_client *client, struct wl_resource *resourc
     wl_resource_post_error(resource, WL_SEAT_ERROR_MISSING_CAPABILITY, "there is no touch device");
 }
 
-static const struct wl_seat_interface seat_implementation = {seat_get_pointer, seat_get_keyboard, seat_get_touch, release};
+static const struct wl_seat_interface seat_implementation = {seat_get_pointer, seat_get_keyboard,
+                                                             seat_get_touch, release};
 
 static void bind_seat(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
@@ -393,8 +391,8 @@ static struct xkb_keymap *load_keymap(struct ui *ui)
 {
     struct keyboard_names names = {0};
     read_names(&names);
-    struct xkb_rule_names rules = {.model = names.model, .layout = names.layout, .variant = names.variant,
-                                   .options = names.options};
+    struct xkb_rule_names rules = {
+        .model = names.model, .layout = names.layout, .variant = names.variant, .options = names.options};
     struct xkb_keymap *keymap = xkb_keymap_new_from_names(ui->xkb, &rules, XKB_KEYMAP_COMPILE_NO_FLAGS);
     if (keymap)
         return keymap;
@@ -410,7 +408,8 @@ static bool share_keymap(struct ui *ui)
         return false;
     ui->keymap_size = (uint32_t)strlen(text) + 1;
     ui->keymap_fd = memfd_create("keymap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    bool written = ui->keymap_fd >= 0 && write(ui->keymap_fd, text, ui->keymap_size) == (ssize_t)ui->keymap_size;
+    bool written =
+        ui->keymap_fd >= 0 && write(ui->keymap_fd, text, ui->keymap_size) == (ssize_t)ui->keymap_size;
     free(text);
     return written;
 }

@@ -1,4 +1,5 @@
-// wl_compositor and wl_subcompositor: surfaces, their buffers and regions. Subsurfaces take their state at once, whatever their mode says.
+// wl_compositor and wl_subcompositor: surfaces, their buffers and regions. Subsurfaces take their state at
+// once, whatever their mode says.
 #include <stdlib.h>
 
 #include "ui_internal.h"
@@ -95,8 +96,7 @@ static bool region_contains(const struct ui_region *region, double x, double y)
 struct ui_surface *ui_surface_at(struct ui_surface *surface, double x, double y)
 {
     struct ui_surface *child;
-    wl_list_for_each_reverse(child, &surface->subsurfaces, sibling)
-    {
+    wl_list_for_each_reverse(child, &surface->subsurfaces, sibling) {
         struct ui_surface *found = ui_surface_at(child, x, y);
         if (found)
             return found;
@@ -111,8 +111,7 @@ struct ui_surface *ui_surface_at(struct ui_surface *surface, double x, double y)
 void ui_surface_send_frames(struct ui_surface *surface, uint32_t time)
 {
     struct wl_resource *callback, *next;
-    wl_resource_for_each_safe(callback, next, &surface->frames)
-    {
+    wl_resource_for_each_safe(callback, next, &surface->frames) {
         wl_callback_send_done(callback, time);
         wl_resource_destroy(callback);
     }
@@ -146,9 +145,10 @@ static void buffer_take(struct ui_buffer *buffer, struct wl_resource *resource)
     if (!shm)
         return;
     uint32_t format = wl_shm_buffer_get_format(shm);
-    buffer->image = (struct image){wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                                   (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm),
-                                   format == WL_SHM_FORMAT_ARGB8888 ? PIXEL_ARGB8888 : PIXEL_XRGB8888};
+    buffer->image =
+        (struct image){wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
+                       (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm),
+                       format == WL_SHM_FORMAT_ARGB8888 ? PIXEL_ARGB8888 : PIXEL_XRGB8888};
     buffer->pool = wl_shm_buffer_ref_pool(shm);
     buffer->resource = resource;
     buffer->destroyed.notify = on_buffer_destroyed;
@@ -172,8 +172,8 @@ static void forget_pending_buffer(struct ui_surface *surface)
     surface->pending_buffer = NULL;
 }
 
-static void surface_attach(struct wl_client *client, struct wl_resource *resource, struct wl_resource *buffer, int32_t x,
-                           int32_t y)
+static void surface_attach(struct wl_client *client, struct wl_resource *resource, struct wl_resource *buffer,
+                           int32_t x, int32_t y)
 {
     (void)client;
     struct ui_surface *surface = ui_surface_from(resource);
@@ -190,8 +190,8 @@ static void surface_attach(struct wl_client *client, struct wl_resource *resourc
     }
 }
 
-static void surface_damage(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
-                           int32_t height)
+static void surface_damage(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
+                           int32_t width, int32_t height)
 {
     (void)client;
     struct rect bounds = {0, 0, LINK_MAX_SIZE, LINK_MAX_SIZE};
@@ -215,14 +215,16 @@ static void surface_frame(struct wl_client *client, struct wl_resource *resource
     wl_list_insert(surface->pending_frames.prev, wl_resource_get_link(callback));
 }
 
-static void surface_set_opaque_region(struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
+static void surface_set_opaque_region(struct wl_client *client, struct wl_resource *resource,
+                                      struct wl_resource *region)
 {
     (void)client;
     (void)resource;
     (void)region;
 }
 
-static void surface_set_input_region(struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
+static void surface_set_input_region(struct wl_client *client, struct wl_resource *resource,
+                                     struct wl_resource *region)
 {
     (void)client;
     struct ui_region everything = {.everything = true};
@@ -306,8 +308,7 @@ static void surface_gone(struct wl_resource *resource)
     struct ui *ui = surface->ui;
     ui_surface_damage_all(surface);
     struct ui_surface *child, *next;
-    wl_list_for_each_safe(child, next, &surface->subsurfaces, sibling)
-    {
+    wl_list_for_each_safe(child, next, &surface->subsurfaces, sibling) {
         child->parent = NULL;
         wl_list_remove(&child->sibling);
         wl_list_init(&child->sibling);
@@ -330,7 +331,8 @@ static void compositor_create_surface(struct wl_client *client, struct wl_resour
 {
     struct ui_surface *surface = calloc(1, sizeof(*surface));
     if (surface)
-        surface->resource = wl_resource_create(client, &wl_surface_interface, wl_resource_get_version(resource), id);
+        surface->resource =
+            wl_resource_create(client, &wl_surface_interface, wl_resource_get_version(resource), id);
     if (!surface || !surface->resource) {
         free(surface);
         wl_client_post_no_memory(client);
@@ -357,21 +359,22 @@ static void region_step(struct wl_resource *resource, struct rect rect, bool add
         region->steps[region->count++] = (struct ui_region_step){rect, add};
 }
 
-static void region_add(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
-                       int32_t height)
+static void region_add(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
+                       int32_t width, int32_t height)
 {
     (void)client;
     region_step(resource, (struct rect){x, y, width, height}, true);
 }
 
-static void region_subtract(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
-                            int32_t height)
+static void region_subtract(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
+                            int32_t width, int32_t height)
 {
     (void)client;
     region_step(resource, (struct rect){x, y, width, height}, false);
 }
 
-static const struct wl_region_interface region_implementation = {destroy_request, region_add, region_subtract};
+static const struct wl_region_interface region_implementation = {destroy_request, region_add,
+                                                                 region_subtract};
 
 static void region_gone(struct wl_resource *resource)
 {
@@ -405,7 +408,8 @@ static void bind_compositor(struct wl_client *client, void *data, uint32_t versi
 
 // wl_subcompositor. The user data of a wl_subsurface is its surface, or NULL once that is gone.
 
-static void subsurface_set_position(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y)
+static void subsurface_set_position(struct wl_client *client, struct wl_resource *resource, int32_t x,
+                                    int32_t y)
 {
     (void)client;
     struct ui_surface *surface = wl_resource_get_user_data(resource);
@@ -419,22 +423,26 @@ static void subsurface_set_position(struct wl_client *client, struct wl_resource
 
 static void restack(struct wl_resource *resource, struct wl_resource *sibling_resource, bool above)
 {
-    struct ui_surface *surface = wl_resource_get_user_data(resource), *other = ui_surface_from(sibling_resource);
+    struct ui_surface *surface = wl_resource_get_user_data(resource),
+                      *other = ui_surface_from(sibling_resource);
     if (!surface || !surface->parent || !other || other == surface)
         return;
-    struct wl_list *place = other->parent == surface->parent ? &other->sibling : &surface->parent->subsurfaces;
+    struct wl_list *place =
+        other->parent == surface->parent ? &other->sibling : &surface->parent->subsurfaces;
     wl_list_remove(&surface->sibling);
     wl_list_insert(above ? place : place->prev, &surface->sibling);
     ui_surface_damage_all(surface->parent);
 }
 
-static void subsurface_place_above(struct wl_client *client, struct wl_resource *resource, struct wl_resource *sibling)
+static void subsurface_place_above(struct wl_client *client, struct wl_resource *resource,
+                                   struct wl_resource *sibling)
 {
     (void)client;
     restack(resource, sibling, true);
 }
 
-static void subsurface_place_below(struct wl_client *client, struct wl_resource *resource, struct wl_resource *sibling)
+static void subsurface_place_below(struct wl_client *client, struct wl_resource *resource,
+                                   struct wl_resource *sibling)
 {
     (void)client;
     restack(resource, sibling, false);
@@ -447,8 +455,8 @@ static void subsurface_mode(struct wl_client *client, struct wl_resource *resour
 }
 
 static const struct wl_subsurface_interface subsurface_implementation = {
-    destroy_request, subsurface_set_position, subsurface_place_above, subsurface_place_below, subsurface_mode,
-    subsurface_mode,
+    destroy_request,        subsurface_set_position, subsurface_place_above,
+    subsurface_place_below, subsurface_mode,         subsurface_mode,
 };
 
 static void subsurface_gone(struct wl_resource *resource)
@@ -466,10 +474,12 @@ static void subsurface_gone(struct wl_resource *resource)
 static void subcompositor_get(struct wl_client *client, struct wl_resource *resource, uint32_t id,
                               struct wl_resource *surface_resource, struct wl_resource *parent_resource)
 {
-    struct ui_surface *surface = ui_surface_from(surface_resource), *parent = ui_surface_from(parent_resource);
+    struct ui_surface *surface = ui_surface_from(surface_resource),
+                      *parent = ui_surface_from(parent_resource);
     for (struct ui_surface *up = parent; up; up = up->parent) {
         if (up == surface) {
-            wl_resource_post_error(resource, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE, "a surface cannot be its own parent");
+            wl_resource_post_error(resource, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE,
+                                   "a surface cannot be its own parent");
             return;
         }
     }
@@ -489,7 +499,8 @@ static void subcompositor_get(struct wl_client *client, struct wl_resource *reso
     wl_resource_set_implementation(made, &subsurface_implementation, surface, subsurface_gone);
 }
 
-static const struct wl_subcompositor_interface subcompositor_implementation = {destroy_request, subcompositor_get};
+static const struct wl_subcompositor_interface subcompositor_implementation = {destroy_request,
+                                                                               subcompositor_get};
 
 static void bind_subcompositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {

@@ -17,7 +17,8 @@ def tests_disk(build):
     """Makes (once) the disk that brings the small guests' initramfs and the rig's programs to Domain-0."""
     disk = f'{build}/images/tests.img'
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
-    sources += [f'{build}/tests/rig/physinfo', f'{build}/tests/rig/screen', f'{build}/images/guest.tar.key']
+    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
+    sources += [f'{build}/images/guest.tar.key']
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -28,7 +29,8 @@ def tests_disk(build):
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f'{tree}/root')
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
-    shutil.copy(f'{build}/tests/rig/physinfo', f'{tree}/root')
+    for name in ('physinfo', 'vectors'):
+        shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '32M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
@@ -50,7 +52,8 @@ def make_initramfs(build, tree, out):
         os.makedirs(f'{tree}/{folder}')
     shutil.copy('/bin/busybox', f'{tree}/bin')
     os.symlink('busybox', f'{tree}/bin/sh')
-    shutil.copy(f'{build}/tests/rig/screen', f'{tree}/bin')
+    for name in ('screen', 'vectors'):
+        shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/bin')
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     shutil.copy(f'{HERE}/guest/init', f'{tree}/init')
     os.chmod(f'{tree}/init', 0o755)

@@ -17,6 +17,8 @@ import zlib
 
 FIRMWARE = '/usr/share/OVMF/OVMF_CODE.fd'
 HYPERVISOR_OPTIONS = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=1024M,max:1024M noreboot'
+# Under TCG the reference's lazy switching of vector registers mixes up those of Domain-0 and of a guest.
+REFERENCE_OPTIONS = 'spec-ctrl=eager-fpu'
 DOM0_OPTIONS = 'root=LABEL=roundhouse rw fastboot console=hvc0 quiet loglevel=4 net.ifnames=0'
 
 
@@ -49,6 +51,8 @@ class Modules:
 
 
 def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
+    if os.path.basename(hypervisor) == 'reference.elf':
+        hypervisor_extra = f'{REFERENCE_OPTIONS} {hypervisor_extra}'
     return Modules(hypervisor, f'{HYPERVISOR_OPTIONS} {hypervisor_extra}'.strip(),
                    [(f'{images}/uivm.img.vmlinuz', f'{DOM0_OPTIONS} {dom0_extra}'.strip()),
                     (f'{images}/uivm.img.initrd', '')])
@@ -75,7 +79,7 @@ class Machine:
         # characters in its log, so the rig keeps its own.)
         console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
         arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
-                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp' + os.environ.get("RIG_CPU", ""),
+                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp',
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',

@@ -11,10 +11,13 @@ import traceback
 
 import bad_boot
 import boots
+import desktops
+import switch
 import toolstack
 from machine import RigError
 
-BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS}
+BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
+           'switch': switch.BOOTS, 'desktops': desktops.BOOTS}
 
 
 class Rig:

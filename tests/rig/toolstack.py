@@ -149,6 +149,18 @@ def spinning_guest(rig):
     rig.note('left', [row[0] for row in states(machine)])
 
 
+def vector_registers(rig):
+    """Vector registers of Domain-0 and of a guest survive each other."""
+    machine = rig.machine
+    guest = Guest(machine, 'vectors', 'vectors').create()
+    guest.wait_for('GUEST holds vectors')
+    said = machine.run('/mnt/vectors 1 20 2>&1', 60)
+    guest.wait_for('GUEST vectors', 20)
+    rig.check('vectors kept' in said, f'in Domain-0: {said}')
+    rig.check('changed' not in guest.said('GUEST vectors'), guest.said())
+    guest.destroy()
+
+
 def killed_during_io(rig):
     """A guest killed while it writes gives its disk back whole."""
     machine = rig.machine
@@ -183,4 +195,4 @@ def memory_comes_back(rig):
 
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
-    guest_disk, guest_network, crashing_guest, spinning_guest, killed_during_io, memory_comes_back, power_off])]
+    guest_disk, guest_network, vector_registers, crashing_guest, spinning_guest, killed_during_io, memory_comes_back, power_off])]

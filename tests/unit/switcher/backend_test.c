@@ -1,5 +1,6 @@
-// The display and keyboard backends against guests that behave and guests that do not. Guest memory is faked by a table of pages:
-// a frame number or grant reference is an index in it. Everything else is the seat's real code, under sanitizers.
+// The display and keyboard backends against guests that behave and guests that do not. Guest memory is faked
+// by a table of pages: a frame number or grant reference is an index in it. Everything else is the seat's
+// real code, under sanitizers.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +162,8 @@ static void fbif_works(void)
 {
     struct xenfb_page *page = fb_page(640, 480);
     struct fbif *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
-    CHECK(fbif && guest->picture.width == 640 && guest->picture.height == 480 && guest->picture.stride == 2560);
+    CHECK(fbif && guest->picture.width == 640 && guest->picture.height == 480 &&
+          guest->picture.stride == 2560);
     CHECK(guest->picture.pixels == memory[FB_MEMORY]);
     union xenfb_out_event event = {.update = {XENFB_TYPE_UPDATE, 1, 2, 30, 40}};
     damage_count = 0;
@@ -189,10 +191,18 @@ static void fbif_refuses(void)
         uint32_t stride, length;
         uint8_t depth;
     } bad[] = {
-        {0, 480, 2560, 1 << 20, 32},      {640, -1, 2560, 1 << 20, 32},       {640, 480, 2559, 1 << 21, 32},
-        {640, 480, 2560, 640 * 480 * 4 - 1, 32}, {640, 480, 2560, 0, 32},     {640, 480, 2560, UINT32_MAX, 32},
-        {640, 480, 2560, (4 << 20) + 1, 32}, {640, 480, 2560, 1 << 21, 8},    {640, 480, 0x80000000u, 1 << 21, 32},
-        {INT32_MAX, INT32_MAX, UINT32_MAX - 3, 1 << 21, 32}, {20000, 1, 80000, 1 << 21, 32}, {640, 480, 2561, 1 << 21, 32},
+        {0, 480, 2560, 1 << 20, 32},
+        {640, -1, 2560, 1 << 20, 32},
+        {640, 480, 2559, 1 << 21, 32},
+        {640, 480, 2560, 640 * 480 * 4 - 1, 32},
+        {640, 480, 2560, 0, 32},
+        {640, 480, 2560, UINT32_MAX, 32},
+        {640, 480, 2560, (4 << 20) + 1, 32},
+        {640, 480, 2560, 1 << 21, 8},
+        {640, 480, 0x80000000u, 1 << 21, 32},
+        {INT32_MAX, INT32_MAX, UINT32_MAX - 3, 1 << 21, 32},
+        {20000, 1, 80000, 1 << 21, 32},
+        {640, 480, 2561, 1 << 21, 32},
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct xenfb_page *page = fb_page(640, 480);
@@ -241,7 +251,8 @@ static void fbif_hostile_ring(void)
         kick(FB_PORT);
         const struct image *p = &guest->picture;
         CHECK(p->pixels >= memory[FB_MEMORY] &&
-              p->pixels + (size_t)p->stride * (p->height - 1) + p->width * 2u <= memory[FB_MEMORY] + 64 * 64 * 4);
+              p->pixels + (size_t)p->stride * (p->height - 1) + p->width * 2u <=
+                  memory[FB_MEMORY] + 64 * 64 * 4);
         fbif_disconnect(fbif);
     }
     failure = 0;
@@ -273,7 +284,8 @@ static void keyboard_works(void)
     union xenkbd_in_event event = kbd_take(page);
     CHECK(event.key.type == XENKBD_TYPE_KEY && event.key.pressed == 1 && event.key.keycode == KEY_A);
     event = kbd_take(page);
-    CHECK(event.pos.type == XENKBD_TYPE_POS && event.pos.abs_x == 640 && event.pos.abs_y == 200 && event.pos.rel_z == 0);
+    CHECK(event.pos.type == XENKBD_TYPE_POS && event.pos.abs_x == 640 && event.pos.abs_y == 200 &&
+          event.pos.rel_z == 0);
     event = kbd_take(page);
     CHECK(event.pos.abs_x == 1279 && event.pos.abs_y == 0);
     event = kbd_take(page);
@@ -335,9 +347,17 @@ static void keyboard_hostile(void)
 
 // ---- displif ----
 
-enum { RING_PAGE = 3100, EVENT_PAGE = 3101, DIRECTORY_PAGE = 3102, BUFFER_PAGES = 100, REQUEST_PORT = 5, EVENT_PORT = 6 };
+enum {
+    RING_PAGE = 3100,
+    EVENT_PAGE = 3101,
+    DIRECTORY_PAGE = 3102,
+    BUFFER_PAGES = 100,
+    REQUEST_PORT = 5,
+    EVENT_PORT = 6
+};
 
-static const struct link_displif_connect displ_connect = {RING_PAGE, REQUEST_PORT, EVENT_PAGE, EVENT_PORT, 640, 480};
+static const struct link_displif_connect displ_connect = {RING_PAGE,  REQUEST_PORT, EVENT_PAGE,
+                                                          EVENT_PORT, 640,          480};
 static xen_displif_front_ring_t front;
 
 static struct displif *displif_start(void)
@@ -370,8 +390,12 @@ static struct xendispl_req create_request(uint64_t cookie)
     for (unsigned i = 0; i < 1023; i++)
         directory[1 + i] = BUFFER_PAGES + i;
     struct xendispl_req request = {.id = 1, .operation = XENDISPL_OP_DBUF_CREATE};
-    request.op.dbuf_create = (struct xendispl_dbuf_create_req){
-        .dbuf_cookie = cookie, .width = 640, .height = 480, .bpp = 32, .buffer_sz = 640 * 480 * 4, .gref_directory = DIRECTORY_PAGE};
+    request.op.dbuf_create = (struct xendispl_dbuf_create_req){.dbuf_cookie = cookie,
+                                                               .width = 640,
+                                                               .height = 480,
+                                                               .bpp = 32,
+                                                               .buffer_sz = 640 * 480 * 4,
+                                                               .gref_directory = DIRECTORY_PAGE};
     return request;
 }
 
@@ -406,10 +430,12 @@ static void displif_works(void)
     CHECK(events->in_prod == 1 && XENDISPL_IN_RING_REF(events, 0).op.pg_flip.fb_cookie == 21);
     CHECK(cookie_request(XENDISPL_OP_GET_EDID, 0) == -EOPNOTSUPP);
     CHECK(cookie_request(XENDISPL_OP_FB_DETACH, 21) == 0 && guest->picture.width == 0); // it was on screen
-    CHECK(cookie_request(XENDISPL_OP_PG_FLIP, 21) == -ENOENT && cookie_request(XENDISPL_OP_PG_FLIP, 0) == -EINVAL);
+    CHECK(cookie_request(XENDISPL_OP_PG_FLIP, 21) == -ENOENT &&
+          cookie_request(XENDISPL_OP_PG_FLIP, 0) == -EINVAL);
     CHECK(cookie_request(XENDISPL_OP_SET_CONFIG, 20) == 0 && guest->picture.width == 640);
     CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == 0 && guest->picture.width == 0);
-    CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == -ENOENT && cookie_request(XENDISPL_OP_SET_CONFIG, 20) == -ENOENT);
+    CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == -ENOENT &&
+          cookie_request(XENDISPL_OP_SET_CONFIG, 20) == -ENOENT);
     displif_disconnect(displif);
     CHECK(mapped_ranges == 0 && bound == 0);
 }

@@ -15,13 +15,16 @@ static void every_chord(void)
         enum hotkey_verdict verdict;
         unsigned slot;
     } chords[] = {
-        {KEY_0, HOTKEY_SLOT, 0}, {KEY_1, HOTKEY_SLOT, 1}, {KEY_2, HOTKEY_SLOT, 2}, {KEY_3, HOTKEY_SLOT, 3},
-        {KEY_4, HOTKEY_SLOT, 4}, {KEY_5, HOTKEY_SLOT, 5}, {KEY_6, HOTKEY_SLOT, 6}, {KEY_7, HOTKEY_SLOT, 7},
-        {KEY_8, HOTKEY_SLOT, 8}, {KEY_9, HOTKEY_SLOT, 9}, {KEY_LEFT, HOTKEY_PREVIOUS, 0},
-        {KEY_RIGHT, HOTKEY_NEXT, 0}, {KEY_SPACE, HOTKEY_BAR, 0},
+        {KEY_0, HOTKEY_SLOT, 0},    {KEY_1, HOTKEY_SLOT, 1},        {KEY_2, HOTKEY_SLOT, 2},
+        {KEY_3, HOTKEY_SLOT, 3},    {KEY_4, HOTKEY_SLOT, 4},        {KEY_5, HOTKEY_SLOT, 5},
+        {KEY_6, HOTKEY_SLOT, 6},    {KEY_7, HOTKEY_SLOT, 7},        {KEY_8, HOTKEY_SLOT, 8},
+        {KEY_9, HOTKEY_SLOT, 9},    {KEY_LEFT, HOTKEY_PREVIOUS, 0}, {KEY_RIGHT, HOTKEY_NEXT, 0},
+        {KEY_SPACE, HOTKEY_BAR, 0},
     };
-    static const uint32_t pairs[][2] = {{KEY_LEFTCTRL, KEY_LEFTALT}, {KEY_RIGHTCTRL, KEY_LEFTALT},
-                                        {KEY_LEFTALT, KEY_RIGHTCTRL}, {KEY_RIGHTALT, KEY_LEFTCTRL}};
+    static const uint32_t pairs[][2] = {{KEY_LEFTCTRL, KEY_LEFTALT},
+                                        {KEY_RIGHTCTRL, KEY_LEFTALT},
+                                        {KEY_LEFTALT, KEY_RIGHTCTRL},
+                                        {KEY_RIGHTALT, KEY_LEFTCTRL}};
     for (unsigned p = 0; p < 4; p++) {
         for (unsigned i = 0; i < sizeof(chords) / sizeof(chords[0]); i++) {
             struct hotkeys h = {0};
@@ -41,9 +44,12 @@ static void every_chord(void)
 static void only_the_exact_set(void)
 {
     static const uint32_t wrong[][3] = {
-        {KEY_LEFTCTRL, 0, 0},           {KEY_LEFTALT, 0, 0},
-        {KEY_LEFTSHIFT, 0, 0},          {KEY_LEFTCTRL, KEY_LEFTALT, KEY_LEFTSHIFT},
-        {KEY_LEFTCTRL, KEY_LEFTALT, KEY_RIGHTMETA}, {KEY_LEFTCTRL, KEY_RIGHTCTRL, 0},
+        {KEY_LEFTCTRL, 0, 0},
+        {KEY_LEFTALT, 0, 0},
+        {KEY_LEFTSHIFT, 0, 0},
+        {KEY_LEFTCTRL, KEY_LEFTALT, KEY_LEFTSHIFT},
+        {KEY_LEFTCTRL, KEY_LEFTALT, KEY_RIGHTMETA},
+        {KEY_LEFTCTRL, KEY_RIGHTCTRL, 0},
     };
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct hotkeys h = {0};

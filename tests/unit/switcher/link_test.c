@@ -1,4 +1,5 @@
-// Link messages: the good ones pass, every kind of bad one does not, and random bytes never confuse the check.
+// Link messages: the good ones pass, every kind of bad one does not, and random bytes never confuse the
+// check.
 #include "link_protocol.h"
 
 #include <string.h>
