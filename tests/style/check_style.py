@@ -10,6 +10,7 @@ import tree
 MAX_FUNCTION, MAX_FILE, LONG_LINE, MAX_LINE = 60, 700, 120, 160
 C_SUFFIXES, SOURCE_SUFFIXES = ('.c', '.h'), ('.c', '.h', '.S', '.py', '.css', '.xml')
 EXCEPTIONS = 'tests/style/exceptions.txt'
+ELSEWHERE = {'prototype'}  # rules of the exceptions list that check_headers.py looks after
 # Spelled in two parts so that this file passes its own check.
 FORBIDDEN = {
     'unfinished work': re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK)\b|not (yet )?implemented'),
@@ -24,7 +25,8 @@ def c_functions(lines):
         if line.rstrip() == '{':
             start = number
         elif start and line.startswith('}'):
-            head = ' '.join(lines[max(0, start - 6):start - 1])
+            head = ' '.join('' if line.startswith('#') or before.endswith('\\') else line for before, line in
+                            zip([''] + lines[max(0, start - 6):], lines[max(0, start - 6):start - 1]))
             names = re.findall(r'(\w+)\s*\(', re.split(r'[;}]|\*/', head)[-1])
             attributes = {'__attribute__', '__printf', '__aligned'}
             names = [name for name in names if name not in attributes]
@@ -110,7 +112,7 @@ def main():
         found.setdefault('line-length', []).extend(
             [f'{len(long_lines)} lines are longer than {LONG_LINE} columns, {EXCEPTIONS} allows {budget}'] + long_lines)
     list_problems += [f'{EXCEPTIONS}: "{rule} {subject}" is no longer needed; remove the line'
-                      for rule, subject in sorted(set(listed) - used)]
+                      for rule, subject in sorted(set(listed) - used) if rule not in ELSEWHERE]
     rules = ['function-length', 'file-length', 'line-length', 'if-in-function', 'white-space', 'words']
     print(f'1..{len(rules) + 1}')
     good = [tree.report(rule, found.get(rule, [])) for rule in rules]
