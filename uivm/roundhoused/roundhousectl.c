@@ -177,6 +177,10 @@ static int run(const struct command *command, const char *argument)
             error ? ": " : "", error ? error->message : "");
         return EXIT_FAILURE;
     }
+    if (!rh_manager1_get_version(manager)) {
+        g_printerr("roundhousectl: roundhoused does not answer this user. Run roundhousectl as root.\n");
+        return EXIT_FAILURE;
+    }
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), CALL_MILLISECONDS);
     if (command->run(manager, argument, &error))
         return EXIT_SUCCESS;
