@@ -76,6 +76,8 @@ static int frame_at(struct domain *d, unsigned long n, bool status, mfn_t *mfn)
     unsigned long frames = status ? n * (STATUS_PER_FRAME / ENTRIES_PER_FRAME_V2) + 1 : n + 1;
     int rc;
 
+    if (d->dying != DOMAIN_ALIVE)
+        return -ESRCH; /* its frames may be gone already, and new ones would never be given back */
     if (n >= gt->max_frames || frames > gt->max_frames || (status && gt->version != 2))
         return -EINVAL;
     rc = grow(d, max(gt->frames, (unsigned)frames));
@@ -420,6 +422,32 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
     return 0;
 }
 
+/* Where a dead domain's table seems to be while others still hold what it granted: taking back a grant clears bits in its
+ * entry, which nobody reads any more. */
+static uint8_t graveyard[PAGE_SIZE] __aligned(4096);
+
+static void bury_frame(struct domain *d, void **frame)
+{
+    void *va = *frame;
+    *frame = graveyard;
+    if (va != graveyard)
+        domain_free_xenheap(d, va);
+}
+
+void grant_table_release_frames(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+
+    if (!gt)
+        return;
+    spin_lock(&gt->lock);
+    for (unsigned i = 0; i < gt->frames; i++)
+        bury_frame(d, (void **)&gt->frame[i]);
+    for (unsigned i = 0; i < gt->status_frames; i++)
+        bury_frame(d, (void **)&gt->status[i]);
+    spin_unlock(&gt->lock);
+}
+
 void grant_table_free(struct domain *d)
 {
     struct grant_table *gt = d->grants;
@@ -428,10 +456,7 @@ void grant_table_free(struct domain *d)
         return;
     ASSERT(!gt->pinned && !gt->handles_used);
     d->grants = NULL;
-    for (unsigned i = 0; i < gt->frames; i++)
-        domain_free_xenheap(d, gt->frame[i]);
-    for (unsigned i = 0; i < gt->status_frames; i++)
-        domain_free_xenheap(d, gt->status[i]);
+    grant_table_release_frames(d);
     for (unsigned i = 0; gt->record && i < gt->max_frames; i++)
         free(gt->record[i]);
     for (unsigned i = 0; i < gt->handle_frames; i++)

@@ -123,10 +123,14 @@ struct model {
 };
 _Static_assert(sizeof(struct model) % sizeof(probability) == 0, "the model is one array of probabilities");
 
+struct history {
+    unsigned state;
+    uint32_t rep0, rep1, rep2, rep3; /* last distances, less one */
+};
+
 struct lzma {
     struct model model;
-    unsigned state;
-    uint32_t rep[4]; /* last distances, less one */
+    struct history history;
     unsigned literal_context_bits, literal_position_mask, position_mask;
 };
 static struct lzma lzma;
@@ -200,7 +204,7 @@ ALWAYS_INLINE uint32_t decode_direct(struct range_coder *rc, unsigned bits)
     return value;
 }
 
-static unsigned decode_length(struct range_coder *rc, struct length_model *m, unsigned position_state)
+ALWAYS_INLINE unsigned decode_length(struct range_coder *rc, struct length_model *m, unsigned position_state)
 {
     if (!decode_bit(rc, &m->choice))
         return MATCH_MIN + decode_tree(rc, m->low[position_state], 3);
@@ -223,7 +227,7 @@ ALWAYS_INLINE uint32_t decode_distance(struct range_coder *rc, struct model *m, 
     return distance + decode_reverse_tree(rc, m->align, ALIGN_BITS);
 }
 
-ALWAYS_INLINE uint8_t decode_literal(struct range_coder *rc, struct lzma *l, const struct window *w)
+ALWAYS_INLINE uint8_t decode_literal(struct range_coder *rc, struct lzma *l, struct history *h, const struct window *w)
 {
     uint64_t position = w->at - w->start;
     unsigned previous = position ? w->out[w->at - 1] : 0;
@@ -231,8 +235,8 @@ ALWAYS_INLINE uint8_t decode_literal(struct range_coder *rc, struct lzma *l, con
                      previous >> (8 - l->literal_context_bits);
     probability *tree = l->model.literal[coder];
     unsigned node = 1;
-    if (l->state >= LITERAL_STATES) {
-        unsigned match = w->out[w->at - l->rep[0] - 1], offset = 0x100;
+    if (h->state >= LITERAL_STATES) {
+        unsigned match = w->out[w->at - h->rep0 - 1], offset = 0x100;
         do { /* the byte a match would have given chooses the tree, as long as it is right */
             match <<= 1;
             unsigned match_bit = match & offset, bit = decode_bit(rc, &tree[offset + match_bit + node]);
@@ -244,38 +248,51 @@ ALWAYS_INLINE uint8_t decode_literal(struct range_coder *rc, struct lzma *l, con
             node = node << 1 | decode_bit(rc, &tree[node]);
         while (node < 0x100);
     }
-    l->state = l->state < 4 ? 0 : l->state < 10 ? l->state - 3 : l->state - 6;
+    h->state = h->state < 4 ? 0 : h->state < 10 ? h->state - 3 : h->state - 6;
     return node;
 }
 
-/* A match of the last four distances, or a new one: sets rep[0] and returns the length; 1 = one byte at rep[0]. */
-ALWAYS_INLINE unsigned decode_match(struct range_coder *rc, struct lzma *l, unsigned position_state)
+/* Moves the distance to use to rep0. */
+ALWAYS_INLINE void decode_which_rep(struct range_coder *rc, struct model *m, struct history *h)
+{
+    uint32_t distance = h->rep1;
+    if (decode_bit(rc, &m->is_rep1[h->state])) {
+        distance = h->rep2;
+        if (decode_bit(rc, &m->is_rep2[h->state])) {
+            distance = h->rep3;
+            h->rep3 = h->rep2;
+        }
+        h->rep2 = h->rep1;
+    }
+    h->rep1 = h->rep0;
+    h->rep0 = distance;
+}
+
+/* A match of the last four distances, or a new one: sets rep0 and returns the length; 1 = one byte at rep0. */
+ALWAYS_INLINE unsigned decode_match(struct range_coder *rc, struct lzma *l, struct history *h, unsigned position_state)
 {
     struct model *m = &l->model;
-    unsigned state = l->state;
-    bool after_literal = state < LITERAL_STATES;
-    if (!decode_bit(rc, &m->is_rep[state])) {
-        unsigned length = decode_length(rc, &m->match_length, position_state);
-        uint32_t distance = decode_distance(rc, m, length);
-        memmove(&l->rep[1], &l->rep[0], 3 * sizeof(l->rep[0]));
-        l->rep[0] = distance;
-        l->state = after_literal ? 7 : 10;
+    bool after_literal = h->state < LITERAL_STATES;
+    struct length_model *length_model = &m->rep_length;
+    if (!decode_bit(rc, &m->is_rep[h->state])) {
+        length_model = &m->match_length;
+    } else if (decode_bit(rc, &m->is_rep0[h->state])) {
+        decode_which_rep(rc, m, h);
+    } else if (!decode_bit(rc, &m->is_rep0_long[h->state][position_state])) {
+        h->state = after_literal ? 9 : 11;
+        return 1;
+    }
+    unsigned length = decode_length(rc, length_model, position_state);
+    if (length_model == &m->rep_length) {
+        h->state = after_literal ? 8 : 11;
         return length;
     }
-    if (!decode_bit(rc, &m->is_rep0[state])) {
-        if (!decode_bit(rc, &m->is_rep0_long[state][position_state])) {
-            l->state = after_literal ? 9 : 11;
-            return 1;
-        }
-    } else {
-        unsigned which = !decode_bit(rc, &m->is_rep1[state]) ? 1 : 2 + decode_bit(rc, &m->is_rep2[state]);
-        uint32_t distance = l->rep[which];
-        for (unsigned i = which; i > 0; i--)
-            l->rep[i] = l->rep[i - 1];
-        l->rep[0] = distance;
-    }
-    l->state = after_literal ? 8 : 11;
-    return decode_length(rc, &m->rep_length, position_state);
+    h->state = after_literal ? 7 : 10;
+    h->rep3 = h->rep2;
+    h->rep2 = h->rep1;
+    h->rep1 = h->rep0;
+    h->rep0 = decode_distance(rc, m, length);
+    return length;
 }
 
 ALWAYS_INLINE void copy_match(struct window *w, uint64_t distance, unsigned length)
@@ -283,6 +300,13 @@ ALWAYS_INLINE void copy_match(struct window *w, uint64_t distance, unsigned leng
     uint8_t *to = w->out + w->at;
     const uint8_t *from = to - distance;
     w->at += length;
+    if (distance >= 8) {
+        for (; length >= 8; length -= 8, to += 8, from += 8) {
+            uint64_t word;
+            __builtin_memcpy(&word, from, 8);
+            __builtin_memcpy(to, &word, 8);
+        }
+    }
     while (length--)
         *to++ = *from++;
 }
@@ -293,6 +317,7 @@ static const char *decode_chunk(struct lzma *l, struct window *chunk, const uint
     if (bytes < 5 || in[0] != 0)
         return "the compressed kernel is damaged: bad start of a chunk";
     struct window w = *chunk; /* locals, so that the compiler keeps them in registers */
+    struct history h = l->history;
     struct range_coder rc = {
         .range = ~0U,
         .code = (uint32_t)in[1] << 24 | in[2] << 16 | in[3] << 8 | in[4],
@@ -302,16 +327,16 @@ static const char *decode_chunk(struct lzma *l, struct window *chunk, const uint
     };
     while (w.at < w.limit) {
         unsigned position_state = (w.at - w.start) & l->position_mask;
-        if (!decode_bit(&rc, &l->model.is_match[l->state][position_state])) {
-            w.out[w.at] = decode_literal(&rc, l, &w);
+        if (!decode_bit(&rc, &l->model.is_match[h.state][position_state])) {
+            w.out[w.at] = decode_literal(&rc, l, &h, &w);
             w.at++;
         } else {
-            unsigned length = decode_match(&rc, l, position_state);
-            if (l->rep[0] >= w.at - w.start)
+            unsigned length = decode_match(&rc, l, &h, position_state);
+            if (h.rep0 >= w.at - w.start)
                 return "the compressed kernel is damaged: a match reaches before its start";
             if (length > w.limit - w.at)
                 return "the compressed kernel is damaged: a match is too long";
-            copy_match(&w, (uint64_t)l->rep[0] + 1, length);
+            copy_match(&w, (uint64_t)h.rep0 + 1, length);
         }
         if (unlikely(rc.at > rc.end))
             return "the compressed kernel is damaged: a chunk is too short";
@@ -320,6 +345,7 @@ static const char *decode_chunk(struct lzma *l, struct window *chunk, const uint
     if (rc.at != rc.end || rc.code != 0)
         return "the compressed kernel is damaged: a chunk does not end where it should";
     chunk->at = w.at;
+    l->history = h;
     return NULL;
 }
 
@@ -328,8 +354,7 @@ static void lzma_reset_state(struct lzma *l)
     probability *p = (probability *)&l->model;
     for (size_t i = 0; i < sizeof(l->model) / sizeof(*p); i++)
         p[i] = PROBABILITY_HALF;
-    l->state = 0;
-    memset(l->rep, 0, sizeof(l->rep));
+    l->history = (struct history){0};
 }
 
 static const char *lzma_set_properties(struct lzma *l, unsigned properties)

@@ -8,6 +8,7 @@
 #include <hv/domain.h>
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
+#include <hv/irq.h>
 #include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
@@ -71,8 +72,6 @@ struct domain *domain_get_next(domid_t from)
     spin_lock(&domain_list_lock);
     for (unsigned id = from; id < DOMID_FIRST_RESERVED && !d; id++) {
         d = domain_table[id];
-        if (d && d->dying == DOMAIN_DEAD)
-            d = NULL;
     }
     if (d)
         domain_hold(d);
@@ -306,6 +305,8 @@ static int step_release_vcpus(struct domain *d)
 
 static int step_free_shared(struct domain *d)
 {
+    pirq_release_domain(d);
+    grant_table_release_frames(d);
     domain_free_xenheap(d, d->shared_info);
     d->shared_info = NULL;
     memory_claim_drop(d);
@@ -314,7 +315,7 @@ static int step_free_shared(struct domain *d)
 
 /* What a dying domain gives back, in order; each step may say -ERESTART and is entered again. */
 static int (*const relinquish_steps[])(struct domain *d) = {
-    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, pv_relinquish_memory, step_free_shared,
+    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_free_shared, pv_relinquish_memory,
 };
 
 int domain_kill(struct domain *d)

@@ -96,10 +96,9 @@ int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset)
 
 void vcpu_unregister_info(struct vcpu *v)
 {
-    if (v->info_mfn == INVALID_MFN)
-        return;
     mfn_t mfn = v->info_mfn;
-    v->info = &nowhere[v->id];
+    v->info = &nowhere[v->id]; /* shared_info goes too */
     v->info_mfn = INVALID_MFN;
-    page_put_with_type(mfn_to_page(mfn));
+    if (mfn != INVALID_MFN)
+        page_put_with_type(mfn_to_page(mfn));
 }

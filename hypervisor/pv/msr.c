@@ -13,11 +13,19 @@
 #define MSR_AMD_SYSCFG 0xc0010010U
 #define MSR_AMD_HWCR 0xc0010015U
 #define MSR_AMD_NB_CFG 0xc001001fU
+#define MSR_AMD_LS_CFG 0xc0011020U
+#define MSR_AMD_VM_CR 0xc0010114U
+#define MSR_AMD_VM_HSAVE 0xc0010117U
 #define MSR_K7_EVENT_SELECT 0xc0010000U
 #define MSR_K7_COUNTER_LAST 0xc0010007U
 #define APIC_BASE_BSP 0x100U
 #define APIC_BASE_ENABLE 0x800U
 
+/* Not for guests even where the machine has it. */
+static bool read_refused(struct vcpu *v, uint64_t *value)
+{
+    return false;
+}
 static bool read_efer(struct vcpu *v, uint64_t *value)
 {
     *value = rdmsr(MSR_EFER);
@@ -32,6 +40,11 @@ static bool read_zero(struct vcpu *v, uint64_t *value)
 {
     *value = 0;
     return true;
+}
+/* Where we are entered, and what we run guests with, is nobody's business, not the hardware domain's either. */
+static bool read_refuse(struct vcpu *v, uint64_t *value)
+{
+    return false;
 }
 static bool read_fs_base(struct vcpu *v, uint64_t *value)
 {
@@ -88,6 +101,9 @@ static const struct {
     bool (*read)(struct vcpu *v, uint64_t *value);
     bool (*write)(struct vcpu *v, uint64_t value);
 } msr_table[] = {
+    {MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_refuse, NULL},
+    {MSR_STAR, MSR_SYSCALL_MASK, read_refuse, NULL},
+    {MSR_AMD_VM_CR, MSR_AMD_VM_HSAVE, read_refuse, NULL},
     {MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, read_kernel_gs_base, write_kernel_gs_base},
     {MSR_FS_BASE, MSR_FS_BASE, read_fs_base, write_fs_base},
     {MSR_GS_BASE, MSR_GS_BASE, read_gs_base, write_gs_base},
@@ -99,6 +115,7 @@ static const struct {
     {MSR_MC_FIRST, MSR_MC_LAST, read_zero, write_ignore},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, write_ignore},
     {MSR_K7_EVENT_SELECT, MSR_K7_COUNTER_LAST, read_zero, write_ignore},
+    {MSR_AMD_LS_CFG, MSR_AMD_LS_CFG, read_refused, NULL},
     {MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, NULL, write_ignore},
     {MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, NULL},
     {MSR_AMD_HWCR, MSR_AMD_HWCR, NULL, NULL},

@@ -4,8 +4,8 @@
  * Intel SDM volume 2 and AMD APM volume 3 (leaves).
  *
  * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. Six dozen
- * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, OSXSAVE, size of the
- * extended state) and the ABI's own leaves at 0x40000000 are made on the way.
+ * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, size of the extended
+ * state) and the ABI's own leaves at 0x40000000 are made on the way.
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
@@ -445,7 +445,7 @@ static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
     switch (l->leaf) {
     case 1:
         l->b = (l->b & 0x00ffffff) | apic_id << 24;
-        if (l->c & BIT(XSAVE) && v->pv.cr4 & X86_CR4_OSXSAVE)
+        if (l->c & BIT(XSAVE)) /* CR4.OSXSAVE is ours and always set; Linux takes a clear bit for "no XSAVE under Xen" */
             l->c |= BIT(OSXSAVE);
         break;
     case 0xb:

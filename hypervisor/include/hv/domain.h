@@ -179,7 +179,8 @@ struct domain *domain_get_any(domid_t id);
 struct domain *domain_find(domid_t id);
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
-/* The domain with the smallest id >= from, with a reference; NULL at the end. For lists. */
+/* The domain with the smallest id >= from, with a reference; NULL at the end. For lists: shows dead ones too while somebody
+ * still holds their memory. */
 struct domain *domain_get_next(domid_t from);
 
 /* Stops scheduling of all its vcpus; _sync waits until none is on a CPU. Nested. Not on oneself for _sync. */

@@ -25,7 +25,7 @@ void sched_init(void);
 void sched_init_cpu(struct cpu *cpu);
 /* A new vcpu, down and with its timers stopped; it may run anywhere. Initialises its scheduling fields and timers. */
 void sched_add_vcpu(struct vcpu *v);
-/* v is off every CPU for good (vcpu_sleep_sync): kills its timers. */
+/* v is off every CPU for good (vcpu_sleep_sync) and its domain goes: kills its timers, does sched_remove_domain. */
 void sched_remove_vcpu(struct vcpu *v);
 
 /* v may have become runnable: puts it in the queue and finds it a CPU. Any context. */

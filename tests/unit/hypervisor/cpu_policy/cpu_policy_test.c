@@ -1,0 +1,216 @@
+/*
+ * Policies made from this machine's own CPUID: their order, what a PV guest never sees, what a toolstack can and cannot
+ * change, and that nothing it sends is taken at its word.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <hv/cpu_policy.h>
+#include <hv/page.h>
+#include <xen/arch-x86/cpufeatureset.h>
+#include <xen/sysctl.h>
+
+#define check(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                          \
+            exit(1);                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+struct cpu_features cpu_features;
+struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
+struct vcpu *fake_current[NR_CPUS];
+mfn_t max_mfn = 0x1c0000; /* 7 GiB */
+
+void panic(const char *format, ...)
+{
+    fprintf(stderr, "panic: %s\n", format);
+    abort();
+}
+void *zalloc(size_t bytes)
+{
+    return calloc(1, bytes);
+}
+uint64_t tsc_khz(void)
+{
+    return 2500000;
+}
+
+#define LEAVES CPU_POLICY_MAX_LEAVES
+
+struct answer {
+    struct xen_cpuid_leaf leaf[LEAVES];
+    struct xen_msr_entry msr[2];
+    uint32_t leaves, msrs;
+};
+
+static struct answer system_policy(unsigned index)
+{
+    struct answer a = {.leaves = LEAVES, .msrs = 2};
+    check(cpu_policy_get_system(index, a.leaf, &a.leaves, a.msr, &a.msrs) == 0 && a.msrs == 2);
+    return a;
+}
+
+static struct xen_cpuid_leaf *leaf_of(struct answer *a, uint32_t leaf, uint32_t subleaf)
+{
+    for (uint32_t i = 0; i < a->leaves; i++)
+        if (a->leaf[i].leaf == leaf && a->leaf[i].subleaf == subleaf)
+            return &a->leaf[i];
+    return NULL;
+}
+
+static void check_order(const struct answer *a)
+{
+    for (uint32_t i = 1; i < a->leaves; i++) {
+        const struct xen_cpuid_leaf *p = &a->leaf[i - 1], *q = &a->leaf[i];
+        check(p->leaf < q->leaf || (p->leaf == q->leaf && p->subleaf < q->subleaf));
+    }
+}
+
+/* MONITOR, VMX, SMX, PCID, TSC deadline, OSXSAVE; VME, PSE, MTRR, PGE, PSE36; SVM; 1 GiB pages; SMEP, SMAP, UMIP, PKU */
+static void check_hidden(const struct xen_cpuid_leaf *l)
+{
+    static const struct {
+        uint32_t leaf, subleaf, b, c, d;
+    } hidden[] = {
+        {1, XEN_CPUID_NO_SUBLEAF, 0, 1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 24, 1 << 1 | 1 << 3 | 1 << 12 | 1 << 13 | 1 << 17},
+        {7, 0, 1 << 7 | 1 << 10 | 1 << 20, 1 << 2 | 1 << 3, 1 << 26 | 1 << 27 | 1 << 29 | 1U << 31},
+        {0x80000001, XEN_CPUID_NO_SUBLEAF, 0, 1 << 2, 1 << 26},
+        {0x80000008, XEN_CPUID_NO_SUBLEAF, 1 << 12, 0, 0},
+        {0x8000000a, XEN_CPUID_NO_SUBLEAF, ~0U, ~0U, ~0U},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
+        if (l->leaf == hidden[i].leaf && l->subleaf == hidden[i].subleaf)
+            check(!(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
+}
+
+static void test_system(void)
+{
+    static const unsigned kinds[] = {XEN_SYSCTL_cpu_policy_raw, XEN_SYSCTL_cpu_policy_host, XEN_SYSCTL_cpu_policy_pv_max,
+                                     XEN_SYSCTL_cpu_policy_pv_default};
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct answer a = system_policy(kinds[i]);
+        check_order(&a);
+        check(leaf_of(&a, 0, ~0U)->a <= 0xd && leaf_of(&a, 0x80000000, ~0U)->a >= 0x80000008 && leaf_of(&a, 7, 0));
+        for (uint32_t n = 0; kinds[i] >= XEN_SYSCTL_cpu_policy_pv_max && n < a.leaves; n++)
+            check_hidden(&a.leaf[n]);
+    }
+    struct answer a = {.leaves = 3, .msrs = 1};
+    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_raw, a.leaf, &a.leaves, a.msr, &a.msrs) == -ENOBUFS);
+    check(a.leaves > 3 && a.msrs == 2 && a.leaf[3].a == 0 && a.msr[1].idx == 0);
+    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_max, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
+    check(cpu_policy_get_system(6, a.leaf, &a.leaves, a.msr, &a.msrs) == -EINVAL);
+    uint32_t words[32] = {0}, count = 32;
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_host, words, &count) == 0 && count == 19);
+    check(words[0] & 1 && words[2] & 1 << 29);
+    count = 1;
+    words[1] = 77;
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv, words, &count) == 0 && count == 19 && words[1] == 77);
+    check(cpu_featureset_get(99, words, &count) == -EINVAL);
+}
+
+static void test_guest_view(void)
+{
+    struct domain d = {.tsc_mode = 2};
+    struct vcpu v = {.domain = &d, .id = 3};
+    struct cpuid r;
+    pv_cpuid(&v, 0x40000000, 0, &r);
+    check(r.eax == 0x40000005 && memcmp(&r.ebx, "XenV", 4) == 0 && memcmp(&r.ecx, "MMXe", 4) == 0);
+    pv_cpuid(&v, 0x40000001, 0, &r);
+    check(r.eax == 0x00040011);
+    pv_cpuid(&v, 0x40000003, 0, &r);
+    check(r.ebx == 2 && r.ecx == 2500000);
+    pv_cpuid(&v, 0x40000005, 0, &r);
+    check(r.ebx == 33);
+    pv_cpuid(&v, 0x40000100, 0, &r);
+    check(!r.eax && !r.ebx);
+    pv_cpuid(&v, 1, 0, &r);
+    check(r.ebx >> 24 == 6 && r.ecx & 1U << 31 && !(r.ecx & 1 << 26) == !(r.ecx & 1 << 27)); /* XSAVE, OSXSAVE */
+    struct cpuid again;
+    pv_cpuid(&v, 1, 5, &again); /* no sub-leaves: ecx does not matter */
+    check(memcmp(&r, &again, sizeof(r)) == 0);
+    pv_cpuid(&v, 0xe, 0, &r);
+    check(!r.eax && !r.ebx && !r.ecx && !r.edx);
+    pv_cpuid(&v, 0x80000100, 0, &r);
+    check(!r.eax && !r.ebx && !r.ecx && !r.edx);
+}
+
+static int set(struct domain *d, const struct xen_cpuid_leaf *l, uint32_t n, uint32_t *bad)
+{
+    uint32_t subleaf, msr;
+    *bad = ~0U;
+    return cpu_policy_set_domain(d, l, n, NULL, 0, bad, &subleaf, &msr);
+}
+
+static void test_set(void)
+{
+    struct domain d = {0};
+    struct vcpu v = {.domain = &d};
+    struct cpuid r;
+    uint32_t bad, subleaf, bad_msr = 0;
+    struct answer a = system_policy(XEN_SYSCTL_cpu_policy_pv_default), b = {.leaves = LEAVES, .msrs = 2};
+    check(set(&d, a.leaf, a.leaves, &bad) == 0);
+    check(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
+    check(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0); /* what we gave comes back as it is */
+    struct xen_cpuid_leaf all = {1, XEN_CPUID_NO_SUBLEAF, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
+    check(set(&d, &all, 1, &bad) == 0); /* more than PV may have: clipped */
+    pv_cpuid(&v, 1, 0, &r);
+    check(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 17 | 1 << 24)) && !(r.edx & (1 << 12 | 1 << 13)) && r.edx & 1 << 28);
+    struct xen_cpuid_leaf lower = {0, XEN_CPUID_NO_SUBLEAF, 4, 1, 2, 3};
+    check(set(&d, &lower, 1, &bad) == 0);
+    pv_cpuid(&v, 7, 0, &r);
+    check(!r.eax && !r.ebx);
+    struct xen_cpuid_leaf wrong[] = {{0, XEN_CPUID_NO_SUBLEAF, 0xe, 0, 0, 0}, {0xe, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
+                                     {1, 0, 0, 0, 0, 0}, {7, 3, 0, 0, 0, 0}, {0x80000022, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
+                                     {0x50000000, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0}};
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
+        check(set(&d, &wrong[i], 1, &bad) == -EINVAL && bad == wrong[i].leaf);
+    struct xen_msr_entry msr[2] = {{0xce, 0, 0}, {0x10b, 0, 0}};
+    check(cpu_policy_set_domain(&d, NULL, 0, msr, 1, &bad, &subleaf, &bad_msr) == 0);
+    check(cpu_policy_set_domain(&d, NULL, 0, msr, 2, &bad, &subleaf, &bad_msr) == -EINVAL && bad_msr == 0x10b);
+    free(d.cpu_policy.leaf);
+}
+
+/* A hostile toolstack: whatever is accepted stays sorted and within what PV may have. */
+static void test_fuzz(void)
+{
+    struct domain d = {0};
+    struct answer pv_max = system_policy(XEN_SYSCTL_cpu_policy_pv_max);
+    static const uint32_t leaves[] = {0, 1, 2, 4, 7, 0xb, 0xd, 0x80000000, 0x80000001, 0x80000008, 0x8000000a, 0x80000021};
+    for (int round = 0; round < 20000; round++) {
+        struct xen_cpuid_leaf l[8];
+        uint32_t bad;
+        for (int i = 0; i < 8; i++)
+            l[i] = (struct xen_cpuid_leaf){leaves[random() % ARRAY_SIZE(leaves)],
+                                           random() % 2 ? XEN_CPUID_NO_SUBLEAF : (uint32_t)random() % 64,
+                                           (uint32_t)random() * 2, (uint32_t)random() * 2, (uint32_t)random() * 2,
+                                           (uint32_t)random() * 2};
+        set(&d, l, random() % 9, &bad);
+        struct answer now = {.leaves = LEAVES, .msrs = 2};
+        check(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0);
+        check_order(&now);
+        check(leaf_of(&now, 0, ~0U)->a <= leaf_of(&pv_max, 0, ~0U)->a);
+        for (uint32_t n = 0; n < now.leaves; n++)
+            check_hidden(&now.leaf[n]);
+        struct xen_cpuid_leaf *xstate = leaf_of(&now, 0xd, 0), *limit = leaf_of(&pv_max, 0xd, 0);
+        check(!xstate || !limit || (!(xstate->a & ~limit->a) && xstate->c <= limit->c));
+    }
+    free(d.cpu_policy.leaf);
+}
+
+int main(void)
+{
+    struct cpuid xstate = cpuid(0xd, 0);
+    cpu_features.physical_address_bits = cpuid(0x80000008, 0).eax & 0xff;
+    cpu_features.vendor = cpuid(0, 0).ebx == 0x68747541 ? VENDOR_AMD : VENDOR_INTEL;
+    cpu_features.xsave = cpuid(1, 0).ecx & 1 << 26;
+    cpu_features.xcr0_mask = cpu_features.xsave ? xstate.eax & 0xe7 : 0;
+    srandom(5);
+    cpu_policy_init();
+    test_system();
+    test_guest_view();
+    test_set();
+    test_fuzz();
+    puts("ok");
+    return 0;
+}
