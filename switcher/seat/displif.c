@@ -21,7 +21,7 @@ static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_
 
 // A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
 // is looked at this often: the protocol has no message for that.
-enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096 };
+enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096, ROUNDS_PER_TURN = 4 };
 
 struct displif {
     struct guest *guest;
@@ -34,7 +34,7 @@ struct displif {
     uint64_t shown;        // cookie of the framebuffer in the picture; 0 none
     bool flip_unanswered;  // the guest waits for the event
     bool flipped_recently; // since the last scan
-    struct wl_event_source *flip_timer, *scan_timer;
+    struct wl_event_source *flip_timer, *scan_timer, *turn;
 };
 
 #define READ_ONCE(x) (*(volatile __typeof__(x) *)&(x))
@@ -152,11 +152,26 @@ static void respond(struct displif *displif, const struct xendispl_req *request,
     displif->ring.rsp_prod_pvt++;
 }
 
+static void on_request(void *data);
+
+static void on_turn(void *data)
+{
+    struct displif *displif = data;
+    displif->turn = NULL;
+    on_request(displif);
+}
+
+// Handles what is in the ring, but not for ever: a guest that never stops asking waits for the others' turns.
 static void on_request(void *data)
 {
     struct displif *displif = data;
     int more = 1, notify;
-    while (more) {
+    for (unsigned round = 0; more; round++) {
+        if (round == ROUNDS_PER_TURN) {
+            if (!displif->turn)
+                displif->turn = wl_event_loop_add_idle(displif->guest->seat->loop, on_turn, displif);
+            return;
+        }
         RING_IDX produced = READ_ONCE(displif->ring.sring->req_prod);
         xen_rmb();
         if (RING_REQUEST_PROD_OVERFLOW(&displif->ring, produced)) {
@@ -232,6 +247,8 @@ void displif_disconnect(struct displif *displif)
         wl_event_source_remove(displif->flip_timer);
     if (displif->scan_timer)
         wl_event_source_remove(displif->scan_timer);
+    if (displif->turn)
+        wl_event_source_remove(displif->turn);
     displif_buffers_clear(&displif->buffers);
     foreign_unmap_grants(displif->ring.sring, 1);
     foreign_unmap_grants(displif->events, 1);
