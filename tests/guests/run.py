@@ -112,7 +112,7 @@ def main():
     hypervisors = {}
     if options.only != 'reference':
         hypervisors['roundhouse'] = f'{options.build}/hypervisor/roundhouse.elf'
-    if options.reference is not None or options.only == 'reference':
+    if options.only == 'reference' or (options.reference is not None and not options.only):
         candidates = [options.reference] if options.reference else [f'{options.build}/{REFERENCE[0]}', REFERENCE[1]]
         path = next((path for path in candidates if os.path.exists(path)), None)
         if not path:
