@@ -18,7 +18,7 @@ MODULES = 'multiboot2 smbios normal iso9660 biosdisk part_msdos test echo'
 CONFIG = '''set timeout=0
 smbios --type 1 --get-string 4 --set hypervisor
 smbios --type 1 --get-string 5 --set kernel
-multiboot2 /boot/$hypervisor console=com1 com1=115200 loglvl=warning guest_loglvl=none dom0_mem=64M,max:64M dom0_max_vcpus=2 noreboot
+multiboot2 /boot/$hypervisor console=com1 com1=115200 loglvl=warning guest_loglvl=none dom0_mem=64M,max:64M dom0_max_vcpus=2 noreboot OPTIONS
 module2 /boot/$kernel
 boot
 '''
@@ -36,7 +36,7 @@ def image(path, folder, name):
         shutil.copy(path, target)
 
 
-def make_medium(folder, hypervisors, kernels):
+def make_medium(folder, hypervisors, kernels, options):
     tree = f'{folder}/tree'
     os.makedirs(f'{tree}/boot/grub')
     for name, path in hypervisors.items():
@@ -44,7 +44,7 @@ def make_medium(folder, hypervisors, kernels):
     for name, path in kernels.items():
         subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/boot/{name}'], check=True)
     with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
-        config.write(CONFIG)
+        config.write(CONFIG.replace('OPTIONS', options))
     made = subprocess.run(['grub-mkrescue', '-d', '/usr/lib/grub/i386-pc', '--fonts=', '--locales=', '--themes=',
                            f'--install-modules={MODULES}', '-o', f'{folder}/boot.iso', tree], capture_output=True, text=True)
     if made.returncode:
@@ -100,6 +100,7 @@ def main():
     parser.add_argument('--only', choices=['roundhouse', 'reference'])
     parser.add_argument('--smp', type=int, default=1)
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
+    parser.add_argument('--hypervisor-options', default='', help='added to the command line, as guest_loglvl=all')
     parser.add_argument('--verbose', action='store_true', help='whole consoles')
     parser.add_argument('kernel', nargs='*')
     options = parser.parse_args()
@@ -120,7 +121,7 @@ def main():
         hypervisors['reference'] = path
     folder = tempfile.mkdtemp(prefix='guests-')
     try:
-        run_all(make_medium(folder, hypervisors, kernels), hypervisors, kernels, options)
+        run_all(make_medium(folder, hypervisors, kernels, options.hypervisor_options), hypervisors, kernels, options)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
