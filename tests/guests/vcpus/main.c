@@ -75,6 +75,9 @@ static void bad_contexts(void)
     context.ctrlreg[3] = mfn_of(stack) << 12;
     CHECK_REFUSED(initialise());
     good_context();
+    context.ctrlreg[3] = 0;
+    CHECK_REFUSED(initialise());
+    good_context();
     context.gdt_frames[0] = 1UL << 40;
     context.gdt_ents = 16;
     CHECK_REFUSED(initialise());
@@ -94,6 +97,28 @@ static void bad_contexts(void)
     good_context();
     context.user_regs.rip = NON_CANONICAL;
     CHECK_REFUSED(initialise());
+}
+
+static unsigned debug_count;
+static uint32_t watched;
+
+static bool debug(struct registers *regs, unsigned vector)
+{
+    debug_count++;
+    return true;
+}
+
+/* The other vcpu's breakpoints are set when it runs, not when it is made. */
+static void breakpoints(void)
+{
+    trap_hooks[TRAP_DB] = debug;
+    good_context();
+    context.debugreg[0] = (uint64_t)&watched;
+    context.debugreg[7] = 0xd0001;
+    CHECK_IS(0, initialise());
+    *(volatile uint32_t *)&watched = 1;
+    CHECK_IS(0, debug_count);
+    trap_hooks[TRAP_DB] = NULL;
 }
 
 static void areas(void)
@@ -128,8 +153,7 @@ void test_main(void)
     bad_contexts();
     areas();
     vcpu_function = second;
-    good_context();
-    CHECK_IS(0, initialise());
+    breakpoints();
     CHECK_IS(-EEXIST, initialise());
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_is_up, 1, 0));
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_up, 1, 0));
