@@ -325,7 +325,7 @@ static int16_t map_from(struct domain *granter, struct gnttab_map_grant_ref *op)
     }
     domain_hold(granter);
     op->handle = handle;
-    op->dev_bus_addr = op->flags & GNTMAP_device_map ? h->mfn << PAGE_SHIFT : 0;
+    op->dev_bus_addr = h->mfn << PAGE_SHIFT; /* without GNTMAP_device_map too: it is where kernels look for the frame */
     handle_unclaim(h, op->flags & HANDLE_FLAGS);
     return GNTST_okay;
 }

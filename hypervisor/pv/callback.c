@@ -165,7 +165,8 @@ int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value)
         return -EINVAL;
     }
     v->pv.dr[index] = value;
-    pv_load_debug_registers(v);
+    if (v == current)
+        pv_load_debug_registers(v);
     return 0;
 }
 

@@ -6,6 +6,7 @@
  * A frame shown there holds a TYPE_DESCRIPTOR reference: every descriptor in it has been checked, and changes go through
  * update_descriptor.
  */
+#include <hv/boot.h>
 #include <hv/cpu.h>
 #include <hv/descriptor_tables.h>
 #include <hv/guest_copy.h>
@@ -28,6 +29,18 @@ static unsigned long window_va(const struct vcpu *v, unsigned page)
     return DESCRIPTOR_VA + ((unsigned long)v->pv.descriptor_window * WINDOW_PAGES + page) * PAGE_SIZE;
 }
 
+/* What a guest has no descriptors for reads as null descriptors: loading one is a #GP and no page fault in our range. */
+static const uint64_t no_descriptors[512] __aligned(4096);
+
+static void show(struct vcpu *v, unsigned page, mfn_t mfn)
+{
+    if (mfn == INVALID_MFN)
+        map_page(window_va(v, page), image_to_paddr(no_descriptors) >> PAGE_SHIFT, PTE_PRESENT | PTE_NX);
+    else
+        map_page(window_va(v, page), mfn, WINDOW_FLAGS);
+    tlb_flush_local_va(window_va(v, page));
+}
+
 int pv_descriptor_window_alloc(struct vcpu *v)
 {
     spin_lock(&window_lock);
@@ -39,19 +52,13 @@ int pv_descriptor_window_alloc(struct vcpu *v)
         return -ENOMEM;
     v->pv.descriptor_window = (unsigned)n;
     for (unsigned page = 0; page < WINDOW_PAGES; page++)
-        map_page(window_va(v, page), 0, 0);
+        show(v, page, INVALID_MFN);
     return 0;
 }
 
 void pv_descriptor_window_free(struct vcpu *v)
 {
     clear_bit(v->pv.descriptor_window, window_used);
-}
-
-static void show(struct vcpu *v, unsigned page, mfn_t mfn)
-{
-    map_page(window_va(v, page), mfn == INVALID_MFN ? 0 : mfn, mfn == INVALID_MFN ? 0 : WINDOW_FLAGS);
-    tlb_flush_local_va(window_va(v, page));
 }
 
 struct __packed table_pointer {

@@ -115,7 +115,7 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
         v->info->arch.cr2 = *reg;
         return DONE;
     case 16 | 3:
-        return pv_set_root(v, *reg >> PAGE_SHIFT) ? NOT_OURS : DONE;
+        return !(*reg >> PAGE_SHIFT) || pv_set_root(v, *reg >> PAGE_SHIFT) ? NOT_OURS : DONE;
     case 16 | 4:
         v->pv.cr4 = pv_fix_cr4(*reg);
         set_guest_cr4(v);

@@ -41,7 +41,9 @@ static bool context_ok(const struct vcpu_guest_context *c)
                      is_canonical(c->fs_base) && is_canonical(c->gs_base_kernel) && is_canonical(c->gs_base_user);
     for (unsigned i = 0; i < 256; i++)
         addresses = addresses && is_canonical(c->trap_ctxt[i].address);
-    return addresses && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192;
+    /* The mode it starts in must have a root table: without one the processor would have none either. */
+    bool roots = c->ctrlreg[3] >> PAGE_SHIFT && ((c->flags & VGCF_in_kernel) || (c->ctrlreg[1] & 1 && c->ctrlreg[1] >> PAGE_SHIFT));
+    return addresses && roots && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192;
 }
 
 static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)

@@ -107,6 +107,12 @@ static const char *const trap_name[32] = {
     "x87 error", "alignment check", "machine check", "SIMD error", "virtualisation", "control protection",
 };
 
+/* What the last fault was that a fix-up took care of. Interrupts are off from there to its reader. */
+static struct {
+    uint16_t vector;
+    uint32_t error_code;
+} fixed_fault[NR_CPUS];
+
 static void own_trap(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector;
@@ -120,8 +126,11 @@ static void own_trap(struct cpu_user_regs *regs)
         write_dr7(0x400);
         return;
     }
-    if (vector != TRAP_double_fault && vector != TRAP_machine_check && extable_fixup(regs))
+    if (vector != TRAP_double_fault && vector != TRAP_machine_check && extable_fixup(regs)) {
+        fixed_fault[smp_processor_id()].vector = (uint16_t)vector;
+        fixed_fault[smp_processor_id()].error_code = regs->error_code;
         return;
+    }
     if (vector == TRAP_page_fault)
         panic_regs(regs, "page fault at %#lx (error %x) in the hypervisor", read_cr2(), regs->error_code);
     panic_regs(regs, "%s (error %x) in the hypervisor", trap_name[vector] ? trap_name[vector] : "exception",
@@ -174,17 +183,14 @@ void do_syscall(struct cpu_user_regs *regs)
     pv_bounce(regs, to->address, to->mask_events, NO_ERROR_CODE, BOUNCE_PLAIN);
 }
 
-/* iretq refused the guest's new cs or ss: the failsafe callback tells it. */
+/* iretq refused the guest's new cs, ss or rip: the exception is the guest's, raised where it wanted to go. */
 void do_iret_fault(struct cpu_user_regs *regs)
 {
-    struct vcpu *v = current;
+    unsigned cpu = smp_processor_id();
+    unsigned vector = fixed_fault[cpu].vector;
+    uint32_t error_code = fixed_fault[cpu].error_code;
     irq_enable();
-    if (!v->pv.failsafe.address) {
-        domain_crash(v->domain, "returned to cs %#x rip %#lx, which is not possible, and has no failsafe callback", regs->cs,
-                     regs->rip);
-        return;
-    }
-    pv_bounce(regs, v->pv.failsafe.address, v->pv.failsafe.mask_events, NO_ERROR_CODE, BOUNCE_FAILSAFE);
+    pv_inject_trap(regs, vector, error_code);
 }
 
 static void serve_softirqs(struct cpu *cpu)

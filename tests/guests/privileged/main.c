@@ -44,6 +44,7 @@ static void control_registers(void)
     CHECK_IS(mfn_of(root_table()), value >> 12);
     CHECK_IS(0, TRY("mov %1, %%cr3", NO_OUT, "r"(value)));
     CHECK_IS(GP, TRY("mov %1, %%cr3", NO_OUT, "r"(start_info->shared_info)));
+    CHECK_IS(GP, TRY("mov %1, %%cr3", NO_OUT, "r"(0UL)));
     CHECK_IS(0, TRY("mov %1, %%cr2", NO_OUT, "r"(0x1234567UL)));
     CHECK_IS(0, TRY("mov %%cr2, %1", OUT("=r"(value)), "r"(0)));
     CHECK_IS(0x1234567, value);

@@ -4,7 +4,7 @@
  */
 #include "guest.h"
 
-const char test_title[] = "user mode, iret, failsafe";
+const char test_title[] = "user mode, iret";
 
 static struct registers seen;
 static unsigned seen_vector, count;
@@ -144,40 +144,40 @@ static void nothing(uint64_t argument)
 {
 }
 
-/* iret with what the processor will not load: the failsafe callback, in kernel mode, with the frame as it was asked for. */
+/* iret with what the processor will not load: the exception comes to the kernel, from the frame that was asked for. */
 static void bad_frames(void)
 {
     static const struct {
         uint64_t cs, ss, rip;
         const char *what;
+        unsigned vector, error;
     } cases[] = {
-        {0x1003, FLAT_USER_SS64, 0, "cs beyond the GDT"},
-        {0xe00b, FLAT_USER_SS64, 0, "the hypervisor's cs"},
-        {0xe02b, FLAT_USER_SS64, 0, "data as cs"},
-        {0x3, FLAT_USER_SS64, 0, "null cs"},
-        {FLAT_USER_CS64, 0xe013, 0, "the hypervisor's ss"},
-        {FLAT_USER_CS64, 0xe033, 0, "code as ss"},
-        {FLAT_USER_CS64, 0x1003, 0, "ss beyond the GDT"},
-        {0xe043, FLAT_USER_SS64, 0, "the TSS as cs"},
-        {0x7, FLAT_USER_SS64, 0, "cs of an empty LDT"},
-        {FLAT_USER_CS64, FLAT_USER_SS64, NON_CANONICAL, "rip not canonical"},
+        {0x1003, FLAT_USER_SS64, 0, "cs beyond the GDT", TRAP_GP, 0x1000},
+        {0xe00b, FLAT_USER_SS64, 0, "the hypervisor's cs", TRAP_GP, 0xe008},
+        {0xe02b, FLAT_USER_SS64, 0, "data as cs", TRAP_GP, 0xe028},
+        {0x3, FLAT_USER_SS64, 0, "null cs", TRAP_GP, 0},
+        {FLAT_USER_CS64, 0xe013, 0, "the hypervisor's ss", TRAP_GP, 0xe010},
+        {FLAT_USER_CS64, 0xe033, 0, "code as ss", TRAP_GP, 0xe030},
+        {FLAT_USER_CS64, 0x1003, 0, "ss beyond the GDT", TRAP_GP, 0x1000},
+        {0xe043, FLAT_USER_SS64, 0, "the TSS as cs", TRAP_GP, 0xe040},
+        {0x7, FLAT_USER_SS64, 0, "cs of an empty LDT", TRAP_GP, 4},
+        {FLAT_USER_CS64, FLAT_USER_SS64, IN_HYPERVISOR, "rip in the hypervisor", TRAP_PF, 0x15},
+        {FLAT_USER_CS64, FLAT_USER_SS64, NON_CANONICAL, "rip not canonical", TRAP_GP, 0},
     };
     user_prepare();
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         static uint64_t stack[64];
         struct registers regs = {.rip = cases[i].rip ? cases[i].rip : (uint64_t)nothing, .cs = cases[i].cs, .ss = cases[i].ss,
                                  .rsp = (uint64_t)(stack + 60), .rflags = 0x202, .rbx = 0x1111, .rcx = 0x2222};
-        hook(ENTRY_FAILSAFE, true);
-        trap_hooks[TRAP_GP] = note;
+        hook(TRAP_GP, true);
+        trap_hooks[TRAP_GP] = trap_hooks[TRAP_PF] = note;
         user_enter(&regs);
         if (count != 1)
             failure("iret with %s: entered %u times, vector %u", cases[i].what, count, seen_vector);
-        else
-            say("iret with %s: vector %u, cs %lx, rip %s", cases[i].what, seen_vector, seen.cs,
-                seen.rip == regs.rip ? "as asked" : "other");
-        trap_hooks[TRAP_GP] = NULL;
+        else if (seen_vector != cases[i].vector || seen.error_code != cases[i].error || (uint16_t)seen.cs != cases[i].cs || seen.rip != regs.rip)
+            failure("iret with %s: vector %u, error %lx, cs %lx, rip %lx", cases[i].what, seen_vector, seen.error_code, seen.cs, seen.rip);
+        trap_hooks[TRAP_GP] = trap_hooks[TRAP_PF] = NULL;
     }
-    trap_hooks[ENTRY_FAILSAFE] = NULL;
 }
 
 static void in_syscall(void)
@@ -194,12 +194,11 @@ static void in_syscall(void)
     CHECK_IS(FLAT_USER_CS64, seen.cs & 0xffff);
     regs = (struct registers){.rip = NON_CANONICAL, .cs = FLAT_USER_CS64, .ss = FLAT_USER_SS64, .rsp = (uint64_t)(stack + 60),
                               .rflags = 0x202, .error_code = VGCF_in_syscall};
-    hook(ENTRY_FAILSAFE, true);
-    trap_hooks[TRAP_GP] = note;
+    hook(TRAP_GP, true);
     user_enter(&regs);
     CHECK_IS(1, count);
-    say("sysret to a non-canonical address: vector %u", seen_vector);
-    trap_hooks[ENTRY_FAILSAFE] = trap_hooks[TRAP_GP] = NULL;
+    CHECK_IS(TRAP_GP, seen_vector);
+    trap_hooks[TRAP_GP] = NULL;
 }
 
 static bool step_seen(struct registers *regs, unsigned vector)

@@ -1,0 +1,140 @@
+/*
+ * Debug registers, single steps, FPU state with CR0.TS, XCR0.
+ */
+#include "guest.h"
+
+const char test_title[] = "debug registers, FPU, XSAVE";
+
+static unsigned debug_count, nm_count;
+static uint64_t debug_rip, dr6;
+static uint64_t watched;
+
+static bool debug(struct registers *regs, unsigned vector)
+{
+    debug_count++;
+    debug_rip = regs->rip;
+    __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+    regs->rflags |= 0x10000; /* RF: go on past a breakpoint on an instruction */
+    regs->rflags &= ~0x100UL;
+    return true;
+}
+
+static void debug_registers(void)
+{
+    uint64_t value = 0;
+    trap_hooks[TRAP_DB] = debug;
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, &watched));
+    CHECK_IS((uint64_t)&watched, HYPERCALL(get_debugreg, 0));
+    __asm__ volatile("mov %%dr0, %0" : "=r"(value));
+    CHECK_IS((uint64_t)&watched, value);
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xd0002UL | 1)); /* 8 bytes would be 2; here 4 bytes, write */
+    *(volatile uint32_t *)&watched = 1;
+    CHECK_IS(1, debug_count);
+    CHECK_IS(1, dr6 & 15);
+    CHECK_IS(0, HYPERCALL(set_debugreg, 6, 0));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
+    *(volatile uint32_t *)&watched = 2;
+    CHECK_IS(1, debug_count);
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 0, IN_HYPERVISOR));
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 3, NON_CANONICAL));
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 8, 0));
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 0xffffffff, 0));
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 7, 1UL << 32));
+    CHECK_REFUSED(HYPERCALL(set_debugreg, 7, 0x20001)); /* I/O breakpoint without CR4.DE */
+    CHECK_REFUSED(HYPERCALL(get_debugreg, 8));
+    CHECK_IS((uint64_t)&watched, HYPERCALL(get_debugreg, 0));
+    /* A breakpoint on what the hypervisor reads on our behalf, and on a syscall after mov to ss. */
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, &watched));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001)); /* read or write */
+    CHECK_IS(0, HYPERCALL(console_io, CONSOLEIO_write, 0, &watched));
+    struct mmu_update u = {~0UL, 0};
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, &u));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001));
+    debug_count = 0;
+    CHECK_REFUSED(HYPERCALL(mmu_update, &u, 1, 0, DOMID_SELF));
+    uint64_t selector = FLAT_KERNEL_SS;
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, &selector));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0x70001));
+    uint64_t rax = __HYPERVISOR_xen_version;
+    __asm__ volatile("mov %1, %%ss\n\tsyscall" : "+a"(rax) : "m"(*(uint16_t *)&selector), "D"(0), "S"(0) : "rcx", "r11", "memory");
+    CHECK_IS(4 << 16 | 17, rax);
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
+}
+
+static void single_step(void)
+{
+    debug_count = 0;
+    __asm__ volatile("pushf\n\torq $0x100, (%%rsp)\n\tpopf\n\tnop\n\tnop" ::: "memory", "cc");
+    CHECK_IS(1, debug_count);
+    CHECK_IS(0x4000, dr6 & 0x4000);
+    /* Stepping into a hypercall stays the guest's affair. */
+    debug_count = 0;
+    uint64_t rax = __HYPERVISOR_xen_version;
+    __asm__ volatile("pushf\n\torq $0x100, (%%rsp)\n\tpopf\n\tsyscall\n\tnop" : "+a"(rax) : "D"(0), "S"(0) : "rcx", "r11", "memory", "cc");
+    CHECK_IS(4 << 16 | 17, rax);
+    CHECK(debug_count >= 1);
+}
+
+static bool no_device(struct registers *regs, unsigned vector)
+{
+    nm_count++;
+    return true;
+}
+
+static void fpu(void)
+{
+    uint64_t out = 0, in = 0x1122334455667788;
+    trap_hooks[TRAP_NM] = no_device;
+    __asm__ volatile("movq %0, %%xmm3" : : "r"(in));
+    HYPERCALL(xen_version, XENVER_version, 0);
+    HYPERCALL(sched_op, SCHEDOP_yield, 0);
+    __asm__ volatile("movq %%xmm3, %0" : "=r"(out));
+    CHECK_IS(in, out);
+    CHECK_IS(0, HYPERCALL(fpu_taskswitch, 1));
+    out = 0;
+    __asm__ volatile("movq %%xmm3, %0" : "=r"(out));
+    CHECK_IS(1, nm_count); /* and TS is clear again when the handler runs */
+    CHECK_IS(in, out);
+    __asm__ volatile("movq %%xmm3, %0" : "=r"(out));
+    CHECK_IS(1, nm_count);
+    CHECK_IS(0, HYPERCALL(fpu_taskswitch, 1));
+    CHECK_IS(0, HYPERCALL(fpu_taskswitch, 0));
+    __asm__ volatile("movq %%xmm3, %0" : "=r"(out));
+    CHECK_IS(1, nm_count);
+}
+
+static uint64_t set_xcr(uint32_t index, uint64_t value)
+{
+    uint64_t trapped = (uint32_t)value;
+    __asm__ volatile("1:\txsetbv\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b") : "+a"(trapped) : "c"(index), "d"(value >> 32));
+    return trapped;
+}
+
+static void extended_state(void)
+{
+    uint32_t low, high;
+    uint64_t cr4;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | 1UL << 18));
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    CHECK(low & 1);
+    CHECK_IS(0, set_xcr(0, 3));
+    CHECK_IS(0, set_xcr(0, 7));
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    CHECK_IS(7, low);
+    CHECK_IS(TRAPPED(TRAP_GP, 0), set_xcr(0, 0));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), set_xcr(0, 5));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), set_xcr(0, 1UL << 63 | 7));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), set_xcr(0, 0x1007));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), set_xcr(1, 7));
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    CHECK_IS(7, low);
+}
+
+void test_main(void)
+{
+    debug_registers();
+    single_step();
+    fpu();
+    extended_state();
+}
