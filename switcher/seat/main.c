@@ -191,8 +191,8 @@ int main(int argc, char **argv)
     struct seat *seat = calloc(1, sizeof(*seat));
     seat->display = wl_display_create();
     seat->loop = wl_display_get_event_loop(seat->display);
-    wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
-    wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
+    struct wl_event_source *terminate = wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
+    struct wl_event_source *interrupt = wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
     bool started = start(seat, &options);
     if (started) {
         wl_display_run(seat->display);
@@ -203,6 +203,8 @@ int main(int argc, char **argv)
     ui_free(seat->ui);
     output_destroy(seat->output);
     session_close(seat->session);
+    wl_event_source_remove(terminate);
+    wl_event_source_remove(interrupt);
     wl_display_destroy(seat->display);
     free(seat);
     return started ? EXIT_SUCCESS : EXIT_FAILURE;

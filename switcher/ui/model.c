@@ -20,6 +20,7 @@ struct model {
     model_failed_fn failed;
     gpointer failed_user;
     guint idle;
+    gboolean shown;
     gboolean seat_focus; /* the seat has told what is on screen: focused */
     guint focused;
 };
@@ -139,6 +140,20 @@ static void guests_changed(GObject *proxy, GParamSpec *property, gpointer data)
     follow_guests(data);
 }
 
+static void tell_shown(struct model *model)
+{
+    if (model->shown && model->manager)
+        rh_manager1_call_switcher_shown(model->manager, model->cancellable, NULL, NULL);
+}
+
+void model_set_shown(struct model *model)
+{
+    if (model->shown)
+        return;
+    model->shown = TRUE;
+    tell_shown(model);
+}
+
 static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -155,6 +170,7 @@ static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
     g_signal_connect(manager, "notify", G_CALLBACK(properties_changed), model);
     g_signal_connect(manager, "notify::guests", G_CALLBACK(guests_changed), model);
     follow_guests(model);
+    tell_shown(model);
 }
 
 static void disconnect(struct model *model)

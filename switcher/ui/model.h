@@ -35,6 +35,9 @@ GPtrArray *model_guests(struct model *model);
 /* NULL when no guest sits in the slot. */
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
 
+/* The switcher is on screen: roundhoused is told, now and whenever it comes back. */
+void model_set_shown(struct model *model);
+
 gboolean guest_is(RhGuest1 *guest, const char *state);
 
 /* Whether there is something to bring on screen. */

@@ -454,6 +454,15 @@ static GtkWidget *build_content(struct switcher *switcher)
     return column;
 }
 
+static gboolean drawn(GtkWidget *window, cairo_t *cr, gpointer data)
+{
+    struct switcher *switcher = data;
+    (void)window;
+    (void)cr;
+    model_set_shown(switcher->model);
+    return FALSE;
+}
+
 struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpointer user)
 {
     struct switcher *switcher = g_new0(struct switcher, 1);
@@ -472,6 +481,7 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
     gtk_container_add(GTK_CONTAINER(switcher->window), overlay);
     gtk_widget_show_all(overlay);
+    g_signal_connect_after(switcher->window, "draw", G_CALLBACK(drawn), switcher);
     g_signal_connect(switcher->window, "key-press-event", G_CALLBACK(on_key), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);

@@ -10,6 +10,7 @@
 #define HOST_SECONDS        3
 #define RELOAD_MILLISECONDS 300
 #define SEAT_PATIENCE       60 /* seconds */
+#define SWITCHER_PATIENCE   30 /* seconds after the seat */
 
 struct manager {
     RhManager1 *skeleton;
@@ -21,6 +22,8 @@ struct manager {
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
+    gboolean switcher_shown;
+    guint switcher_timer;
     gboolean host_query;  /* under way */
     guint autostart_slot; /* guests below have had their turn */
     struct machine_end *ending;
@@ -142,6 +145,16 @@ static void autostart(struct manager *manager)
     autostart_next(manager);
 }
 
+/* The picture comes first, but a switcher that never shows must not keep the guests away for ever. */
+static gboolean switcher_overdue(gpointer data)
+{
+    struct manager *manager = data;
+    manager->switcher_timer = 0;
+    g_warning("The switcher has not said that it is on screen; starting guests without it.");
+    autostart(manager);
+    return G_SOURCE_REMOVE;
+}
+
 static void seat_changed(gboolean present, gpointer data)
 {
     struct manager *manager = data;
@@ -150,7 +163,21 @@ static void seat_changed(gboolean present, gpointer data)
     g_clear_handle_id(&manager->seat_timer, g_source_remove);
     manager->seat_late = FALSE;
     publish_problems(manager);
-    autostart(manager);
+    if (manager->switcher_shown)
+        autostart(manager);
+    else
+        manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
+}
+
+static gboolean on_switcher_shown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+    struct manager *manager = data;
+    manager->switcher_shown = TRUE;
+    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
+    if (display_seat_present(manager->environment.display))
+        autostart(manager);
+    rh_manager1_complete_switcher_shown(skeleton, invocation);
+    return TRUE;
 }
 
 static gboolean seat_overdue(gpointer data)
@@ -384,6 +411,7 @@ static gboolean export_manager(struct manager *manager, const struct manager_opt
     rh_manager1_set_hypervisor_version(skeleton, "");
     g_signal_connect(skeleton, "handle-switch", G_CALLBACK(on_switch), manager);
     g_signal_connect(skeleton, "handle-get-guest", G_CALLBACK(on_get_guest), manager);
+    g_signal_connect(skeleton, "handle-switcher-shown", G_CALLBACK(on_switcher_shown), manager);
     g_signal_connect(skeleton, "handle-shutdown", G_CALLBACK(on_shutdown), manager);
     g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
     publish_guests(manager);
@@ -419,6 +447,7 @@ void manager_free(struct manager *manager)
     g_clear_handle_id(&manager->reload_timer, g_source_remove);
     g_clear_handle_id(&manager->host_timer, g_source_remove);
     g_clear_handle_id(&manager->seat_timer, g_source_remove);
+    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     g_clear_pointer(&manager->ending, machine_end_free);
     g_clear_object(&manager->monitor);
     for (guint i = 0; i < manager->guests->len; i++)

@@ -29,7 +29,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(connection, connection_close)
 
 struct toolstack {
     struct toolstack_events *events;
-    connection host; /* for questions about the host, which come often; one worker at a time has it */
+    toolstack_end_fn end;
+    gpointer user;
+    GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
+    connection host;   /* for questions about the host, which come often; one worker at a time has it */
     gboolean host_open;
 };
 
@@ -87,18 +90,41 @@ out:
     return result;
 }
 
+/*
+ * A disk behind a loop device is lost when its descriptor is closed before the backend has opened it, and
+ * when that is nobody says: the descriptors are kept as long as the domain.
+ */
+struct creation {
+    struct guest_config *config;
+    GArray *holds;
+};
+
+static void holds_free(gpointer data)
+{
+    GArray *holds = data;
+    for (guint i = 0; i < holds->len; i++)
+        close(g_array_index(holds, int, i));
+    g_array_unref(holds);
+}
+
+static void creation_free(gpointer data)
+{
+    struct creation *creation = data;
+    guest_config_free(creation->config);
+    g_clear_pointer(&creation->holds, holds_free);
+    g_free(creation);
+}
+
 static void create_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     g_auto(connection) link = {0};
-    g_autoptr(GArray) holds = g_array_new(FALSE, FALSE, sizeof(int));
+    struct creation *creation = data;
     GError *error = NULL;
     int domid = -1;
     (void)source;
     (void)cancellable;
     if (connection_open(&link, &error))
-        domid = create_domain(&link, data, holds, &error);
-    for (guint i = 0; i < holds->len; i++)
-        close(g_array_index(holds, int, i));
+        domid = create_domain(&link, creation->config, creation->holds, &error);
     if (error)
         g_task_return_error(task, error);
     else
@@ -109,15 +135,20 @@ void toolstack_create(struct toolstack *toolstack, const struct guest_config *co
                       GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct creation *creation = g_new(struct creation, 1);
     (void)toolstack;
-    g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
+    *creation = (struct creation){guest_config_copy(config), g_array_new(FALSE, FALSE, sizeof(int))};
+    g_task_set_task_data(task, creation, creation_free);
     g_task_run_in_thread(task, create_in_thread);
 }
 
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
 {
-    (void)toolstack;
-    return (int)g_task_propagate_int(G_TASK(result), error);
+    struct creation *creation = g_task_get_task_data(G_TASK(result));
+    int domid = (int)g_task_propagate_int(G_TASK(result), error);
+    if (domid >= 0)
+        g_hash_table_insert(toolstack->holds, GINT_TO_POINTER(domid), g_steal_pointer(&creation->holds));
+    return domid;
 }
 
 /* ---- operations on a domain ---- */
@@ -260,19 +291,32 @@ gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
     return toolstack_events_watch(toolstack->events, domid, error);
 }
 
+static void domain_ended(int domid, enum toolstack_end end, gpointer data)
+{
+    struct toolstack *toolstack = data;
+    if (end == TOOLSTACK_END_VANISHED)
+        g_hash_table_remove(toolstack->holds, GINT_TO_POINTER(domid));
+    toolstack->end(domid, end, toolstack->user);
+}
+
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
 {
-    struct toolstack_events *events = toolstack_events_new(end, user, error);
-    if (!events)
-        return NULL;
     struct toolstack *toolstack = g_new0(struct toolstack, 1);
-    toolstack->events = events;
+    toolstack->events = toolstack_events_new(domain_ended, toolstack, error);
+    if (!toolstack->events) {
+        g_free(toolstack);
+        return NULL;
+    }
+    toolstack->end = end;
+    toolstack->user = user;
+    toolstack->holds = g_hash_table_new_full(NULL, NULL, NULL, holds_free);
     return toolstack;
 }
 
 void toolstack_free(struct toolstack *toolstack)
 {
     toolstack_events_free(toolstack->events);
+    g_hash_table_unref(toolstack->holds);
     /* A worker may still be asking: the host's connection ends with the process. */
     g_free(toolstack);
 }

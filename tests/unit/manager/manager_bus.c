@@ -315,7 +315,10 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
         g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
 }
 
-/* Smallest slot first, the next one only when the one before runs or has failed; and once per boot. */
+/*
+ * After the picture, smallest slot first, the next one only when the one before runs or has failed; and once
+ * per boot.
+ */
 static void test_autostart(struct fixture *fixture, gconstpointer data)
 {
     struct order order = {g_string_new("")};
@@ -329,6 +332,12 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "idle", 3, "");
     define(fixture, "apple", 9, "autostart=true");
     start_service(fixture);
+    g_autoptr(GError) error = NULL;
+    gboolean over = FALSE;
+    g_timeout_add(500, give_up, &over);
+    WAIT_FOR(over);
+    g_assert_cmpstr(order.slots->str, ==, "");
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
     g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"),
                         apple = guest(fixture, "apple");
     WAIT_FOR(is(apple, "running"));
@@ -342,6 +351,7 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
 
     stop_service(fixture);
     start_service(fixture);
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
     g_autoptr(RhGuest1) again = guest(fixture, "zebra");
     g_usleep(G_USEC_PER_SEC / 2);
     g_autoptr(RhGuest1) fresh = guest(fixture, "zebra");

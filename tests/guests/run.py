@@ -1,0 +1,153 @@
+"""Boots the test kernels as Domain-0 under QEMU and reports their verdicts in TAP; the last line is "N passed, N failed".
+
+One boot medium holds every kernel; which one runs is told to GRUB by the machine's SMBIOS strings. With --reference each
+kernel runs on the reference hypervisor too, and a different verdict is a failure. SKIP is neither passed nor failed."""
+
+import argparse
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+REFERENCE = ['images/reference.elf', '/boot/xen-4.17-amd64.gz', '/boot/xen-4.17-amd64.config']
+MODULES = 'multiboot2 smbios normal iso9660 biosdisk part_msdos test echo'
+CONFIG = '''set timeout=0
+smbios --type 1 --get-string 4 --set hypervisor
+smbios --type 1 --get-string 5 --set kernel
+multiboot2 /boot/$hypervisor console=com1 com1=115200 loglvl=warning guest_loglvl=none dom0_mem=64M,max:64M dom0_max_vcpus=2 noreboot
+module2 /boot/$kernel
+boot
+'''
+VERDICT = re.compile(r'Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b(.*)')
+VERDICT_LINE = re.compile(VERDICT.pattern + r'\n')
+CRASH = re.compile(r'Panic on CPU|hypervisor panic|domain_crash|Domain 0 crashed|Domain-0 crashed|Cannot start Domain-0.*')
+
+
+def image(path, folder, name):
+    target = f'{folder}/{name}'
+    if path.endswith('.gz'):
+        with gzip.open(path) as packed, open(target, 'wb') as out:
+            shutil.copyfileobj(packed, out)
+    else:
+        shutil.copy(path, target)
+
+
+def make_medium(folder, hypervisors, kernels):
+    tree = f'{folder}/tree'
+    os.makedirs(f'{tree}/boot/grub')
+    for name, path in hypervisors.items():
+        image(path, f'{tree}/boot', name)
+    for name, path in kernels.items():
+        subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/boot/{name}'], check=True)
+    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
+        config.write(CONFIG)
+    made = subprocess.run(['grub-mkrescue', '-d', '/usr/lib/grub/i386-pc', '--fonts=', '--locales=', '--themes=',
+                           f'--install-modules={MODULES}', '-o', f'{folder}/boot.iso', tree], capture_output=True, text=True)
+    if made.returncode:
+        sys.exit(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+    return f'{folder}/boot.iso'
+
+
+def read(path):
+    with open(path, errors='replace') as file:
+        return file.read().replace('\r', '')
+
+
+def boot(medium, hypervisor, kernel, smp, limit):
+    """Returns (verdict, its reason, the whole console)."""
+    command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp', '-m', '512',
+               '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
+               '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', medium, '-boot', 'd']
+    log = f'{os.path.dirname(medium)}/console'
+    with open(log, 'wb') as out:
+        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    deadline = time.monotonic() + limit
+    try:
+        while machine.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            # The reference cannot switch the machine off without ACPI data from Domain-0: its verdict is its end.
+            if hypervisor == 'reference' and VERDICT_LINE.search(read(log)):
+                break
+        late = machine.poll() is None and time.monotonic() >= deadline
+    finally:
+        if machine.poll() is None:
+            machine.kill()
+        machine.wait()
+    console = read(log)
+    found = VERDICT.findall(console)
+    if late:
+        return 'HANG', f'not switched off after {limit} s', console
+    if not found:
+        crash = CRASH.search(console)
+        return 'CRASH', crash.group(0) if crash else 'no verdict', console
+    return found[-1][0], found[-1][1].strip(), console
+
+
+def explain(console):
+    """The lines of the test kernel that say what went wrong, or the end of the console."""
+    lines = [line for line in console.splitlines() if line.startswith('FAIL ') or 'Test result' in line]
+    return lines if lines else console.splitlines()[-25:]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--build', default='build')
+    parser.add_argument('--reference', nargs='?', const='', help='also run on the reference; its image')
+    parser.add_argument('--only', choices=['roundhouse', 'reference'])
+    parser.add_argument('--smp', type=int, default=1)
+    parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
+    parser.add_argument('--verbose', action='store_true', help='whole consoles')
+    parser.add_argument('kernel', nargs='*')
+    options = parser.parse_args()
+    kernels = {name[6:]: f'{options.build}/tests/guests/{name}' for name in sorted(os.listdir(f'{options.build}/tests/guests'))
+               if name.startswith('guest-') and not name.endswith('.p')}
+    unknown = set(options.kernel) - set(kernels)
+    if unknown:
+        sys.exit(f'there is no test kernel {", ".join(sorted(unknown))}; there are: {", ".join(kernels)}')
+    kernels = {name: path for name, path in kernels.items() if not options.kernel or name in options.kernel}
+    hypervisors = {}
+    if options.only != 'reference':
+        hypervisors['roundhouse'] = f'{options.build}/hypervisor/roundhouse.elf'
+    if options.reference is not None or options.only == 'reference':
+        candidates = [options.reference] if options.reference else [f'{options.build}/{REFERENCE[0]}', REFERENCE[1]]
+        path = next((path for path in candidates if os.path.exists(path)), None)
+        if not path:
+            sys.exit('there is no reference hypervisor here: install xen-hypervisor-4.17-amd64 or give its path')
+        hypervisors['reference'] = path
+    folder = tempfile.mkdtemp(prefix='guests-')
+    try:
+        run_all(make_medium(folder, hypervisors, kernels), hypervisors, kernels, options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_all(medium, hypervisors, kernels, options):
+    passed = failed = skipped = 0
+    print(f'1..{len(kernels)}')
+    for number, kernel in enumerate(kernels, 1):
+        results = {name: boot(medium, name, kernel, options.smp, options.limit) for name in hypervisors}
+        verdicts = {result[0] for result in results.values()}
+        text = ', '.join(f'{name} {result[0]}{" " + result[1] if result[1] else ""}' for name, result in results.items())
+        if verdicts == {'SUCCESS'}:
+            passed += 1
+            print(f'ok {number} - {kernel}: {text}', flush=True)
+        elif verdicts == {'SKIP'}:
+            skipped += 1
+            print(f'ok {number} - {kernel}: {text} # SKIP', flush=True)
+        else:
+            failed += 1
+            print(f'not ok {number} - {kernel}: {text}', flush=True)
+        for name, result in results.items():
+            if options.verbose or result[0] not in ('SUCCESS', 'SKIP'):
+                for line in result[2].splitlines() if options.verbose else explain(result[2]):
+                    print(f'# {name}: {line}', flush=True)
+    print(f'# {passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    main()
