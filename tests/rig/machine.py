@@ -86,7 +86,7 @@ class Machine:
                      '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
                      '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
                      '-nic', 'user,model=e1000e']
-        arguments += {'std': ['-vga', 'std'], 'virtio': ['-vga', 'none', '-device', 'virtio-vga']}[self.video]
+        arguments += {'std': ['-vga', 'std'], 'virtio': ['-vga', 'none', '-device', 'virtio-vga,iommu_platform=on,disable-legacy=on']}[self.video]
         if self.uefi:
             arguments += ['-drive', f'if=pflash,format=raw,readonly=on,file={FIRMWARE}']
         for number, disk in enumerate(self.disks):
