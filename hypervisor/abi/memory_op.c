@@ -134,6 +134,8 @@ static long machine_memory_map(struct hypercall *call)
     struct xen_memory_map map;
     bool count_only;
 
+    if (allowed_call(current->domain, POLICY_HARDWARE))
+        return -EPERM;
     if (copy_argument_in(&map, call->arg[1]))
         return -EFAULT;
     count_only = guest_handle_is_null(map.buffer);

@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct gate) == 16, "SDM volume 3, figure 6-8");
 
 /* From entry.S. */
 extern const uint64_t vector_entry[256];
-extern char syscall_stub[], syscall32_stub[], sysenter_entry[];
+extern char syscall_stub[], syscall32_stub[];
 extern struct {
     uint64_t saved_rsp, stack_top;
     uint64_t unused[6];

@@ -25,7 +25,7 @@ struct cpu_info {
 };
 
 /* Bits of struct cpu.softirq_pending, served on the way back to the guest in this order. */
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_TLB, SOFTIRQ_COUNT };
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE };
 
 struct cpu {
     unsigned id;

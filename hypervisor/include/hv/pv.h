@@ -15,10 +15,9 @@ void pv_vcpu_release(struct vcpu *v);
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context);
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);
 
-/* The four ways into a guest. regs: of the current vcpu. */
+/* The ways into a guest. regs: of the current vcpu. */
 void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code);
 void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code);
-void pv_inject_event(struct cpu_user_regs *regs);
 /* On the way out: an event if one is deliverable, an NMI if pending. */
 void pv_deliver_pending(struct cpu_user_regs *regs);
 

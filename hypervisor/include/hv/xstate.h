@@ -12,10 +12,6 @@ int xstate_alloc(struct vcpu *v);      /* area in reset state; -ENOMEM */
 void xstate_free(struct vcpu *v);
 void xstate_save(struct vcpu *v);      /* registers -> v->xstate (CR0.TS is handled) */
 void xstate_restore(struct vcpu *v);   /* v->xstate -> registers, XCR0; sets CR0.TS when v->pv.cr0_ts */
-/* The guest's CR0.TS. */
-void xstate_set_ts(struct vcpu *v, bool set);
-/* #NM: true if the guest is to get it. */
-bool xstate_handle_nm(struct vcpu *v);
 /* XSETBV by the guest: -EINVAL for what is not allowed. */
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
 /* CR0.TS of PV guests (__HYPERVISOR_fpu_taskswitch, MOV to CR0, CLTS): the next FPU use traps into the guest. */
