@@ -61,9 +61,9 @@ def main():
             if suite not in known:
                 sys.exit(f'./dev test: there is no suite "{suite}". There are: {", ".join(sorted(known))}.')
         rounds.append(([part for suite in suites for part in ('--suite', suite)]
-                       + (['--verbose'] if 'rig' in suites else []), 'chosen'))
+                       + (['--verbose'] if {'rig', 'parts'} & set(suites) else []), 'chosen'))
     else:
-        rounds = [(['--no-suite', 'rig'], 'quick'), (['--suite', 'rig', '--verbose'], 'rig')]
+        rounds = [(['--no-suite', 'rig', '--no-suite', 'parts'], 'quick'), (['--suite', 'rig', '--verbose'], 'rig')]
     tests = [test for arguments, log in rounds for test in meson(build, arguments, log)]
     totals = [sum(column) for column in zip((0, 0, 0), *(count(test) for test in tests))]
     for test in tests:

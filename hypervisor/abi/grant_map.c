@@ -362,8 +362,8 @@ void grant_finish_unmaps(struct unmap_batch *batch)
 }
 
 /* The parts of a claimed mapping that are named by non-zero addresses. *flags: the parts that remain. */
-static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t device, uint64_t replacement,
-                           struct unmap_batch *batch, uint32_t *flags)
+static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t device, struct unmap_batch *batch,
+                           uint32_t *flags)
 {
     int16_t status;
 
@@ -372,7 +372,7 @@ static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t
     if (host && !(*flags & GNTMAP_host_map))
         return GNTST_bad_virt_addr;
     if (host) {
-        status = pv_grant_unmap(host, h->mfn, *flags, replacement);
+        status = pv_grant_unmap(host, h->mfn, *flags, 0);
         if (status != GNTST_okay)
             return status;
         *flags &= ~GNTMAP_host_map;
@@ -383,7 +383,7 @@ static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t
     return GNTST_okay;
 }
 
-static int16_t unmap_one(uint32_t handle, uint64_t host, uint64_t device, uint64_t replacement, struct unmap_batch *batch)
+static int16_t unmap_one(uint32_t handle, uint64_t host, uint64_t device, struct unmap_batch *batch)
 {
     struct grant_table *gt = current->domain->grants;
     struct grant_handle *h = handle_claim(gt, handle);
@@ -393,7 +393,7 @@ static int16_t unmap_one(uint32_t handle, uint64_t host, uint64_t device, uint64
     if (!h)
         return GNTST_bad_handle;
     flags = h->flags & ~HANDLE_BUSY;
-    status = unmap_parts(h, host, device, replacement, batch, &flags);
+    status = unmap_parts(h, host, device, batch, &flags);
     if (flags & (GNTMAP_host_map | GNTMAP_device_map)) {
         handle_unclaim(h, flags);
         return status;
@@ -408,7 +408,7 @@ int grant_op_unmap_grant_ref(union grant_argument *a, struct unmap_batch *batch)
 {
     struct gnttab_unmap_grant_ref *op = &a->unmap_grant_ref;
 
-    op->status = unmap_one(op->handle, op->host_addr, op->dev_bus_addr, 0, batch);
+    op->status = unmap_one(op->handle, op->host_addr, op->dev_bus_addr, batch);
     return 0;
 }
 
@@ -416,7 +416,8 @@ int grant_op_unmap_and_replace(union grant_argument *a, struct unmap_batch *batc
 {
     struct gnttab_unmap_and_replace *op = &a->unmap_and_replace;
 
-    op->status = unmap_one(op->handle, op->host_addr, 0, op->new_addr, batch);
+    /* pv_grant_unmap takes the new entry itself, not the address of one: without it this is a plain unmap. */
+    op->status = op->new_addr ? GNTST_bad_virt_addr : unmap_one(op->handle, op->host_addr, 0, batch);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Reads the firmware tables into struct acpi_facts.
  *
- * Nothing in a table is believed: lengths are checked against what is mapped, counts against our arrays, and a table
- * whose checksum is wrong is left out. Source: ACPI specification 6.4, chapter 5; HPET specification 1.0a, 3.2.4;
- * PCI firmware specification 3.0, 4.1.2.
+ * Nothing in a table is believed: lengths are checked against what is mapped, counts against our arrays, and
+ * a table whose checksum is wrong is left out. Source: ACPI specification 6.4, chapter 5; HPET
+ * specification 1.0a, 3.2.4; PCI firmware specification 3.0, 4.1.2.
  */
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
@@ -65,7 +65,8 @@ struct fadt {
     uint8_t reset_value;
     uint8_t unused2[3];
     uint64_t x_facs, x_dsdt;
-    struct generic_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control, x_pm_timer;
+    struct generic_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control,
+        x_pm_timer;
 } __packed;
 _Static_assert(offsetof(struct fadt, sci) == 46, "ACPI 5.2.9");
 _Static_assert(offsetof(struct fadt, pm_timer_bytes) == 91, "ACPI 5.2.9");
@@ -128,13 +129,14 @@ struct madt_x2apic {
 } __packed;
 _Static_assert(sizeof(struct madt_lapic) == 8 && sizeof(struct madt_ioapic) == 12 &&
                    sizeof(struct madt_override) == 10 && sizeof(struct madt_lapic_address) == 12 &&
-                   sizeof(struct madt_x2apic) == 16, "ACPI 5.2.12");
+                   sizeof(struct madt_x2apic) == 16,
+               "ACPI 5.2.12");
 #define LAPIC_ENABLED        1U
 #define LAPIC_ONLINE_CAPABLE 2U
-#define POLARITY(flags) ((flags)&3)
-#define TRIGGER(flags)  ((flags) >> 2 & 3)
-#define ACTIVE_LOW      3
-#define LEVEL_TRIGGERED 3
+#define POLARITY(flags)      ((flags)&3)
+#define TRIGGER(flags)       ((flags) >> 2 & 3)
+#define ACTIVE_LOW           3
+#define LEVEL_TRIGGERED      3
 
 static bool checksum_ok(const void *data, size_t bytes)
 {
@@ -162,12 +164,14 @@ static __init const struct table *map_table(paddr_t pa)
     }
     size_t length = header->length;
     if (length < sizeof(*header) || length > MAX_TABLE_BYTES) {
-        log_warning("ACPI: table %.4s at %#lx has length %zu, ignored", header->signature, (unsigned long)pa, length);
+        log_warning("ACPI: table %.4s at %#lx has length %zu, ignored", header->signature, (unsigned long)pa,
+                    length);
         return NULL;
     }
     const struct table *table = map_firmware(pa, length);
     if (!table || !checksum_ok(table, length)) {
-        log_warning("ACPI: table %.4s at %#lx has a wrong checksum, ignored", header->signature, (unsigned long)pa);
+        log_warning("ACPI: table %.4s at %#lx has a wrong checksum, ignored", header->signature,
+                    (unsigned long)pa);
         return NULL;
     }
     return table;
@@ -270,7 +274,8 @@ static __init void take_madt(const struct table *table)
         return;
     }
     acpi.lapic_address = ((const struct madt *)table)->lapic_address;
-    const uint8_t *at = (const uint8_t *)table + sizeof(struct madt), *end = (const uint8_t *)table + table->length;
+    const uint8_t *at = (const uint8_t *)table + sizeof(struct madt),
+                  *end = (const uint8_t *)table + table->length;
     while (end - at >= (long)sizeof(struct madt_entry)) {
         const struct madt_entry *entry = (const struct madt_entry *)at;
         if (entry->length < sizeof(*entry) || entry->length > end - at) {
@@ -283,9 +288,9 @@ static __init void take_madt(const struct table *table)
 }
 
 /*
- * \_S5 says what to write to the PM1 control registers for power-off. It is a constant package in every firmware, so
- * its byte code can be read without an interpreter: NameOp, name, PackageOp, package length, count, integers.
- * Source: ACPI 20.2.
+ * \_S5 says what to write to the PM1 control registers for power-off. It is a constant package in every
+ * firmware, so its byte code can be read without an interpreter: NameOp, name, PackageOp, package length,
+ * count, integers. Source: ACPI 20.2.
  */
 #define AML_ZERO    0x00
 #define AML_ONE     0x01
@@ -341,14 +346,17 @@ static __init bool take_s5_package(const uint8_t *at, const uint8_t *end)
     return true;
 }
 
-/* Object names are made of four capital letters, digits and underscores: "_S5_" behind NameOp, or behind its \. */
+/* Object names are made of four capital letters, digits and underscores: "_S5_" behind NameOp, or behind its
+ * \. */
 static __init void take_definitions(const struct table *table)
 {
-    const uint8_t *start = (const uint8_t *)table + sizeof(*table), *end = (const uint8_t *)table + table->length;
+    const uint8_t *start = (const uint8_t *)table + sizeof(*table),
+                  *end = (const uint8_t *)table + table->length;
     for (const uint8_t *at = start; !acpi.has_s5 && end - at > 4; at++) {
         if (memcmp(at, "_S5_", 4) != 0)
             continue;
-        bool named = at > start && (at[-1] == AML_NAME || (at[-1] == '\\' && at - 1 > start && at[-2] == AML_NAME));
+        bool named =
+            at > start && (at[-1] == AML_NAME || (at[-1] == '\\' && at - 1 > start && at[-2] == AML_NAME));
         if (named)
             acpi.has_s5 = take_s5_package(at + 4, end);
     }
@@ -424,11 +432,8 @@ static const struct {
     bool many; /* otherwise the first one counts */
     void (*take)(const struct table *table);
 } tables[] = {
-    {"APIC", false, take_madt},
-    {"FACP", false, take_fadt},
-    {"HPET", false, take_hpet},
-    {"MCFG", false, take_mcfg},
-    {"SSDT", true, take_definitions},
+    {"APIC", false, take_madt}, {"FACP", false, take_fadt},       {"HPET", false, take_hpet},
+    {"MCFG", false, take_mcfg}, {"SSDT", true, take_definitions},
 };
 
 /* *seen has bit i set once a table of kind i was taken. */

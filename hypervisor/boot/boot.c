@@ -13,6 +13,7 @@
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
+#include <hv/pci.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
@@ -50,6 +51,7 @@ void boot_main(uint32_t magic, paddr_t info)
     page_alloc_init();
     console_init_screen();
     acpi_init();
+    pci_init();
     domain_init();
     xstate_init_cpu();
     cpu_policy_init();
@@ -65,6 +67,7 @@ void boot_main(uint32_t magic, paddr_t info)
     smp_init();
     dom0_build();
     log_info("%lu MiB free; starting Domain-0", free_page_count() >> (20 - PAGE_SHIFT));
+    console_release_screen();
     domain_unpause_by_controller(dom0);
     cpu_start_idle();
 }

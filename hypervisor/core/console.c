@@ -34,7 +34,8 @@ struct console_hold {
     bool nested;
 };
 
-/* An NMI or a fault in the middle of printk prints, too: then this CPU has the lock already and goes on without. */
+/* An NMI or a fault in the middle of printk prints, too: then this CPU has the lock already and goes on
+ * without. */
 static struct console_hold console_lock(void)
 {
     struct console_hold hold = {.flags = irq_save(), .nested = owner == cpu_info() || panicking};
@@ -112,7 +113,8 @@ static size_t end_line(char *line, size_t length)
     return length;
 }
 
-static __printf(3, 0) void print_line(enum log_level level, const char *prefix, const char *format, va_list args)
+static __printf(3, 0) void print_line(enum log_level level, const char *prefix, const char *format,
+                                      va_list args)
 {
     char line[LINE_BYTES];
     size_t length = put_time_stamp(line, sizeof(line));

@@ -11,8 +11,8 @@
 #include <hv/time.h>
 
 #define REBOOT_DELAY_SECONDS 5
-#define MAX_FRAMES   32
-#define STACK_WORDS  32
+#define MAX_FRAMES           32
+#define STACK_WORDS          30
 
 #define say(...) printk(LOG_ERROR, __VA_ARGS__)
 
@@ -37,36 +37,38 @@ static void dump_where(void)
     else if (!v)
         say("on CPU %u (APIC id %u), no vcpu", cpu->id, cpu->apic_id);
     else
-        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id, v->domain ? v->domain->id : DOMID_INVALID,
-            v->id);
+        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id,
+            v->domain ? v->domain->id : DOMID_INVALID, v->id);
 }
 
+/* With the time stamp, no line is wider than the 80 columns of the smallest screen. */
 static void dump_registers(const struct cpu_user_regs *r)
 {
+    const unsigned long words[] = {r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->rsp,
+                                   r->r8,  r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
+    static const char names[][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
+                                    "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15"};
     say("rip %016lx %pS", (unsigned long)r->rip, (void *)r->rip);
-    say("rax %016lx rbx %016lx rcx %016lx", (unsigned long)r->rax, (unsigned long)r->rbx, (unsigned long)r->rcx);
-    say("rdx %016lx rsi %016lx rdi %016lx", (unsigned long)r->rdx, (unsigned long)r->rsi, (unsigned long)r->rdi);
-    say("rbp %016lx rsp %016lx r8  %016lx", (unsigned long)r->rbp, (unsigned long)r->rsp, (unsigned long)r->r8);
-    say("r9  %016lx r10 %016lx r11 %016lx", (unsigned long)r->r9, (unsigned long)r->r10, (unsigned long)r->r11);
-    say("r12 %016lx r13 %016lx r14 %016lx", (unsigned long)r->r12, (unsigned long)r->r13, (unsigned long)r->r14);
-    say("r15 %016lx rflags %08lx cs %04x ss %04x vector %#x error code %#x", (unsigned long)r->r15,
-        (unsigned long)r->rflags, r->cs, r->ss, r->entry_vector, r->error_code);
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i += 2)
+        say("%s %016lx %s %016lx", names[i], words[i], names[i + 1], words[i + 1]);
+    say("rflags %08lx cs %04x ss %04x vector %#x error code %#x", (unsigned long)r->rflags, r->cs, r->ss,
+        r->entry_vector, r->error_code);
 }
 
 static void dump_control_registers(void)
 {
-    say("cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %04lx", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
-        (unsigned long)rdmsr(MSR_EFER));
+    say("cr0 %08lx cr2 %016lx cr3 %016lx", read_cr0(), read_cr2(), read_cr3());
+    say("cr4 %08lx efer %04lx", read_cr4(), (unsigned long)rdmsr(MSR_EFER));
 }
 
 static void dump_stack(unsigned long sp)
 {
     say("stack from %016lx:", sp);
-    for (unsigned i = 0; i < STACK_WORDS; i += 4, sp += 4 * sizeof(long)) {
-        if (!on_this_stack(sp, 4 * sizeof(long)))
+    for (unsigned i = 0; i < STACK_WORDS; i += 3, sp += 3 * sizeof(long)) {
+        if (!on_this_stack(sp, 3 * sizeof(long)))
             break;
         const unsigned long *word = (const unsigned long *)sp;
-        say("  %016lx %016lx %016lx %016lx", word[0], word[1], word[2], word[3]);
+        say("  %016lx %016lx %016lx", word[0], word[1], word[2]);
     }
 }
 
@@ -75,8 +77,9 @@ static void say_return(unsigned long address)
     say("  %016lx %pS", address, (void *)address);
 }
 
-/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends. A function
- * that had not made its frame yet shows by a return address on top of the stack; sp 0: there is none such. */
+/* Frames are two words: the caller's frame, the return address. Each lies above the one before, so this ends.
+ * A function that had not made its frame yet shows by a return address on top of the stack; sp 0: there is
+ * none such. */
 static void dump_backtrace(unsigned long frame, unsigned long sp)
 {
     say("backtrace:");
@@ -107,7 +110,8 @@ static __noreturn void stop_machine(void)
 
 static struct cpu_info *volatile panicking_cpu; /* the first one; it alone dumps and ends the machine */
 
-/* The same CPU a second time means that the dump itself faults: one line more, then the end. Any other CPU stops. */
+/* The same CPU a second time means that the dump itself faults: one line more, then the end. Any other CPU
+ * stops. */
 static void enter_panic(const char *message)
 {
     static bool again;
@@ -133,7 +137,8 @@ void panic_nmi(const struct cpu_user_regs *regs)
         halt_forever();
 }
 
-static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame, const char *message)
+static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame,
+                                     const char *message)
 {
     enter_panic(message);
     say("*************** Roundhouse stops: %s", message);

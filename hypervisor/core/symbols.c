@@ -1,6 +1,6 @@
 /*
- * Names of code addresses. The table is sorted by address; entry i holds up to where entry i+1 begins, and the last
- * one marks the end of the code.
+ * Names of code addresses. The table is sorted by address; entry i holds up to where entry i+1 begins, and
+ * the last one marks the end of the code.
  */
 #include <hv/symbols.h>
 #include <hv/asm_offsets.h>

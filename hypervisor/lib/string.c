@@ -1,8 +1,8 @@
 /*
  * Memory, strings, number parsing, bitmap search.
  *
- * Copies go by eight bytes: on every processor we run on that is as fast as the fastest form, and the interpreting
- * ones are spared seven of eight steps.
+ * Copies go by eight bytes: on every processor we run on that is as fast as the fastest form, and the
+ * interpreting ones are spared seven of eight steps.
  */
 #include <hv/lib.h>
 

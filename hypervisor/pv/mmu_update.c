@@ -38,7 +38,12 @@ static int target_open(struct update_target *t, uint64_t domains)
     }
     if (fg_id == DOMID_SELF || fg_id == self->id)
         return 0;
-    t->foreign = fg_id == DOMID_IO ? &io_domain : fg_id == DOMID_XEN ? &xen_domain : domain_get((domid_t)fg_id);
+    if (fg_id == DOMID_IO || fg_id == DOMID_XEN) {
+        t->foreign = fg_id == DOMID_IO ? &io_domain : &xen_domain;
+        domain_hold(t->foreign);
+    } else {
+        t->foreign = domain_get((domid_t)fg_id);
+    }
     int err = !t->foreign ? -ESRCH : fg_id == DOMID_IO ? 0 : allowed_on(self, t->foreign);
     if (!err)
         return 0;

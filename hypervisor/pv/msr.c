@@ -13,6 +13,7 @@
 #define MSR_AMD_SYSCFG 0xc0010010U
 #define MSR_AMD_HWCR 0xc0010015U
 #define MSR_AMD_NB_CFG 0xc001001fU
+#define MSR_AMD_LS_CFG 0xc0011020U
 #define MSR_AMD_VM_CR 0xc0010114U
 #define MSR_AMD_VM_HSAVE 0xc0010117U
 #define MSR_K7_EVENT_SELECT 0xc0010000U
@@ -20,6 +21,11 @@
 #define APIC_BASE_BSP 0x100U
 #define APIC_BASE_ENABLE 0x800U
 
+/* Not for guests even where the machine has it. */
+static bool read_refused(struct vcpu *v, uint64_t *value)
+{
+    return false;
+}
 static bool read_efer(struct vcpu *v, uint64_t *value)
 {
     *value = rdmsr(MSR_EFER);
@@ -109,6 +115,7 @@ static const struct {
     {MSR_MC_FIRST, MSR_MC_LAST, read_zero, write_ignore},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, write_ignore},
     {MSR_K7_EVENT_SELECT, MSR_K7_COUNTER_LAST, read_zero, write_ignore},
+    {MSR_AMD_LS_CFG, MSR_AMD_LS_CFG, read_refused, NULL},
     {MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, NULL, write_ignore},
     {MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, NULL},
     {MSR_AMD_HWCR, MSR_AMD_HWCR, NULL, NULL},

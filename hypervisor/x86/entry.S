@@ -21,7 +21,6 @@
         push %r13
         push %r14
         push %r15
-        xor %ebp, %ebp
         cld
 .endm
 
@@ -77,7 +76,10 @@ entry_\n:
 
 common_entry:
         SAVE_REGS
-        mov %rsp, %rdi
+        testb $3, REGS_cs(%rsp)
+        jz 1f
+        xor %ebp, %ebp                  /* a guest's frame pointer is none of ours: backtraces end here */
+1:      mov %rsp, %rdi
         call do_trap
         testb $3, REGS_cs(%rsp)
         jnz exit_to_guest
@@ -96,6 +98,7 @@ ist_entry:
         mov %rsp, %rdi
         mov $(REGS_es / 8), %ecx
         rep movsq
+        xor %ebp, %ebp
         mov %rsp, %rdi
         call do_trap
         jmp exit_to_guest
@@ -136,6 +139,7 @@ syscall32_stub:
 
 syscall_common:
         SAVE_REGS
+        xor %ebp, %ebp
         mov %rsp, %rdi
         sti
         call do_syscall
@@ -185,6 +189,7 @@ iret_failed:
         sub $8, %rsp
         movl $0, REGS_entry_vector - REGS_error_code(%rsp)
         SAVE_REGS
+        xor %ebp, %ebp
         mov %rsp, %rdi
         call do_iret_fault
         jmp exit_to_guest

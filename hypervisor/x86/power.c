@@ -1,5 +1,6 @@
 /*
- * Reset and power-off. Sources: ACPI 4.8.3.2.1, 4.8.3.6; Intel ICH9 data sheet 13.7.5 (reset control at 0xcf9).
+ * Reset and power-off. Sources: ACPI 4.8.3.2.1, 4.8.3.6; Intel ICH9 data sheet 13.7.5 (reset control at
+ * 0xcf9).
  */
 #include <hv/acpi.h>
 #include <hv/console.h>
@@ -8,11 +9,11 @@
 #include <hv/pagetable.h>
 #include <hv/time.h>
 
-#define RESET_CONTROL 0xcf9
-#define RESET_SYSTEM  0x02
-#define RESET_NOW     0x04
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_BUSY    0x02
+#define RESET_CONTROL        0xcf9
+#define RESET_SYSTEM         0x02
+#define RESET_NOW            0x04
+#define KEYBOARD_COMMAND     0x64
+#define KEYBOARD_BUSY        0x02
 #define KEYBOARD_PULSE_RESET 0xfe
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define PM1_SLEEP_TYPE_MASK  (7U << PM1_SLEEP_TYPE_SHIFT)
@@ -56,7 +57,8 @@ static void reset_by_triple_fault(void)
 
 void machine_reboot(void)
 {
-    static void (*const ways[])(void) = {reset_by_acpi, reset_by_chipset, reset_by_keyboard, reset_by_triple_fault};
+    static void (*const ways[])(void) = {reset_by_acpi, reset_by_chipset, reset_by_keyboard,
+                                         reset_by_triple_fault};
     irq_disable();
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
         ways[i]();
@@ -68,7 +70,8 @@ void machine_reboot(void)
 
 static uint16_t sleep_value(uint16_t port, uint8_t type)
 {
-    return (uint16_t)((inw(port) & ~PM1_SLEEP_TYPE_MASK) | (unsigned)type << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE);
+    return (uint16_t)((inw(port) & ~PM1_SLEEP_TYPE_MASK) | (unsigned)type << PM1_SLEEP_TYPE_SHIFT |
+                      PM1_SLEEP_ENABLE);
 }
 
 void machine_power_off(void)

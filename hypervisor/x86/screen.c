@@ -1,18 +1,19 @@
 /*
  * Text on the boot screen.
  *
- * What each character cell shows is kept in memory, so that the screen is only ever written (reading video memory is
- * slow) and scrolling redraws only the cells that change; it goes several lines at a time for the same reason.
+ * What each character cell shows is kept in memory, so that the screen is only ever written (reading video
+ * memory is slow) and scrolling redraws only the cells that change; it goes several lines at a time for the
+ * same reason.
  */
 #include <hv/screen.h>
 #include <hv/bootinfo.h>
 #include <hv/lib.h>
 #include <hv/pagetable.h>
 
-#define MAX_COLUMNS 256
-#define MAX_ROWS    128
-#define VGA_TEXT    0xb8000
-#define TAB_COLUMNS 8
+#define MAX_COLUMNS       256
+#define MAX_ROWS          128
+#define VGA_TEXT          0xb8000
+#define TAB_COLUMNS       8
 #define UNKNOWN_CHARACTER '?'
 
 /* A cell is what VGA text mode has: character in the low byte, colour in the high one. */
@@ -48,7 +49,8 @@ static void draw_pixel_cell(unsigned r, unsigned c)
     const uint8_t *glyph = screen_font[(cell & 0xff) - SCREEN_FONT_FIRST];
     const uint32_t foreground = pixel_colours[cell >> 8];
     const unsigned pitch = bootinfo.framebuffer.pitch;
-    uint8_t *to = pixels + (size_t)r * SCREEN_FONT_HEIGHT * pitch + (size_t)c * SCREEN_FONT_WIDTH * pixel_bytes;
+    uint8_t *to =
+        pixels + (size_t)r * SCREEN_FONT_HEIGHT * pitch + (size_t)c * SCREEN_FONT_WIDTH * pixel_bytes;
     uint8_t line[SCREEN_FONT_WIDTH * sizeof(uint32_t)];
     for (unsigned y = 0; y < SCREEN_FONT_HEIGHT; y++, to += pitch) {
         for (unsigned x = 0; x < SCREEN_FONT_WIDTH; x++) {
@@ -86,7 +88,8 @@ static void new_line(void)
         scroll();
 }
 
-/* Bytes above ASCII are UTF-8: the first one of a character shows as one unknown character, the others not at all. */
+/* Bytes above ASCII are UTF-8: the first one of a character shows as one unknown character, the others not at
+ * all. */
 static void put_visible(char character, enum screen_colour colour)
 {
     uint8_t byte = (uint8_t)character;
@@ -174,7 +177,8 @@ static bool init_pixels(const struct boot_framebuffer *f)
         pixel_colours[i] = pixel_of(colours[i].red, colours[i].green, colours[i].blue);
     columns = min(f->width / SCREEN_FONT_WIDTH, (uint32_t)MAX_COLUMNS);
     rows = min(f->height / SCREEN_FONT_HEIGHT, (uint32_t)MAX_ROWS);
-    /* Write-combining where the processor's page attribute table has it in entry 4, as guests expect it there. */
+    /* Write-combining where the processor's page attribute table has it in entry 4, as guests expect it
+     * there. */
     pixels = ioremap(f->address, (size_t)f->pitch * f->height, PTE_PAT);
     for (uint32_t y = 0; y < f->height; y++)
         memset(pixels + (size_t)y * f->pitch, 0, f->width * pixel_bytes);

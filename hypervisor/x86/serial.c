@@ -1,13 +1,14 @@
 /*
- * The serial line: output is polled, so that it works in every state the machine can be in; input comes by interrupt.
+ * The serial line: output is polled, so that it works in every state the machine can be in; input comes by
+ * interrupt.
  */
 #include <hv/serial.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/irq.h>
 
-#define COM1_PORT 0x3f8
-#define COM1_GSI  4
+#define COM1_PORT  0x3f8
+#define COM1_GSI   4
 #define UART_CLOCK 115200U /* baud rate at divisor 1 */
 
 enum {
@@ -20,19 +21,23 @@ enum {
     UART_LINE_STATUS = 5,
 };
 #define UART_FIFO_ENABLE_AND_CLEAR 0x07
-#define UART_8N1          0x03
-#define UART_DIVISOR_LATCH 0x80
-#define UART_DTR_RTS      0x03
-#define UART_OUT2         0x08 /* gates the interrupt line of a PC */
-#define UART_RECEIVED     0x01
-#define UART_HOLDING_EMPTY 0x20
-#define UART_INTERRUPT_ON_RECEIVE 0x01
+#define UART_8N1                   0x03
+#define UART_DIVISOR_LATCH         0x80
+#define UART_DTR_RTS               0x03
+#define UART_OUT2                  0x08 /* gates the interrupt line of a PC */
+#define UART_RECEIVED              0x01
+#define UART_HOLDING_EMPTY         0x20
+#define UART_INTERRUPT_ON_RECEIVE  0x01
+#define UART_NOTHING_PENDING       0x01
+#define UART_FIFO_WORKS            0xc0 /* clear in an 8250, 16450 and in the first, faulty 16550 */
 
-#define FIFO_BYTES 16
+#define FIFO_BYTES          16
+#define MAX_INTERRUPT_TURNS 64
 /* At 9600 baud a full FIFO drains in 17 ms; a port read takes about 1 us. Beyond this the UART is stuck. */
 #define MAX_POLLS 100000
 
 static bool present;
+static unsigned transmit_bytes; /* what the UART takes at once when it is empty */
 static void (*receiver)(const char *text, size_t bytes);
 
 static uint8_t uart_read(unsigned reg)
@@ -67,6 +72,8 @@ bool serial_init(unsigned baud)
         uart_write(UART_LINE_CONTROL, UART_8N1);
     }
     uart_write(UART_FIFO_CONTROL, UART_FIFO_ENABLE_AND_CLEAR);
+    bool fifo = (uart_read(UART_INTERRUPT_ID) & UART_FIFO_WORKS) == UART_FIFO_WORKS;
+    transmit_bytes = fifo ? FIFO_BYTES : 1;
     uart_write(UART_MODEM_CONTROL, UART_DTR_RTS | UART_OUT2);
     return true;
 }
@@ -89,7 +96,7 @@ static void uart_put(char c)
             present = false;
             return;
         }
-        room = FIFO_BYTES;
+        room = transmit_bytes;
     }
     uart_write(UART_DATA, (uint8_t)c);
     room--;
@@ -104,15 +111,20 @@ void serial_write(const char *text, size_t bytes)
     }
 }
 
+/* The interrupt is edge-triggered: one more comes only after the UART has had nothing to report, so the
+ * handler stays until then. The bound is for a UART that always has. */
 static void serial_interrupt(void *data)
 {
-    char text[FIFO_BYTES * 4];
-    size_t n = 0;
-    while (n < sizeof(text) && (uart_read(UART_LINE_STATUS) & UART_RECEIVED))
-        text[n++] = (char)uart_read(UART_DATA);
-    (void)uart_read(UART_INTERRUPT_ID); /* acknowledges what was not a character */
-    if (n)
-        receiver(text, n);
+    for (unsigned turns = 0; turns < MAX_INTERRUPT_TURNS; turns++) {
+        if (uart_read(UART_INTERRUPT_ID) & UART_NOTHING_PENDING)
+            return;
+        char text[FIFO_BYTES];
+        size_t n = 0;
+        while (n < sizeof(text) && (uart_read(UART_LINE_STATUS) & UART_RECEIVED))
+            text[n++] = (char)uart_read(UART_DATA);
+        if (n)
+            receiver(text, n);
+    }
 }
 
 void serial_init_irq(void (*receive)(const char *text, size_t bytes))

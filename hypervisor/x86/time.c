@@ -1,9 +1,9 @@
 /*
- * Time: the TSC, measured once against a counter of known frequency, gives system time; the local APIC timer (or its
- * TSC deadline mode) gives interrupts; the CMOS clock gives the date.
+ * Time: the TSC, measured once against a counter of known frequency, gives system time; the local APIC timer
+ * (or its TSC deadline mode) gives interrupts; the CMOS clock gives the date.
  *
- * System time 0 is the end of time_init. The scale never changes afterwards, so every CPU and every guest computes the
- * same time from the same constants.
+ * System time 0 is the end of time_init. The scale never changes afterwards, so every CPU and every guest
+ * computes the same time from the same constants.
  */
 #include <hv/time.h>
 #include <hv/acpi.h>
@@ -20,21 +20,22 @@
 #define MEASURE_MICROSECONDS 20000
 /* If the TSC makes this many steps while a counter stands still, that counter is broken (4 s at 4 GHz). */
 #define STUCK_TSC_STEPS (1ULL << 34)
-#define GUESSED_TSC_HZ 4000000000ULL /* for delays before the TSC is measured: rather too long than too short */
+#define GUESSED_TSC_HZ                                                                                       \
+    4000000000ULL /* for delays before the TSC is measured: rather too long than too short */
 
 static uint64_t tsc_hz;
 static uint64_t tsc_per_ns;        /* 32.32 */
 static uint64_t apic_timer_per_ns; /* 32.32; 0 = not measured yet */
 
 /* HPET: Intel HPET specification 1.0a, 2.3. */
-#define HPET_PERIOD  0x04 /* fs per count */
-#define HPET_CONFIG  0x10
-#define HPET_COUNTER 0xf0
-#define HPET_ENABLE  1U
+#define HPET_PERIOD     0x04 /* fs per count */
+#define HPET_CONFIG     0x10
+#define HPET_COUNTER    0xf0
+#define HPET_ENABLE     1U
 #define HPET_MIN_PERIOD 1000000U /* 1 GHz; ours, so that products stay below 2^64 */
 #define HPET_MAX_PERIOD 100000000U
-#define FS_PER_SECOND 1000000000000000ULL
-#define HPET_BYTES   1024
+#define FS_PER_SECOND   1000000000000000ULL
+#define HPET_BYTES      1024
 
 static volatile uint8_t *hpet;
 
@@ -73,14 +74,14 @@ static uint64_t pm_timer_start(void)
 }
 
 /* 8254 counter 2, which has its gate at port 0x61 and no interrupt. */
-#define PIT_HZ        1193182
-#define PIT_COUNTER_2 0x42
-#define PIT_COMMAND   0x43
+#define PIT_HZ               1193182
+#define PIT_COUNTER_2        0x42
+#define PIT_COMMAND          0x43
 #define PIT_2_RATE_GENERATOR 0xb4 /* low byte then high byte, mode 2 */
-#define PIT_2_LATCH   0x80
-#define PIT_GATE      0x61
-#define PIT_GATE_ON   0x01
-#define PIT_SPEAKER   0x02
+#define PIT_2_LATCH          0x80
+#define PIT_GATE             0x61
+#define PIT_GATE_ON          0x01
+#define PIT_SPEAKER          0x02
 
 static uint64_t pit_read(void)
 {
@@ -227,7 +228,8 @@ static void measure_apic_timer(void)
         panic("the local APIC's timer does not count");
     uint64_t hz = (end.count - start.count) * (tsc_hz / 1000) / (end.tsc - start.tsc) * 1000;
     apic_timer_per_ns = clock_counts_per_ns(hz);
-    log_info("local APIC timer: %lu.%03lu MHz", (unsigned long)(hz / 1000000), (unsigned long)(hz / 1000 % 1000));
+    log_info("local APIC timer: %lu.%03lu MHz", (unsigned long)(hz / 1000000),
+             (unsigned long)(hz / 1000 % 1000));
 }
 
 /* Once on each CPU, when its timer is first used. */
@@ -238,7 +240,8 @@ static void prepare_apic_timer(void)
         return;
     if (cpu_features.tsc_deadline) {
         apic_write(APIC_LVT_TIMER, APIC_LVT_TIMER_DEADLINE | VECTOR_APIC_TIMER);
-        __asm__ volatile("mfence" ::: "memory"); /* the mode must be set before the MSR counts: SDM 3, 11.5.4.1 */
+        __asm__ volatile("mfence" ::
+                             : "memory"); /* the mode must be set before the MSR counts: SDM 3, 11.5.4.1 */
     } else {
         if (apic_timer_per_ns == 0)
             measure_apic_timer();
@@ -254,8 +257,8 @@ void apic_timer_set(ns_t deadline)
     const struct cpu *cpu = this_cpu();
     prepare_apic_timer();
     if (cpu_features.tsc_deadline) {
-        wrmsr(MSR_TSC_DEADLINE, deadline ? cpu->clock.tsc + clock_ns_to_counts(deadline - cpu->clock.time, tsc_per_ns)
-                                         : 0);
+        wrmsr(MSR_TSC_DEADLINE,
+              deadline ? cpu->clock.tsc + clock_ns_to_counts(deadline - cpu->clock.time, tsc_per_ns) : 0);
         return;
     }
     uint64_t counts = 0;
@@ -268,19 +271,19 @@ void apic_timer_set(ns_t deadline)
 }
 
 /* CMOS clock: Motorola MC146818A data sheet. */
-#define CMOS_INDEX   0x70
-#define CMOS_DATA    0x71
-#define CMOS_SECONDS 0x00
-#define CMOS_MINUTES 0x02
-#define CMOS_HOURS   0x04
-#define CMOS_DAY     0x07
-#define CMOS_MONTH   0x08
-#define CMOS_YEAR    0x09
-#define CMOS_STATUS_A 0x0a
-#define CMOS_STATUS_B 0x0b
-#define CMOS_UPDATING 0x80
-#define CMOS_BINARY   0x04
-#define CMOS_24_HOURS 0x02
+#define CMOS_INDEX     0x70
+#define CMOS_DATA      0x71
+#define CMOS_SECONDS   0x00
+#define CMOS_MINUTES   0x02
+#define CMOS_HOURS     0x04
+#define CMOS_DAY       0x07
+#define CMOS_MONTH     0x08
+#define CMOS_YEAR      0x09
+#define CMOS_STATUS_A  0x0a
+#define CMOS_STATUS_B  0x0b
+#define CMOS_UPDATING  0x80
+#define CMOS_BINARY    0x04
+#define CMOS_24_HOURS  0x02
 #define CMOS_AFTERNOON 0x80
 
 struct date {
@@ -295,7 +298,8 @@ static uint8_t cmos_read(uint8_t reg)
 
 static struct date cmos_read_date(void)
 {
-    /* An update takes 2 ms at most; a clock that is always updating is no clock, and its date is as good as any. */
+    /* An update takes 2 ms at most; a clock that is always updating is no clock, and its date is as good as
+     * any. */
     for (unsigned i = 0; i < 3000 && (cmos_read(CMOS_STATUS_A) & CMOS_UPDATING); i++)
         udelay(1);
     return (struct date){cmos_read(CMOS_SECONDS), cmos_read(CMOS_MINUTES), cmos_read(CMOS_HOURS),
@@ -326,7 +330,8 @@ static uint64_t days_since_1970(const struct date *date)
     static const uint16_t before_month[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     unsigned month = min(max((unsigned)date->month, 1U), 12U);
     bool after_leap_day = date->year % 4 == 0 && month > 2;
-    return 10957 + date->year * 365ULL + (date->year + 3U) / 4 + before_month[month - 1] + after_leap_day + date->day - 1;
+    return 10957 + date->year * 365ULL + (date->year + 3U) / 4 + before_month[month - 1] + after_leap_day +
+           date->day - 1;
 }
 
 static uint64_t cmos_seconds(void)
@@ -371,8 +376,8 @@ static void wallclock_init(void)
 _Static_assert(sizeof(struct vcpu_time_info) == 32, "ABI: vcpu_time_info");
 _Static_assert(offsetof(struct vcpu_time_info, tsc_to_system_mul) == 24, "ABI: vcpu_time_info");
 
-/* The guest's second copy (VCPUOP_register_vcpu_time_memory_area), by its own address and rights. A fault is the
- * guest's wish: it then reads what was there. */
+/* The guest's second copy (VCPUOP_register_vcpu_time_memory_area), by its own address and rights. A fault is
+ * the guest's wish: it then reads what was there. */
 static void copy_time_to_guest(unsigned long address, const struct vcpu_time_info *time)
 {
     const size_t version_bytes = sizeof(time->version);
@@ -380,7 +385,8 @@ static void copy_time_to_guest(unsigned long address, const struct vcpu_time_inf
     if (copy_to_guest_va(address, &version, version_bytes))
         return;
     barrier();
-    if (copy_to_guest_va(address + version_bytes, (const uint8_t *)time + version_bytes, sizeof(*time) - version_bytes))
+    if (copy_to_guest_va(address + version_bytes, (const uint8_t *)time + version_bytes,
+                         sizeof(*time) - version_bytes))
         return;
     barrier();
     version++;

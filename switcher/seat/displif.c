@@ -1,5 +1,5 @@
-// The backend's half of displif: the request ring, and the events that end page flips. Requests are copied out of the ring before they
-// are looked at. Buffers are in displif_buffers.c.
+// The backend's half of displif: the request ring, and the events that end page flips. Requests are copied
+// out of the ring before they are looked at. Buffers are in displif_buffers.c.
 #include "xen_ring.h"
 
 #include "displif.h"
@@ -16,11 +16,12 @@
 #include "seat.h"
 
 static_assert(sizeof(struct xendispl_req) == 64 && sizeof(struct xendispl_resp) == 64, "displif packet size");
-static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64, "displif event size");
+static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64,
+              "displif event size");
 
-// A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping is looked at this
-// often: the protocol has no message for that.
-enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, RING_BYTES = 4096 };
+// A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
+// is looked at this often: the protocol has no message for that.
+enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096, ROUNDS_PER_TURN = 4 };
 
 struct displif {
     struct guest *guest;
@@ -33,7 +34,7 @@ struct displif {
     uint64_t shown;        // cookie of the framebuffer in the picture; 0 none
     bool flip_unanswered;  // the guest waits for the event
     bool flipped_recently; // since the last scan
-    struct wl_event_source *flip_timer, *scan_timer;
+    struct wl_event_source *flip_timer, *scan_timer, *turn;
 };
 
 #define READ_ONCE(x) (*(volatile __typeof__(x) *)&(x))
@@ -73,7 +74,7 @@ static bool on_screen(const struct displif *displif)
 static int on_scan_timer(void *data)
 {
     struct displif *displif = data;
-    wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
+    wl_event_source_timer_update(displif->scan_timer, on_screen(displif) ? SCAN_MS : HIDDEN_SCAN_MS);
     if (on_screen(displif) && displif->shown && !displif->flipped_recently) {
         struct rect changed = displif_buffers_scan(&displif->buffers, &displif->guest->picture);
         if (!rect_empty(changed))
@@ -151,11 +152,26 @@ static void respond(struct displif *displif, const struct xendispl_req *request,
     displif->ring.rsp_prod_pvt++;
 }
 
+static void on_request(void *data);
+
+static void on_turn(void *data)
+{
+    struct displif *displif = data;
+    displif->turn = NULL;
+    on_request(displif);
+}
+
+// Handles what is in the ring, but not for ever: a guest that never stops asking waits for the others' turns.
 static void on_request(void *data)
 {
     struct displif *displif = data;
     int more = 1, notify;
-    while (more) {
+    for (unsigned round = 0; more; round++) {
+        if (round == ROUNDS_PER_TURN) {
+            if (!displif->turn)
+                displif->turn = wl_event_loop_add_idle(displif->guest->seat->loop, on_turn, displif);
+            return;
+        }
         RING_IDX produced = READ_ONCE(displif->ring.sring->req_prod);
         xen_rmb();
         if (RING_REQUEST_PROD_OVERFLOW(&displif->ring, produced)) {
@@ -182,7 +198,8 @@ static void on_event_port(void *data)
 
 static bool connect_rings(struct displif *displif, const struct link_displif_connect *connect)
 {
-    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref, event_gref = connect->event_gref;
+    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref,
+             event_gref = connect->event_gref;
     xen_displif_sring_t *shared = foreign_map_grants(domid, &request_gref, 1, PROT_READ | PROT_WRITE);
     if (!shared)
         return false;
@@ -198,7 +215,8 @@ static bool connect_rings(struct displif *displif, const struct link_displif_con
     return displif->event_port >= 0;
 }
 
-struct displif *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect)
+struct displif *displif_connect(struct guest *guest, struct ports *ports,
+                                const struct link_displif_connect *connect)
 {
     struct displif *displif = calloc(1, sizeof(*displif));
     if (!displif)
@@ -229,6 +247,8 @@ void displif_disconnect(struct displif *displif)
         wl_event_source_remove(displif->flip_timer);
     if (displif->scan_timer)
         wl_event_source_remove(displif->scan_timer);
+    if (displif->turn)
+        wl_event_source_remove(displif->turn);
     displif_buffers_clear(&displif->buffers);
     foreign_unmap_grants(displif->ring.sring, 1);
     foreign_unmap_grants(displif->events, 1);

@@ -1,8 +1,8 @@
 /*
  * Conversion between counts of a fixed-frequency counter and nanoseconds.
  *
- * Counter to ns is done as the ABI's vcpu_time_info says, so that we and the guests compute the very same time:
- * ns = ((count << shift) * multiplier) >> 32, a negative shift meaning to the right.
+ * Counter to ns is done as the ABI's vcpu_time_info says, so that we and the guests compute the very same
+ * time: ns = ((count << shift) * multiplier) >> 32, a negative shift meaning to the right.
  */
 #ifndef HV_CLOCK_SCALE_H
 #define HV_CLOCK_SCALE_H

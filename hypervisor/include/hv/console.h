@@ -2,8 +2,8 @@
  * The hypervisor's own messages: log ring, serial line, screen, and the stop of the machine.
  *
  * Every line goes to the ring and, at or above the `loglvl=` threshold, to the serial line and the screen.
- * printk may be called from any context, interrupts and NMIs included. One call is one line: it gets a time stamp in
- * front and a newline at its end unless it has one; what is longer than 500 characters is cut.
+ * printk may be called from any context, interrupts and NMIs included. One call is one line: it gets a time
+ * stamp in front and a newline at its end unless it has one; what is longer than 500 characters is cut.
  */
 #ifndef HV_CONSOLE_H
 #define HV_CONSOLE_H
@@ -20,7 +20,8 @@ void vprintk(enum log_level level, const char *format, va_list args) __printf(2,
 #define log_info(...)    printk(LOG_INFO, __VA_ARGS__)
 #define log_debug(...)   printk(LOG_DEBUG, __VA_ARGS__)
 
-/* A message caused by a guest: prefixed dN[vM], rate-limited per domain so that a guest cannot flood the console. */
+/* A message caused by a guest: prefixed dN[vM], rate-limited per domain so that a guest cannot flood the
+ * console. */
 struct vcpu;
 void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...) __printf(3, 4);
 
@@ -51,8 +52,8 @@ void console_init_irq(void);
 
 /* Stops waiting for locks and ignores the threshold: the machine is about to stop and every word counts. */
 void console_enter_panic(void);
-/* Tells Domain-0 that the ring has grown (VIRQ_CON_RING). printk cannot, for it may be called under any lock; so the
- * way back to the guest and the idle loop call this. No locks held. */
+/* Tells Domain-0 that the ring has grown (VIRQ_CON_RING). printk cannot, for it may be called under any lock;
+ * so the way back to the guest and the idle loop call this. No locks held. */
 void console_notify(void);
 
 /* Raw text from Domain-0 (CONSOLEIO_write): to ring, serial and screen as it is. */
@@ -61,7 +62,8 @@ void console_write(const char *text, size_t bytes);
 size_t console_read(char *to, size_t bytes);
 
 /* For XEN_SYSCTL_readconsole. Copies from the ring starting at *index (clamped to what is still there) up to
- * `bytes`; *index becomes the next position; returns the number of bytes; clear empties the ring afterwards. */
+ * `bytes`; *index becomes the next position; returns the number of bytes; clear empties the ring afterwards.
+ */
 size_t console_ring_read(char *to, size_t bytes, uint32_t *index, bool clear);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * The last CONSOLE_RING_BYTES bytes of the log. core/console_ring.c
  *
- * Positions count bytes since boot and wrap at 2^32, so a reader that keeps its position never sees a byte twice and
- * notices when it has been overtaken. No lock: the console's is held.
+ * Positions count bytes since boot and wrap at 2^32, so a reader that keeps its position never sees a byte
+ * twice and notices when it has been overtaken. No lock: the console's is held.
  */
 #ifndef HV_CONSOLE_RING_H
 #define HV_CONSOLE_RING_H

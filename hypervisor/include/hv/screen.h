@@ -16,7 +16,8 @@ enum screen_colour { SCREEN_RED, SCREEN_YELLOW, SCREEN_GREY, SCREEN_DARK };
 /* One byte is one row, leftmost pixel in bit 7. Made at build time by tools/make_font.py. */
 extern const uint8_t screen_font[SCREEN_FONT_GLYPHS][SCREEN_FONT_HEIGHT];
 
-/* Takes the screen that bootinfo.framebuffer describes and clears it; false when there is none we can draw on. */
+/* Takes the screen that bootinfo.framebuffer describes and clears it; false when there is none we can draw
+ * on. */
 bool screen_init(void);
 /* Understands \n \r \t \b; terminal escape sequences are dropped. */
 void screen_write(const char *text, size_t bytes, enum screen_colour colour);

@@ -1,5 +1,6 @@
 /*
- * Names of code addresses, for backtraces. core/symbols.c; the table is made at link time (tools/link_image.py).
+ * Names of code addresses, for backtraces. core/symbols.c; the table is made at link time
+ * (tools/link_image.py).
  */
 #ifndef HV_SYMBOLS_H
 #define HV_SYMBOLS_H

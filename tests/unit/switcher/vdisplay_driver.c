@@ -1,6 +1,7 @@
 // Stands in for roundhoused: gives running domains a place on the seat, and obeys lines on standard input.
 //   vdisplay_driver SOCKET SLOT:DOMID:NAME:RRGGBB:fbif|displif|none...
-//   commands: focus SLOT | capture SLOT FILE | remove DOMID | state DOMID N | quit
+//   commands: focus SLOT | capture SLOT FILE | remove DOMID | state DOMID N |
+//             status DOMID | add SLOT:DOMID:... | quit
 // Prints "focus SLOT", "captured ERROR", "connected DOMID WxH" and "failed TEXT" lines. Ends with the input.
 #include <errno.h>
 #include <fcntl.h>
@@ -62,9 +63,16 @@ static bool capture(unsigned slot, const char *file, GError **error)
     return sent;
 }
 
+static void status(uint32_t domid)
+{
+    uint32_t width, height;
+    bool connected = vdisplay_guest_connected(vd, domid, &width, &height);
+    say("%s %u %ux%u", connected ? "connected" : "waiting", domid, width, height);
+}
+
 static bool obey(const char *line, GError **error)
 {
-    unsigned a, b, width, height;
+    unsigned a, b;
     char text[256];
     if (sscanf(line, "focus %u", &a) == 1)
         return vdisplay_focus(vd, a, error);
@@ -77,7 +85,7 @@ static bool obey(const char *line, GError **error)
     else if (sscanf(line, "state %u %u", &a, &b) == 2)
         vdisplay_set_state(vd, a, b);
     else if (sscanf(line, "status %u", &a) == 1)
-        say("%s %u %ux%u", vdisplay_guest_connected(vd, a, &width, &height) ? "connected" : "waiting", a, width, height);
+        status(a);
     else if (strcmp(line, "quit") == 0)
         g_main_loop_quit(loop);
     else

@@ -1,5 +1,6 @@
 /*
- * hv/rate_limit.h: whatever a guest does, never more than a burst and one per interval; and a quiet one is heard.
+ * hv/rate_limit.h: whatever a guest does, never more than a burst and one per interval; and a quiet one is
+ * heard.
  */
 #include "check.h"
 #include <hv/rate_limit.h>
@@ -30,7 +31,8 @@ static void test_flood(ns_t start)
     }
     ns_t intervals = (time - start) / INTERVAL;
     CHECK(passed <= BURST + intervals + 1, "%u in %llu intervals", passed, (unsigned long long)intervals);
-    CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed, (unsigned long long)intervals);
+    CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed,
+          (unsigned long long)intervals);
 }
 
 int main(void)

@@ -1,0 +1,367 @@
+/*
+ * The fakes; fake.h says what they stand for.
+ */
+#include "fake.h"
+#include <hv/console.h>
+#include <hv/guest_copy.h>
+#include <hv/policy.h>
+
+struct page fake_page[FAKE_FRAMES];
+uint8_t fake_ram[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
+mfn_t max_mfn = FAKE_FRAMES;
+__thread unsigned fake_irqs_off;
+static __thread struct real_cpu_info fake_cpu_info;
+struct cpu cpus[NR_CPUS];
+unsigned cpu_count = 2;
+
+unsigned fake_failures, fake_fail_allocation, fake_objects, fake_yield_every;
+static unsigned yield_calls;
+
+#define MAX_DOMAINS 8
+static struct domain *domains[MAX_DOMAINS];
+
+struct real_cpu_info *cpu_info(void)
+{
+    return &fake_cpu_info;
+}
+
+/* Allocation and references are forbidden where interrupts are off: the real ones may have to wait for other CPUs. */
+static void check_may_wait(const char *what)
+{
+    if (fake_irqs_off) {
+        fprintf(stderr, "%s with interrupts off\n", what);
+        abort();
+    }
+}
+
+static bool allocation_fails(void)
+{
+    return fake_fail_allocation && --fake_fail_allocation == 0;
+}
+
+void *zalloc(size_t bytes)
+{
+    check_may_wait("zalloc");
+    if (allocation_fails())
+        return NULL;
+    __atomic_add_fetch(&fake_objects, 1, __ATOMIC_SEQ_CST);
+    return calloc(1, bytes);
+}
+
+void hv_free(void *object)
+{
+    check_may_wait("free");
+    if (object)
+        __atomic_sub_fetch(&fake_objects, 1, __ATOMIC_SEQ_CST);
+    free(object);
+}
+
+/* Console: messages go nowhere unless somebody looks. */
+void printk(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    if (!getenv("VERBOSE"))
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+}
+
+void panic(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    abort();
+}
+
+/* Frames. */
+
+bool mfn_is_ram(mfn_t mfn)
+{
+    return mfn < FAKE_FRAMES && !(fake_page[mfn].references & PAGE_IO);
+}
+
+struct domain *page_owner(const struct page *page)
+{
+    for (unsigned i = 0; i < MAX_DOMAINS; i++)
+        if (domains[i] && (page->references & PAGE_REFERENCES_MASK) && domains[i]->id == page->owner)
+            return domains[i];
+    return NULL;
+}
+
+static mfn_t new_frame(struct domain *d, uint64_t flags)
+{
+    for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++) {
+        if (fake_page[mfn].references)
+            continue;
+        fake_page[mfn] = (struct page){.references = 1 | PAGE_ALLOCATED | flags, .owner = d->id};
+        memset(fake_ram[mfn], 0, PAGE_SIZE);
+        return mfn;
+    }
+    panic("the fake machine is out of frames");
+}
+
+mfn_t fake_frame(struct domain *d)
+{
+    return new_frame(d, 0);
+}
+
+void fake_make_table(mfn_t mfn)
+{
+    fake_page[mfn].type = TYPE_L1 | TYPE_VALIDATED | 1;
+    fake_page[mfn].references++;
+}
+
+unsigned fake_references(mfn_t mfn)
+{
+    return (fake_page[mfn].references & PAGE_REFERENCES_MASK) - !!(fake_page[mfn].references & PAGE_ALLOCATED);
+}
+
+unsigned fake_type_references(mfn_t mfn)
+{
+    return fake_page[mfn].type & TYPE_COUNT_MASK;
+}
+
+unsigned fake_frames_in_use(void)
+{
+    unsigned used = 0;
+
+    for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
+        used += fake_page[mfn].references != 0;
+    return used;
+}
+
+bool page_get(struct page *page, const struct domain *d)
+{
+    if (page_owner(page) != d)
+        return false;
+    __atomic_add_fetch(&page->references, 1, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+void page_put(struct page *page)
+{
+    check_may_wait("page_put");
+    if (!(page->references & PAGE_REFERENCES_MASK))
+        panic("reference count of a frame below 0");
+    if ((__atomic_sub_fetch(&page->references, 1, __ATOMIC_SEQ_CST) & PAGE_REFERENCES_MASK) == 0)
+        page->references = 0;
+}
+
+int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
+{
+    if ((page->type & TYPE_COUNT_MASK) && (page->type & TYPE_MASK) != type)
+        return -EBUSY;
+    if (!page_get(page, d))
+        return -EINVAL;
+    page->type = type | ((page->type & TYPE_COUNT_MASK) + 1);
+    return 0;
+}
+
+void page_put_with_type(struct page *page)
+{
+    if (!(page->type & TYPE_COUNT_MASK))
+        panic("type count of a frame below 0");
+    page->type--;
+    page_put(page);
+}
+
+void *domain_alloc_xenheap(struct domain *d)
+{
+    check_may_wait("domain_alloc_xenheap");
+    if (allocation_fails())
+        return NULL;
+    return mfn_to_virt(new_frame(d, PAGE_XENHEAP));
+}
+
+void domain_free_xenheap(struct domain *d, void *va)
+{
+    struct page *page = mfn_to_page(virt_to_mfn(va));
+
+    page->references &= ~PAGE_ALLOCATED;
+    page_put(page);
+}
+
+/* Domains. */
+
+struct domain *fake_domain(domid_t id, unsigned vcpus, bool privileged)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+
+    d->id = id;
+    d->references = 1;
+    d->is_privileged = privileged;
+    d->max_vcpus = vcpus;
+    d->vcpu = calloc(vcpus, sizeof(*d->vcpu));
+    d->shared_info = aligned_alloc(4096, 4096);
+    memset(d->shared_info, 0, 4096);
+    for (unsigned i = 0; i < vcpus; i++) {
+        struct vcpu *v = calloc(1, sizeof(*v));
+
+        v->domain = d;
+        v->id = i;
+        v->info = &d->shared_info->vcpu_info[i];
+        v->cpu = &cpus[i % cpu_count];
+        d->vcpu[i] = v;
+    }
+    for (unsigned i = 0; i < MAX_DOMAINS; i++) {
+        if (!domains[i]) {
+            domains[i] = d;
+            return d;
+        }
+    }
+    panic("too many fake domains");
+}
+
+void fake_domain_free(struct domain *d)
+{
+    for (unsigned i = 0; i < MAX_DOMAINS; i++)
+        if (domains[i] == d)
+            domains[i] = NULL;
+    for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
+        if (fake_page[mfn].references && fake_page[mfn].owner == d->id) {
+            CHECK_EQUAL(fake_references(mfn), (fake_page[mfn].type & TYPE_VALIDATED) ? 1 : 0);
+            fake_page[mfn] = (struct page){0};
+        }
+    CHECK_EQUAL(d->references, 1);
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        free(d->vcpu[i]);
+    free(d->vcpu);
+    free(d->shared_info);
+    free(d);
+}
+
+int fake_domain_references(const struct domain *d)
+{
+    return d->references - 1;
+}
+
+void fake_run(struct vcpu *v)
+{
+    if (current)
+        current->is_running = false;
+    cpu_info()->cpu = v->cpu;
+    current = v;
+    v->is_running = true;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    for (unsigned i = 0; i < MAX_DOMAINS; i++) {
+        if (domains[i] && domains[i]->id == id) {
+            domain_hold(domains[i]);
+            return domains[i];
+        }
+    }
+    return NULL;
+}
+
+struct domain *domain_get_any(domid_t id)
+{
+    return domain_get(id == DOMID_SELF ? current->domain->id : id);
+}
+
+void domain_hold(struct domain *d)
+{
+    __atomic_add_fetch(&d->references, 1, __ATOMIC_SEQ_CST);
+}
+
+void domain_put(struct domain *d)
+{
+    check_may_wait("domain_put");
+    if (__atomic_sub_fetch(&d->references, 1, __ATOMIC_SEQ_CST) < 1)
+        panic("reference count of d%u below its creator's", d->id);
+}
+
+struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+int allowed_on(const struct domain *subject, const struct domain *object)
+{
+    return subject->is_privileged ? 0 : -EPERM;
+}
+
+/* Hypercalls. */
+
+bool hypercall_should_yield(void)
+{
+    return fake_yield_every && ++yield_calls % fake_yield_every == 0;
+}
+
+long fake_hypercall(hypercall_handler handler, uint64_t a0, uint64_t a1, uint64_t a2, unsigned *restarts)
+{
+    struct hypercall call = {.arg = {a0, a1, a2}};
+    long rc;
+
+    for (unsigned n = 0;; n++) {
+        rc = handler(&call);
+        if (restarts)
+            *restarts = n;
+        if (rc != -ERESTART)
+            return rc;
+        if (n > 100000)
+            panic("a hypercall never ends");
+    }
+}
+
+static bool bad_address(unsigned long address, size_t bytes)
+{
+    return address < PAGE_SIZE || address + bytes < address || address + bytes > 1UL << 47;
+}
+
+int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
+{
+    check_may_wait("copy_from_guest_va");
+    if (bad_address(from, bytes))
+        return -EFAULT;
+    memcpy(to, (const void *)from, bytes);
+    return 0;
+}
+
+int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
+{
+    check_may_wait("copy_to_guest_va");
+    if (bad_address(to, bytes))
+        return -EFAULT;
+    memcpy((void *)to, from, bytes);
+    return 0;
+}
+
+/* Running. */
+
+void fake_reset(void)
+{
+    memset(fake_page, 0, sizeof(fake_page));
+    memset(domains, 0, sizeof(domains));
+    memset(cpus, 0, sizeof(cpus));
+    for (unsigned i = 0; i < NR_CPUS; i++)
+        cpus[i].id = i;
+    fake_fail_allocation = fake_objects = fake_yield_every = yield_calls = 0;
+    current = NULL;
+    cpu_info()->cpu = &cpus[0];
+}
+
+int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), void (*teardown)(void))
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned before = fake_failures;
+
+        fake_reset();
+        setup();
+        tests[i].run();
+        teardown();
+        CHECK_EQUAL(fake_objects, 0);
+        CHECK_EQUAL(fake_frames_in_use(), 0);
+        CHECK_EQUAL(fake_irqs_off, 0);
+        printf("%s %s\n", fake_failures == before ? "ok  " : "FAIL", tests[i].name);
+    }
+    printf("%zu tests, %u failed checks\n", count, fake_failures);
+    return fake_failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}

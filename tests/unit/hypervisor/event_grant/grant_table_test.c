@@ -1,0 +1,598 @@
+/*
+ * Grant tables against the real files: pins, handles, references, copying, versions, limits, hostile arguments.
+ * The page table side is a fake that notes which addresses are mapped.
+ */
+#include "fake/fake.h"
+#include <hv/grant_table.h>
+#include <hv/tlb.h>
+
+#include <xen/memory.h>
+
+static struct domain *granter, *user, *other;
+static grant_entry_v1_t *table; /* the granter's first frame */
+static mfn_t frame;             /* of the granter, granted by entry 8 in most tests */
+static unsigned flushes;
+
+#define MAX_MAPPINGS 4096
+static struct {
+    uint64_t address;
+    mfn_t mfn;
+} mapping[MAX_MAPPINGS];
+static unsigned mappings;
+static int map_answer;
+
+/* What grant tables use of the rest. */
+int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
+{
+    if (map_answer || mappings == MAX_MAPPINGS)
+        return map_answer ? map_answer : GNTST_general_error;
+    mapping[mappings].address = address;
+    mapping[mappings++].mfn = mfn;
+    return GNTST_okay;
+}
+int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
+{
+    for (unsigned i = 0; i < mappings; i++) {
+        if (mapping[i].address == address && mapping[i].mfn == mfn) {
+            mapping[i] = mapping[--mappings];
+            CHECK(fake_references(mfn) > 0); /* the references go after the entry and the flush */
+            return GNTST_okay;
+        }
+    }
+    return GNTST_general_error;
+}
+void tlb_flush_all(void)
+{
+    flushes++;
+    for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
+        if (fake_page[mfn].references)
+            CHECK(fake_page[mfn].references & PAGE_REFERENCES_MASK);
+}
+
+static long op(unsigned command, void *argument, unsigned count)
+{
+    return fake_hypercall(do_grant_table_op, command, (uintptr_t)argument, count, NULL);
+}
+static long op_as(struct domain *d, unsigned command, void *argument, unsigned count)
+{
+    struct vcpu *before = current;
+    long rc;
+
+    fake_run(d->vcpu[0]);
+    rc = op(command, argument, count);
+    fake_run(before);
+    return rc;
+}
+static mfn_t setup_table(struct domain *d, unsigned nr)
+{
+    xen_pfn_t list[64] = {0};
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = nr};
+
+    set_xen_guest_handle(s.frame_list, list);
+    CHECK_EQUAL(op_as(d, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_okay);
+    return list[nr - 1];
+}
+
+static void setup(void)
+{
+    mappings = flushes = map_answer = 0;
+    granter = fake_domain(1, 1, false);
+    user = fake_domain(0, 1, true);
+    other = fake_domain(2, 1, false);
+    CHECK_EQUAL(grant_table_init(granter, -1, -1, 2), 0);
+    CHECK_EQUAL(grant_table_init(user, -1, -1, 2), 0);
+    CHECK_EQUAL(grant_table_init(other, 2, 1, 1), 0);
+    fake_run(user->vcpu[0]);
+    table = mfn_to_virt(setup_table(granter, 1));
+    frame = fake_frame(granter);
+    table[8] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
+}
+
+static void finish(struct domain *d)
+{
+    d->dying = DOMAIN_DYING;
+    while (grant_table_release_mappings(d) == -ERESTART)
+        ;
+}
+
+static void teardown(void)
+{
+    finish(user);
+    finish(other);
+    finish(granter);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(fake_type_references(frame), 0);
+    grant_table_free(user);
+    grant_table_free(other);
+    grant_table_free(granter);
+    grant_table_free(granter); /* twice is harmless */
+    fake_domain_free(user);
+    fake_domain_free(other);
+    fake_domain_free(granter);
+}
+
+static struct gnttab_map_grant_ref map(grant_ref_t ref, uint32_t flags)
+{
+    static uint64_t next_address = 0x100000;
+    struct gnttab_map_grant_ref m = {.host_addr = next_address += 8, .flags = flags, .ref = ref, .dom = granter->id};
+
+    CHECK_EQUAL(op(GNTTABOP_map_grant_ref, &m, 1), 0);
+    return m;
+}
+static int16_t unmap(uint32_t handle, uint64_t host, uint64_t device)
+{
+    struct gnttab_unmap_grant_ref u = {.handle = handle, .host_addr = host, .dev_bus_addr = device};
+
+    CHECK_EQUAL(op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
+    return u.status;
+}
+
+static void map_and_unmap(void)
+{
+    struct gnttab_map_grant_ref w = map(8, GNTMAP_host_map), r;
+
+    CHECK_EQUAL(w.status, GNTST_okay);
+    CHECK_EQUAL(mappings, 1);
+    CHECK_EQUAL(mapping[0].mfn, frame);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access | GTF_reading | GTF_writing);
+    CHECK_EQUAL(fake_references(frame), 1);
+    CHECK_EQUAL(fake_type_references(frame), 1);
+    CHECK_EQUAL(fake_domain_references(granter), 1);
+
+    r = map(8, GNTMAP_host_map | GNTMAP_readonly);
+    CHECK_EQUAL(r.status, GNTST_okay);
+    CHECK(r.handle != w.handle);
+    CHECK_EQUAL(fake_references(frame), 2);
+    CHECK_EQUAL(fake_type_references(frame), 1);
+
+    flushes = 0;
+    CHECK_EQUAL(unmap(w.handle, w.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(flushes, 1);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access | GTF_reading);
+    CHECK_EQUAL(unmap(w.handle, w.host_addr, 0), GNTST_bad_handle);
+    CHECK_EQUAL(unmap(r.handle, r.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(fake_domain_references(granter), 0);
+}
+
+static void device_and_host(void)
+{
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_host_map | GNTMAP_device_map);
+
+    CHECK_EQUAL(m.status, GNTST_okay);
+    CHECK_EQUAL(m.dev_bus_addr, frame << PAGE_SHIFT);
+    CHECK_EQUAL(unmap(m.handle, 0, m.dev_bus_addr + 4096), GNTST_bad_dev_addr);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr + 8, 0), GNTST_general_error);
+    CHECK_EQUAL(unmap(m.handle, 0, 0), GNTST_okay); /* names neither part: nothing */
+    CHECK_EQUAL(fake_references(frame), 1);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(fake_references(frame), 1); /* the device's part is left */
+    CHECK_EQUAL(table[8].flags, GTF_permit_access | GTF_reading | GTF_writing);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_bad_virt_addr);
+    CHECK_EQUAL(unmap(m.handle, 0, m.dev_bus_addr), GNTST_okay);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(unmap(m.handle, 0, m.dev_bus_addr), GNTST_bad_handle);
+}
+
+static void refusals(void)
+{
+    mfn_t foreign = fake_frame(other), page_table = fake_frame(granter);
+    struct gnttab_map_grant_ref m = {.flags = GNTMAP_host_map, .ref = 8, .dom = 77};
+
+    fake_make_table(page_table);
+    CHECK_EQUAL(op(GNTTABOP_map_grant_ref, &m, 1), 0);
+    CHECK_EQUAL(m.status, GNTST_bad_domain);
+    CHECK_EQUAL(map(8, 0).status, GNTST_general_error);
+    CHECK_EQUAL(map(9, GNTMAP_host_map).status, GNTST_bad_gntref);          /* invalid entry */
+    CHECK_EQUAL(map(512, GNTMAP_host_map).status, GNTST_bad_gntref);        /* beyond the table */
+    CHECK_EQUAL(map(0xffffffff, GNTMAP_host_map).status, GNTST_bad_gntref);
+    table[8].flags |= GTF_readonly;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access | GTF_readonly);
+    table[8].flags = GTF_permit_access;
+    table[8].domid = other->id;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    table[8].domid = user->id;
+    table[8].flags = GTF_permit_access | GTF_sub_page;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    table[8].flags = GTF_accept_transfer | GTF_transfer_completed;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    CHECK_EQUAL(table[8].flags, GTF_accept_transfer | GTF_transfer_completed); /* not our flag to clear */
+    table[8].flags = GTF_permit_access;
+    table[8].frame = foreign; /* not the granter's to give */
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_page);
+    table[8].frame = 0xffffffff;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_page);
+    table[8].frame = virt_to_mfn(table); /* ours, only shown to it */
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_page);
+    table[8].frame = page_table;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_page);
+    m = map(8, GNTMAP_host_map | GNTMAP_readonly); /* reading a page table is harmless */
+    CHECK_EQUAL(m.status, GNTST_okay);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    table[8].frame = frame;
+    map_answer = GNTST_bad_virt_addr;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_virt_addr);
+    map_answer = 0;
+    granter->dying = DOMAIN_DYING;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_domain);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access); /* no failure leaves a mark */
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(fake_domain_references(granter), 0);
+    for (uint32_t handle = 0; handle < 300; handle++)
+        CHECK_EQUAL(unmap(handle, 0x1000, 0), GNTST_bad_handle);
+    CHECK_EQUAL(unmap(0xffffffff, 0x1000, 0), GNTST_bad_handle);
+}
+
+/* While an entry is in use, what the granter writes into it changes nothing. */
+static void changing_a_pinned_entry(void)
+{
+    mfn_t second = fake_frame(granter);
+    struct gnttab_map_grant_ref a = map(8, GNTMAP_host_map | GNTMAP_readonly), b, c;
+
+    table[8].frame = second;
+    b = map(8, GNTMAP_host_map | GNTMAP_readonly);
+    CHECK_EQUAL(b.status, GNTST_okay);
+    CHECK_EQUAL(mapping[1].mfn, frame);
+    table[8].flags |= GTF_readonly;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    CHECK(table[8].flags & GTF_reading);
+    memset(&table[8], 0, sizeof(table[8]));
+    c = map(8, GNTMAP_host_map);
+    CHECK_EQUAL(c.status, GNTST_bad_gntref);
+    CHECK_EQUAL(unmap(a.handle, a.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(unmap(b.handle, b.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(fake_references(second), 0);
+    CHECK_EQUAL(map(8, GNTMAP_host_map | GNTMAP_readonly).status, GNTST_bad_gntref);
+}
+
+static void out_of_handles(void)
+{
+    unsigned mapped = 0;
+    struct gnttab_map_grant_ref m;
+
+    fake_run(other->vcpu[0]); /* one frame of handles */
+    table[8].domid = other->id;
+    while ((m = map(8, GNTMAP_device_map)).status == GNTST_okay)
+        mapped++;
+    CHECK_EQUAL(m.status, GNTST_no_space);
+    CHECK(mapped >= 100 && mapped < 300);
+    CHECK_EQUAL(fake_references(frame), mapped);
+    CHECK_EQUAL(unmap(5, 0, frame << PAGE_SHIFT), GNTST_okay);
+    m = map(8, GNTMAP_device_map);
+    CHECK_EQUAL(m.status, GNTST_okay);
+    CHECK_EQUAL(m.handle, 5);
+    /* Death gives all of it back, in pieces. */
+    fake_yield_every = 1;
+    other->dying = DOMAIN_DYING;
+    fake_run(user->vcpu[0]);
+    CHECK_EQUAL(grant_table_release_mappings(other), -ERESTART);
+    CHECK(fake_references(frame) > 0);
+    finish(other);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access);
+}
+
+/* The granter's table goes when it dies; what others have mapped stays theirs until they give it back. */
+static void dead_granter(void)
+{
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_host_map);
+    struct gnttab_copy c = {.source = {.u.ref = 8, .domid = granter->id},
+                            .dest = {.u.gmfn = fake_frame(user), .domid = DOMID_SELF},
+                            .len = 1,
+                            .flags = GNTCOPY_source_gref};
+    uint64_t mfn;
+
+    finish(granter);
+    grant_table_release_frames(granter);
+    CHECK_EQUAL(fake_domain_references(granter), 1);
+    CHECK_EQUAL(fake_references(frame), 1);
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_domain);
+    CHECK_EQUAL(op(GNTTABOP_copy, &c, 1), 0);
+    CHECK_EQUAL(c.status, GNTST_bad_domain);
+    CHECK_EQUAL(grant_table_get_frames(granter, XENMEM_resource_grant_table_id_shared, 0, 1, &mfn), -ESRCH);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(fake_domain_references(granter), 0);
+    CHECK_EQUAL(fake_references(frame), 0);
+}
+
+static void batches(void)
+{
+    static struct gnttab_map_grant_ref m[200];
+    static struct gnttab_unmap_grant_ref u[200];
+    unsigned restarts;
+
+    for (unsigned i = 0; i < 200; i++)
+        m[i] = (struct gnttab_map_grant_ref){
+            .host_addr = 0x700000 + i * 8, .flags = GNTMAP_host_map, .ref = i == 77 ? 3 : 8, .dom = granter->id};
+    fake_yield_every = 10;
+    CHECK_EQUAL(fake_hypercall(do_grant_table_op, GNTTABOP_map_grant_ref, (uintptr_t)m, 200, &restarts), 0);
+    CHECK(restarts >= 18);
+    for (unsigned i = 0; i < 200; i++) {
+        CHECK_EQUAL(m[i].status, i == 77 ? GNTST_bad_gntref : GNTST_okay);
+        u[i] = (struct gnttab_unmap_grant_ref){.host_addr = m[i].host_addr, .handle = i == 77 ? 0xffff : m[i].handle};
+    }
+    CHECK_EQUAL(fake_references(frame), 199);
+    fake_yield_every = 0;
+    flushes = 0;
+    CHECK_EQUAL(op(GNTTABOP_unmap_grant_ref, u, 200), 0);
+    CHECK(flushes >= 1 && flushes <= 8); /* not one for each */
+    for (unsigned i = 0; i < 200; i++)
+        CHECK_EQUAL(u[i].status, i == 77 ? GNTST_bad_handle : GNTST_okay);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(op(GNTTABOP_unmap_grant_ref, u, 0), 0); /* stock kernels do this */
+    u[0].handle = u[1].handle = map(8, GNTMAP_device_map).handle;
+    u[0].host_addr = u[1].host_addr = 0;
+    u[0].dev_bus_addr = u[1].dev_bus_addr = frame << PAGE_SHIFT;
+    CHECK_EQUAL(op(GNTTABOP_unmap_grant_ref, u, 2), 0); /* twice in one batch */
+    CHECK_EQUAL(u[0].status, GNTST_okay);
+    CHECK_EQUAL(u[1].status, GNTST_bad_handle);
+}
+
+static int16_t copy(struct gnttab_copy c)
+{
+    CHECK_EQUAL(op(GNTTABOP_copy, &c, 1), 0);
+    return c.status;
+}
+
+static void copying(void)
+{
+    mfn_t own = fake_frame(user), page_table = fake_frame(user);
+    struct gnttab_copy in = {.source = {.u.ref = 8, .domid = granter->id, .offset = 100},
+                             .dest = {.u.gmfn = own, .domid = DOMID_SELF, .offset = 4000},
+                             .len = 96,
+                             .flags = GNTCOPY_source_gref};
+    struct gnttab_copy out = {.source = in.dest, .dest = in.source, .len = 96, .flags = GNTCOPY_dest_gref}, bad;
+
+    fake_make_table(page_table);
+    memset(fake_ram[frame], 'g', PAGE_SIZE);
+    CHECK_EQUAL(copy(in), GNTST_okay);
+    CHECK_EQUAL(fake_ram[own][3999], 0);
+    CHECK_EQUAL(fake_ram[own][4000], 'g');
+    CHECK_EQUAL(fake_ram[own][4095], 'g');
+    memset(fake_ram[own], 'u', PAGE_SIZE);
+    CHECK_EQUAL(copy(out), GNTST_okay);
+    CHECK_EQUAL(fake_ram[frame][99], 'g');
+    CHECK_EQUAL(fake_ram[frame][100], 'u');
+    CHECK_EQUAL(fake_ram[frame][195], 'u');
+    CHECK_EQUAL(fake_ram[frame][196], 'g');
+
+    bad = in, bad.len = 97;
+    CHECK_EQUAL(copy(bad), GNTST_bad_copy_arg);
+    bad = in, bad.source.offset = 0xffff, bad.len = 0xffff;
+    CHECK_EQUAL(copy(bad), GNTST_bad_copy_arg);
+    bad = in, bad.source.u.ref = 9;
+    CHECK_EQUAL(copy(bad), GNTST_bad_gntref);
+    bad = in, bad.source.domid = 77;
+    CHECK_EQUAL(copy(bad), GNTST_bad_domain);
+    bad = in, bad.dest.u.gmfn = frame; /* the granter's, but not by its grant */
+    CHECK_EQUAL(copy(bad), GNTST_bad_page);
+    bad = in, bad.dest.u.gmfn = page_table;
+    CHECK_EQUAL(copy(bad), GNTST_bad_page);
+    bad = in, bad.dest.u.gmfn = ~0UL;
+    CHECK_EQUAL(copy(bad), GNTST_bad_page);
+    bad = in, bad.dest.domid = granter->id;
+    CHECK_EQUAL(copy(bad), GNTST_permission_denied);
+    table[8].flags |= GTF_readonly;
+    CHECK_EQUAL(copy(out), GNTST_bad_gntref);
+    CHECK_EQUAL(copy(in), GNTST_okay);
+    CHECK_EQUAL(table[8].flags, GTF_permit_access | GTF_readonly);
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(fake_references(own), 0);
+    CHECK_EQUAL(fake_type_references(own), 0);
+    CHECK_EQUAL(fake_domain_references(granter), 0);
+}
+
+static void version_2(void)
+{
+    struct gnttab_set_version v = {.version = 2};
+    struct gnttab_get_version g = {.dom = granter->id};
+    struct gnttab_get_status_frames s = {.nr_frames = 1, .dom = granter->id};
+    struct gnttab_map_grant_ref m;
+    struct gnttab_copy c = {.source = {.u.ref = 9, .domid = granter->id, .offset = 16},
+                            .dest = {.u.gmfn = fake_frame(user), .domid = DOMID_SELF},
+                            .len = 16,
+                            .flags = GNTCOPY_source_gref};
+    uint64_t status_frame = 0;
+    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
+    uint16_t *status;
+
+    table[1] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
+    m = map(8, GNTMAP_device_map);
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), -EBUSY);
+    CHECK_EQUAL(unmap(m.handle, 0, m.dev_bus_addr), GNTST_okay);
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    CHECK_EQUAL(op(GNTTABOP_get_version, &g, 1), 0);
+    CHECK_EQUAL(g.version, 2);
+    CHECK_EQUAL(entry[1].full_page.frame, frame); /* reserved entries stay */
+    CHECK_EQUAL(entry[4].full_page.frame, 0);     /* where entry 8 was */
+    set_xen_guest_handle(s.frame_list, &status_frame);
+    CHECK_EQUAL(op(GNTTABOP_get_status_frames, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_okay);
+    status = (uint16_t *)mfn_to_virt(status_frame);
+
+    m = map(1, GNTMAP_host_map);
+    CHECK_EQUAL(m.status, GNTST_okay);
+    CHECK_EQUAL(status[1], GTF_reading | GTF_writing);
+    CHECK_EQUAL(entry[1].hdr.flags, GTF_permit_access);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(status[1], 0);
+    CHECK_EQUAL(map(256, GNTMAP_host_map).status, GNTST_bad_gntref); /* only 256 entries a frame now */
+
+    entry[9].sub_page.hdr.domid = user->id;
+    entry[9].sub_page.page_off = 16;
+    entry[9].sub_page.length = 16;
+    entry[9].sub_page.frame = frame;
+    entry[9].sub_page.hdr.flags = GTF_permit_access | GTF_sub_page;
+    CHECK_EQUAL(map(9, GNTMAP_host_map).status, GNTST_bad_gntref);
+    CHECK_EQUAL(copy(c), GNTST_okay);
+    c.len = 17;
+    CHECK_EQUAL(copy(c), GNTST_bad_copy_arg);
+    c.source.offset = 15, c.len = 16;
+    CHECK_EQUAL(copy(c), GNTST_bad_copy_arg);
+    entry[9].sub_page.frame = 1UL << 40;
+    c.source.offset = 16;
+    CHECK_EQUAL(copy(c), GNTST_bad_page);
+    entry[9].hdr.flags = GTF_transitive;
+    CHECK_EQUAL(copy(c), GNTST_bad_gntref);
+
+    v.version = 1;
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    CHECK_EQUAL(table[1].frame, frame);
+    v.version = 3;
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), -EINVAL);
+    v.version = 2;
+    CHECK_EQUAL(op_as(other, GNTTABOP_set_version, &v, 1), -ENOSYS); /* its toolstack allows 1 only */
+}
+
+static void growing_and_limits(void)
+{
+    struct gnttab_query_size q = {.dom = DOMID_SELF};
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 3};
+    uint64_t mfns[4];
+    xen_pfn_t list[4];
+    mfn_t mfn;
+
+    CHECK_EQUAL(op_as(other, GNTTABOP_query_size, &q, 1), 0);
+    CHECK_EQUAL(q.nr_frames, 0);
+    CHECK_EQUAL(q.max_nr_frames, 2);
+    set_xen_guest_handle(s.frame_list, list);
+    CHECK_EQUAL(op_as(other, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_general_error);
+    s.nr_frames = 2;
+    fake_fail_allocation = 4; /* record, frame, record, frame */
+    CHECK_EQUAL(op_as(other, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_general_error);
+    CHECK_EQUAL(op_as(other, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_okay);
+    CHECK_EQUAL(op_as(other, GNTTABOP_query_size, &q, 1), 0);
+    CHECK_EQUAL(q.nr_frames, 2);
+    set_xen_guest_handle(s.frame_list, (xen_pfn_t *)BAD_GUEST_ADDRESS);
+    CHECK_EQUAL(op_as(other, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_bad_virt_addr);
+    s.dom = granter->id; /* not its business */
+    CHECK_EQUAL(op_as(other, GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_permission_denied);
+    s.dom = 77;
+    CHECK_EQUAL(op(GNTTABOP_setup_table, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_bad_domain);
+
+    CHECK_EQUAL(grant_table_max_frames(other), 2);
+    CHECK_EQUAL(grant_table_get_frame(other, 1, false, &mfn), 0);
+    CHECK_EQUAL(mfn, list[1]);
+    CHECK_EQUAL(grant_table_get_frame(other, 2, false, &mfn), -EINVAL);
+    CHECK_EQUAL(grant_table_get_frame(other, ~0UL, false, &mfn), -EINVAL);
+    CHECK_EQUAL(grant_table_get_frame(other, 0, true, &mfn), -EINVAL); /* version 1 */
+    CHECK_EQUAL(grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 0, 2, mfns), 0);
+    CHECK_EQUAL(mfns[1], list[1]);
+    CHECK_EQUAL(grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 1, 2, mfns), -EINVAL);
+    CHECK_EQUAL(grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 2, ~0U, mfns), -EINVAL);
+    CHECK_EQUAL(grant_table_get_frames(other, 2, 0, 1, mfns), -EINVAL);
+    CHECK_EQUAL(grant_table_get_frames(user, XENMEM_resource_grant_table_id_shared, 62, 2, mfns), 0); /* grows */
+    for (unsigned n = 1; n <= 5; n++) {
+        struct domain *d = fake_domain(9, 1, false);
+
+        fake_fail_allocation = n;
+        CHECK_EQUAL(grant_table_init(d, -1, -1, 0), -ENOMEM);
+        fake_fail_allocation = 0;
+        CHECK_EQUAL(grant_table_init(d, 0, -1, 0), -EINVAL);
+        CHECK_EQUAL(grant_table_init(d, 1 << 30, -1, 0), -EINVAL);
+        CHECK_EQUAL(grant_table_init(d, -1, 1 << 30, 0), -EINVAL);
+        CHECK_EQUAL(grant_table_init(d, -1, -1, 3), -EINVAL);
+        CHECK(!d->grants);
+        fake_domain_free(d);
+    }
+}
+
+static void swapping(void)
+{
+    struct gnttab_swap_grant_ref s = {.ref_a = 8, .ref_b = 9};
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_device_map);
+
+    CHECK_EQUAL(op_as(granter, GNTTABOP_swap_grant_ref, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_eagain);
+    CHECK_EQUAL(unmap(m.handle, 0, m.dev_bus_addr), GNTST_okay);
+    CHECK_EQUAL(op_as(granter, GNTTABOP_swap_grant_ref, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_okay);
+    CHECK_EQUAL(table[9].frame, frame);
+    CHECK_EQUAL(table[8].flags, 0);
+    s.ref_b = 512;
+    CHECK_EQUAL(op_as(granter, GNTTABOP_swap_grant_ref, &s, 1), 0);
+    CHECK_EQUAL(s.status, GNTST_bad_gntref);
+}
+
+static void hostile_arguments(void)
+{
+    static const bool single[] = {[GNTTABOP_setup_table] = true, [GNTTABOP_dump_table] = true,
+                                  [GNTTABOP_query_size] = true,  [GNTTABOP_set_version] = true,
+                                  [GNTTABOP_get_status_frames] = true, [GNTTABOP_get_version] = true,
+                                  [GNTTABOP_cache_flush] = false};
+    uint64_t argument[64] = {0};
+
+    for (unsigned command = 0; command <= GNTTABOP_cache_flush; command++) {
+        CHECK_EQUAL(op(command, BAD_GUEST_ADDRESS, 1), -EFAULT);
+        CHECK_EQUAL(op(command, (void *)(1UL << 47), 1), -EFAULT);
+        if (single[command])
+            CHECK_EQUAL(op(command, argument, 2), -EINVAL);
+    }
+    CHECK_EQUAL(op(GNTTABOP_map_grant_ref, (void *)((1UL << 47) - 8), 0xffffffff), -EFAULT);
+    CHECK_EQUAL(op(13, argument, 1), -ENOSYS);
+    CHECK_EQUAL(fake_hypercall(do_grant_table_op, ~0UL, (uintptr_t)argument, 1, NULL), -ENOSYS);
+    CHECK_EQUAL(op(GNTTABOP_transfer, argument, 1), -EOPNOTSUPP);
+    CHECK_EQUAL(op(GNTTABOP_cache_flush, argument, 1), -EOPNOTSUPP);
+}
+
+/* Random operations by two users; at the end of it every count is back where it was (teardown looks). */
+static void random_operations(void)
+{
+    static struct gnttab_map_grant_ref live[256];
+    struct domain *who[2] = {user, other};
+    unsigned seed = 3;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(live); i++)
+        live[i].status = -1;
+    for (unsigned round = 0; round < 50000; round++) {
+        unsigned slot = rand_r(&seed) % ARRAY_SIZE(live);
+        struct gnttab_map_grant_ref *m = &live[slot];
+
+        fake_run(who[slot % 2]->vcpu[0]);
+        if (rand_r(&seed) % 4 == 0) {
+            grant_entry_v1_t *e = &table[8 + rand_r(&seed) % 8];
+
+            e->frame = rand_r(&seed) % 3 ? frame : (mfn_t)rand_r(&seed);
+            e->domid = who[rand_r(&seed) % 2]->id;
+            e->flags = rand_r(&seed) % 3 ? GTF_permit_access : (unsigned)rand_r(&seed);
+        } else if (m->status == GNTST_okay) {
+            if (unmap(m->handle, m->host_addr, m->dev_bus_addr) == GNTST_okay)
+                m->status = -1;
+            CHECK_EQUAL(m->status, -1);
+        } else {
+            *m = map(8 + rand_r(&seed) % 8, 1 + rand_r(&seed) % 7);
+            if (!(m->flags & GNTMAP_host_map))
+                m->host_addr = 0;
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        {"map and unmap", map_and_unmap},
+        {"device and host parts", device_and_host},
+        {"refusals", refusals},
+        {"changing a pinned entry", changing_a_pinned_entry},
+        {"out of handles, and death", out_of_handles},
+        {"dead granter", dead_granter},
+        {"batches", batches},
+        {"copying", copying},
+        {"version 2", version_2},
+        {"growing and limits", growing_and_limits},
+        {"swapping", swapping},
+        {"hostile arguments", hostile_arguments},
+        {"random operations", random_operations},
+    };
+
+    return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
+}
