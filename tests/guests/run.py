@@ -102,6 +102,7 @@ def main():
     parser.add_argument('--smp', type=int, default=2)
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
     parser.add_argument('--hypervisor-options', default='', help='added to the command line, as guest_loglvl=all')
+    parser.add_argument('--tap', action='store_true', help='nothing but TAP, for meson')
     parser.add_argument('--verbose', action='store_true', help='whole consoles')
     parser.add_argument('kernel', nargs='*')
     options = parser.parse_args()
@@ -148,7 +149,7 @@ def run_all(medium, hypervisors, kernels, options):
             if options.verbose or result[0] not in ('SUCCESS', 'SKIP'):
                 for line in result[2].splitlines() if options.verbose else explain(result[2]):
                     print(f'# {name}: {line}', flush=True)
-    prefix = '# ' if 'MESON_TEST_ITERATION' in os.environ else ''
+    prefix = '# ' if options.tap else ''
     print(f'{prefix}{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
     sys.exit(1 if failed else 0)
 

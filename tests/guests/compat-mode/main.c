@@ -1,6 +1,6 @@
 /*
- * 32-bit code segments are there for a 64-bit guest too. From them every way in is tried: syscall, sysenter, int, a page
- * fault, a far return to selectors that are not the guest's.
+ * 32-bit code segments are there for a 64-bit guest too. From them every way in is tried: syscall, sysenter,
+ * int, a page fault, a far return to selectors that are not the guest's.
  */
 #include "guest.h"
 
@@ -29,7 +29,8 @@ static void *map_low(void)
     set_readonly(l1);
     set_readonly(l2);
     set_readonly(l3);
-    CHECK_IS(0, mmu_update(mfn_of(root_table()) * PAGE + (LOW_VA >> 39) * 8, pte_make(mfn_of(l3), TABLE_FLAGS)));
+    CHECK_IS(0,
+             mmu_update(mfn_of(root_table()) * PAGE + (LOW_VA >> 39) * 8, pte_make(mfn_of(l3), TABLE_FLAGS)));
     return (void *)LOW_VA;
 }
 
@@ -65,8 +66,11 @@ void test_main(void)
             for (unsigned v = 0; v < 20; v++)
                 trap_hooks[v] = note;
             trap_hooks[ENTRY_SYSCALL] = trap_hooks[ENTRY_FAILSAFE] = note;
-            struct registers regs = {.rip = LOW_VA, .cs = user ? FLAT_USER_CS32 : FLAT_RING3_CS32 & ~3UL, .ss = FLAT_USER_SS32,
-                                     .rsp = LOW_VA + 4096, .rflags = 0x202};
+            struct registers regs = {.rip = LOW_VA,
+                                     .cs = user ? FLAT_USER_CS32 : FLAT_RING3_CS32 & ~3UL,
+                                     .ss = FLAT_USER_SS32,
+                                     .rsp = LOW_VA + 4096,
+                                     .rflags = 0x202};
             count = 0;
             user_enter(&regs);
             if (count != 1)

@@ -56,7 +56,10 @@ static void debug_registers(void)
     CHECK_IS(0, HYPERCALL(set_debugreg, 0, &selector));
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0x70001));
     uint64_t rax = __HYPERVISOR_xen_version;
-    __asm__ volatile("mov %1, %%ss\n\tsyscall" : "+a"(rax) : "m"(*(uint16_t *)&selector), "D"(0), "S"(0) : "rcx", "r11", "memory");
+    __asm__ volatile("mov %1, %%ss\n\tsyscall"
+                     : "+a"(rax)
+                     : "m"(*(uint16_t *)&selector), "D"(0), "S"(0)
+                     : "rcx", "r11", "memory");
     CHECK_IS(4 << 16 | 17, rax);
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
 }
@@ -70,7 +73,10 @@ static void single_step(void)
     /* Stepping into a hypercall stays the guest's affair. */
     debug_count = 0;
     uint64_t rax = __HYPERVISOR_xen_version;
-    __asm__ volatile("pushf\n\torq $0x100, (%%rsp)\n\tpopf\n\tsyscall\n\tnop" : "+a"(rax) : "D"(0), "S"(0) : "rcx", "r11", "memory", "cc");
+    __asm__ volatile("pushf\n\torq $0x100, (%%rsp)\n\tpopf\n\tsyscall\n\tnop"
+                     : "+a"(rax)
+                     : "D"(0), "S"(0)
+                     : "rcx", "r11", "memory", "cc");
     CHECK_IS(4 << 16 | 17, rax);
     CHECK(debug_count >= 1);
 }
@@ -106,7 +112,9 @@ static void fpu(void)
 static uint64_t set_xcr(uint32_t index, uint64_t value)
 {
     uint64_t trapped = (uint32_t)value;
-    __asm__ volatile("1:\txsetbv\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b") : "+a"(trapped) : "c"(index), "d"(value >> 32));
+    __asm__ volatile("1:\txsetbv\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b")
+                     : "+a"(trapped)
+                     : "c"(index), "d"(value >> 32));
     return trapped;
 }
 

@@ -1,12 +1,13 @@
 /*
- * GDT and LDT: which descriptors a guest may have, what happens to its ring-0 ones, selectors and segment bases.
+ * GDT and LDT: which descriptors a guest may have, what happens to its ring-0 ones, selectors and segment
+ * bases.
  */
 #include "guest.h"
 
 const char test_title[] = "descriptor tables, segment bases";
 
-#define DATA 0x00cff2000000ffffUL /* present, ring 3, writable */
-#define CODE 0x00affa000000ffffUL
+#define DATA    0x00cff2000000ffffUL /* present, ring 3, writable */
+#define CODE    0x00affa000000ffffUL
 #define TYPE(n) ((uint64_t)(n) << 40)
 
 static uint64_t gdt[1024] __attribute__((aligned(4096)));
@@ -25,7 +26,7 @@ static void use(void)
 {
     uint64_t frames[1] = {mfn_of(gdt)};
     gdt[1] = DATA;
-    gdt[2] = DATA & ~(3UL << 45); /* ring 0 */
+    gdt[2] = DATA & ~(3UL << 45);                   /* ring 0 */
     CHECK_REFUSED(HYPERCALL(set_gdt, frames, 512)); /* mapped writable */
     CHECK_IS(0, set_readonly(gdt));
     CHECK_IS(0, HYPERCALL(set_gdt, frames, 512));

@@ -1,5 +1,6 @@
 /*
- * Every frame of the machine is tried: RAM that is not the domain's own cannot be mapped, used as a table or freed.
+ * Every frame of the machine is tried: RAM that is not the domain's own cannot be mapped, used as a table or
+ * freed.
  */
 #include "guest.h"
 
@@ -18,12 +19,13 @@ static bool ours(uint64_t mfn)
 static bool shared_with_us(uint64_t mfn)
 {
     uint64_t pfn = 0;
-    return !TRY("movq (%2), %1", OUT("=&r"(pfn)), "r"(M2P + mfn)) && (pfn == ~1UL || mfn == start_info->shared_info >> 12);
+    return !TRY("movq (%2), %1", OUT("=&r"(pfn)), "r"(M2P + mfn)) &&
+           (pfn == ~1UL || mfn == start_info->shared_info >> 12);
 }
 
 /* 512 MiB of RAM from 1 MiB to the first reserved range below the top. */
 #define FIRST_RAM 0x100UL
-#define LAST_RAM 0x1ffd0UL
+#define LAST_RAM  0x1ffd0UL
 
 static uint64_t unlisted;
 
@@ -57,8 +59,9 @@ static void use_all(void)
     for (uint64_t mfn = FIRST_RAM; mfn < LAST_RAM; mfn += 7)
         if (mfn != unlisted && !ours(mfn) && !shared_with_us(mfn)) {
             if (mmuext(MMUEXT_PIN_L1_TABLE, mfn, 0) == 0 || mmuext(MMUEXT_CLEAR_PAGE, mfn, 0) == 0 ||
-                mmuext(MMUEXT_COPY_PAGE, mfn_of(window), mfn) == 0 || mmuext(MMUEXT_NEW_BASEPTR, mfn, 0) == 0 ||
-                HYPERCALL(set_gdt, &mfn, 1) == 0 || HYPERCALL(update_descriptor, mfn << 12, 0) == 0)
+                mmuext(MMUEXT_COPY_PAGE, mfn_of(window), mfn) == 0 ||
+                mmuext(MMUEXT_NEW_BASEPTR, mfn, 0) == 0 || HYPERCALL(set_gdt, &mfn, 1) == 0 ||
+                HYPERCALL(update_descriptor, mfn << 12, 0) == 0)
                 pinned++;
         }
     CHECK_IS(0, pinned);

@@ -1,5 +1,6 @@
 /*
- * Grant tables, a domain's own grants to itself: map, unmap, copy; references, handles and addresses that are not good.
+ * Grant tables, a domain's own grants to itself: map, unmap, copy; references, handles and addresses that are
+ * not good.
  */
 #include "guest.h"
 
@@ -135,7 +136,8 @@ static void bad_maps(void)
     CHECK(map((void *)UNMAPPED, 8, GNTMAP_host_map).status < 0);
     CHECK(map((void *)NON_CANONICAL, 8, GNTMAP_host_map).status < 0);
     CHECK_IS(GTF_permit_access, table[8].flags);
-    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = 77};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = 77};
     CHECK_IS(0, op(GNTTABOP_map_grant_ref, &m, 1));
     CHECK_IS(GNTST_bad_domain, m.status);
     CHECK_IS(-EFAULT, op(GNTTABOP_map_grant_ref, (void *)UNMAPPED, 1));
@@ -153,7 +155,8 @@ static void bad_maps(void)
     CHECK(unmap(window, m.handle) < 0);
 }
 
-static int16_t copy(uint64_t from, uint64_t to, unsigned from_offset, unsigned to_offset, unsigned length, unsigned flags)
+static int16_t copy(uint64_t from, uint64_t to, unsigned from_offset, unsigned to_offset, unsigned length,
+                    unsigned flags)
 {
     struct gnttab_copy c = {.len = (uint16_t)length, .flags = (uint16_t)flags};
     c.source.u.gmfn = from;

@@ -1,9 +1,10 @@
 /*
- * What every test kernel has: a console, verdicts, hypercalls, traps with recovery, its memory and its page tables.
+ * What every test kernel has: a console, verdicts, hypercalls, traps with recovery, its memory and its page
+ * tables.
  *
- * A test is a folder with a main.c that defines test_title and test_main. Each CHECK that does not hold prints a line and
- * makes the verdict FAILURE; the last line on the console is the verdict. The same kernel runs on the reference
- * hypervisor, so an expectation is a statement about the ABI and not about us.
+ * A test is a folder with a main.c that defines test_title and test_main. Each CHECK that does not hold
+ * prints a line and makes the verdict FAILURE; the last line on the console is the verdict. The same kernel
+ * runs on the reference hypervisor, so an expectation is a statement about the ABI and not about us.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -29,7 +30,8 @@ void test_main(void);
 
 /* ---- Verdicts ---- */
 void failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)); /* the test itself cannot go on */
+void error(const char *format, ...)
+    __attribute__((format(printf, 1, 2), noreturn)); /* the test itself cannot go on */
 void skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void finish(void) __attribute__((noreturn));
@@ -45,7 +47,8 @@ void finish(void) __attribute__((noreturn));
     do {                                                                                                     \
         long got_ = (long)(expression), want_ = (long)(expected);                                            \
         if (got_ != want_)                                                                                   \
-            failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_, want_); \
+            failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_,     \
+                    want_);                                                                                  \
     } while (0)
 
 /* Any error will do: which check comes first is the hypervisor's affair. */
@@ -57,28 +60,66 @@ void finish(void) __attribute__((noreturn));
     } while (0)
 
 /* Negative errno values of the ABI. */
-enum { EPERM = 1, ENOENT = 2, ESRCH = 3, ENXIO = 6, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EACCES = 13,
-       EFAULT = 14, EBUSY = 16, EEXIST = 17, EXDEV = 18, EINVAL = 22, ENOSPC = 28, EDOM = 33, ENOSYS = 38,
-       EISCONN = 106, ENOTCONN = 107, EOPNOTSUPP = 95 };
+enum {
+    EPERM = 1,
+    ENOENT = 2,
+    ESRCH = 3,
+    ENXIO = 6,
+    E2BIG = 7,
+    EBADF = 9,
+    EAGAIN = 11,
+    ENOMEM = 12,
+    EACCES = 13,
+    EFAULT = 14,
+    EBUSY = 16,
+    EEXIST = 17,
+    EXDEV = 18,
+    EINVAL = 22,
+    ENOSPC = 28,
+    EDOM = 33,
+    ENOSYS = 38,
+    EISCONN = 106,
+    ENOTCONN = 107,
+    EOPNOTSUPP = 95
+};
 
 /* ---- Hypercalls ---- */
 long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
-#define HYPERCALL_(op, a, b, c, d, e, ...) hypercall(op, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
+#define HYPERCALL_(op, a, b, c, d, e, ...)                                                                   \
+    hypercall(op, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
 #define HYPERCALL(op, ...) HYPERCALL_(__HYPERVISOR_##op, __VA_ARGS__, 0, 0, 0, 0, 0)
 
 /* Pointers that no hypercall may follow. */
-#define UNMAPPED 0x0000123456789000UL
+#define UNMAPPED      0x0000123456789000UL
 #define NON_CANONICAL 0x0000900000000000UL
 #define IN_HYPERVISOR 0xffff830000001000UL /* the range is 0xffff800000000000 to 0xffff87ffffffffff */
-#define ALMOST_TOP 0xfffffffffffffff8UL
+#define ALMOST_TOP    0xfffffffffffffff8UL
 
 /* ---- Traps ---- */
 struct registers { /* the end, from rax on, is struct iret_context */
     uint64_t r15, r14, r13, r12, rbp, rbx, r8, r9, r10, rdx, rsi, rdi;
     uint64_t rax, r11, rcx, error_code, rip, cs, rflags, rsp, ss;
 };
-enum { TRAP_DE, TRAP_DB, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_BR, TRAP_UD, TRAP_NM, TRAP_DF, TRAP_TS = 10, TRAP_NP, TRAP_SS,
-       TRAP_GP, TRAP_PF, TRAP_MF = 16, TRAP_AC, TRAP_MC, TRAP_XM };
+enum {
+    TRAP_DE,
+    TRAP_DB,
+    TRAP_NMI,
+    TRAP_BP,
+    TRAP_OF,
+    TRAP_BR,
+    TRAP_UD,
+    TRAP_NM,
+    TRAP_DF,
+    TRAP_TS = 10,
+    TRAP_NP,
+    TRAP_SS,
+    TRAP_GP,
+    TRAP_PF,
+    TRAP_MF = 16,
+    TRAP_AC,
+    TRAP_MC,
+    TRAP_XM
+};
 enum { INT_USER = 0x48, INT_KERNEL = 0x4c, ENTRY_EVENT = 256, ENTRY_SYSCALL = 257, ENTRY_FAILSAFE = 258 };
 
 /* Handles a trap; false: not expected after all. May change the registers to continue with. */
@@ -95,7 +136,9 @@ extern uint64_t trapped_address; /* CR2 of the last page fault */
 #define TRY(instruction, outputs, ...)                                                                       \
     ({                                                                                                       \
         uint64_t trapped_ = 0;                                                                               \
-        __asm__ volatile("1:\t" instruction "\n2:\n\t" EXTABLE("1b", "2b") : "+a"(trapped_) outputs : __VA_ARGS__ : "memory", "cc"); \
+        __asm__ volatile("1:\t" instruction "\n2:\n\t" EXTABLE("1b", "2b")                                   \
+                         : "+a"(trapped_)outputs:__VA_ARGS__                                                 \
+                         : "memory", "cc");                                                                  \
         trapped_;                                                                                            \
     })
 #define OUT(...) , __VA_ARGS__
@@ -105,7 +148,8 @@ uint64_t try_read(const void *address);
 uint64_t try_write(void *address, uint64_t value);
 
 /* ---- User mode: same address space, entered by iret with cs of ring 3. ---- */
-/* Runs function(argument) in user mode until it comes back by returning, or until `end_user` is called by a hook. */
+/* Runs function(argument) in user mode until it comes back by returning, or until `end_user` is called by a
+ * hook. */
 void user_run(void (*function)(uint64_t argument), uint64_t argument);
 void user_leave(void) __attribute__((noreturn));
 void user_enter(struct registers *regs);
@@ -118,42 +162,51 @@ extern struct shared_info *shared;
 extern unsigned upcalls; /* how often the event callback was entered */
 /* Lets events in, so that those pending are delivered now; masks again. */
 void events_run(void);
-static inline struct vcpu_info *vcpu0(void) { return &shared->vcpu_info[0]; }
-static inline bool event_pending(unsigned port) { return shared->evtchn_pending[port / 64] >> (port % 64) & 1; }
+static inline struct vcpu_info *vcpu0(void)
+{
+    return &shared->vcpu_info[0];
+}
+static inline bool event_pending(unsigned port)
+{
+    return shared->evtchn_pending[port / 64] >> (port % 64) & 1;
+}
 /* Clears and returns whether it was pending. */
 bool event_take(unsigned port);
 
 /* ---- Memory and page tables ---- */
 typedef uint64_t pte_t;
-#define PTE_P 1UL
-#define PTE_W 2UL
-#define PTE_U 4UL
-#define PTE_PCD 0x10UL
-#define PTE_A 0x20UL
-#define PTE_D 0x40UL
-#define PTE_PSE 0x80UL
-#define PTE_G 0x100UL
-#define PTE_NX (1UL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000UL
-#define PTE_RW (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
-#define PTE_RO (PTE_P | PTE_U | PTE_A | PTE_D)
-#define PAGE 4096UL
+#define PTE_P             1UL
+#define PTE_W             2UL
+#define PTE_U             4UL
+#define PTE_PCD           0x10UL
+#define PTE_A             0x20UL
+#define PTE_D             0x40UL
+#define PTE_PSE           0x80UL
+#define PTE_G             0x100UL
+#define PTE_NX            (1UL << 63)
+#define PTE_ADDRESS       0x000ffffffffff000UL
+#define PTE_RW            (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define PTE_RO            (PTE_P | PTE_U | PTE_A | PTE_D)
+#define PAGE              4096UL
 #define VIRT_BASE_ADDRESS 0xffffffff80000000UL
 
 extern struct start_info *start_info;
 #define M2P ((const uint64_t *)0xffff800000000000UL)
-void *page_alloc(void);                       /* zeroed, mapped writable, never freed */
+void *page_alloc(void); /* zeroed, mapped writable, never freed */
 uint64_t pfn_mfn(uint64_t pfn);
-uint64_t mfn_of(const void *p);               /* p in the boot mapping */
-void *mfn_va(uint64_t mfn);                   /* in the boot mapping */
+uint64_t mfn_of(const void *p); /* p in the boot mapping */
+void *mfn_va(uint64_t mfn);     /* in the boot mapping */
 uint64_t pfn_of(const void *p);
-uint64_t spare_pfn(void);                     /* a frame of ours that is mapped nowhere; another one each time */
+uint64_t spare_pfn(void); /* a frame of ours that is mapped nowhere; another one each time */
 pte_t *entry_of(unsigned long va, unsigned level); /* read-only view; NULL where a table is missing */
-uint64_t entry_machine(const pte_t *entry);   /* machine address of the entry: mmu_update's ptr */
+uint64_t entry_machine(const pte_t *entry);        /* machine address of the entry: mmu_update's ptr */
 void *root_table(void);
-static inline pte_t pte_make(uint64_t mfn, uint64_t flags) { return mfn << 12 | flags; }
+static inline pte_t pte_make(uint64_t mfn, uint64_t flags)
+{
+    return mfn << 12 | flags;
+}
 
-long mmu_update(uint64_t ptr, uint64_t value); /* one, DOMID_SELF */
+long mmu_update(uint64_t ptr, uint64_t value);  /* one, DOMID_SELF */
 long update_va(const void *va, uint64_t value); /* with INVLPG */
 long mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
 long set_readonly(void *page);

@@ -13,7 +13,10 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
     register uint64_t r10 __asm__("r10") = d;
     register uint64_t r8 __asm__("r8") = e;
     long result = op;
-    __asm__ volatile("syscall" : "+a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) : : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "+a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     :
+                     : "rcx", "r11", "memory");
     return result;
 }
 
@@ -162,7 +165,8 @@ uint64_t system_time(void)
     return ns;
 }
 
-/* Free frames of the boot mapping: between the boot stack, which follows the tables, and the mapping's end. */
+/* Free frames of the boot mapping: between the boot stack, which follows the tables, and the mapping's end.
+ */
 void guest_start(struct start_info *info)
 {
     start_info = info;

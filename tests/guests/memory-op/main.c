@@ -1,5 +1,6 @@
 /*
- * memory_op: giving frames back, getting them again, exchanging them; extents that are not there, too large or too many.
+ * memory_op: giving frames back, getting them again, exchanging them; extents that are not there, too large
+ * or too many.
  */
 #include "guest.h"
 
@@ -62,7 +63,8 @@ static void round_trip(void)
 
 static void in_use(void)
 {
-    /* A frame that is mapped, one that is a page table: they do not go to somebody else while we can still see them. */
+    /* A frame that is mapped, one that is a page table: they do not go to somebody else while we can still
+     * see them. */
     char *page = page_alloc();
     uint64_t mfn = mfn_of(page);
     struct xen_memory_reservation r = reservation(frames, 1, 0);

@@ -1,5 +1,6 @@
 /*
- * mmu_update and update_va_mapping: which entries a guest may write, and that a page never is a table and writable at once.
+ * mmu_update and update_va_mapping: which entries a guest may write, and that a page never is a table and
+ * writable at once.
  */
 #include "guest.h"
 

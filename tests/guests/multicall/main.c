@@ -12,7 +12,7 @@ static struct multicall_entry entry(unsigned op, uint64_t a, uint64_t b)
     return (struct multicall_entry){.op = op, .result = 0x77, .args = {a, b}};
 }
 
-void test_main(void)
+static void results(void)
 {
     list[0] = entry(__HYPERVISOR_xen_version, XENVER_version, 0);
     list[1] = entry(__HYPERVISOR_xen_version, XENVER_capabilities, UNMAPPED);
@@ -29,6 +29,10 @@ void test_main(void)
     CHECK_REFUSED(list[4].result);
     CHECK_IS(4096, list[5].result);
     CHECK_IS(0x77, list[6].result);
+}
+
+static void bad_lists(void)
+{
     CHECK_IS(0, HYPERCALL(multicall, list, 0));
     CHECK_IS(-EFAULT, HYPERCALL(multicall, UNMAPPED, 1));
     CHECK_IS(-EFAULT, HYPERCALL(multicall, NON_CANONICAL, 1));
@@ -46,10 +50,16 @@ void test_main(void)
     CHECK_IS(0, set_readonly(pages));
     CHECK_IS(-EFAULT, HYPERCALL(multicall, last, 1));
     CHECK_IS(0x77, last->result);
-    /* Many, and page table updates among them. */
+}
+
+/* Many, and page table updates among them. */
+static void many(void)
+{
+    char *pages = page_alloc();
     pte_t *e = entry_of((uint64_t)pages, 1);
     for (unsigned i = 0; i < 512; i++) {
-        list[i] = entry(__HYPERVISOR_update_va_mapping, (uint64_t)pages, pte_make(mfn_of(pages), i & 1 ? PTE_RW : PTE_RO));
+        list[i] = entry(__HYPERVISOR_update_va_mapping, (uint64_t)pages,
+                        pte_make(mfn_of(pages), i & 1 ? PTE_RW : PTE_RO));
         list[i].args[2] = UVMF_INVLPG | UVMF_LOCAL;
     }
     CHECK_IS(0, HYPERCALL(multicall, list, 512));
@@ -57,7 +67,11 @@ void test_main(void)
         CHECK_IS(0, list[i].result);
     CHECK(*e & PTE_W);
     CHECK_IS(0, try_write(pages, 1));
-    /* Calls that block or change the caller's place of execution are no worse in a list. */
+}
+
+/* Calls that block or change the caller's place of execution are no worse in a list. */
+static void odd_entries(void)
+{
     list[0] = entry(__HYPERVISOR_memory_op, XENMEM_current_reservation, UNMAPPED);
     list[1] = entry(__HYPERVISOR_set_trap_table, UNMAPPED, 0);
     list[2] = entry(__HYPERVISOR_set_gdt, UNMAPPED, 1);
@@ -67,4 +81,12 @@ void test_main(void)
     CHECK_IS(-EFAULT, list[1].result);
     CHECK_IS(-EFAULT, list[2].result);
     CHECK_IS(4 << 16 | 17, list[3].result);
+}
+
+void test_main(void)
+{
+    results();
+    bad_lists();
+    many();
+    odd_entries();
 }

@@ -1,6 +1,6 @@
 /*
- * mmuext_op: pinning tables of every level, changing root tables, flushes; a frame's use can change only when nothing of its
- * former use is left, and then does change.
+ * mmuext_op: pinning tables of every level, changing root tables, flushes; a frame's use can change only when
+ * nothing of its former use is left, and then does change.
  */
 #include "guest.h"
 
@@ -14,7 +14,8 @@ struct tree {
     pte_t *l4, *l3, *l2, *l1;
 };
 
-/* A second address space: the kernel's half as ours, and one page of `data` at USER_VA. Tables are still writable pages. */
+/* A second address space: the kernel's half as ours, and one page of `data` at USER_VA. Tables are still
+ * writable pages. */
 static struct tree make_tree(void)
 {
     struct tree t = {page_alloc(), page_alloc(), page_alloc(), page_alloc()};
@@ -35,7 +36,8 @@ static void protect(struct tree *t, bool readonly)
     for (unsigned i = 0; i < 4; i++) {
         long result = readonly ? set_readonly(all[i]) : set_writable(all[i]);
         if (result)
-            failure("level %u table cannot be made %s: %ld", 4 - i, readonly ? "read-only" : "writable", result);
+            failure("level %u table cannot be made %s: %ld", 4 - i, readonly ? "read-only" : "writable",
+                    result);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * Instructions that fault in ring 3 and that the hypervisor carries out for a PV kernel: control registers, MSRs, ports,
- * cpuid, xsetbv, invlpg.
+ * Instructions that fault in ring 3 and that the hypervisor carries out for a PV kernel: control registers,
+ * MSRs, ports, cpuid, xsetbv, invlpg.
  */
 #include "guest.h"
 
@@ -13,7 +13,8 @@ static uint64_t read_msr(uint32_t msr, uint64_t *value)
     uint32_t low = 0, high = 0;
     uint64_t trapped = 0;
     __asm__ volatile("1:\trdmsr\n\tmov %%eax, %1\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b")
-                     : "+a"(trapped), "=&r"(low), "=d"(high) : "c"(msr));
+                     : "+a"(trapped), "=&r"(low), "=d"(high)
+                     : "c"(msr));
     *value = (uint64_t)high << 32 | low;
     return trapped;
 }
@@ -21,7 +22,9 @@ static uint64_t read_msr(uint32_t msr, uint64_t *value)
 static uint64_t write_msr(uint32_t msr, uint64_t value)
 {
     uint64_t trapped = (uint32_t)value;
-    __asm__ volatile("1:\twrmsr\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b") : "+a"(trapped) : "c"(msr), "d"(value >> 32));
+    __asm__ volatile("1:\twrmsr\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b")
+                     : "+a"(trapped)
+                     : "c"(msr), "d"(value >> 32));
     return trapped;
 }
 
@@ -63,10 +66,13 @@ static void control_registers(void)
 
 static void msrs(void)
 {
-    static const uint32_t readable[] = {0x10, 0x1b, 0x8b, 0x179, 0x17a, 0x1a0, 0x1d9, 0x200, 0x277, 0x2ff, 0x400, 0x48, 0x49, 0xce, 0x10a,
-                                        0x140, 0x802, 0x830, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
-                                        0xc0000102, 0xc0000103, 0xc0010000, 0xc0010007, 0xc0010010, 0xc0010015, 0xc001001a, 0xc001001f, 0xc0010058,
-                                        0xc0010114, 0xc0010117, 0xc0011004, 0xc0011020, 0xc0011029, 0x40000000, 0x40000200, 0x123456, 0xffffffff};
+    static const uint32_t readable[] = {
+        0x10,       0x1b,       0x8b,       0x179,      0x17a,      0x1a0,      0x1d9,      0x200,
+        0x277,      0x2ff,      0x400,      0x48,       0x49,       0xce,       0x10a,      0x140,
+        0x802,      0x830,      0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100,
+        0xc0000101, 0xc0000102, 0xc0000103, 0xc0010000, 0xc0010007, 0xc0010010, 0xc0010015, 0xc001001a,
+        0xc001001f, 0xc0010058, 0xc0010114, 0xc0010117, 0xc0011004, 0xc0011020, 0xc0011029, 0x40000000,
+        0x40000200, 0x123456,   0xffffffff};
     uint64_t value;
     for (unsigned i = 0; i < ARRAY_SIZE(readable); i++) {
         uint64_t trapped = read_msr(readable[i], &value);
@@ -74,13 +80,15 @@ static void msrs(void)
             failure("rdmsr %x: %lx", readable[i], trapped);
     }
     /* Where the hypervisor is entered, and its virtualisation state. */
-    static const uint32_t hidden[] = {0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0010114, 0xc0010117, 0x802, 0x830};
+    static const uint32_t hidden[] = {0x174,      0x175,      0x176,      0xc0000081, 0xc0000082, 0xc0000083,
+                                      0xc0000084, 0xc0010114, 0xc0010117, 0x802,      0x830};
     for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
         if (read_msr(hidden[i], &value) != GP)
             failure("rdmsr %x is not refused", hidden[i]);
     /* What would take the machine over. */
-    static const uint32_t never[] = {0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0x830, 0x80b, 0xc0010117, 0xc0010114, 0x123456,
-                                     0x200, 0x2ff, 0xc001001a, 0x1d9, 0x8b + 1};
+    static const uint32_t never[] = {0x174,      0x175, 0x176,      0xc0000081, 0xc0000082, 0xc0000083,
+                                     0xc0000084, 0x830, 0x80b,      0xc0010117, 0xc0010114, 0x123456,
+                                     0x200,      0x2ff, 0xc001001a, 0x1d9,      0x8b + 1};
     for (unsigned i = 0; i < ARRAY_SIZE(never); i++)
         if (write_msr(never[i], 0xffffffff81000000UL) != GP)
             failure("wrmsr %x is not refused", never[i]);
@@ -141,7 +149,9 @@ static void ports(void)
 
 static void cpuid(uint32_t leaf, uint32_t *r)
 {
-    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(0));
+    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "0"(leaf), "2"(0));
 }
 
 static void identification(void)

@@ -1,6 +1,6 @@
 /*
- * Two vcpus at once on the same frames, tables, ports and grants: one maps what the other makes a table. Needs two
- * processors to be a race; on one it only checks that everything is given back.
+ * Two vcpus at once on the same frames, tables, ports and grants: one maps what the other makes a table.
+ * Needs two processors to be a race; on one it only checks that everything is given back.
  */
 #include "guest.h"
 

@@ -1,7 +1,7 @@
 /*
- * Frames that the hypervisor itself writes to on a guest's behalf never become that guest's page tables or descriptors:
- * shared info, grant frames, registered vcpu_info, event channel fifo pages. One that did would let the guest make the
- * hypervisor write page table entries of the guest's choice.
+ * Frames that the hypervisor itself writes to on a guest's behalf never become that guest's page tables or
+ * descriptors: shared info, grant frames, registered vcpu_info, event channel fifo pages. One that did would
+ * let the guest make the hypervisor write page table entries of the guest's choice.
  */
 #include "guest.h"
 

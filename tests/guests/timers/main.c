@@ -38,6 +38,14 @@ static bool took(void)
     return event_take(timer_port);
 }
 
+static bool took_within(uint64_t milliseconds)
+{
+    for (uint64_t end = system_time() + milliseconds * MS; system_time() < end;)
+        if (took())
+            return true;
+    return false;
+}
+
 static void time_goes_on(void)
 {
     uint64_t last = system_time();
@@ -59,7 +67,7 @@ static void blocked(void)
     uint64_t slept = system_time() - start;
     CHECK_IS(1, upcalls);
     CHECK(took());
-    if (slept < 20 * MS || slept > 2000 * MS)
+    if (slept < 20 * MS || slept > 20000 * MS)
         failure("blocked for %lu us instead of 20000", slept / 1000);
     CHECK_IS(0, vcpu0()->evtchn_upcall_mask); /* block opened it, and the upcall's iret gave that back */
     vcpu0()->evtchn_upcall_mask = 1;
@@ -67,7 +75,7 @@ static void blocked(void)
     CHECK_IS(0, singleshot(system_time() - 1, 0));
     start = system_time();
     CHECK_IS(0, sched(SCHEDOP_block, NULL));
-    CHECK(system_time() - start < 1000 * MS);
+    CHECK(system_time() - start < 20000 * MS);
     CHECK(took());
     vcpu0()->evtchn_upcall_mask = 1;
 }
@@ -75,10 +83,7 @@ static void blocked(void)
 static void past_and_stopped(void)
 {
     CHECK_IS(0, singleshot(0, 0));
-    for (uint64_t end = system_time() + 50 * MS; system_time() < end;)
-        ;
-    HYPERCALL(xen_version, XENVER_version, 0);
-    CHECK(took());
+    CHECK(took_within(20000));
     CHECK_IS(0, singleshot(system_time() + 10 * MS, 0));
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_stop_singleshot_timer, 0, 0));
     for (uint64_t end = system_time() + 30 * MS; system_time() < end;)
@@ -97,12 +102,16 @@ static void periodic(void)
 {
     struct vcpu_set_periodic_timer timer = {.period_ns = 5 * MS};
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_set_periodic_timer, 0, &timer));
+    /* The emulated machine may stand still at any moment, so ticks may be late or lost, but never early. */
     unsigned count = 0;
-    for (uint64_t end = system_time() + 100 * MS; system_time() < end;)
+    uint64_t start = system_time();
+    while (count < 10 && system_time() - start < 20000 * MS)
         count += took();
+    uint64_t passed = system_time() - start;
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0));
-    if (count < 5 || count > 21)
-        failure("%u ticks in 100 ms of a 5 ms timer", count);
+    CHECK_IS(10, count);
+    if (passed < 9 * 5 * MS)
+        failure("10 ticks of a 5 ms timer in %lu us", passed / 1000);
     took();
     for (uint64_t end = system_time() + 30 * MS; system_time() < end;)
         ;
@@ -114,9 +123,7 @@ static void periodic(void)
     CHECK_IS(-EFAULT, HYPERCALL(vcpu_op, VCPUOP_set_periodic_timer, 0, IN_HYPERVISOR));
     /* The old way to set the timer. */
     CHECK_IS(0, HYPERCALL(set_timer_op, system_time() + 10 * MS));
-    for (uint64_t end = system_time() + 100 * MS; system_time() < end;)
-        ;
-    CHECK(took());
+    CHECK(took_within(20000));
 }
 
 static void polling(void)
@@ -129,15 +136,15 @@ static void polling(void)
     poll.timeout = start + 20 * MS;
     CHECK_IS(0, sched(SCHEDOP_poll, &poll));
     uint64_t slept = system_time() - start;
-    if (slept < 20 * MS || slept > 2000 * MS)
+    if (slept < 20 * MS || slept > 20000 * MS)
         failure("polled for %lu us instead of 20000", slept / 1000);
     CHECK(!took());
     /* A port that becomes pending ends it, though events are masked. */
     start = system_time();
     CHECK_IS(0, singleshot(start + 10 * MS, 0));
-    poll.timeout = start + 5000 * MS;
+    poll.timeout = start + 50000 * MS;
     CHECK_IS(0, sched(SCHEDOP_poll, &poll));
-    CHECK(system_time() - start < 4000 * MS);
+    CHECK(system_time() - start < 40000 * MS);
     CHECK_IS(0, sched(SCHEDOP_poll, &poll));
     CHECK(took());
     /* Nothing to wait for. */

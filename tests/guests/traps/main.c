@@ -32,7 +32,10 @@ static void frames(void)
     trap_hooks[TRAP_BP] = note;
     count = 0;
     vcpu0()->evtchn_upcall_mask = 0;
-    __asm__ volatile("int3\n1:\tlea 1b(%%rip), %0\n\tpushf\n\tpop %1" : "=&r"(at), "=&r"(flags), "+a"(rax) : : "memory");
+    __asm__ volatile("int3\n1:\tlea 1b(%%rip), %0\n\tpushf\n\tpop %1"
+                     : "=&r"(at), "=&r"(flags), "+a"(rax)
+                     :
+                     : "memory");
     vcpu0()->evtchn_upcall_mask = 1;
     CHECK_IS(1, count);
     CHECK_IS(TRAP_BP, seen_vector);
@@ -67,7 +70,8 @@ static void interrupt_gates(void)
     extern const struct {
         uint64_t vector, address;
     } trap_entries[];
-    struct trap_info entry[2] = {{.vector = TRAP_BP, .flags = 3, .cs = FLAT_KERNEL_CS, .address = trap_entries[TRAP_BP].address}};
+    struct trap_info entry[2] = {
+        {.vector = TRAP_BP, .flags = 3, .cs = FLAT_KERNEL_CS, .address = trap_entries[TRAP_BP].address}};
     trap_hooks[TRAP_BP] = note_mask;
     vcpu0()->evtchn_upcall_mask = 0;
     __asm__ volatile("int3" ::: "memory");

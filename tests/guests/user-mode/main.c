@@ -1,6 +1,6 @@
 /*
- * Between kernel and user mode, both in ring 3: system calls, software interrupts by DPL, iret to selectors that do not
- * exist, which instructions user mode may not have.
+ * Between kernel and user mode, both in ring 3: system calls, software interrupts by DPL, iret to selectors
+ * that do not exist, which instructions user mode may not have.
  */
 #include "guest.h"
 
@@ -144,7 +144,8 @@ static void nothing(uint64_t argument)
 {
 }
 
-/* iret with what the processor will not load: the exception comes to the kernel, from the frame that was asked for. */
+/* iret with what the processor will not load: the exception comes to the kernel, from the frame that was
+ * asked for. */
 static void bad_frames(void)
 {
     static const struct {
@@ -167,15 +168,22 @@ static void bad_frames(void)
     user_prepare();
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         static uint64_t stack[64];
-        struct registers regs = {.rip = cases[i].rip ? cases[i].rip : (uint64_t)nothing, .cs = cases[i].cs, .ss = cases[i].ss,
-                                 .rsp = (uint64_t)(stack + 60), .rflags = 0x202, .rbx = 0x1111, .rcx = 0x2222};
+        struct registers regs = {.rip = cases[i].rip ? cases[i].rip : (uint64_t)nothing,
+                                 .cs = cases[i].cs,
+                                 .ss = cases[i].ss,
+                                 .rsp = (uint64_t)(stack + 60),
+                                 .rflags = 0x202,
+                                 .rbx = 0x1111,
+                                 .rcx = 0x2222};
         hook(TRAP_GP, true);
         trap_hooks[TRAP_GP] = trap_hooks[TRAP_PF] = note;
         user_enter(&regs);
         if (count != 1)
             failure("iret with %s: entered %u times, vector %u", cases[i].what, count, seen_vector);
-        else if (seen_vector != cases[i].vector || seen.error_code != cases[i].error || (uint16_t)seen.cs != cases[i].cs || seen.rip != regs.rip)
-            failure("iret with %s: vector %u, error %lx, cs %lx, rip %lx", cases[i].what, seen_vector, seen.error_code, seen.cs, seen.rip);
+        else if (seen_vector != cases[i].vector || seen.error_code != cases[i].error ||
+                 (uint16_t)seen.cs != cases[i].cs || seen.rip != regs.rip)
+            failure("iret with %s: vector %u, error %lx, cs %lx, rip %lx", cases[i].what, seen_vector,
+                    seen.error_code, seen.cs, seen.rip);
         trap_hooks[TRAP_GP] = trap_hooks[TRAP_PF] = NULL;
     }
 }
@@ -184,16 +192,26 @@ static void in_syscall(void)
 {
     /* VGCF_in_syscall: by sysret, rcx = rip, r11 = rflags. */
     static uint64_t stack[64];
-    struct registers regs = {.rip = (uint64_t)int_user, .cs = FLAT_USER_CS64, .ss = FLAT_USER_SS64,
-                             .rsp = (uint64_t)(stack + 60), .rflags = 0x202, .rcx = 1, .r11 = 2, .error_code = VGCF_in_syscall};
+    struct registers regs = {.rip = (uint64_t)int_user,
+                             .cs = FLAT_USER_CS64,
+                             .ss = FLAT_USER_SS64,
+                             .rsp = (uint64_t)(stack + 60),
+                             .rflags = 0x202,
+                             .rcx = 1,
+                             .r11 = 2,
+                             .error_code = VGCF_in_syscall};
     user_prepare();
     hook(INT_USER, true);
     user_enter(&regs);
     CHECK_IS(1, count);
     CHECK_IS((uint64_t)int_user, seen.rcx);
     CHECK_IS(FLAT_USER_CS64, seen.cs & 0xffff);
-    regs = (struct registers){.rip = NON_CANONICAL, .cs = FLAT_USER_CS64, .ss = FLAT_USER_SS64, .rsp = (uint64_t)(stack + 60),
-                              .rflags = 0x202, .error_code = VGCF_in_syscall};
+    regs = (struct registers){.rip = NON_CANONICAL,
+                              .cs = FLAT_USER_CS64,
+                              .ss = FLAT_USER_SS64,
+                              .rsp = (uint64_t)(stack + 60),
+                              .rflags = 0x202,
+                              .error_code = VGCF_in_syscall};
     hook(TRAP_GP, true);
     user_enter(&regs);
     CHECK_IS(1, count);
@@ -213,7 +231,10 @@ static void flags(void)
 {
     /* rflags that are not a guest's to set: IOPL, VM, VIP. TF is. */
     static uint64_t stack[64];
-    struct registers regs = {.rip = (uint64_t)int_user, .cs = FLAT_USER_CS64, .ss = FLAT_USER_SS64, .rsp = (uint64_t)(stack + 60),
+    struct registers regs = {.rip = (uint64_t)int_user,
+                             .cs = FLAT_USER_CS64,
+                             .ss = FLAT_USER_SS64,
+                             .rsp = (uint64_t)(stack + 60),
                              .rflags = 0x202 | 0x3000 | 0x20000 | 0x100000};
     user_prepare();
     hook(INT_USER, true);

@@ -26,7 +26,7 @@ static void second(uint64_t sp)
 
 static bool wait_for(volatile unsigned *what, unsigned value)
 {
-    uint64_t end = system_time() + 3000000000UL;
+    uint64_t end = system_time() + 30000000000UL;
     while (*what != value && system_time() < end)
         HYPERCALL(sched_op, SCHEDOP_yield, 0);
     return *what == value;
@@ -34,7 +34,7 @@ static bool wait_for(volatile unsigned *what, unsigned value)
 
 static bool wait_down(void)
 {
-    uint64_t end = system_time() + 3000000000UL;
+    uint64_t end = system_time() + 30000000000UL;
     while (HYPERCALL(vcpu_op, VCPUOP_is_up, 1, 0) && system_time() < end)
         HYPERCALL(sched_op, SCHEDOP_yield, 0);
     return !HYPERCALL(vcpu_op, VCPUOP_is_up, 1, 0);
