@@ -10,8 +10,7 @@ import tarfile
 import tempfile
 
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
-TOOLS = ('usr/lib/xen-4.17/bin/xl', 'usr/lib/xen-4.17/bin/xen-init-dom0')
-DAEMONS = ('usr/sbin/xenstored', 'usr/sbin/xenconsoled')
+TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
 LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu')
 # Domain-0's drivers for the toolstack, in the order in which they can be loaded.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
@@ -132,7 +131,7 @@ def write_domain0(path, build, kernel, guest):
     initramfs.file('init', contents(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'domain0/init')))
     initramfs.file('bin/busybox', busybox())
     initramfs.link('bin/sh', 'busybox')
-    programs = [(posixpath.basename(name), root.read(name)) for name in TOOLS + DAEMONS]
+    programs = [(posixpath.basename(name), root.read(name)) for name in TOOLS]
     add_programs(initramfs, root, programs + [('figures', contents(f'{build}/tests/bench/bench-figures'))])
     for number, name in enumerate(MODULES):
         initramfs.file(f'modules/{number}-{name}', root.read(root.find(name)))
