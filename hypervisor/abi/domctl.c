@@ -211,10 +211,16 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->gpaddr_bits = (uint8_t)cpu_features.physical_address_bits;
 }
 
-static int get_domain_info(struct domain *d, struct xen_domctl *op)
+/* Answers for the first domain from the number named on: callers walk all domains this way. */
+static int get_domain_info(struct domain *none, struct xen_domctl *op)
 {
+    struct domain *d = domain_get_next(op->domain);
+
+    if (!d)
+        return -ESRCH;
     domain_info_fill(d, &op->u.getdomaininfo);
     op->domain = d->id;
+    domain_put(d);
     return 0;
 }
 
@@ -365,7 +371,7 @@ static const struct {
     {XEN_DOMCTL_pausedomain, pause_domain, 0},
     {XEN_DOMCTL_unpausedomain, unpause_domain, 0},
     {XEN_DOMCTL_resumedomain, resume_domain, 0},
-    {XEN_DOMCTL_getdomaininfo, get_domain_info, COPY_BACK},
+    {XEN_DOMCTL_getdomaininfo, get_domain_info, NO_DOMAIN | COPY_BACK},
     {XEN_DOMCTL_max_vcpus, max_vcpus, 0},
     {XEN_DOMCTL_max_mem, max_mem, 0},
     {XEN_DOMCTL_setdomainhandle, set_handle, 0},

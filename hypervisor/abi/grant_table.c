@@ -76,6 +76,8 @@ static int frame_at(struct domain *d, unsigned long n, bool status, mfn_t *mfn)
     unsigned long frames = status ? n * (STATUS_PER_FRAME / ENTRIES_PER_FRAME_V2) + 1 : n + 1;
     int rc;
 
+    if (d->dying != DOMAIN_ALIVE)
+        return -ESRCH; /* its frames may be gone already, and new ones would never be given back */
     if (n >= gt->max_frames || frames > gt->max_frames || (status && gt->version != 2))
         return -EINVAL;
     rc = grow(d, max(gt->frames, (unsigned)frames));

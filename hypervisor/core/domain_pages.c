@@ -115,7 +115,8 @@ void *domain_alloc_xenheap(struct domain *d)
         return NULL;
     memset(page_to_virt(page), 0, PAGE_SIZE);
     page->owner = d->id;
-    page->type = TYPE_NONE;
+    /* We write to it without asking: while it is ours the guest cannot have it as a page table or descriptors. */
+    page->type = TYPE_WRITABLE | 1;
     m2p_set(page_to_mfn(page), M2P_INVALID);
     spin_lock(&d->page_lock);
     list_insert(&d->xenheap_list, page);
@@ -132,5 +133,5 @@ void domain_free_xenheap(struct domain *d, void *va)
         return;
     struct page *page = mfn_to_page(virt_to_mfn(va));
     if (__atomic_fetch_and(&page->references, ~PAGE_ALLOCATED, __ATOMIC_ACQ_REL) & PAGE_ALLOCATED)
-        page_put(page);
+        page_put_with_type(page);
 }

@@ -12,7 +12,7 @@
 #include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
-#define UPDATE_TYPE_MASK 3UL
+#define UPDATE_TYPE_MASK 7UL
 
 /* Whose tables and whose frames an update is about; each with a reference unless it is the caller itself. */
 struct update_target {

@@ -14,6 +14,8 @@
 #define MSR_AMD_HWCR 0xc0010015U
 #define MSR_AMD_NB_CFG 0xc001001fU
 #define MSR_AMD_LS_CFG 0xc0011020U
+#define MSR_AMD_VM_CR 0xc0010114U
+#define MSR_AMD_VM_HSAVE 0xc0010117U
 #define MSR_K7_EVENT_SELECT 0xc0010000U
 #define MSR_K7_COUNTER_LAST 0xc0010007U
 #define APIC_BASE_BSP 0x100U
@@ -38,6 +40,11 @@ static bool read_zero(struct vcpu *v, uint64_t *value)
 {
     *value = 0;
     return true;
+}
+/* Where we are entered, and what we run guests with, is nobody's business, not the hardware domain's either. */
+static bool read_refuse(struct vcpu *v, uint64_t *value)
+{
+    return false;
 }
 static bool read_fs_base(struct vcpu *v, uint64_t *value)
 {
@@ -94,6 +101,9 @@ static const struct {
     bool (*read)(struct vcpu *v, uint64_t *value);
     bool (*write)(struct vcpu *v, uint64_t value);
 } msr_table[] = {
+    {MSR_SYSENTER_CS, MSR_SYSENTER_EIP, read_refuse, NULL},
+    {MSR_STAR, MSR_SYSCALL_MASK, read_refuse, NULL},
+    {MSR_AMD_VM_CR, MSR_AMD_VM_HSAVE, read_refuse, NULL},
     {MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, read_kernel_gs_base, write_kernel_gs_base},
     {MSR_FS_BASE, MSR_FS_BASE, read_fs_base, write_fs_base},
     {MSR_GS_BASE, MSR_GS_BASE, read_gs_base, write_gs_base},

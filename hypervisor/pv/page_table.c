@@ -5,7 +5,9 @@
  * (guest kernel and user both run in ring 3; their separation is by root table), leaf entries lose PTE_GLOBAL (user and
  * kernel root tables differ), and the root's hypervisor slots are ours.
  */
+#include <hv/acpi.h>
 #include <hv/console.h>
+#include <hv/cpu.h>
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
 #include <hv/pv_internal.h>
@@ -18,10 +20,11 @@ static uint64_t table_type(unsigned level)
     return (uint64_t)level << TYPE_SHIFT;
 }
 
-/* Frames outside RAM: the hardware domain may map what is not kept by us. */
+/* Frames outside RAM: the hardware domain may map what exists and is not kept by us, as the local APIC is. */
 static bool io_frame_allowed(const struct domain *d, mfn_t mfn)
 {
-    return d->all_io && !mfn_is_ram(mfn) && mfn < 1UL << 40;
+    return d->all_io && !mfn_is_ram(mfn) && !(mfn >> (cpu_features.physical_address_bits - PAGE_SHIFT)) &&
+           mfn != acpi.lapic_address >> PAGE_SHIFT;
 }
 
 int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry)

@@ -107,6 +107,8 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
         *reg = v->pv.cr4;
         return DONE;
     case 16 | 0:
+        if ((*reg ^ read_cr0()) & ~(uint64_t)X86_CR0_TS)
+            return NOT_OURS;
         xstate_set_ts(v, *reg & X86_CR0_TS);
         return DONE;
     case 16 | 2:

@@ -36,8 +36,11 @@ int capture_png(const struct image *image, int fd)
     pixels_copy(&canvas, canvas_rect(&canvas), image, 0, 0);
     for (size_t i = 3; i < stride * image->height; i += 4)
         copy[i] = 0xff;
-    png_image png = {.version = PNG_IMAGE_VERSION, .width = image->width, .height = image->height,
-                     .format = PNG_FORMAT_BGRA, .flags = PNG_IMAGE_FLAG_FAST};
+    png_image png = {.version = PNG_IMAGE_VERSION,
+                     .width = image->width,
+                     .height = image->height,
+                     .format = PNG_FORMAT_BGRA,
+                     .flags = PNG_IMAGE_FLAG_FAST};
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
     void *encoded = malloc(size);
     int error = encoded ? 0 : ENOMEM;

@@ -1,5 +1,5 @@
-// A small set of rectangles that covers everything damaged since it was last cleared. It may cover more, never less.
-// Pure. Bounded: however many rectangles come in, at most DAMAGE_MAX are kept.
+// A small set of rectangles that covers everything damaged since it was last cleared. It may cover more,
+// never less. Pure. Bounded: however many rectangles come in, at most DAMAGE_MAX are kept.
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-// The backend's half of displif: the request ring, and the events that end page flips. Requests are copied out of the ring before they
-// are looked at. Buffers are in displif_buffers.c.
+// The backend's half of displif: the request ring, and the events that end page flips. Requests are copied
+// out of the ring before they are looked at. Buffers are in displif_buffers.c.
 #include "xen_ring.h"
 
 #include "displif.h"
@@ -16,11 +16,12 @@
 #include "seat.h"
 
 static_assert(sizeof(struct xendispl_req) == 64 && sizeof(struct xendispl_resp) == 64, "displif packet size");
-static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64, "displif event size");
+static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64,
+              "displif event size");
 
-// A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping is looked at this
-// often: the protocol has no message for that.
-enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, RING_BYTES = 4096 };
+// A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
+// is looked at this often: the protocol has no message for that.
+enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096 };
 
 struct displif {
     struct guest *guest;
@@ -73,7 +74,7 @@ static bool on_screen(const struct displif *displif)
 static int on_scan_timer(void *data)
 {
     struct displif *displif = data;
-    wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
+    wl_event_source_timer_update(displif->scan_timer, on_screen(displif) ? SCAN_MS : HIDDEN_SCAN_MS);
     if (on_screen(displif) && displif->shown && !displif->flipped_recently) {
         struct rect changed = displif_buffers_scan(&displif->buffers, &displif->guest->picture);
         if (!rect_empty(changed))
@@ -182,7 +183,8 @@ static void on_event_port(void *data)
 
 static bool connect_rings(struct displif *displif, const struct link_displif_connect *connect)
 {
-    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref, event_gref = connect->event_gref;
+    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref,
+             event_gref = connect->event_gref;
     xen_displif_sring_t *shared = foreign_map_grants(domid, &request_gref, 1, PROT_READ | PROT_WRITE);
     if (!shared)
         return false;
@@ -198,7 +200,8 @@ static bool connect_rings(struct displif *displif, const struct link_displif_con
     return displif->event_port >= 0;
 }
 
-struct displif *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect)
+struct displif *displif_connect(struct guest *guest, struct ports *ports,
+                                const struct link_displif_connect *connect)
 {
     struct displif *displif = calloc(1, sizeof(*displif));
     if (!displif)

@@ -1,4 +1,5 @@
-// The backend's half of fbif. The shared page is written by the guest at any time: every field is read once, checked, then used.
+// The backend's half of fbif. The shared page is written by the guest at any time: every field is read once,
+// checked, then used.
 #include "fbif.h"
 
 #include <assert.h>
@@ -14,7 +15,8 @@
 
 enum { PAGE_BYTES = 4096, FRAMES_PER_PAGE = PAGE_BYTES / 8 };
 
-static_assert(offsetof(struct xenfb_page, width) == 16 && offsetof(struct xenfb_page, pd) == 40, "xenfb_page layout");
+static_assert(offsetof(struct xenfb_page, width) == 16 && offsetof(struct xenfb_page, pd) == 40,
+              "xenfb_page layout");
 static_assert(sizeof(union xenfb_out_event) == XENFB_OUT_EVENT_SIZE, "xenfb event size");
 
 struct fbif {
@@ -23,8 +25,8 @@ struct fbif {
     int port;
     struct xenfb_page *page;
     const uint8_t *memory;
-    size_t pages;    // of memory
-    size_t length;   // bytes of memory the guest said it has
+    size_t pages;  // of memory
+    size_t length; // bytes of memory the guest said it has
     uint32_t consumed;
 };
 
@@ -36,13 +38,15 @@ static bool geometry(const struct fbif *fbif, int64_t width, int64_t height, int
 {
     enum pixel_format format = depth == 16 ? PIXEL_RGB565 : PIXEL_XRGB8888;
     int64_t pixel = depth == 16 ? 2 : 4;
-    if ((depth != 16 && depth != 32) || width < 1 || width > LINK_MAX_SIZE || height < 1 || height > LINK_MAX_SIZE)
+    if ((depth != 16 && depth != 32) || width < 1 || width > LINK_MAX_SIZE || height < 1 ||
+        height > LINK_MAX_SIZE)
         return false;
     if (stride < width * pixel || stride > INT32_MAX || stride % pixel || offset < 0 || offset % pixel)
         return false;
     if (offset + stride * (height - 1) + width * pixel > (int64_t)fbif->length)
         return false;
-    *image = (struct image){fbif->memory + offset, (uint32_t)width, (uint32_t)height, (uint32_t)stride, format};
+    *image =
+        (struct image){fbif->memory + offset, (uint32_t)width, (uint32_t)height, (uint32_t)stride, format};
     return true;
 }
 
@@ -99,7 +103,9 @@ static uint64_t *read_directory(struct fbif *fbif, int privcmd)
     for (size_t i = 0; i < directory_pages; i++)
         directory[i] = READ_ONCE(fbif->page->pd[i]);
     uint64_t *frames = calloc(directory_pages, PAGE_BYTES);
-    void *mapped = frames ? foreign_map_frames(privcmd, fbif->guest->domid, directory, directory_pages, PROT_READ) : NULL;
+    void *mapped =
+        frames ? foreign_map_frames(privcmd, fbif->guest->domid, directory, directory_pages, PROT_READ)
+               : NULL;
     if (!mapped) {
         free(frames);
         return NULL;
@@ -115,7 +121,8 @@ static bool map_framebuffer(struct fbif *fbif, uint32_t limit, int privcmd, stru
     uint32_t stride = READ_ONCE(fbif->page->line_length);
     uint8_t depth = READ_ONCE(fbif->page->depth);
     fbif->length = READ_ONCE(fbif->page->mem_length);
-    if (fbif->length == 0 || fbif->length > limit || !geometry(fbif, width, height, stride, depth, 0, image)) {
+    if (fbif->length == 0 || fbif->length > limit ||
+        !geometry(fbif, width, height, stride, depth, 0, image)) {
         errno = EPROTO;
         return false;
     }
@@ -128,7 +135,8 @@ static bool map_framebuffer(struct fbif *fbif, uint32_t limit, int privcmd, stru
     return fbif->memory != NULL;
 }
 
-struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect, int privcmd)
+struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect,
+                          int privcmd)
 {
     struct fbif *fbif = calloc(1, sizeof(*fbif));
     if (!fbif)

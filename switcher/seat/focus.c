@@ -52,7 +52,7 @@ void focus_remove(struct focus *focus, unsigned slot)
 {
     if (!occupied(focus, slot))
         return;
-    focus->present &= (uint16_t)~(1u << slot);
+    focus->present &= (uint16_t) ~(1u << slot);
     if (focus->current == slot) {
         focus->current = FOCUS_SWITCHER;
         focus->held = (struct key_set){0};

@@ -20,20 +20,21 @@ struct focus {
 
 typedef void focus_release_fn(void *data, unsigned slot, uint32_t code);
 
-// Whether this press or release goes to the current target; records it. A press of a held key (autorepeat, a second
-// keyboard) and a release of a key the target never saw do not.
+// Whether this press or release goes to the current target; records it. A press of a held key (autorepeat, a
+// second keyboard) and a release of a key the target never saw do not.
 bool focus_key(struct focus *focus, uint32_t code, bool pressed);
 
-// Moves the focus. `release` is called for every key the old target holds, before the change. False, and nothing
-// happens, when no guest sits in the slot; switching to the current slot keeps the keys and is true.
+// Moves the focus. `release` is called for every key the old target holds, before the change. False, and
+// nothing happens, when no guest sits in the slot; switching to the current slot keeps the keys and is true.
 bool focus_switch(struct focus *focus, unsigned slot, focus_release_fn *release, void *data);
 
-// The nearest guest above (step +1) or below (step -1) the current slot, round the end; the switcher is passed
-// over. The current slot when there is no other guest.
+// The nearest guest above (step +1) or below (step -1) the current slot, round the end; the switcher is
+// passed over. The current slot when there is no other guest.
 unsigned focus_neighbour(const struct focus *focus, int step);
 
 // A guest comes; false when the slot is out of range or taken.
 bool focus_add(struct focus *focus, unsigned slot);
 
-// A guest is gone: if it had the focus the switcher has it now, and its held keys are forgotten without releases.
+// A guest is gone: if it had the focus the switcher has it now, and its held keys are forgotten without
+// releases.
 void focus_remove(struct focus *focus, unsigned slot);

@@ -1,5 +1,5 @@
-// A guest as the seat sees it: a slot, a name, a picture, a keyboard. The display backends (fbif, displif) own the memory
-// behind the picture and keep it valid while it is set here.
+// A guest as the seat sees it: a slot, a name, a picture, a keyboard. The display backends (fbif, displif)
+// own the memory behind the picture and keep it valid while it is set here.
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +34,8 @@ void guest_set_picture(struct guest *guest, const struct image *picture);
 // Part of the picture changed; `area` is in its coordinates and may reach outside.
 void guest_damage(struct guest *guest, struct rect area);
 
-// The guest broke the protocol: the display is closed at the next turn of the event loop, and the manager told.
+// The guest broke the protocol: the display is closed at the next turn of the event loop, and the manager
+// told.
 void guest_display_failed(struct guest *guest, int error);
 
 // For the owner of the guests. Connecting replaces what was connected, unless it is the same again; returns 0

@@ -10,15 +10,16 @@ struct trigger {
 };
 
 static const struct trigger triggers[] = {
-    {KEY_0, HOTKEY_SLOT, 0},        {KEY_1, HOTKEY_SLOT, 1},    {KEY_2, HOTKEY_SLOT, 2},
-    {KEY_3, HOTKEY_SLOT, 3},        {KEY_4, HOTKEY_SLOT, 4},    {KEY_5, HOTKEY_SLOT, 5},
-    {KEY_6, HOTKEY_SLOT, 6},        {KEY_7, HOTKEY_SLOT, 7},    {KEY_8, HOTKEY_SLOT, 8},
-    {KEY_9, HOTKEY_SLOT, 9},        {KEY_LEFT, HOTKEY_PREVIOUS, 0}, {KEY_RIGHT, HOTKEY_NEXT, 0},
+    {KEY_0, HOTKEY_SLOT, 0},    {KEY_1, HOTKEY_SLOT, 1},        {KEY_2, HOTKEY_SLOT, 2},
+    {KEY_3, HOTKEY_SLOT, 3},    {KEY_4, HOTKEY_SLOT, 4},        {KEY_5, HOTKEY_SLOT, 5},
+    {KEY_6, HOTKEY_SLOT, 6},    {KEY_7, HOTKEY_SLOT, 7},        {KEY_8, HOTKEY_SLOT, 8},
+    {KEY_9, HOTKEY_SLOT, 9},    {KEY_LEFT, HOTKEY_PREVIOUS, 0}, {KEY_RIGHT, HOTKEY_NEXT, 0},
     {KEY_SPACE, HOTKEY_BAR, 0},
 };
 
 static const uint32_t modifiers[] = {
-    KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTMETA, KEY_RIGHTMETA,
+    KEY_LEFTCTRL,  KEY_RIGHTCTRL,  KEY_LEFTALT,  KEY_RIGHTALT,
+    KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTMETA, KEY_RIGHTMETA,
 };
 
 static bool is_modifier(uint32_t code)

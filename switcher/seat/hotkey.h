@@ -1,5 +1,6 @@
-// The seat's key chords, decided before a key reaches anybody. A chord is the exact set {Ctrl, Alt} held, either
-// side, plus one trigger key. Pure: no I/O, no clock. Key codes are those of linux/input-event-codes.h.
+// The seat's key chords, decided before a key reaches anybody. A chord is the exact set {Ctrl, Alt} held,
+// either side, plus one trigger key. Pure: no I/O, no clock. Key codes are those of
+// linux/input-event-codes.h.
 #pragma once
 
 #include <stdbool.h>

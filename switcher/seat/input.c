@@ -1,6 +1,7 @@
 // libinput events become the seat's.
 #include "input.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libinput.h>
 #include <libudev.h>
@@ -21,6 +22,19 @@ struct input {
     struct wl_event_source *source;
 };
 
+// Whether it is typed or pointed with. Others (power button, lid, brightness) stay shared: the service VM's
+// own power management listens to them too.
+static bool is_keyboard_or_pointer(int fd)
+{
+    unsigned long keys[KEY_CNT / (8 * sizeof(long))] = {0};
+    if (ioctl(fd, EVIOCGBIT(EV_KEY, sizeof(keys)), keys) < 0)
+        return false;
+    struct key_set set = {0};
+    static_assert(sizeof(set) == sizeof(keys), "the kernel's bit map is a key_set");
+    memcpy(&set, keys, sizeof(set));
+    return key_set_has(&set, KEY_A) || key_set_has(&set, BTN_LEFT) || key_set_has(&set, BTN_TOUCH);
+}
+
 static int open_device(const char *path, int flags, void *data)
 {
     (void)flags;
@@ -31,7 +45,7 @@ static int open_device(const char *path, int flags, void *data)
         log_error("cannot open %s: %s", path, strerror(error));
         return -error;
     }
-    if (ioctl(fd, EVIOCGRAB, 1) != 0)
+    if (is_keyboard_or_pointer(fd) && ioctl(fd, EVIOCGRAB, 1) != 0)
         log_error("cannot take %s exclusively: %s", path, strerror(errno));
     return fd;
 }
@@ -43,13 +57,21 @@ static void close_device(int fd, void *data)
 
 static const struct libinput_interface interface = {open_device, close_device};
 
+// Keys that turn the machine off or to sleep are the service VM's, whoever has the focus.
+static bool is_machine_key(uint32_t code)
+{
+    return code == KEY_POWER || code == KEY_SLEEP || code == KEY_SUSPEND || code == KEY_POWER2;
+}
+
 static void on_key(struct input *input, struct libinput_event_keyboard *event)
 {
     bool pressed = libinput_event_keyboard_get_key_state(event) == LIBINPUT_KEY_STATE_PRESSED;
     // Of several keyboards the first press and the last release count.
-    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u))
+    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u) ||
+        is_machine_key(libinput_event_keyboard_get_key(event)))
         return;
-    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event), pressed);
+    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event),
+             pressed);
 }
 
 static void on_button(struct input *input, struct libinput_event_pointer *event)
@@ -57,8 +79,8 @@ static void on_button(struct input *input, struct libinput_event_pointer *event)
     bool pressed = libinput_event_pointer_get_button_state(event) == LIBINPUT_BUTTON_STATE_PRESSED;
     if (libinput_event_pointer_get_seat_button_count(event) != (pressed ? 1u : 0u))
         return;
-    seat_pointer_button(input->seat, libinput_event_pointer_get_time(event), libinput_event_pointer_get_button(event),
-                        pressed);
+    seat_pointer_button(input->seat, libinput_event_pointer_get_time(event),
+                        libinput_event_pointer_get_button(event), pressed);
 }
 
 static void on_scroll(struct input *input, struct libinput_event_pointer *event, bool wheel)
@@ -70,7 +92,8 @@ static void on_scroll(struct input *input, struct libinput_event_pointer *event,
             continue;
         double pixels = libinput_event_pointer_get_scroll_value(event, axes[horizontal]);
         double v120 = wheel ? libinput_event_pointer_get_scroll_value_v120(event, axes[horizontal]) : 0;
-        seat_pointer_wheel(input->seat, libinput_event_pointer_get_time(event), horizontal, pixels, (int32_t)v120);
+        seat_pointer_wheel(input->seat, libinput_event_pointer_get_time(event), horizontal, pixels,
+                           (int32_t)v120);
     }
 }
 
@@ -142,8 +165,8 @@ struct input *input_open(struct seat *seat, struct session *session)
     if (input->udev)
         input->libinput = libinput_udev_create_context(&interface, input, input->udev);
     if (input->libinput && libinput_udev_assign_seat(input->libinput, session_seat_name(session)) == 0)
-        input->source = wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE, dispatch,
-                                             input);
+        input->source = wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE,
+                                             dispatch, input);
     if (!input->source) {
         log_error("libinput cannot be started on %s", session_seat_name(session));
         input_close(input);

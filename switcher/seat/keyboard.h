@@ -1,5 +1,5 @@
-// Keyboard and pointer backend for xen-kbdfront (xen/io/kbdif.h). Events that the guest has no room for wait in a bounded queue; when
-// that fills, movements are merged and presses dropped, releases never.
+// Keyboard and pointer backend for xen-kbdfront (xen/io/kbdif.h). Events that the guest has no room for wait
+// in a bounded queue; when that fills, movements are merged and presses dropped, releases never.
 #pragma once
 
 #include <stdbool.h>
@@ -8,9 +8,10 @@
 #include "guest.h"
 #include "ports.h"
 
-// NULL with errno. The descriptor is used only here, for a page given by frame number; -1 when given by grant.
-struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports, const struct link_keyboard_connect *connect,
-                                  int privcmd);
+// NULL with errno. The descriptor is used only here, for a page given by frame number; -1 when given by
+// grant.
+struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports,
+                                  const struct link_keyboard_connect *connect, int privcmd);
 void keyboard_disconnect(struct keyboard *keyboard); // NULL is ignored
 
 bool keyboard_absolute(const struct keyboard *keyboard);

@@ -1,5 +1,5 @@
-// One KMS pipeline: a connector, a CRTC, its primary plane, and dumb framebuffers. Thin: every function is one or a few ioctls.
-// Atomic where the driver has it, legacy otherwise; callers see no difference.
+// One KMS pipeline: a connector, a CRTC, its primary plane, and dumb framebuffers. Thin: every function is
+// one or a few ioctls. Atomic where the driver has it, legacy otherwise; callers see no difference.
 #pragma once
 
 #include <stdbool.h>
@@ -30,17 +30,20 @@ struct kms_framebuffer {
     struct canvas canvas;
 };
 
-// Finds a connected connector with a mode and a CRTC for it; width and height of 0 ask for the preferred mode, otherwise
-// the mode of that size or, failing that, the preferred one. False when no screen is connected. `fd` stays the caller's.
+// Finds a connected connector with a mode and a CRTC for it; width and height of 0 ask for the preferred
+// mode, otherwise the mode of that size or, failing that, the preferred one. False when no screen is
+// connected. `fd` stays the caller's.
 bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool force_legacy);
 
 // A cleared XRGB8888 buffer in the mode's size; false with errno.
 bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer);
 void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer);
 
-// Sets the mode and shows the framebuffer; blocks until done. False with errno. Falls back from atomic to legacy.
+// Sets the mode and shows the framebuffer; blocks until done. False with errno. Falls back from atomic to
+// legacy.
 bool kms_set_mode(struct kms *kms, const struct kms_framebuffer *framebuffer);
 
-// Shows another framebuffer at the next vertical blank and then sends the page flip event with `data`. False with errno.
+// Shows another framebuffer at the next vertical blank and then sends the page flip event with `data`. False
+// with errno.
 bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn,
               void *data);

@@ -116,7 +116,8 @@ static void on_guest_remove(struct link *link, const struct link_message *m, int
     seat_guest_remove(link->seat, m->slot);
 }
 
-static void report(struct link *link, const char *what, unsigned slot, int error, uint32_t ready, uint32_t closed)
+static void report(struct link *link, const char *what, unsigned slot, int error, uint32_t ready,
+                   uint32_t closed)
 {
     if (error)
         log_error("slot %u: cannot connect the %s: %s", slot, what, strerror(error));
@@ -237,7 +238,8 @@ static int on_peer(int fd, uint32_t mask, void *data)
         char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
     } control;
     struct iovec part = {&message, sizeof(message)};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
     ssize_t size = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -251,7 +253,8 @@ static int on_peer(int fd, uint32_t mask, void *data)
     }
     for (unsigned i = 0; i < count; i++)
         close(fds[i]);
-    log_info(size > 0 ? "the manager sent a malformed message (type %u): dropping it" : "the manager is gone", message.type);
+    log_info(size > 0 ? "the manager sent a malformed message (type %u): dropping it" : "the manager is gone",
+             message.type);
     drop_peer(link);
     return 0;
 }
@@ -283,7 +286,8 @@ struct link *link_new(struct seat *seat, const char *path, uid_t uid)
     link->peer = -1;
     link->listener = listen_at(path, SOCK_SEQPACKET, 0600);
     if (link->listener >= 0)
-        link->listener_source = wl_event_loop_add_fd(seat->loop, link->listener, WL_EVENT_READABLE, on_listener, link);
+        link->listener_source =
+            wl_event_loop_add_fd(seat->loop, link->listener, WL_EVENT_READABLE, on_listener, link);
     if (link->listener_source)
         return link;
     link_free(link);

@@ -11,38 +11,38 @@
 #include <stdint.h>
 
 enum {
-    LINK_VERSION   = 1,
-    LINK_SLOTS     = 10, // slot 0 is the switcher, 1..9 are guests
-    LINK_NAME_SIZE = 64, // with the closing NUL
-    LINK_MAX_SIZE  = 16384, // largest width or height of a guest's screen, in pixels
+    LINK_VERSION = 1,
+    LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
+    LINK_NAME_SIZE = 64,   // with the closing NUL
+    LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
 };
 
-#define LINK_SOCKET_PATH "/run/roundhouse/seat.sock"
+#define LINK_SOCKET_PATH    "/run/roundhouse/seat.sock"
 #define LINK_UI_SOCKET_PATH "/run/roundhouse/ui/wayland-0"
-#define LINK_NO_DOMAIN UINT32_C(0xffffffff)
+#define LINK_NO_DOMAIN      UINT32_C(0xffffffff)
 
 enum link_type {
     // manager to seat
-    LINK_HELLO               = 1,  // both ways; the manager's one lists the guests it knows, the seat forgets others
-    LINK_GUEST_ADD           = 2,  // again for the same domain: new name and colour only
-    LINK_GUEST_STATE         = 3,
-    LINK_GUEST_REMOVE        = 4,  // everything of the guest is unmapped when the next message is answered
-    LINK_FBIF_CONNECT        = 5,  // fd: privcmd restricted to the guest
-    LINK_DISPLIF_CONNECT     = 6,
-    LINK_DISPLAY_DISCONNECT  = 7,
-    LINK_KEYBOARD_CONNECT    = 8,  // fd: privcmd restricted to the guest, unless by_grant
+    LINK_HELLO = 1,     // both ways; the manager's one lists the guests it knows, the seat forgets others
+    LINK_GUEST_ADD = 2, // again for the same domain: new name and colour only
+    LINK_GUEST_STATE = 3,
+    LINK_GUEST_REMOVE = 4, // everything of the guest is unmapped when the next message is answered
+    LINK_FBIF_CONNECT = 5, // fd: privcmd restricted to the guest
+    LINK_DISPLIF_CONNECT = 6,
+    LINK_DISPLAY_DISCONNECT = 7,
+    LINK_KEYBOARD_CONNECT = 8, // fd: privcmd restricted to the guest, unless by_grant
     LINK_KEYBOARD_DISCONNECT = 9,
-    LINK_FOCUS               = 10, // ignored when no guest sits in the slot
-    LINK_CAPTURE             = 11, // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
+    LINK_FOCUS = 10,   // ignored when no guest sits in the slot
+    LINK_CAPTURE = 11, // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
 
     // seat to manager
-    LINK_FOCUS_CHANGED       = 32,
-    LINK_DISPLAY_READY       = 33, // rings mapped, event channels bound: the backend may go to Connected
-    LINK_DISPLAY_CLOSED      = 34, // connecting failed, or the guest broke the protocol: go to Closed
-    LINK_KEYBOARD_READY      = 35,
-    LINK_KEYBOARD_CLOSED     = 36,
-    LINK_MODE                = 37, // the guest's picture changed its size
-    LINK_CAPTURE_DONE        = 38,
+    LINK_FOCUS_CHANGED = 32,
+    LINK_DISPLAY_READY = 33,  // rings mapped, event channels bound: the backend may go to Connected
+    LINK_DISPLAY_CLOSED = 34, // connecting failed, or the guest broke the protocol: go to Closed
+    LINK_KEYBOARD_READY = 35,
+    LINK_KEYBOARD_CLOSED = 36,
+    LINK_MODE = 37, // the guest's picture changed its size
+    LINK_CAPTURE_DONE = 38,
 };
 
 enum link_guest_state {
@@ -64,7 +64,7 @@ struct link_hello {
 
 struct link_guest_add {
     uint32_t domid;
-    uint32_t rgb; // 0xRRGGBB
+    uint32_t rgb;              // 0xRRGGBB
     char name[LINK_NAME_SIZE]; // UTF-8, NUL-terminated
 };
 
@@ -75,7 +75,7 @@ struct link_guest_state_change {
 // xenfb: the shared page and the pixel pages are frame numbers of the guest, mapped through the descriptor.
 struct link_fbif_connect {
     uint64_t page_frame;
-    uint32_t event_channel; // the guest's port
+    uint32_t event_channel;  // the guest's port
     uint32_t videoram_limit; // bytes; a guest that claims a larger framebuffer is refused
 };
 
@@ -89,8 +89,8 @@ struct link_displif_connect {
 struct link_keyboard_connect {
     uint64_t page; // a grant reference when by_grant, else a frame number of the guest
     uint32_t event_channel;
-    uint32_t by_grant; // 0 or 1
-    uint32_t absolute; // 0 or 1: the guest asked for absolute pointer positions
+    uint32_t by_grant;      // 0 or 1
+    uint32_t absolute;      // 0 or 1: the guest asked for absolute pointer positions
     uint32_t width, height; // range of absolute positions as told to the guest, 0 when not absolute
 };
 

@@ -79,7 +79,17 @@ static bool parse_uid(const char *text, uid_t *uid)
     return false;
 }
 
-enum { OPT_LINK = 1, OPT_UI, OPT_UI_USER, OPT_MANAGER_UID, OPT_MODE, OPT_HEADLESS, OPT_SESSION, OPT_LEGACY, OPT_HELP };
+enum {
+    OPT_LINK = 1,
+    OPT_UI,
+    OPT_UI_USER,
+    OPT_MANAGER_UID,
+    OPT_MODE,
+    OPT_HEADLESS,
+    OPT_SESSION,
+    OPT_LEGACY,
+    OPT_HELP
+};
 
 static bool take_option(int option, struct options *options)
 {
@@ -172,7 +182,8 @@ static bool start(struct seat *seat, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
+    struct options options = {
+        .link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
     if (!parse_options(argc, argv, &options))
         return 2;
     signal(SIGPIPE, SIG_IGN);
@@ -180,8 +191,8 @@ int main(int argc, char **argv)
     struct seat *seat = calloc(1, sizeof(*seat));
     seat->display = wl_display_create();
     seat->loop = wl_display_get_event_loop(seat->display);
-    wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
-    wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
+    struct wl_event_source *terminate = wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
+    struct wl_event_source *interrupt = wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
     bool started = start(seat, &options);
     if (started) {
         wl_display_run(seat->display);
@@ -192,6 +203,8 @@ int main(int argc, char **argv)
     ui_free(seat->ui);
     output_destroy(seat->output);
     session_close(seat->session);
+    wl_event_source_remove(terminate);
+    wl_event_source_remove(interrupt);
     wl_display_destroy(seat->display);
     free(seat);
     return started ? EXIT_SUCCESS : EXIT_FAILURE;

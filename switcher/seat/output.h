@@ -1,4 +1,5 @@
-// Where the picture goes: a KMS screen or, for tests, memory. Double-buffered; every buffer remembers what it lacks.
+// Where the picture goes: a KMS screen or, for tests, memory. Double-buffered; every buffer remembers what it
+// lacks.
 #pragma once
 
 #include <stdbool.h>
@@ -44,8 +45,9 @@ struct output {
 // A screen of width by height that nobody sees.
 struct output *output_headless_open(struct wl_event_loop *loop, uint32_t width, uint32_t height);
 
-// The first KMS device that has a connected screen (the one the firmware used, if any); NULL after a logged reason. Width and
-// height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode setting alone.
+// The first KMS device that has a connected screen (the one the firmware used, if any); NULL after a logged
+// reason. Width and height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode
+// setting alone.
 struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width,
                                uint32_t height, bool force_legacy);
 

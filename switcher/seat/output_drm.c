@@ -1,4 +1,5 @@
-// A KMS screen as an output: choosing the device, double buffering, frame pacing, monitors that come, go or change size.
+// A KMS screen as an output: choosing the device, double buffering, frame pacing, monitors that come, go or
+// change size.
 #include "output.h"
 
 #include <errno.h>
@@ -12,8 +13,8 @@
 #include "log.h"
 #include "session.h"
 
-// Drivers without a vertical blank interrupt report a flip at once; frames are then paced by the clock. A driver that loses a
-// flip event must not freeze the screen either.
+// Drivers without a vertical blank interrupt report a flip at once; frames are then paced by the clock. A
+// driver that loses a flip event must not freeze the screen either.
 enum { FRAME_MS = 16, LOST_FLIP_MS = 1000, RETRY_MS = 100 };
 
 struct drm_output {
@@ -53,7 +54,8 @@ static int on_timer(void *data)
     return 0;
 }
 
-static void on_flip(int fd, unsigned sequence, unsigned seconds, unsigned microseconds, unsigned crtc, void *data)
+static void on_flip(int fd, unsigned sequence, unsigned seconds, unsigned microseconds, unsigned crtc,
+                    void *data)
 {
     (void)fd;
     (void)sequence;
@@ -106,8 +108,8 @@ static bool start_mode(struct drm_output *drm)
     struct output *output = &drm->base;
     for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
         if (!kms_framebuffer_create(&drm->kms, &drm->framebuffers[i])) {
-            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay, drm->kms.mode.vdisplay,
-                      strerror(errno));
+            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay,
+                      drm->kms.mode.vdisplay, strerror(errno));
             destroy_buffers(drm);
             return false;
         }
@@ -123,7 +125,8 @@ static bool start_mode(struct drm_output *drm)
         destroy_buffers(drm);
         return false;
     }
-    log_info("screen %ux%u, %s mode setting", output->width, output->height, drm->kms.atomic ? "atomic" : "legacy");
+    log_info("screen %ux%u, %s mode setting", output->width, output->height,
+             drm->kms.atomic ? "atomic" : "legacy");
     return true;
 }
 
@@ -214,8 +217,7 @@ static bool try_cards(struct drm_output *drm, bool boot_display)
     udev_enumerate_scan_devices(cards);
     bool found = false;
     struct udev_list_entry *entry;
-    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(cards))
-    {
+    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(cards)) {
         struct udev_device *card = udev_device_new_from_syspath(drm->udev, udev_list_entry_get_name(entry));
         const char *node = card ? udev_device_get_devnode(card) : NULL;
         if (!found && node && is_boot_display(card) == boot_display)

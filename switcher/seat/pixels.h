@@ -1,6 +1,6 @@
-// Pictures in memory and the few operations on them. Little-endian 32-bit pixels unless the format says otherwise.
-// The memory behind a source may change while it is read (guests draw when they like); no operation depends on
-// reading a pixel twice.
+// Pictures in memory and the few operations on them. Little-endian 32-bit pixels unless the format says
+// otherwise. The memory behind a source may change while it is read (guests draw when they like); no
+// operation depends on reading a pixel twice.
 #pragma once
 
 #include <stdbool.h>

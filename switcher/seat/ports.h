@@ -1,4 +1,5 @@
-// Event channels of the seat: one descriptor of /dev/xen/evtchn, opened when first needed, and a handler for each port.
+// Event channels of the seat: one descriptor of /dev/xen/evtchn, opened when first needed, and a handler for
+// each port.
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
-// The seat: one screen, one keyboard, one pointer, and who has them. Everything runs on one event loop, so nothing here locks.
+// The seat: one screen, one keyboard, one pointer, and who has them. Everything runs on one event loop, so
+// nothing here locks.
 #pragma once
 
 #include <stdbool.h>
@@ -32,11 +33,11 @@ struct seat {
     struct hotkeys hotkeys;
 
     bool bar_shown;
-    double pointer_x, pointer_y;    // on the screen, in pixels
-    struct key_set interface_buttons; // pressed over the bar while a guest has the focus
+    double pointer_x, pointer_y;         // on the screen, in pixels
+    struct key_set interface_buttons;    // pressed over the bar while a guest has the focus
     double motion_rest_x, motion_rest_y; // parts of pixels not yet told to a guest with a relative pointer
     int32_t wheel_rest;                  // parts of a notch, in 1/120
-    struct rect cursor_area;        // where the cursor was drawn last; empty when hidden
+    struct rect cursor_area;             // where the cursor was drawn last; empty when hidden
 
     uint32_t repeat_code; // key that repeats in the focused guest; 0 none
     struct wl_event_source *repeat_timer, *frame_timer, *failure_idle;
@@ -44,7 +45,8 @@ struct seat {
     int display_errors[LINK_SLOTS]; // displays to be closed at the next turn
 };
 
-// Starts everything that needs the output; seat->display, loop, output and session are set. False after a logged reason.
+// Starts everything that needs the output; seat->display, loop, output and session are set. False after a
+// logged reason.
 bool seat_start(struct seat *seat);
 void seat_stop(struct seat *seat);
 

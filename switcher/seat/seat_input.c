@@ -109,7 +109,8 @@ static bool any_button(const struct key_set *set)
     return false;
 }
 
-// Whether the pointer is the interface's: always in the switcher; over the bar, unless a drag began in the guest.
+// Whether the pointer is the interface's: always in the switcher; over the bar, unless a drag began in the
+// guest.
 static bool interface_has_pointer(struct seat *seat)
 {
     if (!seat_focused_guest(seat) || !key_set_empty(&seat->interface_buttons))
@@ -138,7 +139,8 @@ static void guest_motion(struct seat *seat, struct guest *guest, double dx, doub
         keyboard_motion(guest->keyboard, x, y);
 }
 
-// The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen reaches.
+// The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen
+// reaches.
 static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy)
 {
     struct guest *guest = seat_focused_guest(seat);

@@ -64,8 +64,8 @@ static bool open_libseat(struct session *session, struct wl_event_loop *loop)
         if (libseat_dispatch(session->seat, ENABLE_TIMEOUT_MS / 10) < 0)
             break;
     if (session->enabled)
-        session->source = wl_event_loop_add_fd(loop, libseat_get_fd(session->seat), WL_EVENT_READABLE, dispatch,
-                                               session);
+        session->source =
+            wl_event_loop_add_fd(loop, libseat_get_fd(session->seat), WL_EVENT_READABLE, dispatch, session);
     if (session->source)
         return true;
     libseat_close_seat(session->seat);

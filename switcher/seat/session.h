@@ -1,5 +1,5 @@
-// Opening of display and input devices: through libseat where a seat manager answers, directly otherwise (the process then needs
-// the device nodes' groups).
+// Opening of display and input devices: through libseat where a seat manager answers, directly otherwise (the
+// process then needs the device nodes' groups).
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-// The switcher's interface: a Wayland server for exactly one client. The seat tells it what the user does and asks it to draw.
+// The switcher's interface: a Wayland server for exactly one client. The seat tells it what the user does and
+// asks it to draw.
 #pragma once
 
 #include <stdbool.h>

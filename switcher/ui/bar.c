@@ -49,8 +49,7 @@ static void fill_others(struct bar *bar, guint focused)
 static void update(gpointer data)
 {
     struct bar *bar = data;
-    RhManager1 *manager = model_manager(bar->model);
-    guint focused = manager ? rh_manager1_get_focused_slot(manager) : 0;
+    guint focused = model_focused(bar->model);
     RhGuest1 *guest = model_guest_in_slot(bar->model, focused);
     g_autofree char *number = g_strdup_printf("%u", focused);
     style_set_colours(bar->model);

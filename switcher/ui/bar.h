@@ -1,6 +1,6 @@
 /*
- * The bar: a strip in the colour of the guest on screen, with its name and state, and buttons for the other guests
- * and the switcher. Over guests it is the seat that shows it; the keyboard stays with the guest.
+ * The bar: a strip in the colour of the guest on screen, with its name and state, and buttons for the other
+ * guests and the switcher. Over guests it is the seat that shows it; the keyboard stays with the guest.
  */
 #ifndef RH_BAR_H
 #define RH_BAR_H

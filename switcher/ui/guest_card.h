@@ -1,4 +1,6 @@
-/* One guest in the switcher: colour, slot, name, state in words, facts, its last error and what can be done. */
+/*
+ * One guest in the switcher: colour, slot, name, state in words, facts, its last error and what can be done.
+ */
 #ifndef RH_GUEST_CARD_H
 #define RH_GUEST_CARD_H
 

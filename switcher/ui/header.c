@@ -100,14 +100,21 @@ static GtkWidget *build_power(struct header *header, GCallback restart_clicked, 
     return row;
 }
 
+/* Setting a label lays the window out again even when nothing is new. */
+static void set_text(GtkWidget *label, const char *text)
+{
+    if (g_strcmp0(gtk_label_get_text(GTK_LABEL(label)), text) != 0)
+        gtk_label_set_text(GTK_LABEL(label), text);
+}
+
 static gboolean tick(gpointer data)
 {
     struct header *header = data;
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *clock = g_date_time_format(now, "%H:%M");
     g_autofree char *date = g_date_time_format(now, "%A %-e %B");
-    gtk_label_set_text(GTK_LABEL(header->clock), clock);
-    gtk_label_set_text(GTK_LABEL(header->date), date);
+    set_text(header->clock, clock);
+    set_text(header->date, date);
     return G_SOURCE_CONTINUE;
 }
 
@@ -117,8 +124,8 @@ struct header *header_new(GCallback restart_clicked, GCallback power_off_clicked
     header->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 32);
     style_toggle(header->row, "header", TRUE);
     gtk_box_pack_start(GTK_BOX(header->row), build_name(), FALSE, FALSE, 0);
-    gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user), FALSE, FALSE,
-                     0);
+    gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user),
+                     FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(header->row), build_clock(header), FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(header->row), build_memory(header), FALSE, FALSE, 0);
     tick(header);
@@ -143,7 +150,7 @@ void header_update(struct header *header, struct model *model)
     gtk_widget_set_opacity(gtk_widget_get_parent(header->memory), total_kib ? 1 : 0);
     if (!total_kib)
         return;
-    gtk_label_set_text(GTK_LABEL(header->memory), text);
+    set_text(header->memory, text);
     gtk_progress_bar_set_fraction(GTK_PROGRESS_BAR(header->memory_level),
                                   (double)MIN(free_kib, total_kib) / (double)total_kib);
     atk_object_set_name(gtk_widget_get_accessible(header->memory_level), text);

@@ -1,6 +1,7 @@
 /*
- * roundhouse-ui: the switcher and the bar. Uses roundhoused's D-Bus API and, where it runs on the seat, the seat's
- * Wayland protocol; it holds no power of its own. Under X11 or another compositor it runs as an ordinary window.
+ * roundhouse-ui: the switcher and the bar. Uses roundhoused's D-Bus API and, where it runs on the seat, the
+ * seat's Wayland protocol; it holds no power of its own. Under X11 or another compositor it runs as an
+ * ordinary window.
  */
 #include "bar.h"
 #include "model.h"
@@ -16,6 +17,7 @@ struct program {
     struct seat *seat;
     struct switcher *switcher;
     GtkWindow *bar;
+    gboolean keep_bar; /* over every guest, not only after the hotkey */
 };
 
 /* The seat's way is the shorter one; it knows guests that are on screen or could be. */
@@ -31,17 +33,13 @@ static void switch_to(guint slot, gpointer data)
         model_act(program->model, guest, ACTION_SWITCH);
 }
 
-/* Slots, colours and the bar's contents follow roundhoused's FocusedSlot, which the seat tells at the same time. */
+/* The seat has the bar over guests only and takes it away with each return to the switcher. */
 static void focus_changed(guint slot, gpointer data)
 {
-    (void)slot;
-    (void)data;
-}
-
-static void bar_shown(gboolean shown, gpointer data)
-{
-    (void)shown;
-    (void)data;
+    struct program *program = data;
+    model_set_focused(program->model, slot);
+    if (slot && program->keep_bar)
+        seat_show_bar(program->seat, TRUE);
 }
 
 static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
@@ -50,18 +48,18 @@ static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
     switcher_set_picture(program->switcher, slot, picture);
 }
 
-static void show_windows(struct program *program, gboolean bar_alone)
+static void show_windows(struct program *program)
 {
-    static const struct seat_callbacks callbacks = {focus_changed, bar_shown, thumbnail};
+    static const struct seat_callbacks callbacks = {focus_changed, thumbnail};
     program->seat = seat_new(&callbacks, program);
     if (program->seat) {
         switcher_set_seat(program->switcher, program->seat);
         seat_set_switcher(program->seat, switcher_window(program->switcher));
         seat_set_bar(program->seat, program->bar, BAR_HEIGHT);
     }
-    if (program->seat || !bar_alone)
+    if (program->seat || !program->keep_bar)
         gtk_widget_show(GTK_WIDGET(switcher_window(program->switcher)));
-    if (program->seat || bar_alone)
+    if (program->seat || program->keep_bar)
         gtk_widget_show(GTK_WIDGET(program->bar));
 }
 
@@ -74,18 +72,21 @@ static gboolean stop(gpointer data)
 
 int main(int argc, char **argv)
 {
-    gboolean bar = FALSE, full_screen = FALSE;
+    struct program program = {0};
+    gboolean full_screen = FALSE;
     const GOptionEntry entries[] = {
-        {"bar", 0, 0, G_OPTION_ARG_NONE, &bar, "Show the bar instead of the switcher (where there is no seat)", NULL},
-        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)", NULL},
+        {"bar", 0, 0, G_OPTION_ARG_NONE, &program.keep_bar,
+         "Keep the bar over every guest; where there is no seat, show it instead of the switcher", NULL},
+        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)",
+         NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
-    struct program program = {0};
     g_autoptr(GError) error = NULL;
     if (!gtk_init_with_args(&argc, &argv, "- the Roundhouse switcher", entries, NULL, &error)) {
-        g_printerr("roundhouse-ui: %s.\n", error ? error->message
-                                                 : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
-                                                   "or DISPLAY an X server");
+        g_printerr("roundhouse-ui: %s.\n",
+                   error ? error->message
+                         : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
+                           "or DISPLAY an X server");
         return EXIT_FAILURE;
     }
     style_init();
@@ -95,7 +96,7 @@ int main(int argc, char **argv)
     g_signal_connect(switcher_window(program.switcher), "destroy", G_CALLBACK(gtk_main_quit), NULL);
     if (full_screen)
         gtk_window_fullscreen(switcher_window(program.switcher));
-    show_windows(&program, bar);
+    show_windows(&program);
     g_unix_signal_add(SIGTERM, stop, NULL);
     g_unix_signal_add(SIGINT, stop, NULL);
     gtk_main();

@@ -20,6 +20,9 @@ struct model {
     model_failed_fn failed;
     gpointer failed_user;
     guint idle;
+    gboolean shown;
+    gboolean seat_focus; /* the seat has told what is on screen: focused */
+    guint focused;
 };
 
 /* ---- telling ---- */
@@ -122,8 +125,8 @@ static void follow_guests(struct model *model)
     drop_unlisted(model, paths);
     for (gsize i = 0; paths && paths[i]; i++) {
         if (g_hash_table_add(model->wanted, g_strdup(paths[i])))
-            rh_guest1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, paths[i],
-                                        model->cancellable, guest_opened, model);
+            rh_guest1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME,
+                                        paths[i], model->cancellable, guest_opened, model);
     }
     changed(model);
 }
@@ -135,6 +138,20 @@ static void guests_changed(GObject *proxy, GParamSpec *property, gpointer data)
     (void)proxy;
     (void)property;
     follow_guests(data);
+}
+
+static void tell_shown(struct model *model)
+{
+    if (model->shown && model->manager)
+        rh_manager1_call_switcher_shown(model->manager, model->cancellable, NULL, NULL);
+}
+
+void model_set_shown(struct model *model)
+{
+    if (model->shown)
+        return;
+    model->shown = TRUE;
+    tell_shown(model);
 }
 
 static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
@@ -153,6 +170,7 @@ static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
     g_signal_connect(manager, "notify", G_CALLBACK(properties_changed), model);
     g_signal_connect(manager, "notify::guests", G_CALLBACK(guests_changed), model);
     follow_guests(model);
+    tell_shown(model);
 }
 
 static void disconnect(struct model *model)
@@ -174,8 +192,8 @@ static void appeared(GDBusConnection *bus, const char *name, const char *owner, 
     (void)owner;
     disconnect(model);
     model->cancellable = g_cancellable_new();
-    rh_manager1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, MANAGER_PATH,
-                                  model->cancellable, manager_opened, model);
+    rh_manager1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME,
+                                  MANAGER_PATH, model->cancellable, manager_opened, model);
 }
 
 static void vanished(GDBusConnection *bus, const char *name, gpointer data)
@@ -191,8 +209,8 @@ struct model *model_new(void)
     struct model *model = g_new0(struct model, 1);
     model->guests = g_ptr_array_new_with_free_func(guest_close);
     model->wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    model->watch =
-        g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
+    model->watch = g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared,
+                                    vanished, model, NULL);
     return model;
 }
 
@@ -209,6 +227,20 @@ void model_free(struct model *model)
 RhManager1 *model_manager(struct model *model)
 {
     return model->manager;
+}
+
+guint model_focused(struct model *model)
+{
+    if (model->seat_focus)
+        return model->focused;
+    return model->manager ? rh_manager1_get_focused_slot(model->manager) : 0;
+}
+
+void model_set_focused(struct model *model, guint slot)
+{
+    model->seat_focus = TRUE;
+    model->focused = slot;
+    changed(model);
 }
 
 GPtrArray *model_guests(struct model *model)
@@ -258,7 +290,8 @@ static void called(GObject *source, GAsyncResult *result, gpointer data)
 
 static void call(struct model *model, GDBusProxy *proxy, const char *method, GVariant *parameters)
 {
-    g_dbus_proxy_call(proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_MILLISECONDS, NULL, called, model);
+    g_dbus_proxy_call(proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_MILLISECONDS, NULL, called,
+                      model);
 }
 
 void model_act(struct model *model, RhGuest1 *guest, enum guest_action action)

@@ -1,6 +1,6 @@
 /*
- * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the service
- * and its guests come and go. Main thread only.
+ * What the switcher knows: roundhoused's objects as live proxies, kept complete and in order while the
+ * service and its guests come and go. Main thread only.
  */
 #ifndef RH_MODEL_H
 #define RH_MODEL_H
@@ -24,11 +24,19 @@ void model_set_failed(struct model *model, model_failed_fn failed, gpointer user
 /* NULL while roundhoused is not there. */
 RhManager1 *model_manager(struct model *model);
 
+/* The slot on screen, 0: the switcher. As the seat last said, where there is one; otherwise as roundhoused
+ * says. */
+guint model_focused(struct model *model);
+void model_set_focused(struct model *model, guint slot);
+
 /* RhGuest1 proxies, smallest slot first; the model's own. */
 GPtrArray *model_guests(struct model *model);
 
 /* NULL when no guest sits in the slot. */
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
+
+/* The switcher is on screen: roundhoused is told, now and whenever it comes back. */
+void model_set_shown(struct model *model);
 
 gboolean guest_is(RhGuest1 *guest, const char *state);
 

@@ -35,16 +35,14 @@ static void on_focus_changed(void *data, struct roundhouse_seat_v1 *proxy, uint3
 
 static void on_bar_show(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    struct seat *seat = data;
+    (void)data;
     (void)proxy;
-    seat->callbacks.bar_shown(TRUE, seat->user);
 }
 
 static void on_bar_hide(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    struct seat *seat = data;
+    (void)data;
     (void)proxy;
-    seat->callbacks.bar_shown(FALSE, seat->user);
 }
 
 static void on_guest_frame_size(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t width,
@@ -107,8 +105,8 @@ static gboolean thumbnail_make(struct seat *seat, struct thumbnail *thumbnail, g
     if (pixels != MAP_FAILED) {
         struct wl_shm_pool *pool = wl_shm_create_pool(seat->shm, fd, (int32_t)size);
         thumbnail->pixels = pixels;
-        thumbnail->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height, (int32_t)width * 4,
-                                                      WL_SHM_FORMAT_XRGB8888);
+        thumbnail->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height,
+                                                      (int32_t)width * 4, WL_SHM_FORMAT_XRGB8888);
         wl_shm_pool_destroy(pool);
     }
     if (fd >= 0)

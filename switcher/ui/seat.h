@@ -1,6 +1,6 @@
 /*
- * The seat's side channel, roundhouse-seat-v1 over the same Wayland connection that GTK uses. Absent under X11
- * and other compositors: then there is no bar over guests, and switching goes over D-Bus only.
+ * The seat's side channel, roundhouse-seat-v1 over the same Wayland connection that GTK uses. Absent under
+ * X11 and other compositors: then there is no bar over guests, and switching goes over D-Bus only.
  */
 #ifndef RH_SEAT_H
 #define RH_SEAT_H
@@ -12,8 +12,10 @@ struct seat;
 struct seat_callbacks {
     /* The slot on screen; 0 is the switcher. */
     void (*focus_changed)(guint slot, gpointer user);
-    void (*bar_shown)(gboolean shown, gpointer user);
-    /* A small picture of a guest's screen, asked for by seat_thumbnail; NULL: it has none. The receiver's to keep. */
+    /*
+     * A small picture of a guest's screen, asked for by seat_thumbnail; NULL: it has none. The receiver's to
+     * keep.
+     */
     void (*thumbnail)(guint slot, cairo_surface_t *picture, gpointer user);
 };
 

@@ -10,14 +10,15 @@ static GtkCssProvider *colours;
 
 static void add_provider(GtkCssProvider *provider, guint priority)
 {
-    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider), priority);
+    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider),
+                                              priority);
 }
 
 void style_init(void)
 {
     g_autoptr(GtkCssProvider) sheet = gtk_css_provider_new();
-    g_object_set(gtk_settings_get_default(), "gtk-application-prefer-dark-theme", TRUE, "gtk-enable-animations", TRUE,
-                 "gtk-cursor-blink", FALSE, NULL);
+    g_object_set(gtk_settings_get_default(), "gtk-application-prefer-dark-theme", TRUE,
+                 "gtk-enable-animations", TRUE, "gtk-cursor-blink", FALSE, NULL);
     gtk_css_provider_load_from_resource(sheet, STYLE_RESOURCE);
     add_provider(sheet, GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
     colours = gtk_css_provider_new();
@@ -39,19 +40,15 @@ static void append_colour(GString *sheet, const char *class_name, const char *co
     GdkRGBA rgba;
     if (!colour || !gdk_rgba_parse(&rgba, colour))
         return;
-    g_string_append_printf(sheet,
-                           ".%s { background-color: %s; color: %s; }\n"
-                           ".card:selected .%s.glow, .card:focus .%s.glow { background-color: shade(%s, 1.1); }\n",
-                           class_name, colour, readable_on(&rgba), class_name, class_name, colour);
+    g_string_append_printf(sheet, ".%s { background-color: %s; color: %s; }\n", class_name, colour,
+                           readable_on(&rgba));
 }
 
 void style_set_colours(struct model *model)
 {
     static char *current;
     g_autoptr(GString) sheet = g_string_new("");
-    RhManager1 *manager = model_manager(model);
-    guint focused = manager ? rh_manager1_get_focused_slot(manager) : 0;
-    RhGuest1 *on_screen = model_guest_in_slot(model, focused);
+    RhGuest1 *on_screen = model_guest_in_slot(model, model_focused(model));
     GPtrArray *guests = model_guests(model);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);

@@ -9,7 +9,9 @@
 /* Loads the style sheet for the whole program. */
 void style_init(void);
 
-/* Gives the classes "slot-1" ... "slot-9" their guests' colours, and "on-screen" that of the slot on screen. */
+/*
+ * Gives the classes "slot-1" ... "slot-9" their guests' colours, and "on-screen" that of the slot on screen.
+ */
 void style_set_colours(struct model *model);
 
 /* Adds or removes a style class. */

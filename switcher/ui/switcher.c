@@ -1,13 +1,16 @@
-/* The switcher. Keyboard: arrows choose a card, Enter does its first action, 1-9 that of a slot, Delete shuts down. */
+/*
+ * The switcher. Keyboard: arrows choose a card, Enter does its first action, 1-9 that of a slot, Delete shuts
+ * down.
+ */
 #include "switcher.h"
 #include "confirm.h"
 #include "guest_card.h"
 #include "header.h"
 #include "style.h"
 
-#define NOTICE_SECONDS 8
-#define CARD_SPACING   24
-#define PREVIEWS_MAX   3 /* more cards than this need the room for themselves */
+#define NOTICE_SECONDS  8
+#define CARD_SPACING    24
+#define PREVIEWS_MAX    3 /* more cards than this need the room for themselves */
 #define PICTURE_SECONDS 2
 #define WAIT_SECONDS    20 /* so long the service may take before it counts as missing */
 
@@ -71,10 +74,13 @@ static void wish_free(gpointer data)
 static const struct {
     const char *title, *text, *yes;
 } questions[] = {
-    [ACTION_SHUTDOWN] = {"Shut down %s?", "Its programs are closed. What is not saved in them may be lost.", "Shut down"},
-    [ACTION_REBOOT] = {"Restart %s?", "Its programs are closed. What is not saved in them may be lost.", "Restart"},
+    [ACTION_SHUTDOWN] = {"Shut down %s?", "Its programs are closed. What is not saved in them may be lost.",
+                         "Shut down"},
+    [ACTION_REBOOT] = {"Restart %s?", "Its programs are closed. What is not saved in them may be lost.",
+                       "Restart"},
     [ACTION_DESTROY] = {"Force %s off?",
-                        "It stops at once, as if its plug were pulled. Everything not saved in it is lost.", "Force off"},
+                        "It stops at once, as if its plug were pulled. Everything not saved in it is lost.",
+                        "Force off"},
     [ACTION_SWITCH] = {NULL, NULL, NULL},
 };
 
@@ -90,7 +96,8 @@ static void on_wish(RhGuest1 *guest, enum guest_action action, gpointer data)
     }
     g_auto(GStrv) parts = g_strsplit(questions[action].title, "%s", 2);
     g_autofree char *title = g_strconcat(parts[0], rh_guest1_get_name(guest), parts[1], NULL);
-    confirm_ask(switcher->confirm, title, questions[action].text, questions[action].yes, carry_out, wish, wish_free);
+    confirm_ask(switcher->confirm, title, questions[action].text, questions[action].yes, carry_out, wish,
+                wish_free);
 }
 
 static void wish_primary(struct switcher *switcher, RhGuest1 *guest)
@@ -114,16 +121,16 @@ static void power_off_clicked(GtkButton *button, gpointer data)
 {
     struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.", "Power off",
-                power_off, switcher, NULL);
+    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.",
+                "Power off", power_off, switcher, NULL);
 }
 
 static void restart_clicked(GtkButton *button, gpointer data)
 {
     struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Restart this computer?", "Every running guest is shut down first.", "Restart",
-                restart, switcher, NULL);
+    confirm_ask(switcher->confirm, "Restart this computer?", "Every running guest is shut down first.",
+                "Restart", restart, switcher, NULL);
 }
 
 /* ---- cards ---- */
@@ -150,8 +157,7 @@ static GtkWidget *find_card(struct switcher *switcher, RhGuest1 *guest)
 static void update_cards(struct switcher *switcher)
 {
     GPtrArray *guests = model_guests(switcher->model);
-    RhManager1 *manager = model_manager(switcher->model);
-    guint focused = manager ? rh_manager1_get_focused_slot(manager) : 0;
+    guint focused = model_focused(switcher->model);
     remove_stale_cards(switcher, guests);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
@@ -163,8 +169,10 @@ static void update_cards(struct switcher *switcher)
         guest_card_update(card, focused == rh_guest1_get_slot(guest));
         guest_card_show_preview(card, guests->len <= PREVIEWS_MAX);
     }
-    gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow), guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
-    if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) && !confirm_is_open(switcher->confirm))
+    gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow),
+                                           guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
+    if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) &&
+        !confirm_is_open(switcher->confirm))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
 }
 
@@ -174,8 +182,7 @@ static gboolean ask_for_pictures(gpointer data)
 {
     struct switcher *switcher = data;
     GPtrArray *guests = model_guests(switcher->model);
-    RhManager1 *manager = model_manager(switcher->model);
-    gboolean visible = manager && rh_manager1_get_focused_slot(manager) == 0 && guests->len <= PREVIEWS_MAX;
+    gboolean visible = model_focused(switcher->model) == 0 && guests->len <= PREVIEWS_MAX;
     for (guint i = 0; visible && switcher->seat && i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
         if (guest_is_live(guest))
@@ -299,7 +306,8 @@ static gboolean move_choice(struct switcher *switcher, guint key)
         index += card_columns(switcher);
     else
         index += 1;
-    GtkFlowBoxChild *next = index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
+    GtkFlowBoxChild *next =
+        index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
     if (next)
         gtk_widget_grab_focus(GTK_WIDGET(next));
     return next != NULL;
@@ -371,21 +379,22 @@ static GtkWidget *build_flow(struct switcher *switcher)
 static GtkWidget *build_stack(struct switcher *switcher)
 {
     GtkWidget *stack = switcher->stack = gtk_stack_new();
-    gtk_stack_add_named(GTK_STACK(stack),
-                        page("Getting ready \342\200\246", NULL, NULL), "waiting");
-    gtk_stack_add_named(GTK_STACK(stack),
-                        page("The toolstack service does not answer",
-                             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
-                             "To see what is wrong, log in on the console and ask:",
-                             "systemctl status roundhoused"),
-                        "overdue");
-    gtk_stack_add_named(GTK_STACK(stack),
-                        page("No guests yet",
-                             "A guest appears here as soon as its definition is there. Put a file like this one in\n"
-                             "/etc/roundhouse/guests/work.conf:",
-                             "[guest]\nslot=1\nmemory_mib=1024\nkernel=/path/to/vmlinuz\nramdisk=/path/to/initrd\n"
-                             "cmdline=root=/dev/xvda\ndisk=/path/to/disk.img"),
-                        "empty");
+    gtk_stack_add_named(GTK_STACK(stack), page("Getting ready \342\200\246", NULL, NULL), "waiting");
+    gtk_stack_add_named(
+        GTK_STACK(stack),
+        page("The toolstack service does not answer",
+             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
+             "To see what is wrong, log in on the console and ask:",
+             "systemctl status roundhoused"),
+        "overdue");
+    gtk_stack_add_named(
+        GTK_STACK(stack),
+        page("No guests yet",
+             "A guest appears here as soon as its definition is there. Put a file like this one in\n"
+             "/etc/roundhouse/guests/work.conf:",
+             "[guest]\nslot=1\nmemory_mib=1024\nkernel=/path/to/vmlinuz\nramdisk=/path/to/initrd\n"
+             "cmdline=root=/dev/xvda\ndisk=/path/to/disk.img"),
+        "empty");
     gtk_stack_add_named(GTK_STACK(stack), build_flow(switcher), "guests");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;
@@ -445,6 +454,15 @@ static GtkWidget *build_content(struct switcher *switcher)
     return column;
 }
 
+static gboolean drawn(GtkWidget *window, cairo_t *cr, gpointer data)
+{
+    struct switcher *switcher = data;
+    (void)window;
+    (void)cr;
+    model_set_shown(switcher->model);
+    return FALSE;
+}
+
 struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpointer user)
 {
     struct switcher *switcher = g_new0(struct switcher, 1);
@@ -463,6 +481,7 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
     gtk_container_add(GTK_CONTAINER(switcher->window), overlay);
     gtk_widget_show_all(overlay);
+    g_signal_connect_after(switcher->window, "draw", G_CALLBACK(drawn), switcher);
     g_signal_connect(switcher->window, "key-press-event", G_CALLBACK(on_key), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);

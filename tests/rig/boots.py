@@ -21,7 +21,7 @@ def toolstack_ready(rig):
     """Domain-0's shell and the toolstack."""
     machine = rig.machine
     machine.login()
-    machine.run('systemctl is-system-running --wait >/dev/null; systemctl start roundhouse-toolstack.target', 120)
+    machine.run('systemctl is-system-running --wait >/dev/null; systemctl start roundhouse-toolstack.target', 60)
     machine.run('mount -o ro LABEL=roundhouse-tests /mnt')
 
 
@@ -41,7 +41,7 @@ def firmware(rig):
 def guest(rig):
     """A guest starts, runs and switches itself off."""
     guest = Guest(rig.machine, 'hello', 'hello').create()
-    guest.wait_gone(120)
+    guest.wait_gone(40)
     rig.note('guest', guest.said())
 
 

@@ -17,7 +17,8 @@ def tests_disk(build):
     """Makes (once) the disk that brings the small guests' initramfs and the rig's programs to Domain-0."""
     disk = f'{build}/images/tests.img'
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
-    sources += [f'{build}/tests/rig/physinfo', f'{build}/tests/rig/screen', f'{build}/images/guest.tar.key']
+    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
+    sources += [f'{build}/images/guest.tar.key']
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -28,7 +29,8 @@ def tests_disk(build):
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f'{tree}/root')
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
-    shutil.copy(f'{build}/tests/rig/physinfo', f'{tree}/root')
+    for name in ('physinfo', 'vectors'):
+        shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '32M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
@@ -50,7 +52,8 @@ def make_initramfs(build, tree, out):
         os.makedirs(f'{tree}/{folder}')
     shutil.copy('/bin/busybox', f'{tree}/bin')
     os.symlink('busybox', f'{tree}/bin/sh')
-    shutil.copy(f'{build}/tests/rig/screen', f'{tree}/bin')
+    for name in ('screen', 'vectors'):
+        shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/bin')
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     shutil.copy(f'{HERE}/guest/init', f'{tree}/init')
     os.chmod(f'{tree}/init', 0o755)
@@ -79,18 +82,19 @@ class Guest:
             'ramdisk="/mnt/guest.cpio.gz"', f'extra="console=hvc0 quiet test={test} memory={memory} {options}"',
             'on_poweroff="destroy"', 'on_reboot="restart"', 'on_crash="destroy"', config])
 
-    def create(self, arguments='', timeout=120):
+    def create(self, arguments='', timeout=60):
         self.machine.run(f"rm -f {self.log}; cat >/tmp/{self.name}.cfg <<'END'\n{self.text}\nEND\n"
                          f'xl create -q {arguments} /tmp/{self.name}.cfg', timeout)
         return self
 
-    def wait_for(self, pattern, timeout=120):
+    def wait_for(self, pattern, timeout=40):
         """Waits until the guest has printed a line with `pattern` (a grep expression)."""
+        limit = int(timeout * self.machine.patience)
         status, _ = self.machine.run(
-            f"timeout {timeout} sh -c 'until grep -aqs \"{pattern}\" {self.log}; do sleep 0.3; done'",
-            timeout + 60, check=False)
+            f"timeout {limit} sh -c 'until grep -aqs \"{pattern}\" {self.log}; do sleep 0.5; done'",
+            timeout + 30, check=False)
         if status:
-            raise RigError(f'guest {self.name} did not print "{pattern}" within {timeout} s; it printed:\n'
+            raise RigError(f'guest {self.name} did not print "{pattern}" within {limit} s; it printed:\n'
                            + self.said('')[-1500:])
 
     def said(self, pattern='GUEST'):
@@ -101,10 +105,12 @@ class Guest:
         return self.machine.run(f'xl domid {self.name}', check=False)[0] == 0
 
     def wait_gone(self, timeout=60):
+        limit = int(timeout * self.machine.patience)
         status, _ = self.machine.run(
-            f"timeout {timeout} sh -c 'while xl domid {self.name}; do sleep 0.5; done'", timeout + 60, check=False)
+            f"timeout {limit} sh -c 'while xl domid {self.name}; do sleep 0.5; done' >/dev/null 2>&1",
+            timeout + 30, check=False)
         if status:
-            raise RigError(f'guest {self.name} is still there after {timeout} s')
+            raise RigError(f'guest {self.name} is still there after {limit} s; it printed:\n' + self.said('')[-1500:])
 
     def destroy(self):
         self.machine.run(f'xl destroy {self.name}')

@@ -11,10 +11,13 @@ import traceback
 
 import bad_boot
 import boots
+import desktops
+import switch
 import toolstack
 from machine import RigError
 
-BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS}
+BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
+           'switch': switch.BOOTS, 'desktops': desktops.BOOTS}
 
 
 class Rig:
@@ -93,6 +96,19 @@ def run_scenario(rig, scenario, evidence):
         return traceback.format_exc()
 
 
+def keep_evidence(machine, name):
+    """What may explain a failure: the screen, and Domain-0's kernel log."""
+    if not machine.running():
+        return
+    machine.screenshot(f'{name}.png')
+    try:
+        text = machine.run('dmesg | tail -50; xl list; xl dmesg | tail -50', 60, check=False)[1]
+    except RigError as error:
+        text = str(error)
+    with open(f'{machine.evidence}/{name}.log', 'w') as file:
+        file.write(text)
+
+
 def run_boot(rig, boot, report, evidence, only):
     scenarios = [s for s in boot.scenarios if not only or s.__name__.replace('_', '-') in only]
     if not scenarios:
@@ -112,7 +128,7 @@ def run_boot(rig, boot, report, evidence, only):
             before = machine.age()
             problem = run_scenario(rig, scenario, folder)
             if problem:
-                machine.screenshot(f'{scenario.__name__}.png') if machine.running() else None
+                keep_evidence(machine, scenario.__name__)
             report.result(f'{boot.name}: {scenario.__doc__.splitlines()[0].rstrip(".")} '
                           f'({machine.age() - before:.0f} s)', problem)
     finally:

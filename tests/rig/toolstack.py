@@ -47,7 +47,7 @@ def create_and_console(rig):
     guest.wait_for('GUEST up')
     # xl console wants a terminal: script gives it one. Ctrl+] leaves.
     machine.run("(sleep 3; echo ping from the rig; sleep 5; printf '\\035'; sleep 2) | "
-                "timeout 60 script -qfc 'xl console keep' /tmp/console >/dev/null", 120, check=False)
+                "timeout 60 script -qfc 'xl console keep' /tmp/console >/dev/null", 60, check=False)
     guest.wait_for('GUEST heard ping from the rig', 30)
     rig.note('guest said', guest.said())
     rig.note('console showed', 'GUEST heard ping from the rig' in machine.run('cat /tmp/console'))
@@ -93,7 +93,7 @@ def xl_shutdown(rig):
     """xl shutdown asks the guest, which switches itself off."""
     guest = Guest(rig.machine, 'keep', 'stay')
     rig.machine.run('xl shutdown keep')
-    guest.wait_gone(90)
+    guest.wait_gone(40)
     rig.note('guest said', guest.said('asked'))
 
 
@@ -102,7 +102,7 @@ def guest_disk(rig):
     machine = rig.machine
     machine.run('truncate -s 16M /var/tmp/disk.img; losetup /dev/loop7 /var/tmp/disk.img')
     guest = Guest(machine, 'disk', 'disk', options='salt=pepper', config='disk=["phy:/dev/loop7,xvda,w"]').create()
-    guest.wait_gone(180)
+    guest.wait_gone(60)
     rig.note('guest said', guest.said('GUEST disk'))
     rig.check('GUEST disk ok' in guest.said(), guest.said())
     rig.note('file', machine.run('sync; md5sum </var/tmp/disk.img'))
@@ -119,7 +119,7 @@ def guest_network(rig):
                 " ReuseAddr => 1) or die;\nmy $c = $s->accept; open my $f, '<', '/tmp/served'; local $/; print $c <$f>;\n"
                 'close $c;\nEND\nsetsid perl /tmp/serve.pl >/dev/null 2>&1 </dev/null &')
     guest = Guest(machine, 'net', 'network', config='vif=["bridge=xenbr0,mac=00:16:3e:77:00:02"]').create()
-    guest.wait_gone(180)
+    guest.wait_gone(60)
     rig.note('guest said', guest.said('GUEST ping\\|GUEST fetched'))
     rig.check('sent 5 received 5' in guest.said(), guest.said())
     rig.check(machine.run("md5sum </tmp/served | cut -d' ' -f1").strip() in guest.said('fetched'),
@@ -129,7 +129,7 @@ def guest_network(rig):
 def crashing_guest(rig):
     """A guest whose kernel dies goes alone."""
     guest = Guest(rig.machine, 'crash', 'crash').create()
-    guest.wait_gone(120)
+    guest.wait_gone(40)
     rig.note('guest said', guest.said('GUEST'))
     rig.note('left', [row[0] for row in states(rig.machine)])
 
@@ -140,13 +140,25 @@ def spinning_guest(rig):
     spinner = Guest(machine, 'spin', 'spin').create()
     spinner.wait_for('GUEST spinning')
     other = Guest(machine, 'other', 'hello').create()
-    other.wait_gone(180)
+    other.wait_gone(60)
     rig.note('other said', other.said())
     before = float(machine.run("xl list spin | awk 'NR==2 {print $NF}'"))
     machine.run('sleep 3')
     rig.check(float(machine.run("xl list spin | awk 'NR==2 {print $NF}'")) > before, 'the spinning guest got no time')
     spinner.destroy()
     rig.note('left', [row[0] for row in states(machine)])
+
+
+def vector_registers(rig):
+    """Vector registers of Domain-0 and of a guest survive each other."""
+    machine = rig.machine
+    guest = Guest(machine, 'vectors', 'vectors').create()
+    guest.wait_for('GUEST holds vectors')
+    said = machine.run('/mnt/vectors 1 20 2>&1', 60)
+    guest.wait_for('GUEST vectors', 20)
+    rig.check('vectors kept' in said, f'in Domain-0: {said}')
+    rig.check('changed' not in guest.said('GUEST vectors'), guest.said())
+    guest.destroy()
 
 
 def killed_during_io(rig):
@@ -158,7 +170,7 @@ def killed_during_io(rig):
     machine.run('sleep 3')
     guest.destroy()
     again = Guest(machine, 'again', 'disk', options='salt=second', config=disk).create()
-    again.wait_gone(180)
+    again.wait_gone(60)
     rig.note('next guest said', again.said('GUEST disk'))
     rig.check('GUEST disk ok' in again.said(), again.said())
     machine.run('losetup -d /dev/loop7; rm /var/tmp/disk.img')
@@ -183,4 +195,4 @@ def memory_comes_back(rig):
 
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
-    guest_disk, guest_network, crashing_guest, spinning_guest, killed_during_io, memory_comes_back, power_off])]
+    guest_disk, guest_network, vector_registers, crashing_guest, spinning_guest, killed_during_io, memory_comes_back, power_off])]

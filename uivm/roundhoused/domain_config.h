@@ -7,9 +7,10 @@
 #include <libxl.h>
 
 /*
- * Fills an initialised libxl_domain_config; the caller disposes of it in any case. Image files among the disks
- * are put behind loop devices, whose descriptors are added to holds (GArray of int): close them after the
- * domain's creation. FALSE with an RH_ERROR when a file the definition names cannot be used.
+ * Fills an initialised libxl_domain_config; the caller disposes of it in any case. Image files among the
+ * disks are put behind loop devices, whose descriptors are added to holds (GArray of int): they keep the
+ * devices, and are the caller's to close. FALSE with an RH_ERROR when a file the definition names cannot be
+ * used.
  */
 gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
                             GArray *holds, GError **error);

@@ -1,4 +1,6 @@
-/* One guest's life: requests come in, operations run in the toolstack, states and errors go out on the bus. */
+/*
+ * One guest's life: requests come in, operations run in the toolstack, states and errors go out on the bus.
+ */
 #include "guest.h"
 #include "errors.h"
 #include "roundhouse_dbus.h"
@@ -63,7 +65,9 @@ static void set_error(struct guest *guest, const char *sentence)
     rh_guest1_set_error(guest->skeleton, sentence);
 }
 
-/* Ends a job. A request refused for the state it met is the caller's affair and not the guest's last error. */
+/*
+ * Ends a job. A request refused for the state it met is the caller's affair and not the guest's last error.
+ */
 static void job_finish(struct job *job, const GError *error)
 {
     if (error && !g_error_matches(error, RH_ERROR, RH_ERROR_WRONG_STATE))
@@ -136,10 +140,10 @@ static void gone(struct guest *guest)
 static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
-                        "is then lost.",
-                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
+        "is then lost.",
+        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;
     set_error(guest, sentence);
     return G_SOURCE_REMOVE;
@@ -152,10 +156,10 @@ static enum fate fate_of_reboot(struct guest *guest)
     guest->quick_restarts = quick ? guest->quick_restarts + 1 : 0;
     if (guest->quick_restarts < QUICK_RESTARTS_MAX)
         return FATE_RESTART;
-    g_autofree char *sentence =
-        g_strdup_printf("%s restarted %d times in a row right after its start and is left off. Its console log "
-                        "in /var/log/xen/console says why.",
-                        guest->config->name, QUICK_RESTARTS_MAX);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s restarted %d times in a row right after its start and is left off. Its console log "
+        "in /var/log/xen/console says why.",
+        guest->config->name, QUICK_RESTARTS_MAX);
     guest->quick_restarts = 0;
     set_error(guest, sentence);
     return FATE_CRASHED;
@@ -167,10 +171,10 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
         return FATE_OFF;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
-                        "system last did.",
-                        guest->config->name);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
+        "system last did.",
+        guest->config->name);
     set_error(guest, sentence);
     return FATE_CRASHED;
 }
@@ -335,17 +339,17 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
 static void operate(struct job *job)
 {
     struct guest *guest = job->guest;
-    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated,
-                      job);
+    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid,
+                      operated, job);
 }
 
 static void destroy_on_request(struct job *job)
 {
     struct guest *guest = job->guest;
     if (guest->destroying) {
-        g_autoptr(GError) error = g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE,
-                                              "%s is being taken away already. Wait a moment.",
-                                              guest->config->name);
+        g_autoptr(GError) error =
+            g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE, "%s is being taken away already. Wait a moment.",
+                        guest->config->name);
         job_finish(job, error);
         return;
     }
@@ -364,8 +368,8 @@ static void switch_to(struct job *job)
 }
 
 static void (*const handlers[REQUEST_COUNT])(struct job *) = {
-    [REQUEST_START] = start,   [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
-    [REQUEST_PAUSE] = operate, [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
+    [REQUEST_START] = start,      [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
+    [REQUEST_PAUSE] = operate,    [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
     [REQUEST_SWITCH] = switch_to,
 };
 
@@ -408,11 +412,11 @@ static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, e
     return TRUE;
 }
 
-#define HANDLER(method, request)                                                                                  \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)             \
-    {                                                                                                             \
-        (void)skeleton;                                                                                           \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                                    \
+#define HANDLER(method, request)                                                                             \
+    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)        \
+    {                                                                                                        \
+        (void)skeleton;                                                                                      \
+        return handle(data, invocation, request, rh_guest1_complete_##method);                               \
     }
 HANDLER(start, REQUEST_START)
 HANDLER(shutdown, REQUEST_SHUTDOWN)
@@ -429,9 +433,9 @@ static void connect_methods(struct guest *guest)
         const char *signal;
         GCallback handler;
     } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},     {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)},   {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},     {"handle-unpause", G_CALLBACK(on_unpause)},
+        {"handle-start", G_CALLBACK(on_start)},   {"handle-shutdown", G_CALLBACK(on_shutdown)},
+        {"handle-reboot", G_CALLBACK(on_reboot)}, {"handle-destroy", G_CALLBACK(on_destroy)},
+        {"handle-pause", G_CALLBACK(on_pause)},   {"handle-unpause", G_CALLBACK(on_unpause)},
         {"handle-switch", G_CALLBACK(on_switch)},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
@@ -459,7 +463,8 @@ static void take_over(struct guest *guest)
     display_set_state(environment->display, guest->domid, guest->state);
 }
 
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config,
+                        GError **error)
 {
     struct guest *guest = g_rc_box_new0(struct guest);
     guest->environment = environment;

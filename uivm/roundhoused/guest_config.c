@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-#define GROUP           "guest"
-#define MEMORY_MIB_MIN  32
-#define MEMORY_MIB_MAX  (1024 * 1024)
-#define VCPUS_MAX       32
-#define CMDLINE_MAX     1023 /* start_info carries 1,024 bytes: xen/xen.h MAX_GUEST_CMDLINE */
-#define BRIDGE_MAX      15   /* IFNAMSIZ - 1 */
-#define DISKS_MAX       26
-#define DEFAULT_BRIDGE  "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
+#define GROUP          "guest"
+#define MEMORY_MIB_MIN 32
+#define MEMORY_MIB_MAX (1024 * 1024)
+#define VCPUS_MAX      32
+#define CMDLINE_MAX    1023 /* start_info carries 1,024 bytes: xen/xen.h MAX_GUEST_CMDLINE */
+#define BRIDGE_MAX     15   /* IFNAMSIZ - 1 */
+#define DISKS_MAX      26
+#define DEFAULT_BRIDGE "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
 
 /* Told apart by eye on a dark screen, also with the common forms of colour blindness. */
 static const guint32 slot_colours[GUEST_SLOT_MAX + 1] = {0,        0x4c9be8, 0xe8a33d, 0x5fb878, 0xd66ba0,
@@ -51,7 +51,8 @@ static gboolean read_path(const char *key, const char *value, char **out, GError
 
 static gboolean read_name(struct guest_config *config, const char *value, GError **error)
 {
-    const char *rest = value + strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    const char *rest =
+        value + strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
     if (!g_ascii_isalnum(value[0]) || *rest || strlen(value) > GUEST_NAME_MAX)
         return bad(error, "name",
                    "\"%s\" must begin with a letter or digit, hold only letters, digits, dots, dashes and "
@@ -203,7 +204,8 @@ static gboolean read_mac(struct guest_config *config, const char *value, GError 
         config->mac[i] = good ? (guint8)byte : 0;
     }
     if (!good || (config->mac[0] & 1))
-        return bad(error, "mac", "\"%s\" is not the address of a network card, such as 00:16:3e:01:02:03.", value);
+        return bad(error, "mac", "\"%s\" is not the address of a network card, such as 00:16:3e:01:02:03.",
+                   value);
     return TRUE;
 }
 
@@ -236,11 +238,13 @@ static const struct {
     gboolean (*read)(struct guest_config *, const char *value, GError **);
     gboolean required;
 } keys[] = {
-    {"name", read_name, FALSE},       {"slot", read_slot, TRUE},        {"colour", read_colour, FALSE},
-    {"type", read_type, FALSE},       {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
-    {"kernel", read_kernel, TRUE},    {"ramdisk", read_ramdisk, FALSE}, {"cmdline", read_cmdline, FALSE},
-    {"disk", read_disks, FALSE},      {"network", read_network, FALSE}, {"mac", read_mac, FALSE},
-    {"display", read_display, FALSE}, {"autostart", read_autostart, FALSE},
+    {"name", read_name, FALSE},         {"slot", read_slot, TRUE},
+    {"colour", read_colour, FALSE},     {"type", read_type, FALSE},
+    {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
+    {"kernel", read_kernel, TRUE},      {"ramdisk", read_ramdisk, FALSE},
+    {"cmdline", read_cmdline, FALSE},   {"disk", read_disks, FALSE},
+    {"network", read_network, FALSE},   {"mac", read_mac, FALSE},
+    {"display", read_display, FALSE},   {"autostart", read_autostart, FALSE},
 };
 
 static gboolean refuse_unknown_keys(GKeyFile *file, GError **error)
@@ -270,7 +274,9 @@ static gboolean read_keys(struct guest_config *config, GKeyFile *file, GError **
     return TRUE;
 }
 
-/* A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time. */
+/*
+ * A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time.
+ */
 static void default_mac(struct guest_config *config)
 {
     guint32 hash = g_str_hash(config->name);
@@ -306,8 +312,9 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     struct guest_config *config = config_defaults(path);
     static const guint8 no_mac[6];
 
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause) || !refuse_unknown_keys(file, &cause) ||
-        !read_keys(config, file, &cause) || (!config->name && !name_from_file(config, &cause))) {
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause) ||
+        !refuse_unknown_keys(file, &cause) || !read_keys(config, file, &cause) ||
+        (!config->name && !name_from_file(config, &cause))) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be used. %s", path, cause->message);
         guest_config_free(config);
         return NULL;
@@ -351,8 +358,9 @@ static void load_into(GPtrArray *configs, const char *path, GPtrArray *problems)
     }
     const struct guest_config *clash = find_clash(configs, config);
     if (clash) {
-        g_ptr_array_add(problems, g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
-                                                  clash->slot == config->slot ? "slot" : "name", clash->path));
+        g_ptr_array_add(problems,
+                        g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
+                                        clash->slot == config->slot ? "slot" : "name", clash->path));
         guest_config_free(config);
         return;
     }

@@ -14,21 +14,21 @@
 enum guest_display { GUEST_DISPLAY_NONE, GUEST_DISPLAY_FBIF, GUEST_DISPLAY_DISPLIF };
 
 struct guest_disk {
-    char *target;  /* absolute path of a block device, or of a raw image file */
-    char vdev[8];  /* its name in the guest, "xvda" ... "xvdz" */
+    char *target; /* absolute path of a block device, or of a raw image file */
+    char vdev[8]; /* its name in the guest, "xvda" ... "xvdz" */
     gboolean read_only;
 };
 
 struct guest_config {
     char *path; /* the file it came from, for messages */
     char *name;
-    guint slot;       /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
-    guint32 colour;   /* 0xrrggbb */
+    guint slot;     /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
+    guint32 colour; /* 0xrrggbb */
     guint memory_mib;
     guint vcpus;
     char *kernel;
-    char *ramdisk; /* NULL: none */
-    char *cmdline; /* never NULL */
+    char *ramdisk;    /* NULL: none */
+    char *cmdline;    /* never NULL */
     GPtrArray *disks; /* struct guest_disk, owned */
     char *bridge;     /* NULL: no network card */
     guint8 mac[6];
@@ -36,7 +36,10 @@ struct guest_config {
     gboolean autostart;
 };
 
-/* Reads one file. NULL with an RH_ERROR_BAD_CONFIG that names the file and the key. Free with guest_config_free. */
+/*
+ * Reads one file. NULL with an RH_ERROR_BAD_CONFIG that names the file and the key. Free with
+ * guest_config_free.
+ */
 struct guest_config *guest_config_load(const char *path, GError **error);
 
 /*

@@ -3,8 +3,8 @@
 #include "errors.h"
 
 static const char *const state_names[GUEST_STATE_COUNT] = {
-    [GUEST_OFF] = "off",         [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-    [GUEST_PAUSED] = "paused",   [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
+    [GUEST_OFF] = "off",       [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
+    [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
 };
 
 static const char *const request_names[REQUEST_COUNT] = {
@@ -16,7 +16,10 @@ static const char *const request_names[REQUEST_COUNT] = {
 static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
     [GUEST_OFF] = {[REQUEST_START] = 1},
     [GUEST_STARTING] = {[REQUEST_SWITCH] = 1},
-    [GUEST_RUNNING] = {[REQUEST_SHUTDOWN] = 1, [REQUEST_REBOOT] = 1, [REQUEST_DESTROY] = 1, [REQUEST_PAUSE] = 1,
+    [GUEST_RUNNING] = {[REQUEST_SHUTDOWN] = 1,
+                       [REQUEST_REBOOT] = 1,
+                       [REQUEST_DESTROY] = 1,
+                       [REQUEST_PAUSE] = 1,
                        [REQUEST_SWITCH] = 1},
     [GUEST_PAUSED] = {[REQUEST_DESTROY] = 1, [REQUEST_UNPAUSE] = 1, [REQUEST_SWITCH] = 1},
     [GUEST_STOPPING] = {[REQUEST_DESTROY] = 1, [REQUEST_SWITCH] = 1},
@@ -37,12 +40,17 @@ static const char *const advice[GUEST_STATE_COUNT] = {
 #define TO(state) ((state) + 1)
 static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
     [GUEST_OFF] = {[EVENT_START] = TO(GUEST_STARTING)},
-    [GUEST_STARTING] = {[EVENT_STARTED] = TO(GUEST_RUNNING), [EVENT_START_FAILED] = TO(GUEST_OFF),
+    [GUEST_STARTING] = {[EVENT_STARTED] = TO(GUEST_RUNNING),
+                        [EVENT_START_FAILED] = TO(GUEST_OFF),
                         [EVENT_STOP] = TO(GUEST_STOPPING)},
-    [GUEST_RUNNING] = {[EVENT_PAUSED] = TO(GUEST_PAUSED), [EVENT_STOP] = TO(GUEST_STOPPING),
-                       [EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
-    [GUEST_PAUSED] = {[EVENT_RESUMED] = TO(GUEST_RUNNING), [EVENT_STOP] = TO(GUEST_STOPPING),
-                      [EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_RUNNING] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
+                       [EVENT_STOP] = TO(GUEST_STOPPING),
+                       [EVENT_GONE] = TO(GUEST_OFF),
+                       [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_PAUSED] = {[EVENT_RESUMED] = TO(GUEST_RUNNING),
+                      [EVENT_STOP] = TO(GUEST_STOPPING),
+                      [EVENT_GONE] = TO(GUEST_OFF),
+                      [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_STOPPING] = {[EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_CRASHED] = {[EVENT_START] = TO(GUEST_STARTING)},
 };
@@ -62,7 +70,8 @@ gboolean guest_state_allows(enum guest_state state, enum guest_request request)
     return allowed[state][request];
 }
 
-gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name, GError **error)
+gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name,
+                           GError **error)
 {
     if (guest_state_allows(state, request))
         return TRUE;

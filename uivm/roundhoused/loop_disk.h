@@ -1,6 +1,6 @@
 /*
- * Raw image files as disks: the block backend wants a block device, so a file is put behind a loop device that
- * goes away by itself when its last user closes it.
+ * Raw image files as disks: the block backend wants a block device, so a file is put behind a loop device
+ * that goes away by itself when its last user closes it.
  */
 #ifndef RH_LOOP_DISK_H
 #define RH_LOOP_DISK_H
@@ -8,8 +8,8 @@
 #include <glib.h>
 
 /*
- * Puts the image behind a loop device. Returns a descriptor that keeps the device until the backend has opened
- * it, and the device's path in *device (free with g_free); -1 with an RH_ERROR otherwise.
+ * Puts the image behind a loop device. Returns a descriptor that keeps the device until the backend has
+ * opened it, and the device's path in *device (free with g_free); -1 with an RH_ERROR otherwise.
  */
 int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error);
 

@@ -10,6 +10,7 @@
 #define HOST_SECONDS        3
 #define RELOAD_MILLISECONDS 300
 #define SEAT_PATIENCE       60 /* seconds */
+#define SWITCHER_PATIENCE   30 /* seconds after the seat */
 
 struct manager {
     RhManager1 *skeleton;
@@ -21,7 +22,9 @@ struct manager {
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
-    gboolean host_query; /* under way */
+    gboolean switcher_shown;
+    guint switcher_timer;
+    gboolean host_query;  /* under way */
     guint autostart_slot; /* guests below have had their turn */
     struct machine_end *ending;
 };
@@ -50,7 +53,8 @@ static struct guest *find_name(struct manager *manager, const char *name)
 
 static int compare_guests(gconstpointer a, gconstpointer b)
 {
-    return (int)guest_config(*(struct guest *const *)a)->slot - (int)guest_config(*(struct guest *const *)b)->slot;
+    return (int)guest_config(*(struct guest *const *)a)->slot -
+           (int)guest_config(*(struct guest *const *)b)->slot;
 }
 
 static void publish_guests(struct manager *manager)
@@ -70,8 +74,9 @@ static void publish_problems(struct manager *manager)
     for (guint i = 0; i < manager->problems->len; i++)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
     if (manager->seat_late)
-        g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
-                                           "\"systemctl status roundhouse-seat\" says why.");
+        g_ptr_array_add(sentences,
+                        (char *)"The display service does not answer, so no guest is started by itself. "
+                                "\"systemctl status roundhouse-seat\" says why.");
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -140,6 +145,16 @@ static void autostart(struct manager *manager)
     autostart_next(manager);
 }
 
+/* The picture comes first, but a switcher that never shows must not keep the guests away for ever. */
+static gboolean switcher_overdue(gpointer data)
+{
+    struct manager *manager = data;
+    manager->switcher_timer = 0;
+    g_warning("The switcher has not said that it is on screen; starting guests without it.");
+    autostart(manager);
+    return G_SOURCE_REMOVE;
+}
+
 static void seat_changed(gboolean present, gpointer data)
 {
     struct manager *manager = data;
@@ -148,7 +163,21 @@ static void seat_changed(gboolean present, gpointer data)
     g_clear_handle_id(&manager->seat_timer, g_source_remove);
     manager->seat_late = FALSE;
     publish_problems(manager);
-    autostart(manager);
+    if (manager->switcher_shown)
+        autostart(manager);
+    else
+        manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
+}
+
+static gboolean on_switcher_shown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+    struct manager *manager = data;
+    manager->switcher_shown = TRUE;
+    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
+    if (display_seat_present(manager->environment.display))
+        autostart(manager);
+    rh_manager1_complete_switcher_shown(skeleton, invocation);
+    return TRUE;
 }
 
 static gboolean seat_overdue(gpointer data)
@@ -173,7 +202,8 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     g_autoptr(GError) error = NULL;
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config), &error);
     if (!guest) {
-        g_ptr_array_add(manager->problems, g_strdup_printf("%s cannot be offered: %s.", config->name, error->message));
+        g_ptr_array_add(manager->problems,
+                        g_strdup_printf("%s cannot be offered: %s.", config->name, error->message));
         return;
     }
     g_ptr_array_add(manager->guests, guest);
@@ -214,9 +244,10 @@ static void drop_undefined(struct manager *manager, GPtrArray *configs)
         if (is_idle(guest))
             drop_guest(manager, guest);
         else
-            g_ptr_array_add(manager->problems, g_strdup_printf("%s has no definition any more and stays until it is "
-                                                               "shut down.",
-                                                               guest_config(guest)->name));
+            g_ptr_array_add(manager->problems,
+                            g_strdup_printf("%s has no definition any more and stays until it is "
+                                            "shut down.",
+                                            guest_config(guest)->name));
     }
 }
 
@@ -227,10 +258,12 @@ static void apply_config(struct manager *manager, const struct guest_config *con
         guest = find_name(manager, config->name);
     if (!guest)
         add_guest(manager, config);
-    else if (config->slot != guest_config(guest)->slot || !g_str_equal(config->name, guest_config(guest)->name))
-        g_ptr_array_add(manager->problems, g_strdup_printf("%s waits until %s is shut down: both want the same name "
-                                                           "or slot.",
-                                                           config->path, guest_config(guest)->name));
+    else if (config->slot != guest_config(guest)->slot ||
+             !g_str_equal(config->name, guest_config(guest)->name))
+        g_ptr_array_add(manager->problems,
+                        g_strdup_printf("%s waits until %s is shut down: both want the same name "
+                                        "or slot.",
+                                        config->path, guest_config(guest)->name));
     else if (!guest_config_equal(config, guest_config(guest)))
         guest_set_config(guest, guest_config_copy(config));
 }
@@ -302,7 +335,8 @@ static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocatio
     struct guest *guest = find_slot(manager, slot);
     if (slot && !guest)
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
-    else if (!slot || guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
+    else if (!slot ||
+             guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
         display_focus(manager->environment.display, slot, &error);
     if (error)
         g_dbus_method_invocation_return_gerror(invocation, error);
@@ -357,7 +391,8 @@ static void domain_ended(int domid, enum toolstack_end end, gpointer data)
     }
 }
 
-static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
+static gboolean open_environment(struct manager *manager, const struct manager_options *options,
+                                 GError **error)
 {
     static const struct display_callbacks callbacks = {seat_changed, focus_changed};
     struct guest_environment *environment = &manager->environment;
@@ -376,6 +411,7 @@ static gboolean export_manager(struct manager *manager, const struct manager_opt
     rh_manager1_set_hypervisor_version(skeleton, "");
     g_signal_connect(skeleton, "handle-switch", G_CALLBACK(on_switch), manager);
     g_signal_connect(skeleton, "handle-get-guest", G_CALLBACK(on_get_guest), manager);
+    g_signal_connect(skeleton, "handle-switcher-shown", G_CALLBACK(on_switcher_shown), manager);
     g_signal_connect(skeleton, "handle-shutdown", G_CALLBACK(on_shutdown), manager);
     g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
     publish_guests(manager);
@@ -411,6 +447,7 @@ void manager_free(struct manager *manager)
     g_clear_handle_id(&manager->reload_timer, g_source_remove);
     g_clear_handle_id(&manager->host_timer, g_source_remove);
     g_clear_handle_id(&manager->seat_timer, g_source_remove);
+    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     g_clear_pointer(&manager->ending, machine_end_free);
     g_clear_object(&manager->monitor);
     for (guint i = 0; i < manager->guests->len; i++)

@@ -1,7 +1,7 @@
 /*
- * What roundhoused asks of the hypervisor, free of libxl's types. Operations run in worker threads; completion
- * callbacks and events arrive in the default main context. Errors are RH_ERROR sentences without the guest's
- * name in front. toolstack_libxl.c is the real one; tests link toolstack_fake.c instead.
+ * What roundhoused asks of the hypervisor, free of libxl's types. Operations run in worker threads;
+ * completion callbacks and events arrive in the default main context. Errors are RH_ERROR sentences without
+ * the guest's name in front. toolstack_libxl.c is the real one; tests link toolstack_fake.c instead.
  */
 #ifndef RH_TOOLSTACK_H
 #define RH_TOOLSTACK_H
@@ -45,8 +45,8 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
 void toolstack_free(struct toolstack *toolstack);
 
 /* Creates the guest's domain, paused. The definition is copied by the call. */
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user);
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
+                      GAsyncReadyCallback done, gpointer user);
 /* The new domain's id, or -1; then nothing of it is left. */
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
@@ -54,6 +54,7 @@ void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation ope
                        GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
+/* One question at a time. */
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
                                      struct toolstack_host *host, GError **error);

@@ -1,39 +1,44 @@
-/* libxl's DOMAIN_SHUTDOWN and DOMAIN_DEATH events. */
+/*
+ * libxl's DOMAIN_SHUTDOWN and DOMAIN_DEATH events. libxl names the descriptors and the timeout it waits for
+ * (libxl_event.h, libxl_osevent_beforepoll); a GSource waits for them. libxl_event_wait() in a thread would
+ * not do: a watch that another thread sets up does not wake it.
+ */
 #include "toolstack_events.h"
 #include "errors.h"
 #include "toolstack_log.h"
 
 #include <libxl.h>
 #include <libxl_event.h>
+#include <sys/time.h>
+
+#define DESCRIPTORS_MAX 16
 
 struct toolstack_events {
     libxl_ctx *ctx;
     xentoollog_logger *log;
     toolstack_end_fn end;
     gpointer user;
-    GMutex lock;
-    GHashTable *watches; /* domid -> libxl_evgen_domain_death *; under lock, which is taken before libxl's own */
+    GHashTable *watches; /* domid -> libxl_evgen_domain_death * */
+    GSource *source;
 };
 
-struct news {
+struct events_source {
+    GSource base; /* first: GLib knows the source by this address */
     struct toolstack_events *events;
-    int domid;
-    enum toolstack_end end;
+    GPollFD polled[DESCRIPTORS_MAX];
+    struct pollfd wanted[DESCRIPTORS_MAX];
+    int count;
+    gint64 deadline; /* monotonic microseconds, -1: none */
 };
 
-static gboolean deliver(gpointer data)
+static struct timeval now(void)
 {
-    struct news *news = data;
-    news->events->end(news->domid, news->end, news->events->user);
-    return G_SOURCE_REMOVE;
+    struct timeval time;
+    gettimeofday(&time, NULL);
+    return time;
 }
 
-static void tell(struct toolstack_events *events, int domid, enum toolstack_end end)
-{
-    struct news *news = g_new(struct news, 1);
-    *news = (struct news){events, domid, end};
-    g_main_context_invoke_full(NULL, G_PRIORITY_DEFAULT, deliver, news, g_free);
-}
+/* ---- events ---- */
 
 static enum toolstack_end end_of_reason(guint8 reason)
 {
@@ -52,45 +57,85 @@ static enum toolstack_end end_of_reason(guint8 reason)
 static void unwatch(struct toolstack_events *events, int domid)
 {
     gpointer watch = NULL;
-    g_mutex_lock(&events->lock);
-    g_hash_table_steal_extended(events->watches, GINT_TO_POINTER(domid), NULL, &watch);
-    g_mutex_unlock(&events->lock);
-    if (watch)
+    if (g_hash_table_steal_extended(events->watches, GINT_TO_POINTER(domid), NULL, &watch))
         libxl_evdisable_domain_death(events->ctx, watch);
 }
 
-static gpointer wait_for_events(gpointer data)
+static void handle(struct toolstack_events *events, const libxl_event *event)
 {
-    struct toolstack_events *events = data;
-    for (;;) {
-        libxl_event *event;
-        int code = libxl_event_wait(events->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL);
-        if (code)
-            g_error("Waiting for the hypervisor's events failed (%d: %s); the service must be restarted.", code,
-                    toolstack_log_first_error(events->log));
-        if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
-            tell(events, (int)event->domid, end_of_reason(event->u.domain_shutdown.shutdown_reason));
-        } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH) {
-            unwatch(events, (int)event->domid);
-            tell(events, (int)event->domid, TOOLSTACK_END_VANISHED);
-        }
+    int domid = (int)event->domid;
+    if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
+        events->end(domid, end_of_reason(event->u.domain_shutdown.shutdown_reason), events->user);
+    } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH) {
+        unwatch(events, domid);
+        events->end(domid, TOOLSTACK_END_VANISHED, events->user);
+    }
+}
+
+/* ---- the source ---- */
+
+static gboolean source_prepare(GSource *base, int *timeout)
+{
+    struct events_source *source = (struct events_source *)base;
+    for (int i = 0; i < source->count; i++)
+        g_source_remove_poll(base, &source->polled[i]);
+    source->count = DESCRIPTORS_MAX;
+    *timeout = -1;
+    if (libxl_osevent_beforepoll(source->events->ctx, &source->count, source->wanted, timeout, now()))
+        g_error("libxl waits for more than %d descriptors.", DESCRIPTORS_MAX);
+    source->deadline = *timeout < 0 ? -1 : g_get_monotonic_time() + (gint64)*timeout * 1000;
+    for (int i = 0; i < source->count; i++) {
+        source->polled[i] =
+            (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
+        g_source_add_poll(base, &source->polled[i]);
+    }
+    return FALSE;
+}
+
+static gboolean source_check(GSource *base)
+{
+    struct events_source *source = (struct events_source *)base;
+    gboolean ready = source->deadline >= 0 && g_get_monotonic_time() >= source->deadline;
+    for (int i = 0; i < source->count; i++) {
+        source->wanted[i].revents = (short)source->polled[i].revents;
+        ready = ready || source->wanted[i].revents;
+    }
+    return ready;
+}
+
+static gboolean source_dispatch(GSource *base, GSourceFunc callback, gpointer user)
+{
+    struct events_source *source = (struct events_source *)base;
+    struct toolstack_events *events = source->events;
+    libxl_event *event;
+    (void)callback;
+    (void)user;
+    libxl_osevent_afterpoll(events->ctx, source->count, source->wanted, now());
+    while (libxl_event_check(events->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0) {
+        handle(events, event);
         libxl_event_free(events->ctx, event);
     }
-    return NULL;
+    return G_SOURCE_CONTINUE;
 }
+
+static GSourceFuncs source_functions = {
+    .prepare = source_prepare,
+    .check = source_check,
+    .dispatch = source_dispatch,
+};
+
+/* ---- watches and life ---- */
 
 gboolean toolstack_events_watch(struct toolstack_events *events, int domid, GError **error)
 {
     libxl_evgen_domain_death *watch;
-    g_mutex_lock(&events->lock);
-    int code = libxl_evenable_domain_death(events->ctx, (uint32_t)domid, 0, &watch);
-    if (code == 0)
-        g_hash_table_insert(events->watches, GINT_TO_POINTER(domid), watch);
-    g_mutex_unlock(&events->lock);
-    if (code)
+    if (libxl_evenable_domain_death(events->ctx, (uint32_t)domid, 0, &watch)) {
         g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "Its end could not be watched for: %s.",
                     toolstack_log_first_error(events->log));
-    return code == 0;
+        return FALSE;
+    }
+    g_hash_table_insert(events->watches, GINT_TO_POINTER(domid), watch);
+    return TRUE;
 }
 
 struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer user, GError **error)
@@ -98,18 +143,35 @@ struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer use
     struct toolstack_events *events = g_new0(struct toolstack_events, 1);
     events->log = toolstack_log_new();
     if (libxl_ctx_alloc(&events->ctx, LIBXL_VERSION, 0, events->log)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
-                    "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
-                    "machine of a booted hypervisor, after xenstored.",
-                    toolstack_log_first_error(events->log));
+        g_set_error(
+            error, RH_ERROR, RH_ERROR_TOOLSTACK,
+            "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
+            "machine of a booted hypervisor, after xenstored.",
+            toolstack_log_first_error(events->log));
         xtl_logger_destroy(events->log);
         g_free(events);
         return NULL;
     }
     events->end = end;
     events->user = user;
-    g_mutex_init(&events->lock);
     events->watches = g_hash_table_new(NULL, NULL);
-    g_thread_unref(g_thread_new("libxl-events", wait_for_events, events));
+    events->source = g_source_new(&source_functions, sizeof(struct events_source));
+    ((struct events_source *)events->source)->events = events;
+    g_source_attach(events->source, NULL);
     return events;
+}
+
+void toolstack_events_free(struct toolstack_events *events)
+{
+    GHashTableIter iter;
+    gpointer watch;
+    g_source_destroy(events->source);
+    g_source_unref(events->source);
+    g_hash_table_iter_init(&iter, events->watches);
+    while (g_hash_table_iter_next(&iter, NULL, &watch))
+        libxl_evdisable_domain_death(events->ctx, watch);
+    g_hash_table_unref(events->watches);
+    libxl_ctx_free(events->ctx);
+    xtl_logger_destroy(events->log);
+    g_free(events);
 }

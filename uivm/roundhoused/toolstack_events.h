@@ -1,4 +1,4 @@
-/* Ends of domains: one thread waits for libxl's events and tells the default main context. */
+/* Ends of domains: libxl's events, waited for in the default main context. Main thread only. */
 #ifndef RH_TOOLSTACK_EVENTS_H
 #define RH_TOOLSTACK_EVENTS_H
 
@@ -6,10 +6,10 @@
 
 struct toolstack_events;
 
-/* Starts the thread; it lives as long as the process. */
 struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer user, GError **error);
+void toolstack_events_free(struct toolstack_events *events);
 
-/* Main thread only. */
+/* An end that has come already is told as well. */
 gboolean toolstack_events_watch(struct toolstack_events *events, int domid, GError **error);
 
 #endif

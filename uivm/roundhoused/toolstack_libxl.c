@@ -1,7 +1,7 @@
 /*
  * The toolstack on libxl. Each operation runs in a worker thread with a context of its own: libxl holds a
- * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends of
- * domains are waited for by one thread with one more context (toolstack_events.c).
+ * context's lock while it builds a domain, and a slow build must hold up neither the bus nor a destroy. Ends
+ * of domains come over one more context, in the main loop (toolstack_events.c).
  */
 #include "toolstack.h"
 #include "domain_config.h"
@@ -12,10 +12,6 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <unistd.h>
-
-struct toolstack {
-    struct toolstack_events *events;
-};
 
 typedef struct {
     libxl_ctx *ctx;
@@ -31,12 +27,22 @@ static void connection_close(connection *link)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(connection, connection_close)
 
+struct toolstack {
+    struct toolstack_events *events;
+    toolstack_end_fn end;
+    gpointer user;
+    GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
+    connection host;   /* for questions about the host, which come often; one worker at a time has it */
+    gboolean host_open;
+};
+
 static gboolean connection_open(connection *link, GError **error)
 {
     link->log = toolstack_log_new();
     if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                "The hypervisor does not answer (%s). Is xenstored running?",
                 toolstack_log_first_error(link->log));
     return FALSE;
 }
@@ -44,8 +50,8 @@ static gboolean connection_open(connection *link, GError **error)
 static void set_libxl_error(GError **error, connection *link, const char *advice)
 {
     const char *cause = toolstack_log_first_error(link->log);
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice, cause,
-                *cause ? ". " : "", *cause ? advice : "");
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice,
+                cause, *cause ? ". " : "", *cause ? advice : "");
 }
 
 /* ---- create ---- */
@@ -67,15 +73,13 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     return FALSE;
 }
 
-static int create_domain(connection *link, const struct guest_config *config, GArray *holds,
-                         GError **error)
+static int create_domain(connection *link, const struct guest_config *config, GArray *holds, GError **error)
 {
     libxl_domain_config domain;
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, config, holds, error) ||
-        !check_memory(link, &domain, error))
+    if (!domain_config_fill(&domain, link->ctx, config, holds, error) || !check_memory(link, &domain, error))
         goto out;
     if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
         set_libxl_error(error, link, "See the journal of roundhoused for more.");
@@ -86,37 +90,65 @@ out:
     return result;
 }
 
+/*
+ * A disk behind a loop device is lost when its descriptor is closed before the backend has opened it, and
+ * when that is nobody says: the descriptors are kept as long as the domain.
+ */
+struct creation {
+    struct guest_config *config;
+    GArray *holds;
+};
+
+static void holds_free(gpointer data)
+{
+    GArray *holds = data;
+    for (guint i = 0; i < holds->len; i++)
+        close(g_array_index(holds, int, i));
+    g_array_unref(holds);
+}
+
+static void creation_free(gpointer data)
+{
+    struct creation *creation = data;
+    guest_config_free(creation->config);
+    g_clear_pointer(&creation->holds, holds_free);
+    g_free(creation);
+}
+
 static void create_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     g_auto(connection) link = {0};
-    g_autoptr(GArray) holds = g_array_new(FALSE, FALSE, sizeof(int));
+    struct creation *creation = data;
     GError *error = NULL;
     int domid = -1;
     (void)source;
     (void)cancellable;
     if (connection_open(&link, &error))
-        domid = create_domain(&link, data, holds, &error);
-    for (guint i = 0; i < holds->len; i++)
-        close(g_array_index(holds, int, i));
+        domid = create_domain(&link, creation->config, creation->holds, &error);
     if (error)
         g_task_return_error(task, error);
     else
         g_task_return_int(task, domid);
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
+                      GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct creation *creation = g_new(struct creation, 1);
     (void)toolstack;
-    g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
+    *creation = (struct creation){guest_config_copy(config), g_array_new(FALSE, FALSE, sizeof(int))};
+    g_task_set_task_data(task, creation, creation_free);
     g_task_run_in_thread(task, create_in_thread);
 }
 
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
 {
-    (void)toolstack;
-    return (int)g_task_propagate_int(G_TASK(result), error);
+    struct creation *creation = g_task_get_task_data(G_TASK(result));
+    int domid = (int)g_task_propagate_int(G_TASK(result), error);
+    if (domid >= 0)
+        g_hash_table_insert(toolstack->holds, GINT_TO_POINTER(domid), g_steal_pointer(&creation->holds));
+    return domid;
 }
 
 /* ---- operations on a domain ---- */
@@ -176,38 +208,54 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
 
 /* ---- the host ---- */
 
+struct host_query {
+    struct toolstack *toolstack;
+    struct toolstack_host host;
+};
+
+static gboolean read_host(connection *link, struct toolstack_host *host, GError **error)
+{
+    const libxl_version_info *version = libxl_get_version_info(link->ctx);
+    libxl_physinfo info;
+    libxl_physinfo_init(&info);
+    gboolean good = version && libxl_get_physinfo(link->ctx, &info) == 0;
+    if (good) {
+        g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
+                   version->xen_version_minor, version->xen_version_extra);
+        host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
+        host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
+    } else {
+        set_libxl_error(error, link, "The hypervisor's facts could not be read.");
+    }
+    libxl_physinfo_dispose(&info);
+    return good;
+}
+
 static void query_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    g_auto(connection) link = {0};
-    struct toolstack_host *host = data;
-    libxl_physinfo info;
+    struct host_query *query = data;
+    struct toolstack *toolstack = query->toolstack;
     GError *error = NULL;
     (void)source;
     (void)cancellable;
-    libxl_physinfo_init(&info);
-    if (connection_open(&link, &error)) {
-        const libxl_version_info *version = libxl_get_version_info(link.ctx);
-        if (!version || libxl_get_physinfo(link.ctx, &info)) {
-            set_libxl_error(&error, &link, "The hypervisor's facts could not be read.");
-        } else {
-            g_snprintf(host->version, sizeof(host->version), "%d.%d%s", version->xen_version_major,
-                       version->xen_version_minor, version->xen_version_extra);
-            host->total_kib = info.total_pages * ((guint64)version->pagesize / 1024);
-            host->free_kib = info.free_pages * ((guint64)version->pagesize / 1024);
-        }
-    }
-    libxl_physinfo_dispose(&info);
-    if (error)
-        g_task_return_error(task, error);
-    else
+    if (!toolstack->host_open)
+        toolstack->host_open = connection_open(&toolstack->host, &error);
+    if (toolstack->host_open && read_host(&toolstack->host, &query->host, &error))
         g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+    if (!toolstack->host_open) {
+        connection_close(&toolstack->host);
+        toolstack->host = (connection){0};
+    }
 }
 
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
-    (void)toolstack;
-    g_task_set_task_data(task, g_new0(struct toolstack_host, 1), g_free);
+    struct host_query *query = g_new0(struct host_query, 1);
+    query->toolstack = toolstack;
+    g_task_set_task_data(task, query, g_free);
     g_task_run_in_thread(task, query_in_thread);
 }
 
@@ -217,7 +265,7 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
     (void)toolstack;
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    *host = *(struct toolstack_host *)g_task_get_task_data(G_TASK(result));
+    *host = ((struct host_query *)g_task_get_task_data(G_TASK(result)))->host;
     return TRUE;
 }
 
@@ -243,18 +291,32 @@ gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
     return toolstack_events_watch(toolstack->events, domid, error);
 }
 
+static void domain_ended(int domid, enum toolstack_end end, gpointer data)
+{
+    struct toolstack *toolstack = data;
+    if (end == TOOLSTACK_END_VANISHED)
+        g_hash_table_remove(toolstack->holds, GINT_TO_POINTER(domid));
+    toolstack->end(domid, end, toolstack->user);
+}
+
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
 {
-    struct toolstack_events *events = toolstack_events_new(end, user, error);
-    if (!events)
-        return NULL;
     struct toolstack *toolstack = g_new0(struct toolstack, 1);
-    toolstack->events = events;
+    toolstack->events = toolstack_events_new(domain_ended, toolstack, error);
+    if (!toolstack->events) {
+        g_free(toolstack);
+        return NULL;
+    }
+    toolstack->end = end;
+    toolstack->user = user;
+    toolstack->holds = g_hash_table_new_full(NULL, NULL, NULL, holds_free);
     return toolstack;
 }
 
 void toolstack_free(struct toolstack *toolstack)
 {
-    /* The thread that waits for events cannot be asked to stop; it ends with the process. */
+    toolstack_events_free(toolstack->events);
+    g_hash_table_unref(toolstack->holds);
+    /* A worker may still be asking: the host's connection ends with the process. */
     g_free(toolstack);
 }

@@ -10,10 +10,12 @@ struct log {
 };
 
 G_GNUC_PRINTF(5, 0)
-static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value, const char *context,
-                        const char *format, va_list arguments)
+static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value,
+                        const char *context, const char *format, va_list arguments)
 {
     struct log *log = (struct log *)logger;
+    if (level < XTL_DETAIL)
+        return;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     const char *cause = errno_value >= 0 ? g_strerror(errno_value) : NULL;
     if (level >= XTL_ERROR && !*log->first_error)

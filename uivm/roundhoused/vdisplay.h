@@ -1,7 +1,7 @@
-// The guests' screens, keyboards and pointers, toolstack side: makes the xenstore nodes of vfb or vdispl and of
-// vkbd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the seat, which
-// does the drawing and the typing. Runs on the default GMainContext; not thread-safe; no call blocks on a guest
-// or on the seat. The seat may start later, stop, and come back: what it missed is told again.
+// The guests' screens, keyboards and pointers, toolstack side: makes the xenstore nodes of vfb or vdispl and
+// of vkbd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the seat,
+// which does the drawing and the typing. Runs on the default GMainContext; not thread-safe; no call blocks on
+// a guest or on the seat. The seat may start later, stop, and come back: what it missed is told again.
 //
 // xenstore node formats: xen/io/fbif.h, xen/io/kbdif.h, xen/io/displif.h; states: xen/io/xenbus.h.
 #pragma once
@@ -31,24 +31,24 @@ enum vdisplay_state {
 typedef void vdisplay_focus_fn(unsigned slot, void *data);
 typedef void vdisplay_capture_fn(int error, void *data); // error: 0 or errno value
 
-// Opens xenstore and starts to connect to the seat; NULL and *error when xenstore or privcmd cannot be opened. A
-// seat that does not answer yet is no error. After a restart of roundhoused add the guests that still run before
-// the main loop goes on: the seat then keeps them connected.
+// Opens xenstore and starts to connect to the seat; NULL and *error when xenstore or privcmd cannot be
+// opened. A seat that does not answer yet is no error. After a restart of roundhoused add the guests that
+// still run before the main loop goes on: the seat then keeps them connected.
 struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error);
 void vdisplay_free(struct vdisplay *vd);
 
 // Called from the main loop when the seat shows something else: slot 0 the switcher, 1..9 a guest.
 void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callback, void *data);
 
-// Call between the domain's creation (paused) and its unpause; also for a running domain after a restart. Makes
-// the device nodes unless they are there already. `name` is cut to 63 bytes; rgb is 0xRRGGBB; slot is 1..9. False
-// and *error when the slot is taken by another domain or xenstore refuses.
+// Call between the domain's creation (paused) and its unpause; also for a running domain after a restart.
+// Makes the device nodes unless they are there already. `name` is cut to 63 bytes; rgb is 0xRRGGBB; slot
+// is 1..9. False and *error when the slot is taken by another domain or xenstore refuses.
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
                         enum vdisplay_kind kind, GError **error);
 
-// Removes the guest's nodes and its place on the seat; harmless for an unknown domain. Call it when the domain
-// stops, before or after libxl destroyed it; the seat then unmaps the guest's memory, so that the domain's last
-// pages can be freed.
+// Removes the guest's nodes and its place on the seat; harmless for an unknown domain. Call it when the
+// domain stops, before or after libxl destroyed it; the seat then unmaps the guest's memory, so that the
+// domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
 void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state state);
@@ -63,6 +63,7 @@ unsigned vdisplay_focused(const struct vdisplay *vd);
 bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height);
 
 // Writes a PNG to `fd` (which stays the caller's): the guest in `slot`, or what the screen shows when slot is
-// 0. The callback is called once, later. False and *error when the seat is not connected or another capture runs.
+// 0. The callback is called once, later. False and *error when the seat is not connected or another capture
+// runs.
 bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_capture_fn *callback, void *data,
                       GError **error);

@@ -1,5 +1,5 @@
-// Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c), the link to the seat
-// (vdisplay_link.c).
+// Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c), the link to the
+// seat (vdisplay_link.c).
 #pragma once
 
 #include <glib.h>
@@ -68,5 +68,6 @@ void vdevice_closed(struct vdevice *device, int error); // the seat has not, or 
 // vdisplay_link.c
 void vdisplay_link_start(struct vdisplay *vd);
 void vdisplay_link_stop(struct vdisplay *vd);
-bool vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd); // fd -1: none; false: no seat
+bool vdisplay_send(struct vdisplay *vd, const struct link_message *message,
+                   int fd); // fd -1: none; false: no seat
 void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest);

@@ -23,13 +23,13 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
 /* Domain death, no vcpu of d runs again: gives up everything that d has mapped of others. Its page tables are left as they
  * are. -ERESTART when there is more. */
 int grant_table_release_mappings(struct domain *d);
-/* Last reference gone. Accepts a domain without a table. */
 /* The frames of a dying domain's own table go back; what others mapped of its grants stays theirs until they unmap. */
 void grant_table_release_frames(struct domain *d);
+/* Last reference gone. Accepts a domain without a table. */
 void grant_table_free(struct domain *d);
 
 /* Frame `index` of the table, or of its status frames (version 2), growing it when needed. -EINVAL beyond the limit or for
- * status frames of a version 1 table, -ENOMEM. For XENMAPSPACE_grant_table. */
+ * status frames of a version 1 table, -ENOMEM, -ESRCH when d is dying. For XENMAPSPACE_grant_table. */
 int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn);
 /* XENMEM_acquire_resource: frames [frame, frame + nr) of the table; id: XENMEM_resource_grant_table_id_*. */
 int grant_table_get_frames(struct domain *d, unsigned id, unsigned frame, unsigned nr, uint64_t *mfns);

@@ -107,10 +107,12 @@ trap_entry \v
 .irp v, 8,10,11,12,13,14,17
 trap_entry \v, 1
 .endr
-/* Software interrupts: 0x80 open to user mode, 0x81 to the kernel only, 0x82 how user_run's code comes back. */
-trap_entry 128
-trap_entry 129
-trap_entry 130
+/* Software interrupts: 0x48 open to user mode, 0x4c to the kernel only. QEMU's error code for a refused `int n` is n * 16 + 2
+ * and not n * 8 + 2, so there it comes out as 2 n; both numbers get the same handler. */
+trap_entry 0x48
+trap_entry 0x4c
+.set trap_0x90, trap_0x48
+.set trap_0x98, trap_0x4c
 /* Not vectors: the callbacks. */
 trap_entry 256
 trap_entry 257
@@ -133,7 +135,7 @@ trap_258:
 .globl trap_entries
 .balign 8
 trap_entries: /* vector, address */
-.irp v, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,128,129,130,256,257,258
+.irp v, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,0x48,0x4c,0x90,0x98,256,257,258
     .quad \v, trap_\v
 .endr
     .quad -1, 0

@@ -40,11 +40,20 @@ void finish(void) __attribute__((noreturn));
             failure("line %d: not true: %s", __LINE__, #condition);                                          \
     } while (0)
 /* expression gives the expected number. */
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define CHECK_IS(expected, expression)                                                                       \
     do {                                                                                                     \
         long got_ = (long)(expression), want_ = (long)(expected);                                            \
         if (got_ != want_)                                                                                   \
             failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_, want_); \
+    } while (0)
+
+/* Any error will do: which check comes first is the hypervisor's affair. */
+#define CHECK_REFUSED(expression)                                                                            \
+    do {                                                                                                     \
+        long got_ = (long)(expression);                                                                      \
+        if (got_ >= 0)                                                                                       \
+            failure("line %d: not refused: %s is %ld", __LINE__, #expression, got_);                         \
     } while (0)
 
 /* Negative errno values of the ABI. */
@@ -70,7 +79,7 @@ struct registers { /* the end, from rax on, is struct iret_context */
 };
 enum { TRAP_DE, TRAP_DB, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_BR, TRAP_UD, TRAP_NM, TRAP_DF, TRAP_TS = 10, TRAP_NP, TRAP_SS,
        TRAP_GP, TRAP_PF, TRAP_MF = 16, TRAP_AC, TRAP_MC, TRAP_XM };
-enum { INT_USER = 0x80, INT_KERNEL = 0x81, INT_LEAVE = 0x82, ENTRY_EVENT = 256, ENTRY_SYSCALL = 257, ENTRY_FAILSAFE = 258 };
+enum { INT_USER = 0x48, INT_KERNEL = 0x4c, ENTRY_EVENT = 256, ENTRY_SYSCALL = 257, ENTRY_FAILSAFE = 258 };
 
 /* Handles a trap; false: not expected after all. May change the registers to continue with. */
 typedef bool (*trap_hook)(struct registers *regs, unsigned vector);

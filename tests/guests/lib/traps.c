@@ -38,16 +38,14 @@ static bool upcall(struct registers *regs, unsigned vector)
     return true;
 }
 
-static bool end_user(struct registers *regs, unsigned vector)
-{
-    (void)regs, (void)vector;
-    user_leave();
-}
+#define LEAVE 0x1ea7eUL /* system call number of user_return */
 
 void trap_handler(struct registers *regs, unsigned vector)
 {
     if (vector == TRAP_PF)
         trapped_address = vcpu0()->arch.cr2;
+    if (vector == ENTRY_SYSCALL && regs->rax == LEAVE)
+        user_leave();
     if (trap_hooks[vector] && trap_hooks[vector](regs, vector))
         return;
     if (vector < 32 && recover(regs, vector))
@@ -85,13 +83,14 @@ void traps_init(void)
             callback(types[vector - 256], trap_entries[i].address, 0);
             continue;
         }
-        unsigned dpl = vector == TRAP_BP || vector == TRAP_OF || vector == INT_USER || vector == INT_LEAVE ? 3 : vector == INT_KERNEL ? 1 : 0;
+        unsigned dpl = vector == TRAP_BP || vector == TRAP_OF || vector == INT_USER || vector == 2 * INT_USER          ? 3
+                       : vector == INT_KERNEL || vector == 2 * INT_KERNEL ? 1
+                                                                          : 0;
         table[n++] = (struct trap_info){.vector = (uint8_t)vector, .flags = (uint8_t)dpl, .cs = FLAT_KERNEL_CS, .address = trap_entries[i].address};
     }
     if (HYPERCALL(set_trap_table, table))
         error("cannot set the trap table");
     trap_hooks[ENTRY_EVENT] = upcall;
-    trap_hooks[INT_LEAVE] = end_user;
 }
 
 void events_run(void)
@@ -110,7 +109,7 @@ bool event_take(unsigned port)
 
 static void user_return(void)
 {
-    __asm__ volatile("int $0x82");
+    __asm__ volatile("syscall" : : "a"(LEAVE) : "rcx", "r11");
 }
 
 void user_prepare(void)

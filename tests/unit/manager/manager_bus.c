@@ -9,8 +9,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#define BUS_NAME        "org.roundhouse.Manager1"
-#define MANAGER_PATH    "/org/roundhouse/Manager1"
+#define BUS_NAME         "org.roundhouse.Manager1"
+#define MANAGER_PATH     "/org/roundhouse/Manager1"
 #define PATIENCE_SECONDS 15
 
 struct fixture {
@@ -39,15 +39,15 @@ static gboolean give_up(gpointer data)
 }
 
 /* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                      \
-    do {                                                                                                          \
-        gboolean overdue_ = FALSE;                                                                                \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                               \
-        while (!(expression) && !overdue_)                                                                        \
-            g_main_context_iteration(NULL, TRUE);                                                                 \
-        if (overdue_)                                                                                             \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                     \
-        g_source_remove(timer_);                                                                                  \
+#define WAIT_FOR(expression)                                                                                 \
+    do {                                                                                                     \
+        gboolean overdue_ = FALSE;                                                                           \
+        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                          \
+        while (!(expression) && !overdue_)                                                                   \
+            g_main_context_iteration(NULL, TRUE);                                                            \
+        if (overdue_)                                                                                        \
+            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                \
+        g_source_remove(timer_);                                                                             \
     } while (0)
 
 static gboolean has_owner(RhManager1 *manager)
@@ -59,12 +59,11 @@ static gboolean has_owner(RhManager1 *manager)
 static void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests, "--autostart-marker",
-                         fixture->marker, NULL);
+    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
+                                        fixture->guests, "--autostart-marker", fixture->marker, NULL);
     g_assert_no_error(error);
-    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
-                                                          MANAGER_PATH, NULL, &error);
+    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE,
+                                                          BUS_NAME, MANAGER_PATH, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
     WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
@@ -120,8 +119,8 @@ static RhGuest1 *guest(struct fixture *fixture, const char *name)
     g_autofree char *path = NULL;
     rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
     g_assert_no_error(error);
-    RhGuest1 *proxy = rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL,
-                                                       &error);
+    RhGuest1 *proxy = rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
+                                                       path, NULL, &error);
     g_assert_no_error(error);
     return proxy;
 }
@@ -180,7 +179,8 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "paused"));
     g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
-    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState",
+                 "work is paused. Unpause it first.");
     g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "running"));
 
@@ -315,7 +315,10 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
         g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
 }
 
-/* Smallest slot first, the next one only when the one before runs or has failed; and once per boot. */
+/*
+ * After the picture, smallest slot first, the next one only when the one before runs or has failed; and once
+ * per boot.
+ */
 static void test_autostart(struct fixture *fixture, gconstpointer data)
 {
     struct order order = {g_string_new("")};
@@ -329,7 +332,14 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "idle", 3, "");
     define(fixture, "apple", 9, "autostart=true");
     start_service(fixture);
-    g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");
+    g_autoptr(GError) error = NULL;
+    gboolean over = FALSE;
+    g_timeout_add(500, give_up, &over);
+    WAIT_FOR(over);
+    g_assert_cmpstr(order.slots->str, ==, "");
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
+    g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"),
+                        apple = guest(fixture, "apple");
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
@@ -341,6 +351,7 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
 
     stop_service(fixture);
     start_service(fixture);
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
     g_autoptr(RhGuest1) again = guest(fixture, "zebra");
     g_usleep(G_USEC_PER_SEC / 2);
     g_autoptr(RhGuest1) fresh = guest(fixture, "zebra");
@@ -478,7 +489,8 @@ static void test_command_line(struct fixture *fixture, gconstpointer data)
 
 /* A systemd of our own notes what the machine's end asks of it. */
 static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
-                      const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
+                      const char *method, GVariant *parameters, GDBusMethodInvocation *invocation,
+                      gpointer data)
 {
     const char *unit;
     (void)bus;
@@ -493,20 +505,21 @@ static void note_unit(GDBusConnection *bus, const char *sender, const char *path
 
 static void test_machine_end(struct fixture *fixture, gconstpointer data)
 {
-    static const char xml[] = "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
-                              "<arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' "
-                              "direction='out'/></method></interface></node>";
+    static const char xml[] =
+        "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
+        "<arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' "
+        "direction='out'/></method></interface></node>";
     static const GDBusInterfaceVTable table = {.method_call = note_unit};
     GError *error = NULL;
     g_autoptr(GString) units = g_string_new("");
     g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(xml, NULL);
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
     (void)data;
-    guint object = g_dbus_connection_register_object(bus, "/org/freedesktop/systemd1", info->interfaces[0], &table,
-                                                     units, NULL, &error);
+    guint object = g_dbus_connection_register_object(bus, "/org/freedesktop/systemd1", info->interfaces[0],
+                                                     &table, units, NULL, &error);
     g_assert_no_error(error);
-    guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
-                                              NULL, NULL);
+    guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE,
+                                              NULL, NULL, NULL, NULL);
     define(fixture, "work", 1, "cmdline=shutdown_ms=400");
     define(fixture, "home", 2, "");
     start_service(fixture);
@@ -551,6 +564,7 @@ int main(int argc, char **argv)
     g_test_dbus_up(bus);
     g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
     int status = g_test_run();
-    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
+    g_test_dbus_stop(
+        bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
     return status;
 }

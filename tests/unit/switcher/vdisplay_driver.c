@@ -77,7 +77,8 @@ static bool obey(const char *line, GError **error)
     else if (sscanf(line, "state %u %u", &a, &b) == 2)
         vdisplay_set_state(vd, a, b);
     else if (sscanf(line, "status %u", &a) == 1)
-        say("%s %u %ux%u", vdisplay_guest_connected(vd, a, &width, &height) ? "connected" : "waiting", a, width, height);
+        say("%s %u %ux%u", vdisplay_guest_connected(vd, a, &width, &height) ? "connected" : "waiting", a,
+            width, height);
     else if (strcmp(line, "quit") == 0)
         g_main_loop_quit(loop);
     else

@@ -275,6 +275,29 @@ static void out_of_handles(void)
     CHECK_EQUAL(table[8].flags, GTF_permit_access);
 }
 
+/* The granter's table goes when it dies; what others have mapped stays theirs until they give it back. */
+static void dead_granter(void)
+{
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_host_map);
+    struct gnttab_copy c = {.source = {.u.ref = 8, .domid = granter->id},
+                            .dest = {.u.gmfn = fake_frame(user), .domid = DOMID_SELF},
+                            .len = 1,
+                            .flags = GNTCOPY_source_gref};
+    uint64_t mfn;
+
+    finish(granter);
+    grant_table_release_frames(granter);
+    CHECK_EQUAL(fake_domain_references(granter), 1);
+    CHECK_EQUAL(fake_references(frame), 1);
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_domain);
+    CHECK_EQUAL(op(GNTTABOP_copy, &c, 1), 0);
+    CHECK_EQUAL(c.status, GNTST_bad_domain);
+    CHECK_EQUAL(grant_table_get_frames(granter, XENMEM_resource_grant_table_id_shared, 0, 1, &mfn), -ESRCH);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(fake_domain_references(granter), 0);
+    CHECK_EQUAL(fake_references(frame), 0);
+}
+
 static void batches(void)
 {
     static struct gnttab_map_grant_ref m[200];
@@ -561,6 +584,7 @@ int main(void)
         {"refusals", refusals},
         {"changing a pinned entry", changing_a_pinned_entry},
         {"out of handles, and death", out_of_handles},
+        {"dead granter", dead_granter},
         {"batches", batches},
         {"copying", copying},
         {"version 2", version_2},

@@ -10,7 +10,7 @@ struct page fake_page[FAKE_FRAMES];
 uint8_t fake_ram[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
 mfn_t max_mfn = FAKE_FRAMES;
 __thread unsigned fake_irqs_off;
-__thread struct real_cpu_info fake_cpu_info;
+static __thread struct real_cpu_info fake_cpu_info;
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = 2;
 
@@ -19,6 +19,11 @@ static unsigned yield_calls;
 
 #define MAX_DOMAINS 8
 static struct domain *domains[MAX_DOMAINS];
+
+struct real_cpu_info *cpu_info(void)
+{
+    return &fake_cpu_info;
+}
 
 /* Allocation and references are forbidden where interrupts are off: the real ones may have to wait for other CPUs. */
 static void check_may_wait(const char *what)

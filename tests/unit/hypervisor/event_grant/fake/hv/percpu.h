@@ -8,11 +8,7 @@
 #include_next <hv/percpu.h>
 #undef cpu_info
 
-extern __thread struct real_cpu_info fake_cpu_info;
-
-static inline struct real_cpu_info *cpu_info(void)
-{
-    return &fake_cpu_info;
-}
+/* Not inline: GNU ld rewrites the access to another file's thread variable in a way that breaks GCC's null check of it. */
+struct real_cpu_info *cpu_info(void);
 
 #endif

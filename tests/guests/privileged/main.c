@@ -1,0 +1,190 @@
+/*
+ * Instructions that fault in ring 3 and that the hypervisor carries out for a PV kernel: control registers, MSRs, ports,
+ * cpuid, xsetbv, invlpg.
+ */
+#include "guest.h"
+
+const char test_title[] = "privileged instructions";
+
+#define GP TRAPPED(TRAP_GP, 0)
+
+static uint64_t read_msr(uint32_t msr, uint64_t *value)
+{
+    uint32_t low = 0, high = 0;
+    uint64_t trapped = 0;
+    __asm__ volatile("1:\trdmsr\n\tmov %%eax, %1\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b")
+                     : "+a"(trapped), "=&r"(low), "=d"(high) : "c"(msr));
+    *value = (uint64_t)high << 32 | low;
+    return trapped;
+}
+
+static uint64_t write_msr(uint32_t msr, uint64_t value)
+{
+    uint64_t trapped = (uint32_t)value;
+    __asm__ volatile("1:\twrmsr\n\txor %%eax, %%eax\n2:\n\t" EXTABLE("1b", "2b") : "+a"(trapped) : "c"(msr), "d"(value >> 32));
+    return trapped;
+}
+
+static void control_registers(void)
+{
+    uint64_t value = 0;
+    CHECK_IS(0, TRY("mov %%cr0, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(0x80000001, value & 0x80000001);
+    CHECK_IS(0, value & 8);
+    CHECK_IS(0, TRY("mov %1, %%cr0", NO_OUT, "r"(value)));
+    CHECK_IS(GP, TRY("mov %1, %%cr0", NO_OUT, "r"(value & ~0x80000000UL)));
+    CHECK_IS(GP, TRY("mov %1, %%cr0", NO_OUT, "r"(value ^ 0x10000UL)));
+    CHECK_IS(0, TRY("mov %1, %%cr0", NO_OUT, "r"(value | 8)));
+    CHECK_IS(0, TRY("mov %%cr0, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(8, value & 8);
+    CHECK_IS(0, TRY("clts", NO_OUT, "r"(0)));
+    CHECK_IS(0, TRY("mov %%cr0, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(0, value & 8);
+    CHECK_IS(0, TRY("mov %%cr3, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(mfn_of(root_table()), value >> 12);
+    CHECK_IS(0, TRY("mov %1, %%cr3", NO_OUT, "r"(value)));
+    CHECK_IS(GP, TRY("mov %1, %%cr3", NO_OUT, "r"(start_info->shared_info)));
+    CHECK_IS(0, TRY("mov %1, %%cr2", NO_OUT, "r"(0x1234567UL)));
+    CHECK_IS(0, TRY("mov %%cr2, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(0x1234567, value);
+    CHECK_IS(0, TRY("mov %%cr4, %1", OUT("=r"(value)), "r"(0)));
+    uint64_t before = value;
+    CHECK_IS(0, TRY("mov %1, %%cr4", NO_OUT, "r"(value)));
+    /* What is not a guest's to change stays as it is. */
+    TRY("mov %1, %%cr4", NO_OUT, "r"(value & ~0x20UL));
+    TRY("mov %1, %%cr4", NO_OUT, "r"(value | 0x2000UL));
+    TRY("mov %1, %%cr4", NO_OUT, "r"(value | 1UL << 40));
+    CHECK_IS(0, TRY("mov %%cr4, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(before, value);
+    CHECK_IS(GP, TRY("mov %%cr8, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(GP, TRY("mov %1, %%cr8", NO_OUT, "r"(0UL)));
+}
+
+static void msrs(void)
+{
+    static const uint32_t readable[] = {0x10, 0x1b, 0x8b, 0x179, 0x17a, 0x1a0, 0x1d9, 0x200, 0x277, 0x2ff, 0x400, 0x48, 0x49, 0xce, 0x10a,
+                                        0x140, 0x802, 0x830, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
+                                        0xc0000102, 0xc0000103, 0xc0010000, 0xc0010007, 0xc0010010, 0xc0010015, 0xc001001a, 0xc001001f, 0xc0010058,
+                                        0xc0010114, 0xc0010117, 0xc0011004, 0xc0011020, 0xc0011029, 0x40000000, 0x40000200, 0x123456, 0xffffffff};
+    uint64_t value;
+    for (unsigned i = 0; i < ARRAY_SIZE(readable); i++) {
+        uint64_t trapped = read_msr(readable[i], &value);
+        if (trapped && trapped != GP)
+            failure("rdmsr %x: %lx", readable[i], trapped);
+    }
+    /* Where the hypervisor is entered, and its virtualisation state. */
+    static const uint32_t hidden[] = {0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0010114, 0xc0010117, 0x802, 0x830};
+    for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
+        if (read_msr(hidden[i], &value) != GP)
+            failure("rdmsr %x is not refused", hidden[i]);
+    /* What would take the machine over. */
+    static const uint32_t never[] = {0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0x830, 0x80b, 0xc0010117, 0xc0010114, 0x123456,
+                                     0x200, 0x2ff, 0xc001001a, 0x1d9, 0x8b + 1};
+    for (unsigned i = 0; i < ARRAY_SIZE(never); i++)
+        if (write_msr(never[i], 0xffffffff81000000UL) != GP)
+            failure("wrmsr %x is not refused", never[i]);
+    CHECK_IS(0, write_msr(0xc0000102, 0x123456789));
+    CHECK_IS(0, read_msr(0xc0000102, &value));
+    CHECK_IS(0x123456789, value);
+    CHECK_IS(GP, write_msr(0xc0000102, NON_CANONICAL));
+    CHECK_IS(GP, write_msr(0xc0000100, NON_CANONICAL));
+    CHECK_IS(GP, write_msr(0xc0000101, NON_CANONICAL));
+    CHECK_IS(0, read_msr(0xc0000080, &value));
+    CHECK_IS(0xd01, value & 0xd01);
+    CHECK_IS(0, write_msr(0xc0000080, value));
+    CHECK_IS(GP, write_msr(0xc0000080, value & ~1UL));
+    CHECK_IS(GP, write_msr(0xc0000080, value & ~0x100UL));
+    CHECK_IS(GP, write_msr(0xc0000080, value ^ 0x1000));
+}
+
+static uint64_t in_out(void)
+{
+    return TRY("inb $0x61, %%al\n2:\n\txor %%eax, %%eax", NO_OUT, "r"(0));
+}
+
+static void ports(void)
+{
+    struct physdev_set_iopl iopl = {.iopl = 0};
+    uint64_t value = 0;
+    CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+    CHECK_IS(GP, TRY("inb $0x61, %%al", NO_OUT, "r"(0)));
+    CHECK_IS(GP, TRY("outb %%al, $0x80", NO_OUT, "r"(0)));
+    CHECK_IS(0, TRY("cli", NO_OUT, "r"(0)) & ~GP);
+    iopl.iopl = 1;
+    CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+    CHECK_IS(0, in_out());
+    CHECK_IS(0, TRY("outb %%al, $0x80", NO_OUT, "r"(0)));
+    /* Configuration of PCI devices goes through us, by dword too. */
+    __asm__ volatile("outl %%eax, %%dx" : : "a"(0x80000000U), "d"(0xcf8));
+    __asm__ volatile("inl %%dx, %%eax" : "=a"(value) : "d"(0xcfc));
+    CHECK_IS(0x29c08086, value);
+    __asm__ volatile("inw %%dx, %%ax" : "=a"(value) : "d"(0xcfc), "a"(0xabcd0000UL));
+    CHECK_IS(0xabcd8086, value);
+    __asm__ volatile("inb %%dx, %%al" : "=a"(value) : "d"(0xcfd), "a"(0xabcd1100UL));
+    CHECK_IS(0xabcd1180, value);
+    uint32_t buffer[2] = {1, 2};
+    uint64_t count = 2, to = (uint64_t)buffer;
+    __asm__ volatile("rep insl" : "+c"(count), "+D"(to) : "d"(0xcfc) : "memory");
+    CHECK_IS(0x29c08086, buffer[1]);
+    CHECK_IS(0, count);
+    CHECK_IS((uint64_t)(buffer + 2), to);
+    CHECK_IS(TRAPPED(TRAP_PF, 2), TRY("insl", NO_OUT, "d"(0xcfc), "D"(UNMAPPED)));
+    CHECK_IS(UNMAPPED, trapped_address);
+    CHECK_IS(TRAPPED(TRAP_PF, 0), TRY("outsl", NO_OUT, "d"(0x80), "S"(UNMAPPED)));
+    CHECK(TRY("insl", NO_OUT, "d"(0xcfc), "D"(IN_HYPERVISOR)) != 0);
+    CHECK(TRY("outsl", NO_OUT, "d"(0x80), "S"(IN_HYPERVISOR)) != 0);
+    iopl.iopl = 4;
+    CHECK_IS(-EINVAL, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+    CHECK_IS(-EFAULT, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, UNMAPPED));
+}
+
+static void cpuid(uint32_t leaf, uint32_t *r)
+{
+    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(0));
+}
+
+static void identification(void)
+{
+    uint32_t r[4];
+    cpuid(0x40000000, r);
+    CHECK_IS(0x40000005, r[0]);
+    CHECK_IS(0x566e6558, r[1]);
+    CHECK_IS(0x65584d4d, r[2]);
+    CHECK_IS(0x4d4d566e, r[3]);
+    cpuid(0x40000001, r);
+    CHECK_IS(0x00040011, r[0]);
+    /* A PV guest sees a hypervisor, no VMX, SVM or MWAIT, no PSE, PGE, SMEP or SMAP. */
+    cpuid(1, r);
+    CHECK_IS(1U << 31, r[2] & (1U << 31 | 1U << 5 | 1U << 3));
+    CHECK_IS(0, r[3] & (1U << 3 | 1U << 13 | 1U << 17));
+    cpuid(7, r);
+    CHECK_IS(0, r[1] & (1U << 7 | 1U << 20 | 1U << 10));
+    cpuid(0x80000001, r);
+    CHECK_IS(0, r[2] & 1U << 2);
+    CHECK_IS(1U << 11 | 1U << 20 | 1U << 29, r[3] & (1U << 11 | 1U << 20 | 1U << 29));
+}
+
+static void others(void)
+{
+    static char page[4096];
+    /* Carried out or refused: no matter. */
+    TRY("invlpg (%1)", NO_OUT, "r"(page));
+    TRY("invlpg (%1)", NO_OUT, "r"(IN_HYPERVISOR));
+    CHECK_IS(0, TRY("wbinvd", NO_OUT, "r"(0)));
+    CHECK_IS(GP, TRY("lgdt (%1)", NO_OUT, "r"(page)));
+    CHECK_IS(GP, TRY("lidt (%1)", NO_OUT, "r"(page)));
+    CHECK_IS(GP, TRY("lldt %%cx", NO_OUT, "c"(0)));
+    CHECK_IS(GP, TRY("ltr %%cx", NO_OUT, "c"(0xe040)));
+    CHECK_IS(GP, TRY("swapgs", NO_OUT, "r"(0)));
+    CHECK_IS(GP, TRY("lmsw %%cx", NO_OUT, "c"(0)) & ~0UL);
+    (void)rdtsc();
+}
+
+void test_main(void)
+{
+    control_registers();
+    msrs();
+    ports();
+    identification();
+    others();
+}

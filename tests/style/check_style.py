@@ -1,0 +1,123 @@
+"""House rules that a script can check. Exceptions are listed, each with its reason, in exceptions.txt."""
+
+import ast
+import os
+import re
+import sys
+
+import tree
+
+MAX_FUNCTION, MAX_FILE, LONG_LINE, MAX_LINE = 60, 700, 120, 160
+C_SUFFIXES, SOURCE_SUFFIXES = ('.c', '.h'), ('.c', '.h', '.S', '.py', '.css', '.xml')
+EXCEPTIONS = 'tests/style/exceptions.txt'
+# Spelled in two parts so that this file passes its own check.
+FORBIDDEN = {
+    'unfinished work': re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK)\b|not (yet )?implemented'),
+    'a path of one machine': re.compile(r'(?<![\w.])/(wo' r'rk/|tmp/l' r'ab\b)'),
+}
+
+
+def c_functions(lines):
+    """(name, first line, last line) of each function whose braces stand in the first column, numbered from 1."""
+    found, start = [], 0
+    for number, line in enumerate(lines, 1):
+        if line.rstrip() == '{':
+            start = number
+        elif start and line.startswith('}'):
+            head = ' '.join(lines[max(0, start - 6):start - 1])
+            names = re.findall(r'(\w+)\s*\(', re.split(r'[;}]|\*/', head)[-1])
+            attributes = {'__attribute__', '__printf', '__aligned'}
+            names = [name for name in names if name not in attributes]
+            found.append((names[0] if names else '?', start, number))
+            start = 0
+    return found
+
+
+def python_functions(text):
+    return [(node.name, node.lineno, node.end_lineno) for node in ast.walk(ast.parse(text))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def check_file(path, text):
+    """Yields (rule, subject, sentence)."""
+    lines = text.splitlines()
+    if len(lines) > MAX_FILE:
+        yield 'file-length', path, f'{path}: {len(lines)} lines, {MAX_FILE} are allowed'
+    functions = c_functions(lines) if path.endswith(C_SUFFIXES) else \
+        python_functions(text) if path.endswith('.py') else []
+    for name, first, last in functions:
+        if last - first - 1 > MAX_FUNCTION:
+            yield 'function-length', f'{path}:{name}', \
+                f'{path}:{first}: {name} has {last - first - 1} lines, {MAX_FUNCTION} are allowed'
+        if path.endswith(C_SUFFIXES):
+            for number in range(first, last):
+                if re.match(r'\s*#\s*(if|ifdef|ifndef|elif|else)\b', lines[number - 1]):
+                    yield 'if-in-function', f'{path}:{name}', f'{path}:{number}: #if inside {name}'
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE:
+            yield 'line-length', path, f'{path}:{number}: {len(line)} columns, {MAX_LINE} are allowed'
+        elif len(line) > LONG_LINE:
+            yield 'long-line', path, f'{path}:{number}: {len(line)} columns, more than {LONG_LINE}'
+        if line != line.rstrip():
+            yield 'white-space', path, f'{path}:{number}: white space at the end of the line'
+        if '\t' in line and path.endswith(C_SUFFIXES):
+            yield 'white-space', path, f'{path}:{number}: a tab'
+    if text and not text.endswith('\n'):
+        yield 'white-space', path, f'{path}: the last line has no end'
+
+
+def check_words(path, text):
+    for number, line in enumerate(text.splitlines(), 1):
+        for what, pattern in FORBIDDEN.items():
+            found = pattern.search(line)
+            if found:
+                yield 'words', path, f'{path}:{number}: {what}: "{found[0]}"'
+
+
+def exceptions():
+    """{(rule, subject): reason}, how many long lines there may be, and what is wrong with the list."""
+    listed, budget, problems = {}, 0, []
+    for number, line in enumerate((tree.read(EXCEPTIONS) or '').splitlines(), 1):
+        if not line.strip() or line.startswith('#'):
+            continue
+        parts = line.split(None, 2)
+        if len(parts) < 3:
+            problems.append(f'{EXCEPTIONS}:{number}: want "rule subject reason"')
+        elif parts[0] == 'long-lines':
+            budget = int(parts[1])
+        else:
+            listed[parts[0], parts[1]] = parts[2]
+    return listed, budget, problems
+
+
+def main():
+    listed, budget, list_problems = exceptions()
+    found, used = {}, set()
+    for path in tree.files():
+        text = tree.read(path)
+        if text is None:
+            continue
+        problems = list(check_words(path, text))
+        if path.endswith(SOURCE_SUFFIXES):
+            problems += check_file(path, text)
+        for rule, subject, sentence in problems:
+            if (rule, subject) in listed:
+                used.add((rule, subject))
+            else:
+                found.setdefault(rule, []).append(sentence)
+    long_lines = found.pop('long-line', [])
+    if len(long_lines) > budget:
+        found.setdefault('line-length', []).extend(
+            [f'{len(long_lines)} lines are longer than {LONG_LINE} columns, {EXCEPTIONS} allows {budget}'] + long_lines)
+    list_problems += [f'{EXCEPTIONS}: "{rule} {subject}" is no longer needed; remove the line'
+                      for rule, subject in sorted(set(listed) - used)]
+    rules = ['function-length', 'file-length', 'line-length', 'if-in-function', 'white-space', 'words']
+    print(f'1..{len(rules) + 1}')
+    good = [tree.report(rule, found.get(rule, [])) for rule in rules]
+    good.append(tree.report('exceptions are needed and have reasons', list_problems))
+    sys.exit(not all(good))
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    main()

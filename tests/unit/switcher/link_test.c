@@ -1,0 +1,175 @@
+// Link messages: the good ones pass, every kind of bad one does not, and random bytes never confuse the
+// check.
+#include "link_protocol.h"
+
+#include <string.h>
+
+#include "check.h"
+
+static struct link_message good(uint32_t type)
+{
+    struct link_message m = {.type = type, .slot = 1};
+    switch (type) {
+    case LINK_HELLO:
+    case LINK_CAPTURE_DONE:
+        m.slot = 0;
+        break;
+    case LINK_GUEST_ADD:
+        m.guest_add.domid = 7;
+        strcpy(m.guest_add.name, "work");
+        break;
+    case LINK_FBIF_CONNECT:
+        m.fbif.videoram_limit = 1 << 20;
+        break;
+    case LINK_DISPLIF_CONNECT:
+        m.displif.width = 1280;
+        m.displif.height = 800;
+        break;
+    case LINK_KEYBOARD_CONNECT:
+        m.keyboard.by_grant = 1;
+        break;
+    default:
+        break;
+    }
+    return m;
+}
+
+static bool to_seat(const struct link_message *m, unsigned fds)
+{
+    return link_message_valid(m, sizeof(*m), fds, LINK_TO_SEAT);
+}
+
+static const struct {
+    uint32_t type;
+    unsigned fds;
+    bool to_seat, to_manager;
+} types[] = {
+    {LINK_HELLO, 0, true, true},
+    {LINK_GUEST_ADD, 0, true, false},
+    {LINK_GUEST_STATE, 0, true, false},
+    {LINK_GUEST_REMOVE, 0, true, false},
+    {LINK_FBIF_CONNECT, 1, true, false},
+    {LINK_DISPLIF_CONNECT, 0, true, false},
+    {LINK_DISPLAY_DISCONNECT, 0, true, false},
+    {LINK_KEYBOARD_CONNECT, 0, true, false},
+    {LINK_KEYBOARD_DISCONNECT, 0, true, false},
+    {LINK_FOCUS, 0, true, false},
+    {LINK_CAPTURE, 1, true, false},
+    {LINK_FOCUS_CHANGED, 0, false, true},
+    {LINK_DISPLAY_READY, 0, false, true},
+    {LINK_DISPLAY_CLOSED, 0, false, true},
+    {LINK_KEYBOARD_READY, 0, false, true},
+    {LINK_KEYBOARD_CLOSED, 0, false, true},
+    {LINK_MODE, 0, false, true},
+    {LINK_CAPTURE_DONE, 0, false, true},
+};
+
+static void every_type(void)
+{
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct link_message m = good(types[i].type);
+        unsigned fds = types[i].fds;
+        CHECK(link_message_valid(&m, sizeof(m), fds, LINK_TO_SEAT) == types[i].to_seat);
+        CHECK(link_message_valid(&m, sizeof(m), fds, LINK_TO_MANAGER) == types[i].to_manager);
+        CHECK(!link_message_valid(&m, sizeof(m), fds + 1, LINK_TO_SEAT));
+        CHECK(!link_message_valid(&m, sizeof(m) - 1, fds, LINK_TO_SEAT));
+        CHECK(!link_message_valid(&m, 0, fds, LINK_TO_MANAGER));
+        m.slot = LINK_SLOTS;
+        CHECK(!link_message_valid(&m, sizeof(m), fds, LINK_TO_SEAT));
+        CHECK(!link_message_valid(&m, sizeof(m), fds, LINK_TO_MANAGER));
+    }
+}
+
+static void bad_fields(void)
+{
+    struct link_message m = good(LINK_GUEST_ADD);
+    m.slot = 0;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_GUEST_ADD);
+    memset(m.guest_add.name, 'x', LINK_NAME_SIZE);
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_GUEST_ADD);
+    m.guest_add.rgb = 0x1000000;
+    CHECK(!to_seat(&m, 0));
+    m.guest_add.rgb = 0xffffff;
+    CHECK(to_seat(&m, 0));
+    m.guest_add.domid = LINK_NO_DOMAIN;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_GUEST_STATE);
+    m.guest_state.state = LINK_STATE_CRASHED + 1;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_FBIF_CONNECT);
+    CHECK(!to_seat(&m, 0) && to_seat(&m, 1));
+    m.fbif.videoram_limit = 0;
+    CHECK(!to_seat(&m, 1));
+    m = good(LINK_DISPLIF_CONNECT);
+    m.displif.height = LINK_MAX_SIZE + 1;
+    CHECK(!to_seat(&m, 0));
+    m.displif.height = 0;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_HELLO);
+    m.slot = 1;
+    CHECK(!to_seat(&m, 0));
+}
+
+static void keyboards(void)
+{
+    struct link_message m = good(LINK_KEYBOARD_CONNECT);
+    CHECK(to_seat(&m, 0) && !to_seat(&m, 1));
+    m.keyboard.by_grant = 0; // by frame number: needs the descriptor
+    CHECK(!to_seat(&m, 0) && to_seat(&m, 1));
+    m.keyboard.page = UINT64_C(1) << 33;
+    CHECK(to_seat(&m, 1));
+    m.keyboard.by_grant = 1;
+    CHECK(!to_seat(&m, 0)); // grant references have 32 bits
+    m = good(LINK_KEYBOARD_CONNECT);
+    m.keyboard.absolute = 1;
+    CHECK(!to_seat(&m, 0)); // without a range
+    m.keyboard.width = m.keyboard.height = 800;
+    CHECK(to_seat(&m, 0));
+    m.keyboard.absolute = 2;
+    CHECK(!to_seat(&m, 0));
+}
+
+static void captures(void)
+{
+    struct link_message m = good(LINK_CAPTURE);
+    CHECK(to_seat(&m, 1) && !to_seat(&m, 0));
+    m.capture.whole_screen = 1;
+    CHECK(!to_seat(&m, 1));
+    m.slot = 0;
+    CHECK(to_seat(&m, 1));
+    m.capture.whole_screen = 0;
+    CHECK(!to_seat(&m, 1));
+}
+
+static bool known(uint32_t type)
+{
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (types[i].type == type)
+            return true;
+    return false;
+}
+
+static void random_bytes(void)
+{
+    for (unsigned round = 0; round < 100000; round++) {
+        struct link_message m;
+        for (unsigned i = 0; i < sizeof(m); i++)
+            ((uint8_t *)&m)[i] = (uint8_t)check_random(256);
+        m.type = check_random(64);
+        m.slot = check_random(12);
+        bool valid = to_seat(&m, check_random(2));
+        CHECK(!valid || (known(m.type) && m.slot < LINK_SLOTS));
+    }
+}
+
+int main(void)
+{
+    every_type();
+    bad_fields();
+    keyboards();
+    captures();
+    random_bytes();
+    return check_end();
+}

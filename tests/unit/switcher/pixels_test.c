@@ -1,0 +1,95 @@
+// Pictures: formats, clipping, blending, scaling.
+#include "pixels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { SIZE = 16 };
+
+static uint32_t target_pixels[SIZE * SIZE];
+static struct canvas target = {(uint8_t *)target_pixels, SIZE, SIZE, SIZE * 4};
+
+static uint32_t at(int x, int y)
+{
+    return target_pixels[y * SIZE + x] & 0xffffff;
+}
+
+static void clipping(void)
+{
+    uint32_t source[4 * 4];
+    for (unsigned i = 0; i < 16; i++)
+        source[i] = 0x100 + i;
+    struct image image = {(uint8_t *)source, 4, 4, 16, PIXEL_XRGB8888};
+    for (int y = -6; y < SIZE + 6; y++) {
+        for (int x = -6; x < SIZE + 6; x++) {
+            memset(target_pixels, 0, sizeof(target_pixels));
+            struct rect area = rect_intersect((struct rect){3, 2, 9, 11}, canvas_rect(&target));
+            pixels_copy(&target, area, &image, x, y);
+            for (int ty = 0; ty < SIZE; ty++) {
+                for (int tx = 0; tx < SIZE; tx++) {
+                    bool inside = tx >= 3 && tx < 12 && ty >= 2 && ty < 13 && tx >= x && tx < x + 4 &&
+                                  ty >= y && ty < y + 4;
+                    CHECK(at(tx, ty) == (inside ? 0x100u + (unsigned)((ty - y) * 4 + tx - x) : 0));
+                }
+            }
+        }
+    }
+}
+
+static void formats(void)
+{
+    uint16_t rgb565[] = {0xf800, 0x07e0, 0x001f, 0xffff};
+    struct image image = {(uint8_t *)rgb565, 4, 1, 8, PIXEL_RGB565};
+    pixels_copy(&target, canvas_rect(&target), &image, 0, 0);
+    CHECK(at(0, 0) == 0xff0000 && at(1, 0) == 0x00ff00 && at(2, 0) == 0x0000ff && at(3, 0) == 0xffffff);
+    uint8_t rgb888[] = {0x33, 0x22, 0x11};
+    image = (struct image){rgb888, 1, 1, 3, PIXEL_RGB888};
+    pixels_copy(&target, canvas_rect(&target), &image, 5, 5);
+    CHECK(at(5, 5) == 0x112233);
+}
+
+static void blending(void)
+{
+    for (unsigned alpha = 0; alpha < 256; alpha++) {
+        for (unsigned below = 0; below < 256; below += 5) {
+            uint32_t source = alpha << 24 | alpha << 16; // red, premultiplied
+            struct image image = {(uint8_t *)&source, 1, 1, 4, PIXEL_ARGB8888};
+            target_pixels[0] = below << 16 | below << 8 | below;
+            pixels_blend(&target, canvas_rect(&target), &image, 0, 0);
+            double keep = below * (255 - alpha) / 255.0;
+            int red = at(0, 0) >> 16, green = at(0, 0) >> 8 & 0xff, blue = at(0, 0) & 0xff;
+            CHECK(abs(red - (int)(alpha + keep + 0.5)) <= 1 && abs(green - (int)(keep + 0.5)) <= 1 &&
+                  green == blue);
+        }
+    }
+}
+
+static void scaling(void)
+{
+    uint32_t source[8 * 8];
+    for (unsigned y = 0; y < 8; y++)
+        for (unsigned x = 0; x < 8; x++)
+            source[y * 8 + x] = x < 4 ? 0xff0000 : 0x0000ff;
+    struct image image = {(uint8_t *)source, 8, 8, 32, PIXEL_XRGB8888};
+    uint32_t small_pixels[4];
+    struct canvas small = {(uint8_t *)small_pixels, 2, 2, 8};
+    pixels_scale(&small, &image);
+    CHECK(small_pixels[0] == 0xffff0000 && small_pixels[1] == 0xff0000ff && small_pixels[3] == 0xff0000ff);
+    pixels_scale(&target, &image); // larger than the source
+    CHECK(at(0, 0) == 0xff0000 && at(SIZE - 1, SIZE - 1) == 0x0000ff);
+    uint32_t one;
+    struct canvas dot = {(uint8_t *)&one, 1, 1, 4};
+    pixels_scale(&dot, &image);
+    CHECK(one == 0xff7f007f);
+}
+
+int main(void)
+{
+    clipping();
+    formats();
+    blending();
+    scaling();
+    return check_end();
+}
