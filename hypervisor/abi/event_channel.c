@@ -13,11 +13,6 @@
 
 /* Telling the guest. */
 
-bool vcpu_event_pending(const struct vcpu *v)
-{
-    return READ_ONCE(v->info->evtchn_upcall_pending);
-}
-
 bool vcpu_event_deliverable(const struct vcpu *v)
 {
     return vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask);
