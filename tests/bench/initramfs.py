@@ -12,6 +12,8 @@ import tempfile
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
 TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
 LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu')
+# The C library loads this one when a thread ends; no program names it.
+LATE_LIBRARIES = ('libgcc_s.so.1',)
 # Domain-0's drivers for the toolstack, in the order in which they can be loaded.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
 
@@ -92,7 +94,9 @@ def needed(data):
 
 def add_programs(initramfs, root, programs):
     """Programs as (name, contents), with all their libraries."""
-    waiting, seen = list(programs), set()
+    waiting, seen = list(programs), set(LATE_LIBRARIES)
+    for library in LATE_LIBRARIES:
+        initramfs.file(f'lib/{library}', root.library(library))
     for name, data in programs:
         initramfs.file(f'bin/{name}', data)
     while waiting:

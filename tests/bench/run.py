@@ -23,6 +23,7 @@ import initramfs
 import stamp
 from machine import Modules, RigError
 
+MEMORY = 2048 # MiB
 CPU = 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp'
 RESULT = re.compile(r'^BENCH (\w+) (\d+)\s*$', re.M)
 END = re.compile(r'^BENCH end |^BENCH-ERROR|^Test result: ERROR|[Pp]anic on CPU|hypervisor panic|Cannot start Domain-0', re.M)
@@ -92,13 +93,13 @@ class Bench:
                 out.write(stamping(initramfs.contents(source)))
         return self.cached(name, [source, stamp.__file__], make)
 
-    def boot(self, name, hypervisor, options, modules, finished, memory=2048):
+    def boot(self, name, hypervisor, options, modules, finished):
         """Boots until `finished(console, debug port)`; returns both."""
         folder = tempfile.mkdtemp(prefix='roundhouse-bench-')
         console, port = f'{self.out}/{name}.log', f'{self.out}/{name}.port'
         Modules(hypervisor, options, modules).write_iso(f'{folder}/boot.iso')
         open(port, 'wb').close()
-        command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', CPU, '-smp', '1', '-m', str(memory),
+        command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', CPU, '-smp', '1', '-m', str(MEMORY),
                    '-icount', 'shift=0,sleep=off', '-rtc', 'base=2022-02-22,clock=vm', '-display', 'none',
                    '-monitor', 'none', '-serial', 'stdio', '-debugcon', f'file:{port}', '-no-reboot', '-nic', 'none',
                    '-cdrom', f'{folder}/boot.iso', '-boot', 'd']
@@ -158,7 +159,10 @@ class Bench:
         options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=512M,max:512M'
         text, _ = self.boot(f'{name}-stock', hypervisor, options, [(self.kernel, 'console=hvc0 quiet'), (domain0, '')],
                             lambda text, port: END.search(text))
-        return results(text)
+        figures = results(text)
+        if 'memory_free_kib' in figures: # of the machine's memory: what a hypervisor calls its total leaves its own out
+            figures['memory_in_use_kib'] = MEMORY * 1024 - figures['memory_free_kib'] - figures['memory_domain0_kib']
+        return figures
 
     def image(self, name, hypervisor):
         loaded = stamp.Elf(initramfs.contents(hypervisor)).loaded()

@@ -29,7 +29,6 @@ static int memory(xc_interface *xc)
     result("memory_total_kib", machine.total_pages * 4);
     result("memory_free_kib", machine.free_pages * 4);
     result("memory_domain0_kib", domain0.nr_pages * 4ULL);
-    result("memory_in_use_kib", (machine.total_pages - machine.free_pages - domain0.nr_pages) * 4);
     return 0;
 }
 
