@@ -116,8 +116,19 @@ USER_LOOP(user_syscalls, __asm__ volatile("syscall" : : "a"(39UL) : "rcx", "r11"
 USER_LOOP(user_faults, fault())
 USER_LOOP(user_traps, __asm__ volatile("int3"))
 
+/* As kernels have it: user mode with a root table of its own. */
+static void separate_user_root(void)
+{
+    void *table = page_alloc();
+    memory_copy(table, root_table(), PAGE);
+    must(set_readonly(table) == 0 && mmuext(MMUEXT_PIN_L4_TABLE, mfn_of(table), 0) == 0 &&
+         mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(table), 0) == 0, "a root table for user mode");
+}
+
 static void bounces(void)
 {
+    user_prepare();
+    separate_user_root();
     trap_hooks[TRAP_UD] = end_user;
     set_callback(CALLBACKTYPE_syscall, way_of_syscall);
     set_trap(TRAP_PF, way_of_page_fault, 0);
@@ -214,7 +225,6 @@ static void privileged(void)
 
 void test_main(void)
 {
-    mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(root_table()), 0);
     empty = SMALLEST((void)0);
     hypercalls();
     page_tables();
