@@ -1,8 +1,9 @@
 """./dev bench: measures our hypervisor and Debian's reference in one run, under QEMU with -icount, one processor.
 
 With `-icount shift=0,sleep=off` the machine's clocks advance one nanosecond for each instruction, and jump over idle time.
-So times read inside the machine are numbers of instructions, the same on every host, busy or not; they say nothing of
-caches, memory or pipelines. Prints a table, writes build/bench.json, and judges nothing: a ratio is ours / reference,
+So times read inside the machine are numbers of instructions and do not depend on how busy the host is; where the machine
+waits for devices or for another domain they differ a little from run to run (a hand-off by 0.002 %, exec by 1 %). They say
+nothing of caches, memory or pipelines. Prints a table, writes build/bench.json, and judges nothing: a ratio is ours / reference,
 and each one above 1.0 is named at the end."""
 
 import argparse
