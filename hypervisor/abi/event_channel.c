@@ -13,11 +13,6 @@
 
 /* Telling the guest. */
 
-bool vcpu_event_pending(const struct vcpu *v)
-{
-    return READ_ONCE(v->info->evtchn_upcall_pending);
-}
-
 bool vcpu_event_deliverable(const struct vcpu *v)
 {
     return vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask);
@@ -282,6 +277,20 @@ void send_guest_pirq(struct domain *d, unsigned pirq)
     spin_unlock_irqrestore(&e->lock, flags);
 }
 
+/* Lock held, port interdomain. While it is held neither end can be closed, so with the far lock too there is nothing to look
+ * at again. That one must not be waited for: the order of two locks is by domid. False: it was taken. */
+static bool try_send_interdomain(struct domain *d, const struct event_channel *c)
+{
+    struct domain *to = c->remote.domain;
+
+    if (to != d && !spin_trylock(&to->events->lock))
+        return false;
+    event_raise(to, event_channel_of(to->events, c->remote.port), c->remote.port);
+    if (to != d)
+        spin_unlock(&to->events->lock);
+    return true;
+}
+
 /* The far end of an interdomain port. Only one lock at a time: the far end is looked at again under its own. */
 static void send_interdomain(struct domain *from, evtchn_port_t from_port, struct domain *to, evtchn_port_t to_port)
 {
@@ -307,6 +316,8 @@ int event_send_port(struct domain *d, evtchn_port_t port)
     flags = spin_lock_irqsave(&e->lock);
     switch (c->state) {
     case EVTCHNSTAT_interdomain:
+        if (try_send_interdomain(d, c))
+            break;
         to = c->remote.domain;
         to_port = c->remote.port;
         domain_hold(to);

@@ -338,7 +338,7 @@ static const struct {
 /* arg[0] EVTCHNOP_*, arg[1] address of its structure. */
 long do_event_channel_op(struct hypercall *call)
 {
-    union argument a;
+    union argument a __uninitialized; /* as much of it as the operation has is copied in, and out */
     uint64_t command = call->arg[0];
     int rc;
 

@@ -6,21 +6,21 @@
 #include <hv/hypercall.h>
 
 _Static_assert(sizeof(struct multicall_entry) == 64, "ABI");
+_Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "same arguments");
 
 /* An entry that is not finished is written back with its progress as its arguments, and the list starts at it next time. */
 static long run_entry(unsigned long at)
 {
-    struct multicall_entry entry;
+    struct multicall_entry entry __uninitialized;
     if (copy_from_guest_va(&entry, at, sizeof(entry)))
         return -EFAULT;
-    struct hypercall call = {.number = (unsigned)entry.op};
-    for (unsigned i = 0; i < 6; i++)
-        call.arg[i] = entry.args[i];
+    struct hypercall call __uninitialized;
+    call.number = (unsigned)entry.op;
+    __builtin_memcpy(call.arg, entry.args, sizeof(call.arg));
     bool nested = call.number == __HYPERVISOR_multicall || call.number == __HYPERVISOR_iret;
     long result = nested ? -EINVAL : hypercall_dispatch(&call);
     if (result == -ERESTART) {
-        for (unsigned i = 0; i < 6; i++)
-            entry.args[i] = call.arg[i];
+        __builtin_memcpy(entry.args, call.arg, sizeof(entry.args));
         return copy_to_guest_va(at, &entry, sizeof(entry)) ? -EFAULT : -ERESTART;
     }
     entry.result = (unsigned long)result;

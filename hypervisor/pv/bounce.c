@@ -64,7 +64,7 @@ void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_even
 {
     struct vcpu *v = current;
     bool was_kernel = guest_kernel_mode(v);
-    uint64_t frame[12];
+    uint64_t frame[12] __uninitialized;
     unsigned words = build_frame(frame, v, regs, error_code, kind, was_kernel);
     unsigned long sp = was_kernel ? regs->rsp : v->pv.kernel_sp;
     if (!was_kernel)
@@ -103,11 +103,6 @@ void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uin
         error_code &= ~PF_USER;
     v->info->arch.cr2 = address;
     pv_inject_trap(regs, TRAP_page_fault, error_code);
-}
-
-bool pv_needs_delivery(const struct vcpu *v)
-{
-    return vcpu_event_deliverable(v) || v->nmi_pending;
 }
 
 void pv_deliver_pending(struct cpu_user_regs *regs)

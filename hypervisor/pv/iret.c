@@ -14,7 +14,7 @@ long do_iret(struct hypercall *call)
 {
     struct vcpu *v = current;
     struct cpu_user_regs *regs = guest_regs();
-    struct iret_context frame;
+    struct iret_context frame __uninitialized;
     if (copy_from_guest_va(&frame, regs->rsp, sizeof(frame))) {
         domain_crash(v->domain, "iret: no frame at rsp %#lx", regs->rsp);
         return 0;

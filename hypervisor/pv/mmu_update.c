@@ -136,7 +136,7 @@ long do_mmu_update(struct hypercall *call)
     if (err)
         return err;
     for (; done < count; done++) {
-        struct mmu_update u;
+        struct mmu_update u __uninitialized;
         if (done && hypercall_should_yield()) {
             err = -ERESTART;
             break;

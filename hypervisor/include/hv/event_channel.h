@@ -32,7 +32,10 @@ void send_guest_pirq(struct domain *d, unsigned pirq);
 int event_channel_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);
 
 /* True if v has an event to take: flagged in its vcpu_info; deliverable: and v has not masked upcalls. */
-bool vcpu_event_pending(const struct vcpu *v);
+static inline bool vcpu_event_pending(const struct vcpu *v)
+{
+    return READ_ONCE(v->info->evtchn_upcall_pending);
+}
 bool vcpu_event_deliverable(const struct vcpu *v);
 /* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU. Any context. */
 void vcpu_mark_event_pending(struct vcpu *v);

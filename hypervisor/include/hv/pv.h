@@ -5,6 +5,7 @@
 #define HV_PV_H
 
 #include <hv/domain.h>
+#include <hv/event_channel.h>
 
 int pv_vcpu_init(struct vcpu *v);
 void pv_vcpu_destroy(struct vcpu *v);
@@ -25,6 +26,9 @@ void pv_deliver_pending(struct cpu_user_regs *regs);
 void dom0_build(void);
 
 /* Should pv_deliver_pending be called before v runs on? */
-bool pv_needs_delivery(const struct vcpu *v);
+static inline bool pv_needs_delivery(const struct vcpu *v)
+{
+    return (vcpu_event_pending(v) && vcpu_event_deliverable(v)) || v->nmi_pending;
+}
 
 #endif

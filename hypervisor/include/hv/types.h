@@ -55,6 +55,8 @@ typedef uint64_t ns_t; /* nanoseconds of system time: since boot, monotonic, the
 #define __noreturn __attribute__((noreturn))
 #define __packed  __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
+/* A buffer that is filled before it is read: the compiler need not clear it first. For hot paths. */
+#define __uninitialized __attribute__((uninitialized))
 #define __must_check __attribute__((warn_unused_result))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
 

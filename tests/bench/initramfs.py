@@ -1,0 +1,144 @@
+"""Initramfs images of the benchmarks, in cpio's newc format; of Domain-0's the toolstack with every library it names.
+
+Source: Linux Documentation/driver-api/early-userspace/buffer-format.rst."""
+
+import os
+import posixpath
+import re
+import subprocess
+import tarfile
+import tempfile
+
+FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
+TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
+LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu')
+# The C library loads this one when a thread ends; no program names it.
+LATE_LIBRARIES = ('libgcc_s.so.1',)
+# Domain-0's drivers for the toolstack, in the order in which they can be loaded.
+MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
+
+
+class Initramfs:
+    def __init__(self):
+        self.records, self.made = [], set()
+        self.device('dev/console', 5, 1)
+
+    def record(self, name, mode, data=b'', major=0, minor=0):
+        fields = [len(self.records) + 1, mode, 0, 0, 2 if mode == FOLDER else 1, 0, len(data), 0, 0, major, minor,
+                  len(name) + 1, 0]
+        head = b'070701' + b''.join(b'%08X' % field for field in fields) + name.encode() + b'\0'
+        head += bytes(-len(head) % 4)
+        self.records.append(head + data + bytes(-len(data) % 4))
+
+    def folder(self, name):
+        if name and name not in self.made:
+            self.folder(posixpath.dirname(name))
+            self.made.add(name)
+            self.record(name, FOLDER)
+
+    def file(self, name, data):
+        self.folder(posixpath.dirname(name))
+        self.record(name, FILE, data)
+
+    def link(self, name, target):
+        self.folder(posixpath.dirname(name))
+        self.record(name, LINK, target.encode())
+
+    def device(self, name, major, minor):
+        self.folder(posixpath.dirname(name))
+        self.record(name, CHARACTER_DEVICE, b'', major, minor)
+
+    def write(self, path):
+        self.record('TRAILER!!!', 0)
+        with open(path, 'wb') as out:
+            out.writelines(self.records)
+
+
+class RootArchive:
+    """Files of a root file system in a tar archive; links in it are followed."""
+
+    def __init__(self, path):
+        self.tar = tarfile.open(path)
+        self.members = {member.name.removeprefix('./'): member for member in self.tar}
+
+    def read(self, name):
+        for _ in range(8):
+            member = self.members[name]
+            if member.isfile():
+                return self.tar.extractfile(member).read()
+            folder = '' if member.linkname.startswith('/') or member.islnk() else posixpath.dirname(name)
+            name = posixpath.normpath(posixpath.join(folder, member.linkname.lstrip('/').removeprefix('./')))
+        raise KeyError(f'{name}: too many links')
+
+    def find(self, ending):
+        found = [name for name in self.members if name.endswith('/' + ending)]
+        if not found:
+            raise KeyError(f'the image of the UI service VM has no {ending}')
+        return found[0]
+
+    def library(self, name):
+        for folder in LIBRARY_FOLDERS:
+            if f'{folder}/{name}' in self.members:
+                return self.read(f'{folder}/{name}')
+        raise KeyError(f'the image of the UI service VM has no library {name}')
+
+
+def needed(data):
+    """Names of the shared libraries a program or library asks for."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        text = subprocess.run(['readelf', '-dW', file.name], capture_output=True, text=True, check=True).stdout
+    return re.findall(r'\(NEEDED\).*\[(.+)\]', text)
+
+
+def add_programs(initramfs, root, programs):
+    """Programs as (name, contents), with all their libraries."""
+    waiting, seen = list(programs), set(LATE_LIBRARIES)
+    for library in LATE_LIBRARIES:
+        initramfs.file(f'lib/{library}', root.library(library))
+    for name, data in programs:
+        initramfs.file(f'bin/{name}', data)
+    while waiting:
+        for library in needed(waiting.pop()[1]):
+            if library not in seen:
+                seen.add(library)
+                data = root.library(library)
+                initramfs.file(f'lib/{library}', data)
+                waiting.append((library, data))
+    initramfs.file('lib64/ld-linux-x86-64.so.2', root.read('usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'))
+
+
+def busybox():
+    with open('/bin/busybox', 'rb') as file:
+        return file.read()
+
+
+def contents(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def write_guest(path, build):
+    initramfs = Initramfs()
+    initramfs.file('init', contents(f'{build}/tests/bench/bench-guest'))
+    initramfs.file('bin/busybox', busybox())
+    initramfs.write(path)
+
+
+def write_domain0(path, build, kernel, guest):
+    """`kernel`, `guest`: the files of the guest that it starts."""
+    root = RootArchive(f'{build}/images/uivm.tar')
+    initramfs = Initramfs()
+    for folder in ('proc', 'sys', 'tmp', 'run', 'var', 'etc'):
+        initramfs.folder(folder)
+    initramfs.file('init', contents(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'domain0/init')))
+    initramfs.file('bin/busybox', busybox())
+    initramfs.link('bin/sh', 'busybox')
+    programs = [(posixpath.basename(name), root.read(name)) for name in TOOLS]
+    add_programs(initramfs, root, programs + [('figures', contents(f'{build}/tests/bench/bench-figures'))])
+    for number, name in enumerate(MODULES):
+        initramfs.file(f'modules/{number}-{name}', root.read(root.find(name)))
+    initramfs.file('guest/vmlinuz', contents(kernel))
+    initramfs.file('guest/initrd', contents(guest))
+    initramfs.write(path)

@@ -1,0 +1,263 @@
+"""./dev bench: measures our hypervisor and Debian's reference in one run, under QEMU with -icount, one processor.
+
+With `-icount shift=0,sleep=off` the machine's clocks advance one nanosecond for each instruction, and jump over idle time.
+So times read inside the machine are numbers of instructions and do not depend on how busy the host is; where the machine
+waits for devices or for another domain they differ a little from run to run (a hand-off by 0.002 %, exec by 1 %). They say
+nothing of caches, memory or pipelines. Prints a table, writes build/bench.json, and judges nothing: a ratio is ours / reference,
+and each one above 1.0 is named at the end."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'rig'))
+
+import initramfs
+import stamp
+from machine import Modules, RigError
+
+MEMORY = 2048 # MiB
+CPU = 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp'
+RESULT = re.compile(r'^BENCH (\w+) (\d+)\s*$', re.M)
+END = re.compile(r'^BENCH end |^BENCH-ERROR|^Test result: ERROR|[Pp]anic on CPU|hypervisor panic|Cannot start Domain-0', re.M)
+
+# Name, unit, what it is. The order is the table's.
+FIGURES = [
+    ('handoff', 'instructions', "loader's hand-off to Domain-0's first instruction, Debian kernel and RAM disk"),
+    ('handoff_small', 'instructions', 'the same, small kernel that is not packed'),
+    ('null_hypercall', 'instructions', 'hypercall that does nothing (xen_version)'),
+    ('invalid_hypercall', 'instructions', 'hypercall of a number that does not exist'),
+    ('multicall_entry', 'instructions', 'each of 8 null hypercalls in a multicall'),
+    ('system_call_bounce', 'instructions', 'system call: user, kernel, user'),
+    ('page_fault_bounce', 'instructions', 'page fault: user, kernel, user'),
+    ('exception_bounce', 'instructions', 'breakpoint: user, kernel, user'),
+    ('kernel_page_fault_bounce', 'instructions', 'page fault in the kernel and back'),
+    ('update_va_mapping', 'instructions', 'update_va_mapping, no flush'),
+    ('update_va_mapping_invlpg', 'instructions', 'update_va_mapping, one page flushed'),
+    ('update_va_mapping_clear_set', 'instructions', 'update_va_mapping, entry cleared or set'),
+    ('mmu_update_one', 'instructions', 'mmu_update of one entry'),
+    ('mmu_update_of_32', 'instructions', 'each of 32 entries in an mmu_update'),
+    ('pin_unpin_full_table', 'instructions', 'level-1 table with 512 entries pinned and unpinned'),
+    ('new_root_table', 'instructions', 'MMUEXT_NEW_BASEPTR'),
+    ('stack_switch', 'instructions', 'stack_switch'),
+    ('set_segment_base', 'instructions', 'set_segment_base, FS'),
+    ('event_send_masked', 'instructions', 'event channel send to self, already pending'),
+    ('event_send_upcall', 'instructions', 'event channel send to self, upcall and return'),
+    ('port_read', 'instructions', 'I/O port read by Domain-0'),
+    ('domain0_time_at_init', 'ns', 'Domain-0, Debian kernel: processor time until its init runs'),
+    ('guest_boot_to_init', 'ns', 'PV guest, Debian kernel: processor time until its init runs'),
+    ('guest_uptime_at_init', 'ns', "PV guest, Debian kernel: its own clock when its init runs"),
+    ('guest_system_call', 'ns', 'PV guest: getppid()'),
+    ('guest_page_fault', 'ns', 'PV guest: each new page of 64, map and unmap included'),
+    ('guest_fork_exit', 'ns', 'PV guest: fork and exit'),
+    ('guest_fork_exec_exit', 'ns', 'PV guest: fork, exec of busybox true, exit'),
+    ('guest_process_switch', 'ns', 'PV guest: switch to another process by a pipe'),
+    ('image_loaded', 'bytes', 'image: bytes loaded from the file'),
+    ('image_memory', 'bytes', 'image: bytes of memory it takes when loaded'),
+    ('image_stripped', 'bytes', 'image: size of the file, stripped'),
+    ('memory_in_use_kib', 'KiB', 'memory neither free nor Domain-0\'s with the toolstack up'),
+]
+
+
+class Bench:
+    def __init__(self, options):
+        self.build, self.limit = options.build, options.limit
+        self.out = f'{options.build}/bench'
+        os.makedirs(self.out, exist_ok=True)
+        self.kernel = f'{self.build}/images/uivm.img.vmlinuz'
+        self.ramdisk = f'{self.build}/images/uivm.img.initrd'
+
+    def cached(self, name, sources, make):
+        """A file made by make(path) from `sources`, and again only when one of them changes."""
+        path = f'{self.out}/{name}'
+        digest = hashlib.sha256()
+        for source in sources:
+            digest.update(initramfs.contents(source))
+        if not (os.path.exists(path) and os.path.exists(f'{path}.key')
+                and initramfs.contents(f'{path}.key').decode() == digest.hexdigest()):
+            make(path)
+            with open(f'{path}.key', 'w') as key:
+                key.write(digest.hexdigest())
+        return path
+
+    def stamped(self, name, source, stamping):
+        def make(path):
+            with open(path, 'wb') as out:
+                out.write(stamping(initramfs.contents(source)))
+        return self.cached(name, [source, stamp.__file__], make)
+
+    def boot(self, name, hypervisor, options, modules, finished):
+        """Boots until `finished(console, debug port)`; returns both."""
+        folder = tempfile.mkdtemp(prefix='roundhouse-bench-')
+        console, port = f'{self.out}/{name}.log', f'{self.out}/{name}.port'
+        Modules(hypervisor, options, modules).write_iso(f'{folder}/boot.iso')
+        open(port, 'wb').close()
+        command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', CPU, '-smp', '1', '-m', str(MEMORY),
+                   '-icount', 'shift=0,sleep=off', '-rtc', 'base=2022-02-22,clock=vm', '-display', 'none',
+                   '-monitor', 'none', '-serial', 'stdio', '-debugcon', f'file:{port}', '-no-reboot', '-nic', 'none',
+                   '-cdrom', f'{folder}/boot.iso', '-boot', 'd']
+        deadline = time.monotonic() + self.limit
+        try:
+            with open(console, 'wb') as log, open(f'{self.out}/{name}.qemu', 'wb') as messages:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=messages)
+                try:
+                    while process.poll() is None and time.monotonic() < deadline:
+                        if finished(read_text(console), initramfs.contents(port)):
+                            break
+                        time.sleep(0.3)
+                finally:
+                    process.terminate()
+                    process.wait()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not finished(read_text(console), initramfs.contents(port)):
+            raise RigError(f'not finished within {self.limit} s or switched off too early; see {console}')
+        return read_text(console), initramfs.contents(port)
+
+    # ---- one function for each boot; each returns figures ----
+
+    def handoff(self, name, hypervisor, figure, modules):
+        copy = self.stamped(f'{name}.stamped', hypervisor, stamp.stamp_hypervisor)
+        _, port = self.boot(f'{name}-{figure}', copy, 'console=none dom0_mem=512M,max:512M', modules,
+                            lambda text, port: len(port) >= 16 or END.search(text))
+        if len(port) < 16:
+            raise RigError('Domain-0 was not reached')
+        return {figure: int.from_bytes(port[8:16], 'little') - int.from_bytes(port[:8], 'little')}
+
+    def handoff_debian(self, name, hypervisor):
+        kernel = self.stamped('vmlinuz.stamped', self.kernel, stamp.stamp_bzimage)
+        return self.handoff(name, hypervisor, 'handoff', [(kernel, 'console=hvc0'), (self.ramdisk, '')])
+
+    def handoff_small(self, name, hypervisor):
+        kernel = self.stamped('small.stamped', self.micro_kernel(), stamp.stamp_kernel)
+        return self.handoff(name, hypervisor, 'handoff_small', [(kernel, '')])
+
+    def micro_kernel(self):
+        source = f'{self.build}/tests/bench/bench-micro'
+        return self.cached('micro', [source], lambda path: subprocess.run(
+            ['objcopy', '--strip-debug', source, path], check=True))
+
+    def micro(self, name, hypervisor):
+        options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=128M,max:128M'
+        text, _ = self.boot(f'{name}-micro', hypervisor, options, [(self.micro_kernel(), '')],
+                            lambda text, port: END.search(text))
+        return results(text)
+
+    def stock(self, name, hypervisor):
+        programs = [f'{self.build}/tests/bench/bench-{what}' for what in ('guest', 'figures')]
+        sources = programs + [f'{HERE}/domain0/init', initramfs.__file__, self.kernel]
+        guest = self.cached('guest.cpio', sources, lambda path: initramfs.write_guest(path, self.build))
+        domain0 = self.cached('domain0.cpio', sources, lambda path: initramfs.write_domain0(
+            path, self.build, self.kernel, guest))
+        options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=512M,max:512M'
+        text, _ = self.boot(f'{name}-stock', hypervisor, options, [(self.kernel, 'console=hvc0 quiet'), (domain0, '')],
+                            lambda text, port: END.search(text))
+        figures = results(text)
+        if 'memory_free_kib' in figures: # of the machine's memory: what a hypervisor calls its total leaves its own out
+            figures['memory_in_use_kib'] = MEMORY * 1024 - figures['memory_free_kib'] - figures['memory_domain0_kib']
+        return figures
+
+    def image(self, name, hypervisor):
+        loaded = stamp.Elf(initramfs.contents(hypervisor)).loaded()
+        first = min(s['physical'] for s in loaded)
+        stripped = f'{self.out}/{name}.elf.stripped'
+        subprocess.run(['strip', '-o', stripped, hypervisor], check=True)
+        return {'image_loaded': sum(s['file'] for s in loaded),
+                'image_memory': max(s['physical'] + s['memory'] for s in loaded) - first,
+                'image_stripped': os.path.getsize(stripped)}
+
+
+def read_text(path):
+    return initramfs.contents(path).decode(errors='replace').replace('\r', '')
+
+
+def results(text):
+    """The figures that a console shows; an error the machine told of ends the boot, not what came before it."""
+    error = re.search(r'^(BENCH-ERROR|Test result: ERROR).*|.*([Pp]anic on CPU|hypervisor panic|Cannot start Domain-0).*',
+                      text, re.M)
+    figures = {name: int(value) for name, value in RESULT.findall(text) if name != 'end'}
+    if error:
+        figures['error'] = error.group(0).strip()
+    return figures
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog='./dev bench', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('build', help=argparse.SUPPRESS)
+    parser.add_argument('--only', nargs='+', choices=['image', 'handoff', 'handoff_small', 'micro', 'stock'])
+    parser.add_argument('--hypervisor', choices=['roundhouse', 'reference'], help='one side alone')
+    parser.add_argument('--limit', type=int, default=300, help='seconds of this host for one boot (default 300)')
+    return parser.parse_args()
+
+
+def measure(bench, hypervisors, parts):
+    """{hypervisor: {figure: value}}, and sentences about what could not be measured."""
+    functions = {'image': bench.image, 'handoff_small': bench.handoff_small, 'handoff': bench.handoff_debian,
+                 'micro': bench.micro, 'stock': bench.stock}
+    figures, troubles = {name: {} for name in hypervisors}, []
+    for part in parts or functions:
+        for name, path in hypervisors.items():
+            started = time.monotonic()
+            print(f'== {part}, {name}', end='', flush=True)
+            try:
+                got = functions[part](name, path)
+            except (RigError, ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
+                got = {'error': str(error)}
+            if 'error' in got:
+                troubles.append(f'{part}, {name}: {got.pop("error")}')
+            figures[name].update(got)
+            print(f': {len(got)} figures, {time.monotonic() - started:.0f} s', flush=True)
+    return figures, troubles
+
+
+def table(figures):
+    """Rows as dictionaries, for those figures that any hypervisor has."""
+    ours, reference = (figures.get(name, {}) for name in ('roundhouse', 'reference'))
+    for name, unit, text in FIGURES:
+        a, b = ours.get(name), reference.get(name)
+        if a is not None or b is not None:
+            yield {'name': name, 'unit': unit, 'text': text, 'roundhouse': a, 'reference': b,
+                   'ratio': round(a / b, 3) if a is not None and b else None}
+
+
+def show(rows, troubles):
+    width = max((len(row['text']) for row in rows), default=0)
+    print(f'\n{"":{width}}  {"roundhouse":>15} {"reference":>15} {"ratio":>7}')
+    for row in rows:
+        cells = [f'{row[name]:,}' if row[name] is not None else '-' for name in ('roundhouse', 'reference')]
+        ratio = f'{row["ratio"]:.2f}' if row['ratio'] is not None else '-'
+        print(f'{row["text"]:{width}}  {cells[0]:>15} {cells[1]:>15} {ratio:>7}  {row["unit"]}')
+    for trouble in troubles:
+        print(f'Not measured: {trouble}')
+    above = [f'{row["name"]} {row["ratio"]:.2f}' for row in rows if row['ratio'] and row['ratio'] > 1]
+    print('Above 1.0: ' + (', '.join(above) if above else 'nothing that was measured') + '.')
+
+
+def main():
+    options = arguments()
+    paths = {'roundhouse': f'{options.build}/hypervisor/roundhouse.elf', 'reference': f'{options.build}/images/reference.elf'}
+    hypervisors = {name: path for name, path in paths.items() if options.hypervisor in (None, name)}
+    for path in hypervisors.values():
+        if not os.path.exists(path):
+            sys.exit(f'./dev bench: {path} is not there; "./dev build" makes it, or says why not.')
+    figures, troubles = measure(Bench(options), hypervisors, options.only)
+    rows = list(table(figures))
+    show(rows, troubles)
+    with open(f'{options.build}/bench.json.new', 'w') as file:
+        json.dump({'figures': rows, 'not_measured': troubles}, file, indent=1)
+    os.replace(f'{options.build}/bench.json.new', f'{options.build}/bench.json')
+    print(f'Written to {options.build}/bench.json')
+    sys.exit(1 if troubles else 0)
+
+
+if __name__ == '__main__':
+    main()
