@@ -526,10 +526,12 @@ static uint32_t unlink_word(event_word_t *w)
 static unsigned fifo_consume(unsigned vcpu, evtchn_port_t *got, unsigned room)
 {
     struct evtchn_fifo_control_block *control = control_of(vcpu);
-    uint32_t ready = __atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST);
+    uint32_t ready;
     unsigned count = 0;
 
-    guest->vcpu[vcpu]->info->evtchn_upcall_pending = 0;
+    /* In this order, as a guest does: an event raised between the two raises the upcall again. */
+    __atomic_store_n(&guest->vcpu[vcpu]->info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+    ready = __atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST);
     while (ready) {
         unsigned queue = __builtin_ctz(ready);
         evtchn_port_t port = fifo.head[vcpu][queue];
