@@ -10,6 +10,7 @@
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/spinlock.h>
+#include <hv/time.h>
 #include <hv/xstate.h>
 
 int pv_vcpu_init(struct vcpu *v)
@@ -104,6 +105,8 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (!err) {
         v->domain->vm_assist = c->vm_assist;
         v->initialised = true;
+        if (v->id == 0)
+            domain_update_wallclock(v->domain); /* the toolstack clears the shared page when it builds a guest */
     }
     return err;
 }
