@@ -151,6 +151,9 @@ static unsigned long choose_size(void)
     uint64_t reserve = min((uint64_t)(128 * MiB) >> PAGE_SHIFT, free_pages / 8);
     if (!wanted)
         wanted = free_pages - reserve;
+    if (wanted > free_pages - reserve)
+        log_warning("memory is short: dom0_mem= asks for %lu MiB, only %lu MiB are there for Domain-0", wanted >> 8,
+                    (free_pages - reserve) >> 8);
     return min(wanted, free_pages - reserve);
 }
 

@@ -115,15 +115,14 @@ def guest_network(rig):
     machine = rig.machine
     machine.run('ip addr add 10.77.0.1/24 dev xenbr0; head -c 2000000 /usr/bin/bash >/tmp/served; head -c 700000 '
                 '/usr/bin/perl >>/tmp/served; true', 60)
-    machine.run("cat >/tmp/serve.pl <<'END'\nuse IO::Socket::INET;\nmy $s = IO::Socket::INET->new(LocalPort => 7777, Listen => 1,"
-                " ReuseAddr => 1) or die;\nmy $c = $s->accept; open my $f, '<', '/tmp/served'; local $/; print $c <$f>;\n"
-                'close $c;\nEND\nsetsid perl /tmp/serve.pl >/dev/null 2>&1 </dev/null &')
+    machine.run("setsid python3 -m http.server 7777 --directory /tmp >/dev/null 2>&1 </dev/null & echo $! >/tmp/server.pid")
     guest = Guest(machine, 'net', 'network', config='vif=["bridge=xenbr0,mac=00:16:3e:77:00:02"]').create()
     guest.wait_gone(60)
     rig.note('guest said', guest.said('GUEST ping\\|GUEST fetched'))
     rig.check('sent 5 received 5' in guest.said(), guest.said())
     rig.check(machine.run("md5sum </tmp/served | cut -d' ' -f1").strip() in guest.said('fetched'),
               'the fetched file came through damaged')
+    machine.run('kill $(cat /tmp/server.pid)', check=False)
 
 
 def crashing_guest(rig):
