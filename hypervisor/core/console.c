@@ -66,13 +66,18 @@ static enum screen_colour level_colour(enum log_level level)
     return level < ARRAY_SIZE(colours) ? colours[level] : SCREEN_GREY;
 }
 
-static void emit_everywhere(const char *text, size_t bytes, enum screen_colour colour)
+static void emit_to_devices(const char *text, size_t bytes, enum screen_colour colour)
 {
-    ring_put(&ring, text, bytes);
     if (serial_on)
         serial_write(text, bytes);
     if (screen_on)
         screen_write(text, bytes, colour);
+}
+
+static void emit_everywhere(const char *text, size_t bytes, enum screen_colour colour)
+{
+    ring_put(&ring, text, bytes);
+    emit_to_devices(text, bytes, colour);
     ring_grew = true;
 }
 
@@ -216,7 +221,7 @@ void console_write(const char *text, size_t bytes)
     if (bytes == 0)
         return;
     struct console_hold hold = console_lock();
-    emit_everywhere(text, bytes, SCREEN_GREY);
+    emit_to_devices(text, bytes, SCREEN_GREY);
     inside_line = text[bytes - 1] != '\n';
     console_unlock(hold);
 }

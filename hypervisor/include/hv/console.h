@@ -56,7 +56,7 @@ void console_enter_panic(void);
  * so the way back to the guest and the idle loop call this. No locks held. */
 void console_notify(void);
 
-/* Raw text from Domain-0 (CONSOLEIO_write): to ring, serial and screen as it is. */
+/* Raw text from Domain-0 (CONSOLEIO_write): to serial and screen as it is. Not to the ring: Domain-0 has a log of its own. */
 void console_write(const char *text, size_t bytes);
 /* Takes up to `bytes` received characters; returns how many. */
 size_t console_read(char *to, size_t bytes);
