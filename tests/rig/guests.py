@@ -9,7 +9,7 @@ import subprocess
 from machine import RigError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko')
+DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
 
 
