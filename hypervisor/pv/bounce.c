@@ -34,21 +34,13 @@ uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs)
     return rflags | (uint64_t)v->pv.iopl << 12;
 }
 
-/* Layout, from the stack pointer up: rcx, r11, [ds, es, fs, gs], [error code], rip, cs with the event mask in bits 32-39,
- * rflags, rsp, ss. */
+/* Layout, from the stack pointer up: rcx, r11, [error code], rip, cs with the event mask in bits 32-39, rflags, rsp, ss. */
 static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct cpu_user_regs *regs, uint64_t error_code,
-                            enum bounce_kind kind, bool was_kernel)
+                            bool was_kernel)
 {
     unsigned n = 0;
     frame[n++] = regs->rcx;
     frame[n++] = regs->r11;
-    if (kind == BOUNCE_FAILSAFE) {
-        uint16_t sel[4];
-        __asm__ volatile("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3"
-                         : "=r"(sel[0]), "=r"(sel[1]), "=r"(sel[2]), "=r"(sel[3]));
-        for (unsigned i = 0; i < 4; i++)
-            frame[n++] = sel[i];
-    }
     if (error_code != NO_ERROR_CODE)
         frame[n++] = error_code;
     frame[n++] = regs->rip;
@@ -59,13 +51,12 @@ static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct 
     return n;
 }
 
-void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code,
-               enum bounce_kind kind)
+void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code)
 {
     struct vcpu *v = current;
     bool was_kernel = guest_kernel_mode(v);
-    uint64_t frame[12] __uninitialized;
-    unsigned words = build_frame(frame, v, regs, error_code, kind, was_kernel);
+    uint64_t frame[8] __uninitialized;
+    unsigned words = build_frame(frame, v, regs, error_code, was_kernel);
     unsigned long sp = was_kernel ? regs->rsp : v->pv.kernel_sp;
     if (!was_kernel)
         pv_toggle_mode(v);
@@ -92,7 +83,7 @@ void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_
         domain_crash(v->domain, "exception %u at rip %#lx (error %x), and no handler for it", vector, regs->rip, error_code);
         return;
     }
-    pv_bounce(regs, trap->address, TI_GET_IF(trap), trap_has_error_code(vector) ? error_code : NO_ERROR_CODE, BOUNCE_PLAIN);
+    pv_bounce(regs, trap->address, TI_GET_IF(trap), trap_has_error_code(vector) ? error_code : NO_ERROR_CODE);
 }
 
 /* The guest's kernel runs in ring 3 too: to it, its own accesses are supervisor ones. */
@@ -111,12 +102,12 @@ void pv_deliver_pending(struct cpu_user_regs *regs)
     if (v->nmi_pending) {
         v->nmi_pending = false;
         if (v->pv.nmi.address)
-            pv_bounce(regs, v->pv.nmi.address, true, NO_ERROR_CODE, BOUNCE_PLAIN);
+            pv_bounce(regs, v->pv.nmi.address, true, NO_ERROR_CODE);
         return;
     }
     if (!v->pv.event.address) {
         v->info->evtchn_upcall_mask = 1; /* cannot take it: the guest has told us no entry point yet */
         return;
     }
-    pv_bounce(regs, v->pv.event.address, true, NO_ERROR_CODE, BOUNCE_PLAIN);
+    pv_bounce(regs, v->pv.event.address, true, NO_ERROR_CODE);
 }

@@ -229,7 +229,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
     if (!trap->address || TI_GET_DPL(trap) < (guest_kernel_mode(v) ? 1 : 3))
         return false;
     regs->rip += 2;
-    pv_bounce(regs, trap->address, TI_GET_IF(trap), NO_ERROR_CODE, BOUNCE_PLAIN);
+    pv_bounce(regs, trap->address, TI_GET_IF(trap), NO_ERROR_CODE);
     return true;
 }
 

@@ -180,7 +180,7 @@ void do_syscall(struct cpu_user_regs *regs)
         pv_inject_trap(regs, TRAP_invalid_op, 0);
         return;
     }
-    pv_bounce(regs, to->address, to->mask_events, NO_ERROR_CODE, BOUNCE_PLAIN);
+    pv_bounce(regs, to->address, to->mask_events, NO_ERROR_CODE);
 }
 
 /* iretq refused the guest's new cs, ss or rip: the exception is the guest's, raised where it wanted to go. */

@@ -37,7 +37,6 @@ struct pv_vcpu {
     uint16_t kernel_ss;
     struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi; /* [v] */
     bool kernel_mode;               /* [v] runs on root_kernel */
-    bool trap_bounce_failed;
     mfn_t root_kernel, root_user;   /* [v] root tables, each holding a type reference; 0 = none */
     unsigned long fs_base, gs_base_kernel, gs_base_user; /* saved while not on a CPU */
     uint16_t gdt_count;             /* entries */
@@ -54,8 +53,6 @@ struct pv_vcpu {
     unsigned iobitmap_ports;
     unsigned descriptor_window;     /* index of its window at DESCRIPTOR_VA */
 };
-
-enum vcpu_state { VCPU_RUNNABLE, VCPU_BLOCKED, VCPU_OFFLINE };
 
 struct vcpu {
     struct domain *domain;          /* [c] */
@@ -92,10 +89,9 @@ struct vcpu {
     bool fpu_dirty;                 /* its state is in the processor's registers */
     bool fpu_initialised;
 
-    bool nmi_pending, mce_pending;
+    bool nmi_pending;
     evtchn_port_t virq[NR_VIRQS];   /* event channel lock; 0 = unbound */
     struct list notify;
-    unsigned long pause_flags;
     void *evtchn_fifo;              /* abi/event_channel_fifo.c: control block of this vcpu */
 };
 
@@ -144,7 +140,6 @@ struct domain {
     BITMAP(irq_allowed, 512);
     mfn_t eoi_map_mfn;              /* PHYSDEVOP_pirq_eoi_gmfn; INVALID_MFN none */
     unsigned long *eoi_map;
-    bool auto_unmask;
 
     uint32_t weight, cap;           /* [s] */
     int64_t time_offset_seconds;
@@ -160,7 +155,6 @@ struct domain {
     unsigned e820_count;
     uint32_t log_tokens;            /* guest_log rate limit */
     ns_t log_refill;
-    void *start_info_hint;
 };
 
 extern struct domain *dom0;

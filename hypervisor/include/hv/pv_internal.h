@@ -17,10 +17,8 @@ static inline bool guest_kernel_mode(const struct vcpu *v)
 bool pv_toggle_mode(struct vcpu *v);
 /* Error code without a value. */
 #define NO_ERROR_CODE (~0ULL)
-enum bounce_kind { BOUNCE_PLAIN, BOUNCE_FAILSAFE };
 /* Builds the guest's stack frame and continues at `address`; crashes the domain when its stack cannot take it. */
-void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code,
-               enum bounce_kind kind);
+void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code);
 /* Virtual rflags: what the guest sees for its own. */
 uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs);
 /* Clears what a guest must not have in real rflags and sets IF. */
