@@ -1,9 +1,9 @@
 /*
- * HYPERVISOR_domctl: the toolstack makes, changes and ends domains. This file: the table, life cycle, and what is not special to
- * x86. Source: xen/domctl.h.
+ * HYPERVISOR_domctl: the toolstack makes, changes and ends domains. This file: the table, life cycle, and what is not
+ * special to x86. Source: xen/domctl.h.
  *
- * One domctl runs at a time. A second caller does not wait for the lock but enters its hypercall again, so that it takes
- * interrupts meanwhile.
+ * One domctl runs at a time. A second caller does not wait for the lock but enters its hypercall again, so that it
+ * takes interrupts meanwhile.
  */
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>

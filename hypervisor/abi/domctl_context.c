@@ -124,7 +124,8 @@ int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 }
 
 /*
- * Extended state travels as XCR0, the components used so far, and the XSAVE area in its standard format (Intel SDM volume 1, 13.4).
+ * Extended state travels as XCR0, the components used so far, and the XSAVE area in its standard format (Intel SDM
+ * volume 1, 13.4).
  */
 struct xstate_image {
     uint64_t xcr0, xcr0_accum;

@@ -66,13 +66,13 @@ int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
 /* ---- hypercall page ---- */
 
 /*
- * Entry n calls hypercall n: the syscall instruction destroys rcx and r11, which the ABI promises to keep. iret does not return;
- * it finds rax, r11 and rcx on the stack on top of the frame (struct iret_context).
+ * Entry n calls hypercall n: the syscall instruction destroys rcx and r11, which the ABI promises to keep. iret does
+ * not return; it finds rax, r11 and rcx on the stack on top of the frame (struct iret_context).
  */
 void hypercall_page_write(uint8_t *page)
 {
-    static const uint8_t before[] = {0x51, 0x41, 0x53, 0xb8};                      /* push rcx; push r11; mov eax, */
-    static const uint8_t after[] = {0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};           /* syscall; pop r11; pop rcx; ret */
+    static const uint8_t before[] = {0x51, 0x41, 0x53, 0xb8};            /* push rcx; push r11; mov eax, */
+    static const uint8_t after[] = {0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3}; /* syscall; pop r11; pop rcx; ret */
     static const uint8_t iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05};
 
     memset(page, 0xcc, PAGE_SIZE);
@@ -121,7 +121,7 @@ int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 /* ---- time stamp counter ---- */
 
 /* PV guests read the counter of the processor; only the modes that come to that can be had: default and native. */
-#define TSC_MODE_DEFAULT 0
+#define TSC_MODE_DEFAULT       0
 #define TSC_MODE_NEVER_EMULATE 2
 
 int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
@@ -147,7 +147,7 @@ int domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
 
 /* ---- frames ---- */
 
-#define MAX_PAGE_QUERY 1024
+#define MAX_PAGE_QUERY   1024
 #define PAGE_QUERY_CHUNK 64
 
 static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)

@@ -29,7 +29,8 @@ void vcpu_mark_event_pending(struct vcpu *v)
         apic_send_ipi(v->cpu, VECTOR_EVENT_CHECK);
 }
 
-/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this. */
+/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit
+ * orders it before this. */
 static void wake_pollers(struct domain *d, evtchn_port_t port)
 {
     struct vcpu *v;
@@ -104,8 +105,8 @@ static int find_free_port(struct domain *d, evtchn_port_t *port)
     return -ENOSPC;
 }
 
-/* Takes the locks of d and other (which may be d) with a free port of d found and its record present; on an error no lock
- * is held. The record has to be allocated outside the locks, so the search may have to be done again. */
+/* Takes the locks of d and other (which may be d) with a free port of d found and its record present; on an error no
+ * lock is held. The record has to be allocated outside the locks, so the search may have to be done again. */
 int event_lock_with_free_port(struct domain *d, struct domain *other, evtchn_port_t *port, unsigned long *flags)
 {
     struct event_channels *e = d->events;
@@ -192,7 +193,8 @@ int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t po
     return pirq;
 }
 
-/* Takes the locks of d and of the domain at the other end of c, if there is one. *peer comes with a reference, NULL for none. */
+/* Takes the locks of d and of the domain at the other end of c, if there is one. *peer comes with a reference, NULL for
+ * none. */
 static unsigned long lock_with_peer(struct domain *d, struct event_channel *c, struct domain **peer)
 {
     unsigned long flags = spin_lock_irqsave(&d->events->lock);
@@ -277,8 +279,8 @@ void send_guest_pirq(struct domain *d, unsigned pirq)
     spin_unlock_irqrestore(&e->lock, flags);
 }
 
-/* Lock held, port interdomain. While it is held neither end can be closed, so with the far lock too there is nothing to look
- * at again. That one must not be waited for: the order of two locks is by domid. False: it was taken. */
+/* Lock held, port interdomain. While it is held neither end can be closed, so with the far lock too there is nothing to
+ * look at again. That one must not be waited for: the order of two locks is by domid. False: it was taken. */
 static bool try_send_interdomain(struct domain *d, const struct event_channel *c)
 {
     struct domain *to = c->remote.domain;

@@ -1,6 +1,6 @@
 /*
- * The 2-level layout: pending and mask bitmaps in shared_info, and per vcpu a word with one bit per word of the bitmaps.
- * Source: xen/xen.h, struct shared_info and struct vcpu_info.
+ * The 2-level layout: pending and mask bitmaps in shared_info, and per vcpu a word with one bit per word of the
+ * bitmaps. Source: xen/xen.h, struct shared_info and struct vcpu_info.
  */
 #include "event_channel_abi.h"
 

@@ -8,18 +8,18 @@
 
 /* All fields: the domain's event channel lock. */
 struct event_channel {
-    uint8_t state;           /* EVTCHNSTAT_* */
-    uint8_t priority;        /* FIFO: queue to put it on next time */
-    uint8_t queue_priority;  /* FIFO: queue it was put on last; outlives the port's closing */
-    bool deferred;           /* FIFO: raised while its word or its vcpu's control block did not exist yet */
-    uint16_t vcpu;           /* id of the vcpu to notify */
+    uint8_t state;          /* EVTCHNSTAT_* */
+    uint8_t priority;       /* FIFO: queue to put it on next time */
+    uint8_t queue_priority; /* FIFO: queue it was put on last; outlives the port's closing */
+    bool deferred;          /* FIFO: raised while its word or its vcpu's control block did not exist yet */
+    uint16_t vcpu;          /* id of the vcpu to notify */
     uint16_t queue_vcpu;
     union {
         struct {
             struct domain *domain; /* no reference: either end's death closes both */
             evtchn_port_t port;
-        } remote;            /* interdomain */
-        domid_t allowed;     /* unbound: who may bind */
+        } remote;        /* interdomain */
+        domid_t allowed; /* unbound: who may bind */
         uint32_t virq;
         uint32_t pirq;
     };
@@ -27,20 +27,20 @@ struct event_channel {
 
 /* Records are allocated by the bucket as ports come into use. */
 #define BUCKET_SHIFT 7
-#define BUCKET_SIZE (1U << BUCKET_SHIFT)
-#define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / BUCKET_SIZE)
+#define BUCKET_SIZE  (1U << BUCKET_SHIFT)
+#define MAX_BUCKETS  (EVTCHN_FIFO_NR_CHANNELS / BUCKET_SIZE)
 
 struct event_fifo; /* event_channel_fifo.c */
 
 struct event_channels {
-    struct spinlock bind_lock;      /* outermost; interrupts stay on */
+    struct spinlock bind_lock; /* outermost; interrupts stay on */
     struct spinlock lock;
-    const struct event_abi *abi;    /* lock */
-    evtchn_port_t max_port;         /* constant; the layout may allow fewer */
-    struct event_channel **bucket;  /* lock; NULL until a port in it is used */
-    unsigned long *used;            /* lock; bitmap of open ports; bit 0 is always set */
-    evtchn_port_t *pirq_port;       /* lock; by pirq, 0 = unbound; allocated with the first binding */
-    struct event_fifo *fifo;        /* lock; NULL while the layout is 2-level */
+    const struct event_abi *abi;   /* lock */
+    evtchn_port_t max_port;        /* constant; the layout may allow fewer */
+    struct event_channel **bucket; /* lock; NULL until a port in it is used */
+    unsigned long *used;           /* lock; bitmap of open ports; bit 0 is always set */
+    evtchn_port_t *pirq_port;      /* lock; by pirq, 0 = unbound; allocated with the first binding */
+    struct event_fifo *fifo;       /* lock; NULL while the layout is 2-level */
 };
 
 /* The lock is held in all of these, and the port is within max_ports. `c` is NULL where no record exists. */
@@ -107,8 +107,8 @@ int event_close_all(struct domain *d);
 /* FIFO operations of the current domain; locks taken inside. */
 int event_fifo_init_control(struct domain *d, struct evtchn_init_control *init);
 int event_fifo_expand_array(struct domain *d, const struct evtchn_expand_array *expand);
-/* Back to the 2-level layout; gives the frames back. -ERESTART, and nothing is done, while a port is open: it could be one
- * that the 2-level layout has no bit for. */
+/* Back to the 2-level layout; gives the frames back. -ERESTART, and nothing is done, while a port is open: it could be
+ * one that the 2-level layout has no bit for. */
 int event_fifo_reset(struct domain *d);
 void event_fifo_free_vcpu(struct vcpu *v);
 

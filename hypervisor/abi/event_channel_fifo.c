@@ -1,21 +1,22 @@
 /*
- * The FIFO layout: one word per port in frames of the guest, linked into 16 queues by priority per vcpu, whose heads are in
- * a control block of that vcpu. Source: xen/event_channel.h.
+ * The FIFO layout: one word per port in frames of the guest, linked into 16 queues by priority per vcpu, whose heads
+ * are in a control block of that vcpu. Source: xen/event_channel.h.
  *
  * We append: set LINKED in the port's word, then put its number into the link field of the queue's last word or, if the
- * guest has taken that one off already (its LINKED is clear), into the head, and set the queue's ready bit. The guest takes
- * off from the head: it clears LINKED and reads the link in one atomic operation, then looks at PENDING and MASKED.
+ * guest has taken that one off already (its LINKED is clear), into the head, and set the queue's ready bit. The guest
+ * takes off from the head: it clears LINKED and reads the link in one atomic operation, then looks at PENDING and
+ * MASKED.
  *
- * The guest can write all of it at any time. So each step is one unconditional atomic operation, no link is ever followed,
- * and what a queue's last port is we keep ourselves. A guest that scribbles loses its own events.
+ * The guest can write all of it at any time. So each step is one unconditional atomic operation, no link is ever
+ * followed, and what a queue's last port is we keep ourselves. A guest that scribbles loses its own events.
  */
 #include "event_channel_abi.h"
 #include <hv/grant_table.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 
-#define WORD_BIT(name) (1U << EVTCHN_FIFO_##name)
-#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+#define WORD_BIT(name)  (1U << EVTCHN_FIFO_##name)
+#define WORDS_PER_PAGE  (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
 
 _Static_assert(sizeof(struct evtchn_fifo_control_block) == 72, "control block of the ABI");
@@ -28,7 +29,7 @@ struct event_fifo {
 
 /* struct vcpu.evtchn_fifo */
 struct fifo_vcpu {
-    struct evtchn_fifo_control_block *control; /* in a guest frame, held likewise */
+    struct evtchn_fifo_control_block *control;  /* in a guest frame, held likewise */
     evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* last port we put on the queue; 0 none */
 };
 
@@ -50,7 +51,8 @@ static inline uint32_t atomic_and(uint32_t *word, uint32_t bits)
     return __atomic_fetch_and(word, bits, __ATOMIC_SEQ_CST);
 }
 
-/* False if the guest has taken the tail off its queue meanwhile: then the queue is empty. The link field of a tail is 0. */
+/* False if the guest has taken the tail off its queue meanwhile: then the queue is empty. The link field of a tail is
+ * 0. */
 static bool link_after(event_word_t *tail, evtchn_port_t port)
 {
     if (atomic_or(tail, port) & WORD_BIT(LINKED))

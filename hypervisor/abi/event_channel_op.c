@@ -312,27 +312,17 @@ static int op_set_priority(union argument *a)
     return rc;
 }
 
-#define OPERATION(name, answers) \
-    [EVTCHNOP_##name] = {op_##name, sizeof(((union argument *)0)->name), answers}
+#define OPERATION(name, answers) [EVTCHNOP_##name] = {op_##name, sizeof(((union argument *)0)->name), answers}
 static const struct {
     int (*handler)(union argument *a);
     uint8_t bytes;
     bool answers; /* the argument is copied back when the operation has succeeded */
 } operations[] = {
-    OPERATION(bind_interdomain, true),
-    OPERATION(bind_virq, true),
-    OPERATION(bind_pirq, true),
-    OPERATION(close, false),
-    OPERATION(send, false),
-    OPERATION(status, true),
-    OPERATION(alloc_unbound, true),
-    OPERATION(bind_ipi, true),
-    OPERATION(bind_vcpu, false),
-    OPERATION(unmask, false),
-    OPERATION(reset, false),
-    OPERATION(init_control, true),
-    OPERATION(expand_array, false),
-    OPERATION(set_priority, false),
+    OPERATION(bind_interdomain, true), OPERATION(bind_virq, true),     OPERATION(bind_pirq, true),
+    OPERATION(close, false),           OPERATION(send, false),         OPERATION(status, true),
+    OPERATION(alloc_unbound, true),    OPERATION(bind_ipi, true),      OPERATION(bind_vcpu, false),
+    OPERATION(unmask, false),          OPERATION(reset, false),        OPERATION(init_control, true),
+    OPERATION(expand_array, false),    OPERATION(set_priority, false),
 };
 
 /* arg[0] EVTCHNOP_*, arg[1] address of its structure. */

@@ -7,7 +7,7 @@
 #include <hv/page_type.h>
 #include <hv/tlb.h>
 
-#define MARK_TRIES 16 /* a granter that keeps changing its entry loses the grant, not our time */
+#define MARK_TRIES              16 /* a granter that keeps changing its entry loses the grant, not our time */
 #define HANDLES_PER_YIELD_CHECK 64
 
 /* Pins. */
@@ -61,7 +61,8 @@ static int16_t mark_v1(struct grant_table *gt, grant_ref_t ref, domid_t user, bo
     return GNTST_general_error;
 }
 
-/* Version 2: the marks are elsewhere. Mark, then look again: the granter withdraws the entry first and reads the marks then. */
+/* Version 2: the marks are elsewhere. Mark, then look again: the granter withdraws the entry first and reads the marks
+ * then. */
 static int16_t mark_v2(struct grant_table *gt, grant_ref_t ref, domid_t user, bool write, bool whole, uint32_t *header)
 {
     uint32_t *word = (uint32_t *)grant_entry_v2(gt, ref);

@@ -17,10 +17,10 @@ _Static_assert(sizeof(struct gnttab_copy) == 40, "ABI");
 _Static_assert(sizeof(struct gnttab_setup_table) == 24, "ABI");
 _Static_assert(offsetof(grant_entry_v2_t, full_page.frame) == 8, "ABI");
 
-#define DEFAULT_GRANT_FRAMES 64
+#define DEFAULT_GRANT_FRAMES  64
 #define DEFAULT_HANDLE_FRAMES 1024
-#define MAX_GRANT_FRAMES 4096 /* what we let the toolstack ask for */
-#define MAX_HANDLE_FRAMES 16384
+#define MAX_GRANT_FRAMES      4096 /* what we let the toolstack ask for */
+#define MAX_HANDLE_FRAMES     16384
 
 int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
 {
@@ -422,8 +422,8 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
     return 0;
 }
 
-/* Where a dead domain's table seems to be while others still hold what it granted: taking back a grant clears bits in its
- * entry, which nobody reads any more. */
+/* Where a dead domain's table seems to be while others still hold what it granted: taking back a grant clears bits in
+ * its entry, which nobody reads any more. */
 static uint8_t graveyard[PAGE_SIZE] __aligned(4096);
 
 static void bury_frame(struct domain *d, void **frame)
@@ -477,8 +477,8 @@ void grant_table_dump(struct domain *d)
     log_info("d%u grant table: version %u, frames %u of %u, handles used %u\n", d->id, gt->version, gt->frames,
              gt->max_frames, gt->handles_used);
     for (grant_ref_t ref = 0; ref < grant_entries(gt); ref++) {
-        const grant_entry_header_t *header = gt->version == 1 ? (void *)grant_entry_v1(gt, ref)
-                                                              : (void *)grant_entry_v2(gt, ref);
+        const grant_entry_header_t *header =
+            gt->version == 1 ? (void *)grant_entry_v1(gt, ref) : (void *)grant_entry_v2(gt, ref);
         const struct grant_record *r = grant_record(gt, ref);
 
         if (header->flags & GTF_type_mask)

@@ -9,7 +9,7 @@
 
 #define ENTRIES_PER_FRAME_V1 (PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define ENTRIES_PER_FRAME_V2 (PAGE_SIZE / sizeof(grant_entry_v2_t))
-#define STATUS_PER_FRAME (PAGE_SIZE / sizeof(grant_status_t))
+#define STATUS_PER_FRAME     (PAGE_SIZE / sizeof(grant_status_t))
 
 /* What we know of an entry while it is pinned. */
 struct grant_record {
@@ -17,44 +17,45 @@ struct grant_record {
     uint32_t readers, writers; /* bounded by the users' handles; a writer is not counted as a reader */
     domid_t user;
     bool sub_page;
-    uint16_t start, length;    /* bytes of the frame that may be copied; all of it unless sub_page */
+    uint16_t start, length; /* bytes of the frame that may be copied; all of it unless sub_page */
 };
 /* Records come in chunks, one per table frame: enough for version 1, more than enough for 2. */
 #define RECORDS_PER_CHUNK ENTRIES_PER_FRAME_V1
 
 /* A mapping. */
 struct grant_handle {
-    struct domain *granter;    /* with a reference */
+    struct domain *granter; /* with a reference */
     mfn_t mfn;
     union {
         grant_ref_t ref;
         uint32_t next_free;
     };
-    uint32_t flags;            /* GNTMAP_*; 0 = free; HANDLE_BUSY */
+    uint32_t flags; /* GNTMAP_*; 0 = free; HANDLE_BUSY */
 };
-#define HANDLE_BUSY 0x8000U    /* some vcpu is working on it */
-#define HANDLE_FLAGS (GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | GNTMAP_contains_pte)
+#define HANDLE_BUSY 0x8000U /* some vcpu is working on it */
+#define HANDLE_FLAGS                                                                                                   \
+    (GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | GNTMAP_contains_pte)
 #define HANDLES_PER_FRAME (PAGE_SIZE / sizeof(struct grant_handle))
-#define NO_HANDLE 0xffffffffU
+#define NO_HANDLE         0xffffffffU
 
 struct grant_table {
     struct spinlock lock;
-    unsigned version, max_version;  /* lock */
-    unsigned max_frames;            /* constant */
-    unsigned frames;                /* lock; grows only */
-    unsigned status_frames;         /* lock; grows only: the guest may have them mapped */
-    void **frame;                   /* max_frames slots */
+    unsigned version, max_version; /* lock */
+    unsigned max_frames;           /* constant */
+    unsigned frames;               /* lock; grows only */
+    unsigned status_frames;        /* lock; grows only: the guest may have them mapped */
+    void **frame;                  /* max_frames slots */
     grant_status_t **status;
     struct grant_record **record;
-    unsigned pinned;                /* lock; entries with a pin */
+    unsigned pinned; /* lock; entries with a pin */
 
     struct spinlock handle_lock;
-    unsigned max_handle_frames;     /* constant */
-    unsigned handle_frames;         /* handle_lock; grows only */
+    unsigned max_handle_frames; /* constant */
+    unsigned handle_frames;     /* handle_lock; grows only */
     struct grant_handle **handle;
-    uint32_t free_handle;           /* handle_lock; head of the list of free ones */
-    uint32_t handles_used;          /* handle_lock */
-    uint32_t release_next;          /* progress of grant_table_release_mappings */
+    uint32_t free_handle;  /* handle_lock; head of the list of free ones */
+    uint32_t handles_used; /* handle_lock */
+    uint32_t release_next; /* progress of grant_table_release_mappings */
 };
 
 static inline unsigned grant_entries(const struct grant_table *gt)
@@ -78,8 +79,8 @@ static inline grant_status_t *grant_status(const struct grant_table *gt, grant_r
     return &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
 }
 
-/* Pins entry `ref` of granter for domain `user`, which the entry must name. whole: a grant of a part of a frame will not do.
- * use: what the entry grants. GNTST_* */
+/* Pins entry `ref` of granter for domain `user`, which the entry must name. whole: a grant of a part of a frame will
+ * not do. use: what the entry grants. GNTST_* */
 struct grant_use {
     mfn_t mfn;
     uint16_t start, length;

@@ -1,10 +1,11 @@
 /*
- * XENMEM_exchange: a PV guest swaps frames it owns for others, to get memory that is contiguous or low enough for a device
- * (Linux: swiotlb-xen). Source: xen/memory.h.
+ * XENMEM_exchange: a PV guest swaps frames it owns for others, to get memory that is contiguous or low enough for a
+ * device (Linux: swiotlb-xen). Source: xen/memory.h.
  *
- * Work goes in chunks: as many input extents as make one output extent, or the other way round. A chunk is done wholly or not at
- * all: (1) every input frame is claimed: its only reference, the owner's, is taken away so that nobody can map it any
- * more; (2) the new frames are allocated; (3) the caller's list is updated; only then (4) frames change hands, which cannot fail.
+ * Work goes in chunks: as many input extents as make one output extent, or the other way round. A chunk is done wholly
+ * or not at all: (1) every input frame is claimed: its only reference, the owner's, is taken away so that nobody can
+ * map it any more; (2) the new frames are allocated; (3) the caller's list is updated; only then (4) frames change
+ * hands, which cannot fail.
  */
 #include <hv/abi_internal.h>
 #include <hv/guest_copy.h>
@@ -32,8 +33,8 @@ static bool claim_frame(struct domain *d, mfn_t mfn)
     if (mfn >= max_mfn)
         return false;
     page = mfn_to_page(mfn);
-    return page->owner == d->id && __atomic_compare_exchange_n(&page->references, &only_owner, 0, false,
-                                                               __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return page->owner == d->id &&
+           __atomic_compare_exchange_n(&page->references, &only_owner, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static void unclaim_frame(mfn_t mfn)
@@ -113,8 +114,9 @@ static void release_input(struct exchange *x)
 }
 
 /*
- * As many frames come as went, under the lock that everybody takes who changes the domain's count or limit: it fails only for a
- * domain that is being destroyed or is already above a limit that was lowered under it. Then the rest stays ours.
+ * As many frames come as went, under the lock that everybody takes who changes the domain's count or limit: it fails
+ * only for a domain that is being destroyed or is already above a limit that was lowered under it. Then the rest stays
+ * ours.
  */
 static int assign_output(struct exchange *x)
 {

@@ -1,8 +1,8 @@
 /*
  * HYPERVISOR_memory_op: the table of its commands, and those that only ask. Source: xen/memory.h.
  *
- * Domains here are PV: their frame numbers are machine frame numbers and nothing translates them, so the commands that edit a
- * guest's physical address space are refused.
+ * Domains here are PV: their frame numbers are machine frame numbers and nothing translates them, so the commands that
+ * edit a guest's physical address space are refused.
  */
 #include <hv/abi_internal.h>
 #include <hv/bootinfo.h>
@@ -70,7 +70,8 @@ static long pages_limit(const struct domain *d)
     return (long)d->max_pages;
 }
 
-/* A PV guest's own numbering is known only to itself; it tells how many in its shared info page, or 0 as long as it has not. */
+/* A PV guest's own numbering is known only to itself; it tells how many in its shared info page, or 0 as long as it has
+ * not. */
 static long highest_pfn(const struct domain *d)
 {
     const struct shared_info *shared = READ_ONCE(d->shared_info); /* goes early in a domain's end */
@@ -153,8 +154,8 @@ static long machine_memory_map(struct hypercall *call)
 }
 
 /*
- * The map is copied aside under the lock because guest memory must not be touched with it held, and the toolstack may replace
- * the map meanwhile.
+ * The map is copied aside under the lock because guest memory must not be touched with it held, and the toolstack may
+ * replace the map meanwhile.
  */
 static struct e820entry *e820_snapshot(struct domain *d, unsigned *count)
 {
@@ -227,8 +228,8 @@ static long set_memory_map(struct hypercall *call)
     if (!result && !entries)
         result = -ENOMEM;
     if (!result)
-        result = copy_from_guest_va(entries, (unsigned long)request.map.buffer.p,
-                                    request.map.nr_entries * sizeof(*entries));
+        result =
+            copy_from_guest_va(entries, (unsigned long)request.map.buffer.p, request.map.nr_entries * sizeof(*entries));
     if (!result)
         replace_memory_map(d, entries, request.map.nr_entries);
     else

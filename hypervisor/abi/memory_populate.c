@@ -17,7 +17,7 @@ struct spinlock reservation_lock = SPINLOCK_INIT;
 static uint64_t claimed_pages;
 
 /* 2 MiB for guests; the machine's own domain may need larger buffers for devices. */
-#define MAX_ORDER_GUEST 9
+#define MAX_ORDER_GUEST   9
 #define MAX_ORDER_CONTROL MAX_ORDER
 
 unsigned memory_max_order(const struct domain *d)
@@ -143,9 +143,9 @@ static long for_each_extent(struct hypercall *call, struct extents *e, bool (*se
 }
 
 /*
- * 1: go on; otherwise the result of the call. A list too long for the command word, extents larger than the caller may name, and a
- * domain that is not there or not his count as "nothing more was done", as on the reference. Populate-on-demand is for guests
- * whose frame numbers are ours to translate.
+ * 1: go on; otherwise the result of the call. A list too long for the command word, extents larger than the caller may
+ * name, and a domain that is not there or not his count as "nothing more was done", as on the reference.
+ * Populate-on-demand is for guests whose frame numbers are ours to translate.
  */
 static long extents_prepare(struct hypercall *call, struct extents *e)
 {

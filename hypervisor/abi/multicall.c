@@ -1,5 +1,6 @@
 /*
- * multicall: a list of hypercalls, done in order; each entry receives its own result. Source: xen.h, struct multicall_entry.
+ * multicall: a list of hypercalls, done in order; each entry receives its own result. Source: xen.h, struct
+ * multicall_entry.
  */
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -8,7 +9,8 @@
 _Static_assert(sizeof(struct multicall_entry) == 64, "ABI");
 _Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "same arguments");
 
-/* An entry that is not finished is written back with its progress as its arguments, and the list starts at it next time. */
+/* An entry that is not finished is written back with its progress as its arguments, and the list starts at it next
+ * time. */
 static long run_entry(unsigned long at)
 {
     struct multicall_entry entry __uninitialized;

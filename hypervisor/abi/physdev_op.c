@@ -1,6 +1,6 @@
 /*
- * physdev_op: what the hardware domain's kernel asks about interrupts and PCI devices, and what any PV kernel asks about
- * port rights. Source: xen/physdev.h.
+ * physdev_op: what the hardware domain's kernel asks about interrupts and PCI devices, and what any PV kernel asks
+ * about port rights. Source: xen/physdev.h.
  */
 #include <hv/console.h>
 #include <hv/domain.h>

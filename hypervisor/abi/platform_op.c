@@ -1,8 +1,8 @@
 /*
  * HYPERVISOR_platform_op: what Domain-0 asks about, or does to, the machine underneath. Source: xen/platform.h.
  *
- * Power management of processors is ours: what ACPI says about it is not taken from Domain-0, and the calls that would hand it
- * over are refused rather than swallowed.
+ * Power management of processors is ours: what ACPI says about it is not taken from Domain-0, and the calls that would
+ * hand it over are refused rather than swallowed.
  */
 #include <hv/abi_internal.h>
 #include <hv/acpi.h>
@@ -229,7 +229,7 @@ static int get_idle_time(struct xen_platform_op *op)
         if (!(map[i / 8] >> (i % 8) & 1))
             continue;
         if (i >= cpu_count)
-            map[i / 8] &= (uint8_t)~(1U << (i % 8));
+            map[i / 8] &= (uint8_t) ~(1U << (i % 8));
         if (copy_to_guest_offset(request->idletime, i, &idle, 1))
             return -EFAULT;
     }

@@ -11,7 +11,7 @@
 #include <hv/time.h>
 #include <xen/sched.h>
 
-#define MAX_POLL_PORTS 128
+#define MAX_POLL_PORTS      128
 #define MAX_SHUTDOWN_REASON 255 /* what XEN_DOMINF_shutdownmask can tell */
 
 static long sched_yield(unsigned long argument)
@@ -117,7 +117,7 @@ static long sched_shutdown_code(unsigned long argument)
 
 /* ---- Watchdogs: two per domain, in a list because few domains have any. Bits of watchdog_mask: in use. ---- */
 
-#define WATCHDOGS 2
+#define WATCHDOGS     2
 #define NS_PER_SECOND 1000000000ULL
 
 struct watchdogs {
@@ -214,7 +214,8 @@ void domain_watchdogs_kill(struct domain *d)
     free(w);
 }
 
-/* ---- Pinning by the hardware domain, for firmware calls that must come from one CPU. Undone with what was before. ---- */
+/* ---- Pinning by the hardware domain, for firmware calls that must come from one CPU. Undone with what was before.
+ * ---- */
 
 static struct {
     bool active;

@@ -55,7 +55,8 @@ struct topology {
     unsigned core_shift, socket_shift; /* of the APIC id */
 };
 
-/* CPUID leaf 0xb (Intel SDM volume 2; AMD APM volume 3, E.3.7): sub-leaf 0 threads of a core, 1 processors of a socket. */
+/* CPUID leaf 0xb (Intel SDM volume 2; AMD APM volume 3, E.3.7): sub-leaf 0 threads of a core, 1
+ * processors of a socket. */
 static bool topology_from_leaf_b(struct topology *t)
 {
     struct cpuid threads = cpuid(0xb, 0), socket = cpuid(0xb, 1);

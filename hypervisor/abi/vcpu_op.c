@@ -12,8 +12,8 @@
 #include <hv/time.h>
 #include <xen/sched.h>
 
-#define MIN_PERIOD 1000000ULL            /* ns; the ABI lets us refuse less */
-#define MAX_PERIOD (1ULL << 60)          /* so that sums do not overflow */
+#define MIN_PERIOD 1000000ULL   /* ns; the ABI lets us refuse less */
+#define MAX_PERIOD (1ULL << 60) /* so that sums do not overflow */
 
 /* ---- Life ---- */
 

@@ -18,9 +18,9 @@ static const xen_capabilities_info_t capabilities = "xen-3.0-x86_64 ";
 static const struct xen_compile_info compile_info = {.compiler = "gcc " __VERSION__, .compile_by = "roundhouse"};
 
 /*
- * Feature words of a PV guest. What is absent is as telling: page and descriptor tables are not directly writable, frame
- * numbers are the machine's, and the kernel runs in ring 3. A PV guest's frame numbers being machine frame numbers is
- * what "direct mapped" says.
+ * Feature words of a PV guest. What is absent is as telling: page and descriptor tables are not directly writable,
+ * frame numbers are the machine's, and the kernel runs in ring 3. A PV guest's frame numbers being machine frame
+ * numbers is what "direct mapped" says.
  */
 static uint32_t pv_features(const struct domain *d)
 {

@@ -65,8 +65,7 @@ struct fadt {
     uint8_t reset_value;
     uint8_t unused2[3];
     uint64_t x_facs, x_dsdt;
-    struct generic_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control,
-        x_pm_timer;
+    struct generic_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control, x_pm_timer;
 } __packed;
 _Static_assert(offsetof(struct fadt, sci) == 46, "ACPI 5.2.9");
 _Static_assert(offsetof(struct fadt, pm_timer_bytes) == 91, "ACPI 5.2.9");
@@ -164,14 +163,12 @@ static __init const struct table *map_table(paddr_t pa)
     }
     size_t length = header->length;
     if (length < sizeof(*header) || length > MAX_TABLE_BYTES) {
-        log_warning("ACPI: table %.4s at %#lx has length %zu, ignored", header->signature, (unsigned long)pa,
-                    length);
+        log_warning("ACPI: table %.4s at %#lx has length %zu, ignored", header->signature, (unsigned long)pa, length);
         return NULL;
     }
     const struct table *table = map_firmware(pa, length);
     if (!table || !checksum_ok(table, length)) {
-        log_warning("ACPI: table %.4s at %#lx has a wrong checksum, ignored", header->signature,
-                    (unsigned long)pa);
+        log_warning("ACPI: table %.4s at %#lx has a wrong checksum, ignored", header->signature, (unsigned long)pa);
         return NULL;
     }
     return table;
@@ -247,10 +244,8 @@ static const struct {
     uint8_t type, length;
     void (*take)(const void *entry);
 } madt_entries[] = {
-    {0, sizeof(struct madt_lapic), take_lapic},
-    {1, sizeof(struct madt_ioapic), take_ioapic},
-    {2, sizeof(struct madt_override), take_override},
-    {5, sizeof(struct madt_lapic_address), take_lapic_address},
+    {0, sizeof(struct madt_lapic), take_lapic},       {1, sizeof(struct madt_ioapic), take_ioapic},
+    {2, sizeof(struct madt_override), take_override}, {5, sizeof(struct madt_lapic_address), take_lapic_address},
     {9, sizeof(struct madt_x2apic), take_x2apic},
 };
 
@@ -274,8 +269,7 @@ static __init void take_madt(const struct table *table)
         return;
     }
     acpi.lapic_address = ((const struct madt *)table)->lapic_address;
-    const uint8_t *at = (const uint8_t *)table + sizeof(struct madt),
-                  *end = (const uint8_t *)table + table->length;
+    const uint8_t *at = (const uint8_t *)table + sizeof(struct madt), *end = (const uint8_t *)table + table->length;
     while (end - at >= (long)sizeof(struct madt_entry)) {
         const struct madt_entry *entry = (const struct madt_entry *)at;
         if (entry->length < sizeof(*entry) || entry->length > end - at) {
@@ -350,13 +344,11 @@ static __init bool take_s5_package(const uint8_t *at, const uint8_t *end)
  * \. */
 static __init void take_definitions(const struct table *table)
 {
-    const uint8_t *start = (const uint8_t *)table + sizeof(*table),
-                  *end = (const uint8_t *)table + table->length;
+    const uint8_t *start = (const uint8_t *)table + sizeof(*table), *end = (const uint8_t *)table + table->length;
     for (const uint8_t *at = start; !acpi.has_s5 && end - at > 4; at++) {
         if (memcmp(at, "_S5_", 4) != 0)
             continue;
-        bool named =
-            at > start && (at[-1] == AML_NAME || (at[-1] == '\\' && at - 1 > start && at[-2] == AML_NAME));
+        bool named = at > start && (at[-1] == AML_NAME || (at[-1] == '\\' && at - 1 > start && at[-2] == AML_NAME));
         if (named)
             acpi.has_s5 = take_s5_package(at + 4, end);
     }

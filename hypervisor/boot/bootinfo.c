@@ -11,8 +11,17 @@
 struct mb2_tag {
     uint32_t type, size;
 };
-enum { TAG_END = 0, TAG_CMDLINE = 1, TAG_LOADER = 2, TAG_MODULE = 3, TAG_MEMORY_MAP = 6, TAG_FRAMEBUFFER = 8,
-       TAG_EFI64 = 12, TAG_RSDP_OLD = 14, TAG_RSDP_NEW = 15 };
+enum {
+    TAG_END = 0,
+    TAG_CMDLINE = 1,
+    TAG_LOADER = 2,
+    TAG_MODULE = 3,
+    TAG_MEMORY_MAP = 6,
+    TAG_FRAMEBUFFER = 8,
+    TAG_EFI64 = 12,
+    TAG_RSDP_OLD = 14,
+    TAG_RSDP_NEW = 15
+};
 
 struct mb2_module {
     struct mb2_tag tag;

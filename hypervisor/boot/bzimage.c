@@ -5,16 +5,16 @@
 #include <hv/unpack.h>
 #include <hv/lib.h>
 
-#define SETUP_SECTORS 0x1f1
-#define BOOT_FLAG 0x1fe
-#define HEADER_MAGIC 0x202
+#define SETUP_SECTORS    0x1f1
+#define BOOT_FLAG        0x1fe
+#define HEADER_MAGIC     0x202
 #define PROTOCOL_VERSION 0x206
-#define PAYLOAD_OFFSET 0x248
-#define PAYLOAD_LENGTH 0x24c
-#define HEADER_END 0x250
+#define PAYLOAD_OFFSET   0x248
+#define PAYLOAD_LENGTH   0x24c
+#define HEADER_END       0x250
 
-#define SECTOR 512
-#define DEFAULT_SETUP_SECTORS 4 /* what 0 means */
+#define SECTOR                     512
+#define DEFAULT_SETUP_SECTORS      4 /* what 0 means */
 #define FIRST_VERSION_WITH_PAYLOAD 0x0208
 
 static uint32_t le16(const uint8_t *p)

@@ -2,9 +2,9 @@
  * Builds Domain-0 from boot modules 1 (kernel) and 2 (initial RAM disk) as a PV guest.
  * Source: xen.h, "Start-of-day memory layout"; xen/elfnote.h.
  *
- * Pseudo-physical layout, in pages from 0: kernel | RAM disk unless the kernel takes it by pfn | p2m unless the kernel names
- * an address for it | start info | page tables | stack | padding - all mapped one to one from virt_base - then, unmapped
- * there: p2m and its tables (mapped at INIT_P2M), RAM disk, the rest.
+ * Pseudo-physical layout, in pages from 0: kernel | RAM disk unless the kernel takes it by pfn | p2m unless the kernel
+ * names an address for it | start info | page tables | stack | padding - all mapped one to one from virt_base - then,
+ * unmapped there: p2m and its tables (mapped at INIT_P2M), RAM disk, the rest.
  */
 #include <hv/abi_internal.h>
 #include <hv/boot.h>
@@ -22,18 +22,18 @@
 
 struct build {
     struct elf_kernel kernel;
-    const uint8_t *image;    /* unpacked kernel file */
-    struct page *unpacked;   /* the frames it was unpacked to, NULL if the module itself is used */
+    const uint8_t *image;  /* unpacked kernel file */
+    struct page *unpacked; /* the frames it was unpacked to, NULL if the module itself is used */
     unsigned unpacked_order;
     const uint8_t *ramdisk;
     size_t ramdisk_bytes;
     struct domain *d;
-    unsigned long pages;     /* of the domain at start */
-    mfn_t *p2m;              /* our copy, pfn -> mfn */
+    unsigned long pages; /* of the domain at start */
+    mfn_t *p2m;          /* our copy, pfn -> mfn */
     unsigned p2m_order;
     unsigned long kernel_pages, ramdisk_pages, p2m_pages;
     unsigned long ramdisk_pfn, p2m_pfn, start_info_pfn, table_pfn, stack_pfn, mapped_pages, end_pfn;
-    unsigned long tables;    /* page tables for the mapped region */
+    unsigned long tables; /* page tables for the mapped region */
     unsigned long p2m_tables_pfn, p2m_tables;
     unsigned long next_table, table_limit;
 };
@@ -254,7 +254,8 @@ static void make_tables(struct build *b)
     b->next_table = b->p2m_tables_pfn;
     b->table_limit = b->p2m_tables_pfn + b->p2m_tables;
     for (unsigned long i = 0; i < b->p2m_pages; i++)
-        *table_entry(b, b->table_pfn, b->kernel.init_p2m + i * PAGE_SIZE) = make_pte(b->p2m[b->p2m_pfn + i], TABLE_FLAGS);
+        *table_entry(b, b->table_pfn, b->kernel.init_p2m + i * PAGE_SIZE) =
+            make_pte(b->p2m[b->p2m_pfn + i], TABLE_FLAGS);
 }
 
 static void fill_screen_info(struct dom0_vga_console_info *to)
@@ -348,16 +349,16 @@ void dom0_build(void)
     b->pages = choose_size();
     lay_out(b);
     if (b->end_pfn + 1024 > b->pages)
-        refuse("too little memory: kernel and RAM disk need %lu MiB, Domain-0 has %lu MiB; raise dom0_mem=", (b->end_pfn >> 8) + 4,
-               b->pages >> 8);
+        refuse("too little memory: kernel and RAM disk need %lu MiB, Domain-0 has %lu MiB; raise dom0_mem=",
+               (b->end_pfn >> 8) + 4, b->pages >> 8);
     create_domain(b);
     give_memory(b);
     load_images(b);
     make_tables(b);
     fill_start_info(b);
     start_vcpu(b);
-    log_info("Domain-0: %lu MiB, %u vcpus, kernel entry %#lx, %lu KiB RAM disk", b->pages >> 8, b->d->max_vcpus, b->kernel.entry,
-             b->ramdisk_bytes / KiB);
+    log_info("Domain-0: %lu MiB, %u vcpus, kernel entry %#lx, %lu KiB RAM disk", b->pages >> 8, b->d->max_vcpus,
+             b->kernel.entry, b->ramdisk_bytes / KiB);
     free_virtual_pages(b->p2m, b->p2m_order);
     free_boot_memory(b);
 }

@@ -33,15 +33,15 @@ struct note_header {
 };
 _Static_assert(sizeof(struct note_header) == 12, "Elf64_Nhdr");
 
-#define CLASS_64 2
+#define CLASS_64        2
 #define ENCODING_LITTLE 1
 #define TYPE_EXECUTABLE 2
-#define TYPE_SHARED 3
-#define MACHINE_X86_64 62
-#define SEGMENT_LOAD 1
-#define SEGMENT_NOTE 4
-#define FLAG_EXECUTE 1
-#define FLAG_WRITE 2
+#define TYPE_SHARED     3
+#define MACHINE_X86_64  62
+#define SEGMENT_LOAD    1
+#define SEGMENT_NOTE    4
+#define FLAG_EXECUTE    1
+#define FLAG_WRITE      2
 
 struct feature_name {
     const char *name;
@@ -251,8 +251,8 @@ static const char *parse_program_headers(const uint8_t *file, size_t bytes, cons
             continue;
         if (!in_file(p.offset, p.file_bytes, bytes))
             return "the kernel is truncated: a segment lies outside the file";
-        const char *error = p.type == SEGMENT_LOAD ? add_segment(&p, out)
-                                                   : parse_notes(file + p.offset, p.file_bytes, out, seen);
+        const char *error =
+            p.type == SEGMENT_LOAD ? add_segment(&p, out) : parse_notes(file + p.offset, p.file_bytes, out, seen);
         if (error)
             return error;
     }

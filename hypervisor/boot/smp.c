@@ -1,8 +1,8 @@
 /*
  * Bringing up the other processors, one at a time.
  *
- * A page below 1 MiB is borrowed for the trampoline: its contents are put back afterwards, so it matters to nobody whose
- * it is. A processor that answers too late finds no ticket in it and parks.
+ * A page below 1 MiB is borrowed for the trampoline: its contents are put back afterwards, so it matters to nobody
+ * whose it is. A processor that answers too late finds no ticket in it and parks.
  */
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
@@ -23,10 +23,10 @@
 
 #define LOW_MEMORY_END 0xa0000UL
 
-#define INIT_WAIT_US 10000
+#define INIT_WAIT_US    10000
 #define STARTUP_WAIT_US 100000
-#define ONLINE_WAIT_US 5000000
-#define POLL_US 50
+#define ONLINE_WAIT_US  5000000
+#define POLL_US         50
 
 static uint8_t saved_page[PAGE_SIZE];
 static uint64_t boot_pat;

@@ -89,20 +89,20 @@ static uint64_t crc64(const uint8_t *p, size_t bytes)
 
 /* ---- Range coder and the LZMA model ---- */
 
-#define PROBABILITY_BITS 11
-#define PROBABILITY_HALF (1U << (PROBABILITY_BITS - 1))
-#define PROBABILITY_SHIFT 5
-#define STATES 12
-#define LITERAL_STATES 7 /* states below this one: the last symbol was a literal */
-#define POSITION_STATES 16
-#define MATCH_MIN 2
-#define DISTANCE_STATES 4
-#define ALIGN_BITS 4
+#define PROBABILITY_BITS    11
+#define PROBABILITY_HALF    (1U << (PROBABILITY_BITS - 1))
+#define PROBABILITY_SHIFT   5
+#define STATES              12
+#define LITERAL_STATES      7 /* states below this one: the last symbol was a literal */
+#define POSITION_STATES     16
+#define MATCH_MIN           2
+#define DISTANCE_STATES     4
+#define ALIGN_BITS          4
 #define FIRST_MODELLED_SLOT 4
-#define FIRST_DIRECT_SLOT 14
-#define MODELLED_DISTANCES (1U << (FIRST_DIRECT_SLOT / 2))
-#define LITERAL_CODER 0x300
-#define LITERAL_CODERS 16 /* lc + lp <= 4 in LZMA2 */
+#define FIRST_DIRECT_SLOT   14
+#define MODELLED_DISTANCES  (1U << (FIRST_DIRECT_SLOT / 2))
+#define LITERAL_CODER       0x300
+#define LITERAL_CODERS      16 /* lc + lp <= 4 in LZMA2 */
 
 typedef uint16_t probability;
 
@@ -231,8 +231,8 @@ ALWAYS_INLINE uint8_t decode_literal(struct range_coder *rc, struct lzma *l, str
 {
     uint64_t position = w->at - w->start;
     unsigned previous = position ? w->out[w->at - 1] : 0;
-    unsigned coder = ((position & l->literal_position_mask) << l->literal_context_bits) |
-                     previous >> (8 - l->literal_context_bits);
+    unsigned coder =
+        ((position & l->literal_position_mask) << l->literal_context_bits) | previous >> (8 - l->literal_context_bits);
     probability *tree = l->model.literal[coder];
     unsigned node = 1;
     if (h->state >= LITERAL_STATES) {
@@ -370,12 +370,12 @@ static const char *lzma_set_properties(struct lzma *l, unsigned properties)
 
 /* ---- LZMA2: chunks, each with what it resets ---- */
 
-#define LZMA2_END 0
-#define LZMA2_STORED_RESET 1
-#define LZMA2_STORED 2
-#define LZMA2_LZMA 0x80
-#define LZMA2_RESET_STATE 0xa0
-#define LZMA2_NEW_PROPERTIES 0xc0
+#define LZMA2_END              0
+#define LZMA2_STORED_RESET     1
+#define LZMA2_STORED           2
+#define LZMA2_LZMA             0x80
+#define LZMA2_RESET_STATE      0xa0
+#define LZMA2_NEW_PROPERTIES   0xc0
 #define LZMA2_RESET_DICTIONARY 0xe0
 
 struct cursor {
@@ -470,8 +470,8 @@ static bool is_sign_byte(uint32_t byte)
 }
 
 /*
- * Turns absolute targets of CALL and JMP rel32 back into relative ones. Opcode bytes inside another instruction look the
- * same, so packer and unpacker keep the same rule: an operand is converted when its top byte is 0 or ff, unless an
+ * Turns absolute targets of CALL and JMP rel32 back into relative ones. Opcode bytes inside another instruction look
+ * the same, so packer and unpacker keep the same rule: an operand is converted when its top byte is 0 or ff, unless an
  * opcode byte in the three bytes before, left alone itself, makes that ambiguous. history bit n: such a byte at i-1-n.
  */
 static void x86_filter_undo(uint8_t *data, size_t bytes, uint32_t start_offset)
@@ -568,7 +568,7 @@ static const char *next_record(struct stream *s, uint64_t *block_bytes, uint64_t
     return NULL;
 }
 
-#define FILTER_X86 0x04
+#define FILTER_X86   0x04
 #define FILTER_LZMA2 0x21
 
 struct block_header {

@@ -118,8 +118,7 @@ static size_t end_line(char *line, size_t length)
     return length;
 }
 
-static __printf(3, 0) void print_line(enum log_level level, const char *prefix, const char *format,
-                                      va_list args)
+static __printf(3, 0) void print_line(enum log_level level, const char *prefix, const char *format, va_list args)
 {
     char line[LINE_BYTES];
     size_t length = put_time_stamp(line, sizeof(line));

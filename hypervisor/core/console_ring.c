@@ -4,8 +4,7 @@
 #include <hv/console_ring.h>
 #include <hv/lib.h>
 
-_Static_assert((CONSOLE_RING_BYTES & (CONSOLE_RING_BYTES - 1)) == 0,
-               "positions wrap at a multiple of the size");
+_Static_assert((CONSOLE_RING_BYTES & (CONSOLE_RING_BYTES - 1)) == 0, "positions wrap at a multiple of the size");
 
 void ring_put(struct console_ring *ring, const char *text, size_t bytes)
 {

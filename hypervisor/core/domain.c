@@ -147,8 +147,7 @@ static int create_parts(struct domain *d, const struct xen_domctl_createdomain *
 {
     int err = event_channels_init(d, config->max_evtchn_port);
     if (!err)
-        err = grant_table_init(d, config->max_grant_frames, config->max_maptrack_frames,
-                               config->grant_opts & 0xf);
+        err = grant_table_init(d, config->max_grant_frames, config->max_maptrack_frames, config->grant_opts & 0xf);
     if (!err && !(d->shared_info = domain_alloc_xenheap(d)))
         err = -ENOMEM;
     return err;
@@ -286,8 +285,8 @@ void domain_crash(struct domain *d, const char *format, ...)
     log_error("d%u crashed: %s", d->id, reason);
     if (current->domain == d) {
         const struct cpu_user_regs *r = guest_regs();
-        log_info("d%uv%u rip %lx rsp %lx rflags %lx cr3 %lx rax %lx rcx %lx rdi %lx rsi %lx", d->id, current->id, r->rip,
-                 r->rsp, r->rflags, this_cpu()->current_cr3, r->rax, r->rcx, r->rdi, r->rsi);
+        log_info("d%uv%u rip %lx rsp %lx rflags %lx cr3 %lx rax %lx rcx %lx rdi %lx rsi %lx", d->id, current->id,
+                 r->rip, r->rsp, r->rflags, this_cpu()->current_cr3, r->rax, r->rcx, r->rdi, r->rsi);
     }
     domain_shutdown(d, SHUTDOWN_crash);
 }
@@ -344,7 +343,9 @@ int domain_kill(struct domain *d)
 
 void hardware_domain_shutdown(unsigned reason)
 {
-    log_info("Domain-0 asks for %s", reason == SHUTDOWN_poweroff ? "power-off" : reason == SHUTDOWN_reboot ? "reboot" : "a stop");
+    log_info("Domain-0 asks for %s", reason == SHUTDOWN_poweroff ? "power-off"
+                                     : reason == SHUTDOWN_reboot ? "reboot"
+                                                                 : "a stop");
     if (reason == SHUTDOWN_poweroff)
         machine_power_off();
     if (reason == SHUTDOWN_crash && bootinfo.options.noreboot)

@@ -1,8 +1,8 @@
 /*
  * The frames a domain owns: lists, counts, and the end of a frame's life.
  *
- * Lists are linked by frame number in the frame table; a frame is on exactly one of its owner's lists. Counts: d->pages are
- * ordinary frames, d->xenheap_pages frames of ours that the domain may map.
+ * Lists are linked by frame number in the frame table; a frame is on exactly one of its owner's lists. Counts: d->pages
+ * are ordinary frames, d->xenheap_pages frames of ours that the domain may map.
  */
 #include <hv/console.h>
 #include <hv/domain.h>

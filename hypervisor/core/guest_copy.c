@@ -21,8 +21,8 @@ static void close_guest(void)
         __asm__ volatile("clac" ::: "memory", "cc");
 }
 
-/* A translation that is older than the guest's last change of the entry may fault once; the fault drops it, so the second
- * try sees the tables as they are. */
+/* A translation that is older than the guest's last change of the entry may fault once; the fault drops it, so the
+ * second try sees the tables as they are. */
 static int copy(void *to, const void *from, size_t bytes)
 {
     open_guest();

@@ -1,14 +1,15 @@
 /*
  * Small objects: one list of free cells for each power of two from 32 bytes to half a page, carved from single pages.
- * A cell's size class is found from a header before it; larger objects take whole pages, with their order in the header.
+ * A cell's size class is found from a header before it; larger objects take whole pages, with their order in the
+ * header.
  */
 #include <hv/console.h>
 #include <hv/page_alloc.h>
 #include <hv/spinlock.h>
 
-#define HEADER 64 /* keeps objects aligned for xsave areas and cache lines */
-#define MIN_SHIFT 7
-#define MAX_SHIFT 11
+#define HEADER     64 /* keeps objects aligned for xsave areas and cache lines */
+#define MIN_SHIFT  7
+#define MAX_SHIFT  11
 #define LARGE_FLAG 0x100
 
 struct cell {

@@ -1,7 +1,7 @@
 /*
- * Buddy allocator over machine frames. Free blocks are listed by order and by zone: zone z holds the frames whose number
- * has z significant bits, so that "below 2^n bytes" is "zones up to n - PAGE_SHIFT". A block never spans zones (zone
- * bounds are powers of two and blocks are aligned).
+ * Buddy allocator over machine frames. Free blocks are listed by order and by zone: zone z holds the frames whose
+ * number has z significant bits, so that "below 2^n bytes" is "zones up to n - PAGE_SHIFT". A block never spans zones
+ * (zone bounds are powers of two and blocks are aligned).
  */
 #include <hv/bootinfo.h>
 #include <hv/console.h>
@@ -53,8 +53,8 @@ static bool is_free_block(mfn_t mfn, unsigned order)
     return mfn < max_mfn && (mfn_to_page(mfn)->references & PAGE_FREE) && mfn_to_page(mfn)->type == order;
 }
 
-/* Frames below a free block's first one carry no mark, so merging looks only at first frames of blocks. Merging keeps the
- * newest stamp, which flushes at most once too often. */
+/* Frames below a free block's first one carry no mark, so merging looks only at first frames of blocks. Merging keeps
+ * the newest stamp, which flushes at most once too often. */
 static void free_block(mfn_t mfn, unsigned order)
 {
     free_count += 1UL << order;

@@ -37,8 +37,8 @@ static void dump_where(void)
     else if (!v)
         say("on CPU %u (APIC id %u), no vcpu", cpu->id, cpu->apic_id);
     else
-        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id,
-            v->domain ? v->domain->id : DOMID_INVALID, v->id);
+        say("on CPU %u (APIC id %u), vcpu d%uv%u", cpu->id, cpu->apic_id, v->domain ? v->domain->id : DOMID_INVALID,
+            v->id);
 }
 
 /* With the time stamp, no line is wider than the 80 columns of the smallest screen. */
@@ -117,8 +117,7 @@ static void enter_panic(const char *message)
     static bool again;
     struct cpu_info *expected = NULL;
     irq_disable();
-    if (__atomic_compare_exchange_n(&panicking_cpu, &expected, cpu_info(), false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE)) {
+    if (__atomic_compare_exchange_n(&panicking_cpu, &expected, cpu_info(), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         if (cpu_count > 1)
             apic_send_nmi_all_but_self();
         console_enter_panic();
@@ -137,8 +136,7 @@ void panic_nmi(const struct cpu_user_regs *regs)
         halt_forever();
 }
 
-static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame,
-                                     const char *message)
+static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned long frame, const char *message)
 {
     enter_panic(message);
     say("*************** Roundhouse stops: %s", message);

@@ -15,12 +15,12 @@
 #include <hv/sched.h>
 #include <hv/time.h>
 
-#define MAX_AHEAD (500 * 1000000ULL)
-#define CAP_PERIOD (10 * 1000000ULL)
-#define CAP_MIN_SLICE (200 * 1000ULL) /* switching more often than this costs more than it gives */
+#define MAX_AHEAD          (500 * 1000000ULL)
+#define CAP_PERIOD         (10 * 1000000ULL)
+#define CAP_MIN_SLICE      (200 * 1000ULL) /* switching more often than this costs more than it gives */
 #define MAX_CAPPED_DOMAINS 32
-#define MAX_WEIGHT 65535
-#define CLOCK_START 1000000000ULL /* keys below the clock stay positive */
+#define MAX_WEIGHT         65535
+#define CLOCK_START        1000000000ULL /* keys below the clock stay positive */
 
 struct cap_account {
     struct domain *domain; /* NULL: free */
@@ -113,8 +113,7 @@ uint64_t domain_cpu_time(struct domain *d)
 {
     uint64_t total = 0;
     struct vcpu *v;
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         struct vcpu_runstate_info info;
         vcpu_get_runstate(v, &info);
         total += info.time[RUNSTATE_running];

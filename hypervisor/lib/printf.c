@@ -33,8 +33,8 @@ static void put_repeated(struct output *out, char c, int times)
 }
 
 /* `prefix` (sign, 0x) goes before zeroes that pad, after blanks that do. */
-static void put_field(struct output *out, const struct spec *spec, const char *prefix, int zeroes,
-                      const char *text, size_t length)
+static void put_field(struct output *out, const struct spec *spec, const char *prefix, int zeroes, const char *text,
+                      size_t length)
 {
     int padding = (int)spec->width - (int)strlen(prefix) - zeroes - (int)length;
     if (!spec->left && !spec->zero)
@@ -70,8 +70,8 @@ static void put_number(struct output *out, struct spec *spec, uint64_t value, bo
     size_t length = sizeof(text) - at;
     if (spec->precision >= 0)
         spec->zero = false;
-    put_field(out, spec, prefix, spec->precision - (int)length > 0 ? spec->precision - (int)length : 0,
-              text + at, length);
+    put_field(out, spec, prefix, spec->precision - (int)length > 0 ? spec->precision - (int)length : 0, text + at,
+              length);
 }
 
 static void put_string(struct output *out, struct spec *spec, const char *s)
@@ -161,8 +161,7 @@ static uint64_t next_number(struct arguments *args, enum size size)
 }
 
 /* One conversion; f is at its letter. Returns the first character after it, or NULL if it is unknown. */
-static const char *convert(struct output *out, struct spec *spec, const char *f, enum size size,
-                           struct arguments *args)
+static const char *convert(struct output *out, struct spec *spec, const char *f, enum size size, struct arguments *args)
 {
     switch (*f) {
     case 'c': {

@@ -34,9 +34,10 @@ uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs)
     return rflags | (uint64_t)v->pv.iopl << 12;
 }
 
-/* Layout, from the stack pointer up: rcx, r11, [error code], rip, cs with the event mask in bits 32-39, rflags, rsp, ss. */
-static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct cpu_user_regs *regs, uint64_t error_code,
-                            bool was_kernel)
+/* Layout, from the stack pointer up: rcx, r11, [error code], rip, cs with the event mask in bits 32-39, rflags, rsp,
+ * ss. */
+static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct cpu_user_regs *regs,
+                            uint64_t error_code, bool was_kernel)
 {
     unsigned n = 0;
     frame[n++] = regs->rcx;
@@ -80,7 +81,8 @@ void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_
     struct vcpu *v = current;
     const struct trap_info *trap = &v->pv.trap[vector];
     if (!trap->address) {
-        domain_crash(v->domain, "exception %u at rip %#lx (error %x), and no handler for it", vector, regs->rip, error_code);
+        domain_crash(v->domain, "exception %u at rip %#lx (error %x), and no handler for it", vector, regs->rip,
+                     error_code);
         return;
     }
     pv_bounce(regs, trap->address, TI_GET_IF(trap), trap_has_error_code(vector) ? error_code : NO_ERROR_CODE);

@@ -1,5 +1,6 @@
 /*
- * Where a PV guest wants to be entered: trap table, callbacks, kernel stack; and the small registers it sets by hypercall.
+ * Where a PV guest wants to be entered: trap table, callbacks, kernel stack; and the small registers it sets by
+ * hypercall.
  */
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
@@ -111,14 +112,18 @@ long do_set_segment_base(struct hypercall *call)
     case SEGBASE_GS_KERNEL:
         if (!is_canonical(base))
             return -EINVAL;
-        wrmsr(call->arg[0] == SEGBASE_FS ? MSR_FS_BASE : call->arg[0] == SEGBASE_GS_KERNEL ? MSR_GS_BASE : MSR_KERNEL_GS_BASE,
+        wrmsr(call->arg[0] == SEGBASE_FS          ? MSR_FS_BASE
+              : call->arg[0] == SEGBASE_GS_KERNEL ? MSR_GS_BASE
+                                                  : MSR_KERNEL_GS_BASE,
               base);
         return 0;
     case SEGBASE_GS_USER_SEL:
         /* Load the selector as user mode would see it: swapgs, load (null if it faults), and back. */
         irq_disable();
-        __asm__ volatile("swapgs\n1: movl %k0, %%gs\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3: mfence\n\tswapgs\n\t" EXTABLE_ENTRY("1b", "2b")
-                         : "+&r"(base));
+        __asm__ volatile(
+            "swapgs\n1: movl %k0, %%gs\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3: mfence\n\tswapgs\n\t" EXTABLE_ENTRY(
+                "1b", "2b")
+            : "+&r"(base));
         irq_enable();
         return 0;
     default:

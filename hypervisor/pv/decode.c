@@ -32,7 +32,7 @@ uint64_t *decode_register(struct cpu_user_regs *regs, unsigned number)
 {
     static const uint8_t offset[16] = {
         REGS_OFFSET(rax), REGS_OFFSET(rcx), REGS_OFFSET(rdx), REGS_OFFSET(rbx), REGS_OFFSET(rsp), REGS_OFFSET(rbp),
-        REGS_OFFSET(rsi), REGS_OFFSET(rdi), REGS_OFFSET(r8), REGS_OFFSET(r9), REGS_OFFSET(r10), REGS_OFFSET(r11),
+        REGS_OFFSET(rsi), REGS_OFFSET(rdi), REGS_OFFSET(r8),  REGS_OFFSET(r9),  REGS_OFFSET(r10), REGS_OFFSET(r11),
         REGS_OFFSET(r12), REGS_OFFSET(r13), REGS_OFFSET(r14), REGS_OFFSET(r15),
     };
     return (uint64_t *)((char *)regs + offset[number & 15]);
@@ -51,7 +51,8 @@ uint64_t register_read(struct cpu_user_regs *regs, const struct instruction *i, 
     return size == 8 ? value : value & ((1UL << (8 * size)) - 1);
 }
 
-void register_write(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned size, uint64_t value)
+void register_write(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned size,
+                    uint64_t value)
 {
     bool high = is_high_byte(i, number, size);
     uint64_t *reg = decode_register(regs, high ? number - 4 : number);
@@ -76,7 +77,8 @@ static void take_prefixes(struct cursor *c, struct instruction *i)
         i->address32 |= b == 0x67;
         if (b == 0x64 || b == 0x65)
             i->segment = b & 7;
-        else if (b != 0xf0 && b != 0xf2 && b != 0xf3 && b != 0x66 && b != 0x67 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x26)
+        else if (b != 0xf0 && b != 0xf2 && b != 0xf3 && b != 0x66 && b != 0x67 && b != 0x2e && b != 0x36 && b != 0x3e &&
+                 b != 0x26)
             break;
         c->at++;
     }

@@ -3,8 +3,8 @@
  *
  * Every vcpu has a window of 32 pages at DESCRIPTOR_VA in the hypervisor range: pages 0-13 show its GDT frames, page 14
  * the descriptors of the CPU it runs on, pages 16-31 its LDT. The processor reads them as supervisor, the guest cannot.
- * A frame shown there holds a TYPE_DESCRIPTOR reference: every descriptor in it has been checked, and changes go through
- * update_descriptor.
+ * A frame shown there holds a TYPE_DESCRIPTOR reference: every descriptor in it has been checked, and changes go
+ * through update_descriptor.
  */
 #include <hv/boot.h>
 #include <hv/cpu.h>
@@ -17,8 +17,8 @@
 #include <hv/tlb.h>
 
 #define WINDOW_PAGES 32
-#define LDT_PAGE 16
-#define MAX_WINDOWS 4096
+#define LDT_PAGE     16
+#define MAX_WINDOWS  4096
 #define WINDOW_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX)
 
 static struct spinlock window_lock = SPINLOCK_INIT;
@@ -29,7 +29,8 @@ static unsigned long window_va(const struct vcpu *v, unsigned page)
     return DESCRIPTOR_VA + ((unsigned long)v->pv.descriptor_window * WINDOW_PAGES + page) * PAGE_SIZE;
 }
 
-/* What a guest has no descriptors for reads as null descriptors: loading one is a #GP and no page fault in our range. */
+/* What a guest has no descriptors for reads as null descriptors: loading one is a #GP and no page
+ * fault in our range. */
 static const uint64_t no_descriptors[512] __aligned(4096);
 
 static void show(struct vcpu *v, unsigned page, mfn_t mfn)
@@ -94,11 +95,11 @@ void pv_load_descriptors(struct vcpu *v, const struct cpu *cpu)
 }
 
 /* Fields of a segment descriptor, SDM volume 3, section 3.4.5. */
-#define DESC_PRESENT (1UL << 47)
+#define DESC_PRESENT      (1UL << 47)
 #define DESC_CODE_OR_DATA (1UL << 44)
-#define DESC_DPL_SHIFT 45
-#define DESC_CODE (1UL << 43)
-#define DESC_CONFORMING (1UL << 42)
+#define DESC_DPL_SHIFT    45
+#define DESC_CODE         (1UL << 43)
+#define DESC_CONFORMING   (1UL << 42)
 
 bool pv_descriptor_ok(uint64_t *descriptor)
 {

@@ -1,8 +1,8 @@
 /*
  * Mapping another domain's granted frame into the caller's page tables, and taking it out again.
- * The grant code holds the references of the frame; an entry made here is exempt from the ordinary rules in one way only:
- * its frame belongs to someone else. pv_put_l1e on such an entry (guest overwrote it) gives back what it stands for, so the
- * references are taken here exactly as for any level-1 entry.
+ * The grant code holds the references of the frame; an entry made here is exempt from the ordinary rules in one way
+ * only: its frame belongs to someone else. pv_put_l1e on such an entry (guest overwrote it) gives back what it stands
+ * for, so the references are taken here exactly as for any level-1 entry.
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -62,7 +62,8 @@ int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replace
     spin_lock(&d->pt_lock);
     if (find_entry(v, address, flags & GNTMAP_contains_pte, &table, &index)) {
         pte_t old = ((pte_t *)mfn_to_virt(table))[index];
-        if ((old & PTE_PRESENT) && pte_mfn(old) == mfn && !pv_write_entry(d, NULL, table, index, 1, replacement, false, NULL))
+        if ((old & PTE_PRESENT) && pte_mfn(old) == mfn &&
+            !pv_write_entry(d, NULL, table, index, 1, replacement, false, NULL))
             status = GNTST_okay;
     }
     spin_unlock(&d->pt_lock);

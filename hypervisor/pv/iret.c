@@ -32,7 +32,8 @@ long do_iret(struct hypercall *call)
     if (frame.flags & VGCF_in_syscall) {
         regs->rcx = frame.rip;
         regs->r11 = regs->rflags;
-        regs->entry_vector = ENTRY_SYSCALL; /* as if the syscall instruction had come just now: sysret may take it back */
+        regs->entry_vector =
+            ENTRY_SYSCALL; /* as if the syscall instruction had come just now: sysret may take it back */
     } else {
         regs->rcx = frame.rcx;
         regs->r11 = frame.r11;

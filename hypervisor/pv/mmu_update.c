@@ -86,7 +86,8 @@ static int update_entry(const struct update_target *t, paddr_t pa, uint64_t valu
         return -EINVAL;
     spin_lock(&owner->pt_lock);
     unsigned level = table_level(page);
-    int err = level ? pv_write_entry(owner, t->foreign, mfn, (pa & ~PAGE_MASK) / 8, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL)
+    int err = level ? pv_write_entry(owner, t->foreign, mfn, (pa & ~PAGE_MASK) / 8, level, value,
+                                     how == MMU_PT_UPDATE_PRESERVE_AD, NULL)
                     : write_plain(page, pa, value);
     spin_unlock(&owner->pt_lock);
     page_put(page);

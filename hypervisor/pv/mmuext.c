@@ -123,7 +123,8 @@ static int clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)
 static int flush_others(const struct mmuext_op *op, bool all, unsigned long va)
 {
     cpumask_t mask;
-    int err = all ? pv_domain_cpus(current->domain, &mask) : pv_vcpu_bitmap_cpus(guest_handle_address(op->arg2.vcpumask), &mask);
+    int err = all ? pv_domain_cpus(current->domain, &mask)
+                  : pv_vcpu_bitmap_cpus(guest_handle_address(op->arg2.vcpumask), &mask);
     if (!err)
         tlb_flush_mask(&mask, va);
     return err;
@@ -184,7 +185,8 @@ static int one_op(const struct mmuext_op *op, struct domain *d)
         return clear_or_copy(d, op->arg1.mfn, op->arg2.src_mfn, true);
     case MMUEXT_TLB_FLUSH_ALL:
     case MMUEXT_INVLPG_ALL:
-        return on_self(op, current->domain); /* names a foreign domain when the toolstack maps it, means the caller's TLB */
+        return on_self(op,
+                       current->domain); /* names a foreign domain when the toolstack maps it, means the caller's TLB */
     default:
         return on_self(op, d);
     }

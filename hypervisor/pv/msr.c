@@ -1,25 +1,25 @@
 /*
- * Model-specific registers as a PV guest sees them: a table of what may be read and written; the rest raises #GP, except
- * that the hardware domain may read what the machine has (it drives microcode, power and machine-check code).
+ * Model-specific registers as a PV guest sees them: a table of what may be read and written; the rest raises #GP,
+ * except that the hardware domain may read what the machine has (it drives microcode, power and machine-check code).
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/pv_internal.h>
 
-#define MSR_BIOS_SIGN_ID 0x8bU
-#define MSR_MCG_STATUS 0x17aU
-#define MSR_MC_FIRST 0x400U
-#define MSR_MC_LAST 0x47fU
-#define MSR_AMD_SYSCFG 0xc0010010U
-#define MSR_AMD_HWCR 0xc0010015U
-#define MSR_AMD_NB_CFG 0xc001001fU
-#define MSR_AMD_LS_CFG 0xc0011020U
-#define MSR_AMD_VM_CR 0xc0010114U
-#define MSR_AMD_VM_HSAVE 0xc0010117U
+#define MSR_BIOS_SIGN_ID    0x8bU
+#define MSR_MCG_STATUS      0x17aU
+#define MSR_MC_FIRST        0x400U
+#define MSR_MC_LAST         0x47fU
+#define MSR_AMD_SYSCFG      0xc0010010U
+#define MSR_AMD_HWCR        0xc0010015U
+#define MSR_AMD_NB_CFG      0xc001001fU
+#define MSR_AMD_LS_CFG      0xc0011020U
+#define MSR_AMD_VM_CR       0xc0010114U
+#define MSR_AMD_VM_HSAVE    0xc0010117U
 #define MSR_K7_EVENT_SELECT 0xc0010000U
 #define MSR_K7_COUNTER_LAST 0xc0010007U
-#define APIC_BASE_BSP 0x100U
-#define APIC_BASE_ENABLE 0x800U
+#define APIC_BASE_BSP       0x100U
+#define APIC_BASE_ENABLE    0x800U
 
 /* Not for guests even where the machine has it. */
 static bool read_refused(struct vcpu *v, uint64_t *value)

@@ -148,7 +148,8 @@ void pv_devalidate_table(struct domain *d, mfn_t mfn, unsigned level)
             put_entry(d, level, READ_ONCE(table[i]));
 }
 
-/* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange. Returns what was there. */
+/* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange.
+ * Returns what was there. */
 static pte_t exchange_entry(pte_t *slot, pte_t value, bool preserve_ad)
 {
     pte_t old = READ_ONCE(*slot), next;

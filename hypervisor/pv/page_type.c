@@ -96,7 +96,9 @@ int page_get_type(struct page *page, uint64_t type)
     if ((x & TYPE_COUNT_MASK) == 0)
         return take_first(page, type, x);
     /* A table that is being checked right now names itself: not supported (no linear page tables). */
-    return type == TYPE_WRITABLE || (x & TYPE_VALIDATED) ? 0 : (__atomic_sub_fetch(&page->type, 1, __ATOMIC_RELEASE), -EINVAL);
+    return type == TYPE_WRITABLE || (x & TYPE_VALIDATED)
+               ? 0
+               : (__atomic_sub_fetch(&page->type, 1, __ATOMIC_RELEASE), -EINVAL);
 }
 
 /* The last reference of a table gives back what its entries name; its owner's pt_lock is held then, so that no new

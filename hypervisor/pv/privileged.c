@@ -195,12 +195,14 @@ static const struct {
     bool user_too; /* port access, by IOPL or bitmap */
     emulate function;
 } table[] = {
-    {0, 0x6c, 0x6f, true, port_string},  {0, 0xe4, 0xe7, true, port_in_out}, {0, 0xec, 0xef, true, port_in_out},
-    {0, 0xf4, 0xf4, false, halt},        {0, 0xfa, 0xfb, false, interrupt_flag},
-    {1, 0x01, 0x01, false, group_01},    {1, 0x06, 0x06, false, clear_ts},   {1, 0x08, 0x09, false, cache_flush},
+    {0, 0x6c, 0x6f, true, port_string},       {0, 0xe4, 0xe7, true, port_in_out},
+    {0, 0xec, 0xef, true, port_in_out},       {0, 0xf4, 0xf4, false, halt},
+    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x01, 0x01, false, group_01},
+    {1, 0x06, 0x06, false, clear_ts},         {1, 0x08, 0x09, false, cache_flush},
     {1, 0x20, 0x20, false, control_register}, {1, 0x22, 0x22, false, control_register},
     {1, 0x21, 0x21, false, debug_register},   {1, 0x23, 0x23, false, debug_register},
-    {1, 0x30, 0x30, false, msr_write},   {1, 0x31, 0x31, false, time_stamp}, {1, 0x32, 0x32, false, msr_read},
+    {1, 0x30, 0x30, false, msr_write},        {1, 0x31, 0x31, false, time_stamp},
+    {1, 0x32, 0x32, false, msr_read},
 };
 
 static emulate find_emulation(const struct instruction *i, bool kernel)
@@ -253,7 +255,8 @@ void pv_general_protection(struct cpu_user_regs *regs)
     pv_inject_trap(regs, TRAP_gp_fault, regs->error_code);
 }
 
-/* ud2; "xen"; cpuid: the way a PV guest asks us rather than the processor. Source: arch-x86/xen.h, XEN_EMULATE_PREFIX. */
+/* ud2; "xen"; cpuid: the way a PV guest asks us rather than the processor. Source: arch-x86/xen.h,
+ * XEN_EMULATE_PREFIX. */
 static bool forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
     static const uint8_t wanted[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};

@@ -17,8 +17,8 @@ static void drop_pin(struct domain *d, struct page *page)
     spin_unlock(&d->pt_lock);
 }
 
-/* A frame leaves the domain's list when its last reference goes; frames that others still hold are moved to the parked list
- * so that one pass over the list is enough. */
+/* A frame leaves the domain's list when its last reference goes; frames that others still hold are moved to the parked
+ * list so that one pass over the list is enough. */
 int pv_relinquish_memory(struct domain *d)
 {
     for (unsigned n = 0;; n++) {

@@ -43,13 +43,15 @@ static bool context_ok(const struct vcpu_guest_context *c)
     for (unsigned i = 0; i < 256; i++)
         addresses = addresses && is_canonical(c->trap_ctxt[i].address);
     /* The mode it starts in must have a root table: without one the processor would have none either. */
-    bool roots = c->ctrlreg[3] >> PAGE_SHIFT && ((c->flags & VGCF_in_kernel) || (c->ctrlreg[1] & 1 && c->ctrlreg[1] >> PAGE_SHIFT));
+    bool roots = c->ctrlreg[3] >> PAGE_SHIFT &&
+                 ((c->flags & VGCF_in_kernel) || (c->ctrlreg[1] & 1 && c->ctrlreg[1] >> PAGE_SHIFT));
     return addresses && roots && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192;
 }
 
 static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    /* Tables are made by the toolstack with xen_pfn_to_cr3; a zero user root means none yet. ctrlreg[1] bit 0: present. */
+    /* Tables are made by the toolstack with xen_pfn_to_cr3; a zero user root means none yet.
+     * ctrlreg[1] bit 0: present. */
     int err = pv_set_root(v, c->ctrlreg[3] >> PAGE_SHIFT);
     if (!err && (c->ctrlreg[1] & 1))
         err = pv_set_user_root(v, c->ctrlreg[1] >> PAGE_SHIFT);

@@ -16,7 +16,7 @@
 #define X86_OF 0x800UL
 
 struct write {
-    uint64_t value;      /* to store */
+    uint64_t value; /* to store */
     unsigned size;
     int register_result; /* register that receives the old value; -1 none */
     bool flags_from_or;  /* result sets ZF/SF/PF as a logical operation does */
@@ -138,8 +138,9 @@ static pte_t insert_bytes(pte_t entry, unsigned shift, unsigned size, uint64_t v
     return (entry & ~mask) | ((value << shift) & mask);
 }
 
-/* The table cannot change between the read and the write below but by the processor's accessed and dirty bits: an exchange
- * gives the guest what was really there, a locked operation keeps them, a plain store may lose them on hardware too. */
+/* The table cannot change between the read and the write below but by the processor's accessed and dirty bits: an
+ * exchange gives the guest what was really there, a locked operation keeps them, a plain store may lose them on
+ * hardware too. */
 static bool emulate_on_entry(struct cpu_user_regs *regs, const struct instruction *i, mfn_t table, unsigned offset)
 {
     struct domain *d = current->domain;

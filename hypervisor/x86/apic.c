@@ -2,9 +2,9 @@
  * The local APIC of each CPU: mode, set-up, inter-processor interrupts, end of interrupt.
  *
  * Destinations are physical APIC ids everywhere. xAPIC mode reaches ids below 255; x2APIC mode reaches all, but
- * without interrupt remapping the manuals do not allow it on bare hardware, so it is used only where the firmware left it
- * on, where an id needs it, or under a hypervisor.
- * Sources: Intel SDM volume 3, chapter 11; AMD APM volume 2, chapter 16.
+ * without interrupt remapping the manuals do not allow it on bare hardware, so it is used only where the firmware left
+ * it on, where an id needs it, or under a hypervisor. Sources: Intel SDM volume 3, chapter 11; AMD APM volume 2,
+ * chapter 16.
  */
 #include <hv/acpi.h>
 #include <hv/apic_regs.h>
@@ -14,22 +14,22 @@
 #include <hv/pagetable.h>
 #include <hv/spinlock.h>
 
-#define APIC_BASE_ENABLE (1UL << 11)
-#define APIC_BASE_X2APIC (1UL << 10)
+#define APIC_BASE_ENABLE  (1UL << 11)
+#define APIC_BASE_X2APIC  (1UL << 10)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000UL
 
 #define SPURIOUS_ENABLE 0x100U
 
-#define COMMAND_FIXED 0x00000U
-#define COMMAND_NMI 0x00400U
-#define COMMAND_INIT 0x00500U
+#define COMMAND_FIXED   0x00000U
+#define COMMAND_NMI     0x00400U
+#define COMMAND_INIT    0x00500U
 #define COMMAND_STARTUP 0x00600U
 #define COMMAND_PENDING 0x01000U
-#define COMMAND_ASSERT 0x04000U
-#define COMMAND_LEVEL 0x08000U
+#define COMMAND_ASSERT  0x04000U
+#define COMMAND_LEVEL   0x08000U
 
-#define LVT_NMI 0x00400U
-#define XAPIC_MAX_ID 254U
+#define LVT_NMI          0x00400U
+#define XAPIC_MAX_ID     254U
 #define CPUID_HYPERVISOR (1U << 31)
 
 static bool x2apic;
@@ -67,8 +67,8 @@ void apic_eoi(void)
 }
 
 /*
- * The processor may still hold the previous command. It gives it up within microseconds; should it never, sending over it
- * is better than hanging here.
+ * The processor may still hold the previous command. It gives it up within microseconds; should it never, sending over
+ * it is better than hanging here.
  */
 static void wait_command_sent(void)
 {

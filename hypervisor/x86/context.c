@@ -55,11 +55,12 @@ static void save_segments(struct vcpu *v)
     v->pv.gs_base_user = v->pv.kernel_mode ? other : active;
 }
 
-#define LOAD_SELECTOR(name, value)                                                                           \
-    do {                                                                                                     \
-        unsigned _sel = (value);                                                                             \
-        __asm__ volatile("1: mov %k0, %%" name "\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b") \
-                         : "+r"(_sel));                                                                      \
+#define LOAD_SELECTOR(name, value)                                                                                     \
+    do {                                                                                                               \
+        unsigned _sel = (value);                                                                                       \
+        __asm__ volatile("1: mov %k0, %%" name                                                                         \
+                         "\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b")                    \
+                         : "+r"(_sel));                                                                                \
     } while (0)
 
 /* A selector the guest's tables no longer have becomes null, as after a task switch it could not use it anyway. */

@@ -17,7 +17,7 @@ struct feature_bit {
     bool required;
     uint16_t offset; /* of its bool in struct cpu_features; NO_FIELD */
 };
-#define NO_FIELD 0xffff
+#define NO_FIELD    0xffff
 #define FIELD(name) offsetof(struct cpu_features, name)
 
 static const struct feature_bit feature_bits[] = {
@@ -84,9 +84,9 @@ static void read_brand(char brand[49])
     strlcpy(brand, start, 49);
 }
 
-#define XSTATE_X87_SSE 0x3UL
-#define XSTATE_AVX 0x4UL
-#define XSTATE_AVX512 0xe0UL
+#define XSTATE_X87_SSE          0x3UL
+#define XSTATE_AVX              0x4UL
+#define XSTATE_AVX512           0xe0UL
 #define XSAVE_LEGACY_AND_HEADER 576
 
 /* The state components guests may use, and the size of an area (standard format) that holds them all. */

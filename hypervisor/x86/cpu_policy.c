@@ -4,8 +4,8 @@
  * Intel SDM volume 2 and AMD APM volume 3 (leaves).
  *
  * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. Six dozen
- * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, size of the extended
- * state) and the ABI's own leaves at 0x40000000 are made on the way.
+ * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, size of the
+ * extended state) and the ABI's own leaves at 0x40000000 are made on the way.
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
@@ -19,14 +19,14 @@
 _Static_assert(sizeof(struct xen_cpuid_leaf) == 24, "ABI");
 _Static_assert(sizeof(struct xen_msr_entry) == 16, "ABI");
 
-#define LAST_BASIC_LEAF 0xdU
+#define LAST_BASIC_LEAF     0xdU
 #define FIRST_EXTENDED_LEAF 0x80000000U
-#define LAST_EXTENDED_LEAF 0x80000021U
-#define NO_SUBLEAF XEN_CPUID_NO_SUBLEAF
-#define XEN_VERSION_LEAF 0x00040011U /* 4.17 */
-#define HYPERCALL_PAGE_MSR 0x40000000U
+#define LAST_EXTENDED_LEAF  0x80000021U
+#define NO_SUBLEAF          XEN_CPUID_NO_SUBLEAF
+#define XEN_VERSION_LEAF    0x00040011U /* 4.17 */
+#define HYPERCALL_PAGE_MSR  0x40000000U
 
-#define MSR_PLATFORM_INFO 0xceU
+#define MSR_PLATFORM_INFO     0xceU
 #define MSR_ARCH_CAPABILITIES 0x10aU
 
 enum { REG_A, REG_B, REG_C, REG_D };
@@ -38,9 +38,9 @@ struct policy {
 
 static struct policy raw_policy, host_policy, pv_max_policy, pv_default_policy, dom0_policy;
 
-/* ---- Features: the words of a feature set, where CPUID has them, and which a PV guest may (max) or does (default) get.
- * Words 16 and 17 are MSR_ARCH_CAPABILITIES, which no guest of ours can read; so IBRS, STIBP, SSBD and IBPB, which need
- * MSRs as well, are left out of both PV columns. ---- */
+/* ---- Features: the words of a feature set, where CPUID has them, and which a PV guest may (max) or does (default)
+ * get. Words 16 and 17 are MSR_ARCH_CAPABILITIES, which no guest of ours can read; so IBRS, STIBP, SSBD and IBPB, which
+ * need MSRs as well, are left out of both PV columns. ---- */
 
 #define FEATURE_WORDS 19
 static const struct {
@@ -70,7 +70,7 @@ static const struct {
 };
 
 #define WORD(feature) (XEN_X86_FEATURE_##feature / 32)
-#define BIT(feature) (1U << (XEN_X86_FEATURE_##feature % 32))
+#define BIT(feature)  (1U << (XEN_X86_FEATURE_##feature % 32))
 
 /* Leaf 0x80000001 EDX of AMD repeats these bits of leaf 1 EDX. */
 #define AMD_REPEATED 0x0183f3ffU
@@ -145,10 +145,10 @@ static struct cpuid add_hardware_leaf(struct policy *p, uint32_t leaf, uint32_t 
     return r;
 }
 
-#define MAX_CACHE_SUBLEAVES 6
-#define MAX_FEATURE_SUBLEAF 2U
+#define MAX_CACHE_SUBLEAVES    6
+#define MAX_FEATURE_SUBLEAF    2U
 #define MAX_TOPOLOGY_SUBLEAVES 2
-#define XSTATE_COMPONENTS 63
+#define XSTATE_COMPONENTS      63
 
 static void add_cache_leaves(struct policy *p)
 {
@@ -445,7 +445,8 @@ static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
     switch (l->leaf) {
     case 1:
         l->b = (l->b & 0x00ffffff) | apic_id << 24;
-        if (l->c & BIT(XSAVE)) /* CR4.OSXSAVE is ours and always set; Linux takes a clear bit for "no XSAVE under Xen" */
+        if (l->c &
+            BIT(XSAVE)) /* CR4.OSXSAVE is ours and always set; Linux takes a clear bit for "no XSAVE under Xen" */
             l->c |= BIT(OSXSAVE);
         break;
     case 0xb:
@@ -482,7 +483,7 @@ static int copy_out(const struct xen_cpuid_leaf *from, uint32_t count, struct xe
                     struct xen_msr_entry *msr, uint32_t *msrs)
 {
     static const struct xen_msr_entry entries[CPU_POLICY_MAX_MSRS] = {{MSR_PLATFORM_INFO, 0, 0},
-                                                                     {MSR_ARCH_CAPABILITIES, 0, 0}};
+                                                                      {MSR_ARCH_CAPABILITIES, 0, 0}};
     uint32_t room = *leaves, msr_room = *msrs;
     *leaves = count;
     *msrs = CPU_POLICY_MAX_MSRS;

@@ -1,9 +1,10 @@
 /*
  * GDT, IDT, TSS and syscall entry points of each CPU.
  *
- * The ABI fixes our descriptors to GDT pages 14 and 15 (FIRST_RESERVED_GDT_ENTRY); pages 0-13 belong to the guest. A CPU
- * therefore has one frame with its own descriptors; while a vcpu runs, GDTR points to that vcpu's window, whose page 14
- * shows this frame (pv/descriptor.c). Without a guest GDTR points below the frame so that the same selectors work.
+ * The ABI fixes our descriptors to GDT pages 14 and 15 (FIRST_RESERVED_GDT_ENTRY); pages 0-13 belong to the guest. A
+ * CPU therefore has one frame with its own descriptors; while a vcpu runs, GDTR points to that vcpu's window, whose
+ * page 14 shows this frame (pv/descriptor.c). Without a guest GDTR points below the frame so that the same selectors
+ * work.
  */
 #include <hv/boot.h>
 #include <hv/console.h>
@@ -14,7 +15,7 @@
 #include <hv/pagetable.h>
 #include <hv/traps.h>
 
-#define GDT_FRAME_SELECTOR 0xe000
+#define GDT_FRAME_SELECTOR  0xe000
 #define GDT_INDEX(selector) (((selector)-GDT_FRAME_SELECTOR) / 8)
 
 #define GDT_CODE64_RING0 0x00af9b000000ffffUL
@@ -83,7 +84,8 @@ static void fill_gdt_frame(uint64_t *gdt, const struct tss *tss)
     gdt[GDT_INDEX(GUEST_CS32)] = GDT_CODE32_RING3;
     gdt[GDT_INDEX(GUEST_DS)] = GDT_DATA_RING3;
     gdt[GDT_INDEX(GUEST_CS64)] = GDT_CODE64_RING3;
-    gdt[GDT_INDEX(TSS_SELECTOR)] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56;
+    gdt[GDT_INDEX(TSS_SELECTOR)] =
+        (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56;
     gdt[GDT_INDEX(TSS_SELECTOR) + 1] = base >> 32;
 }
 
@@ -102,7 +104,8 @@ static void load_syscall_entry(const struct cpu *cpu, struct cpu_info *ci)
     wrmsr(MSR_STAR, (uint64_t)GUEST_CS32 << 48 | (uint64_t)HYPERVISOR_CS64 << 32);
     wrmsr(MSR_LSTAR, (uint64_t)syscall_stub + cpu->id * SYSCALL_STUB_SIZE);
     wrmsr(MSR_CSTAR, (uint64_t)syscall32_stub + cpu->id * SYSCALL_STUB_SIZE);
-    wrmsr(MSR_SYSCALL_MASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | X86_EFLAGS_AC | X86_EFLAGS_RF | X86_EFLAGS_IOPL);
+    wrmsr(MSR_SYSCALL_MASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | X86_EFLAGS_AC |
+                                X86_EFLAGS_RF | X86_EFLAGS_IOPL);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr_safe(MSR_SYSENTER_CS, 0); /* SYSENTER by a guest raises #GP, which is passed on to it */
 }
@@ -120,8 +123,10 @@ void descriptor_tables_init_cpu(struct cpu *cpu)
     struct table_pointer gdtr = {GDT_FRAME_SELECTOR + PAGE_SIZE - 1, (uint64_t)gdt - GDT_FRAME_SELECTOR};
     struct table_pointer idtr = {sizeof(idt) - 1, (uint64_t)idt};
     __asm__ volatile("lgdt %0\n\tlidt %1" ::"m"(gdtr), "m"(idtr));
-    __asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:" ::"i"(HYPERVISOR_CS64) : "rax", "memory");
-    __asm__ volatile("mov %0, %%ss\n\tmov %1, %%ds\n\tmov %1, %%es\n\tmov %1, %%fs\n\tmov %1, %%gs" ::"r"(HYPERVISOR_DS), "r"(0));
+    __asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:" ::"i"(HYPERVISOR_CS64)
+                     : "rax", "memory");
+    __asm__ volatile(
+        "mov %0, %%ss\n\tmov %1, %%ds\n\tmov %1, %%es\n\tmov %1, %%fs\n\tmov %1, %%gs" ::"r"(HYPERVISOR_DS), "r"(0));
     __asm__ volatile("lldt %w0\n\tltr %w1" ::"r"(0), "r"(TSS_SELECTOR));
     load_syscall_entry(cpu, ci);
 }

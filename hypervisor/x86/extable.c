@@ -24,7 +24,8 @@ bool rdmsr_safe(uint32_t msr, uint64_t *value)
 {
     uint32_t low, high;
     bool failed;
-    __asm__ volatile("1: rdmsr\n\txorl %k2, %k2\n\tjmp 3f\n2: xorl %%eax, %%eax\n\txorl %%edx, %%edx\n\tmovl $1, %k2\n3:\n\t" EXTABLE_ENTRY("1b", "2b")
+    __asm__ volatile("1: rdmsr\n\txorl %k2, %k2\n\tjmp 3f\n2: xorl %%eax, %%eax\n\txorl %%edx, %%edx\n\tmovl $1, "
+                     "%k2\n3:\n\t" EXTABLE_ENTRY("1b", "2b")
                      : "=a"(low), "=d"(high), "=&r"(failed)
                      : "c"(msr));
     *value = (uint64_t)high << 32 | low;

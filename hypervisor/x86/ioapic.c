@@ -8,16 +8,16 @@
 #include <hv/irq_source.h>
 #include <hv/pagetable.h>
 
-#define SELECT 0x00
-#define WINDOW 0x10
-#define REG_ID 0x00
-#define REG_VERSION 0x01
+#define SELECT          0x00
+#define WINDOW          0x10
+#define REG_ID          0x00
+#define REG_VERSION     0x01
 #define REG_ARBITRATION 0x02
-#define REG_ENTRY(pin) (0x10 + 2 * (pin))
+#define REG_ENTRY(pin)  (0x10 + 2 * (pin))
 
 #define ENTRY_LOW_ACTIVE 0x02000U
-#define ENTRY_LEVEL 0x08000U
-#define ENTRY_MASKED 0x10000U
+#define ENTRY_LEVEL      0x08000U
+#define ENTRY_MASKED     0x10000U
 
 #define MAX_GSIS 256
 #define MAX_PINS 120 /* entries 0x10..0xff */

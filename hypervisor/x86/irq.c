@@ -1,8 +1,8 @@
 /*
  * Interrupt vectors: who has which, and what happens when one comes in.
  *
- * A guest's edge interrupts (and all MSIs) end in the local APIC at once. A guest's level interrupts are masked at their
- * source first and ended, so that a guest that takes its time (or never answers) blocks no other vector.
+ * A guest's edge interrupts (and all MSIs) end in the local APIC at once. A guest's level interrupts are masked at
+ * their source first and ended, so that a guest that takes its time (or never answers) blocks no other vector.
  */
 #include <hv/apic_regs.h>
 #include <hv/console.h>
@@ -12,11 +12,11 @@
 #include <hv/percpu.h>
 
 #define FIRST_EXTERNAL 0x20 /* the 8259 pair is moved to 0x20-0x2f and masked */
-#define PIC1_COMMAND 0x20
-#define PIC1_DATA 0x21
-#define PIC2_COMMAND 0xa0
-#define PIC2_DATA 0xa1
-#define PIC_EOI 0x20
+#define PIC1_COMMAND   0x20
+#define PIC1_DATA      0x21
+#define PIC2_COMMAND   0xa0
+#define PIC2_DATA      0xa1
+#define PIC_EOI        0x20
 
 struct spinlock irq_lock = SPINLOCK_INIT;
 static struct irq irqs[256];

@@ -16,32 +16,32 @@
 
 #define CONTROL 2 /* both capabilities */
 
-#define MSI_ENABLE 0x0001U
+#define MSI_ENABLE           0x0001U
 #define MSI_CAPABLE(control) (1U << ((control) >> 1 & 7))
-#define MSI_COUNT_MASK 0x0070U
-#define MSI_COUNT_SHIFT 4
-#define MSI_64BIT 0x0080U
-#define MSI_MASKABLE 0x0100U
-#define MSI_ADDRESS 4
-#define MSI_UPPER 8
-#define MSI_DATA(control) ((control)&MSI_64BIT ? 12U : 8U)
-#define MSI_MASK(control) ((control)&MSI_64BIT ? 16U : 12U)
-#define MSI_MAX 32
+#define MSI_COUNT_MASK       0x0070U
+#define MSI_COUNT_SHIFT      4
+#define MSI_64BIT            0x0080U
+#define MSI_MASKABLE         0x0100U
+#define MSI_ADDRESS          4
+#define MSI_UPPER            8
+#define MSI_DATA(control)    ((control)&MSI_64BIT ? 12U : 8U)
+#define MSI_MASK(control)    ((control)&MSI_64BIT ? 16U : 12U)
+#define MSI_MAX              32
 
-#define MSIX_ENABLE 0x8000U
-#define MSIX_MASK_ALL 0x4000U
+#define MSIX_ENABLE           0x8000U
+#define MSIX_MASK_ALL         0x4000U
 #define MSIX_ENTRIES(control) (((control)&0x7ff) + 1)
-#define MSIX_TABLE 4
-#define MSIX_ENTRY_WORDS 4 /* address, upper address, data, vector control */
-#define MSIX_ENTRY_MASKED 1U
+#define MSIX_TABLE            4
+#define MSIX_ENTRY_WORDS      4 /* address, upper address, data, vector control */
+#define MSIX_ENTRY_MASKED     1U
 
 #define MESSAGE_ADDRESS 0xfee00000U
 
 struct msi_device {
     struct list link;
     uint32_t sbdf;
-    unsigned msi, msix;     /* where the capabilities are; 0: none */
-    paddr_t table_address;  /* what `table` maps */
+    unsigned msi, msix;    /* where the capabilities are; 0: none */
+    paddr_t table_address; /* what `table` maps */
     volatile uint32_t *table;
     unsigned table_entries;
 };

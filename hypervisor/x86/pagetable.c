@@ -14,9 +14,9 @@
 #include <hv/tlb.h>
 #include <hv/xen.h>
 
-#define PAGE_2M (2 * MiB)
+#define PAGE_2M     (2 * MiB)
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-#define DATA_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_GLOBAL)
+#define DATA_FLAGS  (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_GLOBAL)
 
 static pte_t idle_root_table[PTES_PER_TABLE] __aligned(4096) __attribute__((section(".bss.page_aligned")));
 pte_t *idle_root = idle_root_table;
@@ -74,7 +74,8 @@ bool boot_frame_taken(paddr_t pa, paddr_t *skip_to)
     return range_is_taken(pa, pa + PAGE_SIZE, skip_to);
 }
 
-/* Finds `bytes` of free RAM below 4 GiB (reachable before the direct map), lowest first, above what was taken before. */
+/* Finds `bytes` of free RAM below 4 GiB (reachable before the direct map), lowest first, above
+ * what was taken before. */
 static paddr_t boot_find(size_t bytes, size_t align)
 {
     for (unsigned i = 0; i < bootinfo.memory_count; i++) {
@@ -209,8 +210,8 @@ static void map_ram(void)
     }
 }
 
-/* Frame table and M2P are contiguous tables over all frames up to the last RAM frame, backed by whole 2 MiB pages. Holes in
- * the M2P read as "no pfn". */
+/* Frame table and M2P are contiguous tables over all frames up to the last RAM frame, backed by whole 2 MiB pages.
+ * Holes in the M2P read as "no pfn". */
 static void make_frame_tables(void)
 {
     size_t frame_bytes = ROUND_UP(max_mfn * sizeof(struct page), PAGE_2M);
@@ -243,7 +244,8 @@ static void classify_frames(void)
             frametable[mfn] = (struct page){.owner = DOMID_INVALID, .next = PAGE_NONE, .prev = PAGE_NONE};
     }
     for (mfn_t mfn = m2p_start >> PAGE_SHIFT; mfn < (m2p_start + m2p_bytes) >> PAGE_SHIFT; mfn++)
-        frametable[mfn] = (struct page){.references = PAGE_XENHEAP | 1, .owner = DOMID_XEN}; /* the toolstack maps it to save guests */
+        frametable[mfn] = (struct page){.references = PAGE_XENHEAP | 1,
+                                        .owner = DOMID_XEN}; /* the toolstack maps it to save guests */
 }
 
 void pagetable_init(void)

@@ -11,11 +11,11 @@
 #include <hv/spinlock.h>
 
 #define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA 0xcfc
-#define CONFIG_ENABLE 0x80000000U
-#define PORT_SPACE 256
+#define CONFIG_DATA    0xcfc
+#define CONFIG_ENABLE  0x80000000U
+#define PORT_SPACE     256
 #define EXTENDED_SPACE 4096
-#define BUS_BYTES MiB /* 256 functions of 4 KiB */
+#define BUS_BYTES      MiB /* 256 functions of 4 KiB */
 
 static struct ecam {
     paddr_t address; /* of first_bus */
@@ -31,8 +31,8 @@ int pci_ecam_add(paddr_t address, uint16_t segment, uint8_t first_bus, uint8_t l
     unsigned long flags = spin_lock_irqsave(&config_lock);
     int error = 0;
     unsigned i = 0;
-    while (i < ecam_count && !(ecams[i].segment == segment && ecams[i].first_bus <= first_bus &&
-                               ecams[i].last_bus >= last_bus))
+    while (i < ecam_count &&
+           !(ecams[i].segment == segment && ecams[i].first_bus <= first_bus && ecams[i].last_bus >= last_bus))
         i++;
     if (i == MAX_ECAM) {
         error = -ENOSPC;
@@ -53,7 +53,8 @@ void pci_init(void)
     }
 }
 
-/* Maps outside the lock: ioremap takes the page allocator's. Two CPUs that map the same bus at once waste one mapping. */
+/* Maps outside the lock: ioremap takes the page allocator's. Two CPUs that map the same bus at
+ * once waste one mapping. */
 static volatile uint8_t *ecam_function(uint32_t sbdf)
 {
     unsigned bus = sbdf >> 8 & 0xff;

@@ -17,9 +17,9 @@ enum pirq_kind { PIRQ_FREE, PIRQ_RESERVED, PIRQ_GSI, PIRQ_MSI };
 static struct pirq {
     enum pirq_kind kind;
     bool bound;
-    unsigned gsi;         /* PIRQ_GSI */
-    struct irq *irq;      /* PIRQ_MSI; PIRQ_GSI once it has a vector */
-    unsigned count;       /* multi-MSI: size of the block, in its first pirq; 0 in the others */
+    unsigned gsi;    /* PIRQ_GSI */
+    struct irq *irq; /* PIRQ_MSI; PIRQ_GSI once it has a vector */
+    unsigned count;  /* multi-MSI: size of the block, in its first pirq; 0 in the others */
 } pirqs[MAX_PIRQS];
 _Static_assert(MAX_PIRQS <= PAGE_SIZE * 8, "one bit each in the end-of-interrupt map");
 

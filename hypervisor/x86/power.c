@@ -57,8 +57,7 @@ static void reset_by_triple_fault(void)
 
 void machine_reboot(void)
 {
-    static void (*const ways[])(void) = {reset_by_acpi, reset_by_chipset, reset_by_keyboard,
-                                         reset_by_triple_fault};
+    static void (*const ways[])(void) = {reset_by_acpi, reset_by_chipset, reset_by_keyboard, reset_by_triple_fault};
     irq_disable();
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
         ways[i]();
@@ -70,8 +69,7 @@ void machine_reboot(void)
 
 static uint16_t sleep_value(uint16_t port, uint8_t type)
 {
-    return (uint16_t)((inw(port) & ~PM1_SLEEP_TYPE_MASK) | (unsigned)type << PM1_SLEEP_TYPE_SHIFT |
-                      PM1_SLEEP_ENABLE);
+    return (uint16_t)((inw(port) & ~PM1_SLEEP_TYPE_MASK) | (unsigned)type << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE);
 }
 
 void machine_power_off(void)

@@ -49,8 +49,7 @@ static void draw_pixel_cell(unsigned r, unsigned c)
     const uint8_t *glyph = screen_font[(cell & 0xff) - SCREEN_FONT_FIRST];
     const uint32_t foreground = pixel_colours[cell >> 8];
     const unsigned pitch = bootinfo.framebuffer.pitch;
-    uint8_t *to =
-        pixels + (size_t)r * SCREEN_FONT_HEIGHT * pitch + (size_t)c * SCREEN_FONT_WIDTH * pixel_bytes;
+    uint8_t *to = pixels + (size_t)r * SCREEN_FONT_HEIGHT * pitch + (size_t)c * SCREEN_FONT_WIDTH * pixel_bytes;
     uint8_t line[SCREEN_FONT_WIDTH * sizeof(uint32_t)];
     for (unsigned y = 0; y < SCREEN_FONT_HEIGHT; y++, to += pitch) {
         for (unsigned x = 0; x < SCREEN_FONT_WIDTH; x++) {

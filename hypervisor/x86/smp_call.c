@@ -1,9 +1,9 @@
 /*
  * Running a function on other CPUs, and waking them.
  *
- * Each CPU has one call of its own and a set of the CPUs that have a call for it. A caller fills its call, names itself at
- * each receiver, sends the interrupt and waits for the count to drop, serving calls of others meanwhile: no lock, so two
- * callers cannot wait for each other.
+ * Each CPU has one call of its own and a set of the CPUs that have a call for it. A caller fills its call, names itself
+ * at each receiver, sends the interrupt and waits for the count to drop, serving calls of others meanwhile: no lock, so
+ * two callers cannot wait for each other.
  */
 #include <hv/cpu.h>
 #include <hv/irq.h>
@@ -15,7 +15,7 @@ _Static_assert(NR_CPUS <= BITS_PER_LONG, "one word names all callers");
 static struct call {
     void (*function)(void *data);
     void *data;
-    unsigned outstanding; /* receivers that are not done */
+    unsigned outstanding;  /* receivers that are not done */
     unsigned long callers; /* whose calls this CPU has to run */
 } __aligned(64) calls[NR_CPUS];
 

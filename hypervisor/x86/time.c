@@ -20,8 +20,7 @@
 #define MEASURE_MICROSECONDS 20000
 /* If the TSC makes this many steps while a counter stands still, that counter is broken (4 s at 4 GHz). */
 #define STUCK_TSC_STEPS (1ULL << 34)
-#define GUESSED_TSC_HZ                                                                                       \
-    4000000000ULL /* for delays before the TSC is measured: rather too long than too short */
+#define GUESSED_TSC_HZ  4000000000ULL /* for delays before the TSC is measured: rather too long than too short */
 
 static uint64_t tsc_hz;
 static uint64_t tsc_per_ns;        /* 32.32 */
@@ -228,8 +227,7 @@ static void measure_apic_timer(void)
         panic("the local APIC's timer does not count");
     uint64_t hz = (end.count - start.count) * (tsc_hz / 1000) / (end.tsc - start.tsc) * 1000;
     apic_timer_per_ns = clock_counts_per_ns(hz);
-    log_info("local APIC timer: %lu.%03lu MHz", (unsigned long)(hz / 1000000),
-             (unsigned long)(hz / 1000 % 1000));
+    log_info("local APIC timer: %lu.%03lu MHz", (unsigned long)(hz / 1000000), (unsigned long)(hz / 1000 % 1000));
 }
 
 /* Once on each CPU, when its timer is first used. */
@@ -240,8 +238,7 @@ static void prepare_apic_timer(void)
         return;
     if (cpu_features.tsc_deadline) {
         apic_write(APIC_LVT_TIMER, APIC_LVT_TIMER_DEADLINE | VECTOR_APIC_TIMER);
-        __asm__ volatile("mfence" ::
-                             : "memory"); /* the mode must be set before the MSR counts: SDM 3, 11.5.4.1 */
+        __asm__ volatile("mfence" ::: "memory"); /* the mode must be set before the MSR counts: SDM 3, 11.5.4.1 */
     } else {
         if (apic_timer_per_ns == 0)
             measure_apic_timer();
@@ -330,8 +327,8 @@ static uint64_t days_since_1970(const struct date *date)
     static const uint16_t before_month[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     unsigned month = min(max((unsigned)date->month, 1U), 12U);
     bool after_leap_day = date->year % 4 == 0 && month > 2;
-    return 10957 + date->year * 365ULL + (date->year + 3U) / 4 + before_month[month - 1] + after_leap_day +
-           date->day - 1;
+    return 10957 + date->year * 365ULL + (date->year + 3U) / 4 + before_month[month - 1] + after_leap_day + date->day -
+           1;
 }
 
 static uint64_t cmos_seconds(void)
@@ -385,8 +382,7 @@ static void copy_time_to_guest(unsigned long address, const struct vcpu_time_inf
     if (copy_to_guest_va(address, &version, version_bytes))
         return;
     barrier();
-    if (copy_to_guest_va(address + version_bytes, (const uint8_t *)time + version_bytes,
-                         sizeof(*time) - version_bytes))
+    if (copy_to_guest_va(address + version_bytes, (const uint8_t *)time + version_bytes, sizeof(*time) - version_bytes))
         return;
     barrier();
     version++;

@@ -102,9 +102,28 @@ static void (*const guest_trap[32])(struct cpu_user_regs *regs) = {
 };
 
 static const char *const trap_name[32] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "device not available",
-    "double fault", "?", "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "?",
-    "x87 error", "alignment check", "machine check", "SIMD error", "virtualisation", "control protection",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bounds",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "?",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "?",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
+    "virtualisation",
+    "control protection",
 };
 
 /* What the last fault was that a fix-up took care of. Interrupts are off from there to its reader. */
@@ -204,7 +223,8 @@ static void serve_softirqs(struct cpu *cpu)
         schedule();
 }
 
-/* A frame changed by other means than the hypercall itself must not go back by sysret; those places set entry_vector. */
+/* A frame changed by other means than the hypercall itself must not go back by sysret; those
+ * places set entry_vector. */
 void exit_work(void)
 {
     for (;;) {

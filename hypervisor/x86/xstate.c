@@ -25,15 +25,15 @@ _Static_assert(offsetof(struct xsave_area, mxcsr) == 24, "FXSAVE layout");
 _Static_assert(offsetof(struct xsave_area, xmm) == 160, "FXSAVE layout");
 _Static_assert(offsetof(struct xsave_area, xstate_bv) == 512, "XSAVE header");
 
-#define FXSAVE_BYTES 512
-#define XSTATE_X87 0x1UL
-#define XSTATE_SSE 0x2UL
-#define XSTATE_AVX 0x4UL
-#define XSTATE_AVX512 0xe0UL
-#define FCW_RESET 0x37f
-#define MXCSR_RESET 0x1f80
+#define FXSAVE_BYTES       512
+#define XSTATE_X87         0x1UL
+#define XSTATE_SSE         0x2UL
+#define XSTATE_AVX         0x4UL
+#define XSTATE_AVX512      0xe0UL
+#define FCW_RESET          0x37f
+#define MXCSR_RESET        0x1f80
 #define MXCSR_MASK_DEFAULT 0xffbf /* for processors that store 0 */
-#define FSW_ERROR_SUMMARY 0x80
+#define FSW_ERROR_SUMMARY  0x80
 
 static uint32_t mxcsr_mask;
 /* AMD before Zen 2 leaves FOP, FIP and FDP alone on restore without a pending exception: another guest's would show. */

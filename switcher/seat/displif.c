@@ -16,8 +16,7 @@
 #include "seat.h"
 
 static_assert(sizeof(struct xendispl_req) == 64 && sizeof(struct xendispl_resp) == 64, "displif packet size");
-static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64,
-              "displif event size");
+static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_page) == 64, "displif event size");
 
 // A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
 // is looked at this often: the protocol has no message for that.
@@ -198,8 +197,7 @@ static void on_event_port(void *data)
 
 static bool connect_rings(struct displif *displif, const struct link_displif_connect *connect)
 {
-    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref,
-             event_gref = connect->event_gref;
+    uint32_t domid = displif->guest->domid, request_gref = connect->request_gref, event_gref = connect->event_gref;
     xen_displif_sring_t *shared = foreign_map_grants(domid, &request_gref, 1, PROT_READ | PROT_WRITE);
     if (!shared)
         return false;
@@ -215,8 +213,7 @@ static bool connect_rings(struct displif *displif, const struct link_displif_con
     return displif->event_port >= 0;
 }
 
-struct displif *displif_connect(struct guest *guest, struct ports *ports,
-                                const struct link_displif_connect *connect)
+struct displif *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect)
 {
     struct displif *displif = calloc(1, sizeof(*displif));
     if (!displif)

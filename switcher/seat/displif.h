@@ -6,8 +6,7 @@
 #include "ports.h"
 
 // NULL with errno.
-struct displif *displif_connect(struct guest *guest, struct ports *ports,
-                                const struct link_displif_connect *connect);
+struct displif *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect);
 void displif_disconnect(struct displif *displif); // NULL is ignored
 
 // The guest's last flip is on screen.

@@ -53,8 +53,7 @@ static int read_directory(uint32_t domid, uint32_t page_reference, uint32_t *ref
 
 static bool acceptable(const struct displif_buffers *all, const struct xendispl_dbuf_create_req *r)
 {
-    if (r->dbuf_cookie == 0 || r->width < 1 || r->width > LINK_MAX_SIZE || r->height < 1 ||
-        r->height > LINK_MAX_SIZE)
+    if (r->dbuf_cookie == 0 || r->width < 1 || r->width > LINK_MAX_SIZE || r->height < 1 || r->height > LINK_MAX_SIZE)
         return false;
     if (r->bpp != 16 && r->bpp != 24 && r->bpp != 32)
         return false;
@@ -62,8 +61,7 @@ static bool acceptable(const struct displif_buffers *all, const struct xendispl_
     return needed <= r->buffer_sz && r->buffer_sz <= DISPLIF_MAX_BYTES - all->total_bytes;
 }
 
-int displif_buffers_create(struct displif_buffers *all, uint32_t domid,
-                           const struct xendispl_dbuf_create_req *request)
+int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const struct xendispl_dbuf_create_req *request)
 {
     if (request->flags & XENDISPL_DBUF_FLG_REQ_ALLOC)
         return EOPNOTSUPP;
@@ -133,12 +131,11 @@ int displif_buffers_attach(struct displif_buffers *all, const struct xendispl_fb
         return EEXIST;
     if (!framebuffer)
         return ENOSPC;
-    if (!known_format(request->pixel_format, &format) || pixel_size(format) * 8 != buffer->bits ||
-        request->width < 1 || request->width > buffer->width || request->height < 1 ||
-        request->height > buffer->height)
+    if (!known_format(request->pixel_format, &format) || pixel_size(format) * 8 != buffer->bits || request->width < 1 ||
+        request->width > buffer->width || request->height < 1 || request->height > buffer->height)
         return EINVAL;
-    *framebuffer = (struct displif_framebuffer){request->fb_cookie, request->dbuf_cookie, request->width,
-                                                request->height, format};
+    *framebuffer =
+        (struct displif_framebuffer){request->fb_cookie, request->dbuf_cookie, request->width, request->height, format};
     return 0;
 }
 

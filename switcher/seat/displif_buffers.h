@@ -36,8 +36,7 @@ struct displif_buffers {
     uint32_t row_count;
 };
 
-int displif_buffers_create(struct displif_buffers *all, uint32_t domid,
-                           const struct xendispl_dbuf_create_req *request);
+int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const struct xendispl_dbuf_create_req *request);
 int displif_buffers_destroy(struct displif_buffers *all, uint64_t cookie); // and its framebuffers
 int displif_buffers_attach(struct displif_buffers *all, const struct xendispl_fb_attach_req *request);
 int displif_buffers_detach(struct displif_buffers *all, uint64_t framebuffer);

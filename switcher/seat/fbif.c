@@ -15,8 +15,7 @@
 
 enum { PAGE_BYTES = 4096, FRAMES_PER_PAGE = PAGE_BYTES / 8 };
 
-static_assert(offsetof(struct xenfb_page, width) == 16 && offsetof(struct xenfb_page, pd) == 40,
-              "xenfb_page layout");
+static_assert(offsetof(struct xenfb_page, width) == 16 && offsetof(struct xenfb_page, pd) == 40, "xenfb_page layout");
 static_assert(sizeof(union xenfb_out_event) == XENFB_OUT_EVENT_SIZE, "xenfb event size");
 
 struct fbif {
@@ -38,15 +37,13 @@ static bool geometry(const struct fbif *fbif, int64_t width, int64_t height, int
 {
     enum pixel_format format = depth == 16 ? PIXEL_RGB565 : PIXEL_XRGB8888;
     int64_t pixel = depth == 16 ? 2 : 4;
-    if ((depth != 16 && depth != 32) || width < 1 || width > LINK_MAX_SIZE || height < 1 ||
-        height > LINK_MAX_SIZE)
+    if ((depth != 16 && depth != 32) || width < 1 || width > LINK_MAX_SIZE || height < 1 || height > LINK_MAX_SIZE)
         return false;
     if (stride < width * pixel || stride > INT32_MAX || stride % pixel || offset < 0 || offset % pixel)
         return false;
     if (offset + stride * (height - 1) + width * pixel > (int64_t)fbif->length)
         return false;
-    *image =
-        (struct image){fbif->memory + offset, (uint32_t)width, (uint32_t)height, (uint32_t)stride, format};
+    *image = (struct image){fbif->memory + offset, (uint32_t)width, (uint32_t)height, (uint32_t)stride, format};
     return true;
 }
 
@@ -104,8 +101,7 @@ static uint64_t *read_directory(struct fbif *fbif, int privcmd)
         directory[i] = READ_ONCE(fbif->page->pd[i]);
     uint64_t *frames = calloc(directory_pages, PAGE_BYTES);
     void *mapped =
-        frames ? foreign_map_frames(privcmd, fbif->guest->domid, directory, directory_pages, PROT_READ)
-               : NULL;
+        frames ? foreign_map_frames(privcmd, fbif->guest->domid, directory, directory_pages, PROT_READ) : NULL;
     if (!mapped) {
         free(frames);
         return NULL;
@@ -121,8 +117,7 @@ static bool map_framebuffer(struct fbif *fbif, uint32_t limit, int privcmd, stru
     uint32_t stride = READ_ONCE(fbif->page->line_length);
     uint8_t depth = READ_ONCE(fbif->page->depth);
     fbif->length = READ_ONCE(fbif->page->mem_length);
-    if (fbif->length == 0 || fbif->length > limit ||
-        !geometry(fbif, width, height, stride, depth, 0, image)) {
+    if (fbif->length == 0 || fbif->length > limit || !geometry(fbif, width, height, stride, depth, 0, image)) {
         errno = EPROTO;
         return false;
     }

@@ -24,8 +24,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     if (info->si_code <= 0) // sent by a process, not by a fault
         return;
     void *page = (void *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE_BYTES - 1));
-    void *replaced =
-        mmap(page, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void *replaced = mmap(page, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (replaced == MAP_FAILED)
         signal(number, SIG_DFL);
 }
@@ -46,11 +45,8 @@ void *foreign_map_frames(int privcmd, uint32_t domid, const uint64_t *frames, si
         free(errors);
         return NULL;
     }
-    struct privcmd_mmapbatch_v2 batch = {.num = (unsigned)count,
-                                         .dom = (domid_t)domid,
-                                         .addr = (uintptr_t)address,
-                                         .arr = frames,
-                                         .err = errors};
+    struct privcmd_mmapbatch_v2 batch = {
+        .num = (unsigned)count, .dom = (domid_t)domid, .addr = (uintptr_t)address, .arr = frames, .err = errors};
     int error = ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch) == 0 ? 0 : errno;
     for (size_t i = 0; i < count && !error; i++)
         error = -errors[i];

@@ -28,8 +28,7 @@ void guest_set_picture(struct guest *guest, const struct image *picture)
         if (on_screen(guest))
             seat_damage_all(guest->seat);
     } else if (on_screen(guest)) {
-        guest_damage(guest,
-                     (struct rect){0, 0, (int32_t)guest->picture.width, (int32_t)guest->picture.height});
+        guest_damage(guest, (struct rect){0, 0, (int32_t)guest->picture.width, (int32_t)guest->picture.height});
     }
 }
 

@@ -70,8 +70,7 @@ static void on_key(struct input *input, struct libinput_event_keyboard *event)
     if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u) ||
         is_machine_key(libinput_event_keyboard_get_key(event)))
         return;
-    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event),
-             pressed);
+    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event), pressed);
 }
 
 static void on_button(struct input *input, struct libinput_event_pointer *event)
@@ -79,8 +78,8 @@ static void on_button(struct input *input, struct libinput_event_pointer *event)
     bool pressed = libinput_event_pointer_get_button_state(event) == LIBINPUT_BUTTON_STATE_PRESSED;
     if (libinput_event_pointer_get_seat_button_count(event) != (pressed ? 1u : 0u))
         return;
-    seat_pointer_button(input->seat, libinput_event_pointer_get_time(event),
-                        libinput_event_pointer_get_button(event), pressed);
+    seat_pointer_button(input->seat, libinput_event_pointer_get_time(event), libinput_event_pointer_get_button(event),
+                        pressed);
 }
 
 static void on_scroll(struct input *input, struct libinput_event_pointer *event, bool wheel)
@@ -92,8 +91,7 @@ static void on_scroll(struct input *input, struct libinput_event_pointer *event,
             continue;
         double pixels = libinput_event_pointer_get_scroll_value(event, axes[horizontal]);
         double v120 = wheel ? libinput_event_pointer_get_scroll_value_v120(event, axes[horizontal]) : 0;
-        seat_pointer_wheel(input->seat, libinput_event_pointer_get_time(event), horizontal, pixels,
-                           (int32_t)v120);
+        seat_pointer_wheel(input->seat, libinput_event_pointer_get_time(event), horizontal, pixels, (int32_t)v120);
     }
 }
 
@@ -165,8 +163,8 @@ struct input *input_open(struct seat *seat, struct session *session)
     if (input->udev)
         input->libinput = libinput_udev_create_context(&interface, input, input->udev);
     if (input->libinput && libinput_udev_assign_seat(input->libinput, session_seat_name(session)) == 0)
-        input->source = wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE,
-                                             dispatch, input);
+        input->source =
+            wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE, dispatch, input);
     if (!input->source) {
         log_error("libinput cannot be started on %s", session_seat_name(session));
         input_close(input);

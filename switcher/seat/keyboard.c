@@ -91,8 +91,8 @@ static void send(struct keyboard *keyboard, const union xenkbd_in_event *event)
     flush(keyboard);
 }
 
-struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports,
-                                  const struct link_keyboard_connect *connect, int privcmd)
+struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports, const struct link_keyboard_connect *connect,
+                                  int privcmd)
 {
     struct keyboard *keyboard = calloc(1, sizeof(*keyboard));
     if (!keyboard)

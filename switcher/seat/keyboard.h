@@ -10,8 +10,8 @@
 
 // NULL with errno. The descriptor is used only here, for a page given by frame number; -1 when given by
 // grant.
-struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports,
-                                  const struct link_keyboard_connect *connect, int privcmd);
+struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports, const struct link_keyboard_connect *connect,
+                                  int privcmd);
 void keyboard_disconnect(struct keyboard *keyboard); // NULL is ignored
 
 bool keyboard_absolute(const struct keyboard *keyboard);

@@ -50,8 +50,7 @@ static bool find_plane(struct kms *kms)
     kms->plane = 0;
     for (uint32_t i = 0; planes && i < planes->count_planes && !kms->plane; i++) {
         drmModePlane *plane = drmModeGetPlane(kms->fd, planes->planes[i]);
-        if (plane && (plane->possible_crtcs >> kms->crtc_index & 1) &&
-            is_primary_plane(kms->fd, plane->plane_id))
+        if (plane && (plane->possible_crtcs >> kms->crtc_index & 1) && is_primary_plane(kms->fd, plane->plane_id))
             kms->plane = plane->plane_id;
         drmModeFreePlane(plane);
     }
@@ -81,13 +80,12 @@ static bool find_atomic(struct kms *kms)
         {"FB_DAMAGE_CLIPS", &p->fb_damage_clips, NULL},
     };
     const struct wanted_property connector = {"CRTC_ID", &kms->connector_crtc_id, NULL};
-    const struct wanted_property crtc[] = {{"MODE_ID", &kms->crtc_mode_id, NULL},
-                                           {"ACTIVE", &kms->crtc_active, NULL}};
+    const struct wanted_property crtc[] = {{"MODE_ID", &kms->crtc_mode_id, NULL}, {"ACTIVE", &kms->crtc_active, NULL}};
     read_properties(kms->fd, kms->plane, DRM_MODE_OBJECT_PLANE, plane, sizeof(plane) / sizeof(plane[0]));
     read_properties(kms->fd, kms->connector, DRM_MODE_OBJECT_CONNECTOR, &connector, 1);
     read_properties(kms->fd, kms->crtc, DRM_MODE_OBJECT_CRTC, crtc, 2);
-    return p->fb_id && p->crtc_id && p->src_w && p->src_h && p->crtc_w && p->crtc_h &&
-           kms->connector_crtc_id && kms->crtc_mode_id && kms->crtc_active;
+    return p->fb_id && p->crtc_id && p->src_w && p->src_h && p->crtc_w && p->crtc_h && kms->connector_crtc_id &&
+           kms->crtc_mode_id && kms->crtc_active;
 }
 
 static bool choose_crtc(struct kms *kms, const drmModeRes *resources, const drmModeConnector *connector)
@@ -152,8 +150,8 @@ bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *frame
     framebuffer->size = size;
     uint32_t handles[4] = {framebuffer->handle}, pitches[4] = {pitch}, offsets[4] = {0};
     void *map = MAP_FAILED;
-    if (drmModeAddFB2(kms->fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets,
-                      &framebuffer->id, 0) == 0 &&
+    if (drmModeAddFB2(kms->fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets, &framebuffer->id, 0) ==
+            0 &&
         drmModeMapDumbBuffer(kms->fd, framebuffer->handle, &offset) == 0)
         map = mmap(NULL, framebuffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, kms->fd, (off_t)offset);
     if (map == MAP_FAILED) {
@@ -178,8 +176,7 @@ void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *fram
     *framebuffer = (struct kms_framebuffer){0};
 }
 
-static void add_plane(const struct kms *kms, drmModeAtomicReq *request,
-                      const struct kms_framebuffer *framebuffer)
+static void add_plane(const struct kms *kms, drmModeAtomicReq *request, const struct kms_framebuffer *framebuffer)
 {
     const struct kms_plane_properties *p = &kms->properties;
     uint64_t width = kms->mode.hdisplay, height = kms->mode.vdisplay;
@@ -241,15 +238,14 @@ static uint32_t damage_blob(const struct kms *kms, const struct damage *drawn)
     return blob;
 }
 
-bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn,
-              void *data)
+bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn, void *data)
 {
     if (!kms->atomic) {
         drmModeClip clips[DAMAGE_MAX];
         for (unsigned i = 0; i < drawn->count; i++) {
             struct rect r = drawn->rects[i];
-            clips[i] = (drmModeClip){(uint16_t)r.x, (uint16_t)r.y, (uint16_t)(r.x + r.width),
-                                     (uint16_t)(r.y + r.height)};
+            clips[i] =
+                (drmModeClip){(uint16_t)r.x, (uint16_t)r.y, (uint16_t)(r.x + r.width), (uint16_t)(r.y + r.height)};
         }
         drmModeDirtyFB(kms->fd, framebuffer->id, clips, drawn->count);
         return drmModePageFlip(kms->fd, kms->crtc, framebuffer->id, DRM_MODE_PAGE_FLIP_EVENT, data) == 0;
@@ -261,8 +257,7 @@ bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, 
     add_plane(kms, request, framebuffer);
     if (blob)
         drmModeAtomicAddProperty(request, kms->plane, kms->properties.fb_damage_clips, blob);
-    bool done =
-        drmModeAtomicCommit(kms->fd, request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT, data) == 0;
+    bool done = drmModeAtomicCommit(kms->fd, request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT, data) == 0;
     int error = errno;
     if (blob)
         drmModeDestroyPropertyBlob(kms->fd, blob);

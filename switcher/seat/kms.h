@@ -45,5 +45,4 @@ bool kms_set_mode(struct kms *kms, const struct kms_framebuffer *framebuffer);
 
 // Shows another framebuffer at the next vertical blank and then sends the page flip event with `data`. False
 // with errno.
-bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn,
-              void *data);
+bool kms_flip(const struct kms *kms, const struct kms_framebuffer *framebuffer, const struct damage *drawn, void *data);

@@ -116,8 +116,7 @@ static void on_guest_remove(struct link *link, const struct link_message *m, int
     seat_guest_remove(link->seat, m->slot);
 }
 
-static void report(struct link *link, const char *what, unsigned slot, int error, uint32_t ready,
-                   uint32_t closed)
+static void report(struct link *link, const char *what, unsigned slot, int error, uint32_t ready, uint32_t closed)
 {
     if (error)
         log_error("slot %u: cannot connect the %s: %s", slot, what, strerror(error));
@@ -286,8 +285,7 @@ struct link *link_new(struct seat *seat, const char *path, uid_t uid)
     link->peer = -1;
     link->listener = listen_at(path, SOCK_SEQPACKET, 0600);
     if (link->listener >= 0)
-        link->listener_source =
-            wl_event_loop_add_fd(seat->loop, link->listener, WL_EVENT_READABLE, on_listener, link);
+        link->listener_source = wl_event_loop_add_fd(seat->loop, link->listener, WL_EVENT_READABLE, on_listener, link);
     if (link->listener_source)
         return link;
     link_free(link);

@@ -13,8 +13,7 @@ static bool check_hello(const struct link_message *m)
 static bool check_guest_add(const struct link_message *m)
 {
     const struct link_guest_add *add = &m->guest_add;
-    return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff &&
-           memchr(add->name, '\0', sizeof(add->name)) != NULL;
+    return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff && memchr(add->name, '\0', sizeof(add->name)) != NULL;
 }
 
 static bool check_state(const struct link_message *m)
@@ -99,8 +98,7 @@ static unsigned fds_wanted(const struct rule *rule, const struct link_message *m
     return rule->fds;
 }
 
-bool link_message_valid(const struct link_message *message, size_t size, unsigned fds,
-                        enum link_direction direction)
+bool link_message_valid(const struct link_message *message, size_t size, unsigned fds, enum link_direction direction)
 {
     if (size != sizeof(*message) || message->slot >= LINK_SLOTS)
         return false;

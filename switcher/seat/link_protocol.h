@@ -135,5 +135,4 @@ enum link_direction { LINK_TO_SEAT, LINK_TO_MANAGER };
 
 // Whether a received packet of `size` bytes with `fds` descriptors is a well-formed message for that
 // direction: known type, right size, slot and fields in range, name closed, exactly the descriptors it needs.
-bool link_message_valid(const struct link_message *message, size_t size, unsigned fds,
-                        enum link_direction direction);
+bool link_message_valid(const struct link_message *message, size_t size, unsigned fds, enum link_direction direction);

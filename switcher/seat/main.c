@@ -79,17 +79,7 @@ static bool parse_uid(const char *text, uid_t *uid)
     return false;
 }
 
-enum {
-    OPT_LINK = 1,
-    OPT_UI,
-    OPT_UI_USER,
-    OPT_MANAGER_UID,
-    OPT_MODE,
-    OPT_HEADLESS,
-    OPT_SESSION,
-    OPT_LEGACY,
-    OPT_HELP
-};
+enum { OPT_LINK = 1, OPT_UI, OPT_UI_USER, OPT_MANAGER_UID, OPT_MODE, OPT_HEADLESS, OPT_SESSION, OPT_LEGACY, OPT_HELP };
 
 static bool take_option(int option, struct options *options)
 {
@@ -156,8 +146,7 @@ static bool open_devices(struct seat *seat, const struct options *options)
     }
     seat->session = session_open(seat->loop, options->session);
     if (seat->session)
-        seat->output =
-            output_drm_open(seat->loop, seat->session, options->width, options->height, options->legacy);
+        seat->output = output_drm_open(seat->loop, seat->session, options->width, options->height, options->legacy);
     return seat->output != NULL;
 }
 
@@ -182,8 +171,7 @@ static bool start(struct seat *seat, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {
-        .link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
+    struct options options = {.link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
     if (!parse_options(argc, argv, &options))
         return 2;
     signal(SIGPIPE, SIG_IGN);

@@ -48,8 +48,8 @@ struct output *output_headless_open(struct wl_event_loop *loop, uint32_t width, 
 // The first KMS device that has a connected screen (the one the firmware used, if any); NULL after a logged
 // reason. Width and height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode
 // setting alone.
-struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width,
-                               uint32_t height, bool force_legacy);
+struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width, uint32_t height,
+                               bool force_legacy);
 
 void output_destroy(struct output *output);
 

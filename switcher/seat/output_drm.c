@@ -54,8 +54,7 @@ static int on_timer(void *data)
     return 0;
 }
 
-static void on_flip(int fd, unsigned sequence, unsigned seconds, unsigned microseconds, unsigned crtc,
-                    void *data)
+static void on_flip(int fd, unsigned sequence, unsigned seconds, unsigned microseconds, unsigned crtc, void *data)
 {
     (void)fd;
     (void)sequence;
@@ -108,8 +107,8 @@ static bool start_mode(struct drm_output *drm)
     struct output *output = &drm->base;
     for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
         if (!kms_framebuffer_create(&drm->kms, &drm->framebuffers[i])) {
-            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay,
-                      drm->kms.mode.vdisplay, strerror(errno));
+            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay, drm->kms.mode.vdisplay,
+                      strerror(errno));
             destroy_buffers(drm);
             return false;
         }
@@ -125,8 +124,7 @@ static bool start_mode(struct drm_output *drm)
         destroy_buffers(drm);
         return false;
     }
-    log_info("screen %ux%u, %s mode setting", output->width, output->height,
-             drm->kms.atomic ? "atomic" : "legacy");
+    log_info("screen %ux%u, %s mode setting", output->width, output->height, drm->kms.atomic ? "atomic" : "legacy");
     return true;
 }
 
@@ -242,8 +240,8 @@ static bool watch(struct drm_output *drm, struct wl_event_loop *loop)
     return drm->source && drm->timer;
 }
 
-struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width,
-                               uint32_t height, bool force_legacy)
+struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width, uint32_t height,
+                               bool force_legacy)
 {
     struct drm_output *drm = calloc(1, sizeof(*drm));
     if (!drm)

@@ -61,11 +61,10 @@ static void paint_cursor(struct seat *seat, struct canvas *canvas, struct rect a
 }
 
 // The place of a guest that has no picture yet, or no longer: a tile in its colour.
-static void paint_placeholder(struct seat *seat, const struct guest *guest, struct canvas *canvas,
-                              struct rect area)
+static void paint_placeholder(struct seat *seat, const struct guest *guest, struct canvas *canvas, struct rect area)
 {
-    struct rect tile = {((int32_t)seat->output->width - TILE_SIZE) / 2,
-                        ((int32_t)seat->output->height - TILE_SIZE) / 2, TILE_SIZE, TILE_SIZE};
+    struct rect tile = {((int32_t)seat->output->width - TILE_SIZE) / 2, ((int32_t)seat->output->height - TILE_SIZE) / 2,
+                        TILE_SIZE, TILE_SIZE};
     pixels_fill(canvas, area, BACKGROUND);
     pixels_fill(canvas, rect_intersect(area, tile), 0xff000000 | guest->rgb);
 }

@@ -178,8 +178,8 @@ void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y)
 
 static void interface_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
-    bool changed = pressed ? key_set_add(&seat->interface_buttons, code)
-                           : key_set_remove(&seat->interface_buttons, code);
+    bool changed =
+        pressed ? key_set_add(&seat->interface_buttons, code) : key_set_remove(&seat->interface_buttons, code);
     if (changed)
         ui_pointer_button(seat->ui, time, code, pressed);
 }

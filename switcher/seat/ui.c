@@ -57,8 +57,7 @@ struct ui *ui_new(struct seat *seat, const char *socket_path, uid_t uid)
         wl_list_init(lists[i]);
     ui->listener = listen_at(socket_path, SOCK_STREAM, 0666); // the peer's user is checked instead
     if (ui->listener >= 0)
-        ui->listener_source =
-            wl_event_loop_add_fd(seat->loop, ui->listener, WL_EVENT_READABLE, on_connection, ui);
+        ui->listener_source = wl_event_loop_add_fd(seat->loop, ui->listener, WL_EVENT_READABLE, on_connection, ui);
     if (!ui->listener_source || !ui_seat_start(ui)) {
         ui_free(ui);
         return NULL;

@@ -134,8 +134,7 @@ static void request_thumbnail(struct wl_client *client, struct wl_resource *reso
     const struct image *picture = &from(resource)->seat->guests[slot].picture;
     if (picture->width) {
         struct canvas canvas = {wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                                (uint32_t)wl_shm_buffer_get_height(shm),
-                                (uint32_t)wl_shm_buffer_get_stride(shm)};
+                                (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm)};
         pixels_scale(&canvas, picture);
     }
     roundhouse_seat_v1_send_thumbnail_done(resource, slot, picture->width > 0);
@@ -154,8 +153,7 @@ static const struct roundhouse_seat_v1_interface implementation = {
 static void bind_control(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
     struct ui *ui = data;
-    struct wl_resource *resource =
-        wl_resource_create(client, &roundhouse_seat_v1_interface, (int)version, id);
+    struct wl_resource *resource = wl_resource_create(client, &roundhouse_seat_v1_interface, (int)version, id);
     if (!resource) {
         wl_client_post_no_memory(client);
         return;

@@ -41,8 +41,7 @@ static void source_actions(struct wl_client *client, struct wl_resource *resourc
     (void)actions;
 }
 
-static const struct wl_data_source_interface source_implementation = {source_offer, destroy_request,
-                                                                      source_actions};
+static const struct wl_data_source_interface source_implementation = {source_offer, destroy_request, source_actions};
 
 static void source_gone(struct wl_resource *resource)
 {
@@ -64,8 +63,7 @@ static void manager_create_source(struct wl_client *client, struct wl_resource *
 {
     struct source *source = calloc(1, sizeof(*source));
     struct wl_resource *made =
-        source ? wl_resource_create(client, &wl_data_source_interface, wl_resource_get_version(resource), id)
-               : NULL;
+        source ? wl_resource_create(client, &wl_data_source_interface, wl_resource_get_version(resource), id) : NULL;
     if (!made) {
         free(source);
         wl_client_post_no_memory(client);
@@ -78,8 +76,7 @@ static void manager_create_source(struct wl_client *client, struct wl_resource *
 
 // wl_data_offer
 
-static void offer_accept(struct wl_client *client, struct wl_resource *resource, uint32_t serial,
-                         const char *type)
+static void offer_accept(struct wl_client *client, struct wl_resource *resource, uint32_t serial, const char *type)
 {
     (void)client;
     (void)resource;
@@ -87,8 +84,7 @@ static void offer_accept(struct wl_client *client, struct wl_resource *resource,
     (void)type;
 }
 
-static void offer_receive(struct wl_client *client, struct wl_resource *resource, const char *type,
-                          int32_t fd)
+static void offer_receive(struct wl_client *client, struct wl_resource *resource, const char *type, int32_t fd)
 {
     (void)client;
     struct wl_resource *source = wl_resource_get_user_data(resource);
@@ -103,8 +99,7 @@ static void offer_finish(struct wl_client *client, struct wl_resource *resource)
     (void)resource;
 }
 
-static void offer_actions(struct wl_client *client, struct wl_resource *resource, uint32_t actions,
-                          uint32_t preferred)
+static void offer_actions(struct wl_client *client, struct wl_resource *resource, uint32_t actions, uint32_t preferred)
 {
     (void)client;
     (void)resource;
@@ -112,8 +107,8 @@ static void offer_actions(struct wl_client *client, struct wl_resource *resource
     (void)preferred;
 }
 
-static const struct wl_data_offer_interface offer_implementation = {
-    offer_accept, offer_receive, destroy_request, offer_finish, offer_actions};
+static const struct wl_data_offer_interface offer_implementation = {offer_accept, offer_receive, destroy_request,
+                                                                    offer_finish, offer_actions};
 
 static void offer_gone(struct wl_resource *resource)
 {
@@ -148,9 +143,8 @@ void ui_data_offer_selection(struct ui *ui)
 
 // wl_data_device
 
-static void device_start_drag(struct wl_client *client, struct wl_resource *resource,
-                              struct wl_resource *source, struct wl_resource *origin,
-                              struct wl_resource *icon, uint32_t serial)
+static void device_start_drag(struct wl_client *client, struct wl_resource *resource, struct wl_resource *source,
+                              struct wl_resource *origin, struct wl_resource *icon, uint32_t serial)
 {
     (void)client;
     (void)resource;
@@ -161,8 +155,8 @@ static void device_start_drag(struct wl_client *client, struct wl_resource *reso
         wl_data_source_send_cancelled(source);
 }
 
-static void device_set_selection(struct wl_client *client, struct wl_resource *resource,
-                                 struct wl_resource *source, uint32_t serial)
+static void device_set_selection(struct wl_client *client, struct wl_resource *resource, struct wl_resource *source,
+                                 uint32_t serial)
 {
     (void)client;
     (void)serial;
@@ -204,8 +198,7 @@ static const struct wl_data_device_manager_interface manager_implementation = {m
 
 static void bind_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
-    struct wl_resource *resource =
-        wl_resource_create(client, &wl_data_device_manager_interface, (int)version, id);
+    struct wl_resource *resource = wl_resource_create(client, &wl_data_device_manager_interface, (int)version, id);
     if (resource)
         wl_resource_set_implementation(resource, &manager_implementation, data, NULL);
     else

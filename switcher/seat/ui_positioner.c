@@ -27,16 +27,16 @@ static void set_size(struct wl_client *client, struct wl_resource *resource, int
     from(resource)->height = height;
 }
 
-static void set_anchor_rect(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
-                            int32_t width, int32_t height)
+static void set_anchor_rect(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
+                            int32_t height)
 {
     (void)client;
     if (width < 0 || height < 0)
         wl_resource_post_error(resource, XDG_POSITIONER_ERROR_INVALID_INPUT, "bad anchor rectangle");
     else
-        from(resource)->anchor_rect = rect_intersect(
-            (struct rect){x, y, width ? width : 1, height ? height : 1},
-            (struct rect){-LINK_MAX_SIZE, -LINK_MAX_SIZE, 3 * LINK_MAX_SIZE, 3 * LINK_MAX_SIZE});
+        from(resource)->anchor_rect =
+            rect_intersect((struct rect){x, y, width ? width : 1, height ? height : 1},
+                           (struct rect){-LINK_MAX_SIZE, -LINK_MAX_SIZE, 3 * LINK_MAX_SIZE, 3 * LINK_MAX_SIZE});
 }
 
 static void set_anchor(struct wl_client *client, struct wl_resource *resource, uint32_t anchor)
@@ -73,8 +73,7 @@ static void set_reactive(struct wl_client *client, struct wl_resource *resource)
     (void)resource;
 }
 
-static void set_parent_size(struct wl_client *client, struct wl_resource *resource, int32_t width,
-                            int32_t height)
+static void set_parent_size(struct wl_client *client, struct wl_resource *resource, int32_t width, int32_t height)
 {
     (void)client;
     (void)resource;
@@ -210,11 +209,11 @@ static struct span place(struct span anchor, int32_t size, int32_t offset, int a
 struct rect ui_positioner_place(struct wl_resource *resource, struct rect bounds)
 {
     const struct positioner *p = from(resource);
-    struct span x = place((struct span){p->anchor_rect.x, p->anchor_rect.width}, p->width, p->offset_x,
-                          direction_x(p->anchor), direction_x(p->gravity), p->adjustment,
-                          (struct span){bounds.x, bounds.width});
-    struct span y = place((struct span){p->anchor_rect.y, p->anchor_rect.height}, p->height, p->offset_y,
-                          direction_y(p->anchor), direction_y(p->gravity), p->adjustment >> 1,
-                          (struct span){bounds.y, bounds.height});
+    struct span x =
+        place((struct span){p->anchor_rect.x, p->anchor_rect.width}, p->width, p->offset_x, direction_x(p->anchor),
+              direction_x(p->gravity), p->adjustment, (struct span){bounds.x, bounds.width});
+    struct span y =
+        place((struct span){p->anchor_rect.y, p->anchor_rect.height}, p->height, p->offset_y, direction_y(p->anchor),
+              direction_y(p->gravity), p->adjustment >> 1, (struct span){bounds.y, bounds.height});
     return (struct rect){x.start, y.start, x.size, y.size};
 }

@@ -227,8 +227,7 @@ void ui_pointer_wheel(struct ui *ui, uint32_t time, bool horizontal, double pixe
     wl_resource_for_each(pointer, &ui->pointers) {
         bool detailed = wl_resource_get_version(pointer) >= WL_POINTER_AXIS_SOURCE_SINCE_VERSION;
         if (detailed)
-            wl_pointer_send_axis_source(pointer,
-                                        v120 ? WL_POINTER_AXIS_SOURCE_WHEEL : WL_POINTER_AXIS_SOURCE_FINGER);
+            wl_pointer_send_axis_source(pointer, v120 ? WL_POINTER_AXIS_SOURCE_WHEEL : WL_POINTER_AXIS_SOURCE_FINGER);
         if (detailed && v120 / 120)
             wl_pointer_send_axis_discrete(pointer, axis, v120 / 120);
         if (detailed && pixels == 0)
@@ -335,8 +334,8 @@ static void seat_get_touch(struct wl_client *client, struct wl_resource *resourc
     wl_resource_post_error(resource, WL_SEAT_ERROR_MISSING_CAPABILITY, "there is no touch device");
 }
 
-static const struct wl_seat_interface seat_implementation = {seat_get_pointer, seat_get_keyboard,
-                                                             seat_get_touch, release};
+static const struct wl_seat_interface seat_implementation = {seat_get_pointer, seat_get_keyboard, seat_get_touch,
+                                                             release};
 
 static void bind_seat(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
@@ -408,8 +407,7 @@ static bool share_keymap(struct ui *ui)
         return false;
     ui->keymap_size = (uint32_t)strlen(text) + 1;
     ui->keymap_fd = memfd_create("keymap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    bool written =
-        ui->keymap_fd >= 0 && write(ui->keymap_fd, text, ui->keymap_size) == (ssize_t)ui->keymap_size;
+    bool written = ui->keymap_fd >= 0 && write(ui->keymap_fd, text, ui->keymap_size) == (ssize_t)ui->keymap_size;
     free(text);
     return written;
 }

@@ -174,8 +174,7 @@ static void free_if_unused(struct ui_window *window)
 
 // xdg_toplevel
 
-static void toplevel_set_parent(struct wl_client *client, struct wl_resource *resource,
-                                struct wl_resource *parent)
+static void toplevel_set_parent(struct wl_client *client, struct wl_resource *resource, struct wl_resource *parent)
 {
     (void)client;
     struct ui_window *window = from(resource), *up = parent ? from(parent) : NULL;
@@ -219,8 +218,7 @@ static void toplevel_resize(struct wl_client *client, struct wl_resource *resour
     toplevel_move(client, resource, seat, serial);
 }
 
-static void toplevel_limit(struct wl_client *client, struct wl_resource *resource, int32_t width,
-                           int32_t height)
+static void toplevel_limit(struct wl_client *client, struct wl_resource *resource, int32_t width, int32_t height)
 {
     (void)client;
     (void)resource;
@@ -236,8 +234,7 @@ static void toplevel_stay(struct wl_client *client, struct wl_resource *resource
         ui_window_configure(from(resource));
 }
 
-static void toplevel_fullscreen(struct wl_client *client, struct wl_resource *resource,
-                                struct wl_resource *output)
+static void toplevel_fullscreen(struct wl_client *client, struct wl_resource *resource, struct wl_resource *output)
 {
     (void)output;
     toplevel_stay(client, resource);
@@ -287,8 +284,8 @@ static void place_popup(struct ui_window *window, struct wl_resource *positioner
     window->popup_height = place.height;
 }
 
-static void popup_reposition(struct wl_client *client, struct wl_resource *resource,
-                             struct wl_resource *positioner, uint32_t token)
+static void popup_reposition(struct wl_client *client, struct wl_resource *resource, struct wl_resource *positioner,
+                             uint32_t token)
 {
     (void)client;
     place_popup(from(resource), positioner);
@@ -296,8 +293,7 @@ static void popup_reposition(struct wl_client *client, struct wl_resource *resou
     ui_window_configure(from(resource));
 }
 
-static const struct xdg_popup_interface popup_implementation = {destroy_request, popup_grab,
-                                                                popup_reposition};
+static const struct xdg_popup_interface popup_implementation = {destroy_request, popup_grab, popup_reposition};
 
 static void popup_gone(struct wl_resource *resource)
 {
@@ -312,8 +308,8 @@ static void popup_gone(struct wl_resource *resource)
 
 static bool take_role(struct ui_window *window, struct wl_resource *resource, enum ui_role role)
 {
-    if (window->surface && (window->surface->role == ROLE_NONE || window->surface->role == role) &&
-        !window->toplevel && !window->popup) {
+    if (window->surface && (window->surface->role == ROLE_NONE || window->surface->role == role) && !window->toplevel &&
+        !window->popup) {
         window->surface->role = role;
         return true;
     }
@@ -326,8 +322,7 @@ static void xdg_surface_toplevel(struct wl_client *client, struct wl_resource *r
     struct ui_window *window = from(resource);
     if (!take_role(window, resource, ROLE_TOPLEVEL))
         return;
-    window->toplevel =
-        wl_resource_create(client, &xdg_toplevel_interface, wl_resource_get_version(resource), id);
+    window->toplevel = wl_resource_create(client, &xdg_toplevel_interface, wl_resource_get_version(resource), id);
     if (window->toplevel)
         wl_resource_set_implementation(window->toplevel, &toplevel_implementation, window, toplevel_gone);
     else
@@ -397,8 +392,7 @@ static void wm_base_surface(struct wl_client *client, struct wl_resource *resour
     }
     struct ui_window *window = calloc(1, sizeof(*window));
     if (window)
-        window->xdg_surface =
-            wl_resource_create(client, &xdg_surface_interface, wl_resource_get_version(resource), id);
+        window->xdg_surface = wl_resource_create(client, &xdg_surface_interface, wl_resource_get_version(resource), id);
     if (!window || !window->xdg_surface) {
         free(window);
         wl_client_post_no_memory(client);
@@ -411,8 +405,7 @@ static void wm_base_surface(struct wl_client *client, struct wl_resource *resour
     window->is_switcher = surface->switcher;
     surface->window = window;
     wl_list_insert(surface->ui->windows.prev, &window->link);
-    wl_resource_set_implementation(window->xdg_surface, &xdg_surface_implementation, window,
-                                   xdg_surface_gone);
+    wl_resource_set_implementation(window->xdg_surface, &xdg_surface_implementation, window, xdg_surface_gone);
 }
 
 static void wm_base_pong(struct wl_client *client, struct wl_resource *resource, uint32_t serial)

@@ -145,10 +145,9 @@ static void buffer_take(struct ui_buffer *buffer, struct wl_resource *resource)
     if (!shm)
         return;
     uint32_t format = wl_shm_buffer_get_format(shm);
-    buffer->image =
-        (struct image){wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                       (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm),
-                       format == WL_SHM_FORMAT_ARGB8888 ? PIXEL_ARGB8888 : PIXEL_XRGB8888};
+    buffer->image = (struct image){wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
+                                   (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm),
+                                   format == WL_SHM_FORMAT_ARGB8888 ? PIXEL_ARGB8888 : PIXEL_XRGB8888};
     buffer->pool = wl_shm_buffer_ref_pool(shm);
     buffer->resource = resource;
     buffer->destroyed.notify = on_buffer_destroyed;
@@ -190,8 +189,8 @@ static void surface_attach(struct wl_client *client, struct wl_resource *resourc
     }
 }
 
-static void surface_damage(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
-                           int32_t width, int32_t height)
+static void surface_damage(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
+                           int32_t height)
 {
     (void)client;
     struct rect bounds = {0, 0, LINK_MAX_SIZE, LINK_MAX_SIZE};
@@ -223,8 +222,7 @@ static void surface_set_opaque_region(struct wl_client *client, struct wl_resour
     (void)region;
 }
 
-static void surface_set_input_region(struct wl_client *client, struct wl_resource *resource,
-                                     struct wl_resource *region)
+static void surface_set_input_region(struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
 {
     (void)client;
     struct ui_region everything = {.everything = true};
@@ -331,8 +329,7 @@ static void compositor_create_surface(struct wl_client *client, struct wl_resour
 {
     struct ui_surface *surface = calloc(1, sizeof(*surface));
     if (surface)
-        surface->resource =
-            wl_resource_create(client, &wl_surface_interface, wl_resource_get_version(resource), id);
+        surface->resource = wl_resource_create(client, &wl_surface_interface, wl_resource_get_version(resource), id);
     if (!surface || !surface->resource) {
         free(surface);
         wl_client_post_no_memory(client);
@@ -359,22 +356,21 @@ static void region_step(struct wl_resource *resource, struct rect rect, bool add
         region->steps[region->count++] = (struct ui_region_step){rect, add};
 }
 
-static void region_add(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
-                       int32_t width, int32_t height)
+static void region_add(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
+                       int32_t height)
 {
     (void)client;
     region_step(resource, (struct rect){x, y, width, height}, true);
 }
 
-static void region_subtract(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
-                            int32_t width, int32_t height)
+static void region_subtract(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y, int32_t width,
+                            int32_t height)
 {
     (void)client;
     region_step(resource, (struct rect){x, y, width, height}, false);
 }
 
-static const struct wl_region_interface region_implementation = {destroy_request, region_add,
-                                                                 region_subtract};
+static const struct wl_region_interface region_implementation = {destroy_request, region_add, region_subtract};
 
 static void region_gone(struct wl_resource *resource)
 {
@@ -408,8 +404,7 @@ static void bind_compositor(struct wl_client *client, void *data, uint32_t versi
 
 // wl_subcompositor. The user data of a wl_subsurface is its surface, or NULL once that is gone.
 
-static void subsurface_set_position(struct wl_client *client, struct wl_resource *resource, int32_t x,
-                                    int32_t y)
+static void subsurface_set_position(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y)
 {
     (void)client;
     struct ui_surface *surface = wl_resource_get_user_data(resource);
@@ -423,26 +418,22 @@ static void subsurface_set_position(struct wl_client *client, struct wl_resource
 
 static void restack(struct wl_resource *resource, struct wl_resource *sibling_resource, bool above)
 {
-    struct ui_surface *surface = wl_resource_get_user_data(resource),
-                      *other = ui_surface_from(sibling_resource);
+    struct ui_surface *surface = wl_resource_get_user_data(resource), *other = ui_surface_from(sibling_resource);
     if (!surface || !surface->parent || !other || other == surface)
         return;
-    struct wl_list *place =
-        other->parent == surface->parent ? &other->sibling : &surface->parent->subsurfaces;
+    struct wl_list *place = other->parent == surface->parent ? &other->sibling : &surface->parent->subsurfaces;
     wl_list_remove(&surface->sibling);
     wl_list_insert(above ? place : place->prev, &surface->sibling);
     ui_surface_damage_all(surface->parent);
 }
 
-static void subsurface_place_above(struct wl_client *client, struct wl_resource *resource,
-                                   struct wl_resource *sibling)
+static void subsurface_place_above(struct wl_client *client, struct wl_resource *resource, struct wl_resource *sibling)
 {
     (void)client;
     restack(resource, sibling, true);
 }
 
-static void subsurface_place_below(struct wl_client *client, struct wl_resource *resource,
-                                   struct wl_resource *sibling)
+static void subsurface_place_below(struct wl_client *client, struct wl_resource *resource, struct wl_resource *sibling)
 {
     (void)client;
     restack(resource, sibling, false);
@@ -474,12 +465,10 @@ static void subsurface_gone(struct wl_resource *resource)
 static void subcompositor_get(struct wl_client *client, struct wl_resource *resource, uint32_t id,
                               struct wl_resource *surface_resource, struct wl_resource *parent_resource)
 {
-    struct ui_surface *surface = ui_surface_from(surface_resource),
-                      *parent = ui_surface_from(parent_resource);
+    struct ui_surface *surface = ui_surface_from(surface_resource), *parent = ui_surface_from(parent_resource);
     for (struct ui_surface *up = parent; up; up = up->parent) {
         if (up == surface) {
-            wl_resource_post_error(resource, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE,
-                                   "a surface cannot be its own parent");
+            wl_resource_post_error(resource, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE, "a surface cannot be its own parent");
             return;
         }
     }
@@ -499,8 +488,7 @@ static void subcompositor_get(struct wl_client *client, struct wl_resource *reso
     wl_resource_set_implementation(made, &subsurface_implementation, surface, subsurface_gone);
 }
 
-static const struct wl_subcompositor_interface subcompositor_implementation = {destroy_request,
-                                                                               subcompositor_get};
+static const struct wl_subcompositor_interface subcompositor_implementation = {destroy_request, subcompositor_get};
 
 static void bind_subcompositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {

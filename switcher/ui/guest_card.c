@@ -34,18 +34,12 @@ static const struct look {
     {"running",
      "Running",
      FALSE,
-     {{"Switch", ACTION_SWITCH},
-      {"Pause", ACTION_PAUSE},
-      {"Restart", ACTION_REBOOT},
-      {"Shut down", ACTION_SHUTDOWN}}},
+     {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
     {"paused",
      "Paused",
      FALSE,
      {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"stopping",
-     "Shutting down \342\200\246",
-     TRUE,
-     {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {"stopping", "Shutting down \342\200\246", TRUE, {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
     {"crashed", "Crashed", FALSE, {{"Start again", ACTION_START}}},
 };
 
@@ -136,8 +130,7 @@ static void draw_placeholder(struct card *card, cairo_t *cr, double width, doubl
     gdk_rgba_parse(&colour, rh_guest1_get_colour(card->guest));
     cairo_pattern_t *ground = cairo_pattern_create_linear(0, 0, width * 0.4, height);
     double strength = live ? 0.36 : 0.17;
-    cairo_pattern_add_color_stop_rgb(ground, 0, colour.red * strength, colour.green * strength,
-                                     colour.blue * strength);
+    cairo_pattern_add_color_stop_rgb(ground, 0, colour.red * strength, colour.green * strength, colour.blue * strength);
     cairo_pattern_add_color_stop_rgb(ground, 1, 0.05, 0.06, 0.075);
     cairo_set_source(cr, ground);
     cairo_paint(cr);
@@ -259,9 +252,8 @@ static void update_facts(struct card *card)
 {
     guint64 mib = rh_guest1_get_memory(card->guest) / 1024;
     guint vcpus = rh_guest1_get_vcpus(card->guest), slot = rh_guest1_get_slot(card->guest);
-    g_autofree char *memory = mib >= 1024
-                                  ? g_strdup_printf("%.*f GiB", mib % 1024 ? 1 : 0, (double)mib / 1024)
-                                  : g_strdup_printf("%" G_GUINT64_FORMAT " MiB", mib);
+    g_autofree char *memory = mib >= 1024 ? g_strdup_printf("%.*f GiB", mib % 1024 ? 1 : 0, (double)mib / 1024)
+                                          : g_strdup_printf("%" G_GUINT64_FORMAT " MiB", mib);
     g_autofree char *facts =
         g_strdup_printf("%s memory  \302\267  %u processor%s", memory, vcpus, vcpus == 1 ? "" : "s");
     g_autofree char *chord = g_strdup_printf("Ctrl + Alt + %u", slot);
@@ -283,8 +275,8 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
     struct card *card = card_of(widget);
     const struct look *look = look_of(card->guest);
     const char *error = rh_guest1_get_error(card->guest), *name = rh_guest1_get_name(card->guest);
-    g_autofree char *spoken = g_strdup_printf("%s, slot %u, %s%s%s", name, rh_guest1_get_slot(card->guest),
-                                              look->words, error && *error ? ". " : "", error ? error : "");
+    g_autofree char *spoken = g_strdup_printf("%s, slot %u, %s%s%s", name, rh_guest1_get_slot(card->guest), look->words,
+                                              error && *error ? ". " : "", error ? error : "");
     for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
         style_toggle(widget, looks[i].state, &looks[i] == look);
     style_toggle(widget, "has-screen", on_screen);

@@ -124,8 +124,8 @@ struct header *header_new(GCallback restart_clicked, GCallback power_off_clicked
     header->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 32);
     style_toggle(header->row, "header", TRUE);
     gtk_box_pack_start(GTK_BOX(header->row), build_name(), FALSE, FALSE, 0);
-    gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user),
-                     FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user), FALSE, FALSE,
+                     0);
     gtk_box_pack_end(GTK_BOX(header->row), build_clock(header), FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(header->row), build_memory(header), FALSE, FALSE, 0);
     tick(header);

@@ -77,16 +77,14 @@ int main(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"bar", 0, 0, G_OPTION_ARG_NONE, &program.keep_bar,
          "Keep the bar over every guest; where there is no seat, show it instead of the switcher", NULL},
-        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)",
-         NULL},
+        {"full-screen", 0, 0, G_OPTION_ARG_NONE, &full_screen, "Fill the screen (where there is no seat)", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     g_autoptr(GError) error = NULL;
     if (!gtk_init_with_args(&argc, &argv, "- the Roundhouse switcher", entries, NULL, &error)) {
-        g_printerr("roundhouse-ui: %s.\n",
-                   error ? error->message
-                         : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
-                           "or DISPLAY an X server");
+        g_printerr("roundhouse-ui: %s.\n", error ? error->message
+                                                 : "there is no display. WAYLAND_DISPLAY must name the seat's socket, "
+                                                   "or DISPLAY an X server");
         return EXIT_FAILURE;
     }
     style_init();

@@ -125,8 +125,8 @@ static void follow_guests(struct model *model)
     drop_unlisted(model, paths);
     for (gsize i = 0; paths && paths[i]; i++) {
         if (g_hash_table_add(model->wanted, g_strdup(paths[i])))
-            rh_guest1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME,
-                                        paths[i], model->cancellable, guest_opened, model);
+            rh_guest1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, paths[i],
+                                        model->cancellable, guest_opened, model);
     }
     changed(model);
 }
@@ -192,8 +192,8 @@ static void appeared(GDBusConnection *bus, const char *name, const char *owner, 
     (void)owner;
     disconnect(model);
     model->cancellable = g_cancellable_new();
-    rh_manager1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME,
-                                  MANAGER_PATH, model->cancellable, manager_opened, model);
+    rh_manager1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, MANAGER_PATH,
+                                  model->cancellable, manager_opened, model);
 }
 
 static void vanished(GDBusConnection *bus, const char *name, gpointer data)
@@ -209,8 +209,8 @@ struct model *model_new(void)
     struct model *model = g_new0(struct model, 1);
     model->guests = g_ptr_array_new_with_free_func(guest_close);
     model->wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    model->watch = g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared,
-                                    vanished, model, NULL);
+    model->watch =
+        g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
     return model;
 }
 
@@ -271,9 +271,8 @@ gboolean guest_is_live(RhGuest1 *guest)
 /* ---- requests ---- */
 
 static const char *const methods[] = {
-    [ACTION_START] = "Start",     [ACTION_SHUTDOWN] = "Shutdown", [ACTION_REBOOT] = "Reboot",
-    [ACTION_DESTROY] = "Destroy", [ACTION_PAUSE] = "Pause",       [ACTION_UNPAUSE] = "Unpause",
-    [ACTION_SWITCH] = "Switch",
+    [ACTION_START] = "Start", [ACTION_SHUTDOWN] = "Shutdown", [ACTION_REBOOT] = "Reboot", [ACTION_DESTROY] = "Destroy",
+    [ACTION_PAUSE] = "Pause", [ACTION_UNPAUSE] = "Unpause",   [ACTION_SWITCH] = "Switch",
 };
 
 static void called(GObject *source, GAsyncResult *result, gpointer data)
@@ -290,8 +289,7 @@ static void called(GObject *source, GAsyncResult *result, gpointer data)
 
 static void call(struct model *model, GDBusProxy *proxy, const char *method, GVariant *parameters)
 {
-    g_dbus_proxy_call(proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_MILLISECONDS, NULL, called,
-                      model);
+    g_dbus_proxy_call(proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_MILLISECONDS, NULL, called, model);
 }
 
 void model_act(struct model *model, RhGuest1 *guest, enum guest_action action)

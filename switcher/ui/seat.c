@@ -105,8 +105,8 @@ static gboolean thumbnail_make(struct seat *seat, struct thumbnail *thumbnail, g
     if (pixels != MAP_FAILED) {
         struct wl_shm_pool *pool = wl_shm_create_pool(seat->shm, fd, (int32_t)size);
         thumbnail->pixels = pixels;
-        thumbnail->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height,
-                                                      (int32_t)width * 4, WL_SHM_FORMAT_XRGB8888);
+        thumbnail->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height, (int32_t)width * 4,
+                                                      WL_SHM_FORMAT_XRGB8888);
         wl_shm_pool_destroy(pool);
     }
     if (fd >= 0)

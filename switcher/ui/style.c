@@ -10,15 +10,14 @@ static GtkCssProvider *colours;
 
 static void add_provider(GtkCssProvider *provider, guint priority)
 {
-    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider),
-                                              priority);
+    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider), priority);
 }
 
 void style_init(void)
 {
     g_autoptr(GtkCssProvider) sheet = gtk_css_provider_new();
-    g_object_set(gtk_settings_get_default(), "gtk-application-prefer-dark-theme", TRUE,
-                 "gtk-enable-animations", TRUE, "gtk-cursor-blink", FALSE, NULL);
+    g_object_set(gtk_settings_get_default(), "gtk-application-prefer-dark-theme", TRUE, "gtk-enable-animations", TRUE,
+                 "gtk-cursor-blink", FALSE, NULL);
     gtk_css_provider_load_from_resource(sheet, STYLE_RESOURCE);
     add_provider(sheet, GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
     colours = gtk_css_provider_new();
@@ -40,8 +39,7 @@ static void append_colour(GString *sheet, const char *class_name, const char *co
     GdkRGBA rgba;
     if (!colour || !gdk_rgba_parse(&rgba, colour))
         return;
-    g_string_append_printf(sheet, ".%s { background-color: %s; color: %s; }\n", class_name, colour,
-                           readable_on(&rgba));
+    g_string_append_printf(sheet, ".%s { background-color: %s; color: %s; }\n", class_name, colour, readable_on(&rgba));
 }
 
 void style_set_colours(struct model *model)

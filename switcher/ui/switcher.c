@@ -76,8 +76,7 @@ static const struct {
 } questions[] = {
     [ACTION_SHUTDOWN] = {"Shut down %s?", "Its programs are closed. What is not saved in them may be lost.",
                          "Shut down"},
-    [ACTION_REBOOT] = {"Restart %s?", "Its programs are closed. What is not saved in them may be lost.",
-                       "Restart"},
+    [ACTION_REBOOT] = {"Restart %s?", "Its programs are closed. What is not saved in them may be lost.", "Restart"},
     [ACTION_DESTROY] = {"Force %s off?",
                         "It stops at once, as if its plug were pulled. Everything not saved in it is lost.",
                         "Force off"},
@@ -96,8 +95,7 @@ static void on_wish(RhGuest1 *guest, enum guest_action action, gpointer data)
     }
     g_auto(GStrv) parts = g_strsplit(questions[action].title, "%s", 2);
     g_autofree char *title = g_strconcat(parts[0], rh_guest1_get_name(guest), parts[1], NULL);
-    confirm_ask(switcher->confirm, title, questions[action].text, questions[action].yes, carry_out, wish,
-                wish_free);
+    confirm_ask(switcher->confirm, title, questions[action].text, questions[action].yes, carry_out, wish, wish_free);
 }
 
 static void wish_primary(struct switcher *switcher, RhGuest1 *guest)
@@ -121,16 +119,16 @@ static void power_off_clicked(GtkButton *button, gpointer data)
 {
     struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.",
-                "Power off", power_off, switcher, NULL);
+    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.", "Power off",
+                power_off, switcher, NULL);
 }
 
 static void restart_clicked(GtkButton *button, gpointer data)
 {
     struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Restart this computer?", "Every running guest is shut down first.",
-                "Restart", restart, switcher, NULL);
+    confirm_ask(switcher->confirm, "Restart this computer?", "Every running guest is shut down first.", "Restart",
+                restart, switcher, NULL);
 }
 
 /* ---- cards ---- */
@@ -171,8 +169,7 @@ static void update_cards(struct switcher *switcher)
     }
     gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow),
                                            guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
-    if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) &&
-        !confirm_is_open(switcher->confirm))
+    if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) && !confirm_is_open(switcher->confirm))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
 }
 
@@ -306,8 +303,7 @@ static gboolean move_choice(struct switcher *switcher, guint key)
         index += card_columns(switcher);
     else
         index += 1;
-    GtkFlowBoxChild *next =
-        index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
+    GtkFlowBoxChild *next = index >= 0 ? gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), index) : NULL;
     if (next)
         gtk_widget_grab_focus(GTK_WIDGET(next));
     return next != NULL;
@@ -380,21 +376,19 @@ static GtkWidget *build_stack(struct switcher *switcher)
 {
     GtkWidget *stack = switcher->stack = gtk_stack_new();
     gtk_stack_add_named(GTK_STACK(stack), page("Getting ready \342\200\246", NULL, NULL), "waiting");
-    gtk_stack_add_named(
-        GTK_STACK(stack),
-        page("The toolstack service does not answer",
-             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
-             "To see what is wrong, log in on the console and ask:",
-             "systemctl status roundhoused"),
-        "overdue");
-    gtk_stack_add_named(
-        GTK_STACK(stack),
-        page("No guests yet",
-             "A guest appears here as soon as its definition is there. Put a file like this one in\n"
-             "/etc/roundhouse/guests/work.conf:",
-             "[guest]\nslot=1\nmemory_mib=1024\nkernel=/path/to/vmlinuz\nramdisk=/path/to/initrd\n"
-             "cmdline=root=/dev/xvda\ndisk=/path/to/disk.img"),
-        "empty");
+    gtk_stack_add_named(GTK_STACK(stack),
+                        page("The toolstack service does not answer",
+                             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
+                             "To see what is wrong, log in on the console and ask:",
+                             "systemctl status roundhoused"),
+                        "overdue");
+    gtk_stack_add_named(GTK_STACK(stack),
+                        page("No guests yet",
+                             "A guest appears here as soon as its definition is there. Put a file like this one in\n"
+                             "/etc/roundhouse/guests/work.conf:",
+                             "[guest]\nslot=1\nmemory_mib=1024\nkernel=/path/to/vmlinuz\nramdisk=/path/to/initrd\n"
+                             "cmdline=root=/dev/xvda\ndisk=/path/to/disk.img"),
+                        "empty");
     gtk_stack_add_named(GTK_STACK(stack), build_flow(switcher), "guests");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;

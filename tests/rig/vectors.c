@@ -1,5 +1,5 @@
-/* Keeps a pattern of its own in the vector registers for some seconds and counts how often they come back changed: run in
- * Domain-0 and in a guest at once, it finds a switch that does not carry the registers over. vectors SEED SECONDS */
+/* Keeps a pattern of its own in the vector registers for some seconds and counts how often they come back changed: run
+ * in Domain-0 and in a guest at once, it finds a switch that does not carry the registers over. vectors SEED SECONDS */
 #include <immintrin.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,17 +10,18 @@
 enum { SPIN = 200000 };
 
 /* Loads eight registers, spins without touching them, stores them. */
-#define ROUND(load, store, reg, width)                                                                             \
-    for (int i = 0; i < 8; i++)                                                                                    \
-        memset(want + i * 32, seed + i, width);                                                                    \
-    __asm__ volatile(load " (%1), %%" reg "0\n\t" load " 32(%1), %%" reg "1\n\t" load " 64(%1), %%" reg "2\n\t"   \
-                     load " 96(%1), %%" reg "3\n\t" load " 128(%1), %%" reg "4\n\t" load " 160(%1), %%" reg "5\n\t" \
-                     load " 192(%1), %%" reg "6\n\t" load " 224(%1), %%" reg "7\n\t"                               \
-                     "1: dec %0\n\tjnz 1b\n\t"                                                                     \
-                     store " %%" reg "0, (%2)\n\t" store " %%" reg "1, 32(%2)\n\t" store " %%" reg "2, 64(%2)\n\t" \
-                     store " %%" reg "3, 96(%2)\n\t" store " %%" reg "4, 128(%2)\n\t"                              \
-                     store " %%" reg "5, 160(%2)\n\t" store " %%" reg "6, 192(%2)\n\t" store " %%" reg "7, 224(%2)" \
-                     : "+r"(spin) : "r"(want), "r"(got)                                                      \
+#define ROUND(load, store, reg, width)                                                                                 \
+    for (int i = 0; i < 8; i++)                                                                                        \
+        memset(want + i * 32, seed + i, width);                                                                        \
+    __asm__ volatile(load " (%1), %%" reg "0\n\t" load " 32(%1), %%" reg "1\n\t" load " 64(%1), %%" reg "2\n\t" load   \
+                          " 96(%1), %%" reg "3\n\t" load " 128(%1), %%" reg "4\n\t" load " 160(%1), %%" reg            \
+                          "5\n\t" load " 192(%1), %%" reg "6\n\t" load " 224(%1), %%" reg "7\n\t"                      \
+                          "1: dec %0\n\tjnz 1b\n\t" store " %%" reg "0, (%2)\n\t" store " %%" reg                      \
+                          "1, 32(%2)\n\t" store " %%" reg "2, 64(%2)\n\t" store " %%" reg "3, 96(%2)\n\t" store        \
+                          " %%" reg "4, 128(%2)\n\t" store " %%" reg "5, 160(%2)\n\t" store " %%" reg                  \
+                          "6, 192(%2)\n\t" store " %%" reg "7, 224(%2)"                                                \
+                     : "+r"(spin)                                                                                      \
+                     : "r"(want), "r"(got)                                                                             \
                      : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7")
 
 static uint8_t want[256] __attribute__((aligned(32))), got[256] __attribute__((aligned(32)));

@@ -7,7 +7,8 @@ import sys
 
 import tree
 
-MAX_FUNCTION, MAX_FILE, LONG_LINE, MAX_LINE = 60, 700, 120, 160
+MAX_FUNCTION, MAX_FILE = 60, 700
+MAX_C_LINE, MAX_LINE = 120, 160  # C is laid out by .clang-format
 C_SUFFIXES, SOURCE_SUFFIXES = ('.c', '.h'), ('.c', '.h', '.S', '.py', '.css', '.xml')
 EXCEPTIONS = 'tests/style/exceptions.txt'
 ELSEWHERE = {'prototype'}  # rules of the exceptions list that check_headers.py looks after
@@ -55,11 +56,10 @@ def check_file(path, text):
             for number in range(first, last):
                 if re.match(r'\s*#\s*(if|ifdef|ifndef|elif|else)\b', lines[number - 1]):
                     yield 'if-in-function', f'{path}:{name}', f'{path}:{number}: #if inside {name}'
+    columns = MAX_C_LINE if path.endswith(C_SUFFIXES) else MAX_LINE
     for number, line in enumerate(lines, 1):
-        if len(line) > MAX_LINE:
-            yield 'line-length', path, f'{path}:{number}: {len(line)} columns, {MAX_LINE} are allowed'
-        elif len(line) > LONG_LINE:
-            yield 'long-line', path, f'{path}:{number}: {len(line)} columns, more than {LONG_LINE}'
+        if len(line) > columns:
+            yield 'line-length', path, f'{path}:{number}: {len(line)} columns, {columns} are allowed'
         if line != line.rstrip():
             yield 'white-space', path, f'{path}:{number}: white space at the end of the line'
         if '\t' in line and path.endswith(C_SUFFIXES):
@@ -77,23 +77,21 @@ def check_words(path, text):
 
 
 def exceptions():
-    """{(rule, subject): reason}, how many long lines there may be, and what is wrong with the list."""
-    listed, budget, problems = {}, 0, []
+    """{(rule, subject): reason}, and what is wrong with the list."""
+    listed, problems = {}, []
     for number, line in enumerate((tree.read(EXCEPTIONS) or '').splitlines(), 1):
         if not line.strip() or line.startswith('#'):
             continue
         parts = line.split(None, 2)
         if len(parts) < 3:
             problems.append(f'{EXCEPTIONS}:{number}: want "rule subject reason"')
-        elif parts[0] == 'long-lines':
-            budget = int(parts[1])
         else:
             listed[parts[0], parts[1]] = parts[2]
-    return listed, budget, problems
+    return listed, problems
 
 
 def main():
-    listed, budget, list_problems = exceptions()
+    listed, list_problems = exceptions()
     found, used = {}, set()
     for path in tree.files():
         text = tree.read(path)
@@ -107,10 +105,6 @@ def main():
                 used.add((rule, subject))
             else:
                 found.setdefault(rule, []).append(sentence)
-    long_lines = found.pop('long-line', [])
-    if len(long_lines) > budget:
-        found.setdefault('line-length', []).extend(
-            [f'{len(long_lines)} lines are longer than {LONG_LINE} columns, {EXCEPTIONS} allows {budget}'] + long_lines)
     list_problems += [f'{EXCEPTIONS}: "{rule} {subject}" is no longer needed; remove the line'
                       for rule, subject in sorted(set(listed) - used) if rule not in ELSEWHERE]
     rules = ['function-length', 'file-length', 'line-length', 'if-in-function', 'white-space', 'words']

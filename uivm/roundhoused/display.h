@@ -26,8 +26,7 @@ void display_free(struct display *display);
 gboolean display_seat_present(struct display *display);
 
 /* Offers a domain its screen, keyboard and pointer: after its creation, before it runs. */
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid,
-                           GError **error);
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
 void display_set_state(struct display *display, int domid, enum guest_state state);

@@ -67,8 +67,7 @@ gboolean display_seat_present(struct display *display)
     return display->present;
 }
 
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid,
-                           GError **error)
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour,

@@ -15,17 +15,15 @@ static gboolean check_readable(const char *what, const char *path, GError **erro
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_BAD_CONFIG,
-            "Its %s %s cannot be read: %s. Correct the path in its definition, or put the file there.", what,
-            path, g_strerror(errno));
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its %s %s cannot be read: %s. Correct the path in its definition, or put the file there.", what,
+                    path, g_strerror(errno));
         return FALSE;
     }
     gboolean good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
     close(fd);
     if (!good)
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its %s %s is empty or no ordinary file.", what,
-                    path);
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its %s %s is empty or no ordinary file.", what, path);
     return good;
 }
 
@@ -47,15 +45,13 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
     build->cmdline = g_strdup(config->cmdline);
 }
 
-static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds,
-                          GError **error)
+static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
 {
     struct stat status;
     if (stat(wanted->target, &status) < 0) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_BAD_CONFIG,
-            "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
-            wanted->target, g_strerror(errno));
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
+                    wanted->target, g_strerror(errno));
         return FALSE;
     }
     disk->vdev = g_strdup(wanted->vdev);
@@ -67,8 +63,8 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
         return TRUE;
     }
     if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
-                    "Its disk %s is neither a block device nor an image file.", wanted->target);
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its disk %s is neither a block device nor an image file.",
+                    wanted->target);
         return FALSE;
     }
     int hold = loop_disk_attach(wanted->target, wanted->read_only, &disk->pdev_path, error);
@@ -97,11 +93,10 @@ static gboolean fill_network(libxl_domain_config *domain, const struct guest_con
         return TRUE;
     g_autofree char *path = g_strdup_printf("/sys/class/net/%s/bridge", config->bridge);
     if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_BAD_CONFIG,
-            "Its network %s does not exist on this machine. Correct network= in its definition, or set it "
-            "to none.",
-            config->bridge);
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its network %s does not exist on this machine. Correct network= in its definition, or set it "
+                    "to none.",
+                    config->bridge);
         return FALSE;
     }
     domain->nics = g_new0(libxl_device_nic, 1);

@@ -80,9 +80,8 @@ static void job_finish(struct job *job, const GError *error)
 
 static void job_fail(struct job *job, enum rh_error code, const char *what, const GError *cause)
 {
-    g_autoptr(GError) error =
-        g_error_new(RH_ERROR, cause && cause->domain == RH_ERROR ? cause->code : (int)code, "%s %s. %s",
-                    job->guest->config->name, what, cause ? cause->message : "");
+    g_autoptr(GError) error = g_error_new(RH_ERROR, cause && cause->domain == RH_ERROR ? cause->code : (int)code,
+                                          "%s %s. %s", job->guest->config->name, what, cause ? cause->message : "");
     job_finish(job, error);
 }
 
@@ -140,10 +139,10 @@ static void gone(struct guest *guest)
 static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
-    g_autofree char *sentence = g_strdup_printf(
-        "%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
-        "is then lost.",
-        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    g_autofree char *sentence =
+        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
+                        "is then lost.",
+                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;
     set_error(guest, sentence);
     return G_SOURCE_REMOVE;
@@ -156,10 +155,10 @@ static enum fate fate_of_reboot(struct guest *guest)
     guest->quick_restarts = quick ? guest->quick_restarts + 1 : 0;
     if (guest->quick_restarts < QUICK_RESTARTS_MAX)
         return FATE_RESTART;
-    g_autofree char *sentence = g_strdup_printf(
-        "%s restarted %d times in a row right after its start and is left off. Its console log "
-        "in /var/log/xen/console says why.",
-        guest->config->name, QUICK_RESTARTS_MAX);
+    g_autofree char *sentence =
+        g_strdup_printf("%s restarted %d times in a row right after its start and is left off. Its console log "
+                        "in /var/log/xen/console says why.",
+                        guest->config->name, QUICK_RESTARTS_MAX);
     guest->quick_restarts = 0;
     set_error(guest, sentence);
     return FATE_CRASHED;
@@ -171,10 +170,10 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
         return FATE_OFF;
-    g_autofree char *sentence = g_strdup_printf(
-        "%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
-        "system last did.",
-        guest->config->name);
+    g_autofree char *sentence =
+        g_strdup_printf("%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
+                        "system last did.",
+                        guest->config->name);
     set_error(guest, sentence);
     return FATE_CRASHED;
 }
@@ -339,17 +338,15 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
 static void operate(struct job *job)
 {
     struct guest *guest = job->guest;
-    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid,
-                      operated, job);
+    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated, job);
 }
 
 static void destroy_on_request(struct job *job)
 {
     struct guest *guest = job->guest;
     if (guest->destroying) {
-        g_autoptr(GError) error =
-            g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE, "%s is being taken away already. Wait a moment.",
-                        guest->config->name);
+        g_autoptr(GError) error = g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE,
+                                              "%s is being taken away already. Wait a moment.", guest->config->name);
         job_finish(job, error);
         return;
     }
@@ -412,11 +409,11 @@ static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, e
     return TRUE;
 }
 
-#define HANDLER(method, request)                                                                             \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)        \
-    {                                                                                                        \
-        (void)skeleton;                                                                                      \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                               \
+#define HANDLER(method, request)                                                                                       \
+    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
+    {                                                                                                                  \
+        (void)skeleton;                                                                                                \
+        return handle(data, invocation, request, rh_guest1_complete_##method);                                         \
     }
 HANDLER(start, REQUEST_START)
 HANDLER(shutdown, REQUEST_SHUTDOWN)
@@ -463,8 +460,7 @@ static void take_over(struct guest *guest)
     display_set_state(environment->display, guest->domid, guest->state);
 }
 
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config,
-                        GError **error)
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)
 {
     struct guest *guest = g_rc_box_new0(struct guest);
     guest->environment = environment;

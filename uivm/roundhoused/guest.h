@@ -29,8 +29,7 @@ struct guest_environment {
  * Puts the guest on the bus; takes the definition over. A domain of its name that runs already, because the
  * service was restarted, is taken over. The environment must outlive the guest.
  */
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config,
-                        GError **error);
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error);
 
 /* Takes it off the bus. Its domain, if any, runs on. Operations under way still end safely. */
 void guest_remove(struct guest *guest);

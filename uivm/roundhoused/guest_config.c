@@ -29,13 +29,12 @@ static gboolean bad(GError **error, const char *key, const char *format, ...)
     return FALSE;
 }
 
-static gboolean read_number(const char *key, const char *value, guint64 min, guint64 max, guint *out,
-                            GError **error)
+static gboolean read_number(const char *key, const char *value, guint64 min, guint64 max, guint *out, GError **error)
 {
     guint64 number;
     if (!g_ascii_string_to_unsigned(value, 10, min, max, &number, NULL))
-        return bad(error, key, "\"%s\" is not a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ".",
-                   value, min, max);
+        return bad(error, key, "\"%s\" is not a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ".", value,
+                   min, max);
     *out = (guint)number;
     return TRUE;
 }
@@ -51,8 +50,7 @@ static gboolean read_path(const char *key, const char *value, char **out, GError
 
 static gboolean read_name(struct guest_config *config, const char *value, GError **error)
 {
-    const char *rest =
-        value + strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    const char *rest = value + strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
     if (!g_ascii_isalnum(value[0]) || *rest || strlen(value) > GUEST_NAME_MAX)
         return bad(error, "name",
                    "\"%s\" must begin with a letter or digit, hold only letters, digits, dots, dashes and "
@@ -73,8 +71,7 @@ static gboolean read_slot(struct guest_config *config, const char *value, GError
 static gboolean read_colour(struct guest_config *config, const char *value, GError **error)
 {
     guint64 rgb;
-    if (value[0] != '#' || strlen(value) != 7 ||
-        !g_ascii_string_to_unsigned(value + 1, 16, 0, 0xffffff, &rgb, NULL))
+    if (value[0] != '#' || strlen(value) != 7 || !g_ascii_string_to_unsigned(value + 1, 16, 0, 0xffffff, &rgb, NULL))
         return bad(error, "colour", "\"%s\" is not a colour of the form #rrggbb.", value);
     config->colour = (guint32)rgb;
     return TRUE;
@@ -111,8 +108,7 @@ static gboolean read_ramdisk(struct guest_config *config, const char *value, GEr
 static gboolean read_cmdline(struct guest_config *config, const char *value, GError **error)
 {
     if (strlen(value) > CMDLINE_MAX)
-        return bad(error, "cmdline", "it is %zu characters long; a guest can be given %d.", strlen(value),
-                   CMDLINE_MAX);
+        return bad(error, "cmdline", "it is %zu characters long; a guest can be given %d.", strlen(value), CMDLINE_MAX);
     g_free(config->cmdline);
     config->cmdline = g_strdup(value);
     return TRUE;
@@ -204,8 +200,7 @@ static gboolean read_mac(struct guest_config *config, const char *value, GError 
         config->mac[i] = good ? (guint8)byte : 0;
     }
     if (!good || (config->mac[0] & 1))
-        return bad(error, "mac", "\"%s\" is not the address of a network card, such as 00:16:3e:01:02:03.",
-                   value);
+        return bad(error, "mac", "\"%s\" is not the address of a network card, such as 00:16:3e:01:02:03.", value);
     return TRUE;
 }
 
@@ -312,9 +307,8 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     struct guest_config *config = config_defaults(path);
     static const guint8 no_mac[6];
 
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause) ||
-        !refuse_unknown_keys(file, &cause) || !read_keys(config, file, &cause) ||
-        (!config->name && !name_from_file(config, &cause))) {
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause) || !refuse_unknown_keys(file, &cause) ||
+        !read_keys(config, file, &cause) || (!config->name && !name_from_file(config, &cause))) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be used. %s", path, cause->message);
         guest_config_free(config);
         return NULL;
@@ -358,9 +352,8 @@ static void load_into(GPtrArray *configs, const char *path, GPtrArray *problems)
     }
     const struct guest_config *clash = find_clash(configs, config);
     if (clash) {
-        g_ptr_array_add(problems,
-                        g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
-                                        clash->slot == config->slot ? "slot" : "name", clash->path));
+        g_ptr_array_add(problems, g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
+                                                  clash->slot == config->slot ? "slot" : "name", clash->path));
         guest_config_free(config);
         return;
     }

@@ -40,9 +40,8 @@ static const char *const advice[GUEST_STATE_COUNT] = {
 #define TO(state) ((state) + 1)
 static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
     [GUEST_OFF] = {[EVENT_START] = TO(GUEST_STARTING)},
-    [GUEST_STARTING] = {[EVENT_STARTED] = TO(GUEST_RUNNING),
-                        [EVENT_START_FAILED] = TO(GUEST_OFF),
-                        [EVENT_STOP] = TO(GUEST_STOPPING)},
+    [GUEST_STARTING] =
+        {[EVENT_STARTED] = TO(GUEST_RUNNING), [EVENT_START_FAILED] = TO(GUEST_OFF), [EVENT_STOP] = TO(GUEST_STOPPING)},
     [GUEST_RUNNING] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
                        [EVENT_STOP] = TO(GUEST_STOPPING),
                        [EVENT_GONE] = TO(GUEST_OFF),
@@ -70,14 +69,12 @@ gboolean guest_state_allows(enum guest_state state, enum guest_request request)
     return allowed[state][request];
 }
 
-gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name,
-                           GError **error)
+gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name, GError **error)
 {
     if (guest_state_allows(state, request))
         return TRUE;
     g_set_error(error, RH_ERROR, RH_ERROR_WRONG_STATE, "%s %s.", name,
-                state == GUEST_RUNNING && request == REQUEST_UNPAUSE ? "is running; it is not paused"
-                                                                     : advice[state]);
+                state == GUEST_RUNNING && request == REQUEST_UNPAUSE ? "is running; it is not paused" : advice[state]);
     return FALSE;
 }
 

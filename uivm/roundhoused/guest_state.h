@@ -58,8 +58,7 @@ const char *guest_request_name(enum guest_request request);
 gboolean guest_state_allows(enum guest_state state, enum guest_request request);
 
 /* FALSE with an RH_ERROR_WRONG_STATE sentence where the state does not allow the request. */
-gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name,
-                           GError **error);
+gboolean guest_state_check(enum guest_state state, enum guest_request request, const char *name, GError **error);
 
 /* The state after an event. An event that has no meaning in a state leaves it as it is. */
 enum guest_state guest_state_next(enum guest_state state, enum guest_event event);

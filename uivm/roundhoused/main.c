@@ -48,11 +48,10 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 {
     struct service *service = data;
     if (service->status == EXIT_SUCCESS)
-        g_printerr(
-            bus ? "roundhoused: the name %s is not ours: another roundhoused runs, or the bus policy "
-                  "org.roundhouse.Manager1.conf is not installed, or this is not root.\n"
-                : "roundhoused: the system bus is not there, so %s cannot be offered. Start D-Bus first.\n",
-            name);
+        g_printerr(bus ? "roundhoused: the name %s is not ours: another roundhoused runs, or the bus policy "
+                         "org.roundhouse.Manager1.conf is not installed, or this is not root.\n"
+                       : "roundhoused: the system bus is not there, so %s cannot be offered. Start D-Bus first.\n",
+                   name);
     service->status = EXIT_FAILURE;
     g_main_loop_quit(service->loop);
 }
@@ -62,10 +61,8 @@ int main(int argc, char **argv)
     g_autofree char *guests = NULL, *seat = NULL, *marker = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
-        {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)",
-         "DIRECTORY"},
-        {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)",
-         "SOCKET"},
+        {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
+        {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "Autostart happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
@@ -87,8 +84,8 @@ int main(int argc, char **argv)
                     marker ? marker : "/run/roundhouse/autostarted", ROUNDHOUSE_VERSION},
         .loop = g_main_loop_new(NULL, FALSE),
     };
-    guint name = g_bus_own_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
-                                bus_acquired, name_acquired, name_lost, &service, NULL);
+    guint name = g_bus_own_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, bus_acquired,
+                                name_acquired, name_lost, &service, NULL);
     g_unix_signal_add(SIGTERM, stop, &service);
     g_unix_signal_add(SIGINT, stop, &service);
     g_main_loop_run(service.loop);

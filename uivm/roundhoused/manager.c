@@ -53,8 +53,7 @@ static struct guest *find_name(struct manager *manager, const char *name)
 
 static int compare_guests(gconstpointer a, gconstpointer b)
 {
-    return (int)guest_config(*(struct guest *const *)a)->slot -
-           (int)guest_config(*(struct guest *const *)b)->slot;
+    return (int)guest_config(*(struct guest *const *)a)->slot - (int)guest_config(*(struct guest *const *)b)->slot;
 }
 
 static void publish_guests(struct manager *manager)
@@ -74,9 +73,8 @@ static void publish_problems(struct manager *manager)
     for (guint i = 0; i < manager->problems->len; i++)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
     if (manager->seat_late)
-        g_ptr_array_add(sentences,
-                        (char *)"The display service does not answer, so no guest is started by itself. "
-                                "\"systemctl status roundhouse-seat\" says why.");
+        g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
+                                           "\"systemctl status roundhouse-seat\" says why.");
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -202,8 +200,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     g_autoptr(GError) error = NULL;
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config), &error);
     if (!guest) {
-        g_ptr_array_add(manager->problems,
-                        g_strdup_printf("%s cannot be offered: %s.", config->name, error->message));
+        g_ptr_array_add(manager->problems, g_strdup_printf("%s cannot be offered: %s.", config->name, error->message));
         return;
     }
     g_ptr_array_add(manager->guests, guest);
@@ -244,10 +241,9 @@ static void drop_undefined(struct manager *manager, GPtrArray *configs)
         if (is_idle(guest))
             drop_guest(manager, guest);
         else
-            g_ptr_array_add(manager->problems,
-                            g_strdup_printf("%s has no definition any more and stays until it is "
-                                            "shut down.",
-                                            guest_config(guest)->name));
+            g_ptr_array_add(manager->problems, g_strdup_printf("%s has no definition any more and stays until it is "
+                                                               "shut down.",
+                                                               guest_config(guest)->name));
     }
 }
 
@@ -258,12 +254,10 @@ static void apply_config(struct manager *manager, const struct guest_config *con
         guest = find_name(manager, config->name);
     if (!guest)
         add_guest(manager, config);
-    else if (config->slot != guest_config(guest)->slot ||
-             !g_str_equal(config->name, guest_config(guest)->name))
-        g_ptr_array_add(manager->problems,
-                        g_strdup_printf("%s waits until %s is shut down: both want the same name "
-                                        "or slot.",
-                                        config->path, guest_config(guest)->name));
+    else if (config->slot != guest_config(guest)->slot || !g_str_equal(config->name, guest_config(guest)->name))
+        g_ptr_array_add(manager->problems, g_strdup_printf("%s waits until %s is shut down: both want the same name "
+                                                           "or slot.",
+                                                           config->path, guest_config(guest)->name));
     else if (!guest_config_equal(config, guest_config(guest)))
         guest_set_config(guest, guest_config_copy(config));
 }
@@ -335,8 +329,7 @@ static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocatio
     struct guest *guest = find_slot(manager, slot);
     if (slot && !guest)
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
-    else if (!slot ||
-             guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
+    else if (!slot || guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
         display_focus(manager->environment.display, slot, &error);
     if (error)
         g_dbus_method_invocation_return_gerror(invocation, error);
@@ -345,8 +338,7 @@ static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocatio
     return TRUE;
 }
 
-static gboolean on_get_guest(RhManager1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
-                             gpointer data)
+static gboolean on_get_guest(RhManager1 *skeleton, GDBusMethodInvocation *invocation, const char *name, gpointer data)
 {
     struct guest *guest = find_name(data, name);
     if (guest)
@@ -391,8 +383,7 @@ static void domain_ended(int domid, enum toolstack_end end, gpointer data)
     }
 }
 
-static gboolean open_environment(struct manager *manager, const struct manager_options *options,
-                                 GError **error)
+static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
 {
     static const struct display_callbacks callbacks = {seat_changed, focus_changed};
     struct guest_environment *environment = &manager->environment;
@@ -416,8 +407,8 @@ static gboolean export_manager(struct manager *manager, const struct manager_opt
     g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
     publish_guests(manager);
     publish_problems(manager);
-    return g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), manager->environment.bus,
-                                            OBJECT_PATH, error);
+    return g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), manager->environment.bus, OBJECT_PATH,
+                                            error);
 }
 
 struct manager *manager_new(GDBusConnection *bus, const struct manager_options *options, GError **error)

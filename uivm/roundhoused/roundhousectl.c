@@ -20,8 +20,8 @@ struct command {
 
 static RhGuest1 *open_guest(const char *path, GError **error)
 {
-    RhGuest1 *guest = rh_guest1_proxy_new_for_bus_sync(
-        G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, path, NULL, error);
+    RhGuest1 *guest = rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START,
+                                                       BUS_NAME, path, NULL, error);
     if (guest)
         g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(guest), CALL_MILLISECONDS);
     return guest;
@@ -46,12 +46,11 @@ static gboolean list(RhManager1 *manager, const char *argument, GError **error)
         if (!guest)
             return FALSE;
         gboolean focused = rh_guest1_get_slot(guest) == rh_manager1_get_focused_slot(manager);
-        g_autofree char *domain = rh_guest1_get_domain_id(guest) < 0
-                                      ? g_strdup("-")
-                                      : g_strdup_printf("%d", rh_guest1_get_domain_id(guest));
-        g_print("%3u%c %-24s %-9s %6s %6" G_GUINT64_FORMAT " MiB %5u\n", rh_guest1_get_slot(guest),
-                focused ? '*' : ' ', rh_guest1_get_name(guest), rh_guest1_get_state(guest), domain,
-                rh_guest1_get_memory(guest) / 1024, rh_guest1_get_vcpus(guest));
+        g_autofree char *domain =
+            rh_guest1_get_domain_id(guest) < 0 ? g_strdup("-") : g_strdup_printf("%d", rh_guest1_get_domain_id(guest));
+        g_print("%3u%c %-24s %-9s %6s %6" G_GUINT64_FORMAT " MiB %5u\n", rh_guest1_get_slot(guest), focused ? '*' : ' ',
+                rh_guest1_get_name(guest), rh_guest1_get_state(guest), domain, rh_guest1_get_memory(guest) / 1024,
+                rh_guest1_get_vcpus(guest));
     }
     for (gsize i = 0; problems && problems[i]; i++)
         g_printerr("%s\n", problems[i]);
@@ -92,10 +91,10 @@ static gboolean call_guest(RhManager1 *manager, const char *name,
     return guest && call(guest, NULL, error);
 }
 
-#define GUEST_COMMAND(method)                                                                                \
-    static gboolean guest_##method(RhManager1 *manager, const char *name, GError **error)                    \
-    {                                                                                                        \
-        return call_guest(manager, name, rh_guest1_call_##method##_sync, error);                             \
+#define GUEST_COMMAND(method)                                                                                          \
+    static gboolean guest_##method(RhManager1 *manager, const char *name, GError **error)                              \
+    {                                                                                                                  \
+        return call_guest(manager, name, rh_guest1_call_##method##_sync, error);                                       \
     }
 GUEST_COMMAND(start)
 GUEST_COMMAND(shutdown)
@@ -172,9 +171,8 @@ static int run(const struct command *command, const char *argument)
         G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, MANAGER_PATH, NULL, &error);
     g_autofree char *owner = manager ? g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager)) : NULL;
     if (!owner) {
-        g_printerr(
-            "roundhousectl: roundhoused is not running%s%s. Start it with \"systemctl start roundhoused\".\n",
-            error ? ": " : "", error ? error->message : "");
+        g_printerr("roundhousectl: roundhoused is not running%s%s. Start it with \"systemctl start roundhoused\".\n",
+                   error ? ": " : "", error ? error->message : "");
         return EXIT_FAILURE;
     }
     if (!rh_manager1_get_version(manager)) {

@@ -45,8 +45,8 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
 void toolstack_free(struct toolstack *toolstack);
 
 /* Creates the guest's domain, paused. The definition is copied by the call. */
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
-                      GAsyncReadyCallback done, gpointer user);
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user);
 /* The new domain's id, or -1; then nothing of it is left. */
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
@@ -56,8 +56,8 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
 
 /* One question at a time. */
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);
-gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
-                                     struct toolstack_host *host, GError **error);
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
+                                     GError **error);
 
 /* Starts to watch a domain for its end. Watching ends with VANISHED. */
 gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error);

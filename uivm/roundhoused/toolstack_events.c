@@ -85,8 +85,7 @@ static gboolean source_prepare(GSource *base, int *timeout)
         g_error("libxl waits for more than %d descriptors.", DESCRIPTORS_MAX);
     source->deadline = *timeout < 0 ? -1 : g_get_monotonic_time() + (gint64)*timeout * 1000;
     for (int i = 0; i < source->count; i++) {
-        source->polled[i] =
-            (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
+        source->polled[i] = (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
         g_source_add_poll(base, &source->polled[i]);
     }
     return FALSE;
@@ -143,11 +142,10 @@ struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer use
     struct toolstack_events *events = g_new0(struct toolstack_events, 1);
     events->log = toolstack_log_new();
     if (libxl_ctx_alloc(&events->ctx, LIBXL_VERSION, 0, events->log)) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_TOOLSTACK,
-            "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
-            "machine of a booted hypervisor, after xenstored.",
-            toolstack_log_first_error(events->log));
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                    "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
+                    "machine of a booted hypervisor, after xenstored.",
+                    toolstack_log_first_error(events->log));
         xtl_logger_destroy(events->log);
         g_free(events);
         return NULL;

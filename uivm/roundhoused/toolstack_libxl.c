@@ -41,8 +41,7 @@ static gboolean connection_open(connection *link, GError **error)
     link->log = toolstack_log_new();
     if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
-                "The hypervisor does not answer (%s). Is xenstored running?",
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
                 toolstack_log_first_error(link->log));
     return FALSE;
 }
@@ -50,8 +49,8 @@ static gboolean connection_open(connection *link, GError **error)
 static void set_libxl_error(GError **error, connection *link, const char *advice)
 {
     const char *cause = toolstack_log_first_error(link->log);
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice,
-                cause, *cause ? ". " : "", *cause ? advice : "");
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s%s%s%s", *cause ? "The toolstack says: " : advice, cause,
+                *cause ? ". " : "", *cause ? advice : "");
 }
 
 /* ---- create ---- */
@@ -131,8 +130,8 @@ static void create_in_thread(GTask *task, gpointer source, gpointer data, GCance
         g_task_return_int(task, domid);
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
-                      GAsyncReadyCallback done, gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct creation *creation = g_new(struct creation, 1);
@@ -178,8 +177,8 @@ static void operate_in_thread(GTask *task, gpointer source, gpointer data, GCanc
     (void)cancellable;
     if (connection_open(&link, &error)) {
         int code = operations[operation->kind].call(link.ctx, (uint32_t)operation->domid, NULL);
-        gboolean gone = operation->kind == TOOLSTACK_DESTROY &&
-                        (code == ERROR_DOMAIN_NOTFOUND || code == ERROR_DOMAIN_DESTROYED);
+        gboolean gone =
+            operation->kind == TOOLSTACK_DESTROY && (code == ERROR_DOMAIN_NOTFOUND || code == ERROR_DOMAIN_DESTROYED);
         if (code && !gone)
             set_libxl_error(&error, &link, operations[operation->kind].advice);
     }
@@ -259,8 +258,8 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
     g_task_run_in_thread(task, query_in_thread);
 }
 
-gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
-                                     struct toolstack_host *host, GError **error)
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
+                                     GError **error)
 {
     (void)toolstack;
     if (!g_task_propagate_boolean(G_TASK(result), error))

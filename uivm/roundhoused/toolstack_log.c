@@ -10,8 +10,8 @@ struct log {
 };
 
 G_GNUC_PRINTF(5, 0)
-static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value,
-                        const char *context, const char *format, va_list arguments)
+static void log_message(xentoollog_logger *logger, xentoollog_level level, int errno_value, const char *context,
+                        const char *format, va_list arguments)
 {
     struct log *log = (struct log *)logger;
     if (level < XTL_DETAIL)
@@ -19,8 +19,7 @@ static void log_message(xentoollog_logger *logger, xentoollog_level level, int e
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     const char *cause = errno_value >= 0 ? g_strerror(errno_value) : NULL;
     if (level >= XTL_ERROR && !*log->first_error)
-        g_snprintf(log->first_error, sizeof(log->first_error), "%s%s%s", text, cause ? ": " : "",
-                   cause ? cause : "");
+        g_snprintf(log->first_error, sizeof(log->first_error), "%s%s%s", text, cause ? ": " : "", cause ? cause : "");
     g_log(G_LOG_DOMAIN, level >= XTL_WARN ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG, "%s: %s%s%s",
           context ? context : "libxl", text, cause ? ": " : "", cause ? cause : "");
 }

@@ -97,8 +97,7 @@ bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, cons
                         enum vdisplay_kind kind, GError **error)
 {
     if (slot < 1 || slot >= LINK_SLOTS) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no slot %u: slots are 1 to 9",
-                    slot);
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no slot %u: slots are 1 to 9", slot);
         return false;
     }
     struct vguest *guest = vd->guests[slot];

@@ -89,8 +89,8 @@ static void lost(struct vdisplay *vd)
 static void on_hello(struct vdisplay *vd, const struct link_message *m)
 {
     if (m->hello.version != LINK_VERSION) {
-        g_warning("the seat speaks version %u of the link, not %u: install matching versions",
-                  m->hello.version, LINK_VERSION);
+        g_warning("the seat speaks version %u of the link, not %u: install matching versions", m->hello.version,
+                  LINK_VERSION);
         lost(vd);
         return;
     }
@@ -171,8 +171,7 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
         dispatch(vd, &message);
         return vd->link == fd ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
     }
-    g_warning(size > 0 ? "the seat sent a malformed message"
-                       : "the seat is gone; waiting for it to come back");
+    g_warning(size > 0 ? "the seat sent a malformed message" : "the seat is gone; waiting for it to come back");
     vd->link_source = 0;
     lost(vd);
     return G_SOURCE_REMOVE;

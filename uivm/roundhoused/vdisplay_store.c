@@ -63,11 +63,9 @@ static void set_back_state(struct vdevice *device, enum xenbus_state state)
 }
 
 // An empty directory that its owner may write and the other end may read.
-static bool make_directory(struct vdisplay *vd, xs_transaction_t t, const char *path, uint32_t owner,
-                           uint32_t reader)
+static bool make_directory(struct vdisplay *vd, xs_transaction_t t, const char *path, uint32_t owner, uint32_t reader)
 {
-    struct xs_permissions permissions[] = {{.id = owner, .perms = XS_PERM_NONE},
-                                           {.id = reader, .perms = XS_PERM_READ}};
+    struct xs_permissions permissions[] = {{.id = owner, .perms = XS_PERM_NONE}, {.id = reader, .perms = XS_PERM_READ}};
     return xs_rm(vd->store, t, path) | xs_mkdir(vd->store, t, path) &&
            xs_set_permissions(vd->store, t, path, permissions, 2);
 }
@@ -115,8 +113,7 @@ static bool write_device(struct vdevice *device, xs_transaction_t t)
 static bool exists(struct vdevice *device)
 {
     struct vdisplay *vd = device->guest->vd;
-    return read_state(vd, device->front) != XenbusStateUnknown &&
-           read_state(vd, device->back) != XenbusStateUnknown;
+    return read_state(vd, device->front) != XenbusStateUnknown && read_state(vd, device->back) != XenbusStateUnknown;
 }
 
 bool vdevice_create(struct vdevice *device, GError **error)
@@ -130,15 +127,14 @@ bool vdevice_create(struct vdevice *device, GError **error)
         done = t != XBT_NULL && xs_transaction_end(vd->store, t, !written) && written;
         if (done || (written && errno == EAGAIN))
             continue;
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot make the device %s in xenstore: %s",
-                    device->front, g_strerror(written ? errno : write_error));
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot make the device %s in xenstore: %s", device->front,
+                    g_strerror(written ? errno : write_error));
         return false;
     }
     g_autofree char *state = g_strdup_printf("%s/state", device->front);
     if (xs_watch(vd->store, state, device->token))
         return true;
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot watch %s in xenstore: %s", state,
-                g_strerror(errno));
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot watch %s in xenstore: %s", state, g_strerror(errno));
     return false;
 }
 
@@ -245,13 +241,11 @@ static void connect_device(struct vdevice *device)
         return;
     struct link_message message = {.slot = guest->slot};
     if (!describe[device->type](device, &message)) {
-        g_warning("%s: its driver's entries under %s are incomplete or of a 32-bit guest", guest->name,
-                  device->front);
+        g_warning("%s: its driver's entries under %s are incomplete or of a 32-bit guest", guest->name, device->front);
         set_back_state(device, XenbusStateClosed);
         return;
     }
-    bool needs_privcmd =
-        device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message.keyboard.by_grant);
+    bool needs_privcmd = device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message.keyboard.by_grant);
     int privcmd = needs_privcmd ? restricted_privcmd(guest->domid) : -1;
     if (needs_privcmd && privcmd < 0) {
         g_warning("%s: cannot open " PRIVCMD " for it: %s", guest->name, g_strerror(errno));
@@ -338,14 +332,12 @@ bool vdisplay_store_start(struct vdisplay *vd, GError **error)
 {
     if (access(PRIVCMD, R_OK | W_OK) != 0) {
         g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno),
-                    "Cannot use " PRIVCMD ": %s (is this Domain-0, and is xen-privcmd loaded?)",
-                    g_strerror(errno));
+                    "Cannot use " PRIVCMD ": %s (is this Domain-0, and is xen-privcmd loaded?)", g_strerror(errno));
         return false;
     }
     vd->store = xs_open(0);
     if (!vd->store) {
-        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "Cannot reach xenstored: %s",
-                    g_strerror(errno));
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "Cannot reach xenstored: %s", g_strerror(errno));
         return false;
     }
     vd->store_source = g_unix_fd_add(xs_fileno(vd->store), G_IO_IN, on_watch, vd);

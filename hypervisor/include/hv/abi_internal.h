@@ -29,15 +29,15 @@ long do_xenpmu_op(struct hypercall *call); /* -EOPNOTSUPP */
 long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
 
 /* ---- abi/memory_populate.c ---- */
-long memory_populate(struct hypercall *call);        /* XENMEM_populate_physmap, XENMEM_increase_reservation */
-long memory_decrease(struct hypercall *call);        /* XENMEM_decrease_reservation */
-long memory_claim(struct hypercall *call);           /* XENMEM_claim_pages */
+long memory_populate(struct hypercall *call); /* XENMEM_populate_physmap, XENMEM_increase_reservation */
+long memory_decrease(struct hypercall *call); /* XENMEM_decrease_reservation */
+long memory_claim(struct hypercall *call);    /* XENMEM_claim_pages */
 /* Largest extent a domain may name: 2^order frames. */
 unsigned memory_max_order(const struct domain *d);
 /*
- * Serialises everything that changes how many frames a domain has or may have, so that an exchange can give frames back and
- * take others without somebody else's allocation in between. Outside of page_lock and the page allocator's lock, inside of
- * domain.lock; interrupts on.
+ * Serialises everything that changes how many frames a domain has or may have, so that an exchange can give frames back
+ * and take others without somebody else's allocation in between. Outside of page_lock and the page allocator's lock,
+ * inside of domain.lock; interrupts on.
  */
 extern struct spinlock reservation_lock;
 /* Gives up what is left of d's claim (d is being destroyed). */
@@ -53,19 +53,21 @@ long memory_exchange(struct hypercall *call);
 mfn_t memory_last_ram_page(void);
 
 /*
- * Domain named by a hypercall about memory: DOMID_SELF and the caller's own id are always allowed, another one only to the
- * control domain. 0 and a reference in *out; -ESRCH, -EPERM.
+ * Domain named by a hypercall about memory: DOMID_SELF and the caller's own id are always allowed, another one only to
+ * the control domain. 0 and a reference in *out; -ESRCH, -EPERM.
  */
 int domain_get_for_caller(domid_t id, struct domain **out);
 
 /* ---- abi/domctl.c ---- */
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
-/* Bitmaps of the toolstack. Longer than our mask: the rest is ignored (in), zeroed (out). -EFAULT, -EINVAL (too long). */
+/* Bitmaps of the toolstack. Longer than our mask: the rest is ignored (in), zeroed (out). -EFAULT,
+ * -EINVAL (too long). */
 int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
 int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask);
 void cpumask_online(cpumask_t *mask);
 
-/* One handler of domctl. d: the domain named, with a reference (NULL where the table says so). 0, -errno or -ERESTART. */
+/* One handler of domctl. d: the domain named, with a reference (NULL where the table says so). 0,
+ * -errno or -ERESTART. */
 typedef int (*domctl_handler)(struct domain *d, struct xen_domctl *op);
 
 /* abi/domctl_x86.c */
@@ -102,9 +104,9 @@ void debug_key(char key);
 
 /* ---- Needed of other parts ---- */
 /*
- * x86/pagetable.c: machine frame of the first 4 KiB of the index-th 2 MiB of the machine-to-pfn table; each such 2 MiB is
- * contiguous in machine memory, owned by DOMID_XEN and may be mapped read-only by Domain-0 (XENMEM_machphys_mfn_list).
- * 0 for a part that covers no RAM or lies beyond the table.
+ * x86/pagetable.c: machine frame of the first 4 KiB of the index-th 2 MiB of the machine-to-pfn table; each such 2 MiB
+ * is contiguous in machine memory, owned by DOMID_XEN and may be mapped read-only by Domain-0
+ * (XENMEM_machphys_mfn_list). 0 for a part that covers no RAM or lies beyond the table.
  */
 mfn_t m2p_extent_mfn(unsigned long index);
 

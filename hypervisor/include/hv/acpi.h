@@ -7,9 +7,9 @@
 
 #include <hv/percpu.h>
 
-#define MAX_IOAPICS 16
+#define MAX_IOAPICS       16
 #define MAX_IRQ_OVERRIDES 16
-#define MAX_ECAM 4
+#define MAX_ECAM          4
 
 struct acpi_facts {
     paddr_t lapic_address;

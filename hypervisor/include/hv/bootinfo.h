@@ -8,7 +8,7 @@
 #include <hv/types.h>
 
 #define MAX_MEMORY_RANGES 256
-#define MAX_MODULES 4
+#define MAX_MODULES       4
 
 enum memory_kind { MEMORY_RAM = 1, MEMORY_RESERVED, MEMORY_ACPI, MEMORY_NVS, MEMORY_BAD }; /* = e820 types */
 
@@ -39,7 +39,7 @@ struct options {
     bool serial;              /* console=com1 */
     bool screen;              /* console=vga */
     bool noreboot;
-    int log_level;            /* loglvl=error|warning|info|debug|all */
+    int log_level; /* loglvl=error|warning|info|debug|all */
 };
 
 struct bootinfo {
@@ -50,7 +50,7 @@ struct bootinfo {
     struct boot_module module[MAX_MODULES];
     unsigned module_count;
     struct boot_framebuffer framebuffer;
-    paddr_t rsdp;   /* machine address of a copy of the RSDP; 0 if the loader gave none */
+    paddr_t rsdp; /* machine address of a copy of the RSDP; 0 if the loader gave none */
     bool efi;
     paddr_t efi_system_table;
     struct options options;

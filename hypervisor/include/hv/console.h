@@ -34,10 +34,10 @@ void panic_regs(const struct cpu_user_regs *regs, const char *format, ...) __pri
 /* Called on every NMI: does not return if another CPU has panicked. */
 void panic_nmi(const struct cpu_user_regs *regs);
 
-#define BUG_ON(condition)                                                                                    \
-    do {                                                                                                     \
-        if (unlikely(condition))                                                                             \
-            panic("%s:%d: %s: bug: %s", __FILE__, __LINE__, __func__, #condition);                           \
+#define BUG_ON(condition)                                                                                              \
+    do {                                                                                                               \
+        if (unlikely(condition))                                                                                       \
+            panic("%s:%d: %s: bug: %s", __FILE__, __LINE__, __func__, #condition);                                     \
     } while (0)
 #define ASSERT(condition) BUG_ON(!(condition))
 
@@ -56,7 +56,8 @@ void console_enter_panic(void);
  * so the way back to the guest and the idle loop call this. No locks held. */
 void console_notify(void);
 
-/* Raw text from Domain-0 (CONSOLEIO_write): to serial and screen as it is. Not to the ring: Domain-0 has a log of its own. */
+/* Raw text from Domain-0 (CONSOLEIO_write): to serial and screen as it is. Not to the ring: Domain-0 has a log of its
+ * own. */
 void console_write(const char *text, size_t bytes);
 /* Takes up to `bytes` received characters; returns how many. */
 size_t console_read(char *to, size_t bytes);

@@ -7,17 +7,17 @@
 
 #include <hv/types.h>
 
-#define X86_EFLAGS_CF 0x00000001UL
-#define X86_EFLAGS_TF 0x00000100UL
-#define X86_EFLAGS_IF 0x00000200UL
-#define X86_EFLAGS_DF 0x00000400UL
+#define X86_EFLAGS_CF   0x00000001UL
+#define X86_EFLAGS_TF   0x00000100UL
+#define X86_EFLAGS_IF   0x00000200UL
+#define X86_EFLAGS_DF   0x00000400UL
 #define X86_EFLAGS_IOPL 0x00003000UL
-#define X86_EFLAGS_NT 0x00004000UL
-#define X86_EFLAGS_RF 0x00010000UL
-#define X86_EFLAGS_VM 0x00020000UL
-#define X86_EFLAGS_AC 0x00040000UL
-#define X86_EFLAGS_VIF 0x00080000UL
-#define X86_EFLAGS_VIP 0x00100000UL
+#define X86_EFLAGS_NT   0x00004000UL
+#define X86_EFLAGS_RF   0x00010000UL
+#define X86_EFLAGS_VM   0x00020000UL
+#define X86_EFLAGS_AC   0x00040000UL
+#define X86_EFLAGS_VIF  0x00080000UL
+#define X86_EFLAGS_VIP  0x00100000UL
 
 #define X86_CR0_PE 0x00000001UL
 #define X86_CR0_MP 0x00000002UL
@@ -28,36 +28,36 @@
 #define X86_CR0_AM 0x00040000UL
 #define X86_CR0_PG 0x80000000UL
 
-#define X86_CR4_TSD 0x00000004UL
-#define X86_CR4_DE 0x00000008UL
-#define X86_CR4_PAE 0x00000020UL
-#define X86_CR4_MCE 0x00000040UL
-#define X86_CR4_PGE 0x00000080UL
-#define X86_CR4_OSFXSR 0x00000200UL
+#define X86_CR4_TSD        0x00000004UL
+#define X86_CR4_DE         0x00000008UL
+#define X86_CR4_PAE        0x00000020UL
+#define X86_CR4_MCE        0x00000040UL
+#define X86_CR4_PGE        0x00000080UL
+#define X86_CR4_OSFXSR     0x00000200UL
 #define X86_CR4_OSXMMEXCPT 0x00000400UL
-#define X86_CR4_UMIP 0x00000800UL
-#define X86_CR4_FSGSBASE 0x00010000UL
-#define X86_CR4_OSXSAVE 0x00040000UL
-#define X86_CR4_SMEP 0x00100000UL
-#define X86_CR4_SMAP 0x00200000UL
+#define X86_CR4_UMIP       0x00000800UL
+#define X86_CR4_FSGSBASE   0x00010000UL
+#define X86_CR4_OSXSAVE    0x00040000UL
+#define X86_CR4_SMEP       0x00100000UL
+#define X86_CR4_SMAP       0x00200000UL
 
-#define MSR_APIC_BASE 0x0000001bU
-#define MSR_SYSENTER_CS 0x00000174U
-#define MSR_SYSENTER_ESP 0x00000175U
-#define MSR_SYSENTER_EIP 0x00000176U
-#define MSR_MCG_CAP 0x00000179U
-#define MSR_MISC_ENABLE 0x000001a0U
-#define MSR_PAT 0x00000277U
-#define MSR_TSC_DEADLINE 0x000006e0U
-#define MSR_XSS 0x00000da0U
-#define MSR_X2APIC_FIRST 0x00000800U
-#define MSR_EFER 0xc0000080U
-#define MSR_STAR 0xc0000081U
-#define MSR_LSTAR 0xc0000082U
-#define MSR_CSTAR 0xc0000083U
-#define MSR_SYSCALL_MASK 0xc0000084U
-#define MSR_FS_BASE 0xc0000100U
-#define MSR_GS_BASE 0xc0000101U
+#define MSR_APIC_BASE      0x0000001bU
+#define MSR_SYSENTER_CS    0x00000174U
+#define MSR_SYSENTER_ESP   0x00000175U
+#define MSR_SYSENTER_EIP   0x00000176U
+#define MSR_MCG_CAP        0x00000179U
+#define MSR_MISC_ENABLE    0x000001a0U
+#define MSR_PAT            0x00000277U
+#define MSR_TSC_DEADLINE   0x000006e0U
+#define MSR_XSS            0x00000da0U
+#define MSR_X2APIC_FIRST   0x00000800U
+#define MSR_EFER           0xc0000080U
+#define MSR_STAR           0xc0000081U
+#define MSR_LSTAR          0xc0000082U
+#define MSR_CSTAR          0xc0000083U
+#define MSR_SYSCALL_MASK   0xc0000084U
+#define MSR_FS_BASE        0xc0000100U
+#define MSR_GS_BASE        0xc0000101U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
 
 #define EFER_SCE 0x0001U
@@ -101,16 +101,16 @@ static inline uint64_t rdtsc_ordered(void)
     return rdtsc();
 }
 
-#define DEFINE_CONTROL_REGISTER(name)                                                                        \
-    static inline unsigned long read_##name(void)                                                            \
-    {                                                                                                        \
-        unsigned long value;                                                                                 \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value)::"memory");                                     \
-        return value;                                                                                        \
-    }                                                                                                        \
-    static inline void write_##name(unsigned long value)                                                     \
-    {                                                                                                        \
-        __asm__ volatile("mov %0, %%" #name ::"r"(value) : "memory");                                        \
+#define DEFINE_CONTROL_REGISTER(name)                                                                                  \
+    static inline unsigned long read_##name(void)                                                                      \
+    {                                                                                                                  \
+        unsigned long value;                                                                                           \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value)::"memory");                                               \
+        return value;                                                                                                  \
+    }                                                                                                                  \
+    static inline void write_##name(unsigned long value)                                                               \
+    {                                                                                                                  \
+        __asm__ volatile("mov %0, %%" #name ::"r"(value) : "memory");                                                  \
     }
 DEFINE_CONTROL_REGISTER(cr0)
 DEFINE_CONTROL_REGISTER(cr2)
@@ -123,16 +123,16 @@ DEFINE_CONTROL_REGISTER(dr3)
 DEFINE_CONTROL_REGISTER(dr6)
 DEFINE_CONTROL_REGISTER(dr7)
 
-#define DEFINE_PORT_IO(suffix, type)                                                                         \
-    static inline type in##suffix(uint16_t port)                                                             \
-    {                                                                                                        \
-        type value;                                                                                          \
-        __asm__ volatile("in" #suffix " %w1, %0" : "=a"(value) : "Nd"(port) : "memory");                     \
-        return value;                                                                                        \
-    }                                                                                                        \
-    static inline void out##suffix(type value, uint16_t port)                                                \
-    {                                                                                                        \
-        __asm__ volatile("out" #suffix " %0, %w1" ::"a"(value), "Nd"(port) : "memory");                      \
+#define DEFINE_PORT_IO(suffix, type)                                                                                   \
+    static inline type in##suffix(uint16_t port)                                                                       \
+    {                                                                                                                  \
+        type value;                                                                                                    \
+        __asm__ volatile("in" #suffix " %w1, %0" : "=a"(value) : "Nd"(port) : "memory");                               \
+        return value;                                                                                                  \
+    }                                                                                                                  \
+    static inline void out##suffix(type value, uint16_t port)                                                          \
+    {                                                                                                                  \
+        __asm__ volatile("out" #suffix " %0, %w1" ::"a"(value), "Nd"(port) : "memory");                                \
     }
 DEFINE_PORT_IO(b, uint8_t)
 DEFINE_PORT_IO(w, uint16_t)
@@ -176,8 +176,8 @@ static inline void wbinvd(void)
 }
 
 #define VENDOR_UNKNOWN 0
-#define VENDOR_INTEL 1
-#define VENDOR_AMD 2
+#define VENDOR_INTEL   1
+#define VENDOR_AMD     2
 
 /* What the boot CPU has; every other CPU is required to have at least the same. Filled by x86/cpu_features.c. */
 struct cpu_features {

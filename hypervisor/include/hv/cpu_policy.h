@@ -24,7 +24,7 @@ int cpu_policy_set_domain(struct domain *d, const struct xen_cpuid_leaf *leaf, u
                           const struct xen_msr_entry *msr, uint32_t msrs, uint32_t *bad_leaf, uint32_t *bad_subleaf,
                           uint32_t *bad_msr);
 #define CPU_POLICY_MAX_LEAVES 128
-#define CPU_POLICY_MAX_MSRS 2
+#define CPU_POLICY_MAX_MSRS   2
 
 /* XEN_SYSCTL_get_cpu_featureset: index XEN_SYSCTL_cpu_featureset_*; writes min(*words, available), sets *words. */
 int cpu_featureset_get(unsigned index, uint32_t *words_out, uint32_t *words);

@@ -1,8 +1,8 @@
 /*
  * Domains and virtual processors. core/domain.c, core/vcpu.c
  *
- * Life: domain_create -> (building, paused) -> unpause -> running -> shutdown (reason) -> domain_kill -> dying -> the last
- * reference goes -> freed. Every lookup takes a reference that domain_put gives back.
+ * Life: domain_create -> (building, paused) -> unpause -> running -> shutdown (reason) -> domain_kill -> dying -> the
+ * last reference goes -> freed. Every lookup takes a reference that domain_put gives back.
  *
  * Locks, written at each field: [c] constant after creation; [d] domain.lock; [p] page_lock; [t] pt_lock; [s] scheduler
  * lock; [v] only the vcpu itself, or others while it is paused; [a] atomic.
@@ -19,7 +19,7 @@
 #include <xen/vcpu.h>
 #include <xen/domctl.h>
 
-#define MAX_VCPUS 64 /* per domain */
+#define MAX_VCPUS   64 /* per domain */
 #define DOMID_IDLE_ 0x7fffU
 
 struct event_channels; /* abi/event_channel.c */
@@ -32,32 +32,32 @@ struct pv_callback {
 
 /* What a PV vcpu has beside its registers. pv/ */
 struct pv_vcpu {
-    struct trap_info trap[256];     /* [v] */
-    unsigned long kernel_sp;        /* [v] stack for entry from guest user mode */
+    struct trap_info trap[256]; /* [v] */
+    unsigned long kernel_sp;    /* [v] stack for entry from guest user mode */
     uint16_t kernel_ss;
     struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi; /* [v] */
-    bool kernel_mode;               /* [v] runs on root_kernel */
-    mfn_t root_kernel, root_user;   /* [v] root tables, each holding a type reference; 0 = none */
+    bool kernel_mode;                                                      /* [v] runs on root_kernel */
+    mfn_t root_kernel, root_user;                        /* [v] root tables, each holding a type reference; 0 = none */
     unsigned long fs_base, gs_base_kernel, gs_base_user; /* saved while not on a CPU */
-    uint16_t gdt_count;             /* entries */
+    uint16_t gdt_count;                                  /* entries */
     uint8_t gdt_frames;
     mfn_t gdt_mfn[14];
     mfn_t ldt_mfn[16];
     uint16_t ldt_entries;
     unsigned long ldt_base;
-    uint8_t iopl;                   /* virtual IOPL, 0..3 */
-    unsigned long cr0_ts;           /* guest asked for a trap on first FPU use */
-    unsigned long cr4;              /* what the guest sees */
+    uint8_t iopl;         /* virtual IOPL, 0..3 */
+    unsigned long cr0_ts; /* guest asked for a trap on first FPU use */
+    unsigned long cr4;    /* what the guest sees */
     unsigned long dr[8];
     uint8_t *iobitmap;
     unsigned iobitmap_ports;
-    unsigned descriptor_window;     /* index of its window at DESCRIPTOR_VA */
+    unsigned descriptor_window; /* index of its window at DESCRIPTOR_VA */
 };
 
 struct vcpu {
-    struct domain *domain;          /* [c] */
-    unsigned id;                    /* [c] */
-    struct cpu_user_regs regs;      /* [v] while not on a CPU; on one, guest_regs() of that CPU */
+    struct domain *domain;     /* [c] */
+    unsigned id;               /* [c] */
+    struct cpu_user_regs regs; /* [v] while not on a CPU; on one, guest_regs() of that CPU */
     struct pv_vcpu pv;
 
     /* Scheduling; sched.h says more. */
@@ -67,81 +67,81 @@ struct vcpu {
     bool initialised;               /* [d] has had its registers set */
     volatile bool offline, blocked; /* [a] VCPUF_down, waiting for an event */
     bool polling;
-    evtchn_port_t poll_port;        /* 0 = a list of several; any event wakes */
-    volatile int pause_count;       /* [a] */
-    struct cpu *cpu;                /* [s] where it runs or ran last */
+    evtchn_port_t poll_port;                /* 0 = a list of several; any event wakes */
+    volatile int pause_count;               /* [a] */
+    struct cpu *cpu;                        /* [s] where it runs or ran last */
     cpumask_t hard_affinity, soft_affinity; /* [s] */
-    uint64_t virtual_time;          /* [s] weighted run time */
-    ns_t slice_start;               /* [s] */
-    ns_t state_entry;               /* [s] when the present run state began */
-    struct vcpu_runstate_info runstate; /* [s] */
+    uint64_t virtual_time;                  /* [s] weighted run time */
+    ns_t slice_start;                       /* [s] */
+    ns_t state_entry;                       /* [s] when the present run state began */
+    struct vcpu_runstate_info runstate;     /* [s] */
     struct timer singleshot, periodic, poll_timer;
     ns_t periodic_period;
 
     /* Shared with the guest. */
-    struct vcpu_info *info;         /* [d] in shared_info or a registered page; never NULL */
-    mfn_t info_mfn;                 /* INVALID_MFN while in shared_info */
-    unsigned long runstate_guest;   /* [v] linear address the guest registered; 0 none */
+    struct vcpu_info *info;       /* [d] in shared_info or a registered page; never NULL */
+    mfn_t info_mfn;               /* INVALID_MFN while in shared_info */
+    unsigned long runstate_guest; /* [v] linear address the guest registered; 0 none */
     unsigned long time_guest;
 
-    void *xstate;                   /* [v] xsave area, 64-byte aligned; x86/xstate.c */
-    uint64_t xcr0;                  /* [v] */
-    bool fpu_dirty;                 /* its state is in the processor's registers */
+    void *xstate;   /* [v] xsave area, 64-byte aligned; x86/xstate.c */
+    uint64_t xcr0;  /* [v] */
+    bool fpu_dirty; /* its state is in the processor's registers */
     bool fpu_initialised;
 
     bool nmi_pending;
-    evtchn_port_t virq[NR_VIRQS];   /* event channel lock; 0 = unbound */
+    evtchn_port_t virq[NR_VIRQS]; /* event channel lock; 0 = unbound */
     struct list notify;
-    void *evtchn_fifo;              /* abi/event_channel_fifo.c: control block of this vcpu */
+    void *evtchn_fifo; /* abi/event_channel_fifo.c: control block of this vcpu */
 };
 
 enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
 struct domain {
-    domid_t id;                     /* [c] */
-    xen_domain_handle_t handle;     /* uuid [d] */
+    domid_t id;                 /* [c] */
+    xen_domain_handle_t handle; /* uuid [d] */
     uint32_t ssidref;
-    struct list link;               /* domain list lock */
-    volatile int references;        /* [a] */
-    struct spinlock lock;           /* [d] */
-    bool is_privileged;             /* [c] control and hardware domain (Domain-0) */
+    struct list link;        /* domain list lock */
+    volatile int references; /* [a] */
+    struct spinlock lock;    /* [d] */
+    bool is_privileged;      /* [c] control and hardware domain (Domain-0) */
     bool is_idle;
-    uint32_t create_flags;          /* [c] XEN_DOMCTL_CDF_* */
+    uint32_t create_flags; /* [c] XEN_DOMCTL_CDF_* */
 
-    unsigned max_vcpus;             /* [c] */
-    struct vcpu **vcpu;             /* [c] max_vcpus slots, NULL until created */
+    unsigned max_vcpus; /* [c] */
+    struct vcpu **vcpu; /* [c] max_vcpus slots, NULL until created */
 
-    struct spinlock page_lock;      /* [p] lists and counts; leaf lock */
-    uint32_t page_list;             /* [p] first mfn, PAGE_NONE */
-    uint32_t parked_list;           /* [p] of a dying domain: frames that only others' references keep */
-    uint32_t xenheap_list;          /* [p] */
-    uint32_t pages, xenheap_pages;  /* [p] tot_pages */
-    uint64_t max_pages;             /* [d] */
-    uint64_t outstanding_pages;     /* claimed */
-    uint32_t relinquish_step;       /* [d] progress of domain_kill */
+    struct spinlock page_lock;     /* [p] lists and counts; leaf lock */
+    uint32_t page_list;            /* [p] first mfn, PAGE_NONE */
+    uint32_t parked_list;          /* [p] of a dying domain: frames that only others' references keep */
+    uint32_t xenheap_list;         /* [p] */
+    uint32_t pages, xenheap_pages; /* [p] tot_pages */
+    uint64_t max_pages;            /* [d] */
+    uint64_t outstanding_pages;    /* claimed */
+    uint32_t relinquish_step;      /* [d] progress of domain_kill */
 
-    struct spinlock pt_lock;        /* [t] all page tables owned by this domain */
+    struct spinlock pt_lock; /* [t] all page tables owned by this domain */
 
     struct shared_info *shared_info; /* [c] one page of ours */
-    struct event_channels *events;  /* [c] */
-    struct grant_table *grants;     /* [c] */
-    unsigned long vm_assist;        /* [d] VMASST_TYPE_* bits */
+    struct event_channels *events;   /* [c] */
+    struct grant_table *grants;      /* [c] */
+    unsigned long vm_assist;         /* [d] VMASST_TYPE_* bits */
 
-    int pause_count;                /* [a] */
-    bool paused_by_controller;      /* [d] */
-    bool creation_finished;         /* [d] first unpause has happened */
+    int pause_count;                              /* [a] */
+    bool paused_by_controller;                    /* [d] */
+    bool creation_finished;                       /* [d] first unpause has happened */
     volatile bool is_shutting_down, is_shut_down; /* [d] */
-    unsigned shutdown_code;         /* [d] SHUTDOWN_* */
-    enum domain_dying dying;        /* [d] */
+    unsigned shutdown_code;                       /* [d] SHUTDOWN_* */
+    enum domain_dying dying;                      /* [d] */
     unsigned long watchdog_mask;
 
     /* Rights to the machine. A bit or range: allowed. */
-    bool all_io;                    /* hardware domain: every port, MMIO frame and GSI we do not keep for ourselves */
+    bool all_io; /* hardware domain: every port, MMIO frame and GSI we do not keep for ourselves */
     BITMAP(irq_allowed, 512);
-    mfn_t eoi_map_mfn;              /* PHYSDEVOP_pirq_eoi_gmfn; INVALID_MFN none */
+    mfn_t eoi_map_mfn; /* PHYSDEVOP_pirq_eoi_gmfn; INVALID_MFN none */
     unsigned long *eoi_map;
 
-    uint32_t weight, cap;           /* [s] */
+    uint32_t weight, cap; /* [s] */
     int64_t time_offset_seconds;
     uint32_t tsc_mode;
     struct {
@@ -150,10 +150,10 @@ struct domain {
         uint32_t nr_msrs;
         struct xen_msr_entry *msr;
     } cpu_policy;
-    uint32_t pci_cf8;               /* configuration address port as the hardware domain last wrote it */
-    struct e820entry *e820;         /* [d] PV memory map (XENMEM_set_memory_map) */
+    uint32_t pci_cf8;       /* configuration address port as the hardware domain last wrote it */
+    struct e820entry *e820; /* [d] PV memory map (XENMEM_set_memory_map) */
     unsigned e820_count;
-    uint32_t log_tokens;            /* guest_log rate limit */
+    uint32_t log_tokens; /* guest_log rate limit */
     ns_t log_refill;
 };
 
@@ -173,8 +173,8 @@ struct domain *domain_get_any(domid_t id);
 struct domain *domain_find(domid_t id);
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
-/* The domain with the smallest id >= from, with a reference; NULL at the end. For lists: shows dead ones too while somebody
- * still holds their memory. */
+/* The domain with the smallest id >= from, with a reference; NULL at the end. For lists: shows dead ones too while
+ * somebody still holds their memory. */
 struct domain *domain_get_next(domid_t from);
 
 /* Stops scheduling of all its vcpus; _sync waits until none is on a CPU. Nested. Not on oneself for _sync. */
@@ -190,8 +190,8 @@ void domain_shutdown(struct domain *d, unsigned reason);
 void hardware_domain_shutdown(unsigned reason) __noreturn;
 /* XEN_DOMCTL_resumedomain. */
 void domain_resume(struct domain *d);
-/* The guest's fault: log the reason, dump its registers at debug level, shut it down with SHUTDOWN_crash. For the hardware
- * domain: stops the machine with a message. Returns; the vcpu leaves at the next return to guest. */
+/* The guest's fault: log the reason, dump its registers at debug level, shut it down with SHUTDOWN_crash. For the
+ * hardware domain: stops the machine with a message. Returns; the vcpu leaves at the next return to guest. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);
 /* Takes everything from the domain. -ERESTART while there is more to do; 0 when dead. */
 int domain_kill(struct domain *d);
@@ -225,8 +225,8 @@ static inline bool is_current_domain(const struct domain *d)
 {
     return current->domain == d;
 }
-#define for_each_vcpu(d, v)                                                                                  \
-    for (unsigned _i = 0; _i < (d)->max_vcpus; _i++)                                                         \
+#define for_each_vcpu(d, v)                                                                                            \
+    for (unsigned _i = 0; _i < (d)->max_vcpus; _i++)                                                                   \
         if (((v) = (d)->vcpu[_i]) != NULL)
 
 #endif

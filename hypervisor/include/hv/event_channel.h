@@ -1,11 +1,11 @@
 /*
  * Event channels: one bit of news for a guest, from another guest, a virtual or physical interrupt, or itself.
- * abi/event_channel.c; the two layouts of the bits in guest memory: abi/event_channel_2level.c, abi/event_channel_fifo.c
- * Source: xen/event_channel.h, xen/xen.h (shared_info, vcpu_info).
+ * abi/event_channel.c; the two layouts of the bits in guest memory: abi/event_channel_2level.c,
+ * abi/event_channel_fifo.c Source: xen/event_channel.h, xen/xen.h (shared_info, vcpu_info).
  *
- * Locks: struct event_channels.lock, one per domain, interrupts off while held; two are taken in order of domid. Nothing
- * is allocated, freed or released while it is held: senders run in interrupt handlers. Above it, bind_lock orders
- * binding and closing of pirqs against each other, so that x86/pirq.c is called without the inner lock.
+ * Locks: struct event_channels.lock, one per domain, interrupts off while held; two are taken in order of domid.
+ * Nothing is allocated, freed or released while it is held: senders run in interrupt handlers. Above it, bind_lock
+ * orders binding and closing of pirqs against each other, so that x86/pirq.c is called without the inner lock.
  */
 #ifndef HV_EVENT_CHANNEL_H
 #define HV_EVENT_CHANNEL_H

@@ -19,23 +19,23 @@ int __must_check clear_guest_va(unsigned long to, size_t bytes);
 /* The typed forms, for XEN_GUEST_HANDLE and XEN_GUEST_HANDLE_64 fields: element `index`, `count` elements. */
 #define guest_handle_address(handle) ((unsigned long)(handle).p)
 #define guest_handle_is_null(handle) ((handle).p == NULL)
-#define copy_from_guest_offset(to, handle, index, count)                                                     \
-    ({                                                                                                       \
-        const __typeof__(*(handle).p) *_h = (handle).p;                                                      \
-        _Static_assert(sizeof(*(to)) == sizeof(*_h), "element size");                                        \
-        copy_from_guest_va((to), (unsigned long)(_h + (index)), sizeof(*_h) * (count));                      \
+#define copy_from_guest_offset(to, handle, index, count)                                                               \
+    ({                                                                                                                 \
+        const __typeof__(*(handle).p) *_h = (handle).p;                                                                \
+        _Static_assert(sizeof(*(to)) == sizeof(*_h), "element size");                                                  \
+        copy_from_guest_va((to), (unsigned long)(_h + (index)), sizeof(*_h) * (count));                                \
     })
-#define copy_to_guest_offset(handle, index, from, count)                                                     \
-    ({                                                                                                       \
-        __typeof__((handle).p) _h = (handle).p;                                                              \
-        _Static_assert(sizeof(*(from)) == sizeof(*_h), "element size");                                      \
-        copy_to_guest_va((unsigned long)(_h + (index)), (from), sizeof(*_h) * (count));                      \
+#define copy_to_guest_offset(handle, index, from, count)                                                               \
+    ({                                                                                                                 \
+        __typeof__((handle).p) _h = (handle).p;                                                                        \
+        _Static_assert(sizeof(*(from)) == sizeof(*_h), "element size");                                                \
+        copy_to_guest_va((unsigned long)(_h + (index)), (from), sizeof(*_h) * (count));                                \
     })
 #define copy_from_guest(to, handle, count) copy_from_guest_offset(to, handle, 0, count)
 #define copy_to_guest(handle, from, count) copy_to_guest_offset(handle, 0, from, count)
 
 /* Hypercall argument that is a pointer to one structure. */
-#define copy_argument_in(to, argument) copy_from_guest_va((to), (unsigned long)(argument), sizeof(*(to)))
+#define copy_argument_in(to, argument)    copy_from_guest_va((to), (unsigned long)(argument), sizeof(*(to)))
 #define copy_argument_out(argument, from) copy_to_guest_va((unsigned long)(argument), (from), sizeof(*(from)))
 
 /* Write to a frame of a (perhaps paused, perhaps other) domain by number: -EINVAL if it is not d's RAM. */

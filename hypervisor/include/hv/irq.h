@@ -23,9 +23,10 @@ struct cpu_user_regs;
 /* From x86/entry.S via traps.c, interrupts off, for vectors >= 0x20. */
 void do_irq(struct cpu_user_regs *regs);
 
-/* Boot CPU: chooses xAPIC or x2APIC from the processor and the MADT, and runs apic_init_cpu. Needs acpi_init, ioremap. */
+/* Boot CPU: chooses xAPIC or x2APIC from the processor and the MADT, and runs apic_init_cpu. Needs
+ * acpi_init, ioremap. */
 void apic_init(void);
-void apic_init_cpu(void);  /* every CPU */
+void apic_init_cpu(void); /* every CPU */
 uint32_t apic_id(void);
 bool apic_can_address(uint32_t apic_id); /* by inter-processor interrupts, in the mode chosen */
 void apic_eoi(void);
@@ -39,8 +40,8 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);
 /* Boot CPU, after apic_init: silences the 8259 pair, masks every pin, takes GSI attributes from the MADT. */
 void ioapic_init(void);
 
-/* Our own handlers (serial line): gsi = IO-APIC global interrupt. The handler runs with interrupts off and no lock held.
- * -EINVAL no such pin, -EBUSY in use, -ENOSPC no vector. */
+/* Our own handlers (serial line): gsi = IO-APIC global interrupt. The handler runs with interrupts off and no lock
+ * held. -EINVAL no such pin, -EBUSY in use, -ENOSPC no vector. */
 int irq_request_gsi(unsigned gsi, void (*handler)(void *data), void *data);
 
 /* Number of IO-APIC pins of the machine = first pirq that is not a GSI. */
@@ -50,18 +51,18 @@ unsigned irq_gsi_count(void);
 #define MAX_PIRQS 512
 
 /*
- * PHYSDEVOP_map_pirq, setup_gsi, msi: see abi/physdev_op.c. All return 0/pirq or -errno; -EPERM for a domain that is not
- * the hardware domain. pirq_wanted < 0: any (a GSI gets its own number). Mapping again what is mapped so gives the same
- * pirq. -EINVAL no such thing, -EBUSY pirq or GSI otherwise in use, -ENOSPC no vectors, -ENODEV no such device or
+ * PHYSDEVOP_map_pirq, setup_gsi, msi: see abi/physdev_op.c. All return 0/pirq or -errno; -EPERM for a domain that is
+ * not the hardware domain. pirq_wanted < 0: any (a GSI gets its own number). Mapping again what is mapped so gives the
+ * same pirq. -EINVAL no such thing, -EBUSY pirq or GSI otherwise in use, -ENOSPC no vectors, -ENODEV no such device or
  * capability, -ENOMEM.
  */
 int pirq_map_gsi(struct domain *d, unsigned gsi, int pirq_wanted);
 struct msi_request {
     uint16_t segment;
     uint8_t bus, devfn;
-    unsigned entry;      /* MSI-X table entry */
-    paddr_t table;       /* machine address of the BAR that holds the MSI-X table; 0 = plain MSI */
-    unsigned count;      /* multi-MSI: vectors wanted */
+    unsigned entry; /* MSI-X table entry */
+    paddr_t table;  /* machine address of the BAR that holds the MSI-X table; 0 = plain MSI */
+    unsigned count; /* multi-MSI: vectors wanted */
 };
 int pirq_map_msi(struct domain *d, const struct msi_request *request, int pirq_wanted);
 /* A multi-MSI block goes as a whole, by its first pirq. -EBUSY while an event channel is bound. */
@@ -85,13 +86,14 @@ int pirq_eoi(struct domain *d, int pirq);
 /* True when pirq_eoi must be called after each interrupt. */
 bool pirq_needs_eoi(struct domain *d, int pirq);
 /* PHYSDEVOP_pirq_eoi_gmfn: from now on the bit of a pirq in this frame says what pirq_needs_eoi says.
- * -EINVAL not the domain's RAM, -EBUSY there is one. The frame is held until pirq_release_domain (domain_kill calls it). */
+ * -EINVAL not the domain's RAM, -EBUSY there is one. The frame is held until pirq_release_domain (domain_kill calls
+ * it). */
 int pirq_set_eoi_map(struct domain *d, uint64_t mfn);
 void pirq_release_domain(struct domain *d);
 
 /* Run function(data) on every online CPU but this one and wait; _cpus: on the online CPUs of the cpumask_t, this one
- * included if it is in it. The function runs with interrupts off. Callers have interrupts on (or hold no lock that another
- * CPU may spin on with interrupts off); two CPUs may call each other at the same time. x86/smp_call.c */
+ * included if it is in it. The function runs with interrupts off. Callers have interrupts on (or hold no lock that
+ * another CPU may spin on with interrupts off); two CPUs may call each other at the same time. x86/smp_call.c */
 void call_on_other_cpus(void (*function)(void *data), void *data);
 void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data);
 /* VECTOR_CALL came in. */

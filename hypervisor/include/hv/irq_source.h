@@ -2,8 +2,8 @@
  * Inside the interrupt code: one record per device vector, and where its interrupts come from.
  * x86/irq.c owns the records; x86/ioapic.c and x86/msi.c are the sources; x86/pirq.c uses both.
  *
- * Vectors are the machine's, not one CPU's: a record is found by its vector alone. All records, the IO-APICs and the MSI
- * registers are under irq_lock (interrupts off). Interrupt handlers run without it.
+ * Vectors are the machine's, not one CPU's: a record is found by its vector alone. All records, the IO-APICs and the
+ * MSI registers are under irq_lock (interrupts off). Interrupt handlers run without it.
  */
 #ifndef HV_IRQ_SOURCE_H
 #define HV_IRQ_SOURCE_H
@@ -32,7 +32,7 @@ struct irq {
     struct msi_device *msi; /* MSI source */
     unsigned msi_entry;     /* MSI-X table entry, or number within the multi-MSI block */
     bool msix;
-    struct cpu *target;     /* the CPU it is sent to */
+    struct cpu *target;          /* the CPU it is sent to */
     void (*handler)(void *data); /* NULL: interrupts are counted and dropped */
     void *data;
 };
@@ -52,9 +52,9 @@ void pic_silence(void);
 struct gsi {
     bool exists;
     bool level, low;
-    bool set_up;            /* attributes came from gsi_setup, or we use it ourselves: not changed again */
+    bool set_up; /* attributes came from gsi_setup, or we use it ourselves: not changed again */
     uint8_t ioapic, pin;
-    uint8_t vector;         /* 0: none yet */
+    uint8_t vector; /* 0: none yet */
 };
 struct gsi *gsi_get(unsigned gsi); /* NULL: no such pin */
 /* Gives the pin a vector (once) and leaves it masked. -EINVAL no such pin, -ENOSPC no vector. */

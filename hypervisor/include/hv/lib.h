@@ -35,7 +35,10 @@ int snprintf(char *to, size_t size, const char *format, ...) __printf(3, 4);
 struct list {
     struct list *next, *prev;
 };
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)                                                                                                \
+    {                                                                                                                  \
+        &(name), &(name)                                                                                               \
+    }
 static inline void list_init(struct list *l)
 {
     l->next = l->prev = l;
@@ -67,16 +70,16 @@ static inline void list_remove(struct list *n)
     list_init(n);
 }
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_for_each(pos, head, member)                                                                     \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);                   \
+#define list_for_each(pos, head, member)                                                                               \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);                             \
          pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                                                           \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member),                                           \
-        tmp = list_entry(pos->member.next, __typeof__(*pos), member);                                        \
+#define list_for_each_safe(pos, tmp, head, member)                                                                     \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member),                                                     \
+        tmp = list_entry(pos->member.next, __typeof__(*pos), member);                                                  \
          &pos->member != (head); pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 /* Bitmaps of unsigned long words. The atomic ones are full barriers. */
-#define BITS_PER_LONG 64
+#define BITS_PER_LONG      64
 #define BITMAP(name, bits) unsigned long name[DIV_ROUND_UP(bits, BITS_PER_LONG)]
 static inline bool test_bit(unsigned long n, const volatile void *map)
 {

@@ -15,15 +15,15 @@
 
 #include <hv/types.h>
 
-#define M2P_RO_VA       0xffff800000000000UL
-#define M2P_RW_VA       0xffff804000000000UL
-#define IMAGE_VA        0xffff810000000000UL
-#define IOREMAP_VA      0xffff818000000000UL
-#define IOREMAP_END     0xffff81c000000000UL
-#define FRAMETABLE_VA   0xffff820000000000UL
-#define DESCRIPTOR_VA   0xffff828000000000UL
-#define DIRECTMAP_VA    0xffff830000000000UL
-#define DIRECTMAP_END   0xffff880000000000UL
+#define M2P_RO_VA     0xffff800000000000UL
+#define M2P_RW_VA     0xffff804000000000UL
+#define IMAGE_VA      0xffff810000000000UL
+#define IOREMAP_VA    0xffff818000000000UL
+#define IOREMAP_END   0xffff81c000000000UL
+#define FRAMETABLE_VA 0xffff820000000000UL
+#define DESCRIPTOR_VA 0xffff828000000000UL
+#define DIRECTMAP_VA  0xffff830000000000UL
+#define DIRECTMAP_END 0xffff880000000000UL
 
 #define PTE_PRESENT  0x001UL
 #define PTE_WRITE    0x002UL
@@ -49,7 +49,7 @@ static inline pte_t make_pte(mfn_t mfn, uint64_t flags)
 {
     return mfn << PAGE_SHIFT | flags;
 }
-#define PTE_INDEX(va, level) (((va) >> (PAGE_SHIFT + 9 * ((level)-1))) & 511)
+#define PTE_INDEX(va, level)  (((va) >> (PAGE_SHIFT + 9 * ((level)-1))) & 511)
 #define FIRST_HYPERVISOR_SLOT 256
 #define LAST_HYPERVISOR_SLOT  271
 
@@ -83,11 +83,11 @@ struct page {
 _Static_assert(sizeof(struct page) == 32, "frame table entry");
 
 #define PAGE_REFERENCES_MASK 0xffffffffUL
-#define PAGE_ALLOCATED (1UL << 32) /* the owner's own reference exists */
-#define PAGE_XENHEAP   (1UL << 33) /* memory of ours that a guest may map (shared info, grant tables) */
-#define PAGE_FREE      (1UL << 34) /* in the allocator; `next/prev` link, `type` holds the order */
-#define PAGE_IO        (1UL << 35) /* not RAM: no owner accounting */
-#define PAGE_BROKEN    (1UL << 36)
+#define PAGE_ALLOCATED       (1UL << 32) /* the owner's own reference exists */
+#define PAGE_XENHEAP         (1UL << 33) /* memory of ours that a guest may map (shared info, grant tables) */
+#define PAGE_FREE            (1UL << 34) /* in the allocator; `next/prev` link, `type` holds the order */
+#define PAGE_IO              (1UL << 35) /* not RAM: no owner accounting */
+#define PAGE_BROKEN          (1UL << 36)
 
 #define PAGE_NONE 0xffffffffU /* end of a page list */
 

@@ -8,7 +8,7 @@
 #include <hv/lib.h>
 #include <hv/page.h>
 
-#define MAX_ORDER 18
+#define MAX_ORDER   18
 #define ANY_ADDRESS 64
 
 /* Early boot, before page_alloc_init: takes from the RAM map, zeroed, never freed. */
@@ -29,7 +29,8 @@ uint64_t total_page_count(void);
 void *alloc_zeroed_pages(unsigned order);
 void free_virtual_pages(void *va, unsigned order);
 
-/* Small objects, zeroed, aligned to 16 (>= 64 bytes: to 64). NULL when memory is short. Larger than a page: whole pages. */
+/* Small objects, zeroed, aligned to 16 (>= 64 bytes: to 64). NULL when memory is short. Larger than a page: whole
+ * pages. */
 void *zalloc(size_t bytes);
 void free(void *object); /* accepts NULL */
 

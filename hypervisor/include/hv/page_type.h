@@ -8,12 +8,13 @@
  *      TYPE_L1 .. TYPE_L4 a page table of that level, every entry checked; contents change only through us
  *      TYPE_DESCRIPTOR    part of a GDT or LDT, every entry checked
  *    A type reference always comes with a general reference.
- * A frame becomes a page table only when no writable mapping is left, is then checked entry by entry (taking references to
- * what the entries name), and gives these references back when the last type reference goes.
- * TYPE_PINNED: one type reference that the guest holds on to (MMUEXT_PIN_Ln_TABLE).
+ * A frame becomes a page table only when no writable mapping is left, is then checked entry by entry (taking references
+ * to what the entries name), and gives these references back when the last type reference goes. TYPE_PINNED: one type
+ * reference that the guest holds on to (MMUEXT_PIN_Ln_TABLE).
  *
  * Counts saturate: at the limit getting one more fails with -EBUSY.
- * Lock: taking a table type first, validating, and dropping the last one need the owner's pt_lock; other changes are atomic.
+ * Lock: taking a table type first, validating, and dropping the last one need the owner's pt_lock; other changes are
+ * atomic.
  */
 #ifndef HV_PAGE_TYPE_H
 #define HV_PAGE_TYPE_H
@@ -21,19 +22,19 @@
 #include <hv/domain.h>
 #include <hv/page.h>
 
-#define TYPE_COUNT_MASK 0x00000000ffffffffUL
+#define TYPE_COUNT_MASK  0x00000000ffffffffUL
 #define TYPE_COUNT_LIMIT 0x7fffffffUL
-#define TYPE_SHIFT 32
-#define TYPE_MASK       (0xfUL << TYPE_SHIFT)
-#define TYPE_NONE       (0x0UL << TYPE_SHIFT)
-#define TYPE_L1         (0x1UL << TYPE_SHIFT)
-#define TYPE_L2         (0x2UL << TYPE_SHIFT)
-#define TYPE_L3         (0x3UL << TYPE_SHIFT)
-#define TYPE_L4         (0x4UL << TYPE_SHIFT)
-#define TYPE_DESCRIPTOR (0x5UL << TYPE_SHIFT)
-#define TYPE_WRITABLE   (0x6UL << TYPE_SHIFT)
-#define TYPE_VALIDATED  (1UL << 40)
-#define TYPE_PINNED     (1UL << 41)
+#define TYPE_SHIFT       32
+#define TYPE_MASK        (0xfUL << TYPE_SHIFT)
+#define TYPE_NONE        (0x0UL << TYPE_SHIFT)
+#define TYPE_L1          (0x1UL << TYPE_SHIFT)
+#define TYPE_L2          (0x2UL << TYPE_SHIFT)
+#define TYPE_L3          (0x3UL << TYPE_SHIFT)
+#define TYPE_L4          (0x4UL << TYPE_SHIFT)
+#define TYPE_DESCRIPTOR  (0x5UL << TYPE_SHIFT)
+#define TYPE_WRITABLE    (0x6UL << TYPE_SHIFT)
+#define TYPE_VALIDATED   (1UL << 40)
+#define TYPE_PINNED      (1UL << 41)
 
 /* General reference to a frame of d; false if it is not d's (or is being freed). */
 bool page_get(struct page *page, const struct domain *d);

@@ -32,21 +32,21 @@ struct cpu {
     uint32_t apic_id, acpi_id;
     bool online;
     volatile unsigned long softirq_pending;
-    struct vcpu *idle;          /* its idle vcpu */
+    struct vcpu *idle; /* its idle vcpu */
     struct tss *tss;
-    paddr_t root_table;         /* machine address of the idle page table (all CPUs share one) */
+    paddr_t root_table; /* machine address of the idle page table (all CPUs share one) */
     paddr_t current_cr3;
-    uint64_t tlbflush_time;     /* value of tlbflush_clock at this CPU's last full flush */
-    unsigned irq_depth;         /* > 0 inside an interrupt handler */
-    struct {                    /* x86/time.c: TSC to system time on this CPU */
+    uint64_t tlbflush_time; /* value of tlbflush_clock at this CPU's last full flush */
+    unsigned irq_depth;     /* > 0 inside an interrupt handler */
+    struct {                /* x86/time.c: TSC to system time on this CPU */
         uint64_t tsc;
         ns_t time;
         uint32_t multiplier;
         int8_t shift;
     } clock;
-    struct list timers;         /* core/timer.c, sorted by deadline; interrupts off */
-    ns_t timer_deadline;        /* what the local APIC timer is set to; 0 = off */
-    struct vcpu *fpu_owner;     /* x86/xstate.c */
+    struct list timers;     /* core/timer.c, sorted by deadline; interrupts off */
+    ns_t timer_deadline;    /* what the local APIC timer is set to; 0 = off */
+    struct vcpu *fpu_owner; /* x86/xstate.c */
     uint64_t idle_time, idle_since;
     uint64_t irq_count;
 };
@@ -60,10 +60,10 @@ static inline struct cpu_info *cpu_info(void)
     __asm__("mov %%rsp, %0" : "=r"(sp));
     return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1 - sizeof(struct cpu_info));
 }
-#define this_cpu() (cpu_info()->cpu)
+#define this_cpu()         (cpu_info()->cpu)
 #define smp_processor_id() (this_cpu()->id)
-#define current (cpu_info()->running)
-#define guest_regs() (&cpu_info()->guest_regs)
+#define current            (cpu_info()->running)
+#define guest_regs()       (&cpu_info()->guest_regs)
 
 static inline void raise_softirq(enum softirq n)
 {

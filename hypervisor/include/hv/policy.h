@@ -10,9 +10,9 @@
 struct domain;
 
 enum policy_class {
-    POLICY_ANYONE,     /* acts on the caller only, or asks allowed_on itself */
-    POLICY_CONTROL,    /* the control domain only */
-    POLICY_HARDWARE,   /* the hardware domain only */
+    POLICY_ANYONE,   /* acts on the caller only, or asks allowed_on itself */
+    POLICY_CONTROL,  /* the control domain only */
+    POLICY_HARDWARE, /* the hardware domain only */
 };
 
 int allowed_call(const struct domain *subject, enum policy_class class);

@@ -25,9 +25,9 @@ uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs)
 uint64_t pv_sane_rflags(uint64_t rflags);
 
 /* Exceptions of guest code. */
-void pv_page_fault(struct cpu_user_regs *regs, unsigned long address);   /* pv/page_fault.c */
-void pv_general_protection(struct cpu_user_regs *regs);                  /* pv/privileged.c */
-void pv_invalid_opcode(struct cpu_user_regs *regs);                      /* pv/privileged.c: forced CPUID */
+void pv_page_fault(struct cpu_user_regs *regs, unsigned long address);          /* pv/page_fault.c */
+void pv_general_protection(struct cpu_user_regs *regs);                         /* pv/privileged.c */
+void pv_invalid_opcode(struct cpu_user_regs *regs);                             /* pv/privileged.c: forced CPUID */
 bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address); /* pv/write_emulate.c */
 
 /* pv/msr.c: false = #GP. */

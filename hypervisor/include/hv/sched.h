@@ -1,24 +1,24 @@
 /*
  * The scheduler: which vcpu runs where. core/sched.c
  *
- * One run queue for the machine, ordered by weighted run time; each CPU takes the first vcpu it may run and keeps it for a
- * slice. A vcpu that wakes is put at most SCHED_WAKE_BONUS before the others, and takes the CPU of a running one that is
- * behind it by more than SCHED_WAKE_MARGIN. The vcpus of Domain-0 and of the foreground domain go first: they are treated
- * as if they had run SCHED_PRECEDENCE less than they have, and their time counts a quarter. So they run at once when they
- * wake, and yet nobody waits for ever: whoever runs moves back in the queue.
- * All state under the scheduler's lock (interrupts off).
+ * One run queue for the machine, ordered by weighted run time; each CPU takes the first vcpu it may run and keeps it
+ * for a slice. A vcpu that wakes is put at most SCHED_WAKE_BONUS before the others, and takes the CPU of a running one
+ * that is behind it by more than SCHED_WAKE_MARGIN. The vcpus of Domain-0 and of the foreground domain go first: they
+ * are treated as if they had run SCHED_PRECEDENCE less than they have, and their time counts a quarter. So they run at
+ * once when they wake, and yet nobody waits for ever: whoever runs moves back in the queue. All state under the
+ * scheduler's lock (interrupts off).
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
 #include <hv/domain.h>
 
-#define SCHED_SLICE (5 * 1000000ULL) /* ns */
-#define SCHED_WAKE_BONUS (5 * 1000000ULL)
-#define SCHED_WAKE_MARGIN (1 * 1000000ULL)
-#define SCHED_PRECEDENCE (10 * 1000000ULL)
+#define SCHED_SLICE            (5 * 1000000ULL) /* ns */
+#define SCHED_WAKE_BONUS       (5 * 1000000ULL)
+#define SCHED_WAKE_MARGIN      (1 * 1000000ULL)
+#define SCHED_PRECEDENCE       (10 * 1000000ULL)
 #define SCHED_PRECEDENCE_SHARE 4
-#define SCHED_DEFAULT_WEIGHT 256
+#define SCHED_DEFAULT_WEIGHT   256
 
 void sched_init(void);
 /* Makes cpu's idle vcpu and, on cpu itself, makes it the current one. After timer_init_cpu; needs the heap. */
@@ -48,8 +48,8 @@ uint64_t domain_cpu_time(struct domain *d);
 
 /* The domain on screen; NULL none. The caller keeps it alive, or calls with NULL before it goes. */
 void sched_set_foreground(struct domain *d);
-/* weight: share relative to others (1..65535, default 256). cap: most CPU time the domain may use, in percent of one CPU;
- * 0 = no limit. -EINVAL for values out of range, -ENOSPC when too many domains have a cap. */
+/* weight: share relative to others (1..65535, default 256). cap: most CPU time the domain may use, in percent of one
+ * CPU; 0 = no limit. -EINVAL for values out of range, -ENOSPC when too many domains have a cap. */
 int sched_get_params(struct domain *d, uint32_t *weight, uint32_t *cap);
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
 /* The domain dies (first step of domain_kill; may be called again): forgets cap and foreground, stops its watchdogs. */

@@ -12,7 +12,10 @@
 struct spinlock {
     volatile uint16_t next, serving;
 };
-#define SPINLOCK_INIT {0, 0}
+#define SPINLOCK_INIT                                                                                                  \
+    {                                                                                                                  \
+        0, 0                                                                                                           \
+    }
 
 static inline void spin_lock(struct spinlock *lock)
 {

@@ -13,7 +13,8 @@ extern volatile uint64_t tlbflush_clock;
 
 void tlb_flush_local(void);
 void tlb_flush_local_va(unsigned long va);
-/* va = 0: everything. Returns when all CPUs of the mask have flushed. Interrupts must be on, or the mask only this CPU. */
+/* va = 0: everything. Returns when all CPUs of the mask have flushed. Interrupts must be on, or
+ * the mask only this CPU. */
 void tlb_flush_mask(const cpumask_t *mask, unsigned long va);
 void tlb_flush_all(void);
 /* Flushes those CPUs that have not flushed since `stamp`. */

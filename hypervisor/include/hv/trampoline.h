@@ -5,35 +5,35 @@
 #define HV_TRAMPOLINE_H
 
 /* Offsets in struct trampoline_data. */
-#define TRAMPOLINE_ticket 0
-#define TRAMPOLINE_cr0 4
-#define TRAMPOLINE_root 8
-#define TRAMPOLINE_efer 12
-#define TRAMPOLINE_stack 16
-#define TRAMPOLINE_entry 24
-#define TRAMPOLINE_cpu 32
+#define TRAMPOLINE_ticket          0
+#define TRAMPOLINE_cr0             4
+#define TRAMPOLINE_root            8
+#define TRAMPOLINE_efer            12
+#define TRAMPOLINE_stack           16
+#define TRAMPOLINE_entry           24
+#define TRAMPOLINE_cpu             32
 #define TRAMPOLINE_protected_entry 40
-#define TRAMPOLINE_long_entry 48
-#define TRAMPOLINE_gdt_limit 58
-#define TRAMPOLINE_gdt_base 60
-#define TRAMPOLINE_gdt 64
-#define TRAMPOLINE_SIZE 96
+#define TRAMPOLINE_long_entry      48
+#define TRAMPOLINE_gdt_limit       58
+#define TRAMPOLINE_gdt_base        60
+#define TRAMPOLINE_gdt             64
+#define TRAMPOLINE_SIZE            96
 
 #define TRAMPOLINE_CS32 0x08
-#define TRAMPOLINE_DS 0x10
+#define TRAMPOLINE_DS   0x10
 #define TRAMPOLINE_CS64 0x18
 
 #ifndef __ASSEMBLER__
 #include <hv/types.h>
 
 struct trampoline_data {
-    uint32_t ticket;     /* 1: the next processor may come in; it takes it by exchange with 0 */
+    uint32_t ticket; /* 1: the next processor may come in; it takes it by exchange with 0 */
     uint32_t cr0;
-    uint32_t root;       /* the idle page table; it shows the first 2 MiB one to one meanwhile */
+    uint32_t root; /* the idle page table; it shows the first 2 MiB one to one meanwhile */
     uint32_t efer;
     uint64_t stack;
-    uint64_t entry;      /* ap_entry */
-    uint64_t cpu;        /* struct cpu * */
+    uint64_t entry; /* ap_entry */
+    uint64_t cpu;   /* struct cpu * */
     struct {
         uint32_t offset;
         uint16_t selector, unused;

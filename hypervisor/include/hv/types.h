@@ -26,22 +26,22 @@ typedef uint64_t ns_t; /* nanoseconds of system time: since boot, monotonic, the
 #define MiB (1024UL * KiB)
 #define GiB (1024UL * MiB)
 
-#define ARRAY_SIZE(a)        (sizeof(a) / sizeof((a)[0]))
-#define DIV_ROUND_UP(n, d)   (((n) + (d)-1) / (d))
-#define ROUND_UP(n, a)       (((n) + (a)-1) & ~((__typeof__(n))(a)-1))
-#define ROUND_DOWN(n, a)     ((n) & ~((__typeof__(n))(a)-1))
+#define ARRAY_SIZE(a)         (sizeof(a) / sizeof((a)[0]))
+#define DIV_ROUND_UP(n, d)    (((n) + (d)-1) / (d))
+#define ROUND_UP(n, a)        (((n) + (a)-1) & ~((__typeof__(n))(a)-1))
+#define ROUND_DOWN(n, a)      ((n) & ~((__typeof__(n))(a)-1))
 #define container_of(p, t, m) ((t *)((char *)(p)-offsetof(t, m)))
-#define min(a, b)                                                                                            \
-    ({                                                                                                       \
-        __typeof__(a) _a = (a);                                                                              \
-        __typeof__(b) _b = (b);                                                                              \
-        _a < _b ? _a : _b;                                                                                   \
+#define min(a, b)                                                                                                      \
+    ({                                                                                                                 \
+        __typeof__(a) _a = (a);                                                                                        \
+        __typeof__(b) _b = (b);                                                                                        \
+        _a < _b ? _a : _b;                                                                                             \
     })
-#define max(a, b)                                                                                            \
-    ({                                                                                                       \
-        __typeof__(a) _a = (a);                                                                              \
-        __typeof__(b) _b = (b);                                                                              \
-        _a > _b ? _a : _b;                                                                                   \
+#define max(a, b)                                                                                                      \
+    ({                                                                                                                 \
+        __typeof__(a) _a = (a);                                                                                        \
+        __typeof__(b) _b = (b);                                                                                        \
+        _a > _b ? _a : _b;                                                                                             \
     })
 
 #define likely(x)        __builtin_expect(!!(x), 1)
@@ -50,14 +50,14 @@ typedef uint64_t ns_t; /* nanoseconds of system time: since boot, monotonic, the
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier()        __asm__ volatile("" ::: "memory")
 
-#define __init    __attribute__((section(".init.text"), cold))
-#define __initdata __attribute__((section(".init.data")))
-#define __noreturn __attribute__((noreturn))
-#define __packed  __attribute__((packed))
+#define __init       __attribute__((section(".init.text"), cold))
+#define __initdata   __attribute__((section(".init.data")))
+#define __noreturn   __attribute__((noreturn))
+#define __packed     __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 /* A buffer that is filled before it is read: the compiler need not clear it first. For hot paths. */
 #define __uninitialized __attribute__((uninitialized))
-#define __must_check __attribute__((warn_unused_result))
-#define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __must_check    __attribute__((warn_unused_result))
+#define __printf(f, a)  __attribute__((format(printf, f, a)))
 
 #endif

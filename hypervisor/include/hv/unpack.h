@@ -7,8 +7,8 @@
 
 #include <hv/types.h>
 
-/* If `file` is a Linux bzImage: where its payload is and its unpacked size (boot protocol >= 2.08). NULL = ok, else error.
- * Not a bzImage: *payload = file. */
+/* If `file` is a Linux bzImage: where its payload is and its unpacked size (boot protocol >= 2.08). NULL = ok, else
+ * error. Not a bzImage: *payload = file. */
 const char *bzimage_payload(const uint8_t *file, size_t bytes, const uint8_t **payload, size_t *payload_bytes);
 
 /* Size of the unpacked xz stream from its index; 0 and an error otherwise. */
@@ -24,13 +24,13 @@ struct elf_kernel {
         uint64_t virt, phys, file_offset, file_bytes, memory_bytes;
         bool write, execute;
     } segment[ELF_MAX_SEGMENTS];
-    uint64_t low, high;  /* virtual extent of all segments (after removal of VIRT_BASE handling) */
-    uint64_t entry;      /* XEN_ELFNOTE_ENTRY or e_entry */
+    uint64_t low, high; /* virtual extent of all segments (after removal of VIRT_BASE handling) */
+    uint64_t entry;     /* XEN_ELFNOTE_ENTRY or e_entry */
     bool has_xen_notes, supports_pv;
     uint64_t virt_base, paddr_offset;
-    uint64_t init_p2m;   /* XEN_ELFNOTE_INIT_P2M; 0 = none */
+    uint64_t init_p2m;       /* XEN_ELFNOTE_INIT_P2M; 0 = none */
     uint64_t hypercall_page; /* 0 = none */
-    bool mod_start_pfn;  /* XEN_ELFNOTE_MOD_START_PFN */
+    bool mod_start_pfn;      /* XEN_ELFNOTE_MOD_START_PFN */
     bool has_phys32_entry;
     uint32_t phys32_entry;
     uint32_t features_required[1], features_supported[1]; /* from FEATURES and SUPPORTED_FEATURES notes, by bit */

@@ -7,11 +7,11 @@
 
 #include <hv/domain.h>
 
-void xstate_init_cpu(void);            /* CR0, CR4.OSFXSR/OSXSAVE, XCR0; every CPU */
-int xstate_alloc(struct vcpu *v);      /* area in reset state; -ENOMEM */
+void xstate_init_cpu(void);       /* CR0, CR4.OSFXSR/OSXSAVE, XCR0; every CPU */
+int xstate_alloc(struct vcpu *v); /* area in reset state; -ENOMEM */
 void xstate_free(struct vcpu *v);
-void xstate_save(struct vcpu *v);      /* registers -> v->xstate (CR0.TS is handled) */
-void xstate_restore(struct vcpu *v);   /* v->xstate -> registers, XCR0; sets CR0.TS when v->pv.cr0_ts */
+void xstate_save(struct vcpu *v);    /* registers -> v->xstate (CR0.TS is handled) */
+void xstate_restore(struct vcpu *v); /* v->xstate -> registers, XCR0; sets CR0.TS when v->pv.cr0_ts */
 /* XSETBV by the guest: -EINVAL for what is not allowed. */
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
 /* CR0.TS of PV guests (__HYPERVISOR_fpu_taskswitch, MOV to CR0, CLTS): the next FPU use traps into the guest. */

@@ -1,4 +1,5 @@
-/* Prints, as lines of result, what `xl info` and `xl list` round: memory in KiB, and a domain's processor time in ns. */
+/* Prints, as lines of result, what `xl info` and `xl list` round: memory in KiB, and a domain's
+ * processor time in ns. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * First and only program of the guest that is measured. It says when it has started, waits while Domain-0 reads what that
- * cost, then measures forks, system calls and page faults, and switches the guest off.
+ * First and only program of the guest that is measured. It says when it has started, waits while Domain-0 reads what
+ * that cost, then measures forks, system calls and page faults, and switches the guest off.
  *
  * A line of result is "BENCH name nanoseconds"; under -icount one instruction is one nanosecond. Each thing is done in
  * batches and the smallest counts: in the others a timer interrupt or another domain came between.
@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 12
-#define PAGE 4096
+#define BATCHES      12
+#define PAGE         4096
 #define WAIT_SECONDS 5 /* Domain-0 looks at us meanwhile */
 
 static uint64_t now(void)

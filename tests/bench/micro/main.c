@@ -11,26 +11,26 @@ const char test_title[] = "costs";
 
 _Static_assert(offsetof(struct shared_info, evtchn_pending) == 2048, "ways.S");
 
-#define ROUNDS 64
+#define ROUNDS  64
 #define BATCHES 32
 
 extern char way_of_syscall[], way_of_page_fault[], way_of_trap[], way_of_event[];
 extern uint64_t events_taken;
 
 /* A loop of ROUNDS around one statement; yields the smallest time of a batch. */
-#define SMALLEST(statement)                                                                                  \
-    ({                                                                                                       \
-        uint64_t best_ = ~0UL;                                                                               \
-        for (unsigned batch_ = 0; batch_ < BATCHES; batch_++) {                                              \
-            uint64_t start_ = rdtsc();                                                                       \
-            for (unsigned round_ = 0; round_ < ROUNDS; round_++) {                                           \
-                __asm__ volatile("" ::: "memory");                                                           \
-                statement;                                                                                   \
-            }                                                                                                \
-            uint64_t time_ = rdtsc() - start_;                                                               \
-            best_ = time_ < best_ ? time_ : best_;                                                           \
-        }                                                                                                    \
-        best_;                                                                                               \
+#define SMALLEST(statement)                                                                                            \
+    ({                                                                                                                 \
+        uint64_t best_ = ~0UL;                                                                                         \
+        for (unsigned batch_ = 0; batch_ < BATCHES; batch_++) {                                                        \
+            uint64_t start_ = rdtsc();                                                                                 \
+            for (unsigned round_ = 0; round_ < ROUNDS; round_++) {                                                     \
+                __asm__ volatile("" ::: "memory");                                                                     \
+                statement;                                                                                             \
+            }                                                                                                          \
+            uint64_t time_ = rdtsc() - start_;                                                                         \
+            best_ = time_ < best_ ? time_ : best_;                                                                     \
+        }                                                                                                              \
+        best_;                                                                                                         \
     })
 
 static uint64_t empty;
@@ -46,11 +46,14 @@ static inline __attribute__((always_inline)) long call3(unsigned op, uint64_t a,
 {
     register uint64_t r10 __asm__("r10") = d;
     long result = op;
-    __asm__ volatile("syscall" : "+a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10) : : "rcx", "r11", "r8", "r9", "memory");
+    __asm__ volatile("syscall"
+                     : "+a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10)
+                     :
+                     : "rcx", "r11", "r8", "r9", "memory");
     return result;
 }
 #define CALL_(op, a, b, c, d, ...) call3(__HYPERVISOR_##op, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d))
-#define CALL(op, ...) CALL_(op, __VA_ARGS__, 0, 0, 0, 0)
+#define CALL(op, ...)              CALL_(op, __VA_ARGS__, 0, 0, 0, 0)
 
 static void must(bool good, const char *what)
 {
@@ -73,7 +76,8 @@ static void hypercalls(void)
 
 static void set_trap(unsigned vector, const char *address, unsigned ring)
 {
-    struct trap_info table[2] = {{.vector = (uint8_t)vector, .flags = (uint8_t)ring, .cs = FLAT_KERNEL_CS, .address = (uint64_t)address}};
+    struct trap_info table[2] = {
+        {.vector = (uint8_t)vector, .flags = (uint8_t)ring, .cs = FLAT_KERNEL_CS, .address = (uint64_t)address}};
     must(HYPERCALL(set_trap_table, table) == 0, "set_trap_table");
 }
 
@@ -88,7 +92,8 @@ static inline void fault(void)
     __asm__ volatile("movb %%al, (%0)" : : "D"(UNMAPPED) : "memory");
 }
 
-/* ---- In user mode. The way of system calls is taken by what is measured, so user mode ends with an invalid opcode. ---- */
+/* ---- In user mode. The way of system calls is taken by what is measured, so user mode ends with an invalid opcode.
+ * ---- */
 static uint64_t user_time;
 
 static bool end_user(struct registers *regs, unsigned vector)
@@ -104,12 +109,11 @@ static void measure_user(const char *name, void (*function)(uint64_t))
     report(name, user_time, 1);
 }
 
-
-#define USER_LOOP(name, statement)                                                                           \
-    static void name(uint64_t unused)                                                                        \
-    {                                                                                                        \
-        user_time = SMALLEST(statement);                                                                     \
-        __asm__ volatile("ud2");                                                                             \
+#define USER_LOOP(name, statement)                                                                                     \
+    static void name(uint64_t unused)                                                                                  \
+    {                                                                                                                  \
+        user_time = SMALLEST(statement);                                                                               \
+        __asm__ volatile("ud2");                                                                                       \
     }
 
 USER_LOOP(user_syscalls, __asm__ volatile("syscall" : : "a"(39UL) : "rcx", "r11", "memory"))
@@ -122,7 +126,8 @@ static void separate_user_root(void)
     void *table = page_alloc();
     memory_copy(table, root_table(), PAGE);
     must(set_readonly(table) == 0 && mmuext(MMUEXT_PIN_L4_TABLE, mfn_of(table), 0) == 0 &&
-         mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(table), 0) == 0, "a root table for user mode");
+             mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(table), 0) == 0,
+         "a root table for user mode");
 }
 
 static void bounces(void)
@@ -155,17 +160,29 @@ static void page_tables(void)
     for (unsigned i = 0; i < 32; i++)
         u[i] = (struct mmu_update){entry, i & 1 ? writable : readonly};
     must(CALL(mmu_update, u, 2, 0, DOMID_SELF) == 0, "mmu_update");
-    report("mmu_update_one", SMALLEST({ one_update(u, readonly); one_update(u, writable); }), 2);
+    report("mmu_update_one", SMALLEST({
+               one_update(u, readonly);
+               one_update(u, writable);
+           }),
+           2);
     u[0].val = readonly;
     report("mmu_update_of_32", SMALLEST(CALL(mmu_update, u, 32, 0, DOMID_SELF)), 32);
     must(CALL(update_va_mapping, data, readonly, 0) == 0, "update_va_mapping");
-    report("update_va_mapping", SMALLEST({ CALL(update_va_mapping, data, readonly, 0);
-                                           CALL(update_va_mapping, data, writable, 0); }), 2);
-    report("update_va_mapping_invlpg",
-           SMALLEST({ CALL(update_va_mapping, data, readonly, UVMF_INVLPG | UVMF_LOCAL);
-                      CALL(update_va_mapping, data, writable, UVMF_INVLPG | UVMF_LOCAL); }), 2);
-    report("update_va_mapping_clear_set", SMALLEST({ CALL(update_va_mapping, data, 0, 0);
-                                                     CALL(update_va_mapping, data, writable, 0); }), 2);
+    report("update_va_mapping", SMALLEST({
+               CALL(update_va_mapping, data, readonly, 0);
+               CALL(update_va_mapping, data, writable, 0);
+           }),
+           2);
+    report("update_va_mapping_invlpg", SMALLEST({
+               CALL(update_va_mapping, data, readonly, UVMF_INVLPG | UVMF_LOCAL);
+               CALL(update_va_mapping, data, writable, UVMF_INVLPG | UVMF_LOCAL);
+           }),
+           2);
+    report("update_va_mapping_clear_set", SMALLEST({
+               CALL(update_va_mapping, data, 0, 0);
+               CALL(update_va_mapping, data, writable, 0);
+           }),
+           2);
 }
 
 /* What a kernel does when it starts, switches to, and ends an address space. */
@@ -178,7 +195,10 @@ static void address_spaces(void)
     struct mmuext_op pin = {.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = mfn_of(table)};
     struct mmuext_op unpin = {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn_of(table)};
     must(CALL(mmuext_op, &pin, 1, 0, DOMID_SELF) == 0 && CALL(mmuext_op, &unpin, 1, 0, DOMID_SELF) == 0, "pin, unpin");
-    MEASURE("pin_unpin_full_table", ({ CALL(mmuext_op, &pin, 1, 0, DOMID_SELF); CALL(mmuext_op, &unpin, 1, 0, DOMID_SELF); }));
+    MEASURE("pin_unpin_full_table", ({
+                CALL(mmuext_op, &pin, 1, 0, DOMID_SELF);
+                CALL(mmuext_op, &unpin, 1, 0, DOMID_SELF);
+            }));
     struct mmuext_op root = {.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = mfn_of(root_table())};
     must(CALL(mmuext_op, &root, 1, 0, DOMID_SELF) == 0, "new root table");
     MEASURE("new_root_table", CALL(mmuext_op, &root, 1, 0, DOMID_SELF));

@@ -29,8 +29,7 @@ static void *map_low(void)
     set_readonly(l1);
     set_readonly(l2);
     set_readonly(l3);
-    CHECK_IS(0,
-             mmu_update(mfn_of(root_table()) * PAGE + (LOW_VA >> 39) * 8, pte_make(mfn_of(l3), TABLE_FLAGS)));
+    CHECK_IS(0, mmu_update(mfn_of(root_table()) * PAGE + (LOW_VA >> 39) * 8, pte_make(mfn_of(l3), TABLE_FLAGS)));
     return (void *)LOW_VA;
 }
 

@@ -227,8 +227,8 @@ static void fifo(void)
     CHECK(block->ready & 1U << 3);
     CHECK_IS(b, block->head[3]);
     CHECK_IS(1, vcpu0()->evtchn_upcall_pending);
-    /* What a hostile guest writes there: links that lead out, to themselves, flags it has no business with.
-     */
+    /* What a hostile guest writes there: links that lead out, to themselves, flags it has no
+     * business with. */
     block->head[3] = 0x1ffff;
     words[b] = 0x3fffffff | 1U << EVTCHN_FIFO_BUSY;
     CHECK_IS(0, send_to(a));

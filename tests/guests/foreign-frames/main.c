@@ -59,9 +59,8 @@ static void use_all(void)
     for (uint64_t mfn = FIRST_RAM; mfn < LAST_RAM; mfn += 7)
         if (mfn != unlisted && !ours(mfn) && !shared_with_us(mfn)) {
             if (mmuext(MMUEXT_PIN_L1_TABLE, mfn, 0) == 0 || mmuext(MMUEXT_CLEAR_PAGE, mfn, 0) == 0 ||
-                mmuext(MMUEXT_COPY_PAGE, mfn_of(window), mfn) == 0 ||
-                mmuext(MMUEXT_NEW_BASEPTR, mfn, 0) == 0 || HYPERCALL(set_gdt, &mfn, 1) == 0 ||
-                HYPERCALL(update_descriptor, mfn << 12, 0) == 0)
+                mmuext(MMUEXT_COPY_PAGE, mfn_of(window), mfn) == 0 || mmuext(MMUEXT_NEW_BASEPTR, mfn, 0) == 0 ||
+                HYPERCALL(set_gdt, &mfn, 1) == 0 || HYPERCALL(update_descriptor, mfn << 12, 0) == 0)
                 pinned++;
         }
     CHECK_IS(0, pinned);

@@ -30,33 +30,31 @@ void test_main(void);
 
 /* ---- Verdicts ---- */
 void failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void error(const char *format, ...)
-    __attribute__((format(printf, 1, 2), noreturn)); /* the test itself cannot go on */
+void error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)); /* the test itself cannot go on */
 void skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void finish(void) __attribute__((noreturn));
 
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            failure("line %d: not true: %s", __LINE__, #condition);                                          \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            failure("line %d: not true: %s", __LINE__, #condition);                                                    \
     } while (0)
 /* expression gives the expected number. */
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define CHECK_IS(expected, expression)                                                                       \
-    do {                                                                                                     \
-        long got_ = (long)(expression), want_ = (long)(expected);                                            \
-        if (got_ != want_)                                                                                   \
-            failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_,     \
-                    want_);                                                                                  \
+#define CHECK_IS(expected, expression)                                                                                 \
+    do {                                                                                                               \
+        long got_ = (long)(expression), want_ = (long)(expected);                                                      \
+        if (got_ != want_)                                                                                             \
+            failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_, want_);       \
     } while (0)
 
 /* Any error will do: which check comes first is the hypervisor's affair. */
-#define CHECK_REFUSED(expression)                                                                            \
-    do {                                                                                                     \
-        long got_ = (long)(expression);                                                                      \
-        if (got_ >= 0)                                                                                       \
-            failure("line %d: not refused: %s is %ld", __LINE__, #expression, got_);                         \
+#define CHECK_REFUSED(expression)                                                                                      \
+    do {                                                                                                               \
+        long got_ = (long)(expression);                                                                                \
+        if (got_ >= 0)                                                                                                 \
+            failure("line %d: not refused: %s is %ld", __LINE__, #expression, got_);                                   \
     } while (0)
 
 /* Negative errno values of the ABI. */
@@ -85,7 +83,7 @@ enum {
 
 /* ---- Hypercalls ---- */
 long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
-#define HYPERCALL_(op, a, b, c, d, e, ...)                                                                   \
+#define HYPERCALL_(op, a, b, c, d, e, ...)                                                                             \
     hypercall(op, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
 #define HYPERCALL(op, ...) HYPERCALL_(__HYPERVISOR_##op, __VA_ARGS__, 0, 0, 0, 0, 0)
 
@@ -133,13 +131,13 @@ extern uint64_t trapped_address; /* CR2 of the last page fault */
 
 #define EXTABLE(from, to) ".pushsection .extable, \"a\"\n\t.quad " from ", " to "\n\t.popsection\n\t"
 /* Runs one instruction that may trap. Further operands: outputs, then inputs, as for asm; rax is taken. */
-#define TRY(instruction, outputs, ...)                                                                       \
-    ({                                                                                                       \
-        uint64_t trapped_ = 0;                                                                               \
-        __asm__ volatile("1:\t" instruction "\n2:\n\t" EXTABLE("1b", "2b")                                   \
-                         : "+a"(trapped_)outputs:__VA_ARGS__                                                 \
-                         : "memory", "cc");                                                                  \
-        trapped_;                                                                                            \
+#define TRY(instruction, outputs, ...)                                                                                 \
+    ({                                                                                                                 \
+        uint64_t trapped_ = 0;                                                                                         \
+        __asm__ volatile("1:\t" instruction "\n2:\n\t" EXTABLE("1b", "2b")                                             \
+                         : "+a"(trapped_)outputs:__VA_ARGS__                                                           \
+                         : "memory", "cc");                                                                            \
+        trapped_;                                                                                                      \
     })
 #define OUT(...) , __VA_ARGS__
 #define NO_OUT
@@ -197,7 +195,7 @@ uint64_t pfn_mfn(uint64_t pfn);
 uint64_t mfn_of(const void *p); /* p in the boot mapping */
 void *mfn_va(uint64_t mfn);     /* in the boot mapping */
 uint64_t pfn_of(const void *p);
-uint64_t spare_pfn(void); /* a frame of ours that is mapped nowhere; another one each time */
+uint64_t spare_pfn(void);                          /* a frame of ours that is mapped nowhere; another one each time */
 pte_t *entry_of(unsigned long va, unsigned level); /* read-only view; NULL where a table is missing */
 uint64_t entry_machine(const pte_t *entry);        /* machine address of the entry: mmu_update's ptr */
 void *root_table(void);

@@ -165,8 +165,8 @@ uint64_t system_time(void)
     return ns;
 }
 
-/* Free frames of the boot mapping: between the boot stack, which follows the tables, and the mapping's end.
- */
+/* Free frames of the boot mapping: between the boot stack, which follows the tables, and the
+ * mapping's end. */
 void guest_start(struct start_info *info)
 {
     start_info = info;

@@ -50,8 +50,8 @@ void trap_handler(struct registers *regs, unsigned vector)
         return;
     if (vector < 32 && recover(regs, vector))
         return;
-    error("unexpected trap %u, error %lx, rip %lx, cs %lx, rsp %lx, cr2 %lx", vector, regs->error_code,
-          regs->rip, regs->cs, regs->rsp, trapped_address);
+    error("unexpected trap %u, error %lx, rip %lx, cs %lx, rsp %lx, cr2 %lx", vector, regs->error_code, regs->rip,
+          regs->cs, regs->rsp, trapped_address);
 }
 
 uint64_t try_read(const void *address)
@@ -83,14 +83,11 @@ void traps_init(void)
             callback(types[vector - 256], trap_entries[i].address, 0);
             continue;
         }
-        unsigned dpl = vector == TRAP_BP || vector == TRAP_OF || vector == INT_USER || vector == 2 * INT_USER
-                           ? 3
-                       : vector == INT_KERNEL || vector == 2 * INT_KERNEL ? 1
-                                                                          : 0;
-        table[n++] = (struct trap_info){.vector = (uint8_t)vector,
-                                        .flags = (uint8_t)dpl,
-                                        .cs = FLAT_KERNEL_CS,
-                                        .address = trap_entries[i].address};
+        unsigned dpl = vector == TRAP_BP || vector == TRAP_OF || vector == INT_USER || vector == 2 * INT_USER ? 3
+                       : vector == INT_KERNEL || vector == 2 * INT_KERNEL                                     ? 1
+                                                                                                              : 0;
+        table[n++] = (struct trap_info){
+            .vector = (uint8_t)vector, .flags = (uint8_t)dpl, .cs = FLAT_KERNEL_CS, .address = trap_entries[i].address};
     }
     if (HYPERCALL(set_trap_table, table))
         error("cannot set the trap table");

@@ -58,8 +58,8 @@ static void many(void)
     char *pages = page_alloc();
     pte_t *e = entry_of((uint64_t)pages, 1);
     for (unsigned i = 0; i < 512; i++) {
-        list[i] = entry(__HYPERVISOR_update_va_mapping, (uint64_t)pages,
-                        pte_make(mfn_of(pages), i & 1 ? PTE_RW : PTE_RO));
+        list[i] =
+            entry(__HYPERVISOR_update_va_mapping, (uint64_t)pages, pte_make(mfn_of(pages), i & 1 ? PTE_RW : PTE_RO));
         list[i].args[2] = UVMF_INVLPG | UVMF_LOCAL;
     }
     CHECK_IS(0, HYPERCALL(multicall, list, 512));

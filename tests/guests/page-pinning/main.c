@@ -36,8 +36,7 @@ static void protect(struct tree *t, bool readonly)
     for (unsigned i = 0; i < 4; i++) {
         long result = readonly ? set_readonly(all[i]) : set_writable(all[i]);
         if (result)
-            failure("level %u table cannot be made %s: %ld", 4 - i, readonly ? "read-only" : "writable",
-                    result);
+            failure("level %u table cannot be made %s: %ld", 4 - i, readonly ? "read-only" : "writable", result);
     }
 }
 

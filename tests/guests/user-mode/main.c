@@ -182,8 +182,8 @@ static void bad_frames(void)
             failure("iret with %s: entered %u times, vector %u", cases[i].what, count, seen_vector);
         else if (seen_vector != cases[i].vector || seen.error_code != cases[i].error ||
                  (uint16_t)seen.cs != cases[i].cs || seen.rip != regs.rip)
-            failure("iret with %s: vector %u, error %lx, cs %lx, rip %lx", cases[i].what, seen_vector,
-                    seen.error_code, seen.cs, seen.rip);
+            failure("iret with %s: vector %u, error %lx, cs %lx, rip %lx", cases[i].what, seen_vector, seen.error_code,
+                    seen.cs, seen.rip);
         trap_hooks[TRAP_GP] = trap_hooks[TRAP_PF] = NULL;
     }
 }

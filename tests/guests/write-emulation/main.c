@@ -33,12 +33,12 @@ static void plain(volatile pte_t *e)
     CHECK_IS(0, TRY("orb $2, (%1)", NO_OUT, "r"(e)) & ~FAULT);
     pte_t now = *e;
     uint64_t failed = 1;
-    CHECK_IS(0, TRY("mov %2, %%rax\n1:\tlock cmpxchgq %3, (%4)\n\tsetnz %b1\n\txor %%eax, %%eax",
-                    OUT("=&r"(failed)), "r"(now), "r"(good | 0x200), "r"(e)));
+    CHECK_IS(0, TRY("mov %2, %%rax\n1:\tlock cmpxchgq %3, (%4)\n\tsetnz %b1\n\txor %%eax, %%eax", OUT("=&r"(failed)),
+                    "r"(now), "r"(good | 0x200), "r"(e)));
     CHECK_IS(0, failed & 0xff);
     CHECK_IS(good | 0x200, *e & ~0x7ff0000000000000UL & ~PTE_G);
-    CHECK_IS(0, TRY("mov %2, %%rax\n1:\tlock cmpxchgq %3, (%4)\n\tsetnz %b1\n\txor %%eax, %%eax",
-                    OUT("=&r"(failed)), "r"(0x77UL), "r"(0UL), "r"(e)));
+    CHECK_IS(0, TRY("mov %2, %%rax\n1:\tlock cmpxchgq %3, (%4)\n\tsetnz %b1\n\txor %%eax, %%eax", OUT("=&r"(failed)),
+                    "r"(0x77UL), "r"(0UL), "r"(e)));
     CHECK_IS(1, failed & 0xff);
     CHECK_IS(good | 0x200, *e & ~0x7ff0000000000000UL & ~PTE_G);
 }

@@ -44,8 +44,7 @@ gboolean display_seat_present(struct display *display)
     return display->present;
 }
 
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid,
-                           GError **error)
+gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
 {
     if (display->domids[config->slot]) {
         g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "Slot %u is taken.", config->slot);

@@ -39,15 +39,15 @@ static gboolean give_up(gpointer data)
 }
 
 /* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                 \
-    do {                                                                                                     \
-        gboolean overdue_ = FALSE;                                                                           \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                          \
-        while (!(expression) && !overdue_)                                                                   \
-            g_main_context_iteration(NULL, TRUE);                                                            \
-        if (overdue_)                                                                                        \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                \
-        g_source_remove(timer_);                                                                             \
+#define WAIT_FOR(expression)                                                                                           \
+    do {                                                                                                               \
+        gboolean overdue_ = FALSE;                                                                                     \
+        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
+        while (!(expression) && !overdue_)                                                                             \
+            g_main_context_iteration(NULL, TRUE);                                                                      \
+        if (overdue_)                                                                                                  \
+            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                          \
+        g_source_remove(timer_);                                                                                       \
     } while (0)
 
 static gboolean has_owner(RhManager1 *manager)
@@ -62,8 +62,8 @@ static void start_service(struct fixture *fixture)
     fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
                                         fixture->guests, "--autostart-marker", fixture->marker, NULL);
     g_assert_no_error(error);
-    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE,
-                                                          BUS_NAME, MANAGER_PATH, NULL, &error);
+    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
+                                                          MANAGER_PATH, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
     WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
@@ -119,8 +119,8 @@ static RhGuest1 *guest(struct fixture *fixture, const char *name)
     g_autofree char *path = NULL;
     rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
     g_assert_no_error(error);
-    RhGuest1 *proxy = rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
-                                                       path, NULL, &error);
+    RhGuest1 *proxy =
+        rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL, &error);
     g_assert_no_error(error);
     return proxy;
 }
@@ -179,8 +179,7 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "paused"));
     g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
-    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState",
-                 "work is paused. Unpause it first.");
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
     g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "running"));
 
@@ -323,9 +322,9 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
 {
     struct order order = {g_string_new("")};
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
-    guint subscription = g_dbus_connection_signal_subscribe(
-        bus, BUS_NAME, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL, "org.roundhouse.Guest1",
-        G_DBUS_SIGNAL_FLAGS_NONE, note_start, &order, NULL);
+    guint subscription =
+        g_dbus_connection_signal_subscribe(bus, BUS_NAME, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL,
+                                           "org.roundhouse.Guest1", G_DBUS_SIGNAL_FLAGS_NONE, note_start, &order, NULL);
     (void)data;
     define(fixture, "zebra", 1, "autostart=true\ncmdline=create_ms=200");
     define(fixture, "broken", 2, "autostart=true\ncmdline=create_error=x");
@@ -338,8 +337,7 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(over);
     g_assert_cmpstr(order.slots->str, ==, "");
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
-    g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"),
-                        apple = guest(fixture, "apple");
+    g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
@@ -444,9 +442,8 @@ static char *control(int expected_status, ...)
         g_ptr_array_add(words, (char *)word);
     va_end(list);
     g_ptr_array_add(words, NULL);
-    g_autoptr(GSubprocess) process =
-        g_subprocess_newv((const char *const *)words->pdata,
-                          G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        (const char *const *)words->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
     g_assert_no_error(error);
     g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, &error));
     g_assert_cmpint(g_subprocess_get_exit_status(process), ==, expected_status);
@@ -489,8 +486,7 @@ static void test_command_line(struct fixture *fixture, gconstpointer data)
 
 /* A systemd of our own notes what the machine's end asks of it. */
 static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
-                      const char *method, GVariant *parameters, GDBusMethodInvocation *invocation,
-                      gpointer data)
+                      const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
 {
     const char *unit;
     (void)bus;
@@ -505,21 +501,20 @@ static void note_unit(GDBusConnection *bus, const char *sender, const char *path
 
 static void test_machine_end(struct fixture *fixture, gconstpointer data)
 {
-    static const char xml[] =
-        "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
-        "<arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' "
-        "direction='out'/></method></interface></node>";
+    static const char xml[] = "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
+                              "<arg type='s' direction='in'/><arg type='s' direction='in'/><arg type='o' "
+                              "direction='out'/></method></interface></node>";
     static const GDBusInterfaceVTable table = {.method_call = note_unit};
     GError *error = NULL;
     g_autoptr(GString) units = g_string_new("");
     g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(xml, NULL);
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
     (void)data;
-    guint object = g_dbus_connection_register_object(bus, "/org/freedesktop/systemd1", info->interfaces[0],
-                                                     &table, units, NULL, &error);
+    guint object = g_dbus_connection_register_object(bus, "/org/freedesktop/systemd1", info->interfaces[0], &table,
+                                                     units, NULL, &error);
     g_assert_no_error(error);
-    guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE,
-                                              NULL, NULL, NULL, NULL);
+    guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
+                                              NULL, NULL);
     define(fixture, "work", 1, "cmdline=shutdown_ms=400");
     define(fixture, "home", 2, "");
     start_service(fixture);
@@ -564,7 +559,6 @@ int main(int argc, char **argv)
     g_test_dbus_up(bus);
     g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
     int status = g_test_run();
-    g_test_dbus_stop(
-        bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
+    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
     return status;
 }

@@ -40,12 +40,11 @@ static char *write_file(struct directory *directory, const char *name, const cha
 
 static void test_full(struct directory *directory, gconstpointer data)
 {
-    g_autofree char *path =
-        write_file(directory, "work.conf",
-                   "[guest]\nname=Work\nslot=1\ncolour=#12aBff\ntype=pv\nmemory_mib=768\nvcpus=2\n"
-                   "kernel=/k\nramdisk=/r\ncmdline=root=/dev/xvda ro quiet\n"
-                   "disk=phy:/dev/vg/work; file:/images/home.img,xvdf,ro\nnetwork=bridge\n"
-                   "mac=00:16:3e:01:02:03\ndisplay=displif\nautostart=true\n");
+    g_autofree char *path = write_file(directory, "work.conf",
+                                       "[guest]\nname=Work\nslot=1\ncolour=#12aBff\ntype=pv\nmemory_mib=768\nvcpus=2\n"
+                                       "kernel=/k\nramdisk=/r\ncmdline=root=/dev/xvda ro quiet\n"
+                                       "disk=phy:/dev/vg/work; file:/images/home.img,xvdf,ro\nnetwork=bridge\n"
+                                       "mac=00:16:3e:01:02:03\ndisplay=displif\nautostart=true\n");
     g_autoptr(GError) error = NULL;
     struct guest_config *config = guest_config_load(path, &error);
     (void)data;
@@ -59,8 +58,7 @@ static void test_full(struct directory *directory, gconstpointer data)
     g_assert_cmpstr(config->ramdisk, ==, "/r");
     g_assert_cmpstr(config->cmdline, ==, "root=/dev/xvda ro quiet");
     g_assert_cmpuint(config->disks->len, ==, 2);
-    const struct guest_disk *first = g_ptr_array_index(config->disks, 0),
-                            *second = g_ptr_array_index(config->disks, 1);
+    const struct guest_disk *first = g_ptr_array_index(config->disks, 0), *second = g_ptr_array_index(config->disks, 1);
     g_assert_cmpstr(first->target, ==, "/dev/vg/work");
     g_assert_cmpstr(first->vdev, ==, "xvda");
     g_assert_false(first->read_only);
@@ -211,8 +209,8 @@ static enum guest_state after(enum guest_state state, const enum guest_event *ev
     return state;
 }
 
-#define AFTER(...)                                                                                           \
-    after(GUEST_OFF, (const enum guest_event[]){__VA_ARGS__},                                                \
+#define AFTER(...)                                                                                                     \
+    after(GUEST_OFF, (const enum guest_event[]){__VA_ARGS__},                                                          \
           sizeof((const enum guest_event[]){__VA_ARGS__}) / sizeof(enum guest_event))
 
 static void test_lives(void)
@@ -225,8 +223,7 @@ static void test_lives(void)
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP), ==, GUEST_STOPPING);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_GONE), ==, GUEST_OFF);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED), ==, GUEST_CRASHED);
-    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED, EVENT_START), ==,
-                    GUEST_STARTING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED, EVENT_START), ==, GUEST_STARTING);
     /* The end overtakes the answer to the unpause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STOP, EVENT_STARTED), ==, GUEST_STOPPING);
     /* The end overtakes the answer to a pause. */
@@ -275,7 +272,7 @@ static void test_requests(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define WITH_DIRECTORY(name, function)                                                                       \
+#define WITH_DIRECTORY(name, function)                                                                                 \
     g_test_add(name, struct directory, NULL, directory_setup, function, directory_teardown)
     WITH_DIRECTORY("/config/full", test_full);
     WITH_DIRECTORY("/config/defaults", test_defaults);

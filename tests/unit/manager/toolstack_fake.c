@@ -97,8 +97,7 @@ static gboolean create_now(gpointer data)
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "The toolstack says: %s.", failure);
     } else if ((guint64)config->memory_mib * 1024 > free_kib(toolstack)) {
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_NO_MEMORY,
-                                "It needs %u MiB of memory and %" G_GUINT64_FORMAT
-                                " MiB are free. Shut another guest "
+                                "It needs %u MiB of memory and %" G_GUINT64_FORMAT " MiB are free. Shut another guest "
                                 "down, or lower memory_mib in its definition.",
                                 config->memory_mib, free_kib(toolstack) / 1024);
     } else {
@@ -110,14 +109,13 @@ static gboolean create_now(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config,
-                      GAsyncReadyCallback done, gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
+                      gpointer user)
 {
     GTask *task = g_task_new(NULL, NULL, done, user);
     g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
     g_object_set_data(G_OBJECT(task), "toolstack", toolstack);
-    g_timeout_add_full(G_PRIORITY_DEFAULT, option_ms(config, "create_ms", 20), create_now, task,
-                       g_object_unref);
+    g_timeout_add_full(G_PRIORITY_DEFAULT, option_ms(config, "create_ms", 20), create_now, task, g_object_unref);
 }
 
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
@@ -201,8 +199,8 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
     g_task_return_boolean(task, TRUE);
 }
 
-gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result,
-                                     struct toolstack_host *host, GError **error)
+gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
+                                     GError **error)
 {
     *host = (struct toolstack_host){"4.17-test", free_kib(toolstack), TOTAL_KIB};
     return g_task_propagate_boolean(G_TASK(result), error);

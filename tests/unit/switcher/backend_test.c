@@ -162,8 +162,7 @@ static void fbif_works(void)
 {
     struct xenfb_page *page = fb_page(640, 480);
     struct fbif *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
-    CHECK(fbif && guest->picture.width == 640 && guest->picture.height == 480 &&
-          guest->picture.stride == 2560);
+    CHECK(fbif && guest->picture.width == 640 && guest->picture.height == 480 && guest->picture.stride == 2560);
     CHECK(guest->picture.pixels == memory[FB_MEMORY]);
     union xenfb_out_event event = {.update = {XENFB_TYPE_UPDATE, 1, 2, 30, 40}};
     damage_count = 0;
@@ -251,8 +250,7 @@ static void fbif_hostile_ring(void)
         kick(FB_PORT);
         const struct image *p = &guest->picture;
         CHECK(p->pixels >= memory[FB_MEMORY] &&
-              p->pixels + (size_t)p->stride * (p->height - 1) + p->width * 2u <=
-                  memory[FB_MEMORY] + 64 * 64 * 4);
+              p->pixels + (size_t)p->stride * (p->height - 1) + p->width * 2u <= memory[FB_MEMORY] + 64 * 64 * 4);
         fbif_disconnect(fbif);
     }
     failure = 0;
@@ -356,8 +354,7 @@ enum {
     EVENT_PORT = 6
 };
 
-static const struct link_displif_connect displ_connect = {RING_PAGE,  REQUEST_PORT, EVENT_PAGE,
-                                                          EVENT_PORT, 640,          480};
+static const struct link_displif_connect displ_connect = {RING_PAGE, REQUEST_PORT, EVENT_PAGE, EVENT_PORT, 640, 480};
 static xen_displif_front_ring_t front;
 
 static struct displif *displif_start(void)
@@ -430,8 +427,7 @@ static void displif_works(void)
     CHECK(events->in_prod == 1 && XENDISPL_IN_RING_REF(events, 0).op.pg_flip.fb_cookie == 21);
     CHECK(cookie_request(XENDISPL_OP_GET_EDID, 0) == -EOPNOTSUPP);
     CHECK(cookie_request(XENDISPL_OP_FB_DETACH, 21) == 0 && guest->picture.width == 0); // it was on screen
-    CHECK(cookie_request(XENDISPL_OP_PG_FLIP, 21) == -ENOENT &&
-          cookie_request(XENDISPL_OP_PG_FLIP, 0) == -EINVAL);
+    CHECK(cookie_request(XENDISPL_OP_PG_FLIP, 21) == -ENOENT && cookie_request(XENDISPL_OP_PG_FLIP, 0) == -EINVAL);
     CHECK(cookie_request(XENDISPL_OP_SET_CONFIG, 20) == 0 && guest->picture.width == 640);
     CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == 0 && guest->picture.width == 0);
     CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == -ENOENT &&

@@ -5,13 +5,13 @@
 
 static unsigned check_count, check_failures;
 
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        check_count++;                                                                                       \
-        if (!(condition)) {                                                                                  \
-            check_failures++;                                                                                \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                          \
-        }                                                                                                    \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        check_count++;                                                                                                 \
+        if (!(condition)) {                                                                                            \
+            check_failures++;                                                                                          \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
+        }                                                                                                              \
     } while (0)
 
 static inline int check_end(void)

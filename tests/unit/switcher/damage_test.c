@@ -59,8 +59,8 @@ static bool covers(const struct damage *d, bool wanted[HEIGHT][WIDTH])
 
 static struct rect random_rect(void)
 {
-    return (struct rect){(int32_t)check_random(90) - 10, (int32_t)check_random(70) - 10,
-                         (int32_t)check_random(30) - 2, (int32_t)check_random(30) - 2};
+    return (struct rect){(int32_t)check_random(90) - 10, (int32_t)check_random(70) - 10, (int32_t)check_random(30) - 2,
+                         (int32_t)check_random(30) - 2};
 }
 
 static void random_cover(void)

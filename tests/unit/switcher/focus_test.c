@@ -115,9 +115,8 @@ static void play_key(struct focus *f, struct hotkeys *h, uint32_t code, bool pre
 
 static void random_play(void)
 {
-    static const uint32_t keys[] = {KEY_LEFTCTRL, KEY_RIGHTALT, KEY_LEFTALT, KEY_LEFTSHIFT,
-                                    KEY_0,        KEY_1,        KEY_2,       KEY_RIGHT,
-                                    KEY_A,        KEY_ENTER,    BTN_LEFT,    BTN_RIGHT};
+    static const uint32_t keys[] = {KEY_LEFTCTRL, KEY_RIGHTALT, KEY_LEFTALT, KEY_LEFTSHIFT, KEY_0,    KEY_1,
+                                    KEY_2,        KEY_RIGHT,    KEY_A,       KEY_ENTER,     BTN_LEFT, BTN_RIGHT};
     bool physical[sizeof(keys) / sizeof(keys[0])] = {0};
     struct focus f = {0};
     struct hotkeys h = {0};

@@ -29,8 +29,8 @@ static void clipping(void)
             pixels_copy(&target, area, &image, x, y);
             for (int ty = 0; ty < SIZE; ty++) {
                 for (int tx = 0; tx < SIZE; tx++) {
-                    bool inside = tx >= 3 && tx < 12 && ty >= 2 && ty < 13 && tx >= x && tx < x + 4 &&
-                                  ty >= y && ty < y + 4;
+                    bool inside =
+                        tx >= 3 && tx < 12 && ty >= 2 && ty < 13 && tx >= x && tx < x + 4 && ty >= y && ty < y + 4;
                     CHECK(at(tx, ty) == (inside ? 0x100u + (unsigned)((ty - y) * 4 + tx - x) : 0));
                 }
             }
@@ -60,8 +60,7 @@ static void blending(void)
             pixels_blend(&target, canvas_rect(&target), &image, 0, 0);
             double keep = below * (255 - alpha) / 255.0;
             int red = at(0, 0) >> 16, green = at(0, 0) >> 8 & 0xff, blue = at(0, 0) & 0xff;
-            CHECK(abs(red - (int)(alpha + keep + 0.5)) <= 1 && abs(green - (int)(keep + 0.5)) <= 1 &&
-                  green == blue);
+            CHECK(abs(red - (int)(alpha + keep + 0.5)) <= 1 && abs(green - (int)(keep + 0.5)) <= 1 && green == blue);
         }
     }
 }

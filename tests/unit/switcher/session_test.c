@@ -102,8 +102,7 @@ static void hello(uint32_t domain_in_slot_1)
         message.hello.domid[slot] = slot == 1 ? domain_in_slot_1 : LINK_NO_DOMAIN;
     tell(&message, -1);
     message = hear_type(LINK_HELLO);
-    CHECK(message.hello.version == LINK_VERSION && message.hello.width == WIDTH &&
-          message.hello.height == HEIGHT);
+    CHECK(message.hello.version == LINK_VERSION && message.hello.width == WIDTH && message.hello.height == HEIGHT);
 }
 
 static void reconnect(uint32_t domain_in_slot_1)
@@ -228,8 +227,7 @@ static unsigned globals, focused_slot = 99, keyboard_entered;
 static bool bar_shown, keymap_given;
 static uint32_t thumbnail_result = 99;
 
-static void on_global(void *data, struct wl_registry *registry, uint32_t name, const char *interface,
-                      uint32_t version)
+static void on_global(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
 {
     (void)data;
     (void)version;
@@ -281,8 +279,7 @@ static void on_bar_hide(void *data, struct roundhouse_seat_v1 *object)
     bar_shown = false;
 }
 
-static void on_frame_size(void *data, struct roundhouse_seat_v1 *object, uint32_t slot, uint32_t width,
-                          uint32_t height)
+static void on_frame_size(void *data, struct roundhouse_seat_v1 *object, uint32_t slot, uint32_t width, uint32_t height)
 {
     (void)data;
     (void)object;
@@ -297,16 +294,15 @@ static void on_thumbnail(void *data, struct roundhouse_seat_v1 *object, uint32_t
     thumbnail_result = drawn;
 }
 
-static const struct roundhouse_seat_v1_listener control_listener = {on_focus, on_bar_show, on_bar_hide,
-                                                                    on_frame_size, on_thumbnail};
+static const struct roundhouse_seat_v1_listener control_listener = {on_focus, on_bar_show, on_bar_hide, on_frame_size,
+                                                                    on_thumbnail};
 
 static void on_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
 {
     (void)data;
     (void)keyboard;
     char *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    keymap_given =
-        format == WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1 && text != MAP_FAILED && strstr(text, "xkb_keymap");
+    keymap_given = format == WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1 && text != MAP_FAILED && strstr(text, "xkb_keymap");
     munmap(text, size);
     close(fd);
 }
@@ -341,8 +337,8 @@ static void on_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, ui
     (void)state;
 }
 
-static void on_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t a, uint32_t b,
-                         uint32_t c, uint32_t d)
+static void on_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t a, uint32_t b, uint32_t c,
+                         uint32_t d)
 {
     (void)data;
     (void)keyboard;
@@ -423,8 +419,7 @@ static struct wl_buffer *buffer(int width, int height, uint32_t argb, int *fd)
         pixels[i] = argb;
     munmap(pixels, size);
     struct wl_shm_pool *pool = wl_shm_create_pool(shm, *fd, (int32_t)size);
-    struct wl_buffer *made =
-        wl_shm_pool_create_buffer(pool, 0, width, height, width * 4, WL_SHM_FORMAT_ARGB8888);
+    struct wl_buffer *made = wl_shm_pool_create_buffer(pool, 0, width, height, width * 4, WL_SHM_FORMAT_ARGB8888);
     wl_shm_pool_destroy(pool);
     return made;
 }

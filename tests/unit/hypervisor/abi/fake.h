@@ -1,6 +1,6 @@
 /*
- * The world around abi/ in the tests: frames, domains, guest memory, and what can be made to go wrong. Guest addresses are this
- * program's own.
+ * The world around abi/ in the tests: frames, domains, guest memory, and what can be made to go wrong. Guest addresses
+ * are this program's own.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -28,10 +28,10 @@ void fake_check_frames(const char *file, int line);
 extern unsigned fake_kill_steps;
 
 void fail(const char *file, int line, const char *what) __attribute__((noreturn));
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            fail(__FILE__, __LINE__, #condition);                                                            \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail(__FILE__, __LINE__, #condition);                                                                      \
     } while (0)
 
 /* Enters the hypercall again as long as it asks for it. */

@@ -1,6 +1,7 @@
 /*
- * Asks the hypervisor underneath a PV Domain-0 many questions and prints the answers, one line each: run it on the reference and
- * on ours and compare. It changes nothing that lasts. Lines that start with '~' hold figures that may differ.
+ * Asks the hypervisor underneath a PV Domain-0 many questions and prints the answers, one line each: run it on the
+ * reference and on ours and compare. It changes nothing that lasts. Lines that start with '~' hold figures that may
+ * differ.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 #define __XEN_INTERFACE_VERSION__ 0x00041100
-#define __XEN_TOOLS__ 1
+#define __XEN_TOOLS__             1
 #include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/features.h>
@@ -115,7 +116,8 @@ static void probe_memory_questions(void)
     set_xen_guest_handle(list->extent_start, (xen_pfn_t *)zeroed(1));
     printf("machphys_mfn_list %ld\n", memory(XENMEM_machphys_mfn_list, list));
     printf("~machphys extents %u first %lx\n", list->nr_extents, *(uint64_t *)buffer[1]);
-    printf("sharing %ld %ld\n", memory(XENMEM_get_sharing_freed_pages, NULL), memory(XENMEM_get_sharing_shared_pages, NULL));
+    printf("sharing %ld %ld\n", memory(XENMEM_get_sharing_freed_pages, NULL),
+           memory(XENMEM_get_sharing_shared_pages, NULL));
 }
 
 static void probe_memory_maps(void)
@@ -246,10 +248,10 @@ static void probe_sysctl_machine(void)
     struct xen_sysctl_physinfo *p = &op->u.physinfo;
 
     printf("physinfo %ld", sysctl(op, XEN_SYSCTL_physinfo));
-    printf(" threads %u cores %u cpus %u max %u nodes %u max %u arch %x\n", p->threads_per_core, p->cores_per_socket, p->nr_cpus,
-           p->max_cpu_id, p->nr_nodes, p->max_node_id, p->arch_capabilities);
-    printf("~capabilities %x khz %u total %lu free %lu outstanding %lu scrub %lu max_mfn %lx\n", p->capabilities, p->cpu_khz,
-           p->total_pages, p->free_pages, p->outstanding_pages, p->scrub_pages, p->max_mfn);
+    printf(" threads %u cores %u cpus %u max %u nodes %u max %u arch %x\n", p->threads_per_core, p->cores_per_socket,
+           p->nr_cpus, p->max_cpu_id, p->nr_nodes, p->max_node_id, p->arch_capabilities);
+    printf("~capabilities %x khz %u total %lu free %lu outstanding %lu scrub %lu max_mfn %lx\n", p->capabilities,
+           p->cpu_khz, p->total_pages, p->free_pages, p->outstanding_pages, p->scrub_pages, p->max_mfn);
     printf("~hw_cap");
     for (unsigned i = 0; i < 8; i++)
         printf(" %08x", p->hw_cap[i]);
@@ -320,9 +322,19 @@ static void probe_sysctl_scheduler(void)
 
 static void probe_sysctl_rest(void)
 {
-    static const unsigned pm[] = {GET_CPUFREQ_PARA, GET_CPUFREQ_AVGFREQ, SET_CPUFREQ_GOV, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x99};
-    static const unsigned plain[] = {XEN_SYSCTL_tbuf_op, XEN_SYSCTL_perfc_op, XEN_SYSCTL_lockprof_op, XEN_SYSCTL_coverage_op,
-                                     XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_psr_alloc, XEN_SYSCTL_livepatch_op, 13, 24, 28, 77};
+    static const unsigned pm[] = {
+        GET_CPUFREQ_PARA, GET_CPUFREQ_AVGFREQ, SET_CPUFREQ_GOV, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x99};
+    static const unsigned plain[] = {XEN_SYSCTL_tbuf_op,
+                                     XEN_SYSCTL_perfc_op,
+                                     XEN_SYSCTL_lockprof_op,
+                                     XEN_SYSCTL_coverage_op,
+                                     XEN_SYSCTL_psr_cmt_op,
+                                     XEN_SYSCTL_psr_alloc,
+                                     XEN_SYSCTL_livepatch_op,
+                                     13,
+                                     24,
+                                     28,
+                                     77};
     struct xen_sysctl *op;
 
     for (unsigned type = 0x11; type <= 0x23; type = type == 0x13 ? 0x21 : type + 1) {
@@ -365,11 +377,25 @@ static void probe_sysctl_rest(void)
 
 static void probe_domctl(void)
 {
-    static const unsigned on_self[] = {XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain, XEN_DOMCTL_resumedomain,
-                                       XEN_DOMCTL_getvcpucontext, XEN_DOMCTL_get_ext_vcpucontext, XEN_DOMCTL_getvcpuextstate,
-                                       XEN_DOMCTL_get_vcpu_msrs, XEN_DOMCTL_settscinfo, XEN_DOMCTL_get_paging_mempool_size,
-                                       XEN_DOMCTL_audit_p2m, XEN_DOMCTL_cacheflush, XEN_DOMCTL_gethvmcontext,
-                                       XEN_DOMCTL_set_cpu_policy, XEN_DOMCTL_max_vcpus, XEN_DOMCTL_debug_op, 7, 49, 76, 87};
+    static const unsigned on_self[] = {XEN_DOMCTL_destroydomain,
+                                       XEN_DOMCTL_pausedomain,
+                                       XEN_DOMCTL_resumedomain,
+                                       XEN_DOMCTL_getvcpucontext,
+                                       XEN_DOMCTL_get_ext_vcpucontext,
+                                       XEN_DOMCTL_getvcpuextstate,
+                                       XEN_DOMCTL_get_vcpu_msrs,
+                                       XEN_DOMCTL_settscinfo,
+                                       XEN_DOMCTL_get_paging_mempool_size,
+                                       XEN_DOMCTL_audit_p2m,
+                                       XEN_DOMCTL_cacheflush,
+                                       XEN_DOMCTL_gethvmcontext,
+                                       XEN_DOMCTL_set_cpu_policy,
+                                       XEN_DOMCTL_max_vcpus,
+                                       XEN_DOMCTL_debug_op,
+                                       7,
+                                       49,
+                                       76,
+                                       87};
     struct xen_domctl *op;
 
     for (unsigned i = 0; i < sizeof(on_self) / sizeof(*on_self); i++)
@@ -446,15 +472,16 @@ static void probe_life(void)
 {
     struct xen_domctl *op = zeroed(0);
 
-    op->u.createdomain = (struct xen_domctl_createdomain){.max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = -1,
-                                                          .max_maptrack_frames = -1, .grant_opts = 1};
+    op->u.createdomain = (struct xen_domctl_createdomain){
+        .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = -1, .max_maptrack_frames = -1, .grant_opts = 1};
     printf("createdomain 55 %ld", domctl(op, XEN_DOMCTL_createdomain, 55));
     printf(" %u\n", op->domain);
     printf("again %ld\n", domctl(op, XEN_DOMCTL_createdomain, 55));
     op = zeroed(0);
     printf("getdomaininfo %ld", domctl(op, XEN_DOMCTL_getdomaininfo, 55));
-    printf(" flags %x online %u max %u pages %lu of %lu\n", op->u.getdomaininfo.flags, op->u.getdomaininfo.nr_online_vcpus,
-           op->u.getdomaininfo.max_vcpu_id, op->u.getdomaininfo.tot_pages, op->u.getdomaininfo.max_pages);
+    printf(" flags %x online %u max %u pages %lu of %lu\n", op->u.getdomaininfo.flags,
+           op->u.getdomaininfo.nr_online_vcpus, op->u.getdomaininfo.max_vcpu_id, op->u.getdomaininfo.tot_pages,
+           op->u.getdomaininfo.max_pages);
     op = zeroed(0);
     op->u.max_vcpus.max = 1;
     printf("max_vcpus, another number %ld\n", domctl(op, XEN_DOMCTL_max_vcpus, 55));
@@ -493,8 +520,9 @@ static void probe_life(void)
 
 static void probe_platform(void)
 {
-    static const unsigned plain[] = {XENPF_add_memtype, XENPF_del_memtype, XENPF_microcode_update, XENPF_platform_quirk,
-                                     XENPF_change_freq, XENPF_core_parking, XENPF_cpu_hotadd, XENPF_mem_hotadd, 99};
+    static const unsigned plain[] = {XENPF_add_memtype,    XENPF_del_memtype, XENPF_microcode_update,
+                                     XENPF_platform_quirk, XENPF_change_freq, XENPF_core_parking,
+                                     XENPF_cpu_hotadd,     XENPF_mem_hotadd,  99};
     struct xen_platform_op *op;
 
     for (unsigned type = 0; type < 7; type++)

@@ -9,12 +9,12 @@
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
 
-#define check(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                          \
-            exit(1);                                                                                         \
-        }                                                                                                    \
+#define check(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 struct cpu_features cpu_features;
@@ -67,13 +67,15 @@ static void check_order(const struct answer *a)
     }
 }
 
-/* MONITOR, VMX, SMX, PCID, TSC deadline, OSXSAVE; VME, PSE, MTRR, PGE, PSE36; SVM; 1 GiB pages; SMEP, SMAP, UMIP, PKU */
+/* MONITOR, VMX, SMX, PCID, TSC deadline, OSXSAVE; VME, PSE, MTRR, PGE, PSE36; SVM; 1 GiB pages;
+ * SMEP, SMAP, UMIP, PKU */
 static void check_hidden(const struct xen_cpuid_leaf *l)
 {
     static const struct {
         uint32_t leaf, subleaf, b, c, d;
     } hidden[] = {
-        {1, XEN_CPUID_NO_SUBLEAF, 0, 1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 24, 1 << 1 | 1 << 3 | 1 << 12 | 1 << 13 | 1 << 17},
+        {1, XEN_CPUID_NO_SUBLEAF, 0, 1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 24,
+         1 << 1 | 1 << 3 | 1 << 12 | 1 << 13 | 1 << 17},
         {7, 0, 1 << 7 | 1 << 10 | 1 << 20, 1 << 2 | 1 << 3, 1 << 26 | 1 << 27 | 1 << 29 | 1U << 31},
         {0x80000001, XEN_CPUID_NO_SUBLEAF, 0, 1 << 2, 1 << 26},
         {0x80000008, XEN_CPUID_NO_SUBLEAF, 1 << 12, 0, 0},
@@ -86,8 +88,8 @@ static void check_hidden(const struct xen_cpuid_leaf *l)
 
 static void test_system(void)
 {
-    static const unsigned kinds[] = {XEN_SYSCTL_cpu_policy_raw, XEN_SYSCTL_cpu_policy_host, XEN_SYSCTL_cpu_policy_pv_max,
-                                     XEN_SYSCTL_cpu_policy_pv_default};
+    static const unsigned kinds[] = {XEN_SYSCTL_cpu_policy_raw, XEN_SYSCTL_cpu_policy_host,
+                                     XEN_SYSCTL_cpu_policy_pv_max, XEN_SYSCTL_cpu_policy_pv_default};
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
         struct answer a = system_policy(kinds[i]);
         check_order(&a);
@@ -160,8 +162,11 @@ static void test_set(void)
     check(set(&d, &lower, 1, &bad) == 0);
     pv_cpuid(&v, 7, 0, &r);
     check(!r.eax && !r.ebx);
-    struct xen_cpuid_leaf wrong[] = {{0, XEN_CPUID_NO_SUBLEAF, 0xe, 0, 0, 0}, {0xe, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
-                                     {1, 0, 0, 0, 0, 0}, {7, 3, 0, 0, 0, 0}, {0x80000022, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
+    struct xen_cpuid_leaf wrong[] = {{0, XEN_CPUID_NO_SUBLEAF, 0xe, 0, 0, 0},
+                                     {0xe, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
+                                     {1, 0, 0, 0, 0, 0},
+                                     {7, 3, 0, 0, 0, 0},
+                                     {0x80000022, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
                                      {0x50000000, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0}};
     for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
         check(set(&d, &wrong[i], 1, &bad) == -EINVAL && bad == wrong[i].leaf);
@@ -176,14 +181,17 @@ static void test_fuzz(void)
 {
     struct domain d = {0};
     struct answer pv_max = system_policy(XEN_SYSCTL_cpu_policy_pv_max);
-    static const uint32_t leaves[] = {0, 1, 2, 4, 7, 0xb, 0xd, 0x80000000, 0x80000001, 0x80000008, 0x8000000a, 0x80000021};
+    static const uint32_t leaves[] = {0,   1,          2,          4,          7,          0xb,
+                                      0xd, 0x80000000, 0x80000001, 0x80000008, 0x8000000a, 0x80000021};
     for (int round = 0; round < 20000; round++) {
         struct xen_cpuid_leaf l[8];
         uint32_t bad;
         for (int i = 0; i < 8; i++)
             l[i] = (struct xen_cpuid_leaf){leaves[random() % ARRAY_SIZE(leaves)],
                                            random() % 2 ? XEN_CPUID_NO_SUBLEAF : (uint32_t)random() % 64,
-                                           (uint32_t)random() * 2, (uint32_t)random() * 2, (uint32_t)random() * 2,
+                                           (uint32_t)random() * 2,
+                                           (uint32_t)random() * 2,
+                                           (uint32_t)random() * 2,
                                            (uint32_t)random() * 2};
         set(&d, l, random() % 9, &bad);
         struct answer now = {.leaves = LEAVES, .msrs = 2};

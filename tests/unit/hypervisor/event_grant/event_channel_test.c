@@ -1,5 +1,6 @@
 /*
- * Event channels against the real files: every operation, both layouts, both ends closing, hostile arguments and memory.
+ * Event channels against the real files: every operation, both layouts, both ends closing, hostile arguments and
+ * memory.
  */
 #include "fake/fake.h"
 #include <hv/event_channel.h>

@@ -185,8 +185,8 @@ static void refusals(void)
     CHECK_EQUAL(op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQUAL(m.status, GNTST_bad_domain);
     CHECK_EQUAL(map(8, 0).status, GNTST_general_error);
-    CHECK_EQUAL(map(9, GNTMAP_host_map).status, GNTST_bad_gntref);          /* invalid entry */
-    CHECK_EQUAL(map(512, GNTMAP_host_map).status, GNTST_bad_gntref);        /* beyond the table */
+    CHECK_EQUAL(map(9, GNTMAP_host_map).status, GNTST_bad_gntref);   /* invalid entry */
+    CHECK_EQUAL(map(512, GNTMAP_host_map).status, GNTST_bad_gntref); /* beyond the table */
     CHECK_EQUAL(map(0xffffffff, GNTMAP_host_map).status, GNTST_bad_gntref);
     table[8].flags |= GTF_readonly;
     CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
@@ -525,10 +525,10 @@ static void swapping(void)
 
 static void hostile_arguments(void)
 {
-    static const bool single[] = {[GNTTABOP_setup_table] = true, [GNTTABOP_dump_table] = true,
-                                  [GNTTABOP_query_size] = true,  [GNTTABOP_set_version] = true,
-                                  [GNTTABOP_get_status_frames] = true, [GNTTABOP_get_version] = true,
-                                  [GNTTABOP_cache_flush] = false};
+    static const bool single[] = {
+        [GNTTABOP_setup_table] = true, [GNTTABOP_dump_table] = true,        [GNTTABOP_query_size] = true,
+        [GNTTABOP_set_version] = true, [GNTTABOP_get_status_frames] = true, [GNTTABOP_get_version] = true,
+        [GNTTABOP_cache_flush] = false};
     uint64_t argument[64] = {0};
 
     for (unsigned command = 0; command <= GNTTABOP_cache_flush; command++) {

@@ -1,6 +1,6 @@
 /*
- * Vectors, pirqs and MSI on a simulated machine: pins with a mask, one PCI function with MSI and MSI-X, a local APIC that
- * counts ends of interrupt, and event channels that count. The real x86/irq.c, x86/pirq.c and x86/msi.c run.
+ * Vectors, pirqs and MSI on a simulated machine: pins with a mask, one PCI function with MSI and MSI-X, a local APIC
+ * that counts ends of interrupt, and event channels that count. The real x86/irq.c, x86/pirq.c and x86/msi.c run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,22 +14,22 @@
 #include <hv/pci.h>
 #include <hv/policy.h>
 
-#define check(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                          \
-            exit(1);                                                                                         \
-        }                                                                                                    \
+#define check(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 /* ---- The machine ---- */
 
-#define PINS 24
-#define DEVICE PCI_SBDF(0, 2, 0x18)
-#define MSI_AT 0x50
-#define MSIX_AT 0x70
-#define TABLE_BAR 0xfebf0000UL
-#define TABLE_OFFSET 0x1000U
+#define PINS          24
+#define DEVICE        PCI_SBDF(0, 2, 0x18)
+#define MSI_AT        0x50
+#define MSIX_AT       0x70
+#define TABLE_BAR     0xfebf0000UL
+#define TABLE_OFFSET  0x1000U
 #define TABLE_ENTRIES 8
 
 struct cpu cpus[NR_CPUS] = {{.apic_id = 5, .online = true}};
@@ -434,16 +434,33 @@ static void test_random(void)
         int pirq = rand() % 64 - 1;
         struct msi_request r = {.bus = 2, .devfn = 0x18, .count = 1U + (unsigned)rand() % 9};
         if (rand() % 2)
-            r = (struct msi_request){.bus = 2, .devfn = 0x18, .count = 1, .table = TABLE_BAR, .entry = (unsigned)rand() % 9};
+            r = (struct msi_request){
+                .bus = 2, .devfn = 0x18, .count = 1, .table = TABLE_BAR, .entry = (unsigned)rand() % 9};
         switch (rand() % 8) {
-        case 0: pirq_map_gsi(dom0, (unsigned)rand() % (PINS + 2), rand() % 2 ? -1 : pirq); break;
-        case 1: pirq_map_msi(dom0, &r, rand() % 4 ? -1 : pirq); break;
-        case 2: pirq_unmap(dom0, pirq); break;
-        case 3: pirq_bind(dom0, pirq, rand() % 2); break;
-        case 4: pirq_unbind(dom0, pirq); break;
-        case 5: pirq_eoi(dom0, pirq); break;
-        case 6: pirq_reserve(dom0, rand() % 2); break;
-        default: interrupt((uint8_t)(VECTOR_FIRST_DEVICE + rand() % (int)ALL_VECTORS)); break;
+        case 0:
+            pirq_map_gsi(dom0, (unsigned)rand() % (PINS + 2), rand() % 2 ? -1 : pirq);
+            break;
+        case 1:
+            pirq_map_msi(dom0, &r, rand() % 4 ? -1 : pirq);
+            break;
+        case 2:
+            pirq_unmap(dom0, pirq);
+            break;
+        case 3:
+            pirq_bind(dom0, pirq, rand() % 2);
+            break;
+        case 4:
+            pirq_unbind(dom0, pirq);
+            break;
+        case 5:
+            pirq_eoi(dom0, pirq);
+            break;
+        case 6:
+            pirq_reserve(dom0, rand() % 2);
+            break;
+        default:
+            interrupt((uint8_t)(VECTOR_FIRST_DEVICE + rand() % (int)ALL_VECTORS));
+            break;
         }
     }
     for (int pirq = 0; pirq < MAX_PIRQS; pirq++)

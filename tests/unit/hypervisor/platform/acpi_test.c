@@ -41,8 +41,7 @@ static uint8_t memory_byte(paddr_t pa)
 void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
 {
     CHECK(mapping_count < MAX_MAPPINGS, "too many mappings");
-    CHECK(bytes <= 4 * MiB && pa < DIRECTMAP_END - DIRECTMAP_VA, "mapping of %zu bytes at %#lx", bytes,
-          (long)pa);
+    CHECK(bytes <= 4 * MiB && pa < DIRECTMAP_END - DIRECTMAP_VA, "mapping of %zu bytes at %#lx", bytes, (long)pa);
     uint8_t *copy = malloc(bytes);
     memset(copy, 0xff, bytes);
     for (size_t i = 0; i < min(bytes, (size_t)256 * 1024); i++)
@@ -261,21 +260,19 @@ static void test_sound(void)
 {
     build();
     CHECK(run() && warnings == 0, "%s", last_message);
-    CHECK(acpi.cpu_count == 4 && acpi.cpu[0].apic_id == 0 && acpi.cpu[1].apic_id == 2 &&
-              acpi.cpu[2].apic_id == 6 && !acpi.cpu[2].enabled && acpi.cpu[3].apic_id == 300 &&
-              acpi.cpu[3].acpi_id == 1300 && acpi.cpu[3].enabled,
+    CHECK(acpi.cpu_count == 4 && acpi.cpu[0].apic_id == 0 && acpi.cpu[1].apic_id == 2 && acpi.cpu[2].apic_id == 6 &&
+              !acpi.cpu[2].enabled && acpi.cpu[3].apic_id == 300 && acpi.cpu[3].acpi_id == 1300 && acpi.cpu[3].enabled,
           "%u processors", acpi.cpu_count);
     CHECK(acpi.lapic_address == 0xfee00000 && acpi.ioapic_count == 2 && acpi.ioapic[1].id == 9 &&
               acpi.ioapic[1].address == 0xfec10000 && acpi.ioapic[1].gsi_base == 24,
           "%u IO-APICs", acpi.ioapic_count);
-    CHECK(acpi.override_count == 2 && acpi.override[0].gsi == 2 && !acpi.override[0].level &&
-              !acpi.override[0].low && acpi.override[1].level && acpi.override[1].low,
+    CHECK(acpi.override_count == 2 && acpi.override[0].gsi == 2 && !acpi.override[0].level && !acpi.override[0].low &&
+              acpi.override[1].level && acpi.override[1].low,
           "%u overrides", acpi.override_count);
-    CHECK(acpi.sci == 9 && acpi.pm1a_status == 0x600 && acpi.pm1a_control == 0x604 &&
-              acpi.pm1b_control == 0 && acpi.pm_timer_port == 0x608 && acpi.pm_timer_32bit,
+    CHECK(acpi.sci == 9 && acpi.pm1a_status == 0x600 && acpi.pm1a_control == 0x604 && acpi.pm1b_control == 0 &&
+              acpi.pm_timer_port == 0x608 && acpi.pm_timer_32bit,
           "timer port %#x", acpi.pm_timer_port);
-    CHECK(acpi.has_s5 && acpi.s5_type_a == 5 && acpi.s5_type_b == 1, "S5 %u %u", acpi.s5_type_a,
-          acpi.s5_type_b);
+    CHECK(acpi.has_s5 && acpi.s5_type_a == 5 && acpi.s5_type_b == 1, "S5 %u %u", acpi.s5_type_a, acpi.s5_type_b);
     CHECK(acpi.reset.space == 1 && acpi.reset.address == 0xcf9 && acpi.reset.value == 0x0f, "reset");
     CHECK(acpi.hpet_address == 0xfed00000, "HPET");
     CHECK(acpi.ecam_count == 1 && acpi.ecam[0].address == 0xb0000000 && acpi.ecam[0].last_bus == 255, "ECAM");
@@ -336,8 +333,7 @@ static void test_truncated(void)
             else
                 set_length(r, length);
             bool fine = run();
-            CHECK(fine || r == MADT || r == XSDT || r == RSDT, "region %u of length %u: %s", r, length,
-                  last_message);
+            CHECK(fine || r == MADT || r == XSDT || r == RSDT, "region %u of length %u: %s", r, length, last_message);
         }
     }
     static const uint32_t too_long[] = {4 * MiB + 1, 0x7fffffff, 0xffffffff};
@@ -376,8 +372,8 @@ static void test_madt(void)
         put_lapic(1, 1, 1);
         region[MADT].data[44 + 8 + 1] = bad_lengths[i];
         finish(MADT);
-        CHECK(run() && acpi.cpu_count == 1 && warnings >= 1, "length %u: %u processors, %u warnings",
-              bad_lengths[i], acpi.cpu_count, warnings);
+        CHECK(run() && acpi.cpu_count == 1 && warnings >= 1, "length %u: %u processors, %u warnings", bad_lengths[i],
+              acpi.cpu_count, warnings);
     }
     begin_madt();
     for (unsigned i = 0; i < 100; i++)
@@ -423,8 +419,8 @@ static void test_s5(void)
         build();
         build_dsdt(cases[i].aml, cases[i].bytes);
         CHECK(run() && acpi.has_s5 == cases[i].found, "case %u: %d", i, acpi.has_s5);
-        CHECK(!acpi.has_s5 || (acpi.s5_type_a == cases[i].a && acpi.s5_type_b == cases[i].b),
-              "case %u: %u %u", i, acpi.s5_type_a, acpi.s5_type_b);
+        CHECK(!acpi.has_s5 || (acpi.s5_type_a == cases[i].a && acpi.s5_type_b == cases[i].b), "case %u: %u %u", i,
+              acpi.s5_type_a, acpi.s5_type_b);
     }
 }
 
@@ -436,8 +432,7 @@ static void test_mcfg(void)
         put(MCFG, 0x1f100000 + i, 8);
     }
     finish(MCFG);
-    CHECK(run() && acpi.ecam_count == MAX_ECAM && warnings == 7, "%u, %u warnings", acpi.ecam_count,
-          warnings);
+    CHECK(run() && acpi.ecam_count == MAX_ECAM && warnings == 7, "%u, %u warnings", acpi.ecam_count, warnings);
     build();
     poke(MCFG, 44 + 10, 5, 1); /* first bus 5, last bus 3 */
     poke(MCFG, 44 + 11, 3, 1);

@@ -4,9 +4,8 @@
 #include "check.h"
 #include <hv/clock_scale.h>
 
-static const uint64_t frequencies[] = {32768,      1000000,    999999999,  1000000000,
-                                       1000000001, 1999999999, 2000000000, 2000000001,
-                                       2611200000, 4999999999, 62500000,   100000000000};
+static const uint64_t frequencies[] = {32768,      1000000,    999999999,  1000000000, 1000000001, 1999999999,
+                                       2000000000, 2000000001, 2611200000, 4999999999, 62500000,   100000000000};
 
 static long double difference(uint64_t a, long double b)
 {
@@ -21,8 +20,8 @@ int main(void)
         CHECK(scale.multiplier >= 1U << 30, "%llu Hz: only %u", (unsigned long long)hz, scale.multiplier);
         /* A day: 10^14 ns; the multiplier's last bit is worth at most 2^-30 of it. */
         ns_t ns = clock_scale_to_ns(day, scale.multiplier, scale.shift);
-        CHECK(difference(ns, 86400e9L) < 86400e9L / (1 << 29), "%llu Hz: a day is %llu ns",
-              (unsigned long long)hz, (unsigned long long)ns);
+        CHECK(difference(ns, 86400e9L) < 86400e9L / (1 << 29), "%llu Hz: a day is %llu ns", (unsigned long long)hz,
+              (unsigned long long)ns);
         uint64_t counts = clock_ns_to_counts(86400ULL * NS_PER_SECOND, per_ns);
         long double tolerance = (long double)day / hz * NS_PER_SECOND / 4294967296.0L + 1;
         CHECK(difference(counts, (long double)day) <= tolerance, "%llu Hz: a day is %llu counts",
@@ -31,8 +30,8 @@ int main(void)
         ns_t before = 0;
         for (unsigned n = 0; n < 1000; n++) {
             ns_t t = clock_scale_to_ns(n * 977ULL, scale.multiplier, scale.shift);
-            CHECK(t >= before, "%llu Hz: back from %llu to %llu", (unsigned long long)hz,
-                  (unsigned long long)before, (unsigned long long)t);
+            CHECK(t >= before, "%llu Hz: back from %llu to %llu", (unsigned long long)hz, (unsigned long long)before,
+                  (unsigned long long)t);
             before = t;
         }
         CHECK(clock_ns_to_counts(1, per_ns) >= 1, "a wait of 1 ns is no wait");

@@ -40,8 +40,7 @@ static void check_both(const char *format, ...)
         va_list a, b;
         va_start(a, format);
         va_copy(b, a);
-        int our_length = hv_vsnprintf(ours, sizes[i], format, a),
-            length = vsnprintf(theirs, sizes[i], format, b);
+        int our_length = hv_vsnprintf(ours, sizes[i], format, a), length = vsnprintf(theirs, sizes[i], format, b);
         va_end(a);
         va_end(b);
         CHECK(our_length == length, "\"%s\": %d, not %d", format, our_length, length);
@@ -187,8 +186,7 @@ static void test_strings(void)
     char out[4];
     CHECK(hv_strlcpy(out, "abcdef", sizeof(out)) == 6 && strcmp(out, "abc") == 0, "%s", out);
     CHECK(hv_strlcpy(NULL, "abc", 0) == 3, "-");
-    CHECK(hv_strncmp("abc", "abd", 2) == 0 && hv_strncmp("abc", "abd", 3) < 0 && hv_strncmp("ab", "a", 9) > 0,
-          "-");
+    CHECK(hv_strncmp("abc", "abd", 2) == 0 && hv_strncmp("abc", "abd", 3) < 0 && hv_strncmp("ab", "a", 9) > 0, "-");
     CHECK(hv_strncmp("\xff", "a", 1) > 0, "characters compare as unsigned");
     const char *s = "dom0_mem=1G";
     CHECK(hv_strchr(s, '=') == s + 8 && hv_strchr(s, 0) == s + 11 && !hv_strchr(s, '#'), "-");
@@ -203,9 +201,7 @@ static void test_bitmaps(void)
     CHECK(find_first_set(map, 130) == 129 && find_first_set(map, 129) == 129, "-");
     map[0] = ~0UL;
     map[1] = ~0UL >> 1;
-    CHECK(find_first_set(map, 130) == 0 && find_first_zero(map, 130) == 127 &&
-              find_first_zero(map, 100) == 100,
-          "-");
+    CHECK(find_first_set(map, 130) == 0 && find_first_zero(map, 130) == 127 && find_first_zero(map, 100) == 100, "-");
 }
 
 int main(void)

@@ -31,8 +31,7 @@ static void test_flood(ns_t start)
     }
     ns_t intervals = (time - start) / INTERVAL;
     CHECK(passed <= BURST + intervals + 1, "%u in %llu intervals", passed, (unsigned long long)intervals);
-    CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed,
-          (unsigned long long)intervals);
+    CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed, (unsigned long long)intervals);
 }
 
 int main(void)

@@ -15,18 +15,17 @@
 struct bootinfo bootinfo;
 
 /* A glyph that says which one it is. */
-#define ROWS_8(g)                                                                                            \
-    g, (uint8_t)(g + 1), (uint8_t)(g + 2), (uint8_t)(g + 3), (uint8_t)(g + 4), (uint8_t)(g + 5), g, g
-#define GLYPH(n)                                                                                             \
-    {                                                                                                        \
-        ROWS_8((uint8_t)(n)), ROWS_8((uint8_t)(n * 3))                                                       \
+#define ROWS_8(g) g, (uint8_t)(g + 1), (uint8_t)(g + 2), (uint8_t)(g + 3), (uint8_t)(g + 4), (uint8_t)(g + 5), g, g
+#define GLYPH(n)                                                                                                       \
+    {                                                                                                                  \
+        ROWS_8((uint8_t)(n)), ROWS_8((uint8_t)(n * 3))                                                                 \
     }
 #define GLYPHS_5(n) GLYPH(n), GLYPH(n + 1), GLYPH(n + 2), GLYPH(n + 3), GLYPH(n + 4)
-#define GLYPHS_19_OF_5(n)                                                                                    \
-    GLYPHS_5(n), GLYPHS_5(n + 5), GLYPHS_5(n + 10), GLYPHS_5(n + 15), GLYPHS_5(n + 20), GLYPHS_5(n + 25),    \
-        GLYPHS_5(n + 30), GLYPHS_5(n + 35), GLYPHS_5(n + 40), GLYPHS_5(n + 45), GLYPHS_5(n + 50),            \
-        GLYPHS_5(n + 55), GLYPHS_5(n + 60), GLYPHS_5(n + 65), GLYPHS_5(n + 70), GLYPHS_5(n + 75),            \
-        GLYPHS_5(n + 80), GLYPHS_5(n + 85), GLYPHS_5(n + 90)
+#define GLYPHS_19_OF_5(n)                                                                                              \
+    GLYPHS_5(n), GLYPHS_5(n + 5), GLYPHS_5(n + 10), GLYPHS_5(n + 15), GLYPHS_5(n + 20), GLYPHS_5(n + 25),              \
+        GLYPHS_5(n + 30), GLYPHS_5(n + 35), GLYPHS_5(n + 40), GLYPHS_5(n + 45), GLYPHS_5(n + 50), GLYPHS_5(n + 55),    \
+        GLYPHS_5(n + 60), GLYPHS_5(n + 65), GLYPHS_5(n + 70), GLYPHS_5(n + 75), GLYPHS_5(n + 80), GLYPHS_5(n + 85),    \
+        GLYPHS_5(n + 90)
 const uint8_t screen_font[SCREEN_FONT_GLYPHS][SCREEN_FONT_HEIGHT] = {GLYPHS_19_OF_5(32)};
 
 static uint8_t *memory;
@@ -59,8 +58,7 @@ static void expect_row(unsigned columns, unsigned row, const char *text)
 
 static void test_text(void)
 {
-    CHECK(screen_init() && memory_address == 0xb8000 && memory_bytes == 80 * 25 * 2, "%zu bytes",
-          memory_bytes);
+    CHECK(screen_init() && memory_address == 0xb8000 && memory_bytes == 80 * 25 * 2, "%zu bytes", memory_bytes);
     for (unsigned row = 0; row < 25; row++)
         expect_row(80, row, "");
     say("one\ntw\bo\rT\n\tx\033[1;31mred\033[0m\xc3\xa9\a!");
@@ -141,8 +139,7 @@ static void expect_glyph(char c, unsigned row, unsigned column, uint32_t colour)
 
 static void test_pixels(unsigned bits, uint32_t red)
 {
-    set_framebuffer(333, 205, 333 * bits / 8 + 24,
-                    bits); /* 41 columns and 12 rows, and something left over */
+    set_framebuffer(333, 205, 333 * bits / 8 + 24, bits); /* 41 columns and 12 rows, and something left over */
     CHECK(screen_init() && memory_bytes == (size_t)bootinfo.framebuffer.pitch * 205, "%zu", memory_bytes);
     CHECK(pixel(332, 204) == 0 && memory[333 * bits / 8] == 0xa5, "cleared, and nothing but the picture");
     screen_write("Ab", 2, SCREEN_RED);

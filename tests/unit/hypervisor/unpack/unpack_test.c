@@ -11,12 +11,12 @@
 #include <unistd.h>
 #include <hv/unpack.h>
 
-#define check(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                          \
-            exit(1);                                                                                         \
-        }                                                                                                    \
+#define check(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 struct blob {
@@ -107,9 +107,15 @@ static void check_same(struct blob packed, struct blob plain)
 }
 
 static const char *const option_sets[] = {
-    "--check=crc32 --x86 --lzma2=dict=32MiB", "--check=crc32 --lzma2", "--check=crc64 --x86 --lzma2", "--check=none -0",
-    "--check=crc64 --lzma2=lc=0,lp=4,pb=4",   "--check=crc32 --x86 --lzma2=lc=4,lp=0,pb=0,nice=273", "--check=crc64 -9e",
-    "--check=crc32 --block-size=40000 -T1 --x86 --lzma2", "--check=crc64 -T2 --block-size=65536",
+    "--check=crc32 --x86 --lzma2=dict=32MiB",
+    "--check=crc32 --lzma2",
+    "--check=crc64 --x86 --lzma2",
+    "--check=none -0",
+    "--check=crc64 --lzma2=lc=0,lp=4,pb=4",
+    "--check=crc32 --x86 --lzma2=lc=4,lp=0,pb=0,nice=273",
+    "--check=crc64 -9e",
+    "--check=crc32 --block-size=40000 -T1 --x86 --lzma2",
+    "--check=crc64 -T2 --block-size=65536",
     "--check=crc32 --x86=start=4096 --lzma2",
 };
 
@@ -142,7 +148,8 @@ static void test_linux_size_trailer(void)
 static void test_errors(void)
 {
     struct blob plain = sample(3000), out, packed;
-    static const char *const unsupported[] = {"--check=sha256", "--arm --lzma2", "--delta --x86 --lzma2", "--x86 --x86 --lzma2"};
+    static const char *const unsupported[] = {"--check=sha256", "--arm --lzma2", "--delta --x86 --lzma2",
+                                              "--x86 --x86 --lzma2"};
     for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
         packed = xz_pack(plain, unsupported[i]);
         const char *error = unpack(packed, &out);
@@ -159,7 +166,8 @@ static void test_errors(void)
     free(plain.data);
 }
 
-/* Every shorter file fails; so does every file with a changed byte, or else (padding nobody reads) it unpacks the same. */
+/* Every shorter file fails; so does every file with a changed byte, or else (padding nobody reads)
+ * it unpacks the same. */
 static void test_truncated_and_corrupted(void)
 {
     struct blob plain = sample(6000), packed = xz_pack(plain, option_sets[0]), out;
@@ -182,7 +190,8 @@ static void test_truncated_and_corrupted(void)
     free(plain.data);
 }
 
-/* Damage that the checksums of header and index do not see first: only in the blocks' data, with the check turned off. */
+/* Damage that the checksums of header and index do not see first: only in the blocks' data, with
+ * the check turned off. */
 static void test_fuzz(unsigned rounds)
 {
     struct blob plain = sample(60000);
@@ -253,7 +262,8 @@ static size_t make_elf(uint8_t *file, const char *features)
     put(file + 32, 64, 8);
     put(file + 54, 56, 2);
     put(file + 56, 3, 2);
-    static const uint64_t headers[3][7] = { /* type | flags << 32, offset, virt, phys, file, memory, align */
+    static const uint64_t headers[3][7] = {
+        /* type | flags << 32, offset, virt, phys, file, memory, align */
         {1 | 5ULL << 32, 0x800, 0xffffffff81000000, 0x1000000, 0x100, 0x1000, 0x1000},
         {1 | 6ULL << 32, 0x900, 0, 0x1200000, 0x100, 0x100, 0x1000},
         {4, 0x400, 0, 0, 0, 0, 4},

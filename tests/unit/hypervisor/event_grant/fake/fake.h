@@ -1,6 +1,6 @@
 /*
- * What the unit tests of the hypervisor's domain-level code share: machine memory, domains, guest access, and the checks.
- * Everything starts over with fake_reset.
+ * What the unit tests of the hypervisor's domain-level code share: machine memory, domains, guest access, and the
+ * checks. Everything starts over with fake_reset.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -17,20 +17,20 @@
 
 /* Checks. A failed one is printed and counted; the test goes on. */
 extern unsigned fake_failures;
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);            \
-            fake_failures++;                                                                                 \
-        }                                                                                                    \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);                      \
+            fake_failures++;                                                                                           \
+        }                                                                                                              \
     } while (0)
-#define CHECK_EQUAL(have, want)                                                                              \
-    do {                                                                                                     \
-        long long _h = (long long)(have), _w = (long long)(want);                                            \
-        if (_h != _w) {                                                                                      \
-            fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #have, _h, _w); \
-            fake_failures++;                                                                                 \
-        }                                                                                                    \
+#define CHECK_EQUAL(have, want)                                                                                        \
+    do {                                                                                                               \
+        long long _h = (long long)(have), _w = (long long)(want);                                                      \
+        if (_h != _w) {                                                                                                \
+            fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #have, _h, _w);         \
+            fake_failures++;                                                                                           \
+        }                                                                                                              \
     } while (0)
 
 struct unit_test {
@@ -53,7 +53,7 @@ void fake_run(struct vcpu *v);
 mfn_t fake_frame(struct domain *d);
 /* Makes a frame a page table, so that nothing may write to it. */
 void fake_make_table(mfn_t mfn);
-unsigned fake_references(mfn_t mfn);      /* beyond the owner's own */
+unsigned fake_references(mfn_t mfn); /* beyond the owner's own */
 unsigned fake_type_references(mfn_t mfn);
 unsigned fake_frames_in_use(void);
 

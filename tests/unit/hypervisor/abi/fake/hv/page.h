@@ -1,15 +1,15 @@
 /*
- * The frame table and direct map of the tests: an array of frames in this program instead of fixed kernel addresses. All else
- * is the real header.
+ * The frame table and direct map of the tests: an array of frames in this program instead of fixed kernel addresses.
+ * All else is the real header.
  */
 #ifndef FAKE_HV_PAGE_H
 #define FAKE_HV_PAGE_H
 
-#define mfn_to_page real_mfn_to_page
-#define page_to_mfn real_page_to_mfn
-#define mfn_to_virt real_mfn_to_virt
-#define virt_to_mfn real_virt_to_mfn
-#define page_to_virt real_page_to_virt
+#define mfn_to_page   real_mfn_to_page
+#define page_to_mfn   real_page_to_mfn
+#define mfn_to_virt   real_mfn_to_virt
+#define virt_to_mfn   real_virt_to_mfn
+#define page_to_virt  real_page_to_virt
 #define paddr_to_virt real_paddr_to_virt
 #define virt_to_paddr real_virt_to_paddr
 #include_next <hv/page.h>

@@ -4,10 +4,10 @@
 #ifndef FAKE_HV_PAGE_H
 #define FAKE_HV_PAGE_H
 
-#define mfn_to_page real_mfn_to_page
-#define page_to_mfn real_page_to_mfn
-#define mfn_to_virt real_mfn_to_virt
-#define virt_to_mfn real_virt_to_mfn
+#define mfn_to_page  real_mfn_to_page
+#define page_to_mfn  real_page_to_mfn
+#define mfn_to_virt  real_mfn_to_virt
+#define virt_to_mfn  real_virt_to_mfn
 #define page_to_virt real_page_to_virt
 #include_next <hv/page.h>
 #undef mfn_to_page

@@ -8,7 +8,8 @@
 #include_next <hv/percpu.h>
 #undef cpu_info
 
-/* Not inline: GNU ld rewrites the access to another file's thread variable in a way that breaks GCC's null check of it. */
+/* Not inline: GNU ld rewrites the access to another file's thread variable in a way that breaks
+ * GCC's null check of it. */
 struct real_cpu_info *cpu_info(void);
 
 #endif

@@ -4,9 +4,9 @@
 #ifndef FAKE_HV_SPINLOCK_H
 #define FAKE_HV_SPINLOCK_H
 
-#define irq_save real_irq_save
-#define irq_restore real_irq_restore
-#define spin_lock_irqsave real_spin_lock_irqsave
+#define irq_save               real_irq_save
+#define irq_restore            real_irq_restore
+#define spin_lock_irqsave      real_spin_lock_irqsave
 #define spin_unlock_irqrestore real_spin_unlock_irqrestore
 #include_next <hv/spinlock.h>
 #undef irq_save

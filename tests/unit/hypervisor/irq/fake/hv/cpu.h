@@ -4,6 +4,6 @@
 #include_next <hv/cpu.h>
 #include <sched.h>
 #define cpu_relax sched_yield
-#define outb fake_outb
+#define outb      fake_outb
 void fake_outb(uint8_t value, uint16_t port);
 #endif

@@ -6,6 +6,6 @@
 #undef raise_softirq
 #undef this_cpu
 extern _Thread_local struct cpu *fake_cpu;
-#define this_cpu() (fake_cpu)
+#define this_cpu()       (fake_cpu)
 #define raise_softirq(n) set_bit((n), &fake_cpu->softirq_pending)
 #endif

@@ -1,4 +1,5 @@
-/* hv/spinlock.h for the host, where interrupts cannot be turned off. One thread takes locks: taking one twice is a deadlock. */
+/* hv/spinlock.h for the host, where interrupts cannot be turned off. One thread takes locks: taking one twice is a
+ * deadlock. */
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H
 #include <hv/types.h>
@@ -6,7 +7,10 @@ void fake_deadlock(void);
 struct spinlock {
     int held;
 };
-#define SPINLOCK_INIT {0}
+#define SPINLOCK_INIT                                                                                                  \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
 static inline void spin_lock(struct spinlock *lock)
 {
     if (lock->held++)

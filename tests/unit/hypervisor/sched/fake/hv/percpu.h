@@ -7,5 +7,5 @@
 extern struct cpu *fake_cpu;
 extern struct vcpu *fake_current[NR_CPUS];
 #define this_cpu() (fake_cpu)
-#define current (fake_current[fake_cpu->id])
+#define current    (fake_current[fake_cpu->id])
 #endif
