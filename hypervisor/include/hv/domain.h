@@ -24,6 +24,8 @@
 
 struct event_channels; /* abi/event_channel.c */
 struct grant_table;    /* abi/grant_table.c */
+struct hvm_domain;     /* hvm.h */
+struct hvm_vcpu;
 
 struct pv_callback {
     unsigned long address; /* 0: not registered */
@@ -58,7 +60,8 @@ struct vcpu {
     struct domain *domain;     /* [c] */
     unsigned id;               /* [c] */
     struct cpu_user_regs regs; /* [v] while not on a CPU; on one, guest_regs() of that CPU */
-    struct pv_vcpu pv;
+    struct pv_vcpu pv;         /* PV domains only */
+    struct hvm_vcpu *hvm;      /* [c] HVM domains only; NULL for PV */
 
     /* Scheduling; sched.h says more. */
     struct list run_link;           /* [s] in the run queue while runnable and not running */
@@ -119,6 +122,8 @@ struct domain {
     uint64_t max_pages;            /* [d] */
     uint64_t outstanding_pages;    /* claimed */
     uint32_t relinquish_step;      /* [d] progress of domain_kill */
+
+    struct hvm_domain *hvm; /* [c] NULL: a PV domain */
 
     struct spinlock pt_lock; /* [t] all page tables owned by this domain */
 

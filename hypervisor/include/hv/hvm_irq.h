@@ -1,0 +1,39 @@
+/*
+ * Interrupt lines of an HVM guest: ISA and PCI lines, their routing to PIC and IO-APIC, message interrupts, and the
+ * ways by which an event channel upcall reaches a guest. hvm/irq.c; chips in vdev.h.
+ * Locks: hvm_irqs.lock, interrupts off; inside the event channel lock, outside the scheduler's.
+ */
+#ifndef HV_HVM_IRQ_H
+#define HV_HVM_IRQ_H
+
+#include <hv/hvm.h>
+
+#define HVM_GSI_COUNT 48 /* pins of the virtual IO-APIC */
+
+int hvm_irq_init(struct domain *d);
+void hvm_irq_destroy(struct domain *d);
+
+/* Any context. Levels are counted per line: a line is high while any source holds it. */
+void hvm_isa_irq(struct domain *d, unsigned line, bool level);
+void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level); /* 0-31, 0-3 */
+void hvm_gsi(struct domain *d, unsigned gsi, bool level);
+int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line); /* 0-3; 0 = off */
+/* A message as written to the local APIC range. -EINVAL when it names no processor. */
+int hvm_msi(struct domain *d, uint64_t address, uint32_t data);
+
+/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1. `acknowledge` takes it (in service).
+ */
+int hvm_pending_interrupt(struct vcpu *v, bool acknowledge);
+/* v's interrupt state changed: wakes it, and interrupts it if it runs elsewhere. Any context. */
+void hvm_kick(struct vcpu *v);
+
+/* HVM_PARAM_CALLBACK_IRQ was set: by vector, GSI or PCI INTx. -EINVAL */
+int hvm_set_callback_via(struct domain *d, uint64_t via);
+/* v's evtchn_upcall_pending has become true (or it registered its vector): raise what it asked for. Called from
+ * vcpu_mark_event_pending and on the way in. */
+void hvm_assert_upcall(struct vcpu *v);
+
+/* A pirq of an HVM guest bound to an event channel instead of its interrupt controller (XENFEAT_hvm_pirqs). */
+int hvm_map_pirq(struct domain *d, int gsi, int *pirq);
+
+#endif
