@@ -166,8 +166,8 @@ struct hvm_vendor {
     void (*set_shadow)(struct vcpu *v, uint32_t shadow);
     void (*flush_tlb)(struct vcpu *v); /* this vcpu's translations, before it runs next */
     void (*invlpg)(struct vcpu *v, uint64_t linear);
-    unsigned (*p2m_root_bits)(void); /* 0: NPT format, 1: EPT format */
-    void (*enter)(void);             /* asm; from exit_to_guest, interrupts off, does not return */
+    bool uses_ept;       /* format of the p2m's entries: EPT; otherwise NPT */
+    void (*enter)(void); /* asm; from exit_to_guest, interrupts off, does not return */
 };
 extern const struct hvm_vendor *hvm_vendor;
 extern const struct hvm_vendor svm_vendor, vmx_vendor;
