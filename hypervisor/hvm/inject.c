@@ -5,6 +5,7 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/event_channel.h>
 #include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
 #include <hv/hvm_irq.h>
@@ -147,6 +148,16 @@ static void resume(struct vcpu *v)
     }
 }
 
+/* An upcall is an edge: one that the local APIC did not take would be the last. */
+static void raise_owed_upcall(struct vcpu *v)
+{
+    if (!vlapic_enabled(v))
+        return;
+    v->hvm->upcall_owed = false;
+    if (vcpu_event_pending(v))
+        hvm_assert_upcall(v);
+}
+
 bool hvm_prepare_entry(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
@@ -160,6 +171,8 @@ bool hvm_prepare_entry(struct vcpu *v)
         raise_softirq(SOFTIRQ_SCHEDULE);
         return false;
     }
+    if (unlikely(h->upcall_owed))
+        raise_owed_upcall(v);
     if (likely(!h->pending.valid))
         offer_events(v);
     return true;

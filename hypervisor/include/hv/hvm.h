@@ -91,6 +91,7 @@ struct hvm_vcpu {
     struct vlapic *lapic; /* NULL without XEN_X86_EMU_LAPIC */
     struct viridian_vcpu *viridian;
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
+    volatile bool upcall_owed;     /* an upcall found the local APIC off, or was in it at INIT: raised again later */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
     bool is_initialised;           /* has been given a start state: context, INIT/SIPI */

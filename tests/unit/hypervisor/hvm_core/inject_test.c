@@ -27,6 +27,16 @@ bool vlapic_take_startup(struct vcpu *v)
 {
     return startup_runs;
 }
+static bool apic_enabled;
+static unsigned upcalls;
+bool vlapic_enabled(const struct vcpu *v)
+{
+    return apic_enabled;
+}
+void hvm_assert_upcall(struct vcpu *v)
+{
+    upcalls++;
+}
 bool hvm_io_take_answers(struct vcpu *v)
 {
     check(interrupts_on);
@@ -195,6 +205,24 @@ static void test_startup(void)
     check(!enter_guest() && softirqs == 1);
 }
 
+/* Events that came while the APIC was off are told once it is on; once. */
+static void test_owed_upcall(void)
+{
+    static struct vcpu_info info;
+    start();
+    vcpu.info = &info;
+    info.evtchn_upcall_pending = 1;
+    hvm_vcpu.upcall_owed = true;
+    upcalls = 0;
+    check(enter_guest() && !upcalls && hvm_vcpu.upcall_owed);
+    apic_enabled = true;
+    check(enter_guest() && upcalls == 1 && !hvm_vcpu.upcall_owed);
+    check(enter_guest() && upcalls == 1);
+    hvm_vcpu.upcall_owed = true;
+    info.evtchn_upcall_pending = 0;
+    check(enter_guest() && upcalls == 1);
+}
+
 static void test_translations(void)
 {
     start();
@@ -213,6 +241,7 @@ int main(void)
     test_nmi();
     test_io();
     test_startup();
+    test_owed_upcall();
     test_translations();
     return 0;
 }
