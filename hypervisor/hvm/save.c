@@ -30,7 +30,8 @@ int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance,
         if (b->size - b->at < sizeof(descriptor) || b->size - b->at - sizeof(descriptor) < bytes)
             return -ENOSPC;
         memcpy(b->data + b->at, &descriptor, sizeof(descriptor));
-        memcpy(b->data + b->at + sizeof(descriptor), body, bytes);
+        if (bytes)
+            memcpy(b->data + b->at + sizeof(descriptor), body, bytes);
     }
     b->at += (uint32_t)sizeof(descriptor) + bytes;
     return 0;

@@ -240,14 +240,26 @@ static bool accepts(struct vcpu *v, uint64_t gpa)
     return gpa - HPET_BASE < HPET_BYTES && v->domain->hvm->param[HVM_PARAM_HPET_ENABLED];
 }
 
-/* Registers are 64 bits wide; their halves may be accessed. For the status register the other half reads as 0. */
+/* What stays of a register when half of it is written: nothing of the status, whose written bits clear; and what is
+ * written to a running periodic timer is its period. */
+static uint64_t rest_of(struct hvm_timers *t, unsigned offset)
+{
+    const struct hpet_timer *h = &t->hpet.timer[(offset - 0x100) / 0x20 % HPET_TIMER_NUM];
+
+    if (offset == 0x020)
+        return 0;
+    if (offset >= 0x100 && (offset & 0x18) == 8 && (h->config & (TIMER_PERIODIC | TIMER_SET)) == TIMER_PERIODIC)
+        return h->period;
+    return read_register(t, offset);
+}
+
+/* Registers are 64 bits wide; their halves may be accessed. */
 static void write_part(struct hvm_timers *t, unsigned offset, unsigned bytes, uint64_t value)
 {
     unsigned shift = offset % 8 * 8;
-    uint64_t mask = (bytes == 8 ? ~0ULL : (1ULL << bytes * 8) - 1) << shift;
-    uint64_t rest = (offset & ~7U) == 0x020 ? 0 : read_register(t, offset & ~7U) & ~mask;
+    uint64_t mask = (bytes == 8 ? ~0ULL : 0xffffffffULL) << shift;
 
-    write_register(t, offset & ~7U, rest | (value << shift & mask));
+    write_register(t, offset & ~7U, (rest_of(t, offset & ~7U) & ~mask) | (value << shift & mask));
 }
 
 static enum io_result access(struct vcpu *v, uint64_t gpa, unsigned bytes, bool write, uint64_t *value)

@@ -143,6 +143,8 @@ static enum io_result access(struct vcpu *v, uint64_t gpa, unsigned bytes, bool 
                  : offset == IOAPIC_WINDOW ? read_register(d, chip->ioregsel)
                                            : 0;
     spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    if (!write && bytes < 4)
+        *value &= (1U << bytes * 8) - 1;
     return IO_OK;
 }
 
