@@ -93,6 +93,7 @@ void vlapic_timer_write_divide(struct vlapic *l, uint32_t value);
 void vlapic_timer_write_deadline(struct vlapic *l, uint64_t tsc);
 uint64_t vlapic_timer_read_deadline(struct vlapic *l);
 uint32_t vlapic_timer_count(const struct vlapic *l);
+void vlapic_timer_loaded(struct vlapic *l);
 void vlapic_timer_restore(struct vlapic *l, uint32_t initial, uint32_t done); /* `done` counts have passed */
 void vlapic_timer_taken(struct vlapic *l); /* the vcpu has taken its interrupt */
 

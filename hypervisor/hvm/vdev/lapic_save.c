@@ -132,7 +132,7 @@ static int load(struct domain *d, unsigned instance, const void *body)
     l->base = (record->apic_base_msr & (PAGE_MASK | mode)) | (instance ? 0 : APIC_BASE_BSP);
     l->tsc_deadline = record->tdt_msr;
     vlapic_refresh(l);
-    vlapic_timer_update(l);
+    vlapic_timer_loaded(l);
     return 0;
 }
 

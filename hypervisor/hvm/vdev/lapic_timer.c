@@ -175,11 +175,19 @@ uint32_t vlapic_timer_count(const struct vlapic *l)
     return done >= l->timer_initial ? 0 : l->timer_initial - (uint32_t)done;
 }
 
+/* A deadline that was loaded was to come when it was saved: if it has passed since, it is due. */
+void vlapic_timer_loaded(struct vlapic *l)
+{
+    vlapic_timer_update(l);
+    if (timer_mode(l) == MODE_DEADLINE && !(l->lvt[LVT_TIMER] & APIC_LVT_MASKED) && l->tsc_deadline)
+        update_deadline(l, true);
+}
+
 void vlapic_timer_restore(struct vlapic *l, uint32_t initial, uint32_t done)
 {
     l->timer_initial = initial;
     l->timer_start = now() - (uint64_t)done * l->timer_unit;
-    vlapic_timer_update(l);
+    vlapic_timer_loaded(l);
 }
 
 void vlapic_migrate_timers(struct vcpu *v, struct cpu *cpu)
