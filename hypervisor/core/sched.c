@@ -316,7 +316,8 @@ void vcpu_unblock(struct vcpu *v)
 {
     if (!__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
         return;
-    v->polling = false;
+    if (test_bit(v->id, &v->domain->polling))
+        clear_bit(v->id, &v->domain->polling);
     vcpu_wake(v);
 }
 
