@@ -31,7 +31,8 @@ void vcpu_mark_event_pending(struct vcpu *v)
 
 _Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit per vcpu");
 
-/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this. */
+/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
+ */
 static void wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {

@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/policy.h>
+#include <public/roundhouse.h>
 #include <xen/arch-x86/xen-mca.h>
 
 static const struct {
@@ -44,6 +45,7 @@ static const struct {
     [__HYPERVISOR_domctl] = {do_domctl, POLICY_CONTROL},
     [__HYPERVISOR_xenpmu_op] = {do_xenpmu_op, POLICY_ANYONE},
     [__HYPERVISOR_mca] = {do_mca, POLICY_HARDWARE},
+    [__HYPERVISOR_roundhouse_op] = {do_roundhouse_op, POLICY_CONTROL},
 };
 
 long hypercall_dispatch(struct hypercall *call)

@@ -507,7 +507,6 @@ void sched_add_vcpu(struct vcpu *v)
 
 void sched_remove_vcpu(struct vcpu *v)
 {
-    sched_remove_domain(v->domain); /* vcpus are taken apart with their domain only */
     vcpu_timers_kill(v);
     unsigned long flags = spin_lock_irqsave(&sched_lock);
     ASSERT(!v->is_running);
