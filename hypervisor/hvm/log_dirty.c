@@ -62,7 +62,11 @@ bool p2m_fix_write_fault(struct domain *d, gfn_t gfn)
 
 void log_dirty_mark(struct domain *d, gfn_t gfn)
 {
-    (void)p2m_fix_write_fault(d, gfn);
+    enum p2m_type kind;
+
+    p2m_lookup(d, gfn, &kind, NULL);
+    if (kind == P2M_RAM_LOG_DIRTY)
+        (void)p2m_fix_write_fault(d, gfn);
 }
 
 /* ---- collecting ---- */
@@ -223,6 +227,16 @@ static int disable(struct domain *d, struct xen_domctl_shadow_op *op)
     return scan_domain(d, op->op, P2M_RAM_LOG_DIRTY, P2M_RAM, all_pages(d), 0);
 }
 
+/* What we write in the guest's name without being asked. */
+static void mark_shared_areas(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu(d, v)
+        if (v->info_mfn != INVALID_MFN)
+            log_dirty_mark(d, m2p_get(v->info_mfn));
+}
+
 static int collect(struct domain *d, struct xen_domctl_shadow_op *op)
 {
     struct p2m *p2m = d->hvm->p2m;
@@ -232,6 +246,8 @@ static int collect(struct domain *d, struct xen_domctl_shadow_op *op)
 
     if (!p2m->log.on)
         return -EINVAL;
+    if (op->mode & XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL)
+        mark_shared_areas(d);
     error = scan_domain(d, op->op, P2M_RAM, clean ? P2M_RAM_LOG_DIRTY : P2M_RAM, count,
                         guest_handle_address(op->dirty_bitmap));
     if (error)

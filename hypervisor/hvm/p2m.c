@@ -433,6 +433,27 @@ int p2m_release(struct domain *d, gfn_t gfn, unsigned order)
     return error ? error : change(d, &run, true);
 }
 
+int p2m_move(struct domain *d, gfn_t from, gfn_t to)
+{
+    struct p2m *p2m = d->hvm->p2m;
+    struct run out = {.gfn = from, .mfn = INVALID_MFN, .kind = P2M_HOLE, .own_only = true};
+    struct retired old = {0};
+    int error = make_run(p2m, &out, 0);
+
+    if (error || to >= p2m->limit)
+        return -EINVAL;
+    do
+        error = try_change(d, &out, &old);
+    while (error == -EAGAIN);
+    if (error)
+        return error;
+    p2m_flush(d);
+    error = p2m_set(d, to, pte_mfn(old.entry), 0, P2M_RAM);
+    if (error)
+        (void)p2m_set(d, from, pte_mfn(old.entry), 0, P2M_RAM); /* its table is there still */
+    return error;
+}
+
 /* Lock held, sequence odd. */
 static int exchange_kind(struct p2m *p2m, gfn_t gfn, enum p2m_type from, enum p2m_type to, pte_t *old)
 {

@@ -69,6 +69,8 @@ int p2m_clear(struct domain *d, gfn_t gfn, unsigned order);
 /* As p2m_clear, and frames of the guest's own go back to the allocator (once nobody else holds them).
  * -EINVAL, and nothing has changed, when one of them is not the guest's own RAM. */
 int p2m_release(struct domain *d, gfn_t gfn, unsigned order);
+/* One frame of the guest's own RAM gets another number. -EINVAL: `from` is not such. */
+int p2m_move(struct domain *d, gfn_t from, gfn_t to);
 /* Only the kind, if it is `from` now: -EAGAIN otherwise. RAM that becomes P2M_MMIO_DM keeps its frame for the way back.
  */
 int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_type to);
@@ -99,6 +101,7 @@ bool p2m_fix_write_fault(struct domain *d, gfn_t gfn);
  * -EINVAL: too many pages or beyond the end, -EFAULT, -ENOMEM. */
 int log_dirty_op(struct domain *d, struct xen_domctl_shadow_op *op);
 int dirty_vram(struct domain *d, gfn_t first, uint32_t count, unsigned long guest_bitmap);
+/* We have written to this page, or somebody has through a mapping of ours. */
 void log_dirty_mark(struct domain *d, gfn_t gfn);
 #define DIRTY_VRAM_MAX_PAGES 32768U /* 128 MiB */
 
