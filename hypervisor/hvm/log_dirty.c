@@ -191,7 +191,7 @@ static int scan_domain(struct domain *d, uint32_t op, enum p2m_type from, enum p
     }
     p2m->log.dirty += scan.found;
     p2m->log.op = error == -ERESTART ? op : 0;
-    p2m->log.next = at;
+    p2m->log.next = error == -ERESTART ? at : 0;
     if (scan.changed && from == P2M_RAM)
         p2m_flush(d);
     return error;

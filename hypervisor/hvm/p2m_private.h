@@ -39,7 +39,7 @@ struct p2m {
     gfn_t relinquish_next;
     struct {           /* one domctl at a time */
         bool on;       /* log-dirty of the whole domain */
-        uint32_t op;   /* that is under way, at `next`; 0 none */
+        uint32_t op;   /* that is under way, at `next` (0: none) */
         gfn_t next;
         uint32_t dirty;
         uint32_t total_dirty, faults;
