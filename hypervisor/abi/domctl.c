@@ -393,7 +393,7 @@ static const struct {
     {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
 
-    {XEN_DOMCTL_shadow_op, domctl_shadow_op, 0},
+    {XEN_DOMCTL_shadow_op, domctl_shadow_op, COPY_BACK},
     {XEN_DOMCTL_irq_permission, domctl_irq_permission, 0},
     {XEN_DOMCTL_iomem_permission, domctl_iomem_permission, 0},
     {XEN_DOMCTL_ioport_permission, domctl_ioport_permission, 0},
@@ -407,8 +407,8 @@ static const struct {
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
     {XEN_DOMCTL_soft_reset, not_supported, 0},
-    {XEN_DOMCTL_get_paging_mempool_size, not_supported, 0},
-    {XEN_DOMCTL_set_paging_mempool_size, not_supported, 0},
+    {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
+    {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
 };
 
 static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)

@@ -4,7 +4,9 @@
  */
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
 #include <hv/pv.h>
@@ -171,8 +173,11 @@ static long register_info(struct vcpu *v, unsigned long argument)
         return -EFAULT;
     if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
         return -EINVAL;
+    mfn_t mfn = op.mfn;
+    if (is_hvm(v->domain) && domain_gfn_to_mfn(v->domain, op.mfn, &mfn))
+        return -EINVAL;
     spin_lock(&v->domain->lock);
-    long error = vcpu_register_info(v, op.mfn, op.offset);
+    long error = vcpu_register_info(v, mfn, op.offset);
     spin_unlock(&v->domain->lock);
     if (!error && v == current)
         vcpu_update_time(v); /* the master copy of the time moves with it */
