@@ -390,6 +390,9 @@ static const struct {
     {XEN_DOMCTL_get_ext_vcpucontext, domctl_get_ext_vcpucontext, COPY_BACK},
     {XEN_DOMCTL_setvcpuextstate, domctl_setvcpuextstate, 0},
     {XEN_DOMCTL_getvcpuextstate, domctl_getvcpuextstate, COPY_BACK},
+    {XEN_DOMCTL_gethvmcontext, domctl_gethvmcontext, COPY_BACK},
+    {XEN_DOMCTL_sethvmcontext, domctl_sethvmcontext, 0},
+    {XEN_DOMCTL_gethvmcontext_partial, domctl_gethvmcontext_partial, COPY_BACK},
     {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
 

@@ -102,6 +102,11 @@ int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
 int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
 int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
 
+/* abi/domctl_hvm_context.c */
+int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
+
 /* Writes the stubs of a 64-bit PV guest's hypercall page (4096 bytes): 128 entries of 32 bytes. abi/domctl_x86.c */
 void hypercall_page_write(uint8_t *page);
 
