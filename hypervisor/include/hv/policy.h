@@ -10,9 +10,11 @@
 struct domain;
 
 enum policy_class {
-    POLICY_ANYONE,   /* acts on the caller only, or asks allowed_on itself */
-    POLICY_CONTROL,  /* the control domain only */
-    POLICY_HARDWARE, /* the hardware domain only */
+    POLICY_ANYONE,       /* acts on the caller only, or asks allowed_on itself */
+    POLICY_CONTROL,      /* the control domain only */
+    POLICY_HARDWARE,     /* the hardware domain only */
+    POLICY_DEVICE_MODEL, /* whoever runs device models: Domain-0; which process there may act on which guest is its
+                            kernel's to say */
 };
 
 int allowed_call(const struct domain *subject, enum policy_class class);
