@@ -3,6 +3,7 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/compat.h>
+#include <hv/event_channel.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm_irq.h>
 #include <hv/ioreq.h>
@@ -119,6 +120,11 @@ static const struct {
     PARAM(VM86_TSS_SIZED, GUEST_READS | GUEST_WRITES, NULL),
     PARAM(MCA_CAP, 0, check_off),
 };
+
+void hvm_params_init(struct domain *d)
+{
+    d->hvm->param[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
+}
 
 /* The domain that has the parameter, with a reference. */
 static int param_target(const struct xen_hvm_param *p, uint8_t guest_right, struct domain **out)
