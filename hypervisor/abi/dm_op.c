@@ -137,7 +137,11 @@ static long inject_msi(struct dm_call *c)
 {
     const struct xen_dm_op_inject_msi *op = &c->op.u.inject_msi;
 
-    return op->pad ? -EINVAL : hvm_msi(c->d, op->addr, op->data);
+    if (op->pad)
+        return -EINVAL;
+    if (!(op->data & 0xff) && hvm_pirq_message(c->d, op->addr))
+        return 0;
+    return hvm_msi(c->d, op->addr, op->data);
 }
 
 static bool event_kind(uint8_t type, enum hvm_event_kind *kind)

@@ -15,6 +15,7 @@
 #define HV_IOREQ_H
 
 #include <hv/hvm_io.h>
+#include <hv/hvm_irq.h>
 #include <xen/hvm/ioreq.h>
 #include <xen/hvm/dm_op.h>
 
@@ -81,6 +82,10 @@ struct hvm_io {
     struct port_claim port_claim[PORT_CLAIMS_MAX];
     struct memory_claim memory_claim[MEMORY_CLAIMS_MAX];
     uint8_t port_slot[PORT_SLOTS];
+
+    /* Bit per GSI, atomic: its line is high; it is bound as a pirq; its event is to be sent. hvm/pirq.c */
+    unsigned long gsi_high, gsi_bound, gsi_due;
+    unsigned long pirq_mapped[HVM_PIRQ_COUNT / BITS_PER_LONG];
 
     uint32_t config_address; /* last written to port 0xcf8; vcpus race for it as on a machine */
     struct spinlock lock;
