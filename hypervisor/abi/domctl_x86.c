@@ -5,6 +5,7 @@
 #include <hv/abi_internal.h>
 #include <hv/cpu_policy.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
@@ -86,11 +87,15 @@ void hypercall_page_write(uint8_t *page)
     memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
 
+/* An HVM guest asks for its page by itself. */
 int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 {
-    uint8_t *page = zalloc(PAGE_SIZE);
+    uint8_t *page;
     int error;
 
+    if (is_hvm(d))
+        return -EOPNOTSUPP;
+    page = zalloc(PAGE_SIZE);
     if (!page)
         return -ENOMEM;
     hypercall_page_write(page);
@@ -120,7 +125,8 @@ int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 
 /* ---- time stamp counter ---- */
 
-/* PV guests read the counter of the processor; only the modes that come to that can be had: default and native. */
+/* Guests read the counter of the processor (HVM: with an offset); only the modes that come to that can be had: default
+ * and native. */
 #define TSC_MODE_DEFAULT       0
 #define TSC_MODE_NEVER_EMULATE 2
 
@@ -259,6 +265,8 @@ int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
+    if (is_hvm(d))
+        return hvm_send_trigger(v, op->u.sendtrigger.trigger);
     switch (op->u.sendtrigger.trigger) {
     case XEN_DOMCTL_SENDTRIGGER_NMI:
         break;

@@ -41,6 +41,8 @@ static const struct {
     [__HYPERVISOR_event_channel_op] = {do_event_channel_op, POLICY_ANYONE},
     [__HYPERVISOR_physdev_op] = {do_physdev_op, POLICY_ANYONE},
     [__HYPERVISOR_sysctl] = {do_sysctl, POLICY_CONTROL},
+    [__HYPERVISOR_hvm_op] = {do_hvm_op, POLICY_ANYONE},
+    [__HYPERVISOR_dm_op] = {do_dm_op, POLICY_DEVICE_MODEL},
     [__HYPERVISOR_domctl] = {do_domctl, POLICY_CONTROL},
     [__HYPERVISOR_xenpmu_op] = {do_xenpmu_op, POLICY_ANYONE},
     [__HYPERVISOR_mca] = {do_mca, POLICY_HARDWARE},

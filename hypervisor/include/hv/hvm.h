@@ -86,6 +86,8 @@ struct hvm_vcpu {
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
+    uint8_t io_servers;            /* [v] bit per ioreq server that has yet to answer */
+    uint8_t io_invalidate;         /* [v] bit per ioreq server that is yet to be told of changed mappings */
     bool is_initialised;           /* has been given a start state: context, INIT/SIPI */
     void *vendor;                  /* struct svm_vcpu or struct vmx_vcpu */
 };

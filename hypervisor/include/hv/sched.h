@@ -40,6 +40,8 @@ void vcpu_yield(void);
 void vcpu_unblock(struct vcpu *v);
 
 bool vcpu_runnable(const struct vcpu *v);
+/* A device model has to answer first (hvm_io.h). */
+bool vcpu_waits_for_io(const struct vcpu *v);
 /* NULL: leave as it is. -EINVAL if no online CPU is in the mask. */
 int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft);
 /* Run-state accounting as the ABI wants it; includes the time in the present state. */
