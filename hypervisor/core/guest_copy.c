@@ -1,6 +1,7 @@
 /*
  * The one way to guest memory: through the current vcpu's page tables with fault recovery, or by owned frame.
  */
+#include <hv/compat.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -35,6 +36,8 @@ static int copy(void *to, const void *from, size_t bytes)
 
 int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
 {
+    if (is_compat_argument(from))
+        return compat_copy_from(to, from, bytes);
     if (!guest_range_ok(from, bytes))
         return -EFAULT;
     return copy(to, (const void *)from, bytes);
@@ -42,6 +45,8 @@ int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
 
 int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
 {
+    if (is_compat_argument(to))
+        return compat_copy_to(to, from, bytes);
     if (!guest_range_ok(to, bytes))
         return -EFAULT;
     return copy((void *)to, from, bytes);

@@ -115,6 +115,10 @@ void hvm_vcpu_reset(struct vcpu *v);
 /* SIPI: real mode at page << 12, and lets it run. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
 
+/* VCPUOP_initialise: -EINVAL for a state that no processor can be in. v is down. hvm/hvm.c */
+struct vcpu_hvm_context;
+int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
+
 /* ---- context switch and entry; x86/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);
 void hvm_install(struct vcpu *v);
