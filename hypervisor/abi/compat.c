@@ -93,8 +93,8 @@ static long same_console_io(struct hypercall *call, struct compat_area *area)
 /* A 64-bit number in two registers. */
 static long compat_set_timer_op(struct hypercall *call, struct compat_area *area)
 {
-    call->arg[0] = (uint32_t)call->arg[0] | call->arg[1] << 32;
-    return do_set_timer_op(call);
+    struct hypercall inner = {call->number, {(uint32_t)call->arg[0] | call->arg[1] << 32}};
+    return do_set_timer_op(&inner);
 }
 
 /* Where 32-bit PV kernels find us; HVM guests are told the same. */
@@ -117,11 +117,12 @@ static long compat_sched_op(struct hypercall *call, struct compat_area *area)
         return do_sched_op(call);
     if (copy_argument_in(&from, call->arg[1]))
         return -EFAULT;
-    struct sched_poll *to = compat_reserve(area, sizeof(*to), &call->arg[1]);
+    struct hypercall inner = *call;
+    struct sched_poll *to = compat_reserve(area, sizeof(*to), &inner.arg[1]);
     to->ports.p = (evtchn_port_t *)(unsigned long)from.ports;
     to->nr_ports = from.nr_ports;
     to->timeout = from.timeout;
-    return do_sched_op(call);
+    return do_sched_op(&inner);
 }
 
 static long compat_singleshot(struct hypercall *call, struct compat_area *area)
@@ -129,22 +130,23 @@ static long compat_singleshot(struct hypercall *call, struct compat_area *area)
     struct compat_singleshot_timer from;
     if (copy_argument_in(&from, call->arg[2]))
         return -EFAULT;
-    struct vcpu_set_singleshot_timer *to = compat_reserve(area, sizeof(*to), &call->arg[2]);
+    struct hypercall inner = *call;
+    struct vcpu_set_singleshot_timer *to = compat_reserve(area, sizeof(*to), &inner.arg[2]);
     to->timeout_abs_ns = from.timeout_abs_ns;
     to->flags = from.flags;
-    return do_vcpu_op(call);
+    return do_vcpu_op(&inner);
 }
 
 static long compat_get_runstate(struct hypercall *call, struct compat_area *area)
 {
-    unsigned long argument = call->arg[2];
-    struct vcpu_runstate_info *from = compat_reserve(area, sizeof(*from), &call->arg[2]);
-    long result = do_vcpu_op(call);
+    struct hypercall inner = *call;
+    struct vcpu_runstate_info *from = compat_reserve(area, sizeof(*from), &inner.arg[2]);
+    long result = do_vcpu_op(&inner);
     if (result)
         return result;
     struct compat_runstate_info to = {.state = from->state, .state_entry_time = from->state_entry_time};
     memcpy(to.time, from->time, sizeof(to.time));
-    return copy_argument_out(argument, &to);
+    return copy_argument_out(call->arg[2], &to);
 }
 
 static long compat_vcpu_op(struct hypercall *call, struct compat_area *area)
@@ -216,17 +218,17 @@ static long compat_grant_table_op(struct hypercall *call, struct compat_area *ar
 
 static long compat_map_pirq(struct hypercall *call, struct compat_area *area)
 {
-    unsigned long argument = call->arg[1];
     struct compat_physdev_map_pirq from;
-    if (copy_argument_in(&from, argument))
+    if (copy_argument_in(&from, call->arg[1]))
         return -EFAULT;
-    struct physdev_map_pirq *to = compat_reserve(area, sizeof(*to), &call->arg[1]);
+    struct hypercall inner = *call;
+    struct physdev_map_pirq *to = compat_reserve(area, sizeof(*to), &inner.arg[1]);
     *to = (struct physdev_map_pirq){from.domid, from.type,  from.index,    from.pirq,
                                     from.bus,   from.devfn, from.entry_nr, from.table_base};
-    long result = do_physdev_op(call);
+    long result = do_physdev_op(&inner);
     from.pirq = to->pirq;
     from.entry_nr = to->entry_nr;
-    if (!result && copy_argument_out(argument, &from))
+    if (!result && copy_argument_out(call->arg[1], &from))
         result = -EFAULT;
     return result;
 }
