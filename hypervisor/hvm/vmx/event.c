@@ -13,6 +13,11 @@ static bool is_software(unsigned type)
     return type == HVM_EVENT_SOFTWARE || type == EVENT_TYPE_INT1 || type == EVENT_TYPE_INT3;
 }
 
+bool vmx_event_is_software(uint32_t field)
+{
+    return is_software(field >> EVENT_TYPE_SHIFT & EVENT_TYPE);
+}
+
 /* INT3, INTO and INT1 are exceptions with a length to the neutral code, types of their own to the processor. */
 static unsigned event_type(const struct hvm_event *event)
 {
@@ -39,7 +44,6 @@ void vmx_inject(struct vcpu *v, const struct hvm_event *event)
         v->hvm->cr2 = event->cr2;
     vmwrite(VMCS_ENTRY_EVENT, field);
     vmcs_end(v, previous);
-    vmx_of(v)->event_queued = true;
 }
 
 struct hvm_event vmx_decode_event(const struct vcpu *v, uint32_t field, uint32_t error_code, uint8_t length)
@@ -59,23 +63,11 @@ struct hvm_event vmx_decode_event(const struct vcpu *v, uint32_t field, uint32_t
     return event;
 }
 
-void vmx_take_back_event(struct vcpu *v)
-{
-    struct vmx_vcpu *x = vmx_of(v);
-    if (!x->event_queued)
-        return;
-    x->event_queued = false;
-    uint32_t field = (uint32_t)vmread(VMCS_ENTRY_EVENT);
-    v->hvm->pending =
-        vmx_decode_event(v, field, (uint32_t)vmread(VMCS_ENTRY_ERROR_CODE), (uint8_t)vmread(VMCS_ENTRY_LENGTH));
-    vmwrite(VMCS_ENTRY_EVENT, 0);
-}
-
 /* Some processors refuse an NMI while STI blocks interrupts. */
 bool vmx_can_interrupt(struct vcpu *v, bool nmi)
 {
     const struct cpu_user_regs *regs = v == current ? guest_regs() : &v->regs;
-    if (vmx_of(v)->event_queued || (!nmi && !(regs->rflags & X86_EFLAGS_IF)))
+    if (!nmi && !(regs->rflags & X86_EFLAGS_IF))
         return false;
     struct vcpu *previous = vmcs_begin(v);
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);

@@ -66,8 +66,6 @@ static void note_debug_status(struct vcpu *v)
 {
     const uint64_t conditions = 0xf, status = 0xe00f; /* B0-B3; with BD, BS, BT */
     uint64_t bits = vmread(VMCS_EXIT_QUALIFICATION) & status;
-    if (v->hvm->dr_loaded)
-        v->hvm->dr6 = read_dr6();
     v->hvm->dr6 = (v->hvm->dr6 & ~conditions) | bits;
     if (v->hvm->dr_loaded)
         write_dr6(v->hvm->dr6);
@@ -152,13 +150,10 @@ static void control_register(struct vcpu *v, struct hvm_exit *e)
         kind == CLTS ? cr0 & ~X86_CR0_TS : (cr0 & ~(lmsw_bits & ~X86_CR0_PE)) | (qualification >> 16 & lmsw_bits);
 }
 
-/* Table 27-4. */
+/* First use of the debug registers since the guest came onto this CPU: they are its own now, and it tries again. */
 static void debug_register(struct vcpu *v, struct hvm_exit *e)
 {
-    uint64_t qualification = vmread(VMCS_EXIT_QUALIFICATION);
-    e->cr = qualification & 7;
-    e->write = !(qualification & 0x10);
-    e->reg = qualification >> 8 & 0xf;
+    vmx_load_debug_registers(v);
 }
 
 /* Table 27-5; the segment of OUTS from table 27-8, in the order of enum hvm_segment. */
@@ -229,7 +224,7 @@ static const struct translation translations[REASON_COUNT] = {
     [REASON_VMXOFF] = {EXIT_VIRTUALISATION, true, false, NULL},
     [REASON_VMXON] = {EXIT_VIRTUALISATION, true, false, NULL},
     [REASON_CR] = {EXIT_CR_WRITE, true, false, control_register},
-    [REASON_DR] = {EXIT_DR, true, false, debug_register},
+    [REASON_DR] = {EXIT_NOTHING, false, false, debug_register},
     [REASON_PORT] = {EXIT_PORT, true, false, port},
     [REASON_RDMSR] = {EXIT_MSR, true, false, NULL},
     [REASON_WRMSR] = {EXIT_MSR, true, true, NULL},
@@ -245,8 +240,6 @@ static const struct translation translations[REASON_COUNT] = {
     [REASON_XSETBV] = {EXIT_XSETBV, true, false, NULL},
     [REASON_VMFUNC] = {EXIT_VIRTUALISATION, true, false, NULL},
 };
-
-static const struct translation unknown = {EXIT_UNKNOWN, false, false, NULL};
 
 /* ---- entries that fail ---- */
 
@@ -299,34 +292,54 @@ static void save_registers(struct vcpu *v)
     regs->rsp = vmread(VMCS_GUEST_RSP);
     regs->rflags = vmread(VMCS_GUEST_RFLAGS);
     v->hvm->cr2 = read_cr2();
-    v->hvm->cr3 = vmread(VMCS_GUEST_CR3);
 }
 
+/* What was being delivered. An event of the guest's own INT, INT3, INTO or INT1 happens again when the instruction runs
+ * again; only a task switch must know of it. */
+static void decode_interrupted(struct vcpu *v, struct hvm_exit *e)
+{
+    uint32_t field = (uint32_t)vmread(VMCS_VECTORING_EVENT);
+    if (likely(!(field & EVENT_VALID)))
+        return;
+    e->interrupted =
+        vmx_decode_event(v, field, (uint32_t)vmread(VMCS_VECTORING_ERROR_CODE), (uint8_t)vmread(VMCS_EXIT_LENGTH));
+    if (vmx_event_is_software(field) && e->code != REASON_TASK_SWITCH)
+        e->interrupted.valid = false;
+}
+
+static const struct translation *translation_of(uint64_t reason)
+{
+    static const struct translation unknown = {EXIT_UNKNOWN, false, false, NULL};
+    if (reason >= REASON_COUNT)
+        return &unknown;
+    const struct translation *t = &translations[reason];
+    return t->reason || t->fill || reason == REASON_INTERRUPT ? t : &unknown;
+}
+
+/* An interrupt is not acknowledged by its exit: switching interrupts on takes it. */
 void vmx_exit(void)
 {
     struct vcpu *v = current;
-    struct vmx_vcpu *x = vmx_of(v);
-    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+    struct hvm_exit e = {.code = vmread(VMCS_EXIT_REASON)};
     save_registers(v);
-    if (unlikely(reason & REASON_ENTRY_FAILURE)) {
+    if (unlikely(e.code & REASON_ENTRY_FAILURE)) {
         irq_enable();
-        crash(v, "entry failure", reason & REASON_NUMBER);
+        crash(v, "entry failure", e.code & REASON_NUMBER);
         return;
     }
-    x->launched = true;
-    x->event_queued = false;
-    struct hvm_exit e = {.code = reason & REASON_NUMBER};
-    const struct translation *t = e.code < REASON_COUNT ? &translations[e.code] : &unknown;
-    if (!t->reason && !t->fill && e.code != REASON_INTERRUPT)
-        t = &unknown;
+    e.code &= REASON_NUMBER;
+    vmx_of(v)->launched = true;
+    decode_interrupted(v, &e);
+    if (e.code == REASON_INTERRUPT && likely(!e.interrupted.valid)) {
+        irq_enable();
+        return;
+    }
+    const struct translation *t = translation_of(e.code);
     e.reason = t->reason;
     e.write = t->write;
-    uint32_t vectoring = (uint32_t)vmread(VMCS_VECTORING_EVENT);
-    if (unlikely(vectoring & EVENT_VALID))
-        e.interrupted = vmx_decode_event(v, vectoring, (uint32_t)vmread(VMCS_VECTORING_ERROR_CODE),
-                                         (uint8_t)vmread(VMCS_EXIT_LENGTH));
     if (t->has_length)
         e.length = (uint8_t)vmread(VMCS_EXIT_LENGTH);
+    vmx_sync(v);
     if (t->fill)
         t->fill(v, &e);
     irq_enable();

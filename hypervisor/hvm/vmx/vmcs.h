@@ -191,7 +191,6 @@ struct vmx_vcpu {
     void *vmcs; /* one page */
     paddr_t vmcs_address;
     bool launched;                     /* vmresume instead of vmlaunch; ends with VMCLEAR */
-    bool event_queued;                 /* the entry event field holds one that has not been delivered */
     bool flush_linear, flush_physical; /* before the next entry: by VPID, by EPT pointer */
     struct cpu *cpu;                   /* whose host state the VMCS holds; where its translations may be cached */
     uint32_t processor_controls, entry_controls;
@@ -251,15 +250,18 @@ void vmx_want_window(struct vcpu *v, bool nmi);
 void vmx_close_window(struct vcpu *v, uint32_t control);
 uint32_t vmx_get_shadow(struct vcpu *v);
 void vmx_set_shadow(struct vcpu *v, uint32_t shadow);
+bool vmx_event_is_software(uint32_t field); /* INT, INT3, INTO, INT1 */
 /* From an event field and what belongs to it, as the neutral code knows it. */
 struct hvm_event vmx_decode_event(const struct vcpu *v, uint32_t field, uint32_t error_code, uint8_t length);
-/* An event that was queued and not entered with goes back to hvm->pending. */
-void vmx_take_back_event(struct vcpu *v);
 
 /* vmx/segment.c */
 void vmx_get_segment(struct vcpu *v, enum hvm_segment which, struct hvm_segment_register *out);
 void vmx_set_segment(struct vcpu *v, enum hvm_segment which, const struct hvm_segment_register *in);
 unsigned vmx_cpl(struct vcpu *v);
+
+/* vmx/vmx.c */
+void vmx_sync(struct vcpu *v); /* what the guest changes without an exit: hvm->cr3, PGE in hvm->cr4, dr6, dr7 */
+void vmx_load_debug_registers(struct vcpu *v);
 
 /* vmx/entry.S */
 void vmx_enter(void);

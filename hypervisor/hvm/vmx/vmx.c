@@ -11,6 +11,7 @@
 
 #define DR7_FIXED      0x400UL
 #define DR7_WRITABLE   0xffff2fffUL /* bits 12, 14, 15 are always 0 */
+#define DR7_ENABLED    0xffUL
 #define DR6_RESERVED   0xffff0ff0UL
 #define CR3_PAE_BASE   0xffffffe0UL
 #define PDPTE_RESERVED 0x1e6UL
@@ -27,27 +28,74 @@ static void vcpu_destroy(struct vcpu *v)
     vmcs_destroy(v);
 }
 
+/* ---- debug registers: the guest's are in the processor from its first use until it leaves the CPU ---- */
+
+static void write_dr_exit(struct vcpu *v, bool exits)
+{
+    uint32_t *controls = &vmx_of(v)->processor_controls;
+    *controls = exits ? *controls | CPU_DR_EXIT : *controls & ~CPU_DR_EXIT;
+    vmwrite(VMCS_PROCESSOR_CONTROLS, *controls);
+}
+
+void vmx_load_debug_registers(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+    write_dr0(h->dr[0]);
+    write_dr1(h->dr[1]);
+    write_dr2(h->dr[2]);
+    write_dr3(h->dr[3]);
+    write_dr6(h->dr6 | DR6_RESERVED);
+    h->dr_loaded = true;
+    write_dr_exit(v, false);
+}
+
+static void save_debug_registers(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+    h->dr[0] = read_dr0();
+    h->dr[1] = read_dr1();
+    h->dr[2] = read_dr2();
+    h->dr[3] = read_dr3();
+    h->dr_loaded = false;
+    write_dr_exit(v, true);
+}
+
+static void update_dr(struct vcpu *v)
+{
+    struct vcpu *previous = vmcs_begin(v);
+    vmwrite(VMCS_GUEST_DR7, (v->hvm->dr7 & DR7_WRITABLE) | DR7_FIXED);
+    if (v == current && (v->hvm->dr_loaded || v->hvm->dr7 & DR7_ENABLED))
+        vmx_load_debug_registers(v);
+    vmcs_end(v, previous);
+}
+
+/* ---- on and off a CPU ---- */
+
 static void install(struct vcpu *v)
 {
     vmcs_install(v);
     vmx_load_guest_msrs(v);
+    if (v->hvm->dr7 & DR7_ENABLED)
+        vmx_load_debug_registers(v);
 }
 
-/* DR6 and DR7 of a guest that has the debug registers to itself; hvm/ takes care of DR0 to DR3. */
-static void save_debug_status(struct vcpu *v)
+void vmx_sync(struct vcpu *v)
 {
-    if (!v->hvm->dr_loaded)
+    struct hvm_vcpu *h = v->hvm;
+    h->cr3 = vmread(VMCS_GUEST_CR3);
+    h->cr4 = (h->cr4 & ~X86_CR4_PGE) | (vmread(VMCS_GUEST_CR4) & X86_CR4_PGE);
+    if (!h->dr_loaded)
         return;
-    v->hvm->dr6 = read_dr6();
-    v->hvm->dr7 = vmread(VMCS_GUEST_DR7);
+    h->dr6 = read_dr6();
+    h->dr7 = vmread(VMCS_GUEST_DR7);
 }
 
 static void put_away(struct vcpu *v)
 {
     vmx_of(v)->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
-    v->hvm->cr4 = (v->hvm->cr4 & ~X86_CR4_PGE) | (vmread(VMCS_GUEST_CR4) & X86_CR4_PGE);
-    save_debug_status(v);
-    vmx_take_back_event(v);
+    vmx_sync(v);
+    if (v->hvm->dr_loaded)
+        save_debug_registers(v);
     vmcs_put_away(v);
     vmx_load_host_msrs();
 }
@@ -121,20 +169,7 @@ static void update_efer(struct vcpu *v)
     x->flush_linear = true;
 }
 
-/* ---- debug registers, time, memory types ---- */
-
-static void update_dr(struct vcpu *v)
-{
-    struct hvm_vcpu *h = v->hvm;
-    uint32_t *controls = &vmx_of(v)->processor_controls;
-    struct vcpu *previous = vmcs_begin(v);
-    *controls = h->dr_loaded ? *controls & ~CPU_DR_EXIT : *controls | CPU_DR_EXIT;
-    vmwrite(VMCS_PROCESSOR_CONTROLS, *controls);
-    vmwrite(VMCS_GUEST_DR7, (h->dr7 & DR7_WRITABLE) | DR7_FIXED);
-    vmcs_end(v, previous);
-    if (h->dr_loaded && v == current)
-        write_dr6(h->dr6 | DR6_RESERVED);
-}
+/* ---- time, memory types ---- */
 
 static void update_tsc(struct vcpu *v)
 {
