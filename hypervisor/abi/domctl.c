@@ -12,6 +12,7 @@
 #include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/vdev.h>
 
 _Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
 _Static_assert(offsetof(struct xen_domctl, u) == 16, "ABI");
@@ -189,6 +190,8 @@ static int set_handle(struct domain *d, struct xen_domctl *op)
 static int set_time_offset(struct domain *d, struct xen_domctl *op)
 {
     d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
+    if (is_hvm(d))
+        vrtc_set_time_offset(d, d->time_offset_seconds);
     domain_update_wallclock(d);
     return 0;
 }

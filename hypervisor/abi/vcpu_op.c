@@ -15,6 +15,7 @@
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/vdev.h>
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/sched.h>
 
@@ -299,6 +300,8 @@ void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
     timer_migrate(&v->singleshot, cpu);
     timer_migrate(&v->periodic, cpu);
     timer_migrate(&v->poll_timer, cpu);
+    if (v->hvm)
+        vlapic_migrate_timers(v, cpu);
 }
 
 static long set_periodic_timer(struct vcpu *v, unsigned long argument)

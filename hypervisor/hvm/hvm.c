@@ -334,4 +334,5 @@ void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
 {
     v->hvm->tsc_offset = value - rdtsc();
     hvm_vendor->update_tsc(v);
+    vlapic_tsc_changed(v);
 }

@@ -25,6 +25,8 @@ static void gsi_changed(struct domain *d, unsigned gsi, bool level)
 {
     const struct hvm_irqs *irqs = d->hvm->irqs;
 
+    if (hvm_pirq_line(d, gsi, level))
+        return;
     if (irqs->has_ioapic)
         vioapic_set_pin(d, gsi, level);
     if (irqs->has_pic && gsi_has_line(gsi))
@@ -54,6 +56,13 @@ static bool flip(uint64_t *map, unsigned bit, bool level)
     return true;
 }
 
+/* Lines that are event channels to the guest speak up once the lock is gone. */
+static void unlock_lines(struct domain *d, unsigned long flags)
+{
+    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    hvm_pirq_deliver(d);
+}
+
 /* One source of those in *map says what it wants at a pin. */
 static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, bool level)
 {
@@ -61,7 +70,7 @@ static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, 
 
     if (flip(map, bit, level))
         drive(d, gsi, level);
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    unlock_lines(d, flags);
 }
 
 void hvm_isa_irq(struct domain *d, unsigned line, bool level)
@@ -92,7 +101,7 @@ bool hvm_chip_edge(struct domain *d, unsigned gsi)
         drive(d, gsi, false);
     flip(&irqs->gsi_chip, gsi, true);
     drive(d, gsi, true);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    unlock_lines(d, flags);
     return open;
 }
 
@@ -151,7 +160,7 @@ void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level)
         return;
     flags = spin_lock_irqsave(&irqs->lock);
     intx_locked(d, device * 4 + pin, level);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    unlock_lines(d, flags);
 }
 
 int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
@@ -171,7 +180,7 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
         if (old)
             drive(d, isa_to_gsi(old), false);
     }
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    unlock_lines(d, flags);
     return 0;
 }
 
@@ -179,10 +188,13 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
 int hvm_msi(struct domain *d, uint64_t address, uint32_t data)
 {
     uint32_t destination = address >> 12 & 0xff;
+    unsigned mode = data >> 8 & 7;
 
-    if (address >> 20 != 0xfee)
+    if ((uint32_t)address >> 20 != 0xfee)
         return -EINVAL;
-    return vlapic_deliver(d, destination == 0xff ? VLAPIC_BROADCAST : destination, address >> 2 & 1, data >> 8 & 7,
+    if (!(data & 0xff) && mode == 0)
+        return hvm_pirq_message(d, address) ? 0 : -EINVAL;
+    return vlapic_deliver(d, destination == 0xff ? VLAPIC_BROADCAST : destination, address >> 2 & 1, mode,
                           (uint8_t)data, data >> 15 & 1);
 }
 
@@ -382,6 +394,8 @@ static void rebuild_lines(struct domain *d)
         irqs->gsi_count[i] += (uint8_t)((irqs->gsi >> i & 1) + (irqs->gsi_chip >> i & 1));
     for (unsigned i = 0; i < 16; i++)
         irqs->gsi_count[isa_to_gsi(i)] += irqs->isa >> i & 1;
+    for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
+        hvm_pirq_line(d, i, gsi_is_high(irqs, i));
     if (irqs->has_ioapic)
         vioapic_lines_loaded(d);
 }

@@ -105,18 +105,15 @@ bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector)
 
 /* ---- acknowledge ---- */
 
+/* No lock: a look at a few bytes, which is repeated before anything is done. */
 int vpic_pending(struct domain *d)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
-    unsigned long flags = spin_lock_irqsave(&irqs->lock);
-    int line = highest_line(&irqs->pic[0]), slave_line = highest_line(&irqs->pic[1]), vector = -1;
+    const struct hvm_hw_vpic *master = pic_of(d, 0), *slave = pic_of(d, 1);
+    int line = highest_line(master), slave_line = highest_line(slave);
 
     if (line == CASCADE_LINE && slave_line >= 0)
-        vector = irqs->pic[1].irq_base + slave_line;
-    else if (line >= 0)
-        vector = irqs->pic[0].irq_base + line;
-    spin_unlock_irqrestore(&irqs->lock, flags);
-    return vector;
+        return slave->irq_base + slave_line;
+    return line >= 0 ? master->irq_base + line : -1;
 }
 
 static void take(struct hvm_hw_vpic *p, int line)

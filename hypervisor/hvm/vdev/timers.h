@@ -1,6 +1,6 @@
 /*
  * What the time chips share: struct hvm_timers with the state of all of them, alarms and tick sources.
- * hvm_timers.lock: interrupts off; outside hvm_irqs.lock, inside nothing. It also keeps hvm_irqs.ticks_outstanding.
+ * hvm_timers.lock: interrupts off; outside the event channel lock and hvm_irqs.lock, inside nothing. It also keeps hvm_irqs.ticks_outstanding.
  * Everything below is called with it held unless it says otherwise.
  */
 #ifndef HVM_VDEV_TIMERS_H

@@ -74,8 +74,8 @@ int vpic_ack(struct domain *d);                                  /* the vector *
 bool vpic_line_open(struct domain *d, unsigned line);            /* hvm_irqs.lock held */
 bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector);
 
-/* ---- time: vdev/timers.c, tick.c, pit.c, rtc.c, hpet.c, pmtimer.c. One lock, hvm_timers.lock, outside hvm_irqs.lock.
- * ---- */
+/* ---- time: vdev/timers.c, tick.c, pit.c, rtc.c, hpet.c, pmtimer.c. One lock, hvm_timers.lock, outside the event
+ * channel lock and hvm_irqs.lock. ---- */
 int vtimers_init(struct domain *d); /* those that d->hvm->emulation names */
 void vtimers_destroy(struct domain *d);
 /* The guest is paused (no timer of these chips fires) or runs again: ticks it has missed meanwhile are not made up

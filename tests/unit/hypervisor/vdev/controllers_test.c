@@ -143,6 +143,24 @@ static void test_links(void)
     rig_stop();
 }
 
+/* A line that the guest has bound to an event channel says nothing to the controllers. */
+static void test_pirqs(void)
+{
+    start(1, XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC);
+    route(28, LEVEL | 0x61, 0);
+    rig_pirq_bound = 1ULL << 28;
+    hvm_pci_intx(&rig_domain, 3, 0, true);
+    EXPECT(rig_pirq_events, 1ULL << 28);
+    EXPECT(take(0), -1);
+    hvm_pci_intx(&rig_domain, 3, 0, false);
+    rig_pirq_bound = 0;
+    hvm_pci_intx(&rig_domain, 3, 0, true);
+    EXPECT(take(0), 0x61);
+    EXPECT(hvm_msi(&rig_domain, 0x1fee00000, 0), 0);
+    EXPECT(hvm_msi(&rig_domain, 0xfee00000, 0), -EINVAL);
+    rig_stop();
+}
+
 /* ---- PIC ---- */
 
 static void pic_setup(void)
@@ -367,6 +385,7 @@ int main(void)
     test_edges();
     test_levels();
     test_links();
+    test_pirqs();
     test_pic_priorities();
     test_pic_modes();
     test_elcr();

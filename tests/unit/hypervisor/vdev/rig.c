@@ -47,7 +47,7 @@ uint64_t tsc_khz(void)
 {
     return TSC_KHZ;
 }
-uint64_t hvm_guest_tsc(struct vcpu *v)
+uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return clock_now * TSC_KHZ / 1000000 + rig_tsc_offset;
 }
@@ -94,6 +94,27 @@ void hvm_vcpu_startup(struct vcpu *v, uint8_t page)
     rig_startups[v->id]++;
     rig_startup_page[v->id] = page;
     v->offline = false;
+}
+
+uint64_t rig_pirq_bound, rig_pirq_due, rig_pirq_events;
+
+bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level)
+{
+    CHECK(d->hvm->irqs->lock.held, "lock");
+    if (!(rig_pirq_bound >> gsi & 1))
+        return false;
+    rig_pirq_due |= (uint64_t)level << gsi;
+    return true;
+}
+void hvm_pirq_deliver(struct domain *d)
+{
+    CHECK(!d->hvm->irqs->lock.held, "lock");
+    rig_pirq_events |= rig_pirq_due;
+    rig_pirq_due = 0;
+}
+bool hvm_pirq_message(struct domain *d, uint64_t address)
+{
+    return address >> 32 == 1;
 }
 
 static struct {
@@ -149,7 +170,7 @@ void rig_start(unsigned count, uint32_t emulation)
 {
     clock_now = 100 * MS;
     hardware_timer = 0;
-    rig_tsc_offset = 0;
+    rig_tsc_offset = rig_pirq_bound = rig_pirq_due = rig_pirq_events = 0;
     port_claims = memory_claims = 0;
     memset(vcpus, 0, sizeof(vcpus));
     memset(hvm_vcpus, 0, sizeof(hvm_vcpus));

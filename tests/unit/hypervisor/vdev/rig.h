@@ -20,6 +20,8 @@ extern uint64_t rig_tsc_offset;   /* of the guest */
 extern unsigned rig_kicks[];      /* by vcpu: times it was woken */
 extern unsigned rig_resets[], rig_startups[], rig_startup_page[];
 
+extern uint64_t rig_pirq_bound, rig_pirq_events; /* by GSI: event channels instead of interrupts, and those sent */
+
 void rig_start(unsigned vcpus, uint32_t emulation);
 void rig_stop(void);
 ns_t rig_time(void);
