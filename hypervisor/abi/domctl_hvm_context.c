@@ -113,7 +113,7 @@ int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
     error = hvm_save_one(d, (uint16_t)p->type, (uint16_t)p->instance, NULL, &bytes);
     if (!error && !guest_handle_is_null(p->buffer)) {
         buffer = zalloc(bytes);
-        error = !buffer              ? -ENOMEM
+        error = !buffer            ? -ENOMEM
                 : p->bufsz < bytes ? -ENOSPC
                                    : hvm_save_one(d, (uint16_t)p->type, (uint16_t)p->instance, buffer, &bytes);
     }

@@ -14,10 +14,10 @@ struct hvm_irqs {
     bool has_pic, has_ioapic; /* constant */
 
     /* Sources, one bit each: said high or low any number of times, they count once. */
-    uint64_t pci_intx[2];              /* device * 4 + pin */
-    uint64_t isa, gsi;                 /* by the device model; as such */
-    uint64_t gsi_chip;                 /* by chips of ours */
-    uint8_t gsi_count[HVM_GSI_COUNT];  /* sources that hold the line high */
+    uint64_t pci_intx[2];             /* device * 4 + pin */
+    uint64_t isa, gsi;                /* by the device model; as such */
+    uint64_t gsi_chip;                /* by chips of ours */
+    uint8_t gsi_count[HVM_GSI_COUNT]; /* sources that hold the line high */
     uint8_t link_count[4];
     uint8_t link_route[4]; /* ISA line of each PCI link; 0 none */
 

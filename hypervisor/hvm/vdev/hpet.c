@@ -21,7 +21,7 @@
 #define TIMER_32       0x0100ULL
 #define TIMER_ROUTE    0x3e00ULL
 #define TIMER_WRITABLE (TIMER_LEVEL | TIMER_ENABLE | TIMER_PERIODIC | TIMER_SET | TIMER_32 | TIMER_ROUTE)
-#define ROUTES         0x00f00000ULL /* GSI 20 to 23 */
+#define ROUTES         0x00f00000ULL            /* GSI 20 to 23 */
 #define TIMER_FIXED    (ROUTES << 32 | 0x30ULL) /* periodic and 64 bits possible */
 
 #define FARTHEST (1ULL << 56) /* counts; beyond it nobody waits */

@@ -412,7 +412,8 @@ static bool x2apic_write(struct vlapic *l, unsigned reg, uint64_t value)
  * (SDM 11.12.5). */
 static bool write_base(struct vlapic *l, uint64_t value)
 {
-    uint64_t mode = value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC), old = l->base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    uint64_t mode = value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC),
+             old = l->base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 
     if (value & 0x2ffU || value >> cpu_features.physical_address_bits)
         return false;

@@ -22,16 +22,7 @@
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_COUNTERS, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 
-enum apic_delivery {
-    APIC_FIXED,
-    APIC_LOWEST,
-    APIC_SMI,
-    APIC_RESERVED,
-    APIC_NMI,
-    APIC_INIT,
-    APIC_STARTUP,
-    APIC_EXTINT
-};
+enum apic_delivery { APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_RESERVED, APIC_NMI, APIC_INIT, APIC_STARTUP, APIC_EXTINT };
 
 /* Error status: SDM 11.5.3. */
 #define APIC_ERROR_SEND_VECTOR    0x20U
@@ -60,8 +51,8 @@ struct vlapic {
     uint32_t lvt[LVT_COUNT];
 
     uint32_t timer_initial, timer_divide;
-    uint32_t timer_unit;  /* ns per count: the bus cycle times the divisor */
-    ns_t timer_start;     /* when timer_initial was written */
+    uint32_t timer_unit; /* ns per count: the bus cycle times the divisor */
+    ns_t timer_start;    /* when timer_initial was written */
     uint64_t tsc_deadline;
     struct timer timer;
 
@@ -95,7 +86,7 @@ uint64_t vlapic_timer_read_deadline(struct vlapic *l);
 uint32_t vlapic_timer_count(const struct vlapic *l);
 void vlapic_timer_loaded(struct vlapic *l);
 void vlapic_timer_restore(struct vlapic *l, uint32_t initial, uint32_t done); /* `done` counts have passed */
-void vlapic_timer_taken(struct vlapic *l); /* the vcpu has taken its interrupt */
+void vlapic_timer_taken(struct vlapic *l);                                    /* the vcpu has taken its interrupt */
 
 /* lapic_message.c */
 void vlapic_command(struct vlapic *l, uint32_t command, uint32_t destination); /* the ICR was written */

@@ -50,8 +50,8 @@ static int save(struct domain *d, struct hvm_save_buffer *b)
             continue;
         record = (struct hvm_hw_lapic){
             .apic_base_msr = l->base,
-            .disabled = (l->hw_enabled ? 0 : DISABLED_BY_HARDWARE) |
-                        (l->svr & APIC_SPURIOUS_ENABLE ? 0 : DISABLED_BY_SOFTWARE),
+            .disabled =
+                (l->hw_enabled ? 0 : DISABLED_BY_HARDWARE) | (l->svr & APIC_SPURIOUS_ENABLE ? 0 : DISABLED_BY_SOFTWARE),
             .timer_divisor = l->timer_unit / VLAPIC_BUS_NS,
             .tdt_msr = quiesce_timer(l) ? l->tsc_deadline : vlapic_timer_read_deadline(l),
         };

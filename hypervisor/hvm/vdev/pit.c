@@ -268,12 +268,8 @@ int vpit_init(struct hvm_timers *t)
 
     for (unsigned i = 0; i < 3; i++)
         t->pit.channel[i] = (struct pit_channel){
-            .hw = {.count = 0x10000,
-                   .mode = 3,
-                   .rw_mode = WORD,
-                   .read_state = WORD,
-                   .write_state = WORD,
-                   .gate = i < 2},
+            .hw =
+                {.count = 0x10000, .mode = 3, .rw_mode = WORD, .read_state = WORD, .write_state = WORD, .gate = i < 2},
             .start = now(),
             .stop = now(),
         };

@@ -1,7 +1,7 @@
 /*
  * What the time chips share: struct hvm_timers with the state of all of them, alarms and tick sources.
- * hvm_timers.lock: interrupts off; outside the event channel lock and hvm_irqs.lock, inside nothing. It also keeps hvm_irqs.ticks_outstanding.
- * Everything below is called with it held unless it says otherwise.
+ * hvm_timers.lock: interrupts off; outside the event channel lock and hvm_irqs.lock, inside nothing. It also keeps
+ * hvm_irqs.ticks_outstanding. Everything below is called with it held unless it says otherwise.
  */
 #ifndef HVM_VDEV_TIMERS_H
 #define HVM_VDEV_TIMERS_H
@@ -33,10 +33,10 @@ void alarm_stop(struct alarm *a);
  */
 struct tick {
     struct alarm alarm;
-    struct list link;               /* hvm_timers.ticks; constant after creation */
-    bool (*raise)(struct tick *t);  /* interrupts; false: masked, nobody will take it */
+    struct list link;              /* hvm_timers.ticks; constant after creation */
+    bool (*raise)(struct tick *t); /* interrupts; false: masked, nobody will take it */
     bool running, outstanding;
-    unsigned gsi;                   /* where it was raised, for vtimers_taken; 0: the chip knows itself when */
+    unsigned gsi; /* where it was raised, for vtimers_taken; 0: the chip knows itself when */
     ns_t first, period;
     uint64_t served; /* ends of periods that have been delivered or given up */
 };
@@ -47,7 +47,7 @@ void tick_init(struct tick *t, struct hvm_timers *timers, bool (*raise)(struct t
 /* The first period ends at `first`; period > 0. Ends that have passed already are given up. */
 void tick_start(struct tick *t, ns_t first, ns_t period);
 void tick_stop(struct tick *t);
-void tick_taken(struct tick *t); /* the guest has taken the last one */
+void tick_taken(struct tick *t);  /* the guest has taken the last one */
 void tick_resume(struct tick *t); /* the guest was paused: what it missed is forgotten */
 /* Ends of periods up to now. */
 uint64_t tick_count(const struct tick *t, ns_t time);

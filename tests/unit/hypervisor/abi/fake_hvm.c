@@ -5,6 +5,7 @@
 #include <hv/abi_internal.h>
 #include <hv/hvm_io.h>
 #include <hv/sched.h>
+#include <hv/vdev.h>
 
 bool fake_hvm_available;
 
@@ -34,4 +35,23 @@ int hvm_send_trigger(struct vcpu *v, uint32_t trigger)
 int ioreq_server_get_frame(struct domain *d, uint32_t id, unsigned index, mfn_t *mfn)
 {
     return -ENOENT;
+}
+
+void vrtc_set_time_offset(struct domain *d, int64_t seconds)
+{
+}
+
+int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
+}
+
+int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
+}
+
+int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
 }

@@ -133,7 +133,7 @@ static void test_links(void)
     EXPECT(take(0), 0x71);
     hvm_pci_intx(&rig_domain, 3, 0, false);
     eoi(0);
-    EXPECT(take(0), 0x71); /* the other holds it */
+    EXPECT(take(0), 0x71);                           /* the other holds it */
     EXPECT(hvm_set_pci_link(&rig_domain, 3, 10), 0); /* moves while high */
     eoi(0);
     EXPECT(take(0), 0x72);
@@ -359,7 +359,7 @@ static void test_callback_lines(void)
     start(2, XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC);
     route(28, LEVEL | 0x66, 0);
     EXPECT(hvm_set_callback_via(&rig_domain, 1ULL << 56 | 3 << 11 | 0), 0); /* device 3, INTA */
-    event(1); /* not the first vcpu */
+    event(1);                                                               /* not the first vcpu */
     EXPECT(take(0), -1);
     V(1)->info->evtchn_upcall_pending = 0;
     event(0);

@@ -60,7 +60,8 @@ static void random_memory(void)
     if (next_random() % 4 && bases[1] == (gpa & ~0xfffULL))
         gpa &= ~0xfe0ULL;
     if (memory_access(next_random() % VCPUS, gpa, bytes, write, &value) && !write && bytes < 8)
-        CHECK(!(value >> bytes * 8), "%#llx, %u bytes: %#llx", (unsigned long long)gpa, bytes, (unsigned long long)value);
+        CHECK(!(value >> bytes * 8), "%#llx, %u bytes: %#llx", (unsigned long long)gpa, bytes,
+              (unsigned long long)value);
 }
 
 static void random_msr(struct vcpu *v)

@@ -188,8 +188,12 @@ void rig_start(unsigned count, uint32_t emulation)
     EXPECT(hvm_irq_init(&rig_domain), 0);
     EXPECT(vtimers_init(&rig_domain), 0);
     for (unsigned i = 0; i < count; i++) {
-        vcpus[i] = (struct vcpu){.domain = &rig_domain, .id = i, .hvm = &hvm_vcpus[i], .cpu = &cpus[0],
-                                 .info = &infos[i], .offline = i != 0};
+        vcpus[i] = (struct vcpu){.domain = &rig_domain,
+                                 .id = i,
+                                 .hvm = &hvm_vcpus[i],
+                                 .cpu = &cpus[0],
+                                 .info = &infos[i],
+                                 .offline = i != 0};
         vcpu_slots[i] = &vcpus[i];
         EXPECT(vlapic_init(&vcpus[i]), 0);
     }

@@ -16,8 +16,8 @@
 #define TSC_KHZ 2000000ULL
 
 extern struct domain rig_domain;
-extern uint64_t rig_tsc_offset;   /* of the guest */
-extern unsigned rig_kicks[];      /* by vcpu: times it was woken */
+extern uint64_t rig_tsc_offset; /* of the guest */
+extern unsigned rig_kicks[];    /* by vcpu: times it was woken */
 extern unsigned rig_resets[], rig_startups[], rig_startup_page[];
 
 extern uint64_t rig_pirq_bound, rig_pirq_events; /* by GSI: event channels instead of interrupts, and those sent */
@@ -40,7 +40,7 @@ uint64_t read64(unsigned vcpu, uint64_t gpa);
 void write64(unsigned vcpu, uint64_t gpa, uint64_t value);
 
 /* Takes and ends the next interrupt as a guest would: its vector, -1 none. */
-int take(unsigned vcpu);     /* acknowledges only */
+int take(unsigned vcpu); /* acknowledges only */
 uint64_t rdmsr_(unsigned vcpu, uint32_t msr);
 void wrmsr_(unsigned vcpu, uint32_t msr, uint64_t value);
 

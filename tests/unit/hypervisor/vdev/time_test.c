@@ -148,7 +148,8 @@ static void test_missed_ticks(void)
     EXPECT(after_sleep(HVMPTM_delay_for_missed_ticks, 20 * MS), 20);
     EXPECT(after_sleep(HVMPTM_no_missed_ticks_pending, 20 * MS), 2); /* the one on its way, and one for the rest */
     EXPECT(after_sleep(HVMPTM_one_missed_tick_pending, 20 * MS), 2);
-    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 5000 * MS), TICK_BACKLOG + 2); /* one on its way, one taken now */
+    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 5000 * MS),
+           TICK_BACKLOG + 2); /* one on its way, one taken now */
 }
 
 /* A guest that does not listen costs no more than the patience says. */
