@@ -12,9 +12,9 @@
 
 /* What the guest may write in each entry; delivery status and remote IRR are ours. */
 static const uint32_t lvt_writable[LVT_COUNT] = {
-    [LVT_TIMER] = 0x000700ff & ~0x300U, /* vector, mask, mode */
-    [LVT_THERMAL] = 0x000107ff,         [LVT_COUNTERS] = 0x000107ff, [LVT_LINT0] = 0x0001a7ff,
-    [LVT_LINT1] = 0x0001a7ff,           [LVT_ERROR] = 0x000100ff,
+    [LVT_TIMER] = 0x000700ff, /* vector, mask, mode */
+    [LVT_THERMAL] = 0x000107ff, [LVT_COUNTERS] = 0x000107ff, [LVT_LINT0] = 0x0001a7ff,
+    [LVT_LINT1] = 0x0001a7ff,   [LVT_ERROR] = 0x000100ff,
 };
 #define LVT_READ_ONLY 0x00005000U
 
