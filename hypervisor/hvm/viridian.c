@@ -43,7 +43,7 @@ static struct viridian_domain *domain_state(const struct vcpu *v)
 
 static struct viridian_vcpu *vcpu_state(const struct vcpu *v)
 {
-    return &domain_state(v)->vcpu[v->id];
+    return v->hvm->viridian;
 }
 
 static bool has(const struct vcpu *v, uint64_t feature)
@@ -61,6 +61,7 @@ static bool has_frequencies(const struct vcpu *v)
 int viridian_enable(struct domain *d, uint64_t features)
 {
     struct viridian_domain *old = d->hvm->viridian, *new;
+    struct vcpu *v;
     if (old)
         return features == old->features ? 0 : -EINVAL;
     if (!features)
@@ -75,6 +76,14 @@ int viridian_enable(struct domain *d, uint64_t features)
     new->features = features;
     new->epoch = (int64_t)now();
     d->hvm->viridian = new;
+    for_each_vcpu(d, v)
+        viridian_vcpu_init(v);
+    return 0;
+}
+
+int viridian_vcpu_init(struct vcpu *v)
+{
+    v->hvm->viridian = &domain_state(v)->vcpu[v->id];
     return 0;
 }
 
@@ -87,13 +96,25 @@ static void drop_assist_page(struct viridian_vcpu *s)
     s->assist_offered = false;
 }
 
+void viridian_vcpu_destroy(struct vcpu *v)
+{
+    drop_assist_page(v->hvm->viridian);
+    v->hvm->viridian = NULL;
+}
+
+void viridian_vcpu_reset(struct vcpu *v)
+{
+    drop_assist_page(v->hvm->viridian);
+    v->hvm->viridian->assist_msr = 0;
+}
+
 void viridian_relinquish(struct domain *d)
 {
     for (unsigned i = 0; d->hvm->viridian && i < d->max_vcpus; i++)
         drop_assist_page(&d->hvm->viridian->vcpu[i]);
 }
 
-void viridian_destroy(struct domain *d)
+void viridian_domain_destroy(struct domain *d)
 {
     free(d->hvm->viridian);
     d->hvm->viridian = NULL;

@@ -29,6 +29,7 @@ struct hvm_io;     /* hvm_io.h: intercepted ranges and ioreq servers */
 struct vlapic;     /* vdev.h */
 struct hvm_timers; /* vdev.h: PIT, RTC, HPET, PM timer */
 struct viridian_domain;
+struct viridian_vcpu;
 
 struct hvm_domain {
     struct p2m *p2m;
@@ -81,6 +82,7 @@ struct hvm_vcpu {
     struct hvm_event pending; /* to be injected at the next entry */
     bool interrupt_shadow_known;
     struct vlapic *lapic; /* NULL without XEN_X86_EMU_LAPIC */
+    struct viridian_vcpu *viridian;
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
