@@ -8,6 +8,7 @@
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/policy.h>
+#include <public/roundhouse.h>
 #include <xen/arch-x86/xen-mca.h>
 
 static const struct {
@@ -47,8 +48,9 @@ static const struct {
     [__HYPERVISOR_sysctl] = {do_sysctl, POLICY_CONTROL, ANY_GUEST},
     [__HYPERVISOR_domctl] = {do_domctl, POLICY_CONTROL, ANY_GUEST},
     [__HYPERVISOR_xenpmu_op] = {do_xenpmu_op, POLICY_ANYONE, ANY_GUEST},
-    [__HYPERVISOR_dm_op] = {do_dm_op, POLICY_ANYONE, ANY_GUEST},
+    [__HYPERVISOR_dm_op] = {do_dm_op, POLICY_DEVICE_MODEL, ANY_GUEST},
     [__HYPERVISOR_mca] = {do_mca, POLICY_HARDWARE, PV_ONLY},
+    [__HYPERVISOR_roundhouse_op] = {do_roundhouse_op, POLICY_CONTROL, PV_ONLY},
 };
 
 long hypercall_dispatch(struct hypercall *call)
@@ -56,14 +58,17 @@ long hypercall_dispatch(struct hypercall *call)
     if (call->number >= ARRAY_SIZE(table) || !table[call->number].handler)
         return -ENOSYS;
     const struct domain *d = current->domain;
-    if (is_hvm(d) && table[call->number].exists_in == PV_ONLY)
-        return -ENOSYS;
-    int err = allowed_call(d, table[call->number].class);
-    if (err)
-        return err;
-    if (is_hvm(d) && hvm_compat_call())
-        return compat_hypercall(call);
-    return table[call->number].handler(call);
+    hypercall_handler handler = table[call->number].handler;
+    enum policy_class class = table[call->number].class;
+    if (class != POLICY_ANYONE && allowed_call(d, class))
+        return -EPERM;
+    if (unlikely(is_hvm(d))) {
+        if (table[call->number].exists_in == PV_ONLY)
+            return -ENOSYS;
+        if (hvm_compat_call())
+            return compat_hypercall(call);
+    }
+    return handler(call);
 }
 
 bool hypercall_should_yield(void)

@@ -5,7 +5,9 @@
 #include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/hvm_irq.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
@@ -260,7 +262,7 @@ static void periodic_fired(void *data)
 static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
-    if (v->polling)
+    if (test_bit(v->id, &v->domain->polling))
         vcpu_unblock(v);
 }
 

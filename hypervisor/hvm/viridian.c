@@ -43,7 +43,7 @@ static struct viridian_domain *domain_state(const struct vcpu *v)
 
 static struct viridian_vcpu *vcpu_state(const struct vcpu *v)
 {
-    return v->hvm->viridian;
+    return &domain_state(v)->vcpu[v->id];
 }
 
 static bool has(const struct vcpu *v, uint64_t feature)
@@ -61,7 +61,6 @@ static bool has_frequencies(const struct vcpu *v)
 int viridian_enable(struct domain *d, uint64_t features)
 {
     struct viridian_domain *old = d->hvm->viridian, *new;
-    struct vcpu *v;
     if (old)
         return features == old->features ? 0 : -EINVAL;
     if (!features)
@@ -76,14 +75,6 @@ int viridian_enable(struct domain *d, uint64_t features)
     new->features = features;
     new->epoch = (int64_t)now();
     d->hvm->viridian = new;
-    for_each_vcpu(d, v)
-        viridian_vcpu_init(v);
-    return 0;
-}
-
-int viridian_vcpu_init(struct vcpu *v)
-{
-    v->hvm->viridian = &domain_state(v)->vcpu[v->id];
     return 0;
 }
 
@@ -96,16 +87,12 @@ static void drop_assist_page(struct viridian_vcpu *s)
     s->assist_offered = false;
 }
 
-void viridian_vcpu_destroy(struct vcpu *v)
-{
-    drop_assist_page(v->hvm->viridian);
-    v->hvm->viridian = NULL;
-}
-
 void viridian_vcpu_reset(struct vcpu *v)
 {
-    drop_assist_page(v->hvm->viridian);
-    v->hvm->viridian->assist_msr = 0;
+    if (!domain_state(v))
+        return;
+    drop_assist_page(vcpu_state(v));
+    vcpu_state(v)->assist_msr = 0;
 }
 
 void viridian_relinquish(struct domain *d)
@@ -114,7 +101,7 @@ void viridian_relinquish(struct domain *d)
         drop_assist_page(&d->hvm->viridian->vcpu[i]);
 }
 
-void viridian_domain_destroy(struct domain *d)
+void viridian_destroy(struct domain *d)
 {
     free(d->hvm->viridian);
     d->hvm->viridian = NULL;

@@ -16,22 +16,19 @@ static inline uint32_t hypercall_page_msr(const struct domain *d)
 /* HVM_PARAM_VIRIDIAN; before the domain runs first. features: HVMPV_*; 0 changes nothing while it is off. -EINVAL:
  * unknown bits, HVMPV_base_freq missing, or something else than before; -EBUSY: it has run; -ENOMEM. */
 int viridian_enable(struct domain *d, uint64_t features);
-/* Of a vcpu made after that; viridian_enable does it for those that exist. 0 */
-int viridian_vcpu_init(struct vcpu *v);
-void viridian_vcpu_destroy(struct vcpu *v);
-/* INIT: its assist page is off again. */
+/* INIT or reset of v: its assist page is off again. v is current or off every CPU; any domain. */
 void viridian_vcpu_reset(struct vcpu *v);
 /* Gives back the guest's frames; step of hvm_domain_relinquish, all vcpus stopped for good. */
 void viridian_relinquish(struct domain *d);
-void viridian_domain_destroy(struct domain *d); /* after its vcpus */
+void viridian_destroy(struct domain *d);
 
 /* All below: of a domain that has it (d->hvm->viridian), v the current vcpu. */
 
 /* Leaves 0x40000000-0x400000ff. */
 struct cpuid viridian_cpuid(const struct vcpu *v, uint32_t leaf);
-static inline bool viridian_is_msr(const struct vcpu *v, uint32_t msr)
+static inline bool is_viridian_msr(uint32_t msr)
 {
-    return msr >> 9 == 0x40000000U >> 9; /* up to 0x400001ff */
+    return msr >> 9 == 0x40000000U >> 9; /* 0x40000000-0x400001ff */
 }
 /* False: #GP. */
 bool viridian_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);

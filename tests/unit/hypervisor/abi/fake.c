@@ -588,3 +588,20 @@ void machine_power_off(void)
 {
     abort();
 }
+
+/* ---- asked for HVM domains only ---- */
+
+int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
+{
+    abort();
+}
+
+void page_put_with_type(struct page *page)
+{
+    abort();
+}
+
+int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
+{
+    abort();
+}

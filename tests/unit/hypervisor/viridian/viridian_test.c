@@ -192,17 +192,10 @@ static void setup(void)
     make_domain();
 }
 
-static void switch_off(void)
-{
-    viridian_relinquish(d);
-    for (unsigned i = 0; hvm.viridian && i < 2; i++)
-        viridian_vcpu_destroy(d->vcpu[i]);
-    viridian_domain_destroy(d);
-}
-
 static void finish(void)
 {
-    switch_off();
+    viridian_relinquish(d);
+    viridian_destroy(d);
     fake_domain_free(d);
 }
 
@@ -232,13 +225,14 @@ static void enabling(void)
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | 1ULL << 40), -EINVAL);
     fake_fail_allocation = 1;
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), -ENOMEM);
-    CHECK(hypercall_page_msr(d) == 0x40000000 && viridian_is_msr(v, 0x400001ff) && !viridian_is_msr(v, 0x40000200));
+    viridian_vcpu_reset(v);
+    CHECK(hypercall_page_msr(d) == 0x40000000 && is_viridian_msr(0x400001ff) && !is_viridian_msr(0x40000200));
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), 0);
     CHECK(hypercall_page_msr(d) == 0x40000200);
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), 0);
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | HVMPV_no_freq), -EINVAL);
     CHECK_EQUAL(viridian_enable(d, 0), -EINVAL);
-    switch_off();
+    viridian_destroy(d);
     d->creation_finished = true;
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), -EBUSY);
 }
@@ -255,7 +249,7 @@ static void offers(void)
     CHECK(refuses(0x40000020) && refuses(0x40000021) && refuses(0x40000022) && refuses(0x40000023));
     CHECK(refuses(0x40000100) && refuses(0x40000105) && refuses(0x40000003) && refuses(0x40000080));
     CHECK(refuses(0x400000b0) && refuses(0x40000106) && refuses(0x40000024) && !viridian_wrmsr(v, 0x40000002, 1));
-    switch_off();
+    viridian_destroy(d);
     CHECK_EQUAL(viridian_enable(d, HVMPV_feature_mask & ~HVMPV_no_freq), 0);
     r = viridian_cpuid(v, 0x40000003);
     CHECK(r.eax == 0xa73 && r.edx == (1 << 3 | 1 << 8 | 1 << 10)); /* no synthetic interrupts (2) or timers (3) */
@@ -463,7 +457,8 @@ static void saving(void)
     memcpy(record, saved, sizeof(record));
     CHECK(save_viridian_vcpu.save(d, &buffer) == 0 && saved_records == 3);
 
-    switch_off();
+    viridian_relinquish(d);
+    viridian_destroy(d);
     CHECK_EQUAL(fake_references(assist), 0);
     memset(fake_ram[tsc >> PAGE_SHIFT], 0, PAGE_SIZE);
     clock_now = 300; /* another machine, up for less time than the guest has lived */
