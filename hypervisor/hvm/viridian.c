@@ -33,8 +33,8 @@
 #define HV_CRASH_P4       0x40000104U
 #define HV_CRASH_CTL      0x40000105U
 
-#define NS_PER_UNIT    100         /* of the reference counter */
-#define APIC_BUS_HERTZ 100000000UL /* input clock of our local APICs' timers */
+#define NS_PER_UNIT    100 /* of the reference counter */
+#define APIC_BUS_HERTZ (1000000000UL / VLAPIC_BUS_NS)
 
 static struct viridian_domain *domain_state(const struct vcpu *v)
 {

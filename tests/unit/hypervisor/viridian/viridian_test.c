@@ -33,7 +33,7 @@ uint64_t tsc_khz(void)
 {
     return khz;
 }
-uint64_t hvm_guest_tsc(struct vcpu *v)
+uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return guest_tsc;
 }
@@ -133,11 +133,11 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t value)
 {
     tpr = value;
 }
-__typeof__(vlapic_set_irq(NULL, 0, false)) vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
+bool vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     ipis[v->id]++;
     ipi_vector = vector;
-    return (__typeof__(vlapic_set_irq(NULL, 0, false)))1;
+    return true;
 }
 
 static unsigned get_cpl(struct vcpu *v)
