@@ -184,6 +184,7 @@ void hvm_vcpu_reset(struct vcpu *v)
     if (v->id == 0)
         set_segment(v, SEG_CS, 0xf000, 0xffff0000, 0xffff, REAL_MODE_CODE);
     forget_events(v);
+    viridian_vcpu_reset(v);
     h->is_initialised = v->initialised = false;
 }
 

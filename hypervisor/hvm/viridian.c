@@ -33,8 +33,8 @@
 #define HV_CRASH_P4       0x40000104U
 #define HV_CRASH_CTL      0x40000105U
 
-#define NS_PER_UNIT    100         /* of the reference counter */
-#define APIC_BUS_HERTZ 100000000UL /* input clock of our local APICs' timers */
+#define NS_PER_UNIT    100 /* of the reference counter */
+#define APIC_BUS_HERTZ (1000000000UL / VLAPIC_BUS_NS)
 
 static struct viridian_domain *domain_state(const struct vcpu *v)
 {
@@ -85,6 +85,14 @@ static void drop_assist_page(struct viridian_vcpu *s)
     s->assist_page = NULL;
     s->assist = NULL;
     s->assist_offered = false;
+}
+
+void viridian_vcpu_reset(struct vcpu *v)
+{
+    if (!domain_state(v))
+        return;
+    drop_assist_page(vcpu_state(v));
+    vcpu_state(v)->assist_msr = 0;
 }
 
 void viridian_relinquish(struct domain *d)

@@ -3,9 +3,8 @@
  * Sources: xen/arch-x86/cpufeatureset.h (words, and the letters behind each feature: A/a for PV guests), cpuid.h,
  * Intel SDM volume 2 and AMD APM volume 3 (leaves).
  *
- * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. Six dozen
- * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, size of the
- * extended state) and the ABI's own leaves at 0x40000000 are made on the way.
+ * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. What
+ * depends on the vcpu (APIC id, size of the extended state) and the ABI's own leaves at 0x40000000 are made on the way.
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
@@ -407,26 +406,46 @@ static const struct xen_cpuid_leaf *leaves_of(const struct domain *d, uint32_t *
     return d->cpu_policy.leaf ? d->cpu_policy.leaf : p->leaf;
 }
 
+/* The first record of `leaf`, or of the next higher one there is; leaf + count when there is none. Basic leaves are at
+ * the start, and those with low numbers are asked for most. */
+static const struct xen_cpuid_leaf *first_record(const struct xen_cpuid_leaf *l, uint32_t count, uint32_t leaf)
+{
+    if (leaf <= LAST_BASIC_LEAF) {
+        while (count-- && l->leaf < leaf)
+            l++;
+        return l;
+    }
+    while (count) {
+        uint32_t half = count / 2;
+        if (l[half].leaf < leaf) {
+            l += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return l;
+}
+
 struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, uint32_t subleaf)
 {
-    uint32_t count, last = 0;
-    const struct xen_cpuid_leaf *l = leaves_of(d, &count);
-    for (; count--; l++) {
-        if (l->leaf == (leaf & FIRST_EXTENDED_LEAF))
-            last = l->a;
-        if (l->leaf == leaf && (l->subleaf == subleaf || l->subleaf == NO_SUBLEAF))
-            return leaf <= last ? *l : (struct xen_cpuid_leaf){0};
-    }
+    uint32_t count;
+    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *end = leaves + count, *l, *limit;
+    limit = first_record(leaves, count, leaf & FIRST_EXTENDED_LEAF);
+    if (limit == end || limit->leaf != (leaf & FIRST_EXTENDED_LEAF) || leaf > limit->a)
+        return (struct xen_cpuid_leaf){0};
+    for (l = first_record(leaves, count, leaf); l != end && l->leaf == leaf; l++)
+        if (l->subleaf == subleaf || l->subleaf == NO_SUBLEAF)
+            return *l;
     return (struct xen_cpuid_leaf){0};
 }
 
 uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit)
 {
     uint32_t count;
-    const struct xen_cpuid_leaf *l = leaves_of(d, &count);
-    for (; count--; l++)
-        if (l->leaf == first && (l->a & 0xff) >= 2)
-            limit = min(limit, l->a & 0xff);
+    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *l = first_record(leaves, count, first);
+    if (l != leaves + count && l->leaf == first && (l->a & 0xff) >= 2)
+        limit = min(limit, l->a & 0xff);
     return first + limit;
 }
 

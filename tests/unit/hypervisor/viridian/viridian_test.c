@@ -33,7 +33,7 @@ uint64_t tsc_khz(void)
 {
     return khz;
 }
-uint64_t hvm_guest_tsc(struct vcpu *v)
+uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return guest_tsc;
 }
@@ -133,11 +133,11 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t value)
 {
     tpr = value;
 }
-__typeof__(vlapic_set_irq(NULL, 0, false)) vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
+bool vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     ipis[v->id]++;
     ipi_vector = vector;
-    return (__typeof__(vlapic_set_irq(NULL, 0, false)))1;
+    return true;
 }
 
 static unsigned get_cpl(struct vcpu *v)
@@ -225,7 +225,8 @@ static void enabling(void)
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | 1ULL << 40), -EINVAL);
     fake_fail_allocation = 1;
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), -ENOMEM);
-    CHECK(hypercall_page_msr(d) == 0x40000000);
+    viridian_vcpu_reset(v);
+    CHECK(hypercall_page_msr(d) == 0x40000000 && is_viridian_msr(0x400001ff) && !is_viridian_msr(0x40000200));
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), 0);
     CHECK(hypercall_page_msr(d) == 0x40000200);
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), 0);
@@ -360,6 +361,9 @@ static void apic(void)
     CHECK(fake_references(second) == 0 && rd(0x40000073) == 0xfffffffffffff001);
     viridian_offer_eoi_assist(v);
     CHECK(!viridian_take_eoi_assist(v));
+    wr(0x40000073, second << PAGE_SHIFT | 1);
+    viridian_vcpu_reset(v);
+    CHECK(fake_references(second) == 0 && rd(0x40000073) == 0);
     wr(0x40000073, second << PAGE_SHIFT | 1); /* and the end of the domain lets go of it */
     hvm_vcpu[0].lapic = NULL;
     CHECK(refuses(0x40000070) && refuses(0x40000071) && refuses(0x40000072));
