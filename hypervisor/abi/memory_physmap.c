@@ -65,8 +65,8 @@ static int show_grant_table(struct domain *d, uint64_t index, gfn_t gfn)
 {
     bool status = index & XENMAPIDX_grant_table_status;
     mfn_t mfn;
-    int error = d->grants ? grant_table_get_frame(d, index & ~(uint64_t)XENMAPIDX_grant_table_status, status, &mfn)
-                          : -EINVAL;
+    int error =
+        d->grants ? grant_table_get_frame(d, index & ~(uint64_t)XENMAPIDX_grant_table_status, status, &mfn) : -EINVAL;
 
     return error ? error : show_page(d, mfn, gfn);
 }

@@ -95,8 +95,8 @@ int hvm_copy_linear(struct vcpu *v, uint64_t linear, void *buffer, size_t bytes,
         error = hvm_translate(v, linear + done, access, &address, &code);
         if (error == -EFAULT && fault)
             *fault = code;
-        if (!error && move_physical(v->domain, address, buffer ? (char *)buffer + done : NULL, part,
-                                    access & WALK_WRITE))
+        if (!error &&
+            move_physical(v->domain, address, buffer ? (char *)buffer + done : NULL, part, access & WALK_WRITE))
             error = -EAGAIN;
     }
     if (error && error != -EFAULT && gpa)

@@ -477,8 +477,8 @@ static void test_add_to_physmap(void)
 
     fake_ram_at(0x1000, 9);
     mfn_t moved = frame_at(0x1002, NULL);
-    a = (struct xen_add_to_physmap){.domid = guest.id, .space = XENMAPSPACE_gmfn_range, .size = 3, .idx = 0x1001,
-                                    .gpfn = 0x5001};
+    a = (struct xen_add_to_physmap){
+        .domid = guest.id, .space = XENMAPSPACE_gmfn_range, .size = 3, .idx = 0x1001, .gpfn = 0x5001};
     CHECK_EQUAL(memory_op(XENMEM_add_to_physmap, &a), 0);
     CHECK(frame_at(0x5002, NULL) == moved && frame_at(0x1002, NULL) == INVALID_MFN);
     a.space = XENMAPSPACE_gmfn_foreign;
