@@ -5,6 +5,7 @@
 #include <hv/abi_internal.h>
 #include <hv/cpu_policy.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
@@ -140,7 +141,8 @@ int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 
 /* ---- time stamp counter ---- */
 
-/* PV guests read the counter of the processor; only the modes that come to that can be had: default and native. */
+/* Guests read the counter of the processor (HVM: with an offset); only the modes that come to that can be had: default
+ * and native. */
 #define TSC_MODE_DEFAULT       0
 #define TSC_MODE_NEVER_EMULATE 2
 
@@ -288,6 +290,8 @@ int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
+    if (is_hvm(d))
+        return hvm_send_trigger(v, op->u.sendtrigger.trigger);
     switch (op->u.sendtrigger.trigger) {
     case XEN_DOMCTL_SENDTRIGGER_NMI:
         break;

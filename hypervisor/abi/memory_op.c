@@ -7,6 +7,7 @@
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
 #include <hv/p2m.h>
+#include <hv/hvm_io.h>
 #include <hv/page_alloc.h>
 #include <hv/policy.h>
 
@@ -260,13 +261,24 @@ static long reserved_device_memory(struct hypercall *call)
 
 #define RESOURCE_CHUNK 32
 
+static int ioreq_server_get_frames(struct domain *d, unsigned id, unsigned frame, unsigned count, uint64_t *mfns)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < count && !error; i++)
+        error = ioreq_server_get_frame(d, id, frame + i, &mfns[i]);
+    return error;
+}
+
 static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
 {
     uint64_t mfns[RESOURCE_CHUNK];
 
     for (unsigned done = 0; done < r->nr_frames;) {
         unsigned count = min(r->nr_frames - done, (unsigned)RESOURCE_CHUNK);
-        int error = grant_table_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns);
+        int error = r->type == XENMEM_resource_grant_table
+                        ? grant_table_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns)
+                        : ioreq_server_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns);
 
         if (error)
             return error;
@@ -277,12 +289,19 @@ static long resource_frames(struct domain *d, const struct xen_mem_acquire_resou
     return 0;
 }
 
-/* Only grant tables: a PV domain has no other resource that a tool may map. */
+/* How many frames there are of what is named; 0: there is no such resource. */
+static unsigned resource_size(struct domain *d, const struct xen_mem_acquire_resource *r)
+{
+    if (r->type == XENMEM_resource_grant_table && r->id <= XENMEM_resource_grant_table_id_status)
+        return grant_table_max_frames(d);
+    return r->type == XENMEM_resource_ioreq_server && is_hvm(d) ? IOREQ_SERVER_FRAMES : 0;
+}
+
 static long acquire_for(struct domain *d, struct xen_mem_acquire_resource *r, uint64_t argument)
 {
-    unsigned size = grant_table_max_frames(d);
+    unsigned size = resource_size(d, r);
 
-    if (r->type != XENMEM_resource_grant_table || r->id > XENMEM_resource_grant_table_id_status)
+    if (!size)
         return -EOPNOTSUPP;
     if (guest_handle_is_null(r->frame_list)) {
         if (r->nr_frames)

@@ -2,6 +2,7 @@
  * The one way to guest memory. A PV guest's is reached through the current vcpu's page tables with fault recovery; an
  * HVM guest's by walking its tables and its p2m (hv/p2m.h), page by page; of either by owned frame.
  */
+#include <hv/compat.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -136,7 +137,7 @@ static int copy_hvm(unsigned long linear, void *buffer, size_t bytes, unsigned a
 int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
 {
     if (unlikely(is_hvm(current->domain)))
-        return copy_hvm(from, to, bytes, WALK_READ);
+        return is_compat_argument(from) ? compat_copy_from(to, from, bytes) : copy_hvm(from, to, bytes, WALK_READ);
     if (!guest_range_ok(from, bytes))
         return -EFAULT;
     return copy(to, (const void *)from, bytes);
@@ -145,7 +146,7 @@ int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
 int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
 {
     if (unlikely(is_hvm(current->domain)))
-        return copy_hvm(to, (void *)from, bytes, WALK_WRITE);
+        return is_compat_argument(to) ? compat_copy_to(to, from, bytes) : copy_hvm(to, (void *)from, bytes, WALK_WRITE);
     if (!guest_range_ok(to, bytes))
         return -EFAULT;
     return copy((void *)to, from, bytes);

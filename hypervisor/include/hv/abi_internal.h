@@ -102,6 +102,19 @@ int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
 int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
 int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
 
+/* abi/domctl_hvm_context.c */
+int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
+/* abi/domctl_hvm.c */
+/* XEN_DOMCTL_sendtrigger: v's buttons. */
+int hvm_send_trigger(struct vcpu *v, uint32_t trigger);
+/* v's registers as tools that look at guests want them; v is paused. */
+void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+
+/* abi/hvm_op.c: values that are not 0 at the start. */
+void hvm_params_init(struct domain *d);
+
 /* Writes the stubs of a 64-bit PV guest's hypercall page (4096 bytes): 128 entries of 32 bytes. abi/domctl_x86.c */
 void hypercall_page_write(uint8_t *page);
 

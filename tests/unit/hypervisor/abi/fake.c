@@ -12,6 +12,7 @@
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
@@ -61,6 +62,11 @@ size_t strlcpy(char *to, const char *from, size_t size)
 {
     snprintf(to, size, "%s", from);
     return strlen(from);
+}
+
+bool hvm_available(void)
+{
+    return true;
 }
 
 /* ---- world ---- */
