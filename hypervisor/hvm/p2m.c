@@ -40,6 +40,8 @@ void p2m_destroy(struct domain *d)
 
     if (!p2m)
         return;
+    while (p2m_relinquish(d)) /* does nothing for one that has lived; a creation may have failed half way */
+        ;
     while (p2m->reserved)
         p2m_free_table(p2m, p2m_take_reserved(p2m));
     p2m_free_table(p2m, p2m->root);

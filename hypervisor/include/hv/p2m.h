@@ -52,7 +52,8 @@ int p2m_init(struct domain *d);
 /* Gives back references and tables. -ERESTART when there is more. All vcpus have stopped for good; from the first call
  * on nothing can be mapped any more. The guest's frames themselves go with its page list (pv_relinquish_memory). */
 int p2m_relinquish(struct domain *d);
-void p2m_destroy(struct domain *d); /* accepts one that p2m_init failed for */
+/* Accepts one that p2m_init failed for, and one that was never relinquished. */
+void p2m_destroy(struct domain *d);
 /* What the processor's nested root (nCR3, EPTP) wants: machine address of the top table. */
 paddr_t p2m_root(const struct domain *d);
 /* First gfn that does not exist: the width of physical addresses. And the highest that was ever mapped. */

@@ -1,4 +1,5 @@
 #include "fake.h"
+#include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
@@ -318,6 +319,17 @@ int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mf
         grant_frame[index] = mfn_to_virt(fake_frame_of(d, 0));
     *mfn = virt_to_mfn(grant_frame[index]);
     return 0;
+}
+
+/* No caller here is 32-bit. */
+int compat_copy_from(void *to, unsigned long address, size_t bytes)
+{
+    abort();
+}
+
+int compat_copy_to(unsigned long address, const void *from, size_t bytes)
+{
+    abort();
 }
 
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes)

@@ -518,6 +518,21 @@ static void test_dying(void)
     CHECK_EQUAL(p2m_relinquish(&guest), 0);
 }
 
+/* A domain whose creation fails late. */
+static void test_destroy_at_once(void)
+{
+    unsigned used;
+
+    fake_stop();
+    used = fake_used();
+    CHECK_EQUAL(p2m_init(&guest), 0);
+    CHECK_EQUAL(p2m_set(&guest, 0x12345, INVALID_MFN, 0, P2M_MMIO_DM), 0);
+    p2m_destroy(&guest);
+    p2m_destroy(&guest);
+    CHECK_EQUAL(fake_used(), used);
+    fake_start(hvm_vendor->uses_ept, false);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -538,6 +553,7 @@ static const struct {
     {"add_to_physmap", test_add_to_physmap},
     {"grant_map", test_grant_map},
     {"dying", test_dying},
+    {"destroy_at_once", test_destroy_at_once},
 };
 
 int main(void)
