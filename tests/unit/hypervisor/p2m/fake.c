@@ -308,10 +308,10 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     return !*out ? -ESRCH : *out == current->domain || current->domain == &control ? 0 : -EPERM;
 }
 
-/* Two frames of a table, made on demand. */
+/* Two frames of a table, made on demand, where there are no real grant tables. */
 static void *grant_frame[2];
 
-int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
+__attribute__((weak)) int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
 {
     if (index >= 2 || status)
         return -EINVAL;
