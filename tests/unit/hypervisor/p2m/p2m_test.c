@@ -4,6 +4,7 @@
  */
 #include "fake.h"
 #include <hv/hypercall.h>
+#include <pthread.h>
 
 static enum p2m_type kind_at(gfn_t gfn)
 {
@@ -518,6 +519,42 @@ static void test_dying(void)
     CHECK_EQUAL(p2m_relinquish(&guest), 0);
 }
 
+/* Lookups while tables come, go and are overwritten: an answer is one that was true at some time. */
+static volatile bool stop_reading;
+static mfn_t race_small, race_large;
+static unsigned wrong_answers, lookups;
+
+static void *read_all_the_time(void *nothing)
+{
+    while (!stop_reading) {
+        mfn_t mfn = frame_at(0x203, NULL);
+
+        if (mfn != INVALID_MFN && mfn != race_small && mfn != race_large + 3)
+            wrong_answers++;
+        lookups++;
+    }
+    return NULL;
+}
+
+static void test_race(void)
+{
+    pthread_t reader;
+
+    race_small = fake_frame_of(&guest, 0);
+    race_large = fake_frame_of(&guest, 9);
+    stop_reading = false;
+    wrong_answers = lookups = 0;
+    CHECK_EQUAL(pthread_create(&reader, NULL, read_all_the_time, NULL), 0);
+    for (unsigned i = 0; i < 3000 || READ_ONCE(lookups) < 1000; i++) {
+        CHECK_EQUAL(p2m_set(&guest, 0x203, race_small, 0, P2M_RAM), 0);
+        CHECK_EQUAL(p2m_set(&guest, 0x200, race_large, 9, P2M_RAM), 0); /* frees the table */
+        CHECK_EQUAL(p2m_clear(&guest, 0, 18), 0);
+    }
+    stop_reading = true;
+    pthread_join(reader, NULL);
+    CHECK_EQUAL(wrong_answers, 0);
+}
+
 /* A domain whose creation fails late. */
 static void test_destroy_at_once(void)
 {
@@ -553,6 +590,7 @@ static const struct {
     {"add_to_physmap", test_add_to_physmap},
     {"grant_map", test_grant_map},
     {"dying", test_dying},
+    {"race", test_race},
     {"destroy_at_once", test_destroy_at_once},
 };
 
