@@ -171,7 +171,7 @@ void *alloc_zeroed_pages(unsigned order)
 void free_virtual_pages(void *va, unsigned order)
 {
     may_wait("free_virtual_pages");
-    memset(va, 0xee, PAGE_SIZE << order);
+    memset(va, 0xed, PAGE_SIZE << order); /* as entries: present, of memory that is not there */
     for (mfn_t n = 0; n < 1UL << order; n++) {
         CHECK(!is_free(virt_to_mfn(va) + n));
         fake_page[virt_to_mfn(va) + n].references = PAGE_FREE;

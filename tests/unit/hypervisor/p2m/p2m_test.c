@@ -545,7 +545,7 @@ static void test_race(void)
     stop_reading = false;
     wrong_answers = lookups = 0;
     CHECK_EQUAL(pthread_create(&reader, NULL, read_all_the_time, NULL), 0);
-    for (unsigned i = 0; i < 3000 || READ_ONCE(lookups) < 1000; i++) {
+    for (unsigned i = 0; i < 20000 || READ_ONCE(lookups) < 1000; i++) {
         CHECK_EQUAL(p2m_set(&guest, 0x203, race_small, 0, P2M_RAM), 0);
         CHECK_EQUAL(p2m_set(&guest, 0x200, race_large, 9, P2M_RAM), 0); /* frees the table */
         CHECK_EQUAL(p2m_clear(&guest, 0, 18), 0);
