@@ -65,13 +65,13 @@ static int show_grant_table(struct domain *d, uint64_t index, gfn_t gfn)
 {
     bool status = index & XENMAPIDX_grant_table_status;
     mfn_t mfn;
-    int error = d->grants ? grant_table_get_frame(d, index & ~(uint64_t)XENMAPIDX_grant_table_status, status, &mfn)
-                          : -EINVAL;
+    int error =
+        d->grants ? grant_table_get_frame(d, index & ~(uint64_t)XENMAPIDX_grant_table_status, status, &mfn) : -EINVAL;
 
     return error ? error : show_page(d, mfn, gfn);
 }
 
-static int move_page(struct domain *d, gfn_t from, gfn_t to)
+int memory_move_page(struct domain *d, gfn_t from, gfn_t to)
 {
     enum p2m_type kind;
 
@@ -96,7 +96,7 @@ static int add_page(struct domain *d, unsigned space, uint64_t index, gfn_t gfn)
         return show_grant_table(d, index, gfn);
     case XENMAPSPACE_gmfn:
     case XENMAPSPACE_gmfn_range:
-        return move_page(d, index, gfn);
+        return memory_move_page(d, index, gfn);
     case XENMAPSPACE_gmfn_foreign:
     case XENMAPSPACE_dev_mmio:
         return -EOPNOTSUPP;

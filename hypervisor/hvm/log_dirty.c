@@ -5,8 +5,8 @@
  * A watched page is P2M_RAM_LOG_DIRTY, read-only, until it is written; the fault makes it P2M_RAM. Collecting the bits
  * of a range turns P2M_RAM back, and then the CPUs flush: a write that still got through an old translation went into
  * the page before the caller reads it. Both uses read the same entries; what one collects in the display's range while
- * the other is interested too is noted for it (vram.dirty), and while the whole domain is watched only its own collection
- * makes pages clean.
+ * the other is interested too is noted for it (vram.dirty), and while the whole domain is watched only its own
+ * collection makes pages clean.
  *
  * The p2m is gone through in blocks of 512 pages, one lock period each.
  */
@@ -351,8 +351,11 @@ static void merge_block(struct p2m *p2m, const struct scan *scan, gfn_t block, u
 static int collect_vram(struct domain *d, unsigned long *out)
 {
     struct p2m *p2m = d->hvm->p2m;
-    struct scan scan = {.first = p2m->vram.first, .end = p2m->vram.first + p2m->vram.count, .from = P2M_RAM,
-                        .to = p2m->log.on ? P2M_RAM : P2M_RAM_LOG_DIRTY, .for_vram = true};
+    struct scan scan = {.first = p2m->vram.first,
+                        .end = p2m->vram.first + p2m->vram.count,
+                        .from = P2M_RAM,
+                        .to = p2m->log.on ? P2M_RAM : P2M_RAM_LOG_DIRTY,
+                        .for_vram = true};
     size_t bytes = DIV_ROUND_UP(p2m->vram.count, BITS_PER_LONG) * sizeof(*out);
     uint64_t pages;
     int error = 0;

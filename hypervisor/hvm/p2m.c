@@ -40,6 +40,8 @@ void p2m_destroy(struct domain *d)
 
     if (!p2m)
         return;
+    while (p2m_relinquish(d)) /* does nothing for one that has lived; a creation may have failed half way */
+        ;
     while (p2m->reserved)
         p2m_free_table(p2m, p2m_take_reserved(p2m));
     p2m_free_table(p2m, p2m->root);
@@ -163,12 +165,10 @@ static struct page *get_frame(struct domain *d, gfn_t gfn, uint32_t kinds, enum 
     }
 }
 
-#define KIND(name) (1U << P2M_##name)
-#define KINDS_WRITABLE                                                                                                 \
-    (KIND(RAM) | KIND(RAM_LOG_DIRTY) | KIND(FOREIGN) | KIND(GRANT_WRITABLE) | KIND(SHARED))
-#define KINDS_READABLE (KINDS_WRITABLE | KIND(RAM_READONLY) | KIND(IOREQ_SERVER) | KIND(GRANT_READONLY))
-#define KINDS_DOMAINS_OWN                                                                                              \
-    (KIND(RAM) | KIND(RAM_LOG_DIRTY) | KIND(RAM_READONLY) | KIND(IOREQ_SERVER) | KIND(SHARED))
+#define KIND(name)        (1U << P2M_##name)
+#define KINDS_WRITABLE    (KIND(RAM) | KIND(RAM_LOG_DIRTY) | KIND(FOREIGN) | KIND(GRANT_WRITABLE) | KIND(SHARED))
+#define KINDS_READABLE    (KINDS_WRITABLE | KIND(RAM_READONLY) | KIND(IOREQ_SERVER) | KIND(GRANT_READONLY))
+#define KINDS_DOMAINS_OWN (KIND(RAM) | KIND(RAM_LOG_DIRTY) | KIND(RAM_READONLY) | KIND(IOREQ_SERVER) | KIND(SHARED))
 
 struct page *p2m_get_page_briefly(struct domain *d, gfn_t gfn, bool write, int *error)
 {

@@ -31,15 +31,15 @@ struct p2m {
     pte_t *root;
     gfn_t highest; /* lock */
 
-    uint64_t pool_bytes;    /* as the toolstack set it */
-    unsigned tables;        /* [a] all there are, reserve included */
+    uint64_t pool_bytes;         /* as the toolstack set it */
+    unsigned tables;             /* [a] all there are, reserve included */
     pte_t *reserve[P2M_RESERVE]; /* lock */
     unsigned reserved;
 
     gfn_t relinquish_next;
-    struct {           /* one domctl at a time */
-        bool on;       /* log-dirty of the whole domain */
-        uint32_t op;   /* that is under way, at `next` (0: none) */
+    struct {         /* one domctl at a time */
+        bool on;     /* log-dirty of the whole domain */
+        uint32_t op; /* that is under way, at `next` (0: none) */
         gfn_t next;
         uint32_t dirty;
         uint32_t total_dirty, faults;

@@ -30,7 +30,7 @@ struct walk {
     const struct shape *shape;
     uint64_t linear;
     unsigned access;
-    bool no_execute; /* EFER.NXE, with entries that have the bit */
+    bool no_execute;                     /* EFER.NXE, with entries that have the bit */
     uint64_t writable, user, executable; /* what all entries so far allow: PTE_WRITE, PTE_USER, not PTE_NX */
     uint32_t fault;
     uint64_t gpa;

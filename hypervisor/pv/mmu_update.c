@@ -81,8 +81,8 @@ static int write_plain(struct page *page, paddr_t pa, uint64_t value)
 }
 
 /*
- * An entry for memory of an HVM guest names the guest's frame. *held: reference to the frame until the entry has its own;
- * NULL: there was nothing to translate. -EINVAL: the guest has nothing there.
+ * An entry for memory of an HVM guest names the guest's frame. *held: reference to the frame until the entry has its
+ * own; NULL: there was nothing to translate. -EINVAL: the guest has nothing there.
  */
 static int translate_entry(struct domain *foreign, uint64_t *value, struct page **held)
 {
@@ -101,7 +101,8 @@ static int write_table(const struct update_target *t, mfn_t mfn, unsigned index,
                        unsigned how)
 {
     struct page *held = NULL;
-    int err = how == MMU_PT_UPDATE_NO_TRANSLATE ? 0 : translate_entry(t->foreign, &value, &held);
+    bool as_it_is = level > 1 || how == MMU_PT_UPDATE_NO_TRANSLATE; /* upper entries name the owner's own tables */
+    int err = as_it_is ? 0 : translate_entry(t->foreign, &value, &held);
     if (!err)
         err = pv_write_entry(t->pt_owner, t->foreign, mfn, index, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL);
     if (held)

@@ -8,13 +8,15 @@
  * held while CPUs are flushed or memory is allocated. Every change that takes something away bumps hvm->tlb_generation
  * and, before it returns, has made all CPUs that run the domain leave it; they compare the generation before they enter
  * again (p2m_flush). So: functions that change the table need interrupts on and no spin lock that an interrupted CPU
- * could wait for with interrupts off; lookups, p2m_get_page and p2m_fix_write_fault may be called from anywhere but NMI.
+ * could wait for with interrupts off; lookups, p2m_get_page and p2m_fix_write_fault may be called from anywhere but
+ * NMI.
  *
  * References: an entry of the guest's own RAM holds none beyond PAGE_ALLOCATED (which p2m_release drops after the entry
  * is gone and flushed); P2M_FOREIGN, P2M_GRANT_WRITABLE and P2M_SHARED hold a general and a TYPE_WRITABLE reference,
  * P2M_GRANT_READONLY a general one, given back when the entry is replaced.
  *
- * Tables are frames of ours; there are at most as many as the paging pool's size says (changes that need more give -ENOMEM), so that a guest cannot take memory by naming frame numbers far apart.
+ * Tables are frames of ours; there are at most as many as the paging pool's size says (changes that need more give
+ * -ENOMEM), so that a guest cannot take memory by naming frame numbers far apart.
  */
 #ifndef HV_P2M_H
 #define HV_P2M_H
@@ -50,7 +52,8 @@ int p2m_init(struct domain *d);
 /* Gives back references and tables. -ERESTART when there is more. All vcpus have stopped for good; from the first call
  * on nothing can be mapped any more. The guest's frames themselves go with its page list (pv_relinquish_memory). */
 int p2m_relinquish(struct domain *d);
-void p2m_destroy(struct domain *d); /* accepts one that p2m_init failed for */
+/* Accepts one that p2m_init failed for, and one that was never relinquished. */
+void p2m_destroy(struct domain *d);
 /* What the processor's nested root (nCR3, EPTP) wants: machine address of the top table. */
 paddr_t p2m_root(const struct domain *d);
 /* First gfn that does not exist: the width of physical addresses. And the highest that was ever mapped. */
@@ -61,9 +64,9 @@ gfn_t p2m_highest(const struct domain *d);
  * INVALID_MFN when there is no frame. Takes no reference. */
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *order);
 /* 2^order frames, both aligned. Takes over the reference(s) the caller holds for kinds that hold some (not if it
- * fails); what was there before is given back, except own RAM, whose frame is only forgotten. Kinds without a frame: mfn
- * is INVALID_MFN. Orders up to 18. -ENOMEM, -EINVAL (alignment, beyond p2m_limit), -ESRCH (dying); nothing has changed
- * then. */
+ * fails); what was there before is given back, except own RAM, whose frame is only forgotten. Kinds without a frame:
+ * mfn is INVALID_MFN. Orders up to 18. -ENOMEM, -EINVAL (alignment, beyond p2m_limit), -ESRCH (dying); nothing has
+ * changed then. */
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type);
 int p2m_clear(struct domain *d, gfn_t gfn, unsigned order);
 /* As p2m_clear, and frames of the guest's own go back to the allocator (once nobody else holds them).
@@ -96,9 +99,9 @@ bool p2m_fix_write_fault(struct domain *d, gfn_t gfn);
 /* hvm/log_dirty.c. The p2m is the dirty bitmap: of a page that is watched the entry is P2M_RAM_LOG_DIRTY while it is
  * clean and P2M_RAM when it has been written. New pages are dirty.
  * log_dirty_op: XEN_DOMCTL_shadow_op. -ERESTART: call again with the same op.
- * dirty_vram: XEN_DMOP_track_dirty_vram for [first, first + count): one bit for each page changed since the last call for
- * the same range (all ones after the range changed) to guest_bitmap, a linear address of the caller's; count = 0 ends it.
- * -EINVAL: too many pages or beyond the end, -EFAULT, -ENOMEM. */
+ * dirty_vram: XEN_DMOP_track_dirty_vram for [first, first + count): one bit for each page changed since the last call
+ * for the same range (all ones after the range changed) to guest_bitmap, a linear address of the caller's; count = 0
+ * ends it. -EINVAL: too many pages or beyond the end, -EFAULT, -ENOMEM. */
 int log_dirty_op(struct domain *d, struct xen_domctl_shadow_op *op);
 int dirty_vram(struct domain *d, gfn_t first, uint32_t count, unsigned long guest_bitmap);
 /* We have written to this page, or somebody has through a mapping of ours. */

@@ -6,8 +6,9 @@
 #include <hv/p2m.h>
 #include <stdlib.h>
 
+/* Weak: a test that has a real one or a stand-in of its own uses that. */
 #define NEVER(type, name, ...)                                                                                         \
-    type name(__VA_ARGS__)                                                                                             \
+    __attribute__((weak)) type name(__VA_ARGS__)                                                                       \
     {                                                                                                                  \
         abort();                                                                                                       \
     }
@@ -25,4 +26,7 @@ NEVER(int, log_dirty_op, struct domain *d, struct xen_domctl_shadow_op *op)
 NEVER(void, log_dirty_mark, struct domain *d, gfn_t gfn)
 NEVER(int, hvm_grant_map, uint64_t address, mfn_t mfn, unsigned flags)
 NEVER(int, hvm_grant_unmap, uint64_t address, mfn_t mfn, unsigned flags)
+NEVER(int, domctl_gethvmcontext, struct domain *d, struct xen_domctl *op)
+NEVER(int, domctl_sethvmcontext, struct domain *d, struct xen_domctl *op)
+NEVER(int, domctl_gethvmcontext_partial, struct domain *d, struct xen_domctl *op)
 NEVER(bool, hvm_write_hypercall_page, struct vcpu *v, uint64_t gpa)

@@ -1,4 +1,5 @@
 #include "fake.h"
+#include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
@@ -170,7 +171,7 @@ void *alloc_zeroed_pages(unsigned order)
 void free_virtual_pages(void *va, unsigned order)
 {
     may_wait("free_virtual_pages");
-    memset(va, 0xee, PAGE_SIZE << order);
+    memset(va, 0xed, PAGE_SIZE << order); /* as entries: present, of memory that is not there */
     for (mfn_t n = 0; n < 1UL << order; n++) {
         CHECK(!is_free(virt_to_mfn(va) + n));
         fake_page[virt_to_mfn(va) + n].references = PAGE_FREE;
@@ -307,10 +308,10 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     return !*out ? -ESRCH : *out == current->domain || current->domain == &control ? 0 : -EPERM;
 }
 
-/* Two frames of a table, made on demand. */
+/* Two frames of a table, made on demand, where there are no real grant tables. */
 static void *grant_frame[2];
 
-int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
+__attribute__((weak)) int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
 {
     if (index >= 2 || status)
         return -EINVAL;
@@ -318,6 +319,17 @@ int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mf
         grant_frame[index] = mfn_to_virt(fake_frame_of(d, 0));
     *mfn = virt_to_mfn(grant_frame[index]);
     return 0;
+}
+
+/* No caller here is 32-bit. */
+int compat_copy_from(void *to, unsigned long address, size_t bytes)
+{
+    abort();
+}
+
+int compat_copy_to(unsigned long address, const void *from, size_t bytes)
+{
+    abort();
 }
 
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes)

@@ -4,6 +4,7 @@
  */
 #include "fake.h"
 #include <hv/hypercall.h>
+#include <pthread.h>
 
 static enum p2m_type kind_at(gfn_t gfn)
 {
@@ -477,8 +478,8 @@ static void test_add_to_physmap(void)
 
     fake_ram_at(0x1000, 9);
     mfn_t moved = frame_at(0x1002, NULL);
-    a = (struct xen_add_to_physmap){.domid = guest.id, .space = XENMAPSPACE_gmfn_range, .size = 3, .idx = 0x1001,
-                                    .gpfn = 0x5001};
+    a = (struct xen_add_to_physmap){
+        .domid = guest.id, .space = XENMAPSPACE_gmfn_range, .size = 3, .idx = 0x1001, .gpfn = 0x5001};
     CHECK_EQUAL(memory_op(XENMEM_add_to_physmap, &a), 0);
     CHECK(frame_at(0x5002, NULL) == moved && frame_at(0x1002, NULL) == INVALID_MFN);
     a.space = XENMAPSPACE_gmfn_foreign;
@@ -518,6 +519,57 @@ static void test_dying(void)
     CHECK_EQUAL(p2m_relinquish(&guest), 0);
 }
 
+/* Lookups while tables come, go and are overwritten: an answer is one that was true at some time. */
+static volatile bool stop_reading;
+static mfn_t race_small, race_large;
+static unsigned wrong_answers, lookups;
+
+static void *read_all_the_time(void *nothing)
+{
+    while (!stop_reading) {
+        mfn_t mfn = frame_at(0x203, NULL);
+
+        if (mfn != INVALID_MFN && mfn != race_small && mfn != race_large + 3)
+            wrong_answers++;
+        lookups++;
+    }
+    return NULL;
+}
+
+static void test_race(void)
+{
+    pthread_t reader;
+
+    race_small = fake_frame_of(&guest, 0);
+    race_large = fake_frame_of(&guest, 9);
+    stop_reading = false;
+    wrong_answers = lookups = 0;
+    CHECK_EQUAL(pthread_create(&reader, NULL, read_all_the_time, NULL), 0);
+    for (unsigned i = 0; i < 20000 || READ_ONCE(lookups) < 1000; i++) {
+        CHECK_EQUAL(p2m_set(&guest, 0x203, race_small, 0, P2M_RAM), 0);
+        CHECK_EQUAL(p2m_set(&guest, 0x200, race_large, 9, P2M_RAM), 0); /* frees the table */
+        CHECK_EQUAL(p2m_clear(&guest, 0, 18), 0);
+    }
+    stop_reading = true;
+    pthread_join(reader, NULL);
+    CHECK_EQUAL(wrong_answers, 0);
+}
+
+/* A domain whose creation fails late. */
+static void test_destroy_at_once(void)
+{
+    unsigned used;
+
+    fake_stop();
+    used = fake_used();
+    CHECK_EQUAL(p2m_init(&guest), 0);
+    CHECK_EQUAL(p2m_set(&guest, 0x12345, INVALID_MFN, 0, P2M_MMIO_DM), 0);
+    p2m_destroy(&guest);
+    p2m_destroy(&guest);
+    CHECK_EQUAL(fake_used(), used);
+    fake_start(hvm_vendor->uses_ept, false);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -538,6 +590,8 @@ static const struct {
     {"add_to_physmap", test_add_to_physmap},
     {"grant_map", test_grant_map},
     {"dying", test_dying},
+    {"race", test_race},
+    {"destroy_at_once", test_destroy_at_once},
 };
 
 int main(void)

@@ -25,12 +25,12 @@ static const struct {
     [LONG] = {4, 8, 9, 0x80000011, 0x30, EFER_NXE | EFER_LME | EFER_LMA},
     [LA57] = {5, 8, 9, 0x80000011, 0x1030, EFER_NXE | EFER_LME | EFER_LMA},
 };
-#define WP     X86_CR0_WP
-#define SMEP   X86_CR4_SMEP
-#define SMAP   X86_CR4_SMAP
-#define NO_NXE 0x10000 /* in `cr4`: EFER.NXE off */
-#define AC     0x20000 /* in `cr4`: rflags.AC */
-#define OK     (-1)
+#define WP      X86_CR0_WP
+#define SMEP    X86_CR4_SMEP
+#define SMAP    X86_CR4_SMAP
+#define NO_NXE  0x10000 /* in `cr4`: EFER.NXE off */
+#define AC      0x20000 /* in `cr4`: rflags.AC */
+#define OK      (-1)
 #define NOT_RAM (-2)
 
 /* Tables are at gfn 16 (top), 17, 18, ...; the leaf's address part is in its entry. */
@@ -38,13 +38,16 @@ struct walk_case {
     int line;
     enum mode mode;
     uint64_t linear;
-    uint64_t cr0, cr4;   /* more bits */
+    uint64_t cr0, cr4; /* more bits */
     unsigned access;
-    uint64_t entry[5];   /* flags from the top; a leaf's with its address; 0 ends the path */
-    int fault;           /* error code, OK or NOT_RAM */
+    uint64_t entry[5]; /* flags from the top; a leaf's with its address; 0 ends the path */
+    int fault;         /* error code, OK or NOT_RAM */
     uint64_t gpa;
 };
-#define CASE(...) {__LINE__, __VA_ARGS__}
+#define CASE(...)                                                                                                      \
+    {                                                                                                                  \
+        __LINE__, __VA_ARGS__                                                                                          \
+    }
 #define R WALK_READ
 static const struct walk_case cases[] = {
     CASE(NONE, 0x12345678, 0, 0, WALK_WRITE | WALK_USER, {0}, OK, 0x12345678),
