@@ -334,15 +334,20 @@ static bool may_try_again(struct vcpu *v, const struct hvm_exit *exit)
     return mfn != INVALID_MFN && (exit->fault.write ? writable[type] : readable[type]);
 }
 
-/* The processor's own access to page tables that are not in RAM, or only readable: no operating system has them there.
- */
+/* Accesses of the processor's own - to page tables, to instructions, to descriptors and stack for an event - where there
+ * is no memory: no operating system has them there, and no instruction at rip explains them. */
+static const char *own_access(const struct hvm_exit *exit)
+{
+    return exit->fault.fetch ? "instructions" : exit->fault.in_walk ? "page tables" : "an event's frame";
+}
+
 static void nested_fault(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
     if (may_try_again(v, exit))
         return;
-    if (exit->fault.in_walk || exit->fault.fetch) {
-        domain_crash(v->domain, "%s at %#lx, where there is no memory, rip %#lx",
-                     exit->fault.fetch ? "instructions" : "page tables", exit->fault.gpa, regs->rip);
+    if (exit->fault.in_walk || exit->fault.fetch || exit->interrupted.valid) {
+        domain_crash(v->domain, "%s at %#lx, where there is no memory, rip %#lx", own_access(exit), exit->fault.gpa,
+                     regs->rip);
         return;
     }
     emulate(v, regs, exit, exit->fault.bytes, exit->fault.byte_count);

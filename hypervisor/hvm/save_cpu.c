@@ -166,8 +166,8 @@ static int save(struct domain *d, struct hvm_save_buffer *b)
     struct hvm_hw_cpu *c = zalloc(sizeof(*c));
     int err = c ? 0 : -ENOMEM;
     for_each_vcpu(d, v) {
-        if (err || !v->initialised)
-            continue; /* one that waits for its start has no state to speak of */
+        if (err || v->offline)
+            continue; /* one that waits to be started again has no state to speak of */
         memset(c, 0, sizeof(*c));
         const struct cpu_user_regs *r = hvm_regs(v);
 #define SAVE_REGISTER(name) c->name = r->name;
@@ -247,7 +247,7 @@ static int save_xsave(struct domain *d, struct hvm_save_buffer *b)
     struct hvm_hw_cpu_xsave *x = cpu_features.xsave ? zalloc(XSAVE_MAXIMUM) : NULL;
     int err = x || !cpu_features.xsave ? 0 : -ENOMEM;
     for_each_vcpu(d, v) {
-        if (err || !x || !v->initialised)
+        if (err || !x || v->offline)
             continue;
         x->xfeature_mask = cpu_features.xcr0_mask;
         x->xcr0 = x->xcr0_accum = v->xcr0;

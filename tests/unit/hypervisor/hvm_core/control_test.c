@@ -1,0 +1,153 @@
+/*
+ * Control and debug registers, EFER and XCR0: which values the guest may write, and what else changes. The real
+ * hvm/control.c. Expected results: Intel SDM volume 3, 2.5, 4.1 and 17.2; AMD APM volume 2, 3.1.
+ */
+#include <hv/vdev.h>
+#include <hv/xstate.h>
+#include "machine.h"
+
+#define CR0_PAGING (X86_CR0_PG | X86_CR0_PE | X86_CR0_ET)
+#define CR4_PCIDE  0x20000UL
+#define CR4_VMXE   0x2000UL
+
+static uint32_t leaf_1_ecx, leaf_7_ebx;
+static uint8_t tpr;
+static uint64_t debug_register[4];
+
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
+{
+    *out = (struct cpuid){0};
+    if (leaf == 1)
+        out->ecx = leaf_1_ecx;
+    if (leaf == 7)
+        out->ebx = leaf_7_ebx;
+    if (leaf == 0xd)
+        out->eax = 7;
+    if (leaf == 0x80000001)
+        out->edx = 1U << 11 | 1U << 20 | 1U << 29;
+}
+int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+    return xcr0 & 1 ? 0 : -EINVAL;
+}
+void vlapic_set_tpr(struct vcpu *v, uint8_t value)
+{
+    tpr = value;
+}
+uint64_t fake_debug_register(unsigned number)
+{
+    return debug_register[number];
+}
+
+static void start(void)
+{
+    machine_reset();
+    leaf_1_ecx = 1U << 26;
+    leaf_7_ebx = 0;
+    segment[SEG_CS].attributes = SEG_ATTR_PRESENT | SEG_ATTR_S | 11 | SEG_ATTR_DB;
+}
+
+static void test_cr0(void)
+{
+    start();
+    check(!hvm_set_cr0(&vcpu, X86_CR0_PG));
+    check(!hvm_set_cr0(&vcpu, 0x20000000));
+    check(!hvm_set_cr0(&vcpu, 1UL << 32));
+    check(hvm_set_cr0(&vcpu, 0x60000000));
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE) && hvm_vcpu.cr0 == (X86_CR0_PE | X86_CR0_ET));
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE | 0x8000) && hvm_vcpu.cr0 == (X86_CR0_PE | X86_CR0_ET));
+    unsigned before = flushes;
+    check(hvm_set_cr0(&vcpu, CR0_PAGING) && flushes == before + 1);
+    check(hvm_set_cr0(&vcpu, CR0_PAGING | X86_CR0_TS) && flushes == before + 1);
+}
+
+static void test_long_mode(void)
+{
+    start();
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE));
+    check(hvm_set_efer(&vcpu, EFER_LME) && !(hvm_vcpu.efer & EFER_LMA));
+    check(!hvm_set_cr0(&vcpu, CR0_PAGING)); /* without PAE */
+    check(hvm_set_cr4(&vcpu, X86_CR4_PAE));
+    segment[SEG_CS].attributes |= SEG_ATTR_L;
+    check(!hvm_set_cr0(&vcpu, CR0_PAGING)); /* from a code segment with L */
+    segment[SEG_CS].attributes &= (uint16_t)~SEG_ATTR_L;
+    check(hvm_set_cr0(&vcpu, CR0_PAGING) && hvm_vcpu.efer & EFER_LMA);
+    check(!hvm_set_efer(&vcpu, 0) && !hvm_set_cr4(&vcpu, 0));
+    check(hvm_set_efer(&vcpu, EFER_LME | EFER_NXE) && hvm_vcpu.efer == (EFER_LME | EFER_LMA | EFER_NXE));
+    check(!hvm_set_efer(&vcpu, EFER_LME | 0x1000));
+    segment[SEG_CS].attributes = (segment[SEG_CS].attributes & (uint16_t)~SEG_ATTR_DB) | SEG_ATTR_L;
+    check(!hvm_set_cr0(&vcpu, X86_CR0_PE)); /* not from 64-bit code */
+    segment[SEG_CS].attributes &= (uint16_t)~SEG_ATTR_L;
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE) && !(hvm_vcpu.efer & EFER_LMA) && hvm_vcpu.efer & EFER_LME);
+}
+
+static void test_cr4(void)
+{
+    start();
+    check(!hvm_set_cr4(&vcpu, CR4_VMXE) && !hvm_set_cr4(&vcpu, X86_CR4_SMEP) && !hvm_set_cr4(&vcpu, 1UL << 33));
+    leaf_7_ebx = 1U << 7;
+    check(hvm_set_cr4(&vcpu, X86_CR4_SMEP));
+    check(hvm_set_cr4(&vcpu, X86_CR4_OSXSAVE));
+    leaf_1_ecx |= 1U << 17;
+    check(!hvm_set_cr4(&vcpu, CR4_PCIDE)); /* outside long mode */
+    hvm_vcpu.efer = EFER_LME | EFER_LMA;
+    hvm_vcpu.cr4 = X86_CR4_PAE;
+    hvm_vcpu.cr3 = 0x1005;
+    check(!hvm_set_cr4(&vcpu, X86_CR4_PAE | CR4_PCIDE)); /* with a PCID in CR3 */
+    hvm_vcpu.cr3 = 0x1000;
+    check(hvm_set_cr4(&vcpu, X86_CR4_PAE | CR4_PCIDE));
+    unsigned before = flushes;
+    check(hvm_set_cr4(&vcpu, X86_CR4_PAE | CR4_PCIDE | X86_CR4_TSD) && flushes == before);
+    check(hvm_set_cr4(&vcpu, X86_CR4_PAE | CR4_PCIDE | X86_CR4_PGE) && flushes == before + 1);
+}
+
+static void test_cr3_and_cr8(void)
+{
+    static int apic;
+    start();
+    hvm_vcpu.efer = EFER_LMA;
+    check(!hvm_set_cr3(&vcpu, 1UL << 40) && !hvm_set_cr3(&vcpu, 1UL << 63));
+    check(hvm_set_cr3(&vcpu, 0x5000) && flushes == 1);
+    hvm_vcpu.cr4 = CR4_PCIDE;
+    check(hvm_set_cr3(&vcpu, 1UL << 63 | 0x6001) && hvm_vcpu.cr3 == 0x6001 && flushes == 1);
+    hvm_vcpu.lapic = (struct vlapic *)&apic;
+    check(!hvm_set_cr8(&vcpu, 16) && hvm_set_cr8(&vcpu, 15) && tpr == 0xf0);
+}
+
+static void test_xcr0(void)
+{
+    start();
+    check(!hvm_set_xcr0(&vcpu, 0, 3)); /* without CR4.OSXSAVE */
+    hvm_vcpu.cr4 = X86_CR4_OSXSAVE;
+    check(hvm_set_xcr0(&vcpu, 0, 3) && !hvm_set_xcr0(&vcpu, 1, 3) && !hvm_set_xcr0(&vcpu, 0, 2));
+    check(!hvm_set_xcr0(&vcpu, 0, 0x21)); /* what CPUID does not offer */
+}
+
+static void test_debug_registers(void)
+{
+    uint64_t value;
+    start();
+    check(hvm_write_dr(&vcpu, 6, 0) && hvm_vcpu.dr6 == 0xffff0ff0);
+    check(hvm_write_dr(&vcpu, 4, ~0U) && hvm_vcpu.dr6 == 0xffffefff);
+    check(!hvm_write_dr(&vcpu, 6, 1UL << 32) && !hvm_write_dr(&vcpu, 7, 1UL << 63) && !hvm_write_dr(&vcpu, 8, 0));
+    check(hvm_write_dr(&vcpu, 7, 0xffffffff) && hvm_vcpu.dr7 == 0xffff27ff);
+    check(hvm_read_dr(&vcpu, 5, &value) && value == 0xffff27ff && !hvm_read_dr(&vcpu, 8, &value));
+    /* loaded: the processor's are the newer ones, and none is lost when another is written */
+    hvm_vcpu.dr_loaded = true;
+    for (unsigned i = 0; i < 4; i++)
+        debug_register[i] = 0x1000 + i;
+    check(hvm_read_dr(&vcpu, 2, &value) && value == 0x1002);
+    check(hvm_write_dr(&vcpu, 1, 0x77) && hvm_vcpu.dr[0] == 0x1000 && hvm_vcpu.dr[1] == 0x77 &&
+          hvm_vcpu.dr[3] == 0x1003);
+}
+
+int main(void)
+{
+    test_cr0();
+    test_long_mode();
+    test_cr4();
+    test_cr3_and_cr8();
+    test_xcr0();
+    test_debug_registers();
+    return 0;
+}
