@@ -80,10 +80,12 @@ void hvm_pirq_deliver(struct domain *d)
 {
     struct hvm_io *io = d->hvm->io;
 
-    while (READ_ONCE(io->gsi_due)) {
-        unsigned gsi = (unsigned)find_first_set(&io->gsi_due, HVM_GSI_COUNT);
+    unsigned long due = READ_ONCE(io->gsi_due);
 
-        if (gsi < HVM_GSI_COUNT && test_and_clear_bit(gsi, &io->gsi_due))
+    for (; due; due &= due - 1) {
+        unsigned gsi = (unsigned)__builtin_ctzl(due);
+
+        if (test_and_clear_bit(gsi, &io->gsi_due))
             send_guest_pirq(d, gsi);
     }
 }
