@@ -238,6 +238,7 @@ static const struct test_case cases[] = {
     {"ud2", PM32, "0f0b", {}, {}, E(6), {}, {}, 0, true},
     {"16 bytes", PM32, "2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e90", {}, {}, E(13), {}, {}, 0, true},
     {"15 bytes", PM32, "2e2e2e2e2e2e2e2e2e2e2e2e2e2e90", {}, {}, 0, {}},
+    {"RF ends with the instruction", PM32, "90", {{FL, 0x10002}}, {}, 0, {{FL, 2}}},
     {"pause", PM32, "f390", {}, {}, 0, {}},
     {"xchg r8d,eax", LONG, "4190", {{AX, 1}, {9, 2}}, {}, 0, {{AX, 2}, {9, 1}}},
     {"in al,imm", PM32, "e460", {{AX, 0xffffff00}}, {}, 0, {{AX, 0xffffff00}}},
