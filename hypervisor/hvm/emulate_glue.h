@@ -1,6 +1,6 @@
 /*
- * Inside the emulator's connection to an HVM vcpu: emulate_glue.c (entry, memory, ports), emulate_segment.c (segments,
- * descriptors, port permissions), emulate_glue_system.c (control registers, MSRs, tables, vector registers).
+ * Inside the emulator's connection to an HVM vcpu: emulate_glue.c (entry, memory, ports), emulate_glue_segment.c
+ * (segments, descriptors, port permissions), emulate_glue_system.c (control registers, MSRs, tables, vector registers).
  */
 #ifndef HV_HVM_EMULATE_GLUE_H
 #define HV_HVM_EMULATE_GLUE_H
@@ -32,7 +32,7 @@ static inline unsigned data_access(const struct emulate_context *c, bool write)
 }
 enum emulate_outcome raise_page_fault(struct emulate_context *c, uint64_t linear, uint32_t error_code);
 
-/* emulate_segment.c */
+/* emulate_glue_segment.c */
 const struct hvm_segment_register *emulated_segment(struct emulate_context *c, enum hvm_segment which);
 enum emulate_outcome segment_linear(struct emulate_context *c, enum emulate_segment segment, uint64_t offset,
                                     unsigned bytes, enum emulate_access access, uint64_t *linear);

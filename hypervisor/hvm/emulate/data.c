@@ -40,7 +40,7 @@ EXECUTE(exchange_add)
     return EMULATE_OK;
 }
 
-/* Writes the destination even when it differs, as the processor does. */
+/* Memory is written even when it differs, as the processor does; a register is not. */
 EXECUTE(compare_exchange)
 {
     struct operand *o = &e->destination;
@@ -50,7 +50,8 @@ EXECUTE(compare_exchange)
         o->value = e->source.value;
         return store_operand(e, o, e->i.lock);
     }
-    TRY(store_operand(e, o, e->i.lock));
+    if (o->kind == OPERAND_MEMORY)
+        TRY(store_operand(e, o, e->i.lock));
     set_register(e, 0, o->bytes, o->value);
     return EMULATE_OK;
 }
