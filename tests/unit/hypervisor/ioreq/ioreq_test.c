@@ -215,6 +215,9 @@ static void two_accesses(void)
     CHECK(hvm_io_complete(v));
     CHECK_EQUAL(hvm_memory_read(v, 0xa0010, 8, &value), IO_RETRY);
     CHECK_EQUAL(model_take(&model, 0).addr, 0xa0010);
+    model_answer(&model, 0, 2);
+    CHECK(hvm_io_complete(v));
+    CHECK(hvm_memory_read(v, 0xa0010, 8, &value) == IO_OK && value == 2);
     CHECK_EQUAL(crashes, 0);
 }
 
