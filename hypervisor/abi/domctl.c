@@ -429,10 +429,13 @@ static const struct {
     {XEN_DOMCTL_get_ext_vcpucontext, domctl_get_ext_vcpucontext, COPY_BACK},
     {XEN_DOMCTL_setvcpuextstate, domctl_setvcpuextstate, 0},
     {XEN_DOMCTL_getvcpuextstate, domctl_getvcpuextstate, COPY_BACK},
+    {XEN_DOMCTL_gethvmcontext, domctl_gethvmcontext, COPY_BACK},
+    {XEN_DOMCTL_sethvmcontext, domctl_sethvmcontext, 0},
+    {XEN_DOMCTL_gethvmcontext_partial, domctl_gethvmcontext_partial, COPY_BACK},
     {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
 
-    {XEN_DOMCTL_shadow_op, domctl_shadow_op, 0},
+    {XEN_DOMCTL_shadow_op, domctl_shadow_op, COPY_BACK},
     {XEN_DOMCTL_irq_permission, domctl_irq_permission, 0},
     {XEN_DOMCTL_iomem_permission, domctl_iomem_permission, 0},
     {XEN_DOMCTL_ioport_permission, domctl_ioport_permission, 0},
@@ -446,6 +449,8 @@ static const struct {
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
     {XEN_DOMCTL_soft_reset, not_supported, 0},
+    {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
+    {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
     {XEN_DOMCTL_debug_op, not_supported, 0},
     {XEN_DOMCTL_monitor_op, not_supported, 0},
     {XEN_DOMCTL_vm_event_op, not_supported, 0},
@@ -457,8 +462,6 @@ static const struct {
     {XEN_DOMCTL_assign_device, not_supported, 0},
     {XEN_DOMCTL_deassign_device, not_supported, 0},
     {XEN_DOMCTL_test_assign_device, not_supported, 0},
-    {XEN_DOMCTL_get_paging_mempool_size, not_supported, 0},
-    {XEN_DOMCTL_set_paging_mempool_size, not_supported, 0},
 };
 
 static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)

@@ -7,6 +7,7 @@
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/irq.h>
+#include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/sched.h>
@@ -15,6 +16,8 @@
 /* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
 {
+    if (is_hvm(d))
+        return is_current_domain(d) ? -EINVAL : log_dirty_op(d, &op->u.shadow_op);
     switch (op->u.shadow_op.op) {
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
@@ -22,6 +25,19 @@ int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
         return -EOPNOTSUPP;
     }
     return -EINVAL;
+}
+
+int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+{
+    if (!is_hvm(d))
+        return -EOPNOTSUPP;
+    op->u.paging_mempool.size = p2m_get_pool_size(d);
+    return 0;
+}
+
+int domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+{
+    return is_hvm(d) ? p2m_set_pool_size(d, op->u.paging_mempool.size) : -EOPNOTSUPP;
 }
 
 /* ---- rights to the machine ---- */
@@ -87,19 +103,19 @@ void hypercall_page_write(uint8_t *page)
     memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
 
-/* An HVM guest asks for its page by itself. */
 int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 {
+    uint64_t gfn = op->u.hypercall_init.gmfn;
     uint8_t *page;
     int error;
 
     if (is_hvm(d))
-        return -EOPNOTSUPP;
+        return d->vcpu[0] && hvm_write_hypercall_page(d->vcpu[0], gfn << PAGE_SHIFT) ? 0 : -EINVAL;
     page = zalloc(PAGE_SIZE);
     if (!page)
         return -ENOMEM;
     hypercall_page_write(page);
-    error = copy_to_domain_mfn(d, op->u.hypercall_init.gmfn, 0, page, PAGE_SIZE);
+    error = copy_to_domain_mfn(d, gfn, 0, page, PAGE_SIZE);
     free(page);
     return error;
 }
@@ -178,7 +194,16 @@ static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)
     return kind;
 }
 
-/* Each machine frame number in the caller's array is replaced by what the frame is. */
+/* An HVM guest's page tables are its own affair. */
+static xen_pfn_t gfn_kind(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type kind;
+
+    p2m_lookup(d, gfn, &kind, NULL);
+    return p2m_is_own_ram(kind) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+}
+
+/* Each frame number in the caller's array is replaced by what the frame is. */
 int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_getpageframeinfo3 *query = &op->u.getpageframeinfo3;
@@ -192,7 +217,7 @@ int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
         if (copy_from_guest_offset(chunk, query->array, done, count))
             return -EFAULT;
         for (uint64_t i = 0; i < count; i++)
-            chunk[i] = page_kind(d, chunk[i]);
+            chunk[i] = is_hvm(d) ? gfn_kind(d, chunk[i]) : page_kind(d, chunk[i]);
         if (copy_to_guest_offset(query->array, done, chunk, count))
             return -EFAULT;
         done += count;

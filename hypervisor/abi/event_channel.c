@@ -3,7 +3,9 @@
  * business of the two layouts (event_channel_abi.h); the hypercall is in event_channel_op.c.
  */
 #include "event_channel_abi.h"
+#include <hv/compat.h>
 #include <hv/console.h>
+#include <hv/hvm_irq.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
@@ -13,13 +15,27 @@
 
 /* Telling the guest. */
 
+/* An HVM guest's events come as interrupts, so what counts is whether it would take one. */
+static bool interrupt_deliverable(const struct vcpu *v)
+{
+    const struct cpu_user_regs *regs = v == current ? guest_regs() : &v->regs;
+    return regs->rflags & X86_EFLAGS_IF && hvm_pending_interrupt((struct vcpu *)v, false) >= 0;
+}
+
 bool vcpu_event_deliverable(const struct vcpu *v)
 {
+    if (v->hvm)
+        return interrupt_deliverable(v);
     return vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
 void vcpu_mark_event_pending(struct vcpu *v)
 {
+    if (v->hvm) {
+        if (!__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+            hvm_assert_upcall(v);
+        return;
+    }
     /* Flagged already: whoever did it has woken v, unless the guest wrote the flag itself and then blocked. */
     if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) && !v->blocked)
         return;
@@ -29,15 +45,17 @@ void vcpu_mark_event_pending(struct vcpu *v)
         apic_send_ipi(v->cpu, VECTOR_EVENT_CHECK);
 }
 
-/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit
- * orders it before this. */
+_Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit per vcpu");
+
+/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
+ */
 static void wake_pollers(struct domain *d, evtchn_port_t port)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v)
-        if (READ_ONCE(v->polling) && (!v->poll_port || v->poll_port == port))
+    for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {
+        struct vcpu *v = d->vcpu[__builtin_ctzl(left)];
+        if (!v->poll_port || v->poll_port == port)
             vcpu_unblock(v);
+    }
 }
 
 /* Lock held, port open. */
@@ -55,8 +73,24 @@ void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port)
 
 void event_channels_vcpu_info_moved(struct vcpu *v)
 {
-    __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    if (has_compat_layout(v->domain))
+        __atomic_store_n(&((struct compat_vcpu_info *)v->info)->evtchn_pending_sel, ~0U, __ATOMIC_SEQ_CST);
+    else
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     vcpu_mark_event_pending(v);
+}
+
+const struct event_abi *event_abi_initial(const struct domain *d)
+{
+    return has_compat_layout(d) ? &event_abi_2level_compat : &event_abi_2level;
+}
+
+void event_channels_layout_changed(struct domain *d)
+{
+    unsigned long flags = spin_lock_irqsave(&d->events->lock);
+    if (!d->events->fifo)
+        d->events->abi = event_abi_initial(d);
+    spin_unlock_irqrestore(&d->events->lock, flags);
 }
 
 /* Locks. */
@@ -427,7 +461,7 @@ int event_channels_init(struct domain *d, unsigned max_port)
 
     if (!e)
         return -ENOMEM;
-    e->abi = &event_abi_2level;
+    e->abi = event_abi_initial(d);
     e->max_port = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
     e->bucket = zalloc(((e->max_port >> BUCKET_SHIFT) + 1) * sizeof(*e->bucket));
     e->used = zalloc((e->max_port / BITS_PER_LONG + 1) * sizeof(*e->used));

@@ -10,6 +10,7 @@
 #include <hv/descriptor_tables.h>
 #include <hv/domain.h>
 #include <hv/exit.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
@@ -54,7 +55,9 @@ void boot_main(uint32_t magic, paddr_t info)
     pci_init();
     domain_init();
     xstate_init_cpu();
+    hvm_init();
     cpu_policy_init();
+    hvm_init_cpu();
     apic_init();
     ioapic_init();
     apic_init_cpu();

@@ -10,6 +10,7 @@
 #include <hv/cpu_features.h>
 #include <hv/descriptor_tables.h>
 #include <hv/exit.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
@@ -71,6 +72,7 @@ void ap_main(struct cpu *cpu)
     wrmsr(MSR_PAT, boot_pat); /* before global pages are on: nothing is cached under another type yet */
     cpu_features_init_cpu();
     xstate_init_cpu();
+    hvm_init_cpu();
     apic_init_cpu();
     time_init_cpu();
     timer_init_cpu(cpu);

@@ -8,6 +8,7 @@
 #include <hv/domain.h>
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
 #include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
@@ -87,10 +88,13 @@ void domain_hold(struct domain *d)
 static void domain_free(struct domain *d)
 {
     struct vcpu *v;
+    sched_remove_domain(d);
     for_each_vcpu(d, v)
         vcpu_free(v);
     event_channels_free(d);
     grant_table_free(d);
+    if (d->hvm)
+        hvm_domain_destroy(d);
     free(d->vcpu);
     free(d->cpu_policy.leaf);
     free(d->cpu_policy.msr);
@@ -145,7 +149,9 @@ static void forget_id(struct domain *d)
 
 static int create_parts(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-    int err = event_channels_init(d, config->max_evtchn_port);
+    int err = config->flags & XEN_DOMCTL_CDF_hvm ? hvm_domain_init(d, config) : 0;
+    if (!err)
+        err = event_channels_init(d, config->max_evtchn_port);
     if (!err)
         err = grant_table_init(d, config->max_grant_frames, config->max_maptrack_frames, config->grant_opts & 0xf);
     if (!err && !(d->shared_info = domain_alloc_xenheap(d)))
@@ -296,7 +302,7 @@ static int step_release_vcpus(struct domain *d)
     struct vcpu *v;
     for_each_vcpu(d, v) {
         vcpu_unregister_info(v);
-        if (d->dying == DOMAIN_DYING)
+        if (d->dying == DOMAIN_DYING && !is_hvm(d))
             pv_vcpu_release(v);
     }
     return 0;
@@ -312,9 +318,15 @@ static int step_free_shared(struct domain *d)
     return 0;
 }
 
+static int step_release_hvm(struct domain *d)
+{
+    return is_hvm(d) ? hvm_domain_relinquish(d) : 0;
+}
+
 /* What a dying domain gives back, in order; each step may say -ERESTART and is entered again. */
 static int (*const relinquish_steps[])(struct domain *d) = {
-    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_free_shared, pv_relinquish_memory,
+    event_channels_close_all, grant_table_release_mappings, step_release_vcpus,
+    step_release_hvm,         step_free_shared,             pv_relinquish_memory,
 };
 
 int domain_kill(struct domain *d)

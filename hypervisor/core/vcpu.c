@@ -4,6 +4,7 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
+#include <hv/hvm.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/pv.h>
@@ -33,13 +34,13 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->id = id;
     v->info_mfn = INVALID_MFN;
     v->info = initial_info(d, id);
-    v->info->evtchn_upcall_mask = 1;
+    v->info->evtchn_upcall_mask = !is_hvm(d);
     v->offline = true;
     list_init(&v->run_link);
     list_init(&v->notify);
     int err = xstate_alloc(v);
     if (!err)
-        err = pv_vcpu_init(v);
+        err = is_hvm(d) ? hvm_vcpu_init(v) : pv_vcpu_init(v);
     if (err) {
         xstate_free(v);
         free(v);
@@ -61,7 +62,10 @@ void vcpu_free(struct vcpu *v)
 {
     sched_remove_vcpu(v);
     event_channels_free_vcpu(v);
-    pv_vcpu_destroy(v);
+    if (is_hvm(v->domain))
+        hvm_vcpu_destroy(v);
+    else
+        pv_vcpu_destroy(v);
     xstate_free(v);
     free(v);
 }

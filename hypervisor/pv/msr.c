@@ -18,6 +18,7 @@
 #define MSR_AMD_VM_HSAVE    0xc0010117U
 #define MSR_K7_EVENT_SELECT 0xc0010000U
 #define MSR_K7_COUNTER_LAST 0xc0010007U
+#define EFER_OF_GUESTS      (~0x1000UL) /* SVME is ours */
 #define APIC_BASE_BSP       0x100U
 #define APIC_BASE_ENABLE    0x800U
 
@@ -28,7 +29,7 @@ static bool read_refused(struct vcpu *v, uint64_t *value)
 }
 static bool read_efer(struct vcpu *v, uint64_t *value)
 {
-    *value = rdmsr(MSR_EFER);
+    *value = rdmsr(MSR_EFER) & EFER_OF_GUESTS;
     return true;
 }
 static bool read_apic_base(struct vcpu *v, uint64_t *value)
@@ -88,7 +89,7 @@ static bool write_ignore(struct vcpu *v, uint64_t value)
 /* Nobody may change the machine's: writing back what is there is how drivers probe. */
 static bool write_efer(struct vcpu *v, uint64_t value)
 {
-    return !((value ^ rdmsr(MSR_EFER)) & ~EFER_LMA);
+    return !((value ^ rdmsr(MSR_EFER)) & EFER_OF_GUESTS & ~EFER_LMA) && !(value & ~EFER_OF_GUESTS);
 }
 static bool write_pat(struct vcpu *v, uint64_t value)
 {

@@ -4,6 +4,7 @@
 #include <hv/boot.h>
 #include <hv/cpu.h>
 #include <hv/descriptor_tables.h>
+#include <hv/hvm.h>
 #include <hv/pagetable.h>
 #include <hv/pv_internal.h>
 #include <hv/sched.h>
@@ -96,16 +97,36 @@ static void install(struct vcpu *next)
     xstate_restore(next);
 }
 
+/* No PV guest is to run: none of its tables may be in use, for they may go while this CPU stays as it is. */
+static void leave_guest_tables(struct cpu *cpu)
+{
+    load_root(cpu->root_table);
+    descriptor_tables_load(cpu);
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tlldt %w0" ::"r"(0));
+}
+
+static void install_any(struct vcpu *next)
+{
+    if (!is_hvm(next->domain)) {
+        install(next);
+        return;
+    }
+    leave_guest_tables(this_cpu());
+    hvm_install(next);
+}
+
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct cpu_info *ci = cpu_info();
-    if (!prev->domain->is_idle)
+    if (is_hvm(prev->domain))
+        hvm_put_away(prev);
+    else if (!prev->domain->is_idle)
         put_away(prev);
     ci->running = next;
     if (next->domain->is_idle)
-        load_root(ci->cpu->root_table);
+        leave_guest_tables(ci->cpu);
     else
-        install(next);
+        install_any(next);
     if (!next->domain->is_idle) {
         vcpu_update_time(next);
         runstate_update_guest(next);

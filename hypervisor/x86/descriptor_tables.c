@@ -110,6 +110,12 @@ static void load_syscall_entry(const struct cpu *cpu, struct cpu_info *ci)
     wrmsr_safe(MSR_SYSENTER_CS, 0); /* SYSENTER by a guest raises #GP, which is passed on to it */
 }
 
+void descriptor_tables_load(const struct cpu *cpu)
+{
+    struct table_pointer gdtr = {GDT_FRAME_SELECTOR + PAGE_SIZE - 1, (uint64_t)gdt_frame[cpu->id] - GDT_FRAME_SELECTOR};
+    __asm__ volatile("lgdt %0" ::"m"(gdtr));
+}
+
 void descriptor_tables_init_cpu(struct cpu *cpu)
 {
     struct cpu_info *ci = cpu_info();
@@ -120,9 +126,9 @@ void descriptor_tables_init_cpu(struct cpu *cpu)
     cpu->tss = &tss_of[cpu->id];
     fill_tss(cpu->tss, ci);
     fill_gdt_frame(gdt, cpu->tss);
-    struct table_pointer gdtr = {GDT_FRAME_SELECTOR + PAGE_SIZE - 1, (uint64_t)gdt - GDT_FRAME_SELECTOR};
     struct table_pointer idtr = {sizeof(idt) - 1, (uint64_t)idt};
-    __asm__ volatile("lgdt %0\n\tlidt %1" ::"m"(gdtr), "m"(idtr));
+    descriptor_tables_load(cpu);
+    __asm__ volatile("lidt %0" ::"m"(idtr));
     __asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:" ::"i"(HYPERVISOR_CS64)
                      : "rax", "memory");
     __asm__ volatile(

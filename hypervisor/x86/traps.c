@@ -6,6 +6,7 @@
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/exit.h>
+#include <hv/hvm.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/pv.h>
@@ -29,6 +30,7 @@ ASSERT_REG(ss);
 ASSERT_REG(es);
 _Static_assert(sizeof(struct cpu_user_regs) == REGS_SIZE, "asm_offsets.h");
 _Static_assert(sizeof(struct cpu_info) == CPU_INFO_SIZE, "asm_offsets.h");
+_Static_assert(offsetof(struct cpu_info, hvm_host) == CPU_INFO_hvm_host, "asm_offsets.h");
 
 void do_iret_fault(struct cpu_user_regs *regs);
 
@@ -233,11 +235,17 @@ void exit_work(void)
             serve_softirqs(cpu);
             continue;
         }
-        console_notify();
+        if (console_ring_grew)
+            console_notify();
         struct vcpu *v = current;
         if (v->domain->is_idle) {
             irq_enable_and_halt();
             irq_disable();
+            continue;
+        }
+        if (unlikely(v->hvm != NULL)) {
+            if (hvm_prepare_entry(v))
+                hvm_enter(v);
             continue;
         }
         if (pv_needs_delivery(v)) {

@@ -34,6 +34,9 @@
 #define REGS_es           168
 #define REGS_SIZE         200
 
+/* struct cpu_info */
+#define CPU_INFO_hvm_host 216
+
 /* GDT selectors; the ring-3 ones are fixed by the ABI (arch-x86/xen-x86_64.h). */
 #define HYPERVISOR_CS64 0xe008
 #define HYPERVISOR_DS   0xe010

@@ -23,6 +23,8 @@ enum ist { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG };
 void descriptor_tables_init(void);
 /* Loads all of them on this CPU; its stack block is where the stack pointer is. */
 void descriptor_tables_init_cpu(struct cpu *cpu);
+/* GDTR to this CPU's own descriptors, which are there whatever happens to guests. */
+void descriptor_tables_load(const struct cpu *cpu);
 /* The frame that holds this CPU's own descriptors (ABI: GDT page 14). */
 mfn_t cpu_gdt_mfn(const struct cpu *cpu);
 

@@ -42,21 +42,25 @@ bool event_channel_notify(struct domain *d, evtchn_port_t port);
 /* Nothing happens if it was closed with the domain's others. The consumer is not called for it again. */
 void event_channel_close_consumed(struct domain *d, evtchn_port_t port);
 
-/* True if v has an event to take: flagged in its vcpu_info; deliverable: and v has not masked upcalls. */
+/* True if v has an event to take: flagged in its vcpu_info. */
 static inline bool vcpu_event_pending(const struct vcpu *v)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending);
 }
+/* Would end a wait of v. PV: flagged, and v has not masked upcalls; HVM: an interrupt is pending and v takes it. */
 bool vcpu_event_deliverable(const struct vcpu *v);
-/* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU. Any context. */
+/* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU; an HVM guest gets the upcall it asked for
+ * (hvm_irq.h). Any context. */
 void vcpu_mark_event_pending(struct vcpu *v);
 
-/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller sets v->polling first, then asks:
- * an event raised after the answer finds v->polling set and calls vcpu_unblock. */
+/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller notes itself in d->polling
+ * first, then asks: an event raised after the answer finds it there and calls vcpu_unblock. */
 int event_channel_is_pending(struct domain *d, evtchn_port_t port);
 
 /* v->info points to another vcpu_info now: make the guest look at every port again. */
 void event_channels_vcpu_info_moved(struct vcpu *v);
+/* d->hvm->shared_info_32 has changed. */
+void event_channels_layout_changed(struct domain *d);
 /* To the log: one line per open port. */
 void event_channels_dump(struct domain *d);
 

@@ -6,7 +6,8 @@
 
 #include <hv/percpu.h>
 
-/* Serves softirqs, waits while idle, delivers events; returns with interrupts off when `current` may run. */
+/* Serves softirqs, waits while idle, delivers events; returns with interrupts off when `current`, a PV vcpu, may run.
+ * An HVM vcpu is entered from here (hvm.h). */
 void exit_work(void);
 /* Forgets the present stack and leaves to whatever is to run. End of a CPU's start-up. */
 void cpu_start_idle(void) __noreturn;

@@ -21,15 +21,16 @@
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/emulate.h>
+#include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/params.h>
 
+struct hvm_exit;   /* hvm_exit.h */
 struct p2m;        /* p2m.h */
 struct hvm_irqs;   /* hvm_irq.h: PIC, IO-APIC, lines, callback */
 struct hvm_io;     /* hvm_io.h: intercepted ranges and ioreq servers */
 struct vlapic;     /* vdev.h */
 struct hvm_timers; /* vdev.h: PIT, RTC, HPET, PM timer */
 struct viridian_domain;
-struct viridian_vcpu;
 
 struct hvm_domain {
     struct p2m *p2m;
@@ -65,6 +66,8 @@ struct hvm_event {
     uint8_t length; /* of the instruction, software events only */
 };
 
+#define HVM_CODE_PAGE_BYTES 128
+
 struct hvm_vcpu {
     /* The guest's view; the vendor's structure is derived from it by hvm_vendor->update_*. */
     uint64_t cr0, cr2, cr3, cr4, efer;
@@ -79,10 +82,12 @@ struct hvm_vcpu {
     uint64_t xss;
     uint32_t asid;
     uint64_t asid_generation, tlb_generation;
-    struct hvm_event pending; /* to be injected at the next entry */
-    bool interrupt_shadow_known;
+    struct hvm_event pending;   /* to be injected at the next entry */
+    struct hvm_event postponed; /* an interrupt whose delivery raised an exception: after that one */
+    struct hvm_exit *redo;      /* the exit that is handled again when its I/O is answered */
+    bool redo_valid;
+    struct code_page *code_page; /* hvm/fetch.c: where the last instruction was found */
     struct vlapic *lapic; /* NULL without XEN_X86_EMU_LAPIC */
-    struct viridian_vcpu *viridian;
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
@@ -112,17 +117,26 @@ int hvm_domain_relinquish(struct domain *d);
 void hvm_domain_destroy(struct domain *d);
 int hvm_vcpu_init(struct vcpu *v);
 void hvm_vcpu_destroy(struct vcpu *v);
-/* Puts v into the state after INIT, waiting for SIPI or a context; vcpu 0: as after reset (real mode, 0xfffffff0). */
+/* Puts the registers of v (current or off every CPU) into the state after INIT; vcpu 0: as after reset (real mode,
+ * 0xfffffff0). Whether it runs or waits is the caller's to say. */
 void hvm_vcpu_reset(struct vcpu *v);
-/* SIPI: real mode at page << 12, and lets it run. */
+/* VCPUOP_initialise: v's first registers; it stays down. -EINVAL for a state no processor can be in. d->lock is held. */
+int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
+/* SIPI after that: real mode at page << 12. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
+
+/* VCPUOP_initialise: -EINVAL for a state that no processor can be in. v is down. hvm/hvm.c */
+struct vcpu_hvm_context;
+int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 
 /* ---- context switch and entry; x86/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);
 void hvm_install(struct vcpu *v);
-/* On the way out, interrupts on: completes answered I/O, injects what is due. False: v may not run (waits, crashed,
- * paused); a softirq is raised then, and the exit path goes round again. */
+/* On the way out, interrupts off (they may be on meanwhile): takes INIT and start-up messages, completes answered I/O,
+ * chooses the event that is due. False: to be asked again once softirqs are served; one is raised if v may not run. */
 bool hvm_prepare_entry(struct vcpu *v);
+/* The last step, interrupts off: hands over what is pending, and goes. */
+void hvm_enter(struct vcpu *v) __noreturn;
 
 /* ---- guest state ---- */
 enum hvm_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR, SEG_GDTR, SEG_IDTR, SEG_COUNT };
@@ -154,9 +168,12 @@ struct hvm_vendor {
     void (*get_segment)(struct vcpu *v, enum hvm_segment which, struct hvm_segment_register *out);
     void (*set_segment)(struct vcpu *v, enum hvm_segment which, const struct hvm_segment_register *in);
     unsigned (*cpl)(struct vcpu *v);
+    /* NULL, or: brings hvm->cr*, efer, dr6 and dr7 up to date with what the guest changed without an exit. The vendor
+     * does so itself in put_away and before exits whose handlers look at control registers. */
+    void (*sync)(struct vcpu *v);
     void (*update_cr)(struct vcpu *v, unsigned cr); /* hvm->cr0/cr2/cr3/cr4 changed */
     void (*update_efer)(struct vcpu *v);
-    void (*update_dr)(struct vcpu *v); /* dr6, dr7, and whether dr accesses exit */
+    void (*update_dr)(struct vcpu *v); /* dr[], dr6, dr7 were changed by us */
     void (*update_tsc)(struct vcpu *v);
     void (*update_pat)(struct vcpu *v);
     uint64_t (*get_msr)(struct vcpu *v, uint32_t msr); /* those the hardware switches: STAR family, SYSENTER, KGS */
@@ -173,6 +190,12 @@ struct hvm_vendor {
 };
 extern const struct hvm_vendor *hvm_vendor;
 extern const struct hvm_vendor svm_vendor, vmx_vendor;
+
+/* General registers, rip, rsp, rflags of v, which is current or off every CPU. */
+static inline struct cpu_user_regs *hvm_regs(struct vcpu *v)
+{
+    return v == current ? guest_regs() : &v->regs;
+}
 
 /* Mode of the code that runs: 2, 4 or 8 bytes; 8 only when EFER.LMA and CS.L. */
 unsigned hvm_code_bytes(struct vcpu *v);
@@ -192,7 +215,7 @@ bool hvm_write_dr(struct vcpu *v, unsigned number, uint64_t value);
 /* hvm/msr.c: false = #GP. */
 bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
-uint64_t hvm_guest_tsc(struct vcpu *v);
+uint64_t hvm_guest_tsc(const struct vcpu *v);
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value);
 
 /* CPUID as v sees it. x86/cpu_policy.c */
@@ -207,8 +230,9 @@ void hvm_inject_event(struct vcpu *v, const struct hvm_event *event);
 #define HVM_NO_ERROR_CODE 0xffffffffU
 
 /* ---- hypercalls ---- */
-/* Calls hypercall_dispatch with the mode's registers; result to eax/rax. hvm/hypercall.c */
-void hvm_hypercall(struct vcpu *v, struct cpu_user_regs *regs);
+/* Calls hypercall_dispatch with the mode's registers; result to eax/rax. False: not finished, its progress is in the
+ * registers and the instruction is to be run again. hvm/hypercall.c */
+bool hvm_hypercall(struct vcpu *v, struct cpu_user_regs *regs);
 /* Fills a page of stubs (vmcall/vmmcall) for the mode at gpa. */
 bool hvm_write_hypercall_page(struct vcpu *v, uint64_t gpa);
 /* True while the current hypercall comes from 32-bit code: arguments have the 32-bit layout. Only those hypercalls that

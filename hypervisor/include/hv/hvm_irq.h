@@ -21,16 +21,18 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line); /* 0-3
 /* A message as written to the local APIC range. -EINVAL when it names no processor. */
 int hvm_msi(struct domain *d, uint64_t address, uint32_t data);
 
-/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1. `acknowledge` takes it (in service).
- */
+/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1; the interrupt flag and shadows are the
+ * caller's to look at. `acknowledge` takes it (in service). v is current; also brings the line of a GSI or INTx
+ * callback up to date. Called on every way in. */
+#define HVM_PENDING_NMI 0x102 /* the answer for an NMI, which no vector looks like */
 int hvm_pending_interrupt(struct vcpu *v, bool acknowledge);
 /* v's interrupt state changed: wakes it, and interrupts it if it runs elsewhere. Any context. */
 void hvm_kick(struct vcpu *v);
 
-/* HVM_PARAM_CALLBACK_IRQ was set: by vector, GSI or PCI INTx. -EINVAL */
+/* HVM_PARAM_CALLBACK_IRQ was set: by vector, GSI or PCI INTx; 0 = none. -EINVAL */
 int hvm_set_callback_via(struct domain *d, uint64_t via);
 /* v's evtchn_upcall_pending has become true (or it registered its vector): raise what it asked for. Called from
- * vcpu_mark_event_pending and on the way in. */
+ * vcpu_mark_event_pending, once for each time (a vector through the local APIC is an edge), not on the way in. */
 void hvm_assert_upcall(struct vcpu *v);
 
 /*

@@ -21,7 +21,8 @@ struct cpu_info {
     struct cpu_user_regs guest_regs; /* where entry from a guest stores its registers; must be first */
     struct vcpu *running;            /* the vcpu whose registers and address space are on this CPU */
     struct cpu *cpu;
-    uint64_t reserved[2];
+    paddr_t hvm_host; /* hvm/svm: where this CPU's own segment state is kept while a guest runs */
+    uint64_t reserved;
 };
 
 /* Bits of struct cpu.softirq_pending, served on the way back to the guest in this order. */

@@ -368,3 +368,9 @@ int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), 
     printf("%zu tests, %u failed checks\n", count, fake_failures);
     return fake_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+/* Asked for HVM domains only. */
+unsigned long m2p_get(mfn_t mfn)
+{
+    abort();
+}
