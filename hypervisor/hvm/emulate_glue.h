@@ -1,6 +1,6 @@
 /*
  * Inside the emulator's connection to an HVM vcpu: emulate_glue.c (entry, memory, ports), emulate_segment.c (segments,
- * descriptors, port permissions), emulate_system.c (control registers, MSRs, tables, vector registers).
+ * descriptors, port permissions), emulate_glue_system.c (control registers, MSRs, tables, vector registers).
  */
 #ifndef HV_HVM_EMULATE_GLUE_H
 #define HV_HVM_EMULATE_GLUE_H
@@ -42,7 +42,7 @@ bool is_canonical_address(const struct vcpu *v, uint64_t address);
 /* IOPL and the bitmap of the task: #GP otherwise. */
 enum emulate_outcome check_port(struct emulate_context *c, uint16_t port, unsigned bytes);
 
-/* emulate_system.c */
+/* emulate_glue_system.c */
 void system_read_table(struct emulate_context *c, enum emulate_table table, uint64_t *base, uint16_t *limit);
 enum emulate_outcome system_write_table(struct emulate_context *c, enum emulate_table table, uint64_t base,
                                         uint16_t limit);

@@ -73,7 +73,7 @@ int hvm_domain_relinquish(struct domain *d)
 
 void hvm_domain_destroy(struct domain *d)
 {
-    viridian_domain_destroy(d);
+    viridian_destroy(d);
     vtimers_destroy(d);
     hvm_irq_destroy(d);
     hvm_io_destroy(d);
@@ -98,8 +98,6 @@ int hvm_vcpu_init(struct vcpu *v)
         err = vlapic_init(v);
     if (!err)
         err = hvm_io_vcpu_init(v);
-    if (!err && v->domain->hvm->viridian)
-        err = viridian_vcpu_init(v);
     if (err) {
         hvm_vcpu_destroy(v);
         return err;
@@ -114,8 +112,6 @@ void hvm_vcpu_destroy(struct vcpu *v)
 {
     if (!v->hvm)
         return;
-    if (v->hvm->viridian)
-        viridian_vcpu_destroy(v);
     hvm_io_vcpu_destroy(v);
     if (v->hvm->lapic)
         vlapic_destroy(v);
@@ -188,8 +184,6 @@ void hvm_vcpu_reset(struct vcpu *v)
     if (v->id == 0)
         set_segment(v, SEG_CS, 0xf000, 0xffff0000, 0xffff, REAL_MODE_CODE);
     forget_events(v);
-    if (h->viridian)
-        viridian_vcpu_reset(v);
     h->is_initialised = v->initialised = false;
 }
 

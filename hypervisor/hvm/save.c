@@ -16,10 +16,15 @@ _Static_assert(sizeof(struct hvm_hw_cpu) == 1032 && sizeof(struct hvm_hw_mtrr) =
 
 /* The order of the stream: a vcpu before its APIC, controllers before the lines that lead to them. */
 static const struct hvm_save_handler *const handlers[] = {
-    &save_cpu,        &save_pic,      &save_ioapic,  &save_lapic,  &save_lapic_regs,      &save_pci_irq,
-    &save_isa_irq,    &save_pci_link, &save_pit,     &save_rtc,    &save_hpet,            &save_pmtimer,
-    &save_mtrr,       &save_viridian_domain,         &save_viridian_vcpu,                 &save_vmce_vcpu,
-    &save_tsc_adjust, &save_cpu_xsave, &save_cpu_msr,
+    &save_cpu,           &save_pic,
+    &save_ioapic,        &save_lapic,
+    &save_lapic_regs,    &save_pci_irq,
+    &save_isa_irq,       &save_pci_link,
+    &save_pit,           &save_rtc,
+    &save_hpet,          &save_pmtimer,
+    &save_mtrr,          &save_viridian_domain,
+    &save_viridian_vcpu, &save_cpu_xsave,
+    &save_cpu_msr,
 };
 
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)

@@ -130,12 +130,21 @@ EXECUTE(bit_scan)
     return store_operand(e, &e->destination, false);
 }
 
+/* The compiler's own would be a call of a library that we do not have. */
+static uint64_t count_ones(uint64_t value)
+{
+    uint64_t ones = 0;
+    for (; value; value &= value - 1)
+        ones++;
+    return ones;
+}
+
 /* popcnt */
 EXECUTE(count_bits)
 {
     if (e->i.repeat != 0xf3)
         return raise_ud(e);
-    e->destination.value = (uint64_t)__builtin_popcountl(e->source.value);
+    e->destination.value = count_ones(e->source.value);
     e->regs.rflags &= ~ARITHMETIC_FLAGS;
     set_flag(&e->regs.rflags, FLAG_ZF, e->source.value == 0);
     return EMULATE_OK;

@@ -24,7 +24,11 @@ void viridian_destroy(struct domain *d);
 
 /* Leaves 0x40000000-0x400000ff. */
 struct cpuid viridian_cpuid(const struct vcpu *v, uint32_t leaf);
-/* 0x40000000-0x400001ff. False: #GP. */
+static inline bool is_viridian_msr(uint32_t msr)
+{
+    return msr >> 9 == 0x40000000U >> 9; /* 0x40000000-0x400001ff */
+}
+/* False: #GP. */
 bool viridian_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool viridian_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
