@@ -25,6 +25,8 @@ static void gsi_changed(struct domain *d, unsigned gsi, bool level)
 {
     const struct hvm_irqs *irqs = d->hvm->irqs;
 
+    if (hvm_pirq_line(d, gsi, level))
+        return;
     if (irqs->has_ioapic)
         vioapic_set_pin(d, gsi, level);
     if (irqs->has_pic && gsi_has_line(gsi))
@@ -54,6 +56,13 @@ static bool flip(uint64_t *map, unsigned bit, bool level)
     return true;
 }
 
+/* A line that the guest takes as an event channel has perhaps risen. */
+static void release(struct domain *d, unsigned long flags)
+{
+    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    hvm_pirq_deliver(d);
+}
+
 /* One source of those in *map says what it wants at a pin. */
 static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, bool level)
 {
@@ -61,7 +70,7 @@ static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, 
 
     if (flip(map, bit, level))
         drive(d, gsi, level);
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    release(d, flags);
 }
 
 void hvm_isa_irq(struct domain *d, unsigned line, bool level)
@@ -85,14 +94,14 @@ bool hvm_chip_edge(struct domain *d, unsigned gsi)
 {
     struct hvm_irqs *irqs = d->hvm->irqs;
     unsigned long flags = spin_lock_irqsave(&irqs->lock);
-    bool open = (irqs->has_ioapic && vioapic_pin_open(d, gsi)) ||
+    bool open = hvm_pirq_is_bound(d, gsi) || (irqs->has_ioapic && vioapic_pin_open(d, gsi)) ||
                 (irqs->has_pic && gsi_has_line(gsi) && vpic_line_open(d, gsi_to_isa(gsi)));
 
     if (flip(&irqs->gsi_chip, gsi, false))
         drive(d, gsi, false);
     flip(&irqs->gsi_chip, gsi, true);
     drive(d, gsi, true);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    release(d, flags);
     return open;
 }
 
@@ -151,7 +160,7 @@ void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level)
         return;
     flags = spin_lock_irqsave(&irqs->lock);
     intx_locked(d, device * 4 + pin, level);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    release(d, flags);
 }
 
 int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
@@ -171,7 +180,7 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
         if (old)
             drive(d, isa_to_gsi(old), false);
     }
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    release(d, flags);
     return 0;
 }
 

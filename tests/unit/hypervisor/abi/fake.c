@@ -64,11 +64,6 @@ size_t strlcpy(char *to, const char *from, size_t size)
     return strlen(from);
 }
 
-bool hvm_available(void)
-{
-    return true;
-}
-
 /* ---- world ---- */
 
 static void free_domains(void)

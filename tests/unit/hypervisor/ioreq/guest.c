@@ -20,7 +20,7 @@ mfn_t frame_of[FAKE_GFNS];
 
 void vcpu_unblock(struct vcpu *v)
 {
-    v->blocked = v->polling = false;
+    v->blocked = false;
 }
 void vcpu_wake(struct vcpu *v)
 {
@@ -68,6 +68,13 @@ void domain_shutdown(struct domain *d, unsigned reason)
 {
     shutdown_reason = (int)reason;
 }
+void hvm_assert_upcall(struct vcpu *v)
+{
+}
+int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
+{
+    return -1;
+}
 void hvm_isa_irq(struct domain *d, unsigned line, bool level)
 {
     isa_line[line] = level;
@@ -108,6 +115,16 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_typ
 int p2m_clear(struct domain *d, gfn_t gfn, unsigned order)
 {
     return p2m_set(d, gfn, INVALID_MFN, order, P2M_HOLE);
+}
+int p2m_move(struct domain *d, gfn_t from, gfn_t to)
+{
+    if (from >= FAKE_GFNS || kind_of[from] != P2M_RAM)
+        return -EINVAL;
+    if (to >= FAKE_GFNS)
+        return -ENOMEM;
+    kind_of[to] = P2M_RAM;
+    frame_of[to] = frame_of[from];
+    return from == to ? 0 : p2m_clear(d, from, 0);
 }
 int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_type to)
 {
