@@ -588,91 +588,105 @@ static void many_servers(void)
 }
 
 /* Two vcpus do what comes to mind, and so does the device model, with its pages too. */
+
+static void play_vcpu(struct vcpu *who)
+{
+    unsigned bytes = 1U << random() % 3;
+    enum io_result result = IO_OK;
+    uint64_t wide = 0;
+    uint32_t value = 0;
+
+    switch (random() % 6) {
+    case 0:
+        result = hvm_port_read(who, (uint16_t)(0xf0 + random() % 0x130), bytes, &value);
+        CHECK(result == IO_RETRY || bytes == 4 || value < 1U << 8 * bytes);
+        break;
+    case 1:
+        result = hvm_port_write(who, (uint16_t)(0xcf0 + random() % 0x20), bytes, (uint32_t)random());
+        break;
+    case 2:
+        result = hvm_memory_read(who, 0x9fff0 + (uint64_t)random() % 0x60020, 8, &wide);
+        break;
+    case 3:
+        result = hvm_memory_write(who, 0x9fff0 + (uint64_t)random() % 0x60020, bytes, wide);
+        break;
+    case 4:
+        result = hvm_port_repeat(who, 0x1f0, bytes, random() & 1, (uint64_t)random() % (FAKE_GFNS * PAGE_SIZE),
+                                 random() & 1, (uint32_t)random() % 9);
+        break;
+    default:
+        hvm_broadcast_invalidate(who);
+    }
+    if (result != IO_RETRY)
+        hvm_io_instruction_done(who);
+}
+
+static void play_model(void)
+{
+    unsigned i = (unsigned)random() & 1;
+    uint8_t *page = (uint8_t *)(random() & 1 ? (void *)model.slots : (void *)model.ring);
+
+    if (random() % 4)
+        model.slots[i].state = STATE_IORESP_READY;
+    else if (random() % 50 == 0)
+        page[random() % PAGE_SIZE] = (uint8_t)random();
+    if (random() % 5 == 0)
+        model.slots[i].state = STATE_IOREQ_NONE;
+    model_send(&model, i);
+}
+
+/* Another guest takes the place of one that died. */
+static void start_over(void)
+{
+    guest->is_shut_down = false;
+    memset(model.slots, 0, PAGE_SIZE);
+    for (unsigned i = 0; i < 2; i++) {
+        struct hvm_vcpu *hvm = guest->vcpu[i]->hvm;
+
+        hvm->io_servers = hvm->io_invalidate = 0;
+        hvm->waits_for_io = false;
+        hvm_io_instruction_done(guest->vcpu[i]);
+    }
+}
+
 static void random_play(void)
 {
+    unsigned accesses = 0;
+
     with_model(HVM_IOREQSRV_BUFIOREQ_ATOMIC);
     srandom(7);
     for (unsigned n = 0; n < 300000; n++) {
         struct vcpu *who = guest->vcpu[random() & 1];
-        uint64_t wide = 0;
-        uint32_t value = 0;
 
         fake_run(who);
-        if (hvm_io_complete(who) && !who->hvm->waits_for_io) {
-            unsigned bytes = 1U << random() % 3;
-            enum io_result result = IO_OK;
-
-            switch (random() % 6) {
-            case 0:
-                result = hvm_port_read(who, (uint16_t)(0xf0 + random() % 0x130), bytes, &value);
-                CHECK(result == IO_RETRY || bytes == 4 || value < 1U << 8 * bytes);
-                break;
-            case 1:
-                result = hvm_port_write(who, (uint16_t)(0xcf0 + random() % 0x20), bytes, (uint32_t)random());
-                break;
-            case 2:
-                result = hvm_memory_read(who, 0x9fff0 + (uint64_t)random() % 0x60020, 8, &wide);
-                break;
-            case 3:
-                result = hvm_memory_write(who, 0x9fff0 + (uint64_t)random() % 0x60020, bytes, wide);
-                break;
-            case 4:
-                result = hvm_port_repeat(who, 0x1f0, bytes, random() & 1, (uint64_t)random() % (FAKE_GFNS * PAGE_SIZE),
-                                         random() & 1, (uint32_t)random() % 9);
-                break;
-            default:
-                hvm_broadcast_invalidate(who);
-            }
-            if (result != IO_RETRY)
-                hvm_io_instruction_done(who);
+        if (hvm_io_complete(who) && !guest->is_shut_down) {
+            CHECK(!who->hvm->waits_for_io);
+            play_vcpu(who);
+            accesses++;
         }
-        if (random() % 3 == 0) {
-            unsigned i = (unsigned)random() & 1;
-            uint8_t *page = (uint8_t *)(random() & 1 ? (void *)model.slots : (void *)model.ring);
-
-            if (random() % 4)
-                model.slots[i].state = STATE_IORESP_READY;
-            else if (random() % 50 == 0)
-                page[random() % PAGE_SIZE] = (uint8_t)random();
-            if (!model.slots[i].state && random() % 100)
-                model.slots[i].state = STATE_IOREQ_NONE;
-            model_send(&model, i);
-        }
-        if (guest->is_shut_down) { /* another guest takes its place */
-            guest->is_shut_down = false;
-            memset(model.slots, 0, PAGE_SIZE);
-            for (unsigned i = 0; i < 2; i++) {
-                struct hvm_vcpu *hvm = guest->vcpu[i]->hvm;
-
-                hvm->io_servers = hvm->io_invalidate = 0;
-                hvm->waits_for_io = false;
-                hvm_io_instruction_done(guest->vcpu[i]);
-            }
-        }
-        for (unsigned i = 0; i < 2; i++)
-            CHECK(guest->vcpu[i]->hvm->io_cache.count <= EMULATE_CACHE_ENTRIES &&
-                  guest->vcpu[i]->hvm->io_cache.used <= guest->vcpu[i]->hvm->io_cache.count);
+        if (random() % 3 == 0)
+            play_model();
+        if (guest->is_shut_down)
+            start_over();
+        CHECK(who->hvm->io_cache.count <= EMULATE_CACHE_ENTRIES && who->hvm->io_cache.used <= who->hvm->io_cache.count);
     }
-    CHECK(crashes > 10);
+    CHECK(crashes > 1000 && accesses > 5 * crashes);
 }
 
 int main(void)
 {
+    /* clang-format off */
     static const struct unit_test tests[] = {
-        {"ranges by hand", ranges_by_hand},
-        {"ranges against a bitmap", ranges_random},
-        {"chips", chips},
-        {"a read", read_round_trip},
+        {"ranges by hand", ranges_by_hand}, {"ranges against a bitmap", ranges_random},
+        {"chips", chips}, {"a read", read_round_trip},
         {"several accesses in one instruction", two_accesses},
         {"a write", posted_write},
         {"nobody there", nobody_there},
         {"PCI configuration", config_space},
         {"string instructions", repeated},
         {"invalidate", invalidate},
-        {"ring", ring},
-        {"ring full", ring_full},
-        {"ring, several laps", ring_laps},
-        {"ring with hostile pointers", ring_hostile},
+        {"ring", ring}, {"ring full", ring_full},
+        {"ring, several laps", ring_laps}, {"ring with hostile pointers", ring_hostile},
         {"wrong states", wrong_states},
         {"scribbled slot", scribbled_slot},
         {"not bound yet", not_bound_yet},
@@ -685,6 +699,7 @@ int main(void)
         {"many servers", many_servers},
         {"random play", random_play},
     };
+    /* clang-format on */
 
     return run_tests(tests, sizeof(tests) / sizeof(tests[0]), setup, guest_teardown);
 }
