@@ -1,5 +1,5 @@
 /*
- * I/O of HVM guests: chips, ranges, requests and answers, the ring, and device models that do not play by the rules.
+ * I/O of HVM guests: chips, requests and answers, the ring, and device models that do not play by the rules.
  */
 #include "guest.h"
 
@@ -10,69 +10,6 @@ static void setup(void)
 {
     guest_setup();
     v = guest->vcpu[0];
-}
-
-/* ---- ranges ---- */
-
-static void ranges_by_hand(void)
-{
-    struct io_ranges *r = calloc(1, sizeof(*r));
-
-    CHECK_EQUAL(io_ranges_add(r, 10, 9), -EINVAL);
-    CHECK_EQUAL(io_ranges_add(r, 10, 19), 0);
-    CHECK_EQUAL(io_ranges_add(r, 19, 30), -EEXIST);
-    CHECK_EQUAL(io_ranges_add(r, 0, 100), -EEXIST);
-    CHECK_EQUAL(io_ranges_add(r, 30, 39), 0);
-    CHECK_EQUAL(r->count, 2);
-    CHECK(!io_ranges_contain(r, 15, 35));
-    CHECK_EQUAL(io_ranges_add(r, 20, 29), 0); /* closes the gap */
-    CHECK_EQUAL(r->count, 1);
-    CHECK(io_ranges_contain(r, 10, 39) && !io_ranges_contain(r, 9, 9) && !io_ranges_contain(r, 39, 40));
-    CHECK_EQUAL(io_ranges_remove(r, 5, 12), -ENOENT);
-    CHECK_EQUAL(io_ranges_remove(r, 20, 20), 0); /* splits */
-    CHECK_EQUAL(r->count, 2);
-    CHECK_EQUAL(io_ranges_add(r, 0, 0), 0);
-    CHECK_EQUAL(io_ranges_add(r, ~0ULL, ~0ULL), 0);
-    CHECK(io_ranges_contain(r, 0, 0) && io_ranges_contain(r, ~0ULL, ~0ULL));
-    CHECK_EQUAL(io_ranges_remove(r, 0, 0), 0);
-    CHECK_EQUAL(io_ranges_remove(r, ~0ULL, ~0ULL), 0);
-    while (r->count < IO_RANGES_MAX)
-        CHECK_EQUAL(io_ranges_add(r, 1000 + r->count * 10, 1004 + r->count * 10), 0);
-    CHECK_EQUAL(io_ranges_add(r, 9999999, 9999999), -ENOSPC);
-    CHECK_EQUAL(io_ranges_remove(r, 12, 13), -ENOSPC); /* would split */
-    CHECK_EQUAL(io_ranges_remove(r, 10, 13), 0);
-    free(r);
-}
-
-/* Against one bool per number. */
-static void ranges_random(void)
-{
-    struct io_ranges *r = calloc(1, sizeof(*r));
-    bool in[200] = {false};
-
-    srandom(1);
-    for (unsigned n = 0; n < 200000; n++) {
-        unsigned first = (unsigned)random() % 200, last = first + (unsigned)random() % 12, have = 0;
-
-        last = min(last, 199U);
-        for (unsigned i = first; i <= last; i++)
-            have += in[i];
-        if (random() & 1) {
-            CHECK_EQUAL(io_ranges_add(r, first, last), have ? -EEXIST : 0);
-            for (unsigned i = first; i <= last && !have; i++)
-                in[i] = true;
-        } else {
-            bool all = have == last - first + 1;
-
-            CHECK(io_ranges_contain(r, first, last) == all);
-            CHECK_EQUAL(io_ranges_remove(r, first, last), all ? 0 : -ENOENT);
-            for (unsigned i = first; i <= last && all; i++)
-                in[i] = false;
-        }
-        for (unsigned i = 1; i < r->count; i++)
-            CHECK(r->range[i - 1].last + 1 < r->range[i].first);
-    }
-    free(r);
 }
 
 /* ---- chips ---- */
@@ -675,18 +612,19 @@ static void random_play(void)
 
 int main(void)
 {
-    /* clang-format off */
     static const struct unit_test tests[] = {
-        {"ranges by hand", ranges_by_hand}, {"ranges against a bitmap", ranges_random},
-        {"chips", chips}, {"a read", read_round_trip},
+        {"chips", chips},
+        {"a read", read_round_trip},
         {"several accesses in one instruction", two_accesses},
         {"a write", posted_write},
         {"nobody there", nobody_there},
         {"PCI configuration", config_space},
         {"string instructions", repeated},
         {"invalidate", invalidate},
-        {"ring", ring}, {"ring full", ring_full},
-        {"ring, several laps", ring_laps}, {"ring with hostile pointers", ring_hostile},
+        {"ring", ring},
+        {"ring full", ring_full},
+        {"ring, several laps", ring_laps},
+        {"ring with hostile pointers", ring_hostile},
         {"wrong states", wrong_states},
         {"scribbled slot", scribbled_slot},
         {"not bound yet", not_bound_yet},
@@ -699,7 +637,6 @@ int main(void)
         {"many servers", many_servers},
         {"random play", random_play},
     };
-    /* clang-format on */
 
     return run_tests(tests, sizeof(tests) / sizeof(tests[0]), setup, guest_teardown);
 }
