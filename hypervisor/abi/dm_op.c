@@ -300,44 +300,6 @@ static long set_mem_type(struct dm_call *c)
     return 0;
 }
 
-/* Own RAM that the p2m has forgotten goes back to the machine. */
-static void give_up_frame(mfn_t mfn)
-{
-    struct page *page = mfn_to_page(mfn);
-
-    if (__atomic_fetch_and(&page->references, ~PAGE_ALLOCATED, __ATOMIC_ACQ_REL) & PAGE_ALLOCATED)
-        page_put(page);
-}
-
-static bool is_own_ram(enum p2m_type type)
-{
-    return type == P2M_RAM || type == P2M_RAM_LOG_DIRTY || type == P2M_RAM_READONLY;
-}
-
-static long relocate_one(struct domain *d, gfn_t from, gfn_t to)
-{
-    enum p2m_type type, there;
-    mfn_t mfn = p2m_lookup(d, from, &type, NULL), old = p2m_lookup(d, to, &there, NULL);
-    long result;
-
-    if (mfn == INVALID_MFN || !is_own_ram(type))
-        return -EINVAL;
-    if (from == to)
-        return 0;
-    result = p2m_clear(d, from, 0);
-    if (result)
-        return result;
-    result = p2m_set(d, to, mfn, 0, P2M_RAM);
-    if (result) {
-        if (p2m_set(d, from, mfn, 0, P2M_RAM)) /* its table is there: it was in it */
-            domain_crash(d, "frame %lx is lost on its way from %lx to %lx", mfn, from, to);
-        return result;
-    }
-    if (old != INVALID_MFN && is_own_ram(there))
-        give_up_frame(old);
-    return 0;
-}
-
 static long relocate_memory(struct dm_call *c)
 {
     struct xen_dm_op_relocate_memory *op = &c->op.u.relocate_memory;
@@ -345,7 +307,7 @@ static long relocate_memory(struct dm_call *c)
     if (op->pad || !gfns_ok(op->src_gfn, op->size) || !gfns_ok(op->dst_gfn, op->size))
         return -EINVAL;
     while (op->size) {
-        long result = relocate_one(c->d, op->src_gfn, op->dst_gfn);
+        long result = p2m_move(c->d, op->src_gfn, op->dst_gfn);
 
         if (result)
             return result;

@@ -1,5 +1,6 @@
 /*
- * What the toolstack's hypercalls use of HVM guests. The fake machine has none, unless fake_hvm_available says it could.
+ * What the toolstack's hypercalls use of HVM guests. The fake machine has none, unless fake_hvm_available says it
+ * could.
  */
 #include "fake.h"
 #include <hv/abi_internal.h>
@@ -7,7 +8,7 @@
 #include <hv/sched.h>
 #include <hv/vdev.h>
 
-bool fake_hvm_available;
+bool fake_hvm_available = true;
 
 bool hvm_available(void)
 {
@@ -25,6 +26,21 @@ bool vcpu_waits_for_io(const struct vcpu *v)
 
 void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
+}
+
+int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
+}
+
+int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
+}
+
+int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
 }
 
 int hvm_send_trigger(struct vcpu *v, uint32_t trigger)

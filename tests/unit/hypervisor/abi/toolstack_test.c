@@ -108,6 +108,7 @@ static void life(void)
 
     fake_reset();
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 0) == 0 && op.domain == 42);
+    fake_hvm_available = false;
     op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == -EOPNOTSUPP);
     fake_hvm_available = true;
@@ -131,7 +132,6 @@ static void life(void)
         CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == hvm[i].answer);
     }
     op.u.createdomain.arch.emulation_flags = 0;
-    fake_hvm_available = false;
     op.u.createdomain.flags = 1U << 31;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == -EINVAL);
     op.u.createdomain.flags = 0;

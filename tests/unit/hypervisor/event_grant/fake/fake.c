@@ -181,8 +181,11 @@ void *domain_alloc_xenheap(struct domain *d)
 
 void domain_free_xenheap(struct domain *d, void *va)
 {
-    struct page *page = mfn_to_page(virt_to_mfn(va));
+    struct page *page;
 
+    if (!va)
+        return;
+    page = mfn_to_page(virt_to_mfn(va));
     page->references &= ~PAGE_ALLOCATED;
     page_put(page);
 }
