@@ -28,7 +28,8 @@ static unsigned event_type(const struct hvm_event *event)
     return event->vector == TRAP_debug ? EVENT_TYPE_INT1 : HVM_EVENT_EXCEPTION;
 }
 
-/* Real mode has no error codes. */
+/* Real mode has no error codes. The delivery of an NMI blocks the next even when it is cut short; to be entered with
+ * again it must find none blocked. */
 void vmx_inject(struct vcpu *v, const struct hvm_event *event)
 {
     unsigned type = event_type(event);
@@ -42,6 +43,8 @@ void vmx_inject(struct vcpu *v, const struct hvm_event *event)
         vmwrite(VMCS_ENTRY_LENGTH, event->length);
     if (event->kind == HVM_EVENT_EXCEPTION && event->vector == TRAP_page_fault)
         v->hvm->cr2 = event->cr2;
+    if (event->kind == HVM_EVENT_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)INTERRUPTIBILITY_NMI);
     vmwrite(VMCS_ENTRY_EVENT, field);
     vmcs_end(v, previous);
 }

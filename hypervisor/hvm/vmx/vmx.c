@@ -90,6 +90,13 @@ void vmx_sync(struct vcpu *v)
     h->dr7 = vmread(VMCS_GUEST_DR7);
 }
 
+/* Off every CPU all is up to date since put_away. */
+static void sync_current(struct vcpu *v)
+{
+    if (v == current)
+        vmx_sync(v);
+}
+
 static void put_away(struct vcpu *v)
 {
     vmx_of(v)->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
@@ -286,6 +293,7 @@ const struct hvm_vendor vmx_vendor = {
     .get_segment = vmx_get_segment,
     .set_segment = vmx_set_segment,
     .cpl = vmx_cpl,
+    .sync = sync_current,
     .update_cr = update_cr,
     .update_efer = update_efer,
     .update_dr = update_dr,

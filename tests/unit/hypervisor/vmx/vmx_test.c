@@ -265,6 +265,9 @@ static void test_interrupted(void)
     fake_vmcs[0x4408] = 0x80000202; /* NMI */
     leave(48, 0x182, 1);
     check(seen.interrupted.valid && seen.interrupted.kind == HVM_EVENT_NMI);
+    fake_vmcs[0x4824] = 8; /* its delivery had begun */
+    vmx_inject(&vcpu, &seen.interrupted);
+    check(fake_vmcs[0x4016] == 0x80000202 && fake_vmcs[0x4824] == 0);
 }
 
 static void test_injection(void)
