@@ -57,17 +57,3 @@ void vrtc_set_time_offset(struct domain *d, int64_t seconds)
 {
 }
 
-int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
-{
-    return -EINVAL;
-}
-
-int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
-{
-    return -EINVAL;
-}
-
-int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
-{
-    return -EINVAL;
-}
