@@ -264,6 +264,7 @@ void domain_shutdown(struct domain *d, unsigned reason)
         hardware_domain_shutdown(reason);
     if (!first)
         return;
+    log_debug("d%u: shut down, reason %u", d->id, reason);
     domain_pause(d);
     send_guest_global_virq(dom0, VIRQ_DOM_EXC);
 }

@@ -60,6 +60,8 @@ int hvm_domain_init(struct domain *d, const struct xen_domctl_createdomain *conf
     if (!err)
         err = hvm_io_init(d);
     if (!err)
+        err = hvm_debug_port_init(d);
+    if (!err)
         err = hvm_irq_init(d);
     return err ? err : vtimers_init(d); /* what was made goes with hvm_domain_destroy */
 }

@@ -38,6 +38,8 @@ struct hvm_domain {
     struct hvm_io *io;
     struct hvm_timers *timers;
     struct viridian_domain *viridian; /* NULL: not enabled */
+    char debug_line[120];             /* hvm/debug_port.c: what the guest has written of a line */
+    unsigned debug_length;
     uint64_t param[HVM_NR_PARAMS];    /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
     uint32_t emulation;               /* [c] XEN_X86_EMU_* */
     bool is_hap;                      /* [c] always: there are no shadow page tables */
