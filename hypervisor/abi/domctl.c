@@ -8,9 +8,11 @@
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/vdev.h>
 
 _Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
 _Static_assert(offsetof(struct xen_domctl, u) == 16, "ABI");
@@ -64,6 +66,26 @@ int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask)
 /* ---- life cycle ---- */
 
 #define KNOWN_CREATE_FLAGS (XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off)
+#define HVM_CREATE_FLAGS   (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
+
+/* The sets of chips there are: none but the local APIC (PVH), or those of a PC, with or without its interrupts as
+ * event channels. VGA and IOMMU in it name no chip of ours: the device model has the one, nobody the other. */
+static const uint32_t emulation_sets[] = {
+    XEN_X86_EMU_LAPIC,
+    XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI,
+    XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI & ~XEN_X86_EMU_USE_PIRQ,
+};
+
+/* Memory is translated by the processor or not at all. */
+static int check_create_hvm(const struct xen_domctl_createdomain *config)
+{
+    if (!hvm_available() || !(config->flags & XEN_DOMCTL_CDF_hap))
+        return -EOPNOTSUPP;
+    for (unsigned i = 0; i < ARRAY_SIZE(emulation_sets); i++)
+        if (config->arch.emulation_flags == emulation_sets[i])
+            return 0;
+    return -EOPNOTSUPP;
+}
 
 static int check_create(const struct xen_domctl_createdomain *config)
 {
@@ -71,15 +93,19 @@ static int check_create(const struct xen_domctl_createdomain *config)
         return -EINVAL;
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -EINVAL;
-    if (config->flags & XEN_DOMCTL_CDF_hvm || config->vmtrace_size)
+    if (config->vmtrace_size || config->flags & (XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu))
         return -EOPNOTSUPP;
-    if (config->flags & ~KNOWN_CREATE_FLAGS || config->iommu_opts || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
+    if (config->flags &
+            ~(config->flags & XEN_DOMCTL_CDF_hvm ? KNOWN_CREATE_FLAGS | HVM_CREATE_FLAGS : KNOWN_CREATE_FLAGS) ||
+        config->iommu_opts || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
-    if (config->arch.emulation_flags)
-        return -EOPNOTSUPP;
     if (XEN_DOMCTL_GRANT_version(config->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(config->grant_opts) > 2)
         return -EINVAL;
-    return config->cpupool_id ? -EINVAL : 0;
+    if (config->cpupool_id)
+        return -EINVAL;
+    if (config->flags & XEN_DOMCTL_CDF_hvm)
+        return check_create_hvm(config);
+    return config->arch.emulation_flags ? -EOPNOTSUPP : 0;
 }
 
 /* Ids that cannot be a guest's mean: choose one. */
@@ -93,6 +119,8 @@ static int create_domain(struct domain *none, struct xen_domctl *op)
         error = domain_create(id, &op->u.createdomain, false, &d);
     if (error)
         return error;
+    if (is_hvm(d))
+        hvm_params_init(d);
     op->domain = d->id;
     return 0;
 }
@@ -162,6 +190,8 @@ static int set_handle(struct domain *d, struct xen_domctl *op)
 static int set_time_offset(struct domain *d, struct xen_domctl *op)
 {
     d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
+    if (is_hvm(d))
+        vrtc_set_time_offset(d, d->time_offset_seconds);
     domain_update_wallclock(d);
     return 0;
 }
@@ -181,11 +211,19 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
             continue;
         info->nr_online_vcpus++;
         running |= v->is_running;
-        awake |= !v->blocked;
+        awake |= !v->blocked && !vcpu_waits_for_io(v);
     }
     if (running)
         return XEN_DOMINF_running;
     return info->nr_online_vcpus && !awake ? XEN_DOMINF_blocked : 0;
+}
+
+/* Under the number by which the guest knows it. */
+static uint64_t shared_info_frame(const struct domain *d)
+{
+    if (!d->shared_info)
+        return INVALID_MFN;
+    return is_hvm(d) ? d->hvm->shared_info_gfn : virt_to_mfn(d->shared_info);
 }
 
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
@@ -197,6 +235,10 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
     flags |= d->dying == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
     flags |= d->paused_by_controller ? XEN_DOMINF_paused : 0;
     flags |= d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0;
+    if (is_hvm(d)) {
+        flags |= XEN_DOMINF_hvm_guest | (d->hvm->is_hap ? XEN_DOMINF_hap : 0);
+        info->arch_config.emulation_flags = d->hvm->emulation;
+    }
     if (d->is_shut_down)
         flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
     info->domain = d->id;
@@ -204,7 +246,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->tot_pages = d->pages;
     info->max_pages = d->max_pages;
     info->outstanding_pages = d->outstanding_pages;
-    info->shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info) : INVALID_MFN;
+    info->shared_info_frame = shared_info_frame(d);
     info->cpu_time = domain_cpu_time(d);
     info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -390,10 +432,13 @@ static const struct {
     {XEN_DOMCTL_get_ext_vcpucontext, domctl_get_ext_vcpucontext, COPY_BACK},
     {XEN_DOMCTL_setvcpuextstate, domctl_setvcpuextstate, 0},
     {XEN_DOMCTL_getvcpuextstate, domctl_getvcpuextstate, COPY_BACK},
+    {XEN_DOMCTL_gethvmcontext, domctl_gethvmcontext, COPY_BACK},
+    {XEN_DOMCTL_sethvmcontext, domctl_sethvmcontext, 0},
+    {XEN_DOMCTL_gethvmcontext_partial, domctl_gethvmcontext_partial, COPY_BACK},
     {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
 
-    {XEN_DOMCTL_shadow_op, domctl_shadow_op, 0},
+    {XEN_DOMCTL_shadow_op, domctl_shadow_op, COPY_BACK},
     {XEN_DOMCTL_irq_permission, domctl_irq_permission, 0},
     {XEN_DOMCTL_iomem_permission, domctl_iomem_permission, 0},
     {XEN_DOMCTL_ioport_permission, domctl_ioport_permission, 0},
@@ -407,8 +452,19 @@ static const struct {
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
     {XEN_DOMCTL_soft_reset, not_supported, 0},
-    {XEN_DOMCTL_get_paging_mempool_size, not_supported, 0},
-    {XEN_DOMCTL_set_paging_mempool_size, not_supported, 0},
+    {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
+    {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
+    {XEN_DOMCTL_debug_op, not_supported, 0},
+    {XEN_DOMCTL_monitor_op, not_supported, 0},
+    {XEN_DOMCTL_vm_event_op, not_supported, 0},
+    {XEN_DOMCTL_set_broken_page_p2m, not_supported, 0},
+    {XEN_DOMCTL_bind_pt_irq, not_supported, 0},
+    {XEN_DOMCTL_unbind_pt_irq, not_supported, 0},
+    {XEN_DOMCTL_memory_mapping, not_supported, 0},
+    {XEN_DOMCTL_ioport_mapping, not_supported, 0},
+    {XEN_DOMCTL_assign_device, not_supported, 0},
+    {XEN_DOMCTL_deassign_device, not_supported, 0},
+    {XEN_DOMCTL_test_assign_device, not_supported, 0},
 };
 
 static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)

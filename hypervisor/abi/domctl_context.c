@@ -1,12 +1,13 @@
 /*
- * domctl: registers and processor state of a PV vcpu, out and in, for building, saving and looking at domains.
- * Source: xen/domctl.h, xen/arch-x86/xen.h, xen/hvm/save.h (layout of extended state).
+ * domctl: registers and processor state of a vcpu, out and (PV; HVM in domctl_hvm.c) in, for building, saving and
+ * looking at domains. Source: xen/domctl.h, xen/arch-x86/xen.h, xen/hvm/save.h (layout of extended state).
  *
  * The domain is kept off every processor while its state is read or written.
  */
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/page_alloc.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
@@ -47,7 +48,7 @@ int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 
     if (error)
         return error;
-    if (guest_handle_is_null(op->u.vcpucontext.ctxt))
+    if (guest_handle_is_null(op->u.vcpucontext.ctxt) || is_hvm(d))
         return -EOPNOTSUPP;
     context = zalloc(sizeof(*context));
     if (!context)
@@ -67,13 +68,16 @@ int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 
     if (error)
         return error;
-    if (!v->initialised)
+    if (!(is_hvm(d) ? v->hvm->is_initialised : v->initialised))
         return -ENODATA;
     context = zalloc(sizeof(*context));
     if (!context)
         return -ENOMEM;
     domain_pause_sync(d);
-    pv_vcpu_get_context(v, context);
+    if (is_hvm(d))
+        hvm_vcpu_get_context(v, context);
+    else
+        pv_vcpu_get_context(v, context);
     domain_unpause(d);
     error = copy_to_guest(op->u.vcpucontext.ctxt, context, 1);
     free(context);
@@ -91,6 +95,8 @@ int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 
     if (error)
         return error;
+    if (is_hvm(d))
+        return -EOPNOTSUPP;
     if (e->size < SHORTEST_EXT || !is_canonical(e->syscall32_callback_eip) || !is_canonical(e->sysenter_callback_eip))
         return -EINVAL;
     domain_pause_sync(d);
@@ -112,6 +118,8 @@ int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
     memset(e, 0, sizeof(*e));
     e->vcpu = id;
     e->size = sizeof(*e);
+    if (is_hvm(d))
+        return 0;
     domain_pause_sync(d);
     e->syscall32_callback_eip = v->pv.syscall32.address;
     e->syscall32_disables_events = v->pv.syscall32.mask_events;

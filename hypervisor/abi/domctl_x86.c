@@ -5,7 +5,9 @@
 #include <hv/abi_internal.h>
 #include <hv/cpu_policy.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/irq.h>
+#include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/sched.h>
@@ -14,6 +16,8 @@
 /* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
 {
+    if (is_hvm(d))
+        return is_current_domain(d) ? -EINVAL : log_dirty_op(d, &op->u.shadow_op);
     switch (op->u.shadow_op.op) {
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
@@ -21,6 +25,19 @@ int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
         return -EOPNOTSUPP;
     }
     return -EINVAL;
+}
+
+int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+{
+    if (!is_hvm(d))
+        return -EOPNOTSUPP;
+    op->u.paging_mempool.size = p2m_get_pool_size(d);
+    return 0;
+}
+
+int domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+{
+    return is_hvm(d) ? p2m_set_pool_size(d, op->u.paging_mempool.size) : -EOPNOTSUPP;
 }
 
 /* ---- rights to the machine ---- */
@@ -88,13 +105,17 @@ void hypercall_page_write(uint8_t *page)
 
 int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 {
-    uint8_t *page = zalloc(PAGE_SIZE);
+    uint64_t gfn = op->u.hypercall_init.gmfn;
+    uint8_t *page;
     int error;
 
+    if (is_hvm(d))
+        return d->vcpu[0] && hvm_write_hypercall_page(d->vcpu[0], gfn << PAGE_SHIFT) ? 0 : -EINVAL;
+    page = zalloc(PAGE_SIZE);
     if (!page)
         return -ENOMEM;
     hypercall_page_write(page);
-    error = copy_to_domain_mfn(d, op->u.hypercall_init.gmfn, 0, page, PAGE_SIZE);
+    error = copy_to_domain_mfn(d, gfn, 0, page, PAGE_SIZE);
     free(page);
     return error;
 }
@@ -120,7 +141,8 @@ int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 
 /* ---- time stamp counter ---- */
 
-/* PV guests read the counter of the processor; only the modes that come to that can be had: default and native. */
+/* Guests read the counter of the processor (HVM: with an offset); only the modes that come to that can be had: default
+ * and native. */
 #define TSC_MODE_DEFAULT       0
 #define TSC_MODE_NEVER_EMULATE 2
 
@@ -172,7 +194,16 @@ static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)
     return kind;
 }
 
-/* Each machine frame number in the caller's array is replaced by what the frame is. */
+/* An HVM guest's page tables are its own affair. */
+static xen_pfn_t gfn_kind(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type kind;
+
+    p2m_lookup(d, gfn, &kind, NULL);
+    return p2m_is_own_ram(kind) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+}
+
+/* Each frame number in the caller's array is replaced by what the frame is. */
 int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_getpageframeinfo3 *query = &op->u.getpageframeinfo3;
@@ -186,7 +217,7 @@ int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
         if (copy_from_guest_offset(chunk, query->array, done, count))
             return -EFAULT;
         for (uint64_t i = 0; i < count; i++)
-            chunk[i] = page_kind(d, chunk[i]);
+            chunk[i] = is_hvm(d) ? gfn_kind(d, chunk[i]) : page_kind(d, chunk[i]);
         if (copy_to_guest_offset(query->array, done, chunk, count))
             return -EFAULT;
         done += count;
@@ -259,6 +290,8 @@ int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
+    if (is_hvm(d))
+        return hvm_send_trigger(v, op->u.sendtrigger.trigger);
     switch (op->u.sendtrigger.trigger) {
     case XEN_DOMCTL_SENDTRIGGER_NMI:
         break;

@@ -3,7 +3,9 @@
  * business of the two layouts (event_channel_abi.h); the hypercall is in event_channel_op.c.
  */
 #include "event_channel_abi.h"
+#include <hv/compat.h>
 #include <hv/console.h>
+#include <hv/hvm_irq.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
@@ -13,13 +15,27 @@
 
 /* Telling the guest. */
 
+/* An HVM guest's events come as interrupts, so what counts is whether it would take one. */
+static bool interrupt_deliverable(const struct vcpu *v)
+{
+    const struct cpu_user_regs *regs = v == current ? guest_regs() : &v->regs;
+    return regs->rflags & X86_EFLAGS_IF && hvm_pending_interrupt((struct vcpu *)v, false) >= 0;
+}
+
 bool vcpu_event_deliverable(const struct vcpu *v)
 {
+    if (v->hvm)
+        return interrupt_deliverable(v);
     return vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
 void vcpu_mark_event_pending(struct vcpu *v)
 {
+    if (v->hvm) {
+        if (!__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+            hvm_assert_upcall(v);
+        return;
+    }
     /* Flagged already: whoever did it has woken v, unless the guest wrote the flag itself and then blocked. */
     if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) && !v->blocked)
         return;
@@ -29,15 +45,17 @@ void vcpu_mark_event_pending(struct vcpu *v)
         apic_send_ipi(v->cpu, VECTOR_EVENT_CHECK);
 }
 
-/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit
- * orders it before this. */
+_Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit per vcpu");
+
+/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
+ */
 static void wake_pollers(struct domain *d, evtchn_port_t port)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v)
-        if (READ_ONCE(v->polling) && (!v->poll_port || v->poll_port == port))
+    for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {
+        struct vcpu *v = d->vcpu[__builtin_ctzl(left)];
+        if (!v->poll_port || v->poll_port == port)
             vcpu_unblock(v);
+    }
 }
 
 /* Lock held, port open. */
@@ -45,14 +63,34 @@ void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
     if (d->dying != DOMAIN_ALIVE)
         return;
+    if (c->consumed) {
+        d->events->consumer(d, c->vcpu, port, false);
+        return;
+    }
     d->events->abi->set_pending(d, c, port);
     wake_pollers(d, port);
 }
 
 void event_channels_vcpu_info_moved(struct vcpu *v)
 {
-    __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    if (has_compat_layout(v->domain))
+        __atomic_store_n(&((struct compat_vcpu_info *)v->info)->evtchn_pending_sel, ~0U, __ATOMIC_SEQ_CST);
+    else
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     vcpu_mark_event_pending(v);
+}
+
+const struct event_abi *event_abi_initial(const struct domain *d)
+{
+    return has_compat_layout(d) ? &event_abi_2level_compat : &event_abi_2level;
+}
+
+void event_channels_layout_changed(struct domain *d)
+{
+    unsigned long flags = spin_lock_irqsave(&d->events->lock);
+    if (!d->events->fifo)
+        d->events->abi = event_abi_initial(d);
+    spin_unlock_irqrestore(&d->events->lock, flags);
 }
 
 /* Locks. */
@@ -154,6 +192,7 @@ static void release_port(struct domain *d, struct event_channel *c, evtchn_port_
 {
     d->events->abi->clear_pending(d, c, port);
     c->state = EVTCHNSTAT_closed;
+    c->consumed = false;
     d->events->used[port / BITS_PER_LONG] &= ~(1UL << (port % BITS_PER_LONG));
 }
 
@@ -168,6 +207,12 @@ static struct vcpu *virq_holder(struct domain *d, const struct event_channel *c)
     return d->vcpu[virq_is_per_vcpu(c->virq) ? c->vcpu : 0];
 }
 
+static void tell_consumer_gone(struct domain *d, const struct event_channel *c, evtchn_port_t port)
+{
+    if (d->dying == DOMAIN_ALIVE)
+        d->events->consumer(d, c->vcpu, port, true);
+}
+
 /* Both ends' locks held (peer is d itself for all but interdomain ports). Returns the pirq to unbind, or -1. */
 int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
@@ -175,10 +220,14 @@ int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t po
 
     switch (c->state) {
     case EVTCHNSTAT_interdomain: {
-        struct event_channel *far = event_channel_of(c->remote.domain->events, c->remote.port);
+        struct domain *far_domain = c->remote.domain;
+        evtchn_port_t far_port = c->remote.port;
+        struct event_channel *far = event_channel_of(far_domain->events, far_port);
 
         far->state = EVTCHNSTAT_unbound;
         far->allowed = d->id;
+        if (far->consumed)
+            tell_consumer_gone(far_domain, far, far_port);
         break;
     }
     case EVTCHNSTAT_virq:
@@ -214,7 +263,7 @@ static unsigned long lock_with_peer(struct domain *d, struct event_channel *c, s
     return flags;
 }
 
-int event_close_port(struct domain *d, evtchn_port_t port)
+int event_close_port(struct domain *d, evtchn_port_t port, bool ours)
 {
     struct event_channels *e = d->events;
     struct event_channel *c = event_channel_of(e, port);
@@ -226,7 +275,7 @@ int event_close_port(struct domain *d, evtchn_port_t port)
         return -EINVAL;
     spin_lock(&e->bind_lock);
     flags = lock_with_peer(d, c, &peer);
-    if (c->state != EVTCHNSTAT_closed) {
+    if (c->state != EVTCHNSTAT_closed && c->consumed == ours) {
         pirq = event_disconnect(d, c, port);
         rc = 0;
     }
@@ -304,7 +353,8 @@ static void send_interdomain(struct domain *from, evtchn_port_t from_port, struc
     spin_unlock_irqrestore(&to->events->lock, flags);
 }
 
-int event_send_port(struct domain *d, evtchn_port_t port)
+/* ours: by us over a consumed port; otherwise by the guest over one of its own. */
+static int send_port(struct domain *d, evtchn_port_t port, bool ours)
 {
     struct event_channels *e = d->events;
     struct event_channel *c = event_channel_of(e, port);
@@ -316,7 +366,7 @@ int event_send_port(struct domain *d, evtchn_port_t port)
     if (!c)
         return -EINVAL;
     flags = spin_lock_irqsave(&e->lock);
-    switch (c->state) {
+    switch (c->consumed == ours ? c->state : EVTCHNSTAT_closed) {
     case EVTCHNSTAT_interdomain:
         if (try_send_interdomain(d, c))
             break;
@@ -328,6 +378,7 @@ int event_send_port(struct domain *d, evtchn_port_t port)
         event_raise(d, c, port);
         break;
     case EVTCHNSTAT_unbound: /* nobody there (any more): binding raises an event of its own */
+        rc = ours ? -ENOTCONN : 0;
         break;
     default:
         rc = -EINVAL;
@@ -338,6 +389,38 @@ int event_send_port(struct domain *d, evtchn_port_t port)
         domain_put(to);
     }
     return rc;
+}
+
+int event_send_port(struct domain *d, evtchn_port_t port)
+{
+    return send_port(d, port, false);
+}
+
+bool event_channel_notify(struct domain *d, evtchn_port_t port)
+{
+    return !send_port(d, port, true);
+}
+
+int event_channel_alloc_consumed(struct domain *d, unsigned vcpu, domid_t remote, event_consumer consumer,
+                                 evtchn_port_t *port)
+{
+    struct event_channel *c;
+    unsigned long flags;
+    int rc = event_lock_with_free_port(d, d, port, &flags);
+
+    if (rc)
+        return rc;
+    c = event_open_port(d, *port, EVTCHNSTAT_unbound, vcpu);
+    c->allowed = remote;
+    c->consumed = true;
+    d->events->consumer = consumer;
+    event_unlock_pair(d, d, flags);
+    return 0;
+}
+
+void event_channel_close_consumed(struct domain *d, evtchn_port_t port)
+{
+    event_close_port(d, port, true);
 }
 
 int event_channel_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
@@ -361,7 +444,10 @@ int event_close_all(struct domain *d)
 
     for (unsigned word = 0; word <= e->max_port / BITS_PER_LONG; word++) {
         for (unsigned long open = open_ports(e, word); open; open &= open - 1) {
-            event_close_port(d, word * BITS_PER_LONG + __builtin_ctzl(open));
+            evtchn_port_t port = word * BITS_PER_LONG + __builtin_ctzl(open);
+
+            if (event_close_port(d, port, false) && d->dying != DOMAIN_ALIVE)
+                event_close_port(d, port, true);
             if (++closed % PORTS_PER_YIELD_CHECK == 0 && hypercall_should_yield())
                 return -ERESTART;
         }
@@ -375,7 +461,7 @@ int event_channels_init(struct domain *d, unsigned max_port)
 
     if (!e)
         return -ENOMEM;
-    e->abi = &event_abi_2level;
+    e->abi = event_abi_initial(d);
     e->max_port = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
     e->bucket = zalloc(((e->max_port >> BUCKET_SHIFT) + 1) * sizeof(*e->bucket));
     e->used = zalloc((e->max_port / BITS_PER_LONG + 1) * sizeof(*e->used));

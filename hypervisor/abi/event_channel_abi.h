@@ -11,7 +11,8 @@ struct event_channel {
     uint8_t state;          /* EVTCHNSTAT_* */
     uint8_t priority;       /* FIFO: queue to put it on next time */
     uint8_t queue_priority; /* FIFO: queue it was put on last; outlives the port's closing */
-    bool deferred;          /* FIFO: raised while its word or its vcpu's control block did not exist yet */
+    bool deferred : 1;      /* FIFO: raised while its word or its vcpu's control block did not exist yet */
+    bool consumed : 1;      /* the near end is ours (event_channel_alloc_consumed), not the guest's */
     uint16_t vcpu;          /* id of the vcpu to notify */
     uint16_t queue_vcpu;
     union {
@@ -41,6 +42,7 @@ struct event_channels {
     unsigned long *used;           /* lock; bitmap of open ports; bit 0 is always set */
     evtchn_port_t *pirq_port;      /* lock; by pirq, 0 = unbound; allocated with the first binding */
     struct event_fifo *fifo;       /* lock; NULL while the layout is 2-level */
+    event_consumer consumer;       /* lock; of all consumed ports */
 };
 
 /* The lock is held in all of these, and the port is within max_ports. `c` is NULL where no record exists. */
@@ -54,7 +56,9 @@ struct event_abi {
     /* The guest has not yet taken the closed port off a queue: giving it to a new user would notify the wrong vcpu. */
     bool (*is_busy)(struct domain *d, evtchn_port_t port);
 };
-extern const struct event_abi event_abi_2level, event_abi_fifo;
+extern const struct event_abi event_abi_2level, event_abi_2level_compat, event_abi_fifo;
+/* The 2-level layout of the domain's mode. */
+const struct event_abi *event_abi_initial(const struct domain *d);
 
 /* The record, or NULL. Lock held. */
 static inline struct event_channel *event_channel_of(const struct event_channels *e, evtchn_port_t port)
@@ -72,12 +76,13 @@ static inline unsigned long open_ports(const struct event_channels *e, unsigned 
 {
     return READ_ONCE(e->used[word]) & (word ? ~0UL : ~1UL);
 }
-/* No port is open. Lock held. */
+/* The guest has no port open. Lock held. */
 static inline bool event_channels_idle(const struct event_channels *e)
 {
     for (unsigned word = 0; word <= e->max_port / BITS_PER_LONG; word++)
-        if (open_ports(e, word))
-            return false;
+        for (unsigned long open = open_ports(e, word); open; open &= open - 1)
+            if (!event_channel_of(e, word * BITS_PER_LONG + __builtin_ctzl(open))->consumed)
+                return false;
     return true;
 }
 
@@ -99,9 +104,10 @@ int event_disconnect(struct domain *d, struct event_channel *c, evtchn_port_t po
 void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port);
 /* status, vcpu and u of an open port. Lock held. */
 void event_fill_status(struct event_channel *c, struct evtchn_status *op);
-int event_close_port(struct domain *d, evtchn_port_t port);
+/* ours: a consumed port; -EINVAL when the port is the other kind, or not open. */
+int event_close_port(struct domain *d, evtchn_port_t port, bool ours);
 int event_send_port(struct domain *d, evtchn_port_t port);
-/* -ERESTART when there is more. */
+/* The guest's ports; ours too when d is dying. -ERESTART when there is more. */
 int event_close_all(struct domain *d);
 
 /* FIFO operations of the current domain; locks taken inside. */

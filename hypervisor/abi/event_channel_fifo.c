@@ -309,7 +309,7 @@ int event_fifo_reset(struct domain *d)
     if (idle) {
         fifo = e->fifo;
         e->fifo = NULL;
-        e->abi = &event_abi_2level;
+        e->abi = event_abi_initial(d);
     }
     spin_unlock_irqrestore(&e->lock, flags);
     if (!idle)

@@ -189,7 +189,7 @@ static int op_bind_pirq(union argument *a)
 
 static int op_close(union argument *a)
 {
-    return event_close_port(current->domain, a->close.port);
+    return event_close_port(current->domain, a->close.port, false);
 }
 
 static int op_send(union argument *a)
@@ -223,6 +223,8 @@ static int op_status(union argument *a)
 
 static bool may_change_vcpu(const struct event_channel *c)
 {
+    if (c->consumed)
+        return false;
     switch (c->state) {
     case EVTCHNSTAT_unbound:
     case EVTCHNSTAT_interdomain:

@@ -2,6 +2,7 @@
  * GNTTABOP_copy: bytes from one frame to another, each the caller's own or granted to it.
  */
 #include "grant_table_private.h"
+#include <hv/p2m.h>
 
 /* One side of a copy while it goes on. */
 struct copy_side {
@@ -48,6 +49,8 @@ static int16_t open_own(const struct gnttab_copy_ptr *ptr, struct copy_side *sid
         return GNTST_permission_denied;
     if (domain_gfn_to_mfn(d, ptr->u.gmfn, &side->mfn))
         return GNTST_bad_page;
+    if (side->write && is_hvm(d))
+        log_dirty_mark(d, ptr->u.gmfn);
     side->granter = NULL;
     return grant_get_frame(d, side->mfn, side->write);
 }

@@ -4,7 +4,7 @@
 #include "grant_table_private.h"
 #include <hv/console.h>
 #include <hv/hypercall.h>
-#include <hv/page_type.h>
+#include <hv/p2m.h>
 #include <hv/tlb.h>
 
 #define MARK_TRIES              16 /* a granter that keeps changing its entry loses the grant, not our time */
@@ -100,6 +100,7 @@ static int16_t fill_record(struct domain *granter, grant_ref_t ref, domid_t user
     } else {
         gfn = READ_ONCE(grant_entry_v2(gt, ref)->full_page.frame);
     }
+    r->gfn = gfn;
     return domain_gfn_to_mfn(granter, gfn, &r->mfn) ? GNTST_bad_page : GNTST_okay;
 }
 
@@ -158,6 +159,8 @@ void grant_unpin(struct domain *granter, grant_ref_t ref, bool write)
     spin_lock(&gt->lock);
     r = grant_record(gt, ref);
     ASSERT(write ? r->writers : r->readers);
+    if (write && is_hvm(granter))
+        log_dirty_mark(granter, r->gfn);
     if (write)
         r->writers--;
     else
@@ -298,6 +301,16 @@ static int16_t hold_grant(struct domain *granter, const struct gnttab_map_grant_
     return GNTST_okay;
 }
 
+static int map_host(uint64_t address, mfn_t mfn, unsigned flags)
+{
+    return is_hvm(current->domain) ? hvm_grant_map(address, mfn, flags) : pv_grant_map(address, mfn, flags, 0);
+}
+
+static int unmap_host(uint64_t address, mfn_t mfn, unsigned flags)
+{
+    return is_hvm(current->domain) ? hvm_grant_unmap(address, mfn, flags) : pv_grant_unmap(address, mfn, flags, 0);
+}
+
 static int16_t map_from(struct domain *granter, struct gnttab_map_grant_ref *op)
 {
     struct grant_table *gt = current->domain->grants;
@@ -314,7 +327,7 @@ static int16_t map_from(struct domain *granter, struct gnttab_map_grant_ref *op)
         return status;
     }
     if (op->flags & GNTMAP_host_map) {
-        status = pv_grant_map(op->host_addr, h->mfn, op->flags, 0);
+        status = map_host(op->host_addr, h->mfn, op->flags);
         if (status != GNTST_okay) {
             bool write = !(op->flags & GNTMAP_readonly);
 
@@ -374,11 +387,11 @@ static int16_t unmap_parts(const struct grant_handle *h, uint64_t host, uint64_t
     if (host && !(*flags & GNTMAP_host_map))
         return GNTST_bad_virt_addr;
     if (host) {
-        status = pv_grant_unmap(host, h->mfn, *flags, 0);
+        status = unmap_host(host, h->mfn, *flags);
         if (status != GNTST_okay)
             return status;
         *flags &= ~GNTMAP_host_map;
-        batch->flush = true;
+        batch->flush = !is_hvm(current->domain); /* hvm_grant_unmap has flushed */
     }
     if (device)
         *flags &= ~GNTMAP_device_map;

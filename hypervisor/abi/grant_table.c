@@ -5,7 +5,7 @@
 #include <hv/console.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/page_type.h>
+#include <hv/p2m.h>
 #include <hv/policy.h>
 #include <xen/memory.h>
 
@@ -22,8 +22,18 @@ _Static_assert(offsetof(grant_entry_v2_t, full_page.frame) == 8, "ABI");
 #define MAX_GRANT_FRAMES      4096 /* what we let the toolstack ask for */
 #define MAX_HANDLE_FRAMES     16384
 
+static int hvm_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
+{
+    enum p2m_type kind;
+
+    *mfn = p2m_lookup(d, gfn, &kind, NULL);
+    return p2m_is_own_ram(kind) ? 0 : -EINVAL;
+}
+
 int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
 {
+    if (is_hvm(d))
+        return hvm_gfn_to_mfn(d, gfn, mfn);
     if (gfn >= max_mfn || !mfn_is_ram(gfn) || page_owner(mfn_to_page(gfn)) != d)
         return -EINVAL;
     *mfn = gfn;
@@ -138,6 +148,12 @@ static int16_t get_target(domid_t id, struct domain **out)
     return status;
 }
 
+/* What d calls this frame of its table; all ones while it has not mapped it. */
+static uint64_t table_frame_number(const struct domain *d, mfn_t mfn)
+{
+    return is_hvm(d) ? m2p_get(mfn) : mfn;
+}
+
 static int op_setup_table(union grant_argument *a, struct unmap_batch *batch)
 {
     struct gnttab_setup_table *op = &a->setup_table;
@@ -154,7 +170,7 @@ static int op_setup_table(union grant_argument *a, struct unmap_batch *batch)
 
         if (grant_table_get_frame(d, i, false, &mfn))
             op->status = GNTST_general_error;
-        else if (frame = mfn, copy_to_guest_offset(op->frame_list, i, &frame, 1))
+        else if (frame = table_frame_number(d, mfn), copy_to_guest_offset(op->frame_list, i, &frame, 1))
             op->status = GNTST_bad_virt_addr;
     }
     domain_put(d);
@@ -173,10 +189,11 @@ static int op_get_status_frames(union grant_argument *a, struct unmap_batch *bat
         op->status = GNTST_general_error;
     for (unsigned i = 0; op->status == GNTST_okay && i < op->nr_frames; i++) {
         uint64_t frame;
+        mfn_t mfn;
 
-        if (grant_table_get_frame(d, i, true, &frame))
+        if (grant_table_get_frame(d, i, true, &mfn))
             op->status = GNTST_general_error;
-        else if (copy_to_guest_offset(op->frame_list, i, &frame, 1))
+        else if (frame = table_frame_number(d, mfn), copy_to_guest_offset(op->frame_list, i, &frame, 1))
             op->status = GNTST_bad_virt_addr;
     }
     domain_put(d);

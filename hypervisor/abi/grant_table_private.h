@@ -14,6 +14,7 @@
 /* What we know of an entry while it is pinned. */
 struct grant_record {
     mfn_t mfn;
+    uint64_t gfn;              /* as the entry names it */
     uint32_t readers, writers; /* bounded by the users' handles; a writer is not counted as a reader */
     domid_t user;
     bool sub_page;

@@ -229,6 +229,10 @@ long memory_exchange(struct hypercall *call)
         result = domain_get_for_caller(x.args.in.domid, &x.domain);
     if (result)
         return result;
+    if (x.domain->hvm) { /* its memory is contiguous where it looks, and no device sees it */
+        domain_put(x.domain);
+        return -EOPNOTSUPP;
+    }
     result = exchange_run(&x, call->arg[1]);
     domain_put(x.domain);
     return result;

@@ -1,13 +1,13 @@
 /*
  * HYPERVISOR_memory_op: the table of its commands, and those that only ask. Source: xen/memory.h.
- *
- * Domains here are PV: their frame numbers are machine frame numbers and nothing translates them, so the commands that
- * edit a guest's physical address space are refused.
+ * Frame numbers of PV domains are machine frame numbers; those of HVM domains are translated by their p2m.
  */
 #include <hv/abi_internal.h>
 #include <hv/bootinfo.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/p2m.h>
+#include <hv/hvm_io.h>
 #include <hv/page_alloc.h>
 #include <hv/policy.h>
 
@@ -74,6 +74,8 @@ static long pages_limit(const struct domain *d)
  * not. */
 static long highest_pfn(const struct domain *d)
 {
+    if (is_hvm(d))
+        return (long)p2m_highest(d);
     const struct shared_info *shared = READ_ONCE(d->shared_info); /* goes early in a domain's end */
     unsigned long count = shared ? READ_ONCE(shared->arch.max_pfn) : 0;
 
@@ -259,13 +261,24 @@ static long reserved_device_memory(struct hypercall *call)
 
 #define RESOURCE_CHUNK 32
 
+static int ioreq_server_get_frames(struct domain *d, unsigned id, unsigned frame, unsigned count, uint64_t *mfns)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < count && !error; i++)
+        error = ioreq_server_get_frame(d, id, frame + i, &mfns[i]);
+    return error;
+}
+
 static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
 {
     uint64_t mfns[RESOURCE_CHUNK];
 
     for (unsigned done = 0; done < r->nr_frames;) {
         unsigned count = min(r->nr_frames - done, (unsigned)RESOURCE_CHUNK);
-        int error = grant_table_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns);
+        int error = r->type == XENMEM_resource_grant_table
+                        ? grant_table_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns)
+                        : ioreq_server_get_frames(d, r->id, (unsigned)r->frame + done, count, mfns);
 
         if (error)
             return error;
@@ -276,12 +289,19 @@ static long resource_frames(struct domain *d, const struct xen_mem_acquire_resou
     return 0;
 }
 
-/* Only grant tables: a PV domain has no other resource that a tool may map. */
+/* How many frames there are of what is named; 0: there is no such resource. */
+static unsigned resource_size(struct domain *d, const struct xen_mem_acquire_resource *r)
+{
+    if (r->type == XENMEM_resource_grant_table && r->id <= XENMEM_resource_grant_table_id_status)
+        return grant_table_max_frames(d);
+    return r->type == XENMEM_resource_ioreq_server && is_hvm(d) ? IOREQ_SERVER_FRAMES : 0;
+}
+
 static long acquire_for(struct domain *d, struct xen_mem_acquire_resource *r, uint64_t argument)
 {
-    unsigned size = grant_table_max_frames(d);
+    unsigned size = resource_size(d, r);
 
-    if (r->type != XENMEM_resource_grant_table || r->id > XENMEM_resource_grant_table_id_status)
+    if (!size)
         return -EOPNOTSUPP;
     if (guest_handle_is_null(r->frame_list)) {
         if (r->nr_frames)
@@ -319,11 +339,6 @@ static long not_supported(struct hypercall *call)
     return -EOPNOTSUPP;
 }
 
-static long not_translated(struct hypercall *call)
-{
-    return -EACCES;
-}
-
 static long no_populate_on_demand(struct hypercall *call)
 {
     return -EINVAL;
@@ -337,14 +352,14 @@ static long (*const commands[])(struct hypercall *call) = {
     [XENMEM_maximum_reservation] = maximum_reservation,
     [XENMEM_machphys_mfn_list] = machphys_mfn_list,
     [XENMEM_populate_physmap] = memory_populate,
-    [XENMEM_add_to_physmap] = not_translated,
+    [XENMEM_add_to_physmap] = memory_add_to_physmap,
     [XENMEM_memory_map] = memory_map,
     [XENMEM_machine_memory_map] = machine_memory_map,
     [XENMEM_exchange] = memory_exchange,
     [XENMEM_machphys_mapping] = machphys_mapping,
     [XENMEM_set_memory_map] = set_memory_map,
     [XENMEM_maximum_gpfn] = maximum_gpfn,
-    [XENMEM_remove_from_physmap] = not_translated,
+    [XENMEM_remove_from_physmap] = memory_remove_from_physmap,
     [XENMEM_set_pod_target] = no_populate_on_demand,
     [XENMEM_get_pod_target] = no_populate_on_demand,
     [XENMEM_get_sharing_freed_pages] = sharing_pages,
@@ -352,7 +367,7 @@ static long (*const commands[])(struct hypercall *call) = {
     [XENMEM_paging_op] = not_supported,
     [XENMEM_access_op] = not_supported,
     [XENMEM_sharing_op] = not_supported,
-    [XENMEM_add_to_physmap_batch] = not_translated,
+    [XENMEM_add_to_physmap_batch] = memory_add_to_physmap_batch,
     [XENMEM_claim_pages] = memory_claim,
     [XENMEM_machphys_compat_mfn_list] = not_supported,
     [XENMEM_get_vnumainfo] = not_supported,

@@ -1,12 +1,14 @@
 /*
- * Growing and shrinking a PV domain: populate_physmap, increase_reservation, decrease_reservation, claims.
- * Source: xen/memory.h.
+ * Growing and shrinking a domain: populate_physmap, increase_reservation, decrease_reservation, claims.
+ * Source: xen/memory.h. A PV guest names machine frames; an HVM guest (or who acts for it) names frames of its own, and
+ * what it gets is mapped there.
  *
  * Extents are independent of each other; the answer is how many were served, counted from the first. A long call is
  * interrupted between extents and goes on at the one noted in the upper bits of its command word.
  */
 #include <hv/abi_internal.h>
 #include <hv/guest_copy.h>
+#include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/policy.h>
@@ -73,27 +75,6 @@ struct extents {
     bool populate; /* extents name pfns; else they are only told their mfns */
 };
 
-/* false: this extent cannot be had, the call ends with what it has done so far. */
-static bool give_extent(struct extents *e, uint64_t i)
-{
-    const struct xen_memory_reservation *r = &e->reservation;
-    unsigned bits = XENMEMF_get_address_bits(r->mem_flags);
-    bool list = !guest_handle_is_null(r->extent_start);
-    xen_pfn_t pfn = M2P_INVALID;
-    struct page *page;
-    mfn_t mfn;
-
-    if (e->populate && copy_from_guest_offset(&pfn, r->extent_start, i, 1))
-        return false;
-    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
-    if (!page)
-        return false;
-    mfn = page_to_mfn(page);
-    for (uint64_t n = 0; n < 1UL << r->extent_order; n++)
-        m2p_set(mfn + n, e->populate ? pfn + n : M2P_INVALID);
-    return !list || !copy_to_guest_offset(r->extent_start, i, &mfn, 1);
-}
-
 /* A frame that is mapped somewhere stays until that ends, but it is no longer the domain's to map again. */
 static bool release_frame(struct domain *d, mfn_t mfn)
 {
@@ -115,6 +96,63 @@ static bool release_frame(struct domain *d, mfn_t mfn)
     return released;
 }
 
+/* In one piece where the guest's numbers allow a large entry. How many could be mapped, from the first. */
+static uint64_t map_frames(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order)
+{
+    uint64_t pages = 1UL << order, n = 0;
+
+    if (!(gfn & (pages - 1)))
+        return p2m_set(d, gfn, mfn, order, P2M_RAM) ? 0 : pages;
+    while (n < pages && !p2m_set(d, gfn + n, mfn + n, 0, P2M_RAM))
+        n++;
+    return n;
+}
+
+static bool give_gfns(struct extents *e, uint64_t i)
+{
+    const struct xen_memory_reservation *r = &e->reservation;
+    unsigned bits = XENMEMF_get_address_bits(r->mem_flags);
+    uint64_t pages = 1UL << r->extent_order, mapped;
+    struct page *page;
+    xen_pfn_t gfn;
+
+    if (!e->populate || copy_from_guest_offset(&gfn, r->extent_start, i, 1))
+        return false;
+    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
+    if (!page)
+        return false;
+    mapped = map_frames(e->domain, gfn, page_to_mfn(page), r->extent_order);
+    if (mapped == pages)
+        return true;
+    /* What is mapped is the guest's: another vcpu may have returned it already. */
+    for (uint64_t n = 0; n < mapped; n++)
+        (void)p2m_release(e->domain, gfn + n, 0);
+    for (uint64_t n = mapped; n < pages; n++)
+        release_frame(e->domain, page_to_mfn(page) + n);
+    return false;
+}
+
+/* false: this extent cannot be had, the call ends with what it has done so far. */
+static bool give_extent(struct extents *e, uint64_t i)
+{
+    const struct xen_memory_reservation *r = &e->reservation;
+    unsigned bits = XENMEMF_get_address_bits(r->mem_flags);
+    bool list = !guest_handle_is_null(r->extent_start);
+    xen_pfn_t pfn = M2P_INVALID;
+    struct page *page;
+    mfn_t mfn;
+
+    if (e->populate && copy_from_guest_offset(&pfn, r->extent_start, i, 1))
+        return false;
+    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
+    if (!page)
+        return false;
+    mfn = page_to_mfn(page);
+    for (uint64_t n = 0; n < 1UL << r->extent_order; n++)
+        m2p_set(mfn + n, e->populate ? pfn + n : M2P_INVALID);
+    return !list || !copy_to_guest_offset(r->extent_start, i, &mfn, 1);
+}
+
 static bool return_extent(struct extents *e, uint64_t i)
 {
     xen_pfn_t mfn;
@@ -123,6 +161,22 @@ static bool return_extent(struct extents *e, uint64_t i)
         return false;
     for (uint64_t n = 0; n < 1UL << e->reservation.extent_order; n++)
         if (!release_frame(e->domain, mfn + n))
+            return false;
+    return true;
+}
+
+/* All frames of an extent that is aligned, or none. */
+static bool return_gfns(struct extents *e, uint64_t i)
+{
+    unsigned order = e->reservation.extent_order;
+    xen_pfn_t gfn;
+
+    if (copy_from_guest_offset(&gfn, e->reservation.extent_start, i, 1))
+        return false;
+    if (!(gfn & ((1UL << order) - 1)))
+        return !p2m_release(e->domain, gfn, order);
+    for (uint64_t n = 0; n < 1UL << order; n++)
+        if (p2m_release(e->domain, gfn + n, 0))
             return false;
     return true;
 }
@@ -167,7 +221,7 @@ long memory_populate(struct hypercall *call)
 
     if (result != 1)
         return result;
-    result = for_each_extent(call, &e, give_extent);
+    result = for_each_extent(call, &e, is_hvm(e.domain) ? give_gfns : give_extent);
     domain_put(e.domain);
     return result;
 }
@@ -179,7 +233,7 @@ long memory_decrease(struct hypercall *call)
 
     if (result != 1)
         return result;
-    result = for_each_extent(call, &e, return_extent);
+    result = for_each_extent(call, &e, is_hvm(e.domain) ? return_gfns : return_extent);
     domain_put(e.domain);
     return result;
 }

@@ -5,11 +5,13 @@
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/policy.h>
 #include <hv/time.h>
 #include <xen/arch-x86/xen-mca.h>
 
 #define ASSIST(type) (1UL << VMASST_TYPE_##type)
+#define HVM_ASSISTS  ASSIST(runstate_update_flag)
 #define PV_ASSISTS                                                                                                     \
     (ASSIST(4gb_segments) | ASSIST(4gb_segments_notify) | ASSIST(writable_pagetables) | ASSIST(pae_extended_cr3) |     \
      ASSIST(architectural_iopl) | ASSIST(runstate_update_flag) | ASSIST(m2p_strict))
@@ -19,7 +21,7 @@ long do_vm_assist(struct hypercall *call)
     struct domain *d = current->domain;
     uint32_t command = (uint32_t)call->arg[0], type = (uint32_t)call->arg[1];
 
-    if (type >= BITS_PER_LONG || !(PV_ASSISTS >> type & 1))
+    if (type >= BITS_PER_LONG || !((is_hvm(d) ? HVM_ASSISTS : PV_ASSISTS) >> type & 1))
         return -EINVAL;
     switch (command) {
     case VMASST_CMD_enable:

@@ -313,14 +313,14 @@ static const struct {
     enum policy_class who;
     int (*handle)(uint64_t argument);
 } operations[] = {
-    {PHYSDEVOP_set_iopl, POLICY_ANYONE, physdev_set_iopl},
-    {PHYSDEVOP_set_iobitmap, POLICY_ANYONE, physdev_set_iobitmap},
-    {PHYSDEVOP_pirq_eoi_gmfn_v2, POLICY_ANYONE, physdev_eoi_map},
-    {PHYSDEVOP_eoi, POLICY_HARDWARE, physdev_eoi},
-    {PHYSDEVOP_irq_status_query, POLICY_HARDWARE, physdev_irq_status},
-    {PHYSDEVOP_map_pirq, POLICY_HARDWARE, physdev_map_pirq},
-    {PHYSDEVOP_unmap_pirq, POLICY_HARDWARE, physdev_unmap_pirq},
-    {PHYSDEVOP_get_free_pirq, POLICY_HARDWARE, physdev_free_pirq},
+    {PHYSDEVOP_set_iopl, POLICY_PV, physdev_set_iopl},
+    {PHYSDEVOP_set_iobitmap, POLICY_PV, physdev_set_iobitmap},
+    {PHYSDEVOP_pirq_eoi_gmfn_v2, POLICY_PV, physdev_eoi_map},
+    {PHYSDEVOP_eoi, POLICY_PIRQS, physdev_eoi},
+    {PHYSDEVOP_irq_status_query, POLICY_PIRQS, physdev_irq_status},
+    {PHYSDEVOP_map_pirq, POLICY_PIRQS, physdev_map_pirq},
+    {PHYSDEVOP_unmap_pirq, POLICY_PIRQS, physdev_unmap_pirq},
+    {PHYSDEVOP_get_free_pirq, POLICY_PIRQS, physdev_free_pirq},
     {PHYSDEVOP_alloc_irq_vector, POLICY_HARDWARE, physdev_alloc_vector},
     {PHYSDEVOP_setup_gsi, POLICY_HARDWARE, physdev_setup_gsi},
     {PHYSDEVOP_apic_read, POLICY_HARDWARE, physdev_apic_read},

@@ -9,6 +9,7 @@
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/page_alloc.h>
 #include <hv/policy.h>
 #include <hv/sched.h>
@@ -104,6 +105,8 @@ static int physical_info(struct xen_sysctl *op)
     p->nr_nodes = 1;
     p->cpu_khz = (uint32_t)tsc_khz();
     p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+    if (hvm_available())
+        p->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
     p->total_pages = total_page_count();
     p->free_pages = free_page_count();
     p->outstanding_pages = memory_claimed_pages();

@@ -2,14 +2,20 @@
  * __HYPERVISOR_vcpu_op: bringing vcpus up and down, their timers, and what they share with their guest.
  * Source: xen/vcpu.h.
  */
+#include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
+#include <hv/hvm_irq.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/vdev.h>
+#include <xen/hvm/hvm_vcpu.h>
 #include <xen/sched.h>
 
 #define MIN_PERIOD 1000000ULL   /* ns; the ABI lets us refuse less */
@@ -17,8 +23,27 @@
 
 /* ---- Life ---- */
 
+/* An HVM vcpu may have got its state from an INIT and SIPI too. */
+static bool is_initialised(const struct vcpu *v)
+{
+    return v->initialised || (v->hvm && v->hvm->is_initialised);
+}
+
+static long hvm_initialise(struct vcpu *v, unsigned long argument)
+{
+    struct vcpu_hvm_context context;
+    if (copy_argument_in(&context, argument))
+        return -EFAULT;
+    spin_lock(&v->domain->lock);
+    long error = is_initialised(v) ? -EEXIST : hvm_vcpu_set_context(v, &context);
+    if (!error)
+        v->initialised = true;
+    spin_unlock(&v->domain->lock);
+    return error;
+}
+
 /* The context is too large for the stack. */
-static long vcpu_initialise(struct vcpu *v, unsigned long argument)
+static long pv_initialise(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_guest_context *context = zalloc(sizeof(*context));
     if (!context)
@@ -36,11 +61,16 @@ static long vcpu_initialise(struct vcpu *v, unsigned long argument)
     return error;
 }
 
+static long vcpu_initialise(struct vcpu *v, unsigned long argument)
+{
+    return v->hvm ? hvm_initialise(v, argument) : pv_initialise(v, argument);
+}
+
 static long vcpu_up(struct vcpu *v, unsigned long argument)
 {
     struct domain *d = v->domain;
     spin_lock(&d->lock);
-    bool ready = v->initialised;
+    bool ready = is_initialised(v);
     if (ready)
         v->offline = false;
     spin_unlock(&d->lock);
@@ -77,6 +107,10 @@ static long vcpu_is_up(struct vcpu *v, unsigned long argument)
 static long vcpu_send_nmi(struct vcpu *v, unsigned long argument)
 {
     v->nmi_pending = true;
+    if (v->hvm) {
+        hvm_kick(v);
+        return 0;
+    }
     vcpu_unblock(v);
     if (v->is_running)
         cpu_raise_softirq(v->cpu, SOFTIRQ_SCHEDULE); /* makes it pass its exit path */
@@ -109,7 +143,7 @@ static long get_runstate_info(struct vcpu *v, unsigned long argument)
  * With VMASST_TYPE_runstate_update_flag a reader on another vcpu can tell that it has read half old, half new: the flag
  * in state_entry_time is set first and cleared last.
  */
-static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
+static int write_runstate_native(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
 {
     unsigned long time_at = to + offsetof(struct vcpu_runstate_info, state_entry_time);
     if (!test_bit(VMASST_TYPE_runstate_update_flag, &d->vm_assist))
@@ -126,6 +160,28 @@ static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_
     return error;
 }
 
+/* The same for a 32-bit guest. */
+static int write_runstate_compat(const struct domain *d, unsigned long to, const struct vcpu_runstate_info *info)
+{
+    struct compat_runstate_info out = {.state = info->state, .state_entry_time = info->state_entry_time};
+    unsigned long time_at = to + offsetof(struct compat_runstate_info, state_entry_time);
+    memcpy(out.time, info->time, sizeof(out.time));
+    if (!test_bit(VMASST_TYPE_runstate_update_flag, &d->vm_assist))
+        return copy_to_guest_va(to, &out, sizeof(out));
+    uint64_t time = out.state_entry_time, flagged = out.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    int error = copy_to_guest_va(time_at, &flagged, sizeof(flagged));
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!error)
+        error = copy_to_guest_va(to, &out, sizeof(out));
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return error ? error : copy_to_guest_va(time_at, &time, sizeof(time));
+}
+
+static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
+{
+    return has_compat_layout(d) ? write_runstate_compat(d, to, info) : write_runstate_native(d, to, info);
+}
+
 /* Called at every switch, when v->runstate has just been set: no time has passed in the state. An area that has gone
  * from the address space is not our business. */
 void runstate_update_guest(struct vcpu *v)
@@ -136,13 +192,19 @@ void runstate_update_guest(struct vcpu *v)
     (void)!write_runstate(v->domain, v->runstate_guest, &info);
 }
 
+/* Any address may be an HVM guest's own. */
+static bool area_ok(const struct vcpu *v, unsigned long address, size_t bytes)
+{
+    return !address || v->hvm || guest_range_ok(address, bytes);
+}
+
 static long register_runstate_area(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_register_runstate_memory_area op;
     struct vcpu_runstate_info info;
     if (copy_argument_in(&op, argument))
         return -EFAULT;
-    if (op.addr.p && !guest_range_ok(op.addr.p, sizeof(info)))
+    if (!area_ok(v, op.addr.p, sizeof(info)))
         return -EFAULT;
     v->runstate_guest = op.addr.p;
     vcpu_get_runstate(v, &info);
@@ -156,7 +218,7 @@ static long register_time_area(struct vcpu *v, unsigned long argument)
     struct vcpu_register_time_memory_area op;
     if (copy_argument_in(&op, argument))
         return -EFAULT;
-    if (op.addr.p && !guest_range_ok(op.addr.p, sizeof(struct vcpu_time_info)))
+    if (!area_ok(v, op.addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
     v->time_guest = op.addr.p;
     if (v == current)
@@ -201,7 +263,7 @@ static void periodic_fired(void *data)
 static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
-    if (v->polling)
+    if (test_bit(v->id, &v->domain->polling))
         vcpu_unblock(v);
 }
 
@@ -225,6 +287,8 @@ void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
     timer_migrate(&v->singleshot, cpu);
     timer_migrate(&v->periodic, cpu);
     timer_migrate(&v->poll_timer, cpu);
+    if (v->hvm)
+        vlapic_migrate_timers(v, cpu);
 }
 
 static long set_periodic_timer(struct vcpu *v, unsigned long argument)

@@ -7,6 +7,7 @@
 #include <hv/abi_internal.h>
 #include <hv/bootinfo.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/policy.h>
 #include <xen/version.h>
 
@@ -14,7 +15,8 @@
 #define ABI_MINOR 17
 
 static const xen_extraversion_t extra_version = "-roundhouse";
-static const xen_capabilities_info_t capabilities = "xen-3.0-x86_64 ";
+static const xen_capabilities_info_t pv_capabilities = "xen-3.0-x86_64 ";
+static const xen_capabilities_info_t all_capabilities = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
 static const struct xen_compile_info compile_info = {.compiler = "gcc " __VERSION__, .compile_by = "roundhouse"};
 
 /*
@@ -31,6 +33,16 @@ static uint32_t pv_features(const struct domain *d)
     return d->is_privileged ? features | 1U << XENFEAT_dom0 : features;
 }
 
+/* An HVM guest has memory and page tables of its own, and gets its events as interrupts. */
+static uint32_t hvm_features(const struct domain *d)
+{
+    uint32_t features = 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_auto_translated_physmap |
+                        1U << XENFEAT_hvm_callback_vector | 1U << XENFEAT_hvm_safe_pvclock |
+                        1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_not_direct_mapped;
+
+    return d->hvm->emulation & XEN_X86_EMU_USE_PIRQ ? features | 1U << XENFEAT_hvm_pirqs : features;
+}
+
 static long get_features(uint64_t argument)
 {
     struct xen_feature_info info;
@@ -39,7 +51,7 @@ static long get_features(uint64_t argument)
         return -EFAULT;
     if (info.submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    info.submap = pv_features(current->domain);
+    info.submap = is_hvm(current->domain) ? hvm_features(current->domain) : pv_features(current->domain);
     return copy_argument_out(argument, &info) ? -EFAULT : 0;
 }
 
@@ -66,6 +78,11 @@ static long guest_handle(uint64_t argument)
     return copy_argument_out(argument, &current->domain->handle) ? -EFAULT : 0;
 }
 
+static long capabilities(uint64_t argument)
+{
+    return copy_argument_out(argument, hvm_available() ? &all_capabilities : &pv_capabilities) ? -EFAULT : 0;
+}
+
 static long changeset(uint64_t argument)
 {
     static const xen_changeset_info_t none = "";
@@ -85,7 +102,7 @@ long do_xen_version(struct hypercall *call)
     case XENVER_compile_info:
         return copy_argument_out(argument, &compile_info) ? -EFAULT : 0;
     case XENVER_capabilities:
-        return copy_argument_out(argument, &capabilities) ? -EFAULT : 0;
+        return capabilities(argument);
     case XENVER_changeset:
         return changeset(argument);
     case XENVER_platform_parameters:

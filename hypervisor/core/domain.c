@@ -88,6 +88,7 @@ void domain_hold(struct domain *d)
 static void domain_free(struct domain *d)
 {
     struct vcpu *v;
+    sched_remove_domain(d);
     for_each_vcpu(d, v)
         vcpu_free(v);
     event_channels_free(d);
@@ -263,6 +264,7 @@ void domain_shutdown(struct domain *d, unsigned reason)
         hardware_domain_shutdown(reason);
     if (!first)
         return;
+    log_debug("d%u: shut down, reason %u", d->id, reason);
     domain_pause(d);
     send_guest_global_virq(dom0, VIRQ_DOM_EXC);
 }

@@ -10,6 +10,7 @@
  */
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/hvm.h>
 #include <hv/page_alloc.h>
 #include <hv/percpu.h>
 #include <hv/sched.h>
@@ -77,10 +78,16 @@ static uint64_t key_of(const struct vcpu *v, ns_t time)
     return goes_first(v->domain) ? key - SCHED_PRECEDENCE : key;
 }
 
+bool vcpu_waits_for_io(const struct vcpu *v)
+{
+    return v->hvm && READ_ONCE(v->hvm->waits_for_io);
+}
+
 bool vcpu_runnable(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
-    return !v->offline && !v->blocked && !v->pause_count && !READ_ONCE(d->pause_count) && !d->is_shutting_down;
+    return !v->offline && !v->blocked && !vcpu_waits_for_io(v) && !v->pause_count && !READ_ONCE(d->pause_count) &&
+           !d->is_shutting_down;
 }
 
 /* ---- Run state accounting ---- */
@@ -96,7 +103,9 @@ static void set_runstate(struct vcpu *v, int state, ns_t time)
 /* For a vcpu that is not running. */
 static void refresh_runstate(struct vcpu *v, ns_t time)
 {
-    int state = v->blocked ? RUNSTATE_blocked : vcpu_runnable(v) ? RUNSTATE_runnable : RUNSTATE_offline;
+    int state = v->blocked || vcpu_waits_for_io(v) ? RUNSTATE_blocked
+                : vcpu_runnable(v)                 ? RUNSTATE_runnable
+                                                   : RUNSTATE_offline;
     if (state != v->runstate.state)
         set_runstate(v, state, time);
 }
@@ -316,7 +325,8 @@ void vcpu_unblock(struct vcpu *v)
 {
     if (!__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
         return;
-    v->polling = false;
+    if (test_bit(v->id, &v->domain->polling))
+        clear_bit(v->id, &v->domain->polling);
     vcpu_wake(v);
 }
 
@@ -506,7 +516,6 @@ void sched_add_vcpu(struct vcpu *v)
 
 void sched_remove_vcpu(struct vcpu *v)
 {
-    sched_remove_domain(v->domain); /* vcpus are taken apart with their domain only */
     vcpu_timers_kill(v);
     unsigned long flags = spin_lock_irqsave(&sched_lock);
     ASSERT(!v->is_running);

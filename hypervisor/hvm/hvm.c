@@ -60,6 +60,8 @@ int hvm_domain_init(struct domain *d, const struct xen_domctl_createdomain *conf
     if (!err)
         err = hvm_io_init(d);
     if (!err)
+        err = hvm_debug_port_init(d);
+    if (!err)
         err = hvm_irq_init(d);
     return err ? err : vtimers_init(d); /* what was made goes with hvm_domain_destroy */
 }
@@ -73,7 +75,7 @@ int hvm_domain_relinquish(struct domain *d)
 
 void hvm_domain_destroy(struct domain *d)
 {
-    viridian_domain_destroy(d);
+    viridian_destroy(d);
     vtimers_destroy(d);
     hvm_irq_destroy(d);
     hvm_io_destroy(d);
@@ -98,8 +100,6 @@ int hvm_vcpu_init(struct vcpu *v)
         err = vlapic_init(v);
     if (!err)
         err = hvm_io_vcpu_init(v);
-    if (!err && v->domain->hvm->viridian)
-        err = viridian_vcpu_init(v);
     if (err) {
         hvm_vcpu_destroy(v);
         return err;
@@ -114,8 +114,6 @@ void hvm_vcpu_destroy(struct vcpu *v)
 {
     if (!v->hvm)
         return;
-    if (v->hvm->viridian)
-        viridian_vcpu_destroy(v);
     hvm_io_vcpu_destroy(v);
     if (v->hvm->lapic)
         vlapic_destroy(v);
@@ -189,8 +187,7 @@ void hvm_vcpu_reset(struct vcpu *v)
         set_segment(v, SEG_CS, 0xf000, 0xffff0000, 0xffff, REAL_MODE_CODE);
     forget_events(v);
     h->upcall_owed = true; /* what the APIC held is gone */
-    if (h->viridian)
-        viridian_vcpu_reset(v);
+    viridian_vcpu_reset(v);
     h->is_initialised = v->initialised = false;
 }
 
@@ -341,4 +338,5 @@ void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
 {
     v->hvm->tsc_offset = value - rdtsc();
     hvm_vendor->update_tsc(v);
+    vlapic_tsc_changed(v);
 }

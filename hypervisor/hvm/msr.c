@@ -251,7 +251,7 @@ bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
         if (msr >= table[i].first && msr <= table[i].last)
             return table[i].read(v, msr, value);
-    if (v->domain->hvm->viridian && viridian_is_msr(v, msr))
+    if (v->domain->hvm->viridian && is_viridian_msr(msr))
         return viridian_rdmsr(v, msr, value);
     return hvm_policy_rdmsr(v, msr, value);
 }
@@ -261,7 +261,7 @@ bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
         if (msr >= table[i].first && msr <= table[i].last)
             return table[i].write && table[i].write(v, msr, value);
-    if (v->domain->hvm->viridian && viridian_is_msr(v, msr))
+    if (v->domain->hvm->viridian && is_viridian_msr(msr))
         return viridian_wrmsr(v, msr, value);
     return msr == hypercall_page_msr(v->domain) && write_hypercall_page(v, value);
 }

@@ -7,6 +7,7 @@
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
+#include <hv/p2m.h>
 #include <hv/page_type.h>
 #include <hv/policy.h>
 #include <hv/pv_internal.h>
@@ -35,6 +36,10 @@ static int target_open(struct update_target *t, uint64_t domains)
         }
     } else {
         domain_hold(self);
+    }
+    if (is_hvm(t->pt_owner)) { /* has no tables of ours */
+        domain_put(t->pt_owner);
+        return -EINVAL;
     }
     if (fg_id == DOMID_SELF || fg_id == self->id)
         return 0;
@@ -75,6 +80,36 @@ static int write_plain(struct page *page, paddr_t pa, uint64_t value)
     return 0;
 }
 
+/*
+ * An entry for memory of an HVM guest names the guest's frame. *held: reference to the frame until the entry has its
+ * own; NULL: there was nothing to translate. -EINVAL: the guest has nothing there.
+ */
+static int translate_entry(struct domain *foreign, uint64_t *value, struct page **held)
+{
+    *held = NULL;
+    if (!foreign || !is_hvm(foreign) || !(*value & PTE_PRESENT))
+        return 0;
+    *held = p2m_get_page_privileged(foreign, pte_mfn(*value), *value & PTE_WRITE);
+    if (!*held)
+        return -EINVAL;
+    *value = make_pte(page_to_mfn(*held), *value & ~PTE_ADDRESS);
+    return 0;
+}
+
+/* pt_lock held; the table's owner must be t's. */
+static int write_table(const struct update_target *t, mfn_t mfn, unsigned index, unsigned level, uint64_t value,
+                       unsigned how)
+{
+    struct page *held = NULL;
+    bool as_it_is = level > 1 || how == MMU_PT_UPDATE_NO_TRANSLATE; /* upper entries name the owner's own tables */
+    int err = as_it_is ? 0 : translate_entry(t->foreign, &value, &held);
+    if (!err)
+        err = pv_write_entry(t->pt_owner, t->foreign, mfn, index, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL);
+    if (held)
+        page_put(held);
+    return err;
+}
+
 static int update_entry(const struct update_target *t, paddr_t pa, uint64_t value, unsigned how)
 {
     struct domain *owner = t->pt_owner;
@@ -86,9 +121,7 @@ static int update_entry(const struct update_target *t, paddr_t pa, uint64_t valu
         return -EINVAL;
     spin_lock(&owner->pt_lock);
     unsigned level = table_level(page);
-    int err = level ? pv_write_entry(owner, t->foreign, mfn, (pa & ~PAGE_MASK) / 8, level, value,
-                                     how == MMU_PT_UPDATE_PRESERVE_AD, NULL)
-                    : write_plain(page, pa, value);
+    int err = level ? write_table(t, mfn, (pa & ~PAGE_MASK) / 8, level, value, how) : write_plain(page, pa, value);
     spin_unlock(&owner->pt_lock);
     page_put(page);
     return err;
@@ -98,7 +131,7 @@ static int update_m2p(const struct update_target *t, paddr_t pa, uint64_t pfn)
 {
     mfn_t mfn = pa >> PAGE_SHIFT;
     struct domain *d = t->foreign ? t->foreign : t->pt_owner;
-    if (!mfn_is_ram(mfn) || !page_get(mfn_to_page(mfn), d))
+    if (is_hvm(d) || !mfn_is_ram(mfn) || !page_get(mfn_to_page(mfn), d))
         return -EINVAL;
     m2p_set(mfn, pfn);
     page_put(mfn_to_page(mfn));
@@ -192,10 +225,11 @@ static long update_va(unsigned long va, uint64_t value, uint64_t flags, struct d
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
+    struct update_target t = {d, foreign};
     mfn_t l1;
     spin_lock(&d->pt_lock);
     pte_t *e = pv_walk(v, va, &l1);
-    int err = e ? pv_write_entry(d, foreign, l1, PTE_INDEX(va, 1), 1, value, false, NULL) : -EINVAL;
+    int err = e ? write_table(&t, l1, PTE_INDEX(va, 1), 1, value, MMU_NORMAL_PT_UPDATE) : -EINVAL;
     spin_unlock(&d->pt_lock);
     return err ? err : flush_after_update(va, flags);
 }

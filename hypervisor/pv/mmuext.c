@@ -5,6 +5,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/hypercall.h>
 #include <hv/page_type.h>
 #include <hv/policy.h>
@@ -40,7 +41,7 @@ int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask)
 
 int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level)
 {
-    if (!mfn_is_ram(mfn))
+    if (is_hvm(d) || !mfn_is_ram(mfn)) /* an HVM guest's frames never become tables */
         return -EINVAL;
     struct page *page = mfn_to_page(mfn);
     spin_lock(&d->pt_lock);
@@ -105,7 +106,7 @@ int pv_set_user_root(struct vcpu *v, mfn_t mfn)
 
 static int clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)
 {
-    if (!mfn_is_ram(to) || page_get_with_type(mfn_to_page(to), d, TYPE_WRITABLE))
+    if (is_hvm(d) || !mfn_is_ram(to) || page_get_with_type(mfn_to_page(to), d, TYPE_WRITABLE))
         return -EINVAL;
     int err = 0;
     if (!copy) {

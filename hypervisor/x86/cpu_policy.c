@@ -3,12 +3,12 @@
  * Sources: xen/arch-x86/cpufeatureset.h (words, and the letters behind each feature: A/a for PV guests), cpuid.h,
  * Intel SDM volume 2 and AMD APM volume 3 (leaves).
  *
- * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. Six dozen
- * leaves at most are searched from front to back: CPUID is rare. What depends on the vcpu (APIC id, size of the
- * extended state) and the ABI's own leaves at 0x40000000 are made on the way.
+ * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. What
+ * depends on the vcpu (APIC id, size of the extended state) and the ABI's own leaves at 0x40000000 are made on the way.
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
+#include <hv/hvm.h>
 #include <hv/page.h>
 #include <hv/page_alloc.h>
 #include <hv/time.h>
@@ -23,11 +23,7 @@ _Static_assert(sizeof(struct xen_msr_entry) == 16, "ABI");
 #define FIRST_EXTENDED_LEAF 0x80000000U
 #define LAST_EXTENDED_LEAF  0x80000021U
 #define NO_SUBLEAF          XEN_CPUID_NO_SUBLEAF
-#define XEN_VERSION_LEAF    0x00040011U /* 4.17 */
 #define HYPERCALL_PAGE_MSR  0x40000000U
-
-#define MSR_PLATFORM_INFO     0xceU
-#define MSR_ARCH_CAPABILITIES 0x10aU
 
 enum { REG_A, REG_B, REG_C, REG_D };
 
@@ -36,44 +32,46 @@ struct policy {
     struct xen_cpuid_leaf leaf[CPU_POLICY_MAX_LEAVES];
 };
 
-static struct policy raw_policy, host_policy, pv_max_policy, pv_default_policy, dom0_policy;
+static struct policy raw_policy, host_policy, dom0_policy, guest_policy[4]; /* the last by enum kind */
 
-/* ---- Features: the words of a feature set, where CPUID has them, and which a PV guest may (max) or does (default)
- * get. Words 16 and 17 are MSR_ARCH_CAPABILITIES, which no guest of ours can read; so IBRS, STIBP, SSBD and IBPB, which
- * need MSRs as well, are left out of both PV columns. ---- */
+/* ---- Features: the words of a feature set, where CPUID has them, and which a guest of each kind may (max) or does
+ * (default) get. Words 16 and 17 are MSR_ARCH_CAPABILITIES, which no guest of ours can read; so IBRS, STIBP, SSBD and
+ * IBPB, which need MSRs as well, are left out of all columns. HVM guests are not given what would need state that is
+ * not switched (protection keys, MPX, supervisor components of XSAVES, breakpoint address masks) and no virtualisation
+ * of their own. PCID and INVPCID work as on the processor itself: nested paging leaves CR3 to the guest, and our
+ * flushes drop an ASID or VPID with all its PCIDs. ---- */
+
+enum kind { PV_MAX, PV_DEFAULT, HVM_MAX, HVM_DEFAULT, KINDS };
 
 #define FEATURE_WORDS 19
 static const struct {
     uint32_t leaf, subleaf;
     unsigned reg;
-    uint32_t known, pv_max, pv_default;
+    uint32_t known, guest[KINDS];
 } words[FEATURE_WORDS] = {
-    [0] = {1, NO_SUBLEAF, REG_D, 0xbfebfbff, 0x1fc9cbf5, 0x0fc9cbf5},
-    [1] = {1, NO_SUBLEAF, REG_C, 0xf7fef3ff, 0xf6f83203, 0xf6d83203},
-    [2] = {0x80000001, NO_SUBLEAF, REG_D, 0xffffffff, 0xea500800, 0xea500800},
-    [3] = {0x80000001, NO_SUBLEAF, REG_C, 0x2469bfff, 0x042109e3, 0x042109e1},
-    [4] = {0xd, 1, REG_A, 0x0000000f, 0x00000007, 0x00000007},
-    [5] = {7, 0, REG_B, 0xffbfffff, 0xfdaf0b39, 0xfdaf0b29},
-    [6] = {7, 0, REG_C, 0x3a405fcf, 0x1a405f43, 0x02405f43},
-    [7] = {0x80000007, NO_SUBLEAF, REG_D, 0x00000780, 0x00000100, 0x00000000},
-    [8] = {0x80000008, NO_SUBLEAF, REG_B, 0x779fd205, 0x24000005, 0x24000005},
-    [9] = {7, 0, REG_D, 0xfc91ef1c, 0x0001451c, 0x0000441c},
-    [10] = {7, 1, REG_A, 0x00001c30, 0x00001c30, 0x00001c30},
-    [11] = {0x80000021, NO_SUBLEAF, REG_A, 0xf8000164, 0x60000064, 0x60000064},
-    [12] = {7, 1, REG_B, 0x00000001, 0x00000000, 0x00000000},
-    [13] = {7, 2, REG_D, 0x00000037, 0x00000020, 0x00000020},
-    [14] = {7, 1, REG_C, 0x00000000, 0x00000000, 0x00000000},
-    [15] = {7, 1, REG_D, 0x00040000, 0x00000000, 0x00000000},
-    [16] = {NO_SUBLEAF, 0, REG_A, 0, 0, 0},
-    [17] = {NO_SUBLEAF, 0, REG_D, 0, 0, 0},
-    [18] = {0x80000021, NO_SUBLEAF, REG_C, 0x00000006, 0x00000006, 0x00000006},
+    [0] = {1, NO_SUBLEAF, REG_D, 0xbfebfbff, {0x1fc9cbf5, 0x0fc9cbf5, 0x1fcbfbff, 0x0fcbfbff}},
+    [1] = {1, NO_SUBLEAF, REG_C, 0xf7fef3ff, {0xf6f83203, 0xf6d83203, 0xf7fa3203, 0xf7fa3203}},
+    [2] = {0x80000001, NO_SUBLEAF, REG_D, 0xffffffff, {0xea500800, 0xea500800, 0xee500800, 0xee500800}},
+    [3] = {0x80000001, NO_SUBLEAF, REG_C, 0x2469bfff, {0x042109e3, 0x042109e1, 0x002109f3, 0x002109f1}},
+    [4] = {0xd, 1, REG_A, 0x0000000f, {0x00000007, 0x00000007, 0x00000007, 0x00000007}},
+    [5] = {7, 0, REG_B, 0xffbfffff, {0xfdaf0b39, 0xfdaf0b29, 0xfdbf0fbb, 0xfdbf0fab}},
+    [6] = {7, 0, REG_C, 0x3a405fcf, {0x1a405f43, 0x02405f43, 0x1a405f47, 0x02405f47}},
+    [7] = {0x80000007, NO_SUBLEAF, REG_D, 0x00000780, {0x00000100, 0x00000000, 0x00000100, 0x00000000}},
+    [8] = {0x80000008, NO_SUBLEAF, REG_B, 0x779fd205, {0x24000005, 0x24000005, 0x24100005, 0x24100005}},
+    [9] = {7, 0, REG_D, 0xfc91ef1c, {0x0001451c, 0x0000441c, 0x0001451c, 0x0000441c}},
+    [10] = {7, 1, REG_A, 0x00001c30, {0x00001c30, 0x00001c30, 0x00001c30, 0x00001c30}},
+    [11] = {0x80000021, NO_SUBLEAF, REG_A, 0xf8000164, {0x60000064, 0x60000064, 0x60000064, 0x60000064}},
+    [12] = {7, 1, REG_B, 0x00000001, {0x00000000, 0x00000000, 0x00000000, 0x00000000}},
+    [13] = {7, 2, REG_D, 0x00000037, {0x00000020, 0x00000020, 0x00000020, 0x00000020}},
+    [14] = {7, 1, REG_C, 0x00000000, {0x00000000, 0x00000000, 0x00000000, 0x00000000}},
+    [15] = {7, 1, REG_D, 0x00040000, {0x00000000, 0x00000000, 0x00000000, 0x00000000}},
+    [16] = {NO_SUBLEAF, 0, REG_A, 0, {0, 0, 0, 0}},
+    [17] = {NO_SUBLEAF, 0, REG_D, 0, {0, 0, 0, 0}},
+    [18] = {0x80000021, NO_SUBLEAF, REG_C, 0x00000006, {0x00000006, 0x00000006, 0x00000006, 0x00000006}},
 };
 
 #define WORD(feature) (XEN_X86_FEATURE_##feature / 32)
 #define BIT(feature)  (1U << (XEN_X86_FEATURE_##feature % 32))
-
-/* Leaf 0x80000001 EDX of AMD repeats these bits of leaf 1 EDX. */
-#define AMD_REPEATED 0x0183f3ffU
 
 /* ---- Policies as arrays ---- */
 
@@ -126,6 +124,9 @@ static void set_word(struct policy *p, unsigned word, uint32_t value)
     if (l)
         *reg_of(l, words[word].reg) = value;
 }
+
+/* Features that the vendor's virtualisation cannot give to a guest. */
+static uint32_t hvm_missing[FEATURE_WORDS];
 
 #define HAS(p, feature) (get_word((p), WORD(feature)) & BIT(feature))
 
@@ -341,28 +342,56 @@ static void derive_host(void)
     set_xstate(&host_policy, xcr0_of(&host_policy));
 }
 
-static void derive_pv(struct policy *p, bool maximum)
+static bool is_hvm_kind(enum kind k)
 {
+    return k == HVM_MAX || k == HVM_DEFAULT;
+}
+
+/* Four levels of nested tables reach this far. */
+#define NESTED_ADDRESS_BITS 48U
+
+static void derive_guest(enum kind k)
+{
+    const bool maximum = k == PV_MAX || k == HVM_MAX;
+    struct policy *p = &guest_policy[k];
     *p = host_policy;
     for (unsigned i = 0; i < FEATURE_WORDS; i++)
-        set_word(p, i, get_word(p, i) & (maximum ? words[i].pv_max : words[i].pv_default));
+        set_word(p, i, get_word(p, i) & words[i].guest[k]);
     set_word(p, WORD(HYPERVISOR), get_word(p, WORD(HYPERVISOR)) | BIT(HYPERVISOR));
-    if (maximum) { /* what a toolstack may say of a vcpu, whatever the processor is */
+    if (maximum || is_hvm_kind(k)) /* an HVM guest's local APIC is ours, whatever the processor's can do */
         set_word(p, WORD(X2APIC), get_word(p, WORD(X2APIC)) | BIT(X2APIC));
+    if (maximum) { /* what a toolstack may say of a vcpu, whatever the processor is */
         set_word(p, WORD(HTT), get_word(p, WORD(HTT)) | BIT(HTT));
         set_word(p, WORD(CMP_LEGACY), get_word(p, WORD(CMP_LEGACY)) | BIT(CMP_LEGACY));
     }
+    if (is_hvm_kind(k)) {
+        set_word(p, WORD(SEP), get_word(p, WORD(SEP)) | HAS(&raw_policy, SEP)); /* 32-bit kernels use it on AMD too */
+        for (unsigned i = 0; i < FEATURE_WORDS; i++)
+            set_word(p, i, get_word(p, i) & ~hvm_missing[i]);
+        struct xen_cpuid_leaf *l = find(p, 0x80000008, NO_SUBLEAF);
+        l->a = (l->a & ~0xffU) | min(l->a & 0xff, NESTED_ADDRESS_BITS);
+    }
     drop_without_xstate(p);
     set_xstate(p, xcr0_of(p));
+}
+
+void cpu_policy_hvm_without(unsigned feature)
+{
+    ASSERT(feature / 32 < FEATURE_WORDS);
+    hvm_missing[feature / 32] |= 1U << (feature % 32);
+    if (host_policy.count) { /* the policies are made already */
+        derive_guest(HVM_MAX);
+        derive_guest(HVM_DEFAULT);
+    }
 }
 
 void cpu_policy_init(void)
 {
     read_hardware(&raw_policy);
     derive_host();
-    derive_pv(&pv_max_policy, true);
-    derive_pv(&pv_default_policy, false);
-    dom0_policy = pv_default_policy;
+    for (enum kind k = 0; k < KINDS; k++)
+        derive_guest(k);
+    dom0_policy = guest_policy[PV_DEFAULT];
     /* Domain-0 never moves to another machine: it may know that the TSC is good. */
     set_word(&dom0_policy, WORD(ITSC), get_word(&host_policy, WORD(ITSC)) & BIT(ITSC));
 }
@@ -372,23 +401,52 @@ void cpu_policy_init(void)
 /* The leaves of d's policy. */
 static const struct xen_cpuid_leaf *leaves_of(const struct domain *d, uint32_t *count)
 {
-    const struct policy *p = d->is_privileged ? &dom0_policy : &pv_default_policy;
+    const struct policy *p = d->is_privileged ? &dom0_policy : &guest_policy[is_hvm(d) ? HVM_DEFAULT : PV_DEFAULT];
     *count = d->cpu_policy.leaf ? d->cpu_policy.nr_leaves : p->count;
     return d->cpu_policy.leaf ? d->cpu_policy.leaf : p->leaf;
 }
 
-/* Zeros for a leaf that is not there or lies above the policy's limit. */
-static struct xen_cpuid_leaf lookup(const struct domain *d, uint32_t leaf, uint32_t subleaf)
+/* The first record of `leaf`, or of the next higher one there is; leaf + count when there is none. Basic leaves are at
+ * the start, and those with low numbers are asked for most. */
+static const struct xen_cpuid_leaf *first_record(const struct xen_cpuid_leaf *l, uint32_t count, uint32_t leaf)
 {
-    uint32_t count, last = 0;
-    const struct xen_cpuid_leaf *l = leaves_of(d, &count);
-    for (; count--; l++) {
-        if (l->leaf == (leaf & FIRST_EXTENDED_LEAF))
-            last = l->a;
-        if (l->leaf == leaf && (l->subleaf == subleaf || l->subleaf == NO_SUBLEAF))
-            return leaf <= last ? *l : (struct xen_cpuid_leaf){0};
+    if (leaf <= LAST_BASIC_LEAF) {
+        while (count-- && l->leaf < leaf)
+            l++;
+        return l;
     }
+    while (count) {
+        uint32_t half = count / 2;
+        if (l[half].leaf < leaf) {
+            l += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return l;
+}
+
+struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t count;
+    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *end = leaves + count, *l, *limit;
+    limit = first_record(leaves, count, leaf & FIRST_EXTENDED_LEAF);
+    if (limit == end || limit->leaf != (leaf & FIRST_EXTENDED_LEAF) || leaf > limit->a)
+        return (struct xen_cpuid_leaf){0};
+    for (l = first_record(leaves, count, leaf); l != end && l->leaf == leaf; l++)
+        if (l->subleaf == subleaf || l->subleaf == NO_SUBLEAF)
+            return *l;
     return (struct xen_cpuid_leaf){0};
+}
+
+uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit)
+{
+    uint32_t count;
+    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *l = first_record(leaves, count, first);
+    if (l != leaves + count && l->leaf == first && (l->a & 0xff) >= 2)
+        limit = min(limit, l->a & 0xff);
+    return first + limit;
 }
 
 static unsigned machine_address_bits(void)
@@ -396,7 +454,7 @@ static unsigned machine_address_bits(void)
     return max_mfn > 1 ? 64 - (unsigned)__builtin_clzll((max_mfn << PAGE_SHIFT) - 1) : 32;
 }
 
-static struct cpuid time_leaf(const struct vcpu *v, uint32_t subleaf)
+struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
 {
     const struct cpu *cpu = this_cpu();
     uint32_t khz = (uint32_t)tsc_khz();
@@ -415,11 +473,7 @@ static struct cpuid time_leaf(const struct vcpu *v, uint32_t subleaf)
 
 static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
-    uint32_t limit = XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES), count;
-    const struct xen_cpuid_leaf *l = leaves_of(v->domain, &count);
-    for (; count--; l++) /* a toolstack may set a lower limit: 2..0xff */
-        if (l->leaf == XEN_CPUID_FIRST_LEAF && (l->a & 0xff) >= 2)
-            limit = min(limit, XEN_CPUID_LEAF(l->a & 0xff));
+    uint32_t limit = cpu_policy_hypervisor_limit(v->domain, XEN_CPUID_FIRST_LEAF, XEN_CPUID_MAX_NUM_LEAVES);
     if (leaf > limit)
         return (struct cpuid){0};
     switch (leaf - XEN_CPUID_FIRST_LEAF) {
@@ -430,7 +484,7 @@ static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_
     case 2:
         return (struct cpuid){1, HYPERCALL_PAGE_MSR, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0};
     case 3:
-        return time_leaf(v, subleaf);
+        return cpu_policy_time_leaf(v, subleaf);
     case 5:
         return (struct cpuid){0, subleaf == 0 ? machine_address_bits() : 0, 0, 0};
     default:
@@ -460,7 +514,7 @@ static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
         break;
     case 0x80000001:
         if (cpu_features.vendor == VENDOR_AMD)
-            l->d |= lookup(v->domain, 1, 0).d & AMD_REPEATED;
+            l->d |= cpu_policy_lookup(v->domain, 1, 0).d & AMD_REPEATED;
         break;
     }
 }
@@ -471,7 +525,7 @@ void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out
         *out = leaf >> 8 == XEN_CPUID_FIRST_LEAF >> 8 ? hypervisor_leaf(v, leaf, subleaf) : (struct cpuid){0};
         return;
     }
-    struct xen_cpuid_leaf l = lookup(v->domain, leaf, subleaf);
+    struct xen_cpuid_leaf l = cpu_policy_lookup(v->domain, leaf, subleaf);
     add_dynamic(v, &l);
     *out = (struct cpuid){l.a, l.b, l.c, l.d};
 }
@@ -492,19 +546,29 @@ static int copy_out(const struct xen_cpuid_leaf *from, uint32_t count, struct xe
     return room < count || msr_room < CPU_POLICY_MAX_MSRS ? -ENOBUFS : 0;
 }
 
+/* By XEN_SYSCTL_cpu_policy_*. NULL: unknown. */
+static const struct policy *system_policy(unsigned index)
+{
+    static const struct policy *const policies[] = {
+        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy,
+        [XEN_SYSCTL_cpu_policy_host] = &host_policy,
+        [XEN_SYSCTL_cpu_policy_pv_max] = &guest_policy[PV_MAX],
+        [XEN_SYSCTL_cpu_policy_pv_default] = &guest_policy[PV_DEFAULT],
+        [XEN_SYSCTL_cpu_policy_hvm_max] = &guest_policy[HVM_MAX],
+        [XEN_SYSCTL_cpu_policy_hvm_default] = &guest_policy[HVM_DEFAULT],
+    };
+    return index < ARRAY_SIZE(policies) ? policies[index] : NULL;
+}
+
 int cpu_policy_get_system(unsigned index, struct xen_cpuid_leaf *leaf, uint32_t *leaves, struct xen_msr_entry *msr,
                           uint32_t *msrs)
 {
-    static const struct policy *const policies[] = {
-        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy,       [XEN_SYSCTL_cpu_policy_host] = &host_policy,
-        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy, [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
-        [XEN_SYSCTL_cpu_policy_hvm_default] = NULL,
-    };
-    if (index >= ARRAY_SIZE(policies))
+    const struct policy *p = system_policy(index);
+    if (!p)
         return -EINVAL;
-    if (!policies[index])
+    if ((index == XEN_SYSCTL_cpu_policy_hvm_max || index == XEN_SYSCTL_cpu_policy_hvm_default) && !hvm_available())
         return -EOPNOTSUPP;
-    return copy_out(policies[index]->leaf, policies[index]->count, leaf, leaves, msr, msrs);
+    return copy_out(p->leaf, p->count, leaf, leaves, msr, msrs);
 }
 
 int cpu_policy_get_domain(struct domain *d, struct xen_cpuid_leaf *leaf, uint32_t *leaves, struct xen_msr_entry *msr,
@@ -533,17 +597,18 @@ static bool leaf_exists(uint32_t leaf, uint32_t subleaf)
 }
 
 /* A limit above the processor's would promise leaves that are not there. */
-static bool limit_ok(const struct xen_cpuid_leaf *l)
+static bool limit_ok(struct policy *maximum, const struct xen_cpuid_leaf *l)
 {
     if (l->leaf != 0 && l->leaf != FIRST_EXTENDED_LEAF)
         return true;
-    return l->a <= find(&pv_max_policy, l->leaf, NO_SUBLEAF)->a;
+    return l->a <= find(maximum, l->leaf, NO_SUBLEAF)->a;
 }
 
-static void clip(struct policy *p)
+static void clip(struct policy *p, struct policy *maximum)
 {
+    const uint32_t address_bits = find(maximum, 0x80000008, NO_SUBLEAF)->a & 0xff;
     for (unsigned i = 0; i < FEATURE_WORDS; i++)
-        set_word(p, i, get_word(p, i) & get_word(&pv_max_policy, i));
+        set_word(p, i, get_word(p, i) & get_word(maximum, i));
     set_word(p, WORD(HYPERVISOR), get_word(p, WORD(HYPERVISOR)) | BIT(HYPERVISOR));
     for (uint32_t i = 0; i < p->count; i++) {
         struct xen_cpuid_leaf *l = &p->leaf[i];
@@ -554,18 +619,18 @@ static void clip(struct policy *p)
             l->b = topology_b;
             l->c = topology_c;
         }
-        if (l->leaf == 0x80000008 && (l->a & 0xff) > cpu_features.physical_address_bits)
-            l->a = (l->a & ~0xffU) | cpu_features.physical_address_bits;
+        if (l->leaf == 0x80000008)
+            l->a = (l->a & ~0xffU) | min(l->a & 0xff, address_bits);
     }
     drop_without_xstate(p);
     set_xstate(p, xcr0_of(p));
 }
 
-static int overlay(struct policy *p, const struct xen_cpuid_leaf *leaf, uint32_t leaves, uint32_t *bad_leaf,
-                   uint32_t *bad_subleaf)
+static int overlay(struct policy *p, struct policy *maximum, const struct xen_cpuid_leaf *leaf, uint32_t leaves,
+                   uint32_t *bad_leaf, uint32_t *bad_subleaf)
 {
     for (uint32_t i = 0; i < leaves; i++) {
-        if (leaf_exists(leaf[i].leaf, leaf[i].subleaf) && limit_ok(&leaf[i]) && put(p, &leaf[i]))
+        if (leaf_exists(leaf[i].leaf, leaf[i].subleaf) && limit_ok(maximum, &leaf[i]) && put(p, &leaf[i]))
             continue;
         *bad_leaf = leaf[i].leaf;
         *bad_subleaf = leaf[i].subleaf;
@@ -588,6 +653,7 @@ int cpu_policy_set_domain(struct domain *d, const struct xen_cpuid_leaf *leaf, u
                           const struct xen_msr_entry *msr, uint32_t msrs, uint32_t *bad_leaf, uint32_t *bad_subleaf,
                           uint32_t *bad_msr)
 {
+    struct policy *maximum = &guest_policy[is_hvm(d) ? HVM_MAX : PV_MAX];
     int error = check_msrs(msr, msrs, bad_msr);
     if (error)
         return error;
@@ -596,12 +662,12 @@ int cpu_policy_set_domain(struct domain *d, const struct xen_cpuid_leaf *leaf, u
         return -ENOMEM;
     const struct xen_cpuid_leaf *old = leaves_of(d, &new->count);
     memcpy(new->leaf, old, new->count * sizeof(*old));
-    error = overlay(new, leaf, leaves, bad_leaf, bad_subleaf);
+    error = overlay(new, maximum, leaf, leaves, bad_leaf, bad_subleaf);
     struct xen_cpuid_leaf *kept = error ? NULL : zalloc((new->count) * sizeof(*kept));
     if (!error && !kept)
         error = -ENOMEM;
     if (!error) {
-        clip(new);
+        clip(new, maximum);
         memcpy(kept, new->leaf, new->count * sizeof(*kept));
         free(d->cpu_policy.leaf);
         d->cpu_policy.leaf = kept;
@@ -611,17 +677,22 @@ int cpu_policy_set_domain(struct domain *d, const struct xen_cpuid_leaf *leaf, u
     return error;
 }
 
+/* Without virtualisation HVM guests have no features. */
 int cpu_featureset_get(unsigned index, uint32_t *words_out, uint32_t *count)
 {
     static struct policy *const policies[] = {
-        [XEN_SYSCTL_cpu_featureset_raw] = &raw_policy,       [XEN_SYSCTL_cpu_featureset_host] = &host_policy,
-        [XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy, [XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy,
-        [XEN_SYSCTL_cpu_featureset_hvm_max] = NULL, /* and hvm: no such guests, no features */
+        [XEN_SYSCTL_cpu_featureset_raw] = &raw_policy,
+        [XEN_SYSCTL_cpu_featureset_host] = &host_policy,
+        [XEN_SYSCTL_cpu_featureset_pv] = &guest_policy[PV_DEFAULT],
+        [XEN_SYSCTL_cpu_featureset_hvm] = &guest_policy[HVM_DEFAULT],
+        [XEN_SYSCTL_cpu_featureset_pv_max] = &guest_policy[PV_MAX],
+        [XEN_SYSCTL_cpu_featureset_hvm_max] = &guest_policy[HVM_MAX],
     };
     if (index >= ARRAY_SIZE(policies))
         return -EINVAL;
+    bool hvm = index == XEN_SYSCTL_cpu_featureset_hvm || index == XEN_SYSCTL_cpu_featureset_hvm_max;
     for (unsigned i = 0; i < min(*count, (uint32_t)FEATURE_WORDS); i++)
-        words_out[i] = policies[index] ? get_word(policies[index], i) : 0;
+        words_out[i] = hvm && !hvm_available() ? 0 : get_word(policies[index], i);
     *count = FEATURE_WORDS;
     return 0;
 }

@@ -2,10 +2,12 @@
  * pirqs: the numbers under which the hardware domain knows the machine's interrupts, and their event channels.
  *
  * pirqs below irq_gsi_count() are GSIs of the same number; those above are messages. One domain has all of them (the
- * hardware domain, which never goes away), so one table is enough. Everything is under irq_lock.
+ * hardware domain, which never goes away), so one table is enough. Everything is under irq_lock. What HVM guests call
+ * pirqs are lines of their own virtual chips: hvm/pirq.c.
  */
 #include <hv/console.h>
 #include <hv/event_channel.h>
+#include <hv/hvm_irq.h>
 #include <hv/irq.h>
 #include <hv/irq_source.h>
 #include <hv/msi.h>
@@ -75,6 +77,10 @@ static int map_gsi_locked(unsigned gsi, int wanted)
 
 int pirq_map_gsi(struct domain *d, unsigned gsi, int pirq_wanted)
 {
+    if (is_hvm(d)) {
+        int error = hvm_map_pirq(d, (int)gsi, &pirq_wanted);
+        return error ? error : pirq_wanted;
+    }
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -132,6 +138,8 @@ static int unmap_locked(struct pirq *p)
 
 int pirq_unmap(struct domain *d, int pirq)
 {
+    if (is_hvm(d))
+        return hvm_unmap_pirq(d, pirq);
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -143,6 +151,8 @@ int pirq_unmap(struct domain *d, int pirq)
 
 int pirq_reserve(struct domain *d, bool msi)
 {
+    if (is_hvm(d))
+        return hvm_reserve_pirq(d, msi);
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -219,6 +229,8 @@ static int bind_locked(struct domain *d, int number, struct pirq *p)
 
 int pirq_bind(struct domain *d, int pirq, bool share)
 {
+    if (is_hvm(d))
+        return hvm_bind_pirq(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     int error = p ? bind_locked(d, pirq, p) : -EINVAL;
@@ -228,6 +240,10 @@ int pirq_bind(struct domain *d, int pirq, bool share)
 
 void pirq_unbind(struct domain *d, int pirq)
 {
+    if (is_hvm(d)) {
+        hvm_unbind_pirq(d, pirq);
+        return;
+    }
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     if (p && p->bound) {
@@ -242,6 +258,8 @@ void pirq_unbind(struct domain *d, int pirq)
 
 int pirq_eoi(struct domain *d, int pirq)
 {
+    if (is_hvm(d))
+        return hvm_eoi_pirq(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     if (p && p->bound && p->irq->held) {
@@ -261,6 +279,8 @@ static bool needs_eoi_locked(const struct pirq *p)
 
 bool pirq_needs_eoi(struct domain *d, int pirq)
 {
+    if (is_hvm(d))
+        return hvm_pirq_needs_eoi(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     bool needed = p && needs_eoi_locked(p);

@@ -9,6 +9,7 @@
 #include <hv/acpi.h>
 #include <hv/apic_regs.h>
 #include <hv/clock_scale.h>
+#include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -396,7 +397,7 @@ void vcpu_update_time(struct vcpu *v)
     uint32_t version = (READ_ONCE(time->version) | 1) + 2;
     WRITE_ONCE(time->version, version);
     barrier();
-    time->tsc_timestamp = cpu->clock.tsc;
+    time->tsc_timestamp = cpu->clock.tsc + (v->hvm ? v->hvm->tsc_offset : 0); /* as the guest reads it */
     time->system_time = cpu->clock.time;
     time->tsc_to_system_mul = cpu->clock.multiplier;
     time->tsc_shift = cpu->clock.shift;
@@ -410,19 +411,32 @@ void vcpu_update_time(struct vcpu *v)
     }
 }
 
-void domain_update_wallclock(struct domain *d)
+struct wallclock_fields {
+    uint32_t *version, *seconds, *seconds_high, *nanoseconds;
+};
+
+static struct wallclock_fields wallclock_fields(const struct domain *d)
 {
     struct shared_info *shared = d->shared_info;
+    struct compat_shared_info *compat = compat_shared_info(d);
+    if (has_compat_layout(d))
+        return (struct wallclock_fields){&compat->wc_version, &compat->wc_sec, &compat->wc_sec_hi, &compat->wc_nsec};
+    return (struct wallclock_fields){&shared->wc_version, &shared->wc_sec, &shared->wc_sec_hi, &shared->wc_nsec};
+}
+
+void domain_update_wallclock(struct domain *d)
+{
+    struct wallclock_fields fields = wallclock_fields(d);
     uint64_t seconds;
     uint32_t nanoseconds;
     wallclock_get(&seconds, &nanoseconds);
     seconds += (uint64_t)d->time_offset_seconds;
-    uint32_t version = (READ_ONCE(shared->wc_version) | 1) + 2;
-    WRITE_ONCE(shared->wc_version, version);
+    uint32_t version = (READ_ONCE(*fields.version) | 1) + 2;
+    WRITE_ONCE(*fields.version, version);
     barrier();
-    shared->wc_sec = (uint32_t)seconds;
-    shared->wc_sec_hi = (uint32_t)(seconds >> 32);
-    shared->wc_nsec = nanoseconds;
+    *fields.seconds = (uint32_t)seconds;
+    *fields.seconds_high = (uint32_t)(seconds >> 32);
+    *fields.nanoseconds = nanoseconds;
     barrier();
-    WRITE_ONCE(shared->wc_version, version + 1);
+    WRITE_ONCE(*fields.version, version + 1);
 }

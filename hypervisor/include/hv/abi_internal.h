@@ -45,6 +45,13 @@ void memory_claim_drop(struct domain *d);
 /* Frames claimed by all domains and not yet allocated. */
 uint64_t memory_claimed_pages(void);
 
+/* ---- abi/memory_physmap.c: HVM domains; -EACCES for PV ones ---- */
+long memory_add_to_physmap(struct hypercall *call);
+long memory_add_to_physmap_batch(struct hypercall *call);
+long memory_remove_from_physmap(struct hypercall *call);
+/* One page of d's own RAM gets another number; RAM that is there goes back to the allocator. -EINVAL, -ENOMEM, -ESRCH */
+int memory_move_page(struct domain *d, uint64_t from, uint64_t to);
+
 /* ---- abi/memory_exchange.c ---- */
 long memory_exchange(struct hypercall *call);
 
@@ -72,6 +79,8 @@ typedef int (*domctl_handler)(struct domain *d, struct xen_domctl *op);
 
 /* abi/domctl_x86.c */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op);
+int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op);
+int domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op);
 int domctl_irq_permission(struct domain *d, struct xen_domctl *op);
 int domctl_iomem_permission(struct domain *d, struct xen_domctl *op);
 int domctl_ioport_permission(struct domain *d, struct xen_domctl *op);
@@ -94,6 +103,19 @@ int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op);
 int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
 int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
 int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+
+/* abi/domctl_hvm_context.c */
+int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op);
+int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
+/* abi/domctl_hvm.c */
+/* XEN_DOMCTL_sendtrigger: v's buttons. */
+int hvm_send_trigger(struct vcpu *v, uint32_t trigger);
+/* v's registers as tools that look at guests want them; v is paused. */
+void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+
+/* abi/hvm_op.c: values that are not 0 at the start. */
+void hvm_params_init(struct domain *d);
 
 /* Writes the stubs of a 64-bit PV guest's hypercall page (4096 bytes): 128 entries of 32 bytes. abi/domctl_x86.c */
 void hypercall_page_write(uint8_t *page);

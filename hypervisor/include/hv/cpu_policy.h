@@ -10,6 +10,10 @@
 
 void cpu_policy_init(void); /* boot CPU, after cpu_features */
 
+/* For a vendor's init(): HVM guests cannot have this feature (XEN_X86_FEATURE_*) though the processor does, because its
+ * virtualisation has no control for it. Boot only; before or after cpu_policy_init, before the first domain. */
+void cpu_policy_hvm_without(unsigned feature);
+
 /* CPUID as the (PV) vcpu sees it: the domain's policy, the dynamic bits, and the ABI's leaves at 0x40000000. */
 void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
 
@@ -19,10 +23,29 @@ int cpu_policy_get_system(unsigned index, struct xen_cpuid_leaf *leaf, uint32_t 
                           uint32_t *msrs);
 int cpu_policy_get_domain(struct domain *d, struct xen_cpuid_leaf *leaf, uint32_t *leaves, struct xen_msr_entry *msr,
                           uint32_t *msrs);
-/* Takes over what the toolstack wants, clipped to what PV can have; -EINVAL, and *bad_leaf names the first bad one. */
+/* Takes over what the toolstack wants, clipped to what d's kind of guest can have; -EINVAL, and *bad_leaf names the
+ * first bad one. */
 int cpu_policy_set_domain(struct domain *d, const struct xen_cpuid_leaf *leaf, uint32_t leaves,
                           const struct xen_msr_entry *msr, uint32_t msrs, uint32_t *bad_leaf, uint32_t *bad_subleaf,
                           uint32_t *bad_msr);
+/* MSRs that tell about the processor, as HVM guests see them. False: not one of those, or not there (#GP). */
+bool hvm_policy_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value);
+
+/* The parts from which pv_cpuid and hvm_cpuid (hvm.h) are made. */
+/* Zeros for a leaf that is not there or lies above the policy's limit. */
+struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, uint32_t subleaf);
+/* The last of a hypervisor's leaves that start at `first`: `limit` of them follow it, unless the toolstack has set a
+ * lower one (2..0xff). */
+uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit);
+struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xen's leaf 3 */
+
+#define XEN_VERSION_LEAF 0x00040011U /* 4.17 */
+/* Leaf 0x80000001 EDX of AMD repeats these bits of leaf 1 EDX. */
+#define AMD_REPEATED 0x0183f3ffU
+
+#define MSR_PLATFORM_INFO     0xceU
+#define MSR_ARCH_CAPABILITIES 0x10aU
+
 #define CPU_POLICY_MAX_LEAVES 128
 #define CPU_POLICY_MAX_MSRS   2
 

@@ -31,21 +31,36 @@ void send_guest_pirq(struct domain *d, unsigned pirq);
 /* For domctl and the builder: a port of d to which `remote` may bind. -ENOSPC, -ENOMEM, -ESRCH when d is dying. */
 int event_channel_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);
 
-/* True if v has an event to take: flagged in its vcpu_info; deliverable: and v has not masked upcalls. */
+/* A port of d whose near end is ours: the guest can neither send over it nor close or move it, and what `remote` sends
+ * calls the consumer, for the vcpu named here. gone: the far end has closed. The event channel lock is held, interrupts
+ * are off; it may wake vcpus. One consumer per domain. Errors as above. */
+typedef void (*event_consumer)(struct domain *d, unsigned vcpu, evtchn_port_t port, bool gone);
+int event_channel_alloc_consumed(struct domain *d, unsigned vcpu, domid_t remote, event_consumer consumer,
+                                 evtchn_port_t *port);
+/* Sends over such a port. False: nobody has bound the far end. Any context. */
+bool event_channel_notify(struct domain *d, evtchn_port_t port);
+/* Nothing happens if it was closed with the domain's others. The consumer is not called for it again. */
+void event_channel_close_consumed(struct domain *d, evtchn_port_t port);
+
+/* True if v has an event to take: flagged in its vcpu_info. */
 static inline bool vcpu_event_pending(const struct vcpu *v)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending);
 }
+/* Would end a wait of v. PV: flagged, and v has not masked upcalls; HVM: an interrupt is pending and v takes it. */
 bool vcpu_event_deliverable(const struct vcpu *v);
-/* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU. Any context. */
+/* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU; an HVM guest gets the upcall it asked for
+ * (hvm_irq.h). Any context. */
 void vcpu_mark_event_pending(struct vcpu *v);
 
-/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller sets v->polling first, then asks:
- * an event raised after the answer finds v->polling set and calls vcpu_unblock. */
+/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller notes itself in d->polling
+ * first, then asks: an event raised after the answer finds it there and calls vcpu_unblock. */
 int event_channel_is_pending(struct domain *d, evtchn_port_t port);
 
 /* v->info points to another vcpu_info now: make the guest look at every port again. */
 void event_channels_vcpu_info_moved(struct vcpu *v);
+/* d->hvm->shared_info_32 has changed. */
+void event_channels_layout_changed(struct domain *d);
 /* To the log: one line per open port. */
 void event_channels_dump(struct domain *d);
 

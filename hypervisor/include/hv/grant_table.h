@@ -39,8 +39,9 @@ unsigned grant_table_max_frames(const struct domain *d);
 /* To the log: every entry in use. */
 void grant_table_dump(struct domain *d);
 
-/* What a guest means by a frame number: for PV guests the machine frame, and it must be RAM of d. Takes no reference,
- * so the caller gets one with page_get and so finds out whether it still is d's. -EINVAL */
+/* What a guest means by a frame number: for PV guests the machine frame, for HVM guests what its p2m says, and it must
+ * be RAM of d. Takes no reference, so the caller gets one with page_get and so finds out whether it still is d's.
+ * -EINVAL */
 int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn);
 
 /* Provided by pv/grant_map.c. Current vcpu's domain maps or unmaps a foreign frame in its own page tables.
@@ -48,5 +49,10 @@ int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn);
  * of the frame are the caller's business. GNTST_*. */
 int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags);
 int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement);
+
+/* The same for an HVM guest: address is where the frame appears in its physical memory; nothing may be there yet. The
+ * mapping holds references of its own, given back when it is flushed out. hvm/grant_map.c */
+int hvm_grant_map(uint64_t address, mfn_t mfn, unsigned flags);
+int hvm_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags);
 
 #endif

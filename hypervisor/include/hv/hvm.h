@@ -31,7 +31,6 @@ struct hvm_io;     /* hvm_io.h: intercepted ranges and ioreq servers */
 struct vlapic;     /* vdev.h */
 struct hvm_timers; /* vdev.h: PIT, RTC, HPET, PM timer */
 struct viridian_domain;
-struct viridian_vcpu;
 
 struct hvm_domain {
     struct p2m *p2m;
@@ -39,6 +38,8 @@ struct hvm_domain {
     struct hvm_io *io;
     struct hvm_timers *timers;
     struct viridian_domain *viridian; /* NULL: not enabled */
+    char debug_line[120];             /* hvm/debug_port.c: what the guest has written of a line */
+    unsigned debug_length;
     uint64_t param[HVM_NR_PARAMS];    /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
     uint32_t emulation;               /* [c] XEN_X86_EMU_* */
     bool is_hap;                      /* [c] always: there are no shadow page tables */
@@ -89,11 +90,12 @@ struct hvm_vcpu {
     bool redo_valid;
     struct code_page *code_page; /* hvm/fetch.c: where the last instruction was found */
     struct vlapic *lapic; /* NULL without XEN_X86_EMU_LAPIC */
-    struct viridian_vcpu *viridian;
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
     volatile bool upcall_owed;     /* an upcall found the local APIC off, or was in it at INIT: raised again later */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
+    uint8_t io_servers;            /* [v] bit per ioreq server that has yet to answer */
+    uint8_t io_invalidate;         /* [v] bit per ioreq server that is yet to be told of changed mappings */
     bool is_initialised;           /* has been given a start state: context, INIT/SIPI */
     void *vendor;                  /* struct svm_vcpu or struct vmx_vcpu */
 };
@@ -125,6 +127,10 @@ void hvm_vcpu_reset(struct vcpu *v);
 int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 /* SIPI after that: real mode at page << 12. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
+
+/* VCPUOP_initialise: -EINVAL for a state that no processor can be in. v is down. hvm/hvm.c */
+struct vcpu_hvm_context;
+int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 
 /* ---- context switch and entry; x86/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);

@@ -21,19 +21,43 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line); /* 0-3
 /* A message as written to the local APIC range. -EINVAL when it names no processor. */
 int hvm_msi(struct domain *d, uint64_t address, uint32_t data);
 
-/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1. `acknowledge` takes it (in service).
- */
+/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1; the interrupt flag and shadows are the
+ * caller's to look at. `acknowledge` takes it (in service). v is current; also brings the line of a GSI or INTx
+ * callback up to date. Called on every way in. */
+#define HVM_PENDING_NMI 0x102 /* the answer for an NMI, which no vector looks like */
 int hvm_pending_interrupt(struct vcpu *v, bool acknowledge);
 /* v's interrupt state changed: wakes it, and interrupts it if it runs elsewhere. Any context. */
 void hvm_kick(struct vcpu *v);
 
-/* HVM_PARAM_CALLBACK_IRQ was set: by vector, GSI or PCI INTx. -EINVAL */
+/* HVM_PARAM_CALLBACK_IRQ was set: by vector, GSI or PCI INTx; 0 = none. -EINVAL */
 int hvm_set_callback_via(struct domain *d, uint64_t via);
 /* v's evtchn_upcall_pending has become true (or it registered its vector): raise what it asked for. Called from
- * vcpu_mark_event_pending and on the way in. */
+ * vcpu_mark_event_pending, once for each time (a vector through the local APIC is an edge), not on the way in. */
 void hvm_assert_upcall(struct vcpu *v);
 
-/* A pirq of an HVM guest bound to an event channel instead of its interrupt controller (XENFEAT_hvm_pirqs). */
+/*
+ * pirqs of an HVM guest (XENFEAT_hvm_pirqs): a line or a message interrupt that it takes as an event channel instead of
+ * by its interrupt controllers. pirqs below HVM_GSI_COUNT are GSIs of the same number, others are messages.
+ * hvm/pirq.c; x86/pirq.c's functions of the same names come here for HVM domains.
+ */
+#define HVM_PIRQ_COUNT 256
+
+/* *pirq: the number wanted, or negative: any. -EINVAL, -EBUSY */
 int hvm_map_pirq(struct domain *d, int gsi, int *pirq);
+int hvm_unmap_pirq(struct domain *d, int pirq);
+int hvm_reserve_pirq(struct domain *d, bool message);
+int hvm_bind_pirq(struct domain *d, int pirq);
+void hvm_unbind_pirq(struct domain *d, int pirq);
+int hvm_eoi_pirq(struct domain *d, int pirq);
+bool hvm_pirq_needs_eoi(struct domain *d, int pirq);
+/* A message interrupt without a vector means a pirq. False: not one that is bound. Any context. */
+bool hvm_pirq_message(struct domain *d, uint64_t address);
+
+/* hvm_irqs.lock held: a GSI's line has changed its level. True: the guest takes it as an event channel, its controllers
+ * are to hear nothing of it. Who then releases the lock calls hvm_pirq_deliver, but not from within the event channel
+ * lock. */
+bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level);
+void hvm_pirq_deliver(struct domain *d);
+bool hvm_pirq_is_bound(const struct domain *d, unsigned gsi);
 
 #endif

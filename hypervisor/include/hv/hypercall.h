@@ -46,9 +46,14 @@ long do_sched_op(struct hypercall *call);
 long do_callback_op(struct hypercall *call);
 long do_event_channel_op(struct hypercall *call);
 long do_physdev_op(struct hypercall *call);
+long do_hvm_op(struct hypercall *call);
+long do_dm_op(struct hypercall *call);
 long do_sysctl(struct hypercall *call);
 long do_domctl(struct hypercall *call);
 long do_mca(struct hypercall *call);
+long do_roundhouse_op(struct hypercall *call);
+long do_hvm_op(struct hypercall *call);
+long do_dm_op(struct hypercall *call);
 
 /* Runs one hypercall of the current vcpu, policy check included. */
 long hypercall_dispatch(struct hypercall *call);

@@ -10,9 +10,13 @@
 struct domain;
 
 enum policy_class {
-    POLICY_ANYONE,   /* acts on the caller only, or asks allowed_on itself */
-    POLICY_CONTROL,  /* the control domain only */
-    POLICY_HARDWARE, /* the hardware domain only */
+    POLICY_ANYONE,       /* acts on the caller only, or asks allowed_on itself */
+    POLICY_CONTROL,      /* the control domain only */
+    POLICY_HARDWARE,     /* the hardware domain only */
+    POLICY_PV,           /* PV domains: it is about a PV vcpu, or names machine frames */
+    POLICY_PIRQS,        /* the hardware domain, and HVM guests that have interrupts as pirqs of their own */
+    POLICY_DEVICE_MODEL, /* whoever runs device models: Domain-0; which process there may act on which guest is its
+                            kernel's to say */
 };
 
 int allowed_call(const struct domain *subject, enum policy_class class);

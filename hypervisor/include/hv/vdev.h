@@ -10,51 +10,82 @@
 #include <hv/hvm_irq.h>
 #include <xen/hvm/save.h>
 
-/* ---- vdev/lapic.c: local APIC, xAPIC and x2APIC, timer in one-shot, periodic and TSC-deadline mode ---- */
+/* ---- vdev/lapic.c, lapic_message.c, lapic_timer.c: local APIC, xAPIC and x2APIC, timer in one-shot, periodic and
+ * TSC-deadline mode. APIC id = 2 * vcpu number, as firmware says in its MADT. ---- */
+#define VLAPIC_BUS_NS 10 /* the timer's input clock: 100 MHz */
+static inline uint32_t vlapic_id_of(unsigned vcpu)
+{
+    return 2 * vcpu;
+}
 int vlapic_init(struct vcpu *v);
 void vlapic_destroy(struct vcpu *v);
-void vlapic_reset(struct vcpu *v); /* INIT: keeps APIC base and id */
+void vlapic_reset(struct vcpu *v); /* INIT: keeps APIC base and id. v is current or off every CPU */
 /* MSRs 0x1b, 0x6e0, 0x800-0x8ff. false = #GP */
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
-uint8_t vlapic_get_tpr(const struct vcpu *v);
+uint8_t vlapic_get_tpr(const struct vcpu *v); /* CR8 is its upper half */
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
-/* Vector into the IRR; any context. */
-void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level);
-/* Highest deliverable vector above the processor priority, or -1; _ack moves it to the ISR. */
+/* Vector into the IRR, and v is kicked if that can interrupt it; any context. True: the APIC takes interrupts. */
+bool vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level);
+/* Highest deliverable vector above the processor priority, or -1; _ack moves it to the ISR. Current vcpu. */
 int vlapic_pending(const struct vcpu *v);
 void vlapic_ack(struct vcpu *v, uint8_t vector);
 void vlapic_eoi(struct vcpu *v);
-/* Does v answer to this destination? */
+/* Does v answer to this destination? 8-bit ones: the sender has made the broadcast 0xff VLAPIC_BROADCAST. */
+#define VLAPIC_BROADCAST 0xffffffffU
 bool vlapic_match(const struct vcpu *v, uint32_t destination, bool logical);
-/* A message to whoever it names, lowest priority included. -EINVAL: nobody. */
+/* A message to whoever it names, lowest priority included. -EINVAL: nobody. Any context. */
 int vlapic_deliver(struct domain *d, uint32_t destination, bool logical, unsigned delivery_mode, uint8_t vector,
                    bool level);
-/* Takes the PIC's line (LVT0 in ExtINT mode, or APIC disabled)? */
+/*
+ * INIT and start-up messages only leave a note and wake their target: a processor may not wait for another one here.
+ * The target acts on it itself, on its way in: hvm_prepare_entry() calls this before anything else, and when it is
+ * false (v is offline now, waiting for its start-up message) raises SOFTIRQ_SCHEDULE and gives up. Calls
+ * hvm_vcpu_reset() and hvm_vcpu_startup() for the current vcpu.
+ */
+bool vlapic_take_startup(struct vcpu *v);
+/* Takes the PIC's line (LVT0 in ExtINT mode; APIC disabled: the first processor)? */
 bool vlapic_accepts_pic(const struct vcpu *v);
+/* The PIC's line has risen, for LVT0 entries that make something else of it. */
+void vlapic_pic_rises(struct vcpu *v);
 uint64_t vlapic_base(const struct vcpu *v);
 bool vlapic_enabled(const struct vcpu *v); /* by hardware (MSR) and software */
 bool vlapic_x2apic(const struct vcpu *v);
+/* v's timers, and with vcpu 0 those of the domain's chips, fire on `cpu` from now on. Called by the scheduler. */
 void vlapic_migrate_timers(struct vcpu *v, struct cpu *cpu);
+/* The guest's TSC was set: a TSC deadline means another moment now. */
+void vlapic_tsc_changed(struct vcpu *v);
+/* The page of registers, hvm_claim_memory(); called by hvm_irq_init. */
+int vlapic_claim(struct domain *d);
 
 /* ---- vdev/ioapic.c ---- */
 int vioapic_init(struct domain *d);
 void vioapic_set_pin(struct domain *d, unsigned pin, bool level); /* hvm_irqs.lock held */
 void vioapic_eoi(struct domain *d, uint8_t vector);               /* from a local APIC */
+/* Would an edge at this pin become an interrupt, and is it `vector`? hvm_irqs.lock held */
+bool vioapic_pin_open(struct domain *d, unsigned pin);
+bool vioapic_pin_is(struct domain *d, unsigned pin, uint8_t vector);
 
 /* ---- vdev/pic.c ---- */
 int vpic_init(struct domain *d);
 void vpic_set_line(struct domain *d, unsigned line, bool level); /* hvm_irqs.lock held */
 int vpic_pending(struct domain *d);                              /* -1: nothing */
 int vpic_ack(struct domain *d);                                  /* the vector */
+bool vpic_line_open(struct domain *d, unsigned line);            /* hvm_irqs.lock held */
+bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector);
 
-/* ---- time: vdev/pit.c, rtc.c, hpet.c, pmtimer.c ---- */
+/* ---- time: vdev/timers.c, tick.c, pit.c, rtc.c, hpet.c, pmtimer.c. One lock, hvm_timers.lock, outside the event
+ * channel lock and hvm_irqs.lock. ---- */
 int vtimers_init(struct domain *d); /* those that d->hvm->emulation names */
 void vtimers_destroy(struct domain *d);
-/* The guest is paused or runs again: virtual time of these chips stands still meanwhile. */
+/* The guest is paused (no timer of these chips fires) or runs again: ticks it has missed meanwhile are not made up
+ * for. Counters go on, for the TSC does too. */
 void vtimers_freeze(struct domain *d, bool freeze);
+/* A vcpu has taken an interrupt of this vector. Only while hvm_irqs.ticks_outstanding. */
+void vtimers_taken(struct domain *d, uint8_t vector, bool from_pic);
+void vtimers_migrate(struct domain *d, struct cpu *cpu);
 void vrtc_set_time_offset(struct domain *d, int64_t seconds);
-/* HVM_PARAM_ACPI_IOPORTS_LOCATION: 0 or 1. */
+/* HVM_PARAM_ACPI_IOPORTS_LOCATION: 0 or 1, otherwise -EINVAL. */
 int vpm_set_ioports(struct domain *d, uint64_t version);
 void vpm_power_button(struct domain *d);
 void vpm_sleep_button(struct domain *d);
@@ -76,7 +107,7 @@ struct hvm_save_handler {
 };
 extern const struct hvm_save_handler save_cpu, save_pic, save_ioapic, save_lapic, save_lapic_regs, save_pci_irq,
     save_isa_irq, save_pci_link, save_pit, save_rtc, save_hpet, save_pmtimer, save_mtrr, save_viridian_domain,
-    save_viridian_vcpu, save_vmce_vcpu, save_tsc_adjust, save_cpu_xsave, save_cpu_msr;
+    save_viridian_vcpu, save_cpu_xsave, save_cpu_msr;
 /* XEN_DOMCTL_gethvmcontext with a NULL buffer asks for the size. d is paused. */
 int hvm_save(struct domain *d, uint8_t *buffer, uint32_t *bytes);
 int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes);

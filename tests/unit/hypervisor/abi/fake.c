@@ -12,6 +12,7 @@
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
@@ -579,6 +580,23 @@ void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
     return NULL;
 }
 void machine_power_off(void)
+{
+    abort();
+}
+
+/* ---- asked for HVM domains only ---- */
+
+int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
+{
+    abort();
+}
+
+void page_put_with_type(struct page *page)
+{
+    abort();
+}
+
+int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
 {
     abort();
 }

@@ -41,4 +41,7 @@ void test_memory(void);
 void test_exchange(void);
 void test_toolstack(void);
 
+/* fake_hvm.c: the machine could have HVM guests. */
+extern bool fake_hvm_available;
+
 #endif

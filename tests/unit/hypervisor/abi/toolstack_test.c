@@ -108,8 +108,30 @@ static void life(void)
 
     fake_reset();
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 0) == 0 && op.domain == 42);
+    fake_hvm_available = false;
     op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == -EOPNOTSUPP);
+    fake_hvm_available = true;
+    static const struct {
+        uint32_t flags, emulation;
+        long answer;
+    } hvm[] = {
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, XEN_X86_EMU_LAPIC, 0},
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off, 0x3ff, 0},
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, 0x1ff, 0},
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, 0x7ff, -EOPNOTSUPP},
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, 0, -EOPNOTSUPP},
+        {XEN_DOMCTL_CDF_hvm, XEN_X86_EMU_LAPIC, -EOPNOTSUPP},
+        {XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_nested_virt, 0x3ff, -EOPNOTSUPP},
+        {XEN_DOMCTL_CDF_hap, 0, -EINVAL},
+        {0, XEN_X86_EMU_LAPIC, -EOPNOTSUPP},
+    };
+    for (unsigned i = 0; i < sizeof(hvm) / sizeof(hvm[0]); i++) {
+        op.u.createdomain.flags = hvm[i].flags;
+        op.u.createdomain.arch.emulation_flags = hvm[i].emulation;
+        CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == hvm[i].answer);
+    }
+    op.u.createdomain.arch.emulation_flags = 0;
     op.u.createdomain.flags = 1U << 31;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == -EINVAL);
     op.u.createdomain.flags = 0;

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/cpu_policy.h>
+#include <hv/hvm.h>
 #include <hv/page.h>
+#include <hv/vdev.h>
+#include <hv/viridian.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
 
@@ -34,6 +37,26 @@ void *zalloc(size_t bytes)
 uint64_t tsc_khz(void)
 {
     return 2500000;
+}
+
+static bool virtualisation = true;
+static uint64_t apic_base;
+static unsigned code_bytes = 8;
+bool hvm_available(void)
+{
+    return virtualisation;
+}
+uint64_t vlapic_base(const struct vcpu *v)
+{
+    return apic_base;
+}
+unsigned hvm_code_bytes(struct vcpu *v)
+{
+    return code_bytes;
+}
+struct cpuid viridian_cpuid(const struct vcpu *v, uint32_t leaf)
+{
+    return (struct cpuid){leaf, 1, 2, 3};
 }
 
 #define LEAVES CPU_POLICY_MAX_LEAVES
@@ -94,13 +117,16 @@ static void test_system(void)
         struct answer a = system_policy(kinds[i]);
         check_order(&a);
         check(leaf_of(&a, 0, ~0U)->a <= 0xd && leaf_of(&a, 0x80000000, ~0U)->a >= 0x80000008 && leaf_of(&a, 7, 0));
-        for (uint32_t n = 0; kinds[i] >= XEN_SYSCTL_cpu_policy_pv_max && n < a.leaves; n++)
+        for (uint32_t n = 0; i >= 2 && n < a.leaves; n++)
             check_hidden(&a.leaf[n]);
     }
     struct answer a = {.leaves = 3, .msrs = 1};
     check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_raw, a.leaf, &a.leaves, a.msr, &a.msrs) == -ENOBUFS);
     check(a.leaves > 3 && a.msrs == 2 && a.leaf[3].a == 0 && a.msr[1].idx == 0);
+    virtualisation = false;
     check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_max, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
+    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_default, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
+    virtualisation = true;
     check(cpu_policy_get_system(6, a.leaf, &a.leaves, a.msr, &a.msrs) == -EINVAL);
     uint32_t words[32] = {0}, count = 32;
     check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_host, words, &count) == 0 && count == 19);
@@ -206,6 +232,151 @@ static void test_fuzz(void)
     free(d.cpu_policy.leaf);
 }
 
+/* ---- HVM ---- */
+
+/* MONITOR, VMX, SMX, DS, TM; PKU, OSPKE, MPX, PQM; SVM, SKINIT, IBS, breakpoint masks, XSAVES; IBRS and ARCH_CAPS. */
+static void check_hidden_hvm(const struct xen_cpuid_leaf *l)
+{
+    static const struct {
+        uint32_t leaf, subleaf, a, b, c, d;
+    } hidden[] = {
+        {1, XEN_CPUID_NO_SUBLEAF, 0, 0, 1 << 3 | 1 << 5 | 1 << 6 | 1 << 15, 1 << 21 | 1 << 29},
+        {7, 0, 0, 1 << 12 | 1 << 14, 1 << 3 | 1 << 4, 1 << 26 | 1 << 27 | 1 << 29 | 1U << 31},
+        {0xa, XEN_CPUID_NO_SUBLEAF, ~0U, ~0U, ~0U, ~0U},
+        {0xd, 1, 1 << 3, 0, 0, 0},
+        {0x80000001, XEN_CPUID_NO_SUBLEAF, 0, 0, 1 << 2 | 1 << 10 | 1 << 12 | 1 << 26, 0},
+        {0x80000008, XEN_CPUID_NO_SUBLEAF, 0, 1 << 12 | 1 << 14 | 1 << 24, 0, 0},
+        {0x8000000a, XEN_CPUID_NO_SUBLEAF, ~0U, ~0U, ~0U, ~0U},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
+        if (l->leaf == hidden[i].leaf && l->subleaf == hidden[i].subleaf)
+            check(!(l->a & hidden[i].a) && !(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
+}
+
+static void test_hvm_system(void)
+{
+    struct answer max = system_policy(XEN_SYSCTL_cpu_policy_hvm_max);
+    struct answer def = system_policy(XEN_SYSCTL_cpu_policy_hvm_default);
+    uint32_t pv[19], hvm[19], words = 19;
+    check_order(&max);
+    check_order(&def);
+    for (uint32_t n = 0; n < max.leaves; n++)
+        check_hidden_hvm(&max.leaf[n]);
+    for (uint32_t n = 0; n < def.leaves; n++)
+        check_hidden_hvm(&def.leaf[n]);
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, pv, &words) == 0);
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, hvm, &words) == 0 && words == 19);
+    check((hvm[0] & 0x3f) == 0x3f && hvm[0] & 1 << 12 && hvm[0] & 1 << 13 && hvm[0] & 1 << 11); /* VME.. MTRR PGE SEP */
+    check(hvm[1] & 1 << 21 && hvm[1] & 1U << 31 && hvm[2] & 1 << 29);       /* x2APIC, HYPERVISOR, LM */
+    check(cpuid(7, 0).ebx & 1 << 7 ? hvm[5] & 1 << 7 : !(hvm[5] & 1 << 7)); /* SMEP as it is */
+    pv[3] &= ~(1U << 26);
+    for (unsigned i = 0; i < 19; i++)
+        check(!(pv[i] & ~hvm[i])); /* all that PV may have beside breakpoint masks, and more */
+    check((leaf_of(&max, 0x80000008, ~0U)->a & 0xff) <= 48);
+    virtualisation = false;
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm, hvm, &words) == 0 && hvm[0] == 0 && hvm[2] == 0);
+    virtualisation = true;
+}
+
+static void test_hvm_view(void)
+{
+    struct hvm_domain hd = {0};
+    struct hvm_vcpu hv = {.lapic = (void *)&hd};
+    struct domain d = {.id = 9, .hvm = &hd};
+    struct vcpu v = {.domain = &d, .id = 3, .hvm = &hv, .xcr0 = 3};
+    struct cpuid r;
+    apic_base = 0xfee00800;
+    hvm_cpuid(&v, 0x40000000, 0, &r);
+    check(r.eax == 0x40000005 && memcmp(&r.ebx, "XenVMMXenVMM", 4) == 0);
+    hvm_cpuid(&v, 0x40000002, 0, &r);
+    check(r.eax == 1 && r.ebx == 0x40000000 && !r.ecx);
+    hvm_cpuid(&v, 0x40000004, 0, &r);
+    check(r.eax == 0x5c && r.ebx == 3 && r.ecx == 9);
+    hvm_cpuid(&v, 0x40000004, 1, &r);
+    check(!r.eax && !r.ebx && !r.ecx);
+    hvm_cpuid(&v, 0x40000100, 0, &r);
+    check(!r.eax && !r.ebx);
+    hvm_cpuid(&v, 1, 0, &r);
+    check(r.ebx >> 24 == 6 && r.edx & 1 << 9 && !(r.ecx & 1 << 27) && r.ecx & 1 << 21);
+    hv.cr4 = X86_CR4_OSXSAVE;
+    apic_base = 0xfee00000; /* switched off by the guest */
+    hvm_cpuid(&v, 1, 0, &r);
+    check(!(r.edx & 1 << 9) && !(r.ecx & 1 << 27) == !(r.ecx & 1 << 26) && r.ecx & 1 << 21);
+    hv.lapic = NULL;
+    hvm_cpuid(&v, 1, 0, &r);
+    check(!(r.edx & 1 << 9) && !(r.ecx & (1 << 21 | 1 << 24)));
+    hvm_cpuid(&v, 0xb, 1, &r);
+    check(r.ecx == 1 && r.edx == 6);
+    hvm_cpuid(&v, 0xd, 0, &r);
+    check(!cpu_features.xsave || (r.ebx == 576 && r.ecx >= 576));
+    v.xcr0 = 7;
+    hvm_cpuid(&v, 0xd, 0, &r);
+    check(!(r.eax & 4) || r.ebx == 576 + 256);
+    hvm_cpuid(&v, 0xd, 1, &r);
+    check(!(r.eax & 2) || r.ebx == 576 + 256);
+    hd.viridian = (void *)&hd;
+    hvm_cpuid(&v, 0x40000003, 0, &r);
+    check(r.eax == 0x40000003 && r.edx == 3); /* Microsoft's */
+    hvm_cpuid(&v, 0x40000100, 0, &r);
+    check(r.eax == 0x40000105 && memcmp(&r.ebx, "XenV", 4) == 0);
+    hvm_cpuid(&v, 0x40000102, 0, &r);
+    check(r.ebx == 0x40000200);
+    hvm_cpuid(&v, 0x40000200, 0, &r);
+    check(!r.eax && !r.ebx);
+}
+
+static void test_hvm_mode(unsigned vendor)
+{
+    struct hvm_domain hd = {0};
+    struct hvm_vcpu hv = {.lapic = (void *)&hd};
+    struct domain d = {.hvm = &hd};
+    struct vcpu v = {.domain = &d, .hvm = &hv};
+    const unsigned real = cpu_features.vendor;
+    struct cpuid basic, r;
+    uint64_t value = 1;
+    cpu_features.vendor = vendor;
+    apic_base = 0xfee00000;
+    code_bytes = 4;
+    hvm_cpuid(&v, 1, 0, &basic);
+    hvm_cpuid(&v, 0x80000001, 0, &r);
+    if (vendor == VENDOR_AMD)
+        check((r.edx & AMD_REPEATED) == (basic.edx & AMD_REPEATED) && !(r.edx & 1 << 9) && r.edx & 1 << 11);
+    else
+        check(!(r.edx & 1 << 11));
+    check(hvm_policy_rdmsr(&v, MSR_PLATFORM_INFO, &value) == (vendor == VENDOR_INTEL) && value == 0);
+    check(!hvm_policy_rdmsr(&v, MSR_ARCH_CAPABILITIES, &value));
+    code_bytes = 8;
+    hvm_cpuid(&v, 0x80000001, 0, &r);
+    check(r.edx & 1 << 11);
+    cpu_features.vendor = real;
+}
+
+static void test_hvm_set(void)
+{
+    struct hvm_domain hd = {0};
+    struct hvm_vcpu hv = {.lapic = (void *)&hd};
+    struct domain d = {.hvm = &hd};
+    struct vcpu v = {.domain = &d, .hvm = &hv};
+    struct answer a = system_policy(XEN_SYSCTL_cpu_policy_hvm_default), b = {.leaves = LEAVES, .msrs = 2};
+    struct cpuid r;
+    uint32_t bad, words[19], count = 19;
+    check(set(&d, a.leaf, a.leaves, &bad) == 0);
+    check(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
+    check(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0);
+    struct xen_cpuid_leaf all = {1, XEN_CPUID_NO_SUBLEAF, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
+    check(set(&d, &all, 1, &bad) == 0);
+    hvm_cpuid(&v, 1, 0, &r);
+    check(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 6)) && r.edx & 1 << 12 && r.edx & 1 << 28);
+    struct xen_cpuid_leaf limit = {0x40000000, XEN_CPUID_NO_SUBLEAF, 0x40000002, 0, 0, 0};
+    check(set(&d, &limit, 1, &bad) == 0);
+    hvm_cpuid(&v, 0x40000004, 0, &r);
+    check(!r.eax);
+    free(d.cpu_policy.leaf);
+    cpu_policy_hvm_without(XEN_X86_FEATURE_POPCNT); /* every processor that runs this has it */
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, words, &count) == 0 && !(words[1] & 1 << 23));
+    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, words, &count) == 0 && words[1] & 1 << 23);
+}
+
 int main(void)
 {
     struct cpuid xstate = cpuid(0xd, 0);
@@ -219,6 +390,11 @@ int main(void)
     test_guest_view();
     test_set();
     test_fuzz();
+    test_hvm_system();
+    test_hvm_view();
+    test_hvm_mode(VENDOR_AMD);
+    test_hvm_mode(VENDOR_INTEL);
+    test_hvm_set();
     puts("ok");
     return 0;
 }

@@ -4,7 +4,9 @@
  */
 #include "fake/fake.h"
 #include <hv/event_channel.h>
+#include <hv/compat.h>
 #include <hv/grant_table.h>
+#include <hv/hvm_irq.h>
 #include <hv/irq.h>
 #include <hv/sched.h>
 
@@ -21,11 +23,24 @@ static bool pirq_bind_saw_locks;
 void vcpu_unblock(struct vcpu *v)
 {
     unblocked[v->id]++;
-    v->blocked = v->polling = false;
+    v->blocked = false;
+    clear_bit(v->id, &v->domain->polling);
 }
 void apic_send_ipi(struct cpu *cpu, uint8_t vector)
 {
     interrupts_sent += vector == VECTOR_EVENT_CHECK;
+}
+static unsigned upcalls[4];
+static int pending_interrupt = -1;
+void hvm_assert_upcall(struct vcpu *v)
+{
+    CHECK(v->info->evtchn_upcall_pending);
+    upcalls[v->id]++;
+}
+int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
+{
+    CHECK(!acknowledge);
+    return pending_interrupt;
 }
 int pirq_bind(struct domain *d, int pirq, bool share)
 {
@@ -60,6 +75,19 @@ static void setup(void)
     CHECK_EQUAL(event_channels_init(guest, 1023), 0);
     CHECK_EQUAL(event_channels_init(peer, 1023), 0);
     fake_run(guest->vcpu[0]);
+}
+
+/* Makes d1 an HVM guest, in the layout of 32-bit or of 64-bit code. */
+static struct hvm_domain guest_hvm;
+static struct hvm_vcpu guest_hvm_vcpu[2];
+static void become_hvm(bool compat)
+{
+    guest_hvm = (struct hvm_domain){.shared_info_32 = compat};
+    guest->hvm = &guest_hvm;
+    for (unsigned i = 0; i < 2; i++)
+        guest->vcpu[i]->hvm = &guest_hvm_vcpu[i];
+    event_channels_layout_changed(guest);
+    memset(upcalls, 0, sizeof(upcalls));
 }
 
 static void finish(struct domain *d)
@@ -333,7 +361,7 @@ static void waking(void)
     take(guest, ipi.port);
 
     set_bit(ipi.port, guest->shared_info->evtchn_mask);
-    v->polling = true;
+    set_bit(v->id, &guest->polling);
     v->poll_port = ipi.port + 1;
     unblocked[1] = 0;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
@@ -341,7 +369,7 @@ static void waking(void)
     v->poll_port = ipi.port;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
     CHECK_EQUAL(unblocked[1], 1); /* a masked port ends the poll too */
-    v->polling = true;
+    set_bit(v->id, &guest->polling);
     v->poll_port = 0;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
     CHECK_EQUAL(unblocked[1], 2);
@@ -815,6 +843,77 @@ static void fifo_two_processors(void)
         CHECK_EQUAL(seen[n], stress_sent[n]);
 }
 
+/* An HVM guest gets an interrupt, once until it has taken the flag away; what ends its waits are interrupts. */
+static void hvm_upcalls(void)
+{
+    struct evtchn_bind_ipi ipi = {.vcpu = 1};
+    struct vcpu *v = guest->vcpu[1];
+
+    become_hvm(false);
+    CHECK_EQUAL(op(EVTCHNOP_bind_ipi, &ipi), 0);
+    CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
+    CHECK(upcalls[1] == 1 && upcalls[0] == 0 && test_bit(ipi.port, guest->shared_info->evtchn_pending));
+    CHECK_EQUAL(v->info->evtchn_pending_sel, 1);
+    v->info->evtchn_pending_sel = 0;
+    clear_bit(ipi.port, guest->shared_info->evtchn_pending);
+    CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
+    CHECK_EQUAL(upcalls[1], 1); /* still flagged */
+    v->info->evtchn_upcall_pending = 0;
+    clear_bit(ipi.port, guest->shared_info->evtchn_pending);
+    v->info->evtchn_pending_sel = 0;
+    CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
+    CHECK_EQUAL(upcalls[1], 2);
+
+    pending_interrupt = -1;
+    v->regs.rflags = X86_EFLAGS_IF;
+    CHECK(!vcpu_event_deliverable(v)); /* flagged, but no interrupt comes of it */
+    pending_interrupt = 0xf3;
+    CHECK(vcpu_event_deliverable(v));
+    v->regs.rflags = 0;
+    CHECK(!vcpu_event_deliverable(v));
+    pending_interrupt = -1;
+}
+
+/* The layout of a 32-bit guest: its words have 32 bits, and there are 1024 ports. */
+static void compat_2level(void)
+{
+    struct compat_shared_info *shared = (void *)guest->shared_info;
+    struct compat_vcpu_info *info = &shared->vcpu_info[1];
+    struct evtchn_bind_ipi ipi = {.vcpu = 1};
+    struct evtchn_close first;
+
+    become_hvm(true);
+    do { /* one above the first word */
+        CHECK_EQUAL(op(EVTCHNOP_bind_ipi, &ipi), 0);
+    } while (ipi.port < 70);
+    first.port = ipi.port;
+    CHECK_EQUAL(op_port(EVTCHNOP_send, first.port), 0);
+    CHECK(shared->evtchn_pending[2] == 1U << 6 && info->evtchn_pending_sel == 1U << 2 && info->arch[0] == 0);
+    CHECK(info->evtchn_upcall_pending == 1 && upcalls[1] == 1 && shared->evtchn_mask[2] == 0);
+    CHECK_EQUAL(event_channel_is_pending(guest, first.port), 1);
+
+    memset(shared->evtchn_pending, 0, sizeof(shared->evtchn_pending));
+    info->evtchn_pending_sel = info->evtchn_upcall_pending = 0;
+    shared->evtchn_mask[2] = 1U << 6;
+    CHECK_EQUAL(op_port(EVTCHNOP_send, first.port), 0);
+    CHECK(shared->evtchn_pending[2] == 1U << 6 && info->evtchn_pending_sel == 0 && upcalls[1] == 1);
+    CHECK_EQUAL(op_port(EVTCHNOP_unmask, first.port), 0);
+    CHECK(shared->evtchn_mask[2] == 0 && info->evtchn_pending_sel == 1U << 2 && upcalls[1] == 2);
+    info->evtchn_pending_sel = info->evtchn_upcall_pending = 0;
+    event_channels_vcpu_info_moved(guest->vcpu[1]);
+    CHECK(info->evtchn_pending_sel == ~0U && info->arch[0] == 0 && upcalls[1] == 3);
+
+    struct evtchn_bind_ipi last = {.vcpu = 0};
+    long rc;
+    while ((rc = op(EVTCHNOP_bind_ipi, &last)) == 0)
+        first.port = last.port;
+    CHECK(rc == -ENOSPC && first.port == COMPAT_2L_NR_CHANNELS - 1);
+    CHECK_EQUAL(op_port(EVTCHNOP_send, first.port), 0);
+    CHECK_EQUAL(shared->evtchn_pending[31], 1U << 31);
+    CHECK_EQUAL(shared->vcpu_info[0].evtchn_pending_sel, 1U << 31);
+    CHECK(shared->wc_version == 0 && shared->evtchn_mask[0] == 0);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -827,6 +926,8 @@ int main(void)
         {"masking", masking},
         {"waking", waking},
         {"vcpu_info moves", moved_vcpu_info},
+        {"HVM upcalls", hvm_upcalls},
+        {"32-bit layout", compat_2level},
         {"virtual interrupts", virqs},
         {"physical interrupts", pirqs},
         {"dying domain", dying},

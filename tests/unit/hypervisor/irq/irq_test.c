@@ -8,6 +8,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
+#include <hv/ioreq.h>
 #include <hv/irq.h>
 #include <hv/irq_source.h>
 #include <hv/page_type.h>
@@ -81,7 +82,7 @@ int allowed_call(const struct domain *d, enum policy_class class)
 }
 void send_guest_pirq(struct domain *d, unsigned pirq)
 {
-    check(d == dom0 && irq_lock.held == 0);
+    check((d == dom0 || is_hvm(d)) && irq_lock.held == 0);
     events[pirq]++;
     last_eois_at_event = eois;
 }
@@ -472,6 +473,45 @@ static void test_random(void)
         check(pirq_map_gsi(dom0, gsi, (int)gsi) == (int)gsi && pirq_unmap(dom0, (int)gsi) == 0);
 }
 
+/* An HVM guest's pirqs are lines of its own chips; the machine's are not touched. */
+static void test_hvm(void)
+{
+    static struct hvm_io io;
+    static struct hvm_domain hvm = {.io = &io};
+    static struct domain guest = {.id = 9, .hvm = &hvm};
+
+    memset(events, 0, sizeof(events));
+    check(pirq_map_gsi(&guest, 48, -1) == -EINVAL && pirq_map_gsi(&guest, 20, 21) == -EBUSY);
+    check(pirq_bind(&guest, 20, false) == -EINVAL && pirq_eoi(&guest, 20) == -EINVAL);
+    check(pirq_map_gsi(&guest, 20, -1) == 20 && pirq_map_gsi(&guest, 20, 20) == 20 && pirq_map_gsi(&guest, 4, -1) == 4);
+    check(!hvm_pirq_line(&guest, 20, true)); /* nobody has bound it: the controllers' */
+    check(pirq_bind(&guest, 20, true) == 0 && events[20] == 1); /* it was high */
+    check(pirq_bind(&guest, 20, true) == -EBUSY && pirq_unmap(&guest, 20) == -EBUSY);
+    check(pirq_bind(&guest, 4, false) == 0 && events[4] == 0);
+    check(pirq_needs_eoi(&guest, 20) && !pirq_needs_eoi(&guest, 4) && !pirq_needs_eoi(&guest, 300));
+
+    check(hvm_pirq_line(&guest, 20, false) && pirq_eoi(&guest, 20) == 0 && events[20] == 1);
+    check(hvm_pirq_line(&guest, 20, true) && events[20] == 1);
+    hvm_pirq_deliver(&guest);
+    hvm_pirq_deliver(&guest);
+    check(events[20] == 2);
+    check(pirq_eoi(&guest, 20) == 0 && events[20] == 3); /* a level stays */
+    check(hvm_pirq_line(&guest, 4, true));
+    hvm_pirq_deliver(&guest);
+    check(events[4] == 1 && pirq_eoi(&guest, 4) == 0 && events[4] == 1); /* an edge does not */
+    pirq_unbind(&guest, 20);
+    check(!hvm_pirq_line(&guest, 20, true) && pirq_unmap(&guest, 20) == 0 && pirq_unmap(&guest, 20) == -EINVAL);
+
+    int message = pirq_reserve(&guest, true);
+    check(message >= HVM_GSI_COUNT && pirq_bind(&guest, message, false) == 0);
+    check(hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)message << 12) && events[message] == 1);
+    check(!hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)(message + 1) << 12));
+    check(!hvm_pirq_message(&guest, 0xfee00000 | 20 << 12) && !hvm_pirq_message(&guest, ~0ULL));
+    for (int i = message + 1; i < HVM_PIRQ_COUNT; i++)
+        check(pirq_reserve(&guest, true) == i);
+    check(pirq_reserve(&guest, true) == -ENOSPC);
+}
+
 int main(void)
 {
     test_vectors();
@@ -485,6 +525,7 @@ int main(void)
     test_msix();
     test_eoi_map();
     test_random();
+    test_hvm();
     puts("irq: ok");
     return 0;
 }

@@ -181,8 +181,11 @@ void *domain_alloc_xenheap(struct domain *d)
 
 void domain_free_xenheap(struct domain *d, void *va)
 {
-    struct page *page = mfn_to_page(virt_to_mfn(va));
+    struct page *page;
 
+    if (!va)
+        return;
+    page = mfn_to_page(virt_to_mfn(va));
     page->references &= ~PAGE_ALLOCATED;
     page_put(page);
 }
@@ -364,4 +367,10 @@ int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), 
     }
     printf("%zu tests, %u failed checks\n", count, fake_failures);
     return fake_failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Asked for HVM domains only. */
+unsigned long m2p_get(mfn_t mfn)
+{
+    abort();
 }

@@ -1,0 +1,436 @@
+/*
+ * HYPERVISOR_dm_op: what a device model does to its guest. The first buffer names the operation and has its arguments;
+ * others carry data. Source: xen/hvm/dm_op.h.
+ *
+ * An operation takes its buffer in once. One that is long writes its progress back into it and says -ERESTART.
+ */
+#include <hv/abi_internal.h>
+#include <hv/guest_copy.h>
+#include <hv/hvm_irq.h>
+#include <hv/ioreq.h>
+#include <hv/p2m.h>
+#include <hv/page_alloc.h>
+#include <hv/policy.h>
+#include <xen/sched.h>
+
+_Static_assert(sizeof(struct xen_dm_op) == 32 && offsetof(struct xen_dm_op, u) == 8, "ABI");
+_Static_assert(sizeof(struct xen_dm_op_buf) == 16, "ABI");
+_Static_assert(sizeof(struct xen_dm_op_modified_memory_extent) == 16, "ABI");
+
+#define MAX_BUFFERS           2
+#define PAGES_PER_YIELD_CHECK 64
+#define MAX_TRACKED_PAGES     (1U << (30 - PAGE_SHIFT)) /* a display has not more memory than 1 GiB */
+#define MAX_SHUTDOWN_REASON   255
+#define GFN_LIMIT             (1ULL << 40)
+
+struct dm_call {
+    struct domain *d;
+    struct xen_dm_op op;
+    unsigned buffers;
+    struct xen_dm_op_buf buffer[MAX_BUFFERS];
+};
+
+static bool gfns_ok(uint64_t first, uint64_t count)
+{
+    return first < GFN_LIMIT && count <= GFN_LIMIT - first;
+}
+
+/* ---- servers ---- */
+
+static long create_server(struct dm_call *c)
+{
+    struct xen_dm_op_create_ioreq_server *op = &c->op.u.create_ioreq_server;
+
+    if (op->pad[0] || op->pad[1] || op->pad[2])
+        return -EINVAL;
+    return ioreq_server_create(c->d, op->handle_bufioreq, &op->id);
+}
+
+static long destroy_server(struct dm_call *c)
+{
+    struct xen_dm_op_destroy_ioreq_server *op = &c->op.u.destroy_ioreq_server;
+
+    return op->pad ? -EINVAL : ioreq_server_destroy(c->d, op->id);
+}
+
+/* The pages are to be had as a resource only; placing them among the guest's frames is the way of old device models. */
+static long server_info(struct dm_call *c)
+{
+    struct xen_dm_op_get_ioreq_server_info *op = &c->op.u.get_ioreq_server_info;
+
+    if (op->flags & ~XEN_DMOP_no_gfns)
+        return -EINVAL;
+    if (!(op->flags & XEN_DMOP_no_gfns))
+        return -EOPNOTSUPP;
+    return ioreq_server_ring_port(c->d, op->id, &op->bufioreq_port);
+}
+
+static long map_range(struct dm_call *c)
+{
+    const struct xen_dm_op_ioreq_server_range *op = &c->op.u.map_io_range_to_ioreq_server;
+
+    return op->pad ? -EINVAL : ioreq_server_map(c->d, op->id, op->type, op->start, op->end);
+}
+
+static long unmap_range(struct dm_call *c)
+{
+    const struct xen_dm_op_ioreq_server_range *op = &c->op.u.unmap_io_range_from_ioreq_server;
+
+    return op->pad ? -EINVAL : ioreq_server_unmap(c->d, op->id, op->type, op->start, op->end);
+}
+
+static long set_server_state(struct dm_call *c)
+{
+    const struct xen_dm_op_set_ioreq_server_state *op = &c->op.u.set_ioreq_server_state;
+
+    return op->pad ? -EINVAL : ioreq_server_enable(c->d, op->id, op->enabled != 0);
+}
+
+/* Pages of the type that are left when the server gives it up become ordinary RAM when they are written next. */
+static long map_mem_type(struct dm_call *c)
+{
+    const struct xen_dm_op_map_mem_type_to_ioreq_server *op = &c->op.u.map_mem_type_to_ioreq_server;
+
+    if (op->type != HVMMEM_ioreq_server || op->opaque || op->flags & ~XEN_DMOP_IOREQ_MEM_ACCESS_WRITE)
+        return -EINVAL;
+    return ioreq_server_claim_writes(c->d, op->id, op->flags != 0);
+}
+
+static long nr_vcpus(struct dm_call *c)
+{
+    c->op.u.nr_vcpus.vcpus = c->d->max_vcpus;
+    return 0;
+}
+
+/* ---- interrupts ---- */
+
+static long set_isa_level(struct dm_call *c)
+{
+    const struct xen_dm_op_set_isa_irq_level *op = &c->op.u.set_isa_irq_level;
+
+    if (op->isa_irq > 15 || op->level > 1)
+        return -EINVAL;
+    hvm_isa_irq(c->d, op->isa_irq, op->level);
+    return 0;
+}
+
+static long set_intx_level(struct dm_call *c)
+{
+    const struct xen_dm_op_set_pci_intx_level *op = &c->op.u.set_pci_intx_level;
+
+    if (op->domain || op->bus || op->device > 31 || op->intx > 3 || op->level > 1)
+        return -EINVAL;
+    hvm_pci_intx(c->d, op->device, op->intx, op->level);
+    return 0;
+}
+
+static long set_link_route(struct dm_call *c)
+{
+    const struct xen_dm_op_set_pci_link_route *op = &c->op.u.set_pci_link_route;
+
+    if (op->link > 3 || op->isa_irq > 15)
+        return -EINVAL;
+    return hvm_set_pci_link(c->d, op->link, op->isa_irq);
+}
+
+static long inject_msi(struct dm_call *c)
+{
+    const struct xen_dm_op_inject_msi *op = &c->op.u.inject_msi;
+
+    if (op->pad)
+        return -EINVAL;
+    if (!(op->data & 0xff) && hvm_pirq_message(c->d, op->addr))
+        return 0;
+    return hvm_msi(c->d, op->addr, op->data);
+}
+
+static bool event_kind(uint8_t type, enum hvm_event_kind *kind)
+{
+    switch (type) {
+    case XEN_DMOP_EVENT_ext_int:
+        *kind = HVM_EVENT_EXTERNAL;
+        return true;
+    case XEN_DMOP_EVENT_nmi:
+        *kind = HVM_EVENT_NMI;
+        return true;
+    case XEN_DMOP_EVENT_hw_exc:
+    case XEN_DMOP_EVENT_pri_sw_exc:
+        *kind = HVM_EVENT_EXCEPTION;
+        return true;
+    case XEN_DMOP_EVENT_sw_int:
+    case XEN_DMOP_EVENT_sw_exc:
+        *kind = HVM_EVENT_SOFTWARE;
+        return true;
+    }
+    return false;
+}
+
+static long inject_event(struct dm_call *c)
+{
+    const struct xen_dm_op_inject_event *op = &c->op.u.inject_event;
+    struct vcpu *v = domain_vcpu(c->d, op->vcpuid);
+    struct hvm_event event = {.valid = true, .vector = op->vector, .cr2 = op->cr2, .length = op->insn_len};
+    enum hvm_event_kind kind;
+    long result = 0;
+
+    if (op->pad0 || op->pad1 || !v || !event_kind(op->type, &kind) || op->insn_len > 15)
+        return -EINVAL;
+    if ((kind == HVM_EVENT_EXCEPTION && op->vector > 31) || (kind == HVM_EVENT_NMI && op->vector != 2))
+        return -EINVAL;
+    event.kind = (uint8_t)kind;
+    event.has_error_code = kind == HVM_EVENT_EXCEPTION && op->error_code != ~0U;
+    event.error_code = event.has_error_code ? op->error_code : 0;
+    vcpu_pause_sync(v);
+    if (v->hvm->pending.valid)
+        result = -EBUSY;
+    else
+        hvm_inject_event(v, &event);
+    vcpu_unpause(v);
+    return result;
+}
+
+/* ---- memory ---- */
+
+static long track_dirty(struct dm_call *c)
+{
+    const struct xen_dm_op_track_dirty_vram *op = &c->op.u.track_dirty_vram;
+    const struct xen_dm_op_buf *bitmap = &c->buffer[1];
+
+    if (op->pad || c->buffers != 2 || op->nr > MAX_TRACKED_PAGES || !gfns_ok(op->first_pfn, op->nr))
+        return -EINVAL;
+    if (bitmap->size < DIV_ROUND_UP((uint64_t)op->nr, 8))
+        return -EINVAL;
+    return dirty_vram(c->d, op->first_pfn, op->nr, guest_handle_address(bitmap->h));
+}
+
+/* As much of an extent as there is time for; its rest stays in it. */
+static long mark_extent(struct domain *d, struct xen_dm_op_modified_memory_extent *e)
+{
+    while (e->nr) {
+        log_dirty_mark(d, e->first_pfn++);
+        if (--e->nr % PAGES_PER_YIELD_CHECK == 0 && e->nr && hypercall_should_yield())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+/* opaque: the first extent that is not done. */
+static long modified_memory(struct dm_call *c)
+{
+    struct xen_dm_op_modified_memory *op = &c->op.u.modified_memory;
+    unsigned long list = guest_handle_address(c->buffer[1].h);
+    struct xen_dm_op_modified_memory_extent e;
+    uint32_t i;
+    long result = 0;
+
+    if (c->buffers != 2 || op->opaque > op->nr_extents || c->buffer[1].size / sizeof(e) < op->nr_extents)
+        return -EINVAL;
+    for (i = op->opaque; i < op->nr_extents && !result; i++) {
+        unsigned long at = list + i * sizeof(e);
+
+        if (i > op->opaque && hypercall_should_yield()) {
+            op->opaque = i;
+            return -ERESTART;
+        }
+        if (copy_from_guest_va(&e, at, sizeof(e)))
+            result = -EFAULT;
+        else if (e.pad || !gfns_ok(e.first_pfn, e.nr))
+            result = -EINVAL;
+        else
+            result = mark_extent(c->d, &e);
+        if (result == -ERESTART) {
+            op->opaque = i;
+            return copy_to_guest_va(at, &e, sizeof(e)) ? -EFAULT : -ERESTART;
+        }
+    }
+    if (result)
+        op->nr_extents = i; /* one more than the number of the extent that is wrong */
+    return result;
+}
+
+/* What each kind that may be asked for is to us, and what may become it. */
+static const struct {
+    enum p2m_type type;
+    uint32_t from;
+} memory_kinds[] = {
+    [HVMMEM_ram_rw] = {P2M_RAM, 1U << P2M_RAM | 1U << P2M_RAM_LOG_DIRTY | 1U << P2M_RAM_READONLY | 1U << P2M_MMIO_DM |
+                                    1U << P2M_IOREQ_SERVER},
+    [HVMMEM_ram_ro] = {P2M_RAM_READONLY,
+                       1U << P2M_RAM | 1U << P2M_RAM_LOG_DIRTY | 1U << P2M_RAM_READONLY | 1U << P2M_MMIO_DM},
+    [HVMMEM_mmio_dm] = {P2M_MMIO_DM,
+                        1U << P2M_RAM | 1U << P2M_RAM_LOG_DIRTY | 1U << P2M_RAM_READONLY | 1U << P2M_MMIO_DM},
+    [HVMMEM_ioreq_server] = {P2M_IOREQ_SERVER, 1U << P2M_RAM | 1U << P2M_RAM_LOG_DIRTY | 1U << P2M_IOREQ_SERVER},
+};
+
+static long set_one_type(struct domain *d, gfn_t gfn, unsigned kind)
+{
+    for (unsigned tries = 0; tries < 8; tries++) {
+        enum p2m_type now;
+        long result;
+
+        if (p2m_lookup(d, gfn, &now, NULL) == INVALID_MFN || !(memory_kinds[kind].from >> now & 1))
+            return -EINVAL;
+        if (now == memory_kinds[kind].type || (now == P2M_RAM_LOG_DIRTY && kind == HVMMEM_ram_rw))
+            return 0;
+        result = p2m_change_type(d, gfn, now, memory_kinds[kind].type);
+        if (result != -EAGAIN)
+            return result;
+    }
+    return -EAGAIN;
+}
+
+static long set_mem_type(struct dm_call *c)
+{
+    struct xen_dm_op_set_mem_type *op = &c->op.u.set_mem_type;
+
+    if (op->pad || op->mem_type >= ARRAY_SIZE(memory_kinds) || op->mem_type == HVMMEM_unused ||
+        !gfns_ok(op->first_pfn, op->nr))
+        return -EINVAL;
+    if (op->mem_type == HVMMEM_ioreq_server && c->d->hvm->io->write_server == NO_IOREQ_SERVER)
+        return -EINVAL;
+    while (op->nr) {
+        long result = set_one_type(c->d, op->first_pfn, op->mem_type);
+
+        if (result)
+            return result;
+        op->first_pfn++;
+        if (--op->nr % PAGES_PER_YIELD_CHECK == 0 && op->nr && hypercall_should_yield())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+static long relocate_memory(struct dm_call *c)
+{
+    struct xen_dm_op_relocate_memory *op = &c->op.u.relocate_memory;
+
+    if (op->pad || !gfns_ok(op->src_gfn, op->size) || !gfns_ok(op->dst_gfn, op->size))
+        return -EINVAL;
+    while (op->size) {
+        long result = p2m_move(c->d, op->src_gfn, op->dst_gfn);
+
+        if (result)
+            return result;
+        op->src_gfn++;
+        op->dst_gfn++;
+        if (--op->size % PAGES_PER_YIELD_CHECK == 0 && op->size && hypercall_should_yield())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+/* Guest RAM is cached whatever the guest says: no device reaches it but through us or the device model, which both see
+ * what is in the cache. So there is nothing to pin. */
+static long pin_cache_attribute(struct dm_call *c)
+{
+    const struct xen_dm_op_pin_memory_cacheattr *op = &c->op.u.pin_memory_cacheattr;
+
+    switch (op->type) {
+    case XEN_DMOP_MEM_CACHEATTR_UC:
+    case XEN_DMOP_MEM_CACHEATTR_WC:
+    case XEN_DMOP_MEM_CACHEATTR_WT:
+    case XEN_DMOP_MEM_CACHEATTR_WP:
+    case XEN_DMOP_MEM_CACHEATTR_WB:
+    case XEN_DMOP_MEM_CACHEATTR_UCM:
+    case XEN_DMOP_DELETE_MEM_CACHEATTR:
+        return op->pad || op->start > op->end || op->end >= GFN_LIMIT ? -EINVAL : 0;
+    }
+    return -EINVAL;
+}
+
+/* ---- the end ---- */
+
+static long remote_shutdown(struct dm_call *c)
+{
+    if (c->op.u.remote_shutdown.reason > MAX_SHUTDOWN_REASON)
+        return -EINVAL;
+    domain_shutdown(c->d, c->op.u.remote_shutdown.reason);
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+#define ANSWERS                        1 /* the operation is copied back when it has succeeded */
+#define REPORTS                        2 /* and when it has failed */
+#define OPERATION(name, member, flags) [XEN_DMOP_##name] = {member, sizeof(((struct xen_dm_op *)0)->u.name), flags}
+static const struct {
+    long (*handler)(struct dm_call *c);
+    uint8_t bytes;
+    uint8_t flags;
+} operations[] = {
+    OPERATION(create_ioreq_server, create_server, ANSWERS),
+    OPERATION(get_ioreq_server_info, server_info, ANSWERS),
+    OPERATION(map_io_range_to_ioreq_server, map_range, 0),
+    OPERATION(unmap_io_range_from_ioreq_server, unmap_range, 0),
+    OPERATION(set_ioreq_server_state, set_server_state, 0),
+    OPERATION(destroy_ioreq_server, destroy_server, 0),
+    OPERATION(track_dirty_vram, track_dirty, 0),
+    OPERATION(set_pci_intx_level, set_intx_level, 0),
+    OPERATION(set_isa_irq_level, set_isa_level, 0),
+    OPERATION(set_pci_link_route, set_link_route, 0),
+    OPERATION(modified_memory, modified_memory, REPORTS),
+    OPERATION(set_mem_type, set_mem_type, 0),
+    OPERATION(inject_event, inject_event, 0),
+    OPERATION(inject_msi, inject_msi, 0),
+    OPERATION(map_mem_type_to_ioreq_server, map_mem_type, 0),
+    OPERATION(remote_shutdown, remote_shutdown, 0),
+    OPERATION(relocate_memory, relocate_memory, 0),
+    OPERATION(pin_memory_cacheattr, pin_cache_attribute, 0),
+    OPERATION(nr_vcpus, nr_vcpus, ANSWERS),
+};
+
+/* The operation and its arguments: what the buffer has of them, which must be all that the operation needs. */
+static long take_operation(struct dm_call *c)
+{
+    size_t size = min(c->buffer[0].size, sizeof(c->op));
+
+    if (size < offsetof(struct xen_dm_op, u))
+        return -EINVAL;
+    if (copy_from_guest_va(&c->op, guest_handle_address(c->buffer[0].h), size))
+        return -EFAULT;
+    if (c->op.pad)
+        return -EINVAL;
+    if (c->op.op >= ARRAY_SIZE(operations) || !operations[c->op.op].handler)
+        return -EOPNOTSUPP;
+    return size < offsetof(struct xen_dm_op, u) + operations[c->op.op].bytes ? -EINVAL : 0;
+}
+
+static long run(struct dm_call *c)
+{
+    long result = take_operation(c);
+    unsigned op = c->op.op, flags;
+
+    if (result)
+        return result;
+    flags = operations[op].flags;
+    result = operations[op].handler(c);
+    if (result == -ERESTART || (!result && flags) || flags & REPORTS)
+        if (copy_to_guest_va(guest_handle_address(c->buffer[0].h), &c->op,
+                             offsetof(struct xen_dm_op, u) + operations[op].bytes))
+            return -EFAULT;
+    return result;
+}
+
+/* arg[0] domain, arg[1] number of buffers, arg[2] the array that describes them. */
+long do_dm_op(struct hypercall *call)
+{
+    struct dm_call c = {.buffers = (unsigned)call->arg[1]};
+    long result;
+
+    if (call->arg[1] < 1 || call->arg[1] > MAX_BUFFERS)
+        return call->arg[1] ? -E2BIG : -EINVAL;
+    if (copy_from_guest_va(c.buffer, call->arg[2], c.buffers * sizeof(c.buffer[0])))
+        return -EFAULT;
+    c.d = domain_get((domid_t)call->arg[0]);
+    if (!c.d)
+        return -ESRCH;
+    result = allowed_on(current->domain, c.d);
+    if (!result && (!is_hvm(c.d) || is_current_domain(c.d)))
+        result = -EINVAL;
+    if (!result && c.d->dying != DOMAIN_ALIVE)
+        result = -ESRCH;
+    if (!result)
+        result = run(&c);
+    domain_put(c.d);
+    return result;
+}

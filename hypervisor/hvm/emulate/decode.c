@@ -1,0 +1,291 @@
+/*
+ * Fetching an instruction, finding its operands, and moving values between them and the machine.
+ */
+#include "instruction.h"
+#include <hv/lib.h>
+
+enum emulate_outcome emulate_raise(struct emulate_context *c, uint8_t vector, uint32_t error_code)
+{
+    c->exception.vector = vector;
+    c->exception.has_error_code = trap_has_error_code(vector);
+    c->exception.error_code = error_code;
+    c->exception.software_bytes = 0;
+    return EMULATE_EXCEPTION;
+}
+
+uint64_t low_bytes(uint64_t value, unsigned bytes)
+{
+    return bytes >= 8 ? value : value & ((1UL << (8 * bytes)) - 1);
+}
+
+uint64_t sign_extend(uint64_t value, unsigned bytes)
+{
+    uint64_t sign = 1UL << (8 * bytes - 1);
+    return (low_bytes(value, bytes) ^ sign) - sign;
+}
+
+/* ---- code ---- */
+
+struct fetch {
+    struct emulation *e;
+    enum emulate_outcome failure;
+};
+
+/* The rest of this page at most: an instruction that ends in it must not fault on the next one. */
+static bool fetch_more(struct code_cursor *cursor)
+{
+    struct fetch *fetch = cursor->owner;
+    struct emulation *e = fetch->e;
+    uint64_t linear;
+    unsigned room = MAX_INSTRUCTION_BYTES - cursor->have;
+    if (room == 0) {
+        fetch->failure = raise_gp(e);
+        return false;
+    }
+    fetch->failure = OPERATION(e, linear, EMU_CS, e->start + cursor->have, 1, EMU_EXECUTE, &linear);
+    if (fetch->failure == EMULATE_OK) {
+        unsigned bytes = min(room, (unsigned)(PAGE_SIZE - (linear & ~PAGE_MASK)));
+        fetch->failure = OPERATION(e, fetch, linear, cursor->byte + cursor->have, bytes);
+        cursor->have += bytes;
+    }
+    return fetch->failure == EMULATE_OK;
+}
+
+enum emulate_outcome fetch_instruction(struct emulation *e)
+{
+    struct fetch fetch = {e, EMULATE_OK};
+    struct code_cursor cursor = {.more = fetch_more, .owner = &fetch};
+    uint64_t linear;
+    switch (parse_instruction(&cursor, e->context->code_bytes, &e->i)) {
+    case PARSE_OK:
+        break;
+    case PARSE_INVALID:
+        return raise_ud(e);
+    default:
+        return fetch.failure;
+    }
+    /* The bytes came from one page; the segment may end before them. */
+    return OPERATION(e, linear, EMU_CS, e->start + e->i.length - 1, 1, EMU_EXECUTE, &linear);
+}
+
+enum emulate_outcome jump_to(struct emulation *e, uint64_t target, unsigned bytes)
+{
+    uint64_t linear;
+    target = low_bytes(target, bytes);
+    TRY(OPERATION(e, linear, EMU_CS, target, 1, EMU_EXECUTE, &linear));
+    e->regs.rip = target;
+    return EMULATE_OK;
+}
+
+enum emulate_outcome require_privilege(struct emulation *e)
+{
+    return e->context->cpl == 0 ? EMULATE_OK : raise_gp(e);
+}
+
+/* ---- registers ---- */
+
+#define REGISTER(name) offsetof(struct cpu_user_regs, name)
+uint64_t *general_register(struct emulation *e, unsigned number)
+{
+    static const uint8_t offset[16] = {
+        REGISTER(rax), REGISTER(rcx), REGISTER(rdx), REGISTER(rbx), REGISTER(rsp), REGISTER(rbp),
+        REGISTER(rsi), REGISTER(rdi), REGISTER(r8),  REGISTER(r9),  REGISTER(r10), REGISTER(r11),
+        REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15),
+    };
+    return (uint64_t *)((char *)&e->regs + offset[number & 15]);
+}
+
+static bool is_high_byte(const struct emulation *e, unsigned number, unsigned bytes)
+{
+    return bytes == 1 && !e->i.rex && number >= 4 && number < 8;
+}
+
+uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes)
+{
+    if (is_high_byte(e, number, bytes))
+        return *general_register(e, number - 4) >> 8 & 0xff;
+    return low_bytes(*general_register(e, number), bytes);
+}
+
+void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value)
+{
+    if (is_high_byte(e, number, bytes)) {
+        uint64_t *reg = general_register(e, number - 4);
+        *reg = (*reg & ~0xff00UL) | (value & 0xff) << 8;
+        return;
+    }
+    uint64_t *reg = general_register(e, number);
+    if (bytes >= 4)
+        *reg = low_bytes(value, bytes);
+    else
+        *reg = (*reg ^ low_bytes(*reg, bytes)) | low_bytes(value, bytes);
+}
+
+/* ---- effective addresses ---- */
+
+static unsigned segment_of(const struct emulation *e, bool stack)
+{
+    unsigned usual = stack ? EMU_SS : EMU_DS;
+    bool ignored = e->context->code_bytes == 8 && e->i.segment < EMU_FS;
+    return e->i.segment < 0 || ignored ? usual : (unsigned)e->i.segment;
+}
+
+/* AMD APM volume 3, table A-34. */
+static uint64_t address_16(struct emulation *e, bool *stack)
+{
+    static const struct {
+        int8_t base, index;
+    } pair[8] = {{3, 6}, {3, 7}, {5, 6}, {5, 7}, {6, -1}, {7, -1}, {5, -1}, {3, -1}};
+    unsigned form = e->i.modrm & 7;
+    uint64_t address = (uint64_t)e->i.displacement;
+    if (form == 6 && e->i.mod == 0)
+        return address;
+    *stack = pair[form].base == 5;
+    address += *general_register(e, (unsigned)pair[form].base);
+    if (pair[form].index >= 0)
+        address += *general_register(e, (unsigned)pair[form].index);
+    return address;
+}
+
+static uint64_t address_32(struct emulation *e, bool *stack)
+{
+    const struct instruction *i = &e->i;
+    uint64_t address = (uint64_t)i->displacement;
+    unsigned base = i->rm;
+    if (i->has_sib) {
+        unsigned index = (i->sib >> 3 & 7) | (i->rex & 2) << 2;
+        base = (i->sib & 7) | (i->rex & 1) << 3;
+        if (index != 4)
+            address += *general_register(e, index) << (i->sib >> 6);
+    }
+    if ((base & 7) == 5 && i->mod == 0) {
+        bool relative = !i->has_sib && e->context->code_bytes == 8;
+        return relative ? address + e->regs.rip : address;
+    }
+    *stack = base == 4 || base == 5;
+    return address + *general_register(e, base);
+}
+
+static void find_memory(struct emulation *e, struct operand *o)
+{
+    bool stack = false;
+    uint64_t address = e->i.address_bytes == 2 ? address_16(e, &stack) : address_32(e, &stack);
+    o->kind = OPERAND_MEMORY;
+    o->offset = low_bytes(address, e->i.address_bytes);
+    o->segment = (uint8_t)segment_of(e, stack);
+}
+
+enum emulate_outcome find_operand(struct emulation *e, enum place place, unsigned bytes, struct operand *o)
+{
+    const struct instruction *i = &e->i;
+    o->bytes = (uint8_t)bytes;
+    o->kind = OPERAND_REGISTER;
+    switch (place) {
+    case NOWHERE:
+        o->kind = OPERAND_NONE;
+        break;
+    case RM:
+    case ADDRESS:
+        if (i->mod != 3)
+            find_memory(e, o);
+        else if (place == ADDRESS)
+            return raise_ud(e);
+        o->number = i->rm;
+        break;
+    case REG:
+        o->number = i->reg;
+        break;
+    case AX:
+        o->number = 0;
+        break;
+    case CL:
+        o->number = 1;
+        o->bytes = 1;
+        break;
+    case ONE:
+    case IMM:
+        o->kind = OPERAND_VALUE;
+        o->value = place == ONE ? 1 : low_bytes(i->immediate, bytes);
+        break;
+    case OPREG:
+        o->number = (i->opcode & 7) | (i->rex & 1) << 3;
+        break;
+    case MOFFS:
+        o->kind = OPERAND_MEMORY;
+        o->segment = (uint8_t)segment_of(e, false);
+        o->offset = i->immediate;
+        break;
+    }
+    return EMULATE_OK;
+}
+
+/* ---- values ---- */
+
+static enum emulate_outcome read_for(struct emulation *e, unsigned segment, uint64_t offset, void *to, unsigned bytes,
+                                     bool will_write)
+{
+    uint64_t linear;
+    TRY(OPERATION(e, linear, segment, offset, bytes, will_write ? EMU_WRITE : EMU_READ, &linear));
+    return OPERATION(e, read, linear, to, bytes, will_write);
+}
+
+enum emulate_outcome read_memory(struct emulation *e, enum emulate_segment segment, uint64_t offset, void *to,
+                                 unsigned bytes)
+{
+    return read_for(e, segment, offset, to, bytes, false);
+}
+
+enum emulate_outcome write_memory(struct emulation *e, enum emulate_segment segment, uint64_t offset, const void *from,
+                                  unsigned bytes)
+{
+    uint64_t linear;
+    TRY(OPERATION(e, linear, segment, offset, bytes, EMU_WRITE, &linear));
+    return OPERATION(e, write, linear, from, bytes);
+}
+
+enum emulate_outcome load_operand(struct emulation *e, struct operand *o, bool will_write)
+{
+    if (o->kind == OPERAND_REGISTER) {
+        o->value = get_register(e, o->number, o->bytes);
+    } else if (o->kind == OPERAND_MEMORY) {
+        o->value = 0;
+        TRY(read_for(e, o->segment, o->offset, &o->value, o->bytes, will_write));
+    }
+    o->loaded = o->value;
+    return EMULATE_OK;
+}
+
+enum emulate_outcome store_operand(struct emulation *e, const struct operand *o, bool locked)
+{
+    if (o->kind == OPERAND_REGISTER)
+        set_register(e, o->number, o->bytes, o->value);
+    if (o->kind != OPERAND_MEMORY)
+        return EMULATE_OK;
+    if (!locked)
+        return write_memory(e, o->segment, o->offset, &o->value, o->bytes);
+    uint64_t linear;
+    bool done = false;
+    TRY(OPERATION(e, linear, o->segment, o->offset, o->bytes, EMU_WRITE, &linear));
+    TRY(OPERATION(e, exchange, linear, &o->loaded, &o->value, o->bytes, &done));
+    return done ? EMULATE_OK : EMULATE_RETRY;
+}
+
+/* ---- stack ---- */
+
+enum emulate_outcome push(struct emulation *e, uint64_t value, unsigned bytes)
+{
+    unsigned width = e->context->stack_bytes;
+    uint64_t top = low_bytes(e->regs.rsp - bytes, width);
+    TRY(write_memory(e, EMU_SS, top, &value, bytes));
+    e->regs.rsp = (e->regs.rsp ^ low_bytes(e->regs.rsp, width)) | top;
+    return EMULATE_OK;
+}
+
+enum emulate_outcome pop(struct emulation *e, uint64_t *value, unsigned bytes)
+{
+    unsigned width = e->context->stack_bytes;
+    *value = 0;
+    TRY(read_memory(e, EMU_SS, low_bytes(e->regs.rsp, width), value, bytes));
+    e->regs.rsp = (e->regs.rsp ^ low_bytes(e->regs.rsp, width)) | low_bytes(e->regs.rsp + bytes, width);
+    return EMULATE_OK;
+}

@@ -1,0 +1,274 @@
+/*
+ * The device model's hypercall: who may make it, what it refuses, what it goes on with, and random buffers.
+ */
+#include "guest.h"
+
+static void ram(unsigned count)
+{
+    for (unsigned gfn = 0; gfn < count; gfn++) {
+        kind_of[gfn] = P2M_RAM;
+        frame_of[gfn] = fake_frame(guest);
+    }
+}
+
+static void who_may(void)
+{
+    struct xen_dm_op op = {.op = XEN_DMOP_nr_vcpus};
+    struct xen_dm_op_buf buffer = {{&op}, sizeof(op)};
+
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(op.u.nr_vcpus.vcpus, 2);
+    CHECK_EQUAL(dm_op(2, &op, sizeof(op)), -EINVAL); /* PV */
+    CHECK_EQUAL(dm_op(0, &op, sizeof(op)), -EINVAL);
+    CHECK_EQUAL(dm_op(9, &op, sizeof(op)), -ESRCH);
+    CHECK_EQUAL(dm_op(DOMID_SELF, &op, sizeof(op)), -ESRCH);
+    fake_run(other->vcpu[0]);
+    CHECK_EQUAL(fake_hypercall(do_dm_op, 1, 1, (uintptr_t)&buffer, NULL), -EPERM);
+    fake_run(control->vcpu[0]);
+    CHECK_EQUAL(fake_hypercall(do_dm_op, 1, 0, (uintptr_t)&buffer, NULL), -EINVAL);
+    CHECK_EQUAL(fake_hypercall(do_dm_op, 1, 3, (uintptr_t)&buffer, NULL), -E2BIG);
+    CHECK_EQUAL(fake_hypercall(do_dm_op, 1, 1ULL << 32 | 1, (uintptr_t)&buffer, NULL), -E2BIG);
+    CHECK_EQUAL(fake_hypercall(do_dm_op, 1, 1, 16, NULL), -EFAULT);
+    CHECK_EQUAL(fake_domain_references(guest), 0);
+    guest->dying = DOMAIN_DYING;
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -ESRCH);
+    guest->dying = DOMAIN_ALIVE;
+}
+
+static void sizes(void)
+{
+    struct xen_dm_op op = {.op = XEN_DMOP_set_isa_irq_level, .u.set_isa_irq_level = {4, 1}};
+    uint8_t large[4096] = {0};
+
+    CHECK_EQUAL(dm_op(1, &op, 4), -EINVAL);
+    CHECK_EQUAL(dm_op(1, &op, 9), -EINVAL);
+    CHECK_EQUAL(dm_op(1, &op, 10), 0);
+    CHECK(isa_line[4]);
+    op.u.set_isa_irq_level.level = 0;
+    memcpy(large, &op, sizeof(op));
+    CHECK_EQUAL(dm_op(1, (struct xen_dm_op *)large, sizeof(large)), 0);
+    CHECK(!isa_line[4]);
+    CHECK_EQUAL(dm_op(1, BAD_GUEST_ADDRESS, sizeof(op)), -EFAULT);
+    op.pad = 1;
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
+    op.pad = 0;
+    for (uint32_t n = 0; n < 64; n++) {
+        op.op = n > 31 ? 0xffffff00 + n : n;
+        if (op.op == 0 || op.op == XEN_DMOP_set_irq_level || op.op > XEN_DMOP_nr_vcpus)
+            CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EOPNOTSUPP);
+    }
+}
+
+/* An operation with one value wrong after the other. */
+static void refused(const char *what, struct xen_dm_op op)
+{
+    long result = dm_op(1, &op, sizeof(op));
+
+    if (result != -EINVAL && result != -ENOENT && result != -EOPNOTSUPP) {
+        fprintf(stderr, "%s was answered with %ld\n", what, result);
+        fake_failures++;
+    }
+}
+#define REFUSED(name, ...)                                                                                             \
+    refused(#name " " #__VA_ARGS__, (struct xen_dm_op){.op = XEN_DMOP_##name, .u.name = {__VA_ARGS__}})
+
+static void arguments(void)
+{
+    ram(16);
+    REFUSED(create_ioreq_server, .handle_bufioreq = 3);
+    REFUSED(create_ioreq_server, .pad = {1});
+    REFUSED(get_ioreq_server_info, .id = 0, .flags = 1);
+    REFUSED(get_ioreq_server_info, .id = 0, .flags = 0);
+    REFUSED(map_io_range_to_ioreq_server, .id = 0, .type = 0, .start = 1, .end = 1);
+    REFUSED(unmap_io_range_from_ioreq_server, .id = 0xffff, .type = 0, .start = 1, .end = 1);
+    REFUSED(map_io_range_to_ioreq_server, .id = 0, .type = 3);
+    REFUSED(set_ioreq_server_state, .id = 7, .enabled = 1);
+    REFUSED(destroy_ioreq_server, .id = 8);
+    REFUSED(set_pci_intx_level, .domain = 1);
+    REFUSED(set_pci_intx_level, .bus = 1);
+    REFUSED(set_pci_intx_level, .device = 32);
+    REFUSED(set_pci_intx_level, .intx = 4);
+    REFUSED(set_pci_intx_level, .level = 2);
+    REFUSED(set_isa_irq_level, .isa_irq = 16);
+    REFUSED(set_isa_irq_level, .level = 2);
+    REFUSED(set_pci_link_route, .link = 4);
+    REFUSED(set_pci_link_route, .isa_irq = 16);
+    REFUSED(track_dirty_vram, .nr = 8); /* no second buffer */
+    REFUSED(modified_memory, .nr_extents = 1);
+    REFUSED(set_mem_type, .nr = 1, .mem_type = HVMMEM_unused);
+    REFUSED(set_mem_type, .nr = 1, .mem_type = 5);
+    REFUSED(set_mem_type, .nr = 1, .mem_type = HVMMEM_ioreq_server); /* nobody has claimed them */
+    REFUSED(set_mem_type, .nr = 1, .mem_type = HVMMEM_ram_ro, .first_pfn = 16);
+    REFUSED(set_mem_type, .nr = 2, .mem_type = HVMMEM_ram_ro, .first_pfn = ~0ULL);
+    REFUSED(inject_event, .vcpuid = 2, .type = XEN_DMOP_EVENT_nmi, .vector = 2);
+    REFUSED(inject_event, .type = 1);
+    REFUSED(inject_event, .type = XEN_DMOP_EVENT_hw_exc, .vector = 32);
+    REFUSED(inject_event, .type = XEN_DMOP_EVENT_nmi, .vector = 3);
+    REFUSED(inject_event, .type = XEN_DMOP_EVENT_sw_int, .insn_len = 16);
+    REFUSED(inject_msi, .addr = 0x1000, .data = 0x30);
+    REFUSED(inject_msi, .addr = 0xfee00000, .data = 0x30, .pad = 1);
+    REFUSED(map_mem_type_to_ioreq_server, .id = 0, .type = HVMMEM_ram_rw, .flags = 2);
+    REFUSED(map_mem_type_to_ioreq_server, .id = 0, .type = HVMMEM_ioreq_server, .flags = 1);
+    REFUSED(map_mem_type_to_ioreq_server, .id = 0, .type = HVMMEM_ioreq_server, .flags = 2);
+    REFUSED(remote_shutdown, .reason = 256);
+    REFUSED(relocate_memory, .size = 1, .src_gfn = 99, .dst_gfn = 5);
+    REFUSED(relocate_memory, .size = 2, .src_gfn = ~0ULL, .dst_gfn = 5);
+    REFUSED(pin_memory_cacheattr, .start = 1, .end = 0, .type = XEN_DMOP_MEM_CACHEATTR_WC);
+    REFUSED(pin_memory_cacheattr, .type = 2);
+    CHECK(kinds_changed == 0 && shutdown_reason == -1);
+}
+
+static void memory_types(void)
+{
+    struct xen_dm_op op = {.op = XEN_DMOP_set_mem_type, .u.set_mem_type = {.nr = 200, .mem_type = HVMMEM_ram_ro}};
+    struct model m;
+
+    ram(200);
+    fake_yield_every = 1;
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0); /* with interruptions */
+    CHECK_EQUAL(kinds_changed, 200);
+    CHECK(op.u.set_mem_type.first_pfn > 0 && op.u.set_mem_type.first_pfn < 200);
+    fake_yield_every = 0;
+    model_create(&m, 0);
+    op = (struct xen_dm_op){
+        .op = XEN_DMOP_map_mem_type_to_ioreq_server,
+        .u.map_mem_type_to_ioreq_server = {m.id, HVMMEM_ioreq_server, XEN_DMOP_IOREQ_MEM_ACCESS_WRITE, 0}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EBUSY);
+    kind_of[3] = P2M_RAM;
+    op = (struct xen_dm_op){.op = XEN_DMOP_set_mem_type, .u.set_mem_type = {1, HVMMEM_ioreq_server, 0, 3}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    op.u.set_mem_type.nr = 1;
+    op.u.set_mem_type.first_pfn = 4; /* read-only may not */
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
+    fake_run(guest->vcpu[0]);
+    CHECK_EQUAL(hvm_memory_write(guest->vcpu[0], 0x3008, 4, 5), IO_OK);
+    CHECK(m.slots[0].state == STATE_IOREQ_READY && m.slots[0].addr == 0x3008);
+    m.slots[0].state = STATE_IORESP_READY;
+    CHECK(hvm_io_complete(guest->vcpu[0]));
+    hvm_io_instruction_done(guest->vcpu[0]);
+    CHECK_EQUAL(hvm_memory_write(guest->vcpu[0], 0x4008, 4, 5), IO_OK);
+    CHECK_EQUAL(guest->vcpu[0]->hvm->io_servers, 0);
+    op = (struct xen_dm_op){.op = XEN_DMOP_map_mem_type_to_ioreq_server,
+                            .u.map_mem_type_to_ioreq_server = {m.id, HVMMEM_ioreq_server, 0, 0}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
+}
+
+static void relocation(void)
+{
+    struct xen_dm_op op = {.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {100, 0, 0, 150}};
+    mfn_t first, last;
+
+    ram(100);
+    first = frame_of[0];
+    last = frame_of[99];
+    fake_yield_every = 1;
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK(frame_of[150] == first && frame_of[249] == last && kind_of[0] == P2M_HOLE && kind_of[99] == P2M_HOLE);
+    op = (struct xen_dm_op){.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {1, 0, 150, FAKE_GFNS}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -ENOMEM);
+    CHECK(frame_of[150] == first); /* as before */
+}
+
+static void modified(void)
+{
+    struct xen_dm_op_modified_memory_extent list[] = {{10, 0, 5}, {300, 0, 1000}, {0, 0, 1}, {7, 0, 0}}, saved[4];
+    struct xen_dm_op op = {.op = XEN_DMOP_modified_memory, .u.modified_memory = {4, 0}};
+
+    memcpy(saved, list, sizeof(list));
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), list, sizeof(list)), 0);
+    CHECK_EQUAL(marked, 317);
+    marked = 0;
+    fake_yield_every = 1;
+    op.u.modified_memory = (struct xen_dm_op_modified_memory){4, 0};
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), list, sizeof(list)), 0);
+    CHECK_EQUAL(marked, 317); /* each once, interrupted or not */
+    fake_yield_every = 0;
+    op.u.modified_memory = (struct xen_dm_op_modified_memory){5, 0};
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), list, sizeof(list)), -EINVAL);
+    memcpy(list, saved, sizeof(list));
+    list[2].first_pfn = ~0ULL;
+    list[2].nr = 2;
+    op.u.modified_memory = (struct xen_dm_op_modified_memory){4, 0};
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), list, sizeof(list)), -EINVAL);
+    CHECK_EQUAL(op.u.modified_memory.nr_extents, 3);
+    op.u.modified_memory = (struct xen_dm_op_modified_memory){2, 3};
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), list, sizeof(list)), -EINVAL);
+}
+
+static void vram(void)
+{
+    uint8_t bitmap[16];
+    struct xen_dm_op op = {.op = XEN_DMOP_track_dirty_vram, .u.track_dirty_vram = {128, 0, 0xf0000}};
+
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), bitmap, 16), 0);
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), bitmap, 15), -EINVAL);
+    op.u.track_dirty_vram.nr = 1 << 20;
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), bitmap, 1 << 20), -EINVAL);
+    op.u.track_dirty_vram.nr = 0;
+    CHECK_EQUAL(dm_op_with(1, &op, sizeof(op), bitmap, 0), 0);
+}
+
+static void events(void)
+{
+    struct xen_dm_op op = {
+        .op = XEN_DMOP_inject_event,
+        .u.inject_event = {.vcpuid = 1, .vector = 14, .type = XEN_DMOP_EVENT_hw_exc, .error_code = 2, .cr2 = 77}};
+    const struct hvm_event *pending = &guest->vcpu[1]->hvm->pending;
+
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK(pending->valid && pending->vector == 14 && pending->has_error_code && pending->error_code == 2 &&
+          pending->cr2 == 77);
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EBUSY);
+    CHECK_EQUAL(guest->vcpu[1]->pause_count, 0);
+    op = (struct xen_dm_op){.op = XEN_DMOP_remote_shutdown, .u.remote_shutdown.reason = 3};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(shutdown_reason, 3);
+}
+
+/* Whatever is in the buffers, and whatever is done in between: no harm but to the guest. */
+static void random_buffers(void)
+{
+    uint8_t data[512];
+
+    ram(100);
+    srandom(11);
+    fake_yield_every = 3;
+    for (unsigned n = 0; n < 500000; n++) {
+        union {
+            struct xen_dm_op op;
+            uint8_t byte[64];
+        } buffer = {{.op = (uint32_t)random() % 22}};
+        size_t size = random() % 8 ? sizeof(struct xen_dm_op) : (size_t)random() % sizeof(buffer);
+        unsigned density = (unsigned)random() % 5;
+
+        for (unsigned i = 8; i < sizeof(buffer); i++)
+            buffer.byte[i] = random() % 5 < density ? (uint8_t)(random() & 1 ? random() % 4 : random()) : 0;
+        if (buffer.op.op == XEN_DMOP_modified_memory) /* or it takes for ever */
+            buffer.op.u.modified_memory.nr_extents &= 31;
+        for (unsigned i = 0; i < sizeof(data); i++)
+            data[i] = i % 16 == 0 || random() % 8 == 0 ? (uint8_t)random() & 63 : 0;
+        for (unsigned i = 2; i < sizeof(data); i += 16)
+            data[i] = data[i + 1] = 0;
+        if (random() & 1)
+            dm_op(1, &buffer.op, size);
+        else
+            dm_op_with(1, &buffer.op, size, data, random() % 2 ? sizeof(data) : (size_t)random() % sizeof(data));
+        CHECK_EQUAL(guest->pause_count, 0);
+        guest->vcpu[0]->hvm->pending.valid = guest->vcpu[1]->hvm->pending.valid = false;
+    }
+    fake_yield_every = 0;
+    CHECK_EQUAL(fake_domain_references(guest), 0);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        {"who may", who_may},           {"sizes", sizes},           {"arguments", arguments},
+        {"memory types", memory_types}, {"relocation", relocation}, {"modified memory", modified},
+        {"display memory", vram},       {"events", events},         {"random buffers", random_buffers},
+    };
+
+    return run_tests(tests, sizeof(tests) / sizeof(tests[0]), guest_setup, guest_teardown);
+}

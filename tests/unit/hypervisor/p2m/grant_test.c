@@ -1,0 +1,214 @@
+/*
+ * Grants of an HVM guest's memory, whose entries name the guest's frames; the real grant table on the real p2m.
+ */
+#include "fake.h"
+#include <hv/hypercall.h>
+#include <hv/tlb.h>
+
+/* ---- what the grant table needs beside the p2m ---- */
+
+static uint64_t mapped; /* what pv_grant_map was given last */
+
+int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
+{
+    mapped = mfn;
+    return GNTST_okay;
+}
+
+int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
+{
+    CHECK_EQUAL(mfn, mapped);
+    return GNTST_okay;
+}
+
+void tlb_flush_all(void)
+{
+}
+
+void domain_hold(struct domain *d)
+{
+}
+
+struct domain *page_owner(const struct page *page)
+{
+    return page->owner == guest.id ? &guest : page->owner == control.id ? &control : NULL;
+}
+
+void *domain_alloc_xenheap(struct domain *d)
+{
+    mfn_t mfn = fake_frame_of(d, 0);
+
+    fake_page[mfn].references |= PAGE_XENHEAP;
+    fake_page[mfn].type = TYPE_WRITABLE | 1;
+    return mfn_to_virt(mfn);
+}
+
+void domain_free_xenheap(struct domain *d, void *va)
+{
+    struct page *page = mfn_to_page(virt_to_mfn(va));
+
+    page->references &= ~PAGE_ALLOCATED;
+    page_put_with_type(page);
+}
+
+/* ---- */
+
+static long grant_op(uint64_t command, void *argument)
+{
+    struct hypercall call = {.arg = {command, (unsigned long)argument, 1}};
+
+    return do_grant_table_op(&call);
+}
+
+static grant_entry_v1_t *entries(void)
+{
+    mfn_t mfn;
+
+    CHECK_EQUAL(grant_table_get_frame(&guest, 0, false, &mfn), 0);
+    return mfn_to_virt(mfn);
+}
+
+static void offer(grant_ref_t ref, uint32_t gfn)
+{
+    entries()[ref] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = control.id, .frame = gfn};
+}
+
+static void start(bool ept)
+{
+    fake_start(ept, false);
+    CHECK_EQUAL(grant_table_init(&guest, 4, 4, 1), 0);
+    CHECK_EQUAL(grant_table_init(&control, 4, 4, 1), 0);
+}
+
+static void stop(void)
+{
+    grant_table_release_frames(&guest);
+    grant_table_release_frames(&control);
+    grant_table_free(&guest);
+    grant_table_free(&control);
+    fake_stop();
+}
+
+/* Domain-0 maps a page; the guest returns it; it goes when it is unmapped. */
+static void test_map(void)
+{
+    mfn_t ram = fake_ram_at(0x200, 9);
+    struct gnttab_map_grant_ref map = {.host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 9, .dom = guest.id};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x1000};
+
+    offer(9, 0x234);
+    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
+    CHECK_EQUAL(map.status, GNTST_okay);
+    CHECK_EQUAL(mapped, ram + 0x34);
+    CHECK_EQUAL(fake_references(ram + 0x34), 2);
+    CHECK_EQUAL(p2m_release(&guest, 0x234, 0), 0);
+    CHECK_EQUAL(fake_references(ram + 0x34), 1);
+    unmap.handle = map.handle;
+    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, &unmap), 0);
+    CHECK_EQUAL(unmap.status, GNTST_okay);
+    CHECK(fake_page[ram + 0x34].references & PAGE_FREE);
+    CHECK_EQUAL(entries()[9].flags, GTF_permit_access);
+    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
+    CHECK_EQUAL(map.status, GNTST_bad_page); /* a hole by now */
+    CHECK_EQUAL(entries()[9].flags, GTF_permit_access);
+}
+
+/* A page of ours that the guest shows itself is not its to grant. */
+static void test_map_ours(void)
+{
+    struct gnttab_map_grant_ref map = {.host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 9, .dom = guest.id};
+    struct gnttab_setup_table setup = {.dom = guest.id, .nr_frames = 2};
+    struct xen_add_to_physmap add = {.domid = guest.id, .space = XENMAPSPACE_grant_table, .gpfn = 0x700};
+    struct hypercall call = {.arg = {XENMEM_add_to_physmap, (unsigned long)&add}};
+    xen_pfn_t list[2] = {0};
+
+    CHECK_EQUAL(memory_add_to_physmap(&call), 0);
+    offer(9, 0x700);
+    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
+    CHECK_EQUAL(map.status, GNTST_bad_page);
+    set_xen_guest_handle(setup.frame_list, list);
+    CHECK_EQUAL(grant_op(GNTTABOP_setup_table, &setup), 0);
+    CHECK_EQUAL(setup.status, GNTST_okay);
+    CHECK_EQUAL(list[0], 0x700);
+    CHECK_EQUAL(list[1], ~0UL);
+}
+
+static void test_copy(void)
+{
+    mfn_t ram = fake_ram_at(0x200, 9), source = fake_frame_of(&control, 0);
+    struct gnttab_copy copy = {.source = {.domid = DOMID_SELF, .u.gmfn = source, .offset = 16},
+                               .dest = {.domid = guest.id, .u.ref = 10, .offset = 32},
+                               .len = 5,
+                               .flags = GNTCOPY_dest_gref};
+    enum p2m_type kind;
+
+    memcpy((char *)mfn_to_virt(source) + 16, "hello", 5);
+    offer(10, 0x201);
+    CHECK_EQUAL(p2m_change_type(&guest, 0x201, P2M_RAM, P2M_RAM_LOG_DIRTY), 0);
+    CHECK_EQUAL(grant_op(GNTTABOP_copy, &copy), 0);
+    CHECK_EQUAL(copy.status, GNTST_okay);
+    CHECK(!memcmp((char *)mfn_to_virt(ram + 1) + 32, "hello", 5));
+    p2m_lookup(&guest, 0x201, &kind, NULL);
+    CHECK_EQUAL(kind, P2M_RAM);
+    CHECK_EQUAL(fake_references(ram + 1), 1);
+
+    /* The guest itself, from a grant of Domain-0's to its own page; its hypercall argument is where its tables say. */
+    fake_be(guest.vcpu[0]);
+    memset(mfn_to_virt(ram + 5), 0, PAGE_SIZE);
+    copy = (struct gnttab_copy){.source = {.domid = DOMID_SELF, .u.gmfn = 0x201, .offset = 32},
+                                .dest = {.domid = DOMID_SELF, .u.gmfn = 0x205, .offset = 0},
+                                .len = 5};
+    memcpy((char *)mfn_to_virt(ram + 7) + 8, &copy, sizeof(copy));
+    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x207008UL), 0);
+    CHECK(!memcmp(mfn_to_virt(ram + 5), "hello", 5));
+    copy.dest.u.gmfn = 0x999;
+    memcpy((char *)mfn_to_virt(ram + 7) + 8, &copy, sizeof(copy));
+    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x207008UL), 0);
+    memcpy(&copy, (char *)mfn_to_virt(ram + 7) + 8, sizeof(copy));
+    CHECK_EQUAL(copy.status, GNTST_bad_page);
+    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x999008UL), -EFAULT);
+    fake_be(control.vcpu[0]);
+}
+
+/* An HVM guest maps a grant into its own physical memory; the mapping does not outlive the handle. */
+static void test_guest_maps(void)
+{
+    mfn_t theirs = fake_frame_of(&control, 0), ram = fake_ram_at(0x200, 9), table, mfn;
+    struct gnttab_map_grant_ref map = {.host_addr = 0x800000, .flags = GNTMAP_host_map, .ref = 8, .dom = control.id};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x800000};
+    enum p2m_type kind;
+    void *argument = (char *)mfn_to_virt(ram);
+
+    CHECK_EQUAL(grant_table_get_frame(&control, 0, false, &table), 0);
+    ((grant_entry_v1_t *)mfn_to_virt(table))[8] =
+        (grant_entry_v1_t){.flags = GTF_permit_access, .domid = guest.id, .frame = (uint32_t)theirs};
+    fake_be(guest.vcpu[0]);
+    memcpy(argument, &map, sizeof(map));
+    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, (void *)0x200000UL), 0);
+    memcpy(&map, argument, sizeof(map));
+    CHECK_EQUAL(map.status, GNTST_okay);
+    mfn = p2m_lookup(&guest, 0x800, &kind, NULL);
+    CHECK(mfn == theirs && kind == P2M_GRANT_WRITABLE);
+    unmap.handle = map.handle;
+    memcpy(argument, &unmap, sizeof(unmap));
+    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, (void *)0x200000UL), 0);
+    memcpy(&unmap, argument, sizeof(unmap));
+    CHECK_EQUAL(unmap.status, GNTST_okay);
+    p2m_lookup(&guest, 0x800, &kind, NULL);
+    CHECK_EQUAL(kind, P2M_HOLE);
+    CHECK_EQUAL(fake_references(theirs), 1);
+    fake_be(control.vcpu[0]);
+}
+
+int main(void)
+{
+    static void (*const tests[])(void) = {test_map, test_map_ours, test_copy, test_guest_maps};
+
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
+        start(i & 1);
+        tests[i / 2]();
+        stop();
+    }
+    printf("%zu tests, %u failures\n", ARRAY_SIZE(tests), fake_failures);
+    return fake_failures != 0;
+}

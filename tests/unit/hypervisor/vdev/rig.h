@@ -1,0 +1,53 @@
+/*
+ * A domain with virtual chips for tests on the host: a clock that jumps from timer to timer, ports and memory
+ * reached through the claims that the chips make, and vcpus whose waking is counted.
+ */
+#ifndef RIG_H
+#define RIG_H
+
+#include <hv/hvm.h>
+#include <hv/vdev.h>
+#include "../../../../hypervisor/hvm/vdev/chips.h"
+#include "../../../../hypervisor/hvm/vdev/lapic.h"
+#include "../../../../hypervisor/hvm/vdev/timers.h"
+#include "../platform/check.h"
+
+#define MS      1000000ULL
+#define TSC_KHZ 2000000ULL
+
+extern struct domain rig_domain;
+extern uint64_t rig_tsc_offset; /* of the guest */
+extern unsigned rig_kicks[];    /* by vcpu: times it was woken */
+extern unsigned rig_resets[], rig_startups[], rig_startup_page[];
+
+extern uint64_t rig_pirq_bound, rig_pirq_events; /* by GSI: event channels instead of interrupts, and those sent */
+
+void rig_start(unsigned vcpus, uint32_t emulation);
+void rig_stop(void);
+ns_t rig_time(void);
+void rig_run(ns_t time); /* lets time pass, timers fire */
+/* How many timers the next `time` would fire is bounded: ends the test above that. */
+extern unsigned rig_timer_limit;
+
+enum io_result port_in(unsigned vcpu, uint16_t port, unsigned bytes, uint32_t *value);
+enum io_result port_out(unsigned vcpu, uint16_t port, unsigned bytes, uint32_t value);
+uint8_t inb_(uint16_t port); /* vcpu 0, must be answered */
+void outb_(uint16_t port, uint8_t value);
+bool memory_access(unsigned vcpu, uint64_t gpa, unsigned bytes, bool write, uint64_t *value);
+uint32_t read32(unsigned vcpu, uint64_t gpa);
+void write32(unsigned vcpu, uint64_t gpa, uint32_t value);
+uint64_t read64(unsigned vcpu, uint64_t gpa);
+void write64(unsigned vcpu, uint64_t gpa, uint64_t value);
+
+/* Takes and ends the next interrupt as a guest would: its vector, -1 none. */
+int take(unsigned vcpu); /* acknowledges only */
+uint64_t rdmsr_(unsigned vcpu, uint32_t msr);
+void wrmsr_(unsigned vcpu, uint32_t msr, uint64_t value);
+
+#define EXPECT(value, wanted)                                                                                          \
+    do {                                                                                                               \
+        long long _v = (long long)(value), _w = (long long)(wanted);                                                   \
+        CHECK(_v == _w, "%s is %lld (%#llx), not %lld (%#llx)", #value, _v, _v, _w, _w);                               \
+    } while (0)
+
+#endif

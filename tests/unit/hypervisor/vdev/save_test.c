@@ -1,0 +1,242 @@
+/* The context stream: what is saved comes back, and what is no stream is refused. */
+#include <hv/cpu.h>
+#include "rig.h"
+
+#define V(n)   (rig_domain.vcpu[n])
+#define LAPIC  0xfee00000ULL
+#define IOAPIC 0xfec00000ULL
+#define HPET   0xfed00000ULL
+#define EVERYTHING                                                                                                     \
+    (XEN_X86_EMU_LAPIC | XEN_X86_EMU_HPET | XEN_X86_EMU_PM | XEN_X86_EMU_RTC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIC |  \
+     XEN_X86_EMU_PIT)
+
+static uint8_t stream[64 * 1024], again[64 * 1024];
+
+static uint32_t save_to(uint8_t *buffer)
+{
+    uint32_t query = 0, bytes = sizeof(stream);
+
+    EXPECT(hvm_save(&rig_domain, NULL, &query), 0);
+    EXPECT(hvm_save(&rig_domain, buffer, &bytes), 0);
+    EXPECT(bytes, query);
+    return bytes;
+}
+
+static void ioapic_write(unsigned index, uint32_t value)
+{
+    write32(0, IOAPIC, index);
+    write32(0, IOAPIC + 0x10, value);
+}
+
+/* Something in every chip. */
+static void program_everything(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        write32(i, LAPIC + APIC_SPURIOUS, 0x1ff);
+        write32(i, LAPIC + APIC_LOGICAL_ID, 0x01000000U << i);
+        write32(i, LAPIC + APIC_TASK_PRIORITY, 0x20 + i);
+        write32(i, LAPIC + APIC_TIMER_DIVIDE, 0xb);
+        write32(i, LAPIC + APIC_LVT_TIMER, i ? 0x20040 : 0x40);
+        write32(i, LAPIC + APIC_TIMER_INITIAL, 1000000); /* 10 ms */
+    }
+    vlapic_set_irq(V(0), 0x91, true);
+    EXPECT(take(0), 0x91);
+    vlapic_set_irq(V(0), 0x81, false);
+    vlapic_set_irq(V(1), 0xef, true);
+    ioapic_write(0, 0x03000000);
+    ioapic_write(0x10 + 2 * 28, 0x8061);
+    ioapic_write(0x10 + 2 * 11, 0x8071);
+    hvm_set_pci_link(&rig_domain, 3, 11);
+    hvm_pci_intx(&rig_domain, 3, 0, true);
+    hvm_isa_irq(&rig_domain, 12, true);
+    outb_(0x20, 0x11);
+    outb_(0x21, 0x30);
+    outb_(0x4d0, 0x20);
+    outb_(0x43, 0x34);
+    outb_(0x40, 0x9c);
+    outb_(0x40, 0x2e);
+    outb_(0x43, 0xb0);
+    outb_(0x42, 0x11);
+    outb_(0x61, 3);
+    outb_(0x70, 0x0b);
+    outb_(0x71, 0x12);
+    outb_(0x70, 1);
+    outb_(0x71, 0x30);
+    write32(0, HPET + 0x10, 1);
+    write32(0, HPET + 0x120, 0x100 | 20 << 9 | 0xc);
+    write32(0, HPET + 0x128, 12345);
+    vpm_set_ioports(&rig_domain, 1);
+    EXPECT(port_out(0, 0xb002, 2, 0x100), IO_OK);
+    vpm_power_button(&rig_domain);
+}
+
+static void test_round_trip(void)
+{
+    uint32_t first, second;
+    ns_t time;
+
+    rig_start(2, EVERYTHING);
+    program_everything();
+    rig_run(3 * MS);
+    first = save_to(stream);
+    time = rig_time();
+    rig_stop();
+
+    rig_start(2, EVERYTHING);
+    rig_run(time - rig_time());
+    EXPECT(hvm_load(&rig_domain, stream, first), 0);
+    second = save_to(again);
+    EXPECT(second, first);
+    for (unsigned i = 0; i < first; i++)
+        CHECK(stream[i] == again[i], "byte %u: %x, %x", i, stream[i], again[i]);
+    EXPECT(vlapic_of(V(0))->ppr, 0x90);
+    EXPECT(take(0), -1);
+    EXPECT(take(1), 0xef);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), 0x81);
+    write32(0, LAPIC + APIC_EOI, 0);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), 0x71); /* PCI line, by the link */
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), 0x71); /* still high */
+    hvm_pci_intx(&rig_domain, 3, 0, false);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), 0x61);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), -1);
+    write32(1, LAPIC + APIC_EOI, 0);
+    rig_run(7 * MS - 1); /* the timers have 7 ms to go */
+    EXPECT(take(0), -1);
+    EXPECT(take(1), -1);
+    rig_run(1);
+    EXPECT(take(0), 0x40);
+    EXPECT(take(1), 0x40);
+    for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
+        EXPECT(rig_domain.hvm->irqs->gsi_count[i], i == 9 || i == 12 || i == 20); /* SCI, the model, HPET */
+    rig_stop();
+}
+
+/* The end of the timer has come but its interrupt has not: it must not be lost. */
+static void test_due_timer(void)
+{
+    for (unsigned deadline_mode = 0; deadline_mode < 2; deadline_mode++) {
+        uint32_t bytes;
+        rig_start(1, XEN_X86_EMU_LAPIC);
+        wrmsr_(0, MSR_APIC_BASE, 0xfee00d00);
+        wrmsr_(0, 0x80f, 0x1ff);
+        wrmsr_(0, 0x83e, 0xb);
+        wrmsr_(0, 0x832, deadline_mode ? 0x40044 : 0x44);
+        if (deadline_mode)
+            wrmsr_(0, MSR_TSC_DEADLINE, hvm_guest_tsc(V(0)) + TSC_KHZ / 1000000 + 1);
+        else
+            wrmsr_(0, 0x838, 1);
+        rig_tsc_offset += 1000; /* as if time had passed, but no softirq */
+        bytes = save_to(stream);
+        rig_stop();
+        rig_start(1, XEN_X86_EMU_LAPIC);
+        rig_tsc_offset = 1000000;
+        EXPECT(hvm_load(&rig_domain, stream, bytes), 0);
+        EXPECT(vlapic_x2apic(V(0)), true);
+        rig_run(100);
+        EXPECT(take(0), 0x44);
+        rig_stop();
+    }
+}
+
+static void test_pvh_stream(void)
+{
+    struct hvm_save_descriptor descriptor;
+    uint32_t bytes;
+    unsigned types[HVM_SAVE_CODE_MAX + 1] = {0};
+
+    rig_start(3, XEN_X86_EMU_LAPIC);
+    bytes = save_to(stream);
+    memcpy(&descriptor, stream, sizeof(descriptor));
+    EXPECT(descriptor.typecode, HVM_SAVE_CODE(HEADER));
+    for (uint32_t at = 0; at < bytes; at += (uint32_t)sizeof(descriptor) + descriptor.length) {
+        memcpy(&descriptor, stream + at, sizeof(descriptor));
+        types[descriptor.typecode]++;
+    }
+    EXPECT(types[HVM_SAVE_CODE(END)], 1);
+    EXPECT(types[HVM_SAVE_CODE(LAPIC)], 3);
+    EXPECT(types[HVM_SAVE_CODE(LAPIC_REGS)], 3);
+    EXPECT(types[HVM_SAVE_CODE(PIC)], 0);
+    EXPECT(types[HVM_SAVE_CODE(IOAPIC)], 0);
+    EXPECT(types[HVM_SAVE_CODE(PIT)], 0);
+    rig_stop();
+}
+
+static void test_refusals(void)
+{
+    uint32_t bytes, small = 100;
+    struct hvm_save_descriptor *record = (void *)(stream + 32);
+
+    rig_start(1, XEN_X86_EMU_LAPIC);
+    bytes = save_to(stream);
+    EXPECT(hvm_save(&rig_domain, again, &small), -ENOSPC);
+    for (uint32_t cut = 0; cut < bytes; cut++)
+        EXPECT(hvm_load(&rig_domain, stream, cut), -ENODATA);
+    EXPECT(hvm_load(&rig_domain, stream, bytes), 0);
+    EXPECT(record->typecode, HVM_SAVE_CODE(LAPIC));
+    record->instance = 1;
+    EXPECT(hvm_load(&rig_domain, stream, bytes), -ENODEV);
+    record->instance = 0;
+    record->typecode = 99;
+    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    record->typecode = HVM_SAVE_CODE(PIC);
+    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL); /* too long for it */
+    record->typecode = HVM_SAVE_CODE(LAPIC);
+    stream[8] ^= 1;
+    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    stream[8] ^= 1;
+    stream[0] = HVM_SAVE_CODE(LAPIC);
+    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    rig_stop();
+}
+
+/* A shorter record of an older format: the rest is zero. */
+static void test_zero_extension(void)
+{
+    struct hvm_save_descriptor record = {HVM_SAVE_CODE(LAPIC), 0, 8}, end = {0, 0, 0};
+    uint64_t base = 0xfee00800;
+
+    rig_start(1, XEN_X86_EMU_LAPIC);
+    save_to(stream);
+    memcpy(stream + 32, &record, 8);
+    memcpy(stream + 40, &base, 8);
+    memcpy(stream + 48, &end, 8);
+    vlapic_of(V(0))->tsc_deadline = 5;
+    EXPECT(hvm_load(&rig_domain, stream, 56), 0);
+    EXPECT(vlapic_of(V(0))->tsc_deadline, 0);
+    rig_stop();
+}
+
+static void test_one_record(void)
+{
+    struct hvm_hw_lapic_regs registers;
+    uint32_t bytes = 0, value;
+
+    rig_start(2, XEN_X86_EMU_LAPIC);
+    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, NULL, &bytes), 0);
+    EXPECT(bytes, sizeof(registers));
+    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes), 0);
+    memcpy(&value, registers.data + APIC_ID, 4);
+    EXPECT(value, 2 << 24);
+    bytes = 10;
+    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes), -ENOSPC);
+    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 2, NULL, &bytes), -ENOENT);
+    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(PIC), 0, NULL, &bytes), -ENOENT);
+    EXPECT(hvm_save_one(&rig_domain, 0, 0, NULL, &bytes), -EINVAL);
+    rig_stop();
+}
+
+int main(void)
+{
+    test_round_trip();
+    test_due_timer();
+    test_pvh_stream();
+    test_refusals();
+    test_zero_extension();
+    test_one_record();
+    return 0;
+}

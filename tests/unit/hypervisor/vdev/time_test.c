@@ -1,0 +1,506 @@
+/* PIT, RTC, HPET, PM timer: what they count, and when they interrupt. */
+#include "rig.h"
+
+#define V(n)   (rig_domain.vcpu[n])
+#define LAPIC  0xfee00000ULL
+#define IOAPIC 0xfec00000ULL
+#define HPET   0xfed00000ULL
+
+static void start(uint32_t emulation)
+{
+    rig_start(1, emulation | XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC);
+    write32(0, LAPIC + APIC_SPURIOUS, 0x1ff);
+}
+
+static void route(unsigned pin, uint32_t low)
+{
+    write32(0, IOAPIC, 0x11 + 2 * pin);
+    write32(0, IOAPIC + 0x10, 0);
+    write32(0, IOAPIC, 0x10 + 2 * pin);
+    write32(0, IOAPIC + 0x10, low);
+}
+
+/* Interrupts taken, each served at once. */
+static unsigned served(int vector)
+{
+    unsigned count = 0;
+
+    for (int got; (got = take(0)) >= 0; count++) {
+        EXPECT(got, vector);
+        write32(0, LAPIC + APIC_EOI, 0);
+    }
+    return count;
+}
+
+/* ---- PIT ---- */
+
+static void set_pit(unsigned channel, unsigned mode, unsigned count)
+{
+    outb_(0x43, (uint8_t)(channel << 6 | 0x30 | mode << 1));
+    outb_((uint16_t)(0x40 + channel), (uint8_t)count);
+    outb_((uint16_t)(0x40 + channel), (uint8_t)(count >> 8));
+}
+
+static unsigned latched(unsigned channel)
+{
+    unsigned low;
+
+    outb_(0x43, (uint8_t)(channel << 6));
+    low = inb_((uint16_t)(0x40 + channel));
+    return low | (unsigned)inb_((uint16_t)(0x40 + channel)) << 8;
+}
+
+static void test_pit_counts(void)
+{
+    uint32_t value;
+
+    start(XEN_X86_EMU_PIT);
+    set_pit(0, 2, 11932); /* 10 ms */
+    rig_run(5 * MS);
+    EXPECT(latched(0), 11932 - 5965);
+    rig_run(5 * MS + 1000);
+    EXPECT(latched(0), 11932 - 1);
+    set_pit(0, 3, 11932); /* by two */
+    rig_run(MS);
+    EXPECT(latched(0), 11932 - 2 * 1193);
+    set_pit(1, 0, 1000);
+    rig_run(MS);
+    EXPECT(latched(1), (1000 - 1193) & 0xffff);
+    outb_(0x43, 0xe4); /* read back status of channel 1, not the count */
+    EXPECT(inb_(0x41), 0x80 | 3 << 4);
+    outb_(0x43, 0x54); /* channel 1: low byte only, mode 2 */
+    outb_(0x41, 200);
+    EXPECT(inb_(0x41), 200);
+    outb_(0x43, 0xc4 & ~0x30); /* count and status of channel 1 */
+    EXPECT(inb_(0x41), 0x80 | 1 << 4 | 2 << 1);
+    EXPECT(inb_(0x41), 200);
+    EXPECT(port_in(0, 0x40, 2, &value), IO_UNHANDLED);
+    rig_stop();
+}
+
+/* What Linux does to find the TSC's frequency. */
+static void test_pit_gate(void)
+{
+    start(XEN_X86_EMU_PIT);
+    outb_(0x61, (inb_(0x61) & ~2) | 1);
+    set_pit(2, 0, 59659); /* 50 ms */
+    EXPECT(inb_(0x61) & 0x21, 1);
+    rig_run(49 * MS);
+    EXPECT(inb_(0x61) & 0x20, 0);
+    rig_run(MS + 1000);
+    EXPECT(inb_(0x61) & 0x20, 0x20);
+    set_pit(2, 0, 59659);
+    rig_run(10 * MS);
+    outb_(0x61, 0); /* the gate stops it */
+    rig_run(100 * MS);
+    EXPECT(inb_(0x61) & 0x20, 0);
+    EXPECT(latched(2), 59659 - 11931);
+    outb_(0x61, 1);
+    rig_run(10 * MS);
+    EXPECT(latched(2), 59659 - 23863);
+    outb_(0x61, 3);
+    EXPECT(inb_(0x61) & 3, 3);
+    rig_stop();
+}
+
+static void test_pit_interrupts(void)
+{
+    start(XEN_X86_EMU_PIT);
+    route(2, 0x30);
+    set_pit(0, 2, 11932);
+    for (unsigned i = 0; i < 10; i++) {
+        rig_run(10 * MS + 1000);
+        EXPECT(served(0x30), 1);
+    }
+    set_pit(0, 0, 11932); /* one shot */
+    rig_run(9 * MS);
+    EXPECT(served(0x30), 0);
+    rig_run(2 * MS);
+    EXPECT(served(0x30), 1);
+    rig_run(100 * MS);
+    EXPECT(served(0x30), 0);
+    outb_(0x43, 0x34); /* mode 2, no count yet: silent */
+    rig_run(100 * MS);
+    EXPECT(served(0x30), 0);
+    rig_stop();
+}
+
+/* The vcpu did not run for a while. */
+static unsigned after_sleep(unsigned mode, ns_t sleep)
+{
+    unsigned count;
+
+    start(XEN_X86_EMU_PIT);
+    rig_domain.hvm->param[HVM_PARAM_TIMER_MODE] = mode;
+    route(2, 0x30);
+    set_pit(0, 2, 1193); /* ms */
+    rig_run(MS);
+    EXPECT(served(0x30), 1);
+    rig_run(sleep + MS / 2);
+    count = served(0x30);
+    rig_stop();
+    return count;
+}
+
+static void test_missed_ticks(void)
+{
+    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 20 * MS), 20);
+    EXPECT(after_sleep(HVMPTM_delay_for_missed_ticks, 20 * MS), 20);
+    EXPECT(after_sleep(HVMPTM_no_missed_ticks_pending, 20 * MS), 2); /* the one on its way, and one for the rest */
+    EXPECT(after_sleep(HVMPTM_one_missed_tick_pending, 20 * MS), 2);
+    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 5000 * MS),
+           TICK_BACKLOG + 2); /* one on its way, one taken now */
+}
+
+/* A guest that does not listen costs no more than the patience says. */
+static void test_fast_tick(void)
+{
+    start(XEN_X86_EMU_PIT);
+    set_pit(0, 2, 2);
+    rig_timer_limit = 1000;
+    rig_run(900 * MS); /* masked */
+    route(2, 0x30);
+    rig_run(900 * MS); /* not taken */
+    EXPECT(take(0), 0x30);
+    rig_timer_limit = 1000000;
+    rig_stop();
+}
+
+static void test_freeze(void)
+{
+    start(XEN_X86_EMU_PIT);
+    route(2, 0x30);
+    set_pit(0, 2, 11932);
+    rig_run(10 * MS + 1000);
+    EXPECT(served(0x30), 1);
+    vtimers_freeze(&rig_domain, true);
+    vtimers_freeze(&rig_domain, true);
+    rig_timer_limit = 2; /* the processor timer may be set for what was stopped */
+    rig_run(1000 * MS);
+    vtimers_freeze(&rig_domain, false);
+    rig_run(1000 * MS);
+    EXPECT(served(0x30), 0);
+    rig_timer_limit = 1000000;
+    vtimers_freeze(&rig_domain, false);
+    rig_run(10 * MS);
+    EXPECT(served(0x30), 1); /* what it missed is forgotten */
+    rig_stop();
+}
+
+/* ---- RTC ---- */
+
+static uint8_t rtc_read(uint8_t index)
+{
+    outb_(0x70, index);
+    return inb_(0x71);
+}
+
+static void rtc_write(uint8_t index, uint8_t value)
+{
+    outb_(0x70, index);
+    outb_(0x71, value);
+}
+
+static void test_rtc_time(void)
+{
+    uint32_t value;
+
+    start(XEN_X86_EMU_RTC);
+    EXPECT(rtc_read(0), 0x00);
+    EXPECT(rtc_read(2), 0x00);
+    EXPECT(rtc_read(4), 0x12);
+    EXPECT(rtc_read(6), 1); /* a Sunday */
+    EXPECT(rtc_read(7), 0x14);
+    EXPECT(rtc_read(8), 0x07);
+    EXPECT(rtc_read(9), 0x24);
+    EXPECT(rtc_read(0x0d), 0x80);
+    EXPECT(rtc_read(0x0a), 0x26);
+    rig_run(899 * MS + 900000); /* 0.9999 s: the update is near */
+    EXPECT(rtc_read(0x0a), 0xa6);
+    rig_run(3600ULL * 1000 * MS + 59ULL * 1000 * MS);
+    EXPECT(rtc_read(0), 0x59);
+    EXPECT(rtc_read(4), 0x13);
+    rtc_write(0x0b, 0); /* 12 hours */
+    EXPECT(rtc_read(4), 0x81);
+    rtc_write(0x0b, 4); /* binary */
+    EXPECT(rtc_read(0), 59);
+    rtc_write(0x0b, 0x86); /* stopped, 24 hours */
+    rtc_write(9, 99);
+    rtc_write(8, 12);
+    rtc_write(7, 31);
+    rtc_write(4, 23);
+    rtc_write(2, 59);
+    rtc_write(0, 58);
+    EXPECT(rtc_read(0), 58);
+    rtc_write(0x0b, 0x06);
+    EXPECT(rtc_read(0), 58);
+    rig_run(2000 * MS);
+    EXPECT(rtc_read(9), 0); /* 1 January 2000, a Saturday */
+    EXPECT(rtc_read(8), 1);
+    EXPECT(rtc_read(7), 1);
+    EXPECT(rtc_read(6), 7);
+    EXPECT(rtc_read(4), 0);
+    rtc_write(9, 24); /* set while it runs: 29 February */
+    rtc_write(8, 2);
+    rtc_write(7, 29);
+    EXPECT(rtc_read(7), 29);
+    rig_run(86400ULL * 1000 * MS);
+    EXPECT(rtc_read(7), 1);
+    EXPECT(rtc_read(8), 3);
+    vrtc_set_time_offset(&rig_domain, 3600);
+    EXPECT(rtc_read(8), 7);
+    EXPECT(port_out(0, 0x70, 1, 0x0e), IO_UNHANDLED); /* the device model's */
+    EXPECT(port_in(0, 0x71, 1, &value), IO_UNHANDLED);
+    EXPECT(port_out(0, 0x70, 1, 0x80 | 4), IO_OK);
+    EXPECT(port_in(0, 0x71, 1, &value), IO_OK);
+    rig_stop();
+}
+
+/* Every day of 800 years goes to registers and back. */
+static void test_rtc_calendar(void)
+{
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned year = 1970, month = 1, day = 1, weekday = 5;
+
+    start(XEN_X86_EMU_RTC);
+    rtc_write(0x0b, 6);
+    for (int64_t i = 0; i < 146097; i++) {
+        vrtc_set_time_offset(&rig_domain, i * 86400 - 1720958400);
+        EXPECT(rtc_read(9), year % 100);
+        EXPECT(rtc_read(8), month);
+        EXPECT(rtc_read(7), day);
+        EXPECT(rtc_read(6), weekday);
+        if (year < 2070) {
+            int64_t offset = rig_domain.hvm->time_of_day_offset;
+            rtc_write(0x0b, 0x86);
+            rtc_write(0x0b, 0x06);
+            EXPECT(rig_domain.hvm->time_of_day_offset, offset);
+        }
+        weekday = weekday % 7 + 1;
+        unsigned length = lengths[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0));
+        if (day++ == length) {
+            day = 1;
+            month = month % 12 + 1;
+            year += month == 1;
+        }
+    }
+    rig_stop();
+}
+
+static void test_rtc_interrupts(void)
+{
+    start(XEN_X86_EMU_RTC);
+    route(8, 0x38);
+    rtc_write(0x0b, 0x12); /* update ended */
+    rig_run(900 * MS - 1);
+    EXPECT(served(0x38), 0);
+    rig_run(1);
+    EXPECT(served(0x38), 1);
+    rig_run(5000 * MS);
+    EXPECT(served(0x38), 0); /* not until register C is read */
+    EXPECT(rtc_read(0x0c), 0x90);
+    EXPECT(rtc_read(0x0c), 0);
+    rig_run(1000 * MS);
+    EXPECT(served(0x38), 1);
+    EXPECT(rtc_read(0x0c), 0x90);
+    rtc_write(0x0b, 0x02);
+    rtc_write(1, 0x30); /* alarm at :30 of every minute */
+    rtc_write(3, 0xff);
+    rtc_write(5, 0xff);
+    (void)rtc_read(0x0c);
+    rtc_write(0x0b, 0x22);
+    rig_run(23000 * MS - 1);
+    EXPECT(served(0x38), 0);
+    rig_run(1);
+    EXPECT(served(0x38), 1);
+    EXPECT(rtc_read(0x0c), 0xb0);
+    rtc_write(3, 0x05);
+    rtc_write(5, 0x12); /* 12:05:30 */
+    rig_run(5 * 60 * 1000 * MS);
+    EXPECT(served(0x38), 1);
+    EXPECT(rtc_read(0x0c) & 0x20, 0x20);
+    rtc_write(0x0b, 0x02);
+    rtc_write(0x0a, 0x26); /* 1024 Hz */
+    rtc_write(0x0b, 0x42);
+    for (unsigned i = 0; i < 1024; i++) {
+        rig_run(976563);
+        EXPECT(served(0x38), 1);
+        EXPECT(rtc_read(0x0c) & 0xc0, 0xc0);
+    }
+    rig_run(10 * 976563); /* missed: one after the other as it reads register C */
+    for (unsigned i = 0; i < 10; i++) {
+        EXPECT(served(0x38), 1);
+        (void)rtc_read(0x0c);
+    }
+    EXPECT(served(0x38), 0);
+    rig_stop();
+}
+
+/* ---- HPET ---- */
+
+static void test_hpet_counter(void)
+{
+    uint64_t before;
+
+    start(XEN_X86_EMU_HPET);
+    EXPECT(read32(0, HPET), 0x8086a201);
+    EXPECT(read32(0, HPET + 4), 16000000);
+    EXPECT(read64(0, HPET + 0xf0), 0);
+    rig_run(MS);
+    EXPECT(read64(0, HPET + 0xf0), 0);
+    write32(0, HPET + 0x10, 1);
+    rig_run(MS);
+    EXPECT(read64(0, HPET + 0xf0), MS / 16);
+    write32(0, HPET + 0x10, 0);
+    rig_run(MS);
+    EXPECT(read32(0, HPET + 0xf0), MS / 16);
+    write32(0, HPET + 0xf4, 5); /* upper half */
+    EXPECT(read64(0, HPET + 0xf0), 5ULL << 32 | MS / 16);
+    write32(0, HPET + 0x10, 1);
+    before = read64(0, HPET + 0xf0);
+    rig_run(16);
+    EXPECT(read64(0, HPET + 0xf0), before + 1);
+    EXPECT(read32(0, HPET + 0x104), 0x00f00000);
+    rig_domain.hvm->param[HVM_PARAM_HPET_ENABLED] = 0;
+    CHECK(!memory_access(0, HPET, 4, false, &before), "not there");
+    rig_stop();
+}
+
+static void test_hpet_legacy(void)
+{
+    start(XEN_X86_EMU_HPET | XEN_X86_EMU_PIT);
+    route(2, 0x30);
+    set_pit(0, 2, 1193);
+    write32(0, HPET + 0x10, 3);
+    write32(0, HPET + 0x100, 0x014c); /* periodic, enabled, value to be set, 32 bits */
+    write32(0, HPET + 0x108, read32(0, HPET + 0xf0) + 10 * MS / 16);
+    write32(0, HPET + 0x108, 10 * MS / 16);
+    for (unsigned i = 0; i < 10; i++) {
+        rig_run(10 * MS - 1);
+        EXPECT(served(0x30), 0);
+        rig_run(1);
+        EXPECT(served(0x30), 1);
+    }
+    EXPECT(read32(0, HPET + 0x108), 11 * 10 * MS / 16);
+    write32(0, HPET + 0x10, 1); /* the PIT is back */
+    rig_run(5 * MS + MS / 2);
+    CHECK(served(0x30) >= 4, "the PIT's ticks");
+    rig_stop();
+}
+
+static void test_hpet_one_shot(void)
+{
+    start(XEN_X86_EMU_HPET);
+    route(20, 0x50);
+    write32(0, HPET + 0x10, 1);
+    write32(0, HPET + 0x120, 20 << 9 | 4); /* timer 1 to GSI 20 */
+    write64(0, HPET + 0x128, read64(0, HPET + 0xf0) + MS / 16);
+    rig_run(MS - 1);
+    EXPECT(served(0x50), 0);
+    rig_run(1);
+    EXPECT(served(0x50), 1);
+    rig_run(1000 * MS);
+    EXPECT(served(0x50), 0);
+    write64(0, HPET + 0x128, read64(0, HPET + 0xf0) - 1); /* passed: in 64 bits it never comes */
+    rig_run(1000 * MS);
+    EXPECT(served(0x50), 0);
+    write32(0, HPET + 0x120, 0x100 | 20 << 9 | 4); /* in 32 bits it comes when the counter has gone round */
+    write32(0, HPET + 0x128, read32(0, HPET + 0xf0) - 1);
+    rig_run(69000 * MS);
+    EXPECT(served(0x50), 1);
+    rig_stop();
+}
+
+static void test_hpet_level(void)
+{
+    start(XEN_X86_EMU_HPET);
+    route(21, 0x8000 | 0x51);
+    write32(0, HPET + 0x10, 1);
+    write32(0, HPET + 0x140, 21 << 9 | 0x4e); /* timer 2, periodic, level, 64 bits */
+    write64(0, HPET + 0x148, read64(0, HPET + 0xf0) + MS / 16);
+    write64(0, HPET + 0x148, MS / 16);
+    rig_run(MS);
+    EXPECT(take(0), 0x51);
+    EXPECT(read32(0, HPET + 0x20), 4);
+    write32(0, HPET + 0x20, 3); /* others */
+    EXPECT(read32(0, HPET + 0x20), 4);
+    write32(0, HPET + 0x20, 4);
+    EXPECT(read32(0, HPET + 0x20), 0);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), -1);
+    rig_run(MS);
+    EXPECT(take(0), 0x51);
+    rig_stop();
+}
+
+/* ---- PM timer ---- */
+
+static void test_pm_timer(void)
+{
+    uint32_t first, second;
+
+    start(XEN_X86_EMU_PM);
+    EXPECT(port_in(0, 0xb008, 4, &first), IO_UNHANDLED);
+    EXPECT(port_in(0, 0x1f48, 4, &first), IO_OK);
+    EXPECT(vpm_set_ioports(&rig_domain, 2), -EINVAL);
+    EXPECT(vpm_set_ioports(&rig_domain, 1), 0);
+    EXPECT(port_in(0, 0x1f48, 4, &first), IO_UNHANDLED);
+    EXPECT(port_in(0, 0xb004, 2, &first), IO_UNHANDLED); /* control is the device model's */
+    EXPECT(port_in(0, 0xb008, 4, &first), IO_OK);
+    rig_run(1000 * MS);
+    EXPECT(port_in(0, 0xb008, 4, &second), IO_OK);
+    CHECK(second - first >= 3579544 && second - first <= 3579545, "%u", second - first);
+    rig_stop();
+}
+
+static void test_pm_events(void)
+{
+    uint32_t value;
+
+    start(XEN_X86_EMU_PM);
+    EXPECT(vpm_set_ioports(&rig_domain, 1), 0);
+    route(9, 0x8000 | 0x49);
+    vpm_power_button(&rig_domain);
+    EXPECT(take(0), -1);
+    EXPECT(port_out(0, 0xb002, 2, 0x0121), IO_OK);
+    EXPECT(take(0), 0x49);
+    EXPECT(port_in(0, 0xb000, 2, &value), IO_OK);
+    EXPECT(value, 0x100);
+    EXPECT(port_in(0, 0xb000, 4, &value), IO_OK);
+    EXPECT(value, 0x01210100);
+    EXPECT(port_out(0, 0xb000, 2, 0x100), IO_OK);
+    write32(0, LAPIC + APIC_EOI, 0);
+    EXPECT(take(0), -1);
+    vpm_sleep_button(&rig_domain); /* not enabled */
+    EXPECT(take(0), -1);
+    rig_run(601000 * MS); /* the counter's top bit turns after 600 s */
+    EXPECT(take(0), 0x49);
+    EXPECT(port_in(0, 0xb000, 2, &value), IO_OK);
+    EXPECT(value, 0x201);
+    EXPECT(port_in(0, 0xb002, 1, &value), IO_OK);
+    EXPECT(value, 0x21);
+    EXPECT(port_out(0, 0xb003, 1, 0), IO_OK);
+    EXPECT(port_in(0, 0xb000, 4, &value), IO_OK);
+    EXPECT(value, 0x00210201);
+    rig_stop();
+}
+
+int main(void)
+{
+    test_pit_counts();
+    test_pit_gate();
+    test_pit_interrupts();
+    test_missed_ticks();
+    test_fast_tick();
+    test_freeze();
+    test_rtc_time();
+    test_rtc_calendar();
+    test_rtc_interrupts();
+    test_hpet_counter();
+    test_hpet_legacy();
+    test_hpet_one_shot();
+    test_hpet_level();
+    test_pm_timer();
+    test_pm_events();
+    return 0;
+}

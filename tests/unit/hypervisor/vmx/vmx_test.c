@@ -1,0 +1,369 @@
+/*
+ * What VT-x says about an exit against what the neutral code is told, event and segment forms both ways. The numbers
+ * are written out from the manual's tables here, not taken from the code under test.
+ */
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <hv/hvm_exit.h>
+#include <hv/traps.h>
+
+#define check(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+struct vcpu *fake_current;
+struct cpu_user_regs fake_guest_regs;
+uint64_t fake_cr2, fake_dr6, fake_vmcs[0x8000];
+bool fake_irqs_on;
+struct vmx_capabilities vmx_capabilities = {.string_information = 1};
+
+static struct domain domain;
+static struct hvm_domain hvm_domain;
+static struct hvm_vcpu hvm;
+static struct vmx_vcpu vmx;
+static struct vcpu vcpu = {.domain = &domain, .hvm = &hvm};
+static struct hvm_exit seen;
+static unsigned handled, crashes, debug_loads;
+
+void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *e)
+{
+    check(v == &vcpu && regs == &fake_guest_regs && fake_irqs_on);
+    seen = *e;
+    handled++;
+}
+void domain_crash(struct domain *d, const char *format, ...)
+{
+    check(d == &domain);
+    crashes++;
+}
+void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
+{
+}
+struct vcpu *vmcs_begin(struct vcpu *v)
+{
+    return v;
+}
+void vmcs_end(struct vcpu *v, struct vcpu *previous)
+{
+}
+void vmx_flush_before_entry(struct vcpu *v)
+{
+}
+void vmx_sync(struct vcpu *v)
+{
+    v->hvm->cr3 = fake_vmcs[0x6802];
+}
+void vmx_load_debug_registers(struct vcpu *v)
+{
+    debug_loads++;
+}
+
+static void begin(void)
+{
+    memset(fake_vmcs, 0, sizeof(fake_vmcs));
+    memset(&seen, 0, sizeof(seen));
+    hvm = (struct hvm_vcpu){.vendor = &vmx, .cr0 = 0x80000033};
+    vmx = (struct vmx_vcpu){0};
+    domain.hvm = &hvm_domain;
+    fake_current = &vcpu;
+    fake_irqs_on = false;
+    fake_guest_regs = (struct cpu_user_regs){0};
+    handled = crashes = debug_loads = 0;
+}
+
+static void leave(unsigned reason, uint64_t qualification, unsigned length)
+{
+    fake_vmcs[0x4402] = reason;
+    fake_vmcs[0x6400] = qualification;
+    fake_vmcs[0x440c] = length;
+    vmx_exit();
+    check(fake_irqs_on);
+}
+
+static void test_registers(void)
+{
+    begin();
+    fake_vmcs[0x681e] = 0x1111;
+    fake_vmcs[0x681c] = 0x2222;
+    fake_vmcs[0x6820] = 0x202;
+    fake_vmcs[0x6802] = 0x3000;
+    fake_cr2 = 0x4444;
+    leave(10, 0, 2);
+    check(handled == 1 && seen.reason == EXIT_CPUID && seen.length == 2 && seen.code == 10);
+    check(fake_guest_regs.rip == 0x1111 && fake_guest_regs.rsp == 0x2222 && fake_guest_regs.rflags == 0x202);
+    check(hvm.cr3 == 0x3000 && hvm.cr2 == 0x4444 && vmx.launched);
+    fake_guest_regs.rip = 0x1113;
+    fake_guest_regs.rflags = 0;
+    hvm.cr2 = 0x5555;
+    check(vmx_prepare_entry());
+    check(fake_vmcs[0x681e] == 0x1113 && fake_vmcs[0x6820] == 2 && fake_cr2 == 0x5555);
+}
+
+static void test_plain_reasons(void)
+{
+    static const struct {
+        unsigned code, reason;
+        bool write;
+    } expected[] = {
+        {2, EXIT_SHUTDOWN, false},
+        {12, EXIT_HLT, false},
+        {13, EXIT_INVD, false},
+        {15, EXIT_RDPMC, false},
+        {18, EXIT_HYPERCALL, false},
+        {19, EXIT_VIRTUALISATION, false},
+        {27, EXIT_VIRTUALISATION, false},
+        {31, EXIT_MSR, false},
+        {32, EXIT_MSR, true},
+        {36, EXIT_MONITOR, false},
+        {39, EXIT_MONITOR, false},
+        {40, EXIT_PAUSE, false},
+        {51, EXIT_RDTSC, true},
+        {54, EXIT_INVD, false},
+        {55, EXIT_XSETBV, false},
+        {49, EXIT_UNKNOWN, false},
+        {3, EXIT_UNKNOWN, false},
+        {44, EXIT_UNKNOWN, false},
+        {500, EXIT_UNKNOWN, false},
+        {7, EXIT_INTERRUPT_WINDOW, false},
+        {8, EXIT_INTERRUPT_WINDOW, false},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
+        begin();
+        leave(expected[i].code, 0, 3);
+        check(handled == 1 && seen.reason == expected[i].reason && seen.write == expected[i].write);
+    }
+}
+
+static void test_interrupt(void)
+{
+    begin();
+    leave(1, 0, 0);
+    check(handled == 0); /* enabling interrupts has taken it */
+    begin();
+    fake_vmcs[0x4408] = 0x80000000U | 0x31; /* while vector 0x31 was being delivered */
+    leave(1, 0, 0);
+    check(handled == 1 && seen.reason == EXIT_NOTHING && seen.interrupted.valid && seen.interrupted.vector == 0x31 &&
+          seen.interrupted.kind == HVM_EVENT_EXTERNAL);
+}
+
+static void test_windows(void)
+{
+    begin();
+    vmx_want_window(&vcpu, false);
+    vmx_want_window(&vcpu, true);
+    check(fake_vmcs[0x4002] == 0x00400004);
+    leave(7, 0, 0);
+    check(fake_vmcs[0x4002] == 0x00400000);
+    leave(8, 0, 0);
+    check(fake_vmcs[0x4002] == 0);
+}
+
+static void test_control_registers(void)
+{
+    begin();
+    leave(28, 0x0904, 4); /* mov r9, cr4 */
+    check(seen.reason == EXIT_CR_WRITE && seen.write && seen.cr == 4 && seen.reg == 9 && seen.length == 4);
+    leave(28, 0x0318, 3); /* mov cr8, rbx as a read */
+    check(seen.reason == EXIT_CR_READ && !seen.write && seen.cr == 8 && seen.reg == 3);
+    hvm.cr0 = 0x8000003b;
+    leave(28, 0x20, 2); /* clts */
+    check(seen.reason == EXIT_CR_WRITE && seen.cr == 0 && seen.reg == 0xff && seen.value == 0x80000033);
+    hvm.cr0 = 0x10;
+    leave(28, 0xfff30030, 3); /* lmsw 0xfff3: only four bits of it count */
+    check(seen.cr == 0 && seen.reg == 0xff && seen.value == 0x13);
+    hvm.cr0 = 0x1b;
+    leave(28, 0x00000030, 3); /* lmsw 0: PE stays */
+    check(seen.value == 0x11);
+}
+
+static void test_ports(void)
+{
+    begin();
+    leave(30, 0x03f80009, 2); /* in ax, dx */
+    check(seen.reason == EXIT_PORT && seen.port.port == 0x3f8 && seen.port.bytes == 2 && seen.port.in &&
+          !seen.port.string && !seen.port.rep && !seen.write);
+    fake_vmcs[0x440e] = 4 << 15; /* fs */
+    leave(30, 0xffff0033, 3);    /* rep outsd */
+    check(seen.port.port == 0xffff && seen.port.bytes == 4 && !seen.port.in && seen.port.string && seen.port.rep &&
+          seen.write && seen.port.segment == SEG_FS);
+    leave(30, 0x00600018, 1); /* insb */
+    check(seen.port.bytes == 1 && seen.port.in && seen.port.segment == SEG_ES);
+}
+
+static void test_nested_faults(void)
+{
+    begin();
+    fake_vmcs[0x2400] = 0xfee000b0;
+    fake_vmcs[0x640a] = 0xffffffffff5fb0b0;
+    leave(48, 0x182, 0); /* write, nothing mapped, final translation of a linear address */
+    check(seen.reason == EXIT_NESTED_FAULT && seen.fault.gpa == 0xfee000b0 && seen.fault.write && !seen.fault.read &&
+          !seen.fault.fetch && !seen.fault.present && seen.fault.linear_valid && !seen.fault.in_walk &&
+          seen.fault.linear == 0xffffffffff5fb0b0 && seen.length == 0);
+    leave(48, 0x0a9, 0); /* read of a page table that may be read and executed */
+    check(seen.fault.read && seen.fault.present && seen.fault.in_walk);
+    leave(48, 0x004, 0); /* a fetch without a linear address */
+    check(seen.fault.fetch && !seen.fault.linear_valid && !seen.fault.in_walk);
+    fake_vmcs[0x4824] = 0;
+    leave(48, 0x1181, 0); /* of an IRET that had unblocked NMIs */
+    check(fake_vmcs[0x4824] == 8);
+}
+
+static void test_task_switch(void)
+{
+    begin();
+    leave(9, 0x80000028, 5); /* jmp */
+    check(seen.reason == EXIT_TASK_SWITCH && seen.task.selector == 0x28 && seen.task.reason == 2 && seen.length == 5);
+    fake_vmcs[0x4408] = 0x80000b08; /* #DF through a task gate */
+    fake_vmcs[0x440a] = 0;
+    leave(9, 0xc0000030, 7);
+    check(seen.task.reason == 3 && seen.task.has_error_code && seen.length == 0 && seen.interrupted.valid);
+    fake_vmcs[0x4408] = 0x80000480; /* int 0x80 through one */
+    leave(9, 0xc0000030, 2);
+    check(seen.task.reason == 3 && !seen.task.has_error_code && seen.length == 2);
+}
+
+static void test_exceptions(void)
+{
+    begin();
+    hvm.dr6 = 0xffff0ff1;
+    fake_vmcs[0x4404] = 0x80000301;
+    leave(0, 0x4000, 0); /* single step */
+    check(seen.reason == EXIT_EXCEPTION && seen.event.vector == 1 && seen.event.kind == HVM_EVENT_EXCEPTION &&
+          !seen.event.length && hvm.dr6 == 0xffff4ff0);
+    fake_vmcs[0x4404] = 0x80000b11;
+    fake_vmcs[0x4406] = 0;
+    leave(0, 0, 0); /* #AC */
+    check(seen.event.vector == 17 && seen.event.has_error_code);
+    fake_vmcs[0x4404] = 0x80000501;
+    leave(0, 0, 1); /* INT1 */
+    check(seen.event.vector == 1 && seen.event.kind == HVM_EVENT_EXCEPTION && seen.event.length == 1);
+    leave(29, 0, 3);
+    check(debug_loads == 1 && seen.reason == EXIT_NOTHING);
+}
+
+/* An event cut short is told as it must be injected again; one of the guest's own instruction is not. */
+static void test_interrupted(void)
+{
+    begin();
+    fake_cr2 = 0x7008;
+    fake_vmcs[0x4408] = 0x80000b0e;
+    fake_vmcs[0x440a] = 2;
+    leave(48, 0x182, 0);
+    check(seen.interrupted.valid && seen.interrupted.vector == 14 && seen.interrupted.has_error_code &&
+          seen.interrupted.error_code == 2 && seen.interrupted.cr2 == 0x7008);
+    vmx_inject(&vcpu, &seen.interrupted);
+    check(fake_vmcs[0x4016] == 0x80000b0e && fake_vmcs[0x4018] == 2 && hvm.cr2 == 0x7008);
+    fake_vmcs[0x4408] = 0x80000603; /* INT3 */
+    leave(48, 0x182, 1);
+    check(!seen.interrupted.valid);
+    fake_vmcs[0x4408] = 0x80000202; /* NMI */
+    leave(48, 0x182, 1);
+    check(seen.interrupted.valid && seen.interrupted.kind == HVM_EVENT_NMI);
+    fake_vmcs[0x4824] = 8; /* its delivery had begun */
+    vmx_inject(&vcpu, &seen.interrupted);
+    check(fake_vmcs[0x4016] == 0x80000202 && fake_vmcs[0x4824] == 0);
+}
+
+static void test_injection(void)
+{
+    begin();
+    vmx_inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 0xf3, .kind = HVM_EVENT_EXTERNAL});
+    check(fake_vmcs[0x4016] == 0x800000f3);
+    vmx_inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 3, .kind = HVM_EVENT_EXCEPTION, .length = 1});
+    check(fake_vmcs[0x4016] == 0x80000603 && fake_vmcs[0x401a] == 1);
+    vmx_inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 0x80, .kind = HVM_EVENT_SOFTWARE, .length = 2});
+    check(fake_vmcs[0x4016] == 0x80000480 && fake_vmcs[0x401a] == 2);
+    struct hvm_event gp = {.valid = true, .vector = 13, .kind = HVM_EVENT_EXCEPTION, .has_error_code = true};
+    vmx_inject(&vcpu, &gp);
+    check(fake_vmcs[0x4016] == 0x80000b0d);
+    hvm.cr0 = 0x10; /* real mode */
+    vmx_inject(&vcpu, &gp);
+    check(fake_vmcs[0x4016] == 0x8000030d);
+}
+
+static void test_blocking(void)
+{
+    begin();
+    check(!vmx_can_interrupt(&vcpu, false) && vmx_can_interrupt(&vcpu, true));
+    fake_guest_regs.rflags = 0x202;
+    check(vmx_can_interrupt(&vcpu, false));
+    vmx_set_shadow(&vcpu, 1);
+    check(fake_vmcs[0x4824] == 1 && vmx_get_shadow(&vcpu) == 1 && !vmx_can_interrupt(&vcpu, false));
+    vmx_set_shadow(&vcpu, 3);
+    check(fake_vmcs[0x4824] == 2 && fake_vmcs[0x6822] == 0);
+    fake_guest_regs.rflags |= 0x100;
+    vmx_set_shadow(&vcpu, 2);
+    check(fake_vmcs[0x6822] == 0x4000);
+    fake_vmcs[0x4824] = 8 | 2;
+    vmx_set_shadow(&vcpu, 0);
+    check(fake_vmcs[0x4824] == 8 && vmx_can_interrupt(&vcpu, false) && !vmx_can_interrupt(&vcpu, true));
+}
+
+static void set(enum hvm_segment which, uint16_t selector, uint64_t base, uint32_t limit, uint16_t attributes)
+{
+    struct hvm_segment_register s = {.base = base, .limit = limit, .selector = selector, .attributes = attributes};
+    vmx_set_segment(&vcpu, which, &s);
+}
+
+static void test_segments(void)
+{
+    struct hvm_segment_register s;
+    begin();
+    set(SEG_CS, 0x10, 0, 0xffffffff, 0xa9b); /* 64-bit code */
+    check(fake_vmcs[0x0802] == 0x10 && fake_vmcs[0x4802] == 0xffffffff && fake_vmcs[0x4816] == 0xa09b);
+    vmx_get_segment(&vcpu, SEG_CS, &s);
+    check(s.selector == 0x10 && s.limit == 0xffffffff && s.attributes == 0xa9b);
+    set(SEG_SS, 0, 0, 0, 0x060); /* null, ring 3 */
+    check(fake_vmcs[0x4818] == 0x10060 && vmx_cpl(&vcpu) == 3);
+    vmx_get_segment(&vcpu, SEG_SS, &s);
+    check(s.attributes == 0x060);
+    set(SEG_DS, 8, 0, 0xfffff000, 0x493); /* pages without G, accessed or not */
+    check(fake_vmcs[0x481a] == 0xc093 && fake_vmcs[0x4806] == 0xffffffff);
+    set(SEG_ES, 8, 0, 0x12345, 0xc92);
+    check(fake_vmcs[0x4814] == 0x4093 && fake_vmcs[0x4800] == 0x12345);
+    set(SEG_TR, 0x44, 0xffff800000001000, 0x67, 0x089); /* not busy, TI set */
+    check(fake_vmcs[0x080e] == 0x40 && fake_vmcs[0x4822] == 0x008b && fake_vmcs[0x6814] == 0xffff800000001000);
+    set(SEG_LDTR, 0, 0, 0, 0);
+    check(fake_vmcs[0x4820] == 0x10000);
+    set(SEG_GS, 0, 0x0000900000000000, 0, 0); /* not canonical */
+    check(fake_vmcs[0x6810] == 0xffff900000000000);
+    set(SEG_IDTR, 0, 0x1000, 0x12345, 0);
+    check(fake_vmcs[0x6818] == 0x1000 && fake_vmcs[0x4812] == 0x2345);
+    vmx_get_segment(&vcpu, SEG_IDTR, &s);
+    check(s.base == 0x1000 && s.limit == 0x2345);
+}
+
+static void test_refusals(void)
+{
+    begin();
+    leave(0x80000021, 0, 0);
+    check(crashes == 1 && handled == 0 && !vmx.launched);
+    begin();
+    vmx_entry_refused();
+    check(crashes == 1 && fake_irqs_on);
+}
+
+int main(void)
+{
+    test_registers();
+    test_plain_reasons();
+    test_interrupt();
+    test_windows();
+    test_control_registers();
+    test_ports();
+    test_nested_faults();
+    test_task_switch();
+    test_exceptions();
+    test_interrupted();
+    test_injection();
+    test_blocking();
+    test_segments();
+    test_refusals();
+    return 0;
+}
