@@ -10,6 +10,7 @@
 #include <hv/hvm.h>
 #include <hv/hvm_irq.h>
 #include <hv/hypercall.h>
+#include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
@@ -226,6 +227,18 @@ static long register_time_area(struct vcpu *v, unsigned long argument)
     return 0;
 }
 
+/* Registering takes references of its own. */
+static long register_info_at_gfn(struct vcpu *v, gfn_t gfn, unsigned offset)
+{
+    int error;
+    struct page *page = p2m_get_page(v->domain, gfn, true, &error);
+    if (!page)
+        return error;
+    error = vcpu_register_info(v, page_to_mfn(page), offset);
+    page_put_with_type(page);
+    return error;
+}
+
 static long register_info(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_register_vcpu_info op;
@@ -234,7 +247,7 @@ static long register_info(struct vcpu *v, unsigned long argument)
     if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
         return -EINVAL;
     spin_lock(&v->domain->lock);
-    long error = vcpu_register_info(v, op.mfn, op.offset);
+    long error = v->hvm ? register_info_at_gfn(v, op.mfn, op.offset) : vcpu_register_info(v, op.mfn, op.offset);
     spin_unlock(&v->domain->lock);
     if (!error && v == current)
         vcpu_update_time(v); /* the master copy of the time moves with it */
