@@ -326,8 +326,8 @@ static int step_release_hvm(struct domain *d)
 
 /* What a dying domain gives back, in order; each step may say -ERESTART and is entered again. */
 static int (*const relinquish_steps[])(struct domain *d) = {
-    event_channels_close_all, grant_table_release_mappings, step_release_vcpus,
-    step_release_hvm,         step_free_shared,             pv_relinquish_memory,
+    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_release_hvm,
+    step_free_shared,         pv_relinquish_memory,
 };
 
 int domain_kill(struct domain *d)

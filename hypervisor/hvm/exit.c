@@ -334,8 +334,8 @@ static bool may_try_again(struct vcpu *v, const struct hvm_exit *exit)
     return mfn != INVALID_MFN && (exit->fault.write ? writable[type] : readable[type]);
 }
 
-/* Accesses of the processor's own - to page tables, to instructions, to descriptors and stack for an event - where there
- * is no memory: no operating system has them there, and no instruction at rip explains them. */
+/* Accesses of the processor's own - to page tables, to instructions, to descriptors and stack for an event - where
+ * there is no memory: no operating system has them there, and no instruction at rip explains them. */
 static const char *own_access(const struct hvm_exit *exit)
 {
     return exit->fault.fetch ? "instructions" : exit->fault.in_walk ? "page tables" : "an event's frame";

@@ -17,8 +17,9 @@
 
 #define GENERAL_REGISTERS(DO)                                                                                          \
     DO(rax)                                                                                                            \
-    DO(rbx) DO(rcx) DO(rdx) DO(rbp) DO(rsi) DO(rdi) DO(rsp) DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14)      \
-        DO(r15) DO(rip) DO(rflags)
+    DO(rbx)                                                                                                            \
+    DO(rcx) DO(rdx) DO(rbp) DO(rsi) DO(rdi) DO(rsp) DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15)      \
+        DO(rip) DO(rflags)
 #define SEGMENTS(DO)                                                                                                   \
     DO(cs, SEG_CS)                                                                                                     \
     DO(ds, SEG_DS) DO(es, SEG_ES) DO(fs, SEG_FS) DO(gs, SEG_GS) DO(ss, SEG_SS) DO(tr, SEG_TR) DO(ldtr, SEG_LDTR)

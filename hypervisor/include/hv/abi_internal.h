@@ -49,7 +49,8 @@ uint64_t memory_claimed_pages(void);
 long memory_add_to_physmap(struct hypercall *call);
 long memory_add_to_physmap_batch(struct hypercall *call);
 long memory_remove_from_physmap(struct hypercall *call);
-/* One page of d's own RAM gets another number; RAM that is there goes back to the allocator. -EINVAL, -ENOMEM, -ESRCH */
+/* One page of d's own RAM gets another number; RAM that is there goes back to the allocator. -EINVAL, -ENOMEM, -ESRCH
+ */
 int memory_move_page(struct domain *d, uint64_t from, uint64_t to);
 
 /* ---- abi/memory_exchange.c ---- */

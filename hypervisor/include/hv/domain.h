@@ -64,11 +64,11 @@ struct vcpu {
     struct hvm_vcpu *hvm;      /* [c] HVM domains only; NULL for PV */
 
     /* Scheduling; sched.h says more. */
-    struct list run_link;           /* [s] in the run queue while runnable and not running */
-    volatile bool is_running;       /* [s] on a CPU now */
-    volatile bool context_saved;    /* [a] its registers and FPU state are in memory */
-    bool initialised;               /* [d] has had its registers set */
-    volatile bool offline, blocked; /* [a] VCPUF_down, waiting for an event */
+    struct list run_link;                   /* [s] in the run queue while runnable and not running */
+    volatile bool is_running;               /* [s] on a CPU now */
+    volatile bool context_saved;            /* [a] its registers and FPU state are in memory */
+    bool initialised;                       /* [d] has had its registers set */
+    volatile bool offline, blocked;         /* [a] VCPUF_down, waiting for an event */
     evtchn_port_t poll_port;                /* while polling; 0 = a list of several: any event wakes */
     volatile int pause_count;               /* [a] */
     struct cpu *cpu;                        /* [s] where it runs or ran last */

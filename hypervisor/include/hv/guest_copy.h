@@ -1,10 +1,10 @@
 /*
  * The only way to guest memory. core/guest_copy.c
  *
- * Addresses are the current vcpu's linear addresses (through its own page tables; for PV with its rights, for HVM as its
- * kernel's access); a range that touches the hypervisor (PV), is no memory (HVM), is not mapped or may not be written
- * gives -EFAULT and may have been copied in part. hv/p2m.h has more functions for HVM guests.
- * Never call with a spin lock held that a fault handler could want (page faults here are recovered, not served).
+ * Addresses are the current vcpu's linear addresses (through its own page tables; for PV with its rights, for HVM as
+ * its kernel's access); a range that touches the hypervisor (PV), is no memory (HVM), is not mapped or may not be
+ * written gives -EFAULT and may have been copied in part. hv/p2m.h has more functions for HVM guests. Never call with a
+ * spin lock held that a fault handler could want (page faults here are recovered, not served).
  */
 #ifndef HV_GUEST_COPY_H
 #define HV_GUEST_COPY_H

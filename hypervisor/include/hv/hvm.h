@@ -40,11 +40,11 @@ struct hvm_domain {
     struct viridian_domain *viridian; /* NULL: not enabled */
     char debug_line[120];             /* hvm/debug_port.c: what the guest has written of a line */
     unsigned debug_length;
-    uint64_t param[HVM_NR_PARAMS];    /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
-    uint32_t emulation;               /* [c] XEN_X86_EMU_* */
-    bool is_hap;                      /* [c] always: there are no shadow page tables */
-    bool shared_info_32;        /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
-    mfn_t shared_info_gfn;      /* where the guest mapped it; INVALID_MFN none */
+    uint64_t param[HVM_NR_PARAMS]; /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
+    uint32_t emulation;            /* [c] XEN_X86_EMU_* */
+    bool is_hap;                   /* [c] always: there are no shadow page tables */
+    bool shared_info_32;           /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
+    mfn_t shared_info_gfn;         /* where the guest mapped it; INVALID_MFN none */
     uint64_t tsc_offset;        /* guest TSC = host TSC (scaled: never) + this, for vcpus that did not write theirs */
     int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
     uint64_t generation_id_gpa;
@@ -88,8 +88,8 @@ struct hvm_vcpu {
     struct hvm_event postponed; /* an interrupt whose delivery raised an exception: after that one */
     struct hvm_exit *redo;      /* the exit that is handled again when its I/O is answered */
     bool redo_valid;
-    struct code_page *code_page; /* hvm/fetch.c: where the last instruction was found */
-    struct vlapic *lapic; /* NULL without XEN_X86_EMU_LAPIC */
+    struct code_page *code_page;   /* hvm/fetch.c: where the last instruction was found */
+    struct vlapic *lapic;          /* NULL without XEN_X86_EMU_LAPIC */
     struct emulate_cache io_cache; /* answers of I/O already done for the instruction being emulated (hvm_io.h) */
     volatile bool upcall_owed;     /* an upcall found the local APIC off, or was in it at INIT: raised again later */
     uint8_t upcall_vector;         /* HVMOP_set_evtchn_upcall_vector; 0 none */
@@ -123,7 +123,8 @@ void hvm_vcpu_destroy(struct vcpu *v);
 /* Puts the registers of v (current or off every CPU) into the state after INIT; vcpu 0: as after reset (real mode,
  * 0xfffffff0). Whether it runs or waits is the caller's to say. */
 void hvm_vcpu_reset(struct vcpu *v);
-/* VCPUOP_initialise: v's first registers; it stays down. -EINVAL for a state no processor can be in. d->lock is held. */
+/* VCPUOP_initialise: v's first registers; it stays down. -EINVAL for a state no processor can be in. d->lock is held.
+ */
 int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 /* SIPI after that: real mode at page << 12. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);

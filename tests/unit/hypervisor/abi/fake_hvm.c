@@ -56,4 +56,3 @@ int ioreq_server_get_frame(struct domain *d, uint32_t id, unsigned index, mfn_t 
 void vrtc_set_time_offset(struct domain *d, int64_t seconds)
 {
 }
-

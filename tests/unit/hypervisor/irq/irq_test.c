@@ -484,7 +484,7 @@ static void test_hvm(void)
     check(pirq_map_gsi(&guest, 48, -1) == -EINVAL && pirq_map_gsi(&guest, 20, 21) == -EBUSY);
     check(pirq_bind(&guest, 20, false) == -EINVAL && pirq_eoi(&guest, 20) == -EINVAL);
     check(pirq_map_gsi(&guest, 20, -1) == 20 && pirq_map_gsi(&guest, 20, 20) == 20 && pirq_map_gsi(&guest, 4, -1) == 4);
-    check(!hvm_pirq_line(&guest, 20, true)); /* nobody has bound it: the controllers' */
+    check(!hvm_pirq_line(&guest, 20, true));                    /* nobody has bound it: the controllers' */
     check(pirq_bind(&guest, 20, true) == 0 && events[20] == 1); /* it was high */
     check(pirq_bind(&guest, 20, true) == -EBUSY && pirq_unmap(&guest, 20) == -EBUSY);
     check(pirq_bind(&guest, 4, false) == 0 && events[4] == 0);
