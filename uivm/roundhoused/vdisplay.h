@@ -15,6 +15,7 @@ struct vdisplay;
 enum vdisplay_kind {
     VDISPLAY_FBIF,    // xen-fbfront: /dev/fb0 in the guest
     VDISPLAY_DISPLIF, // drm_xen_front: /dev/dri/card0 in the guest
+    VDISPLAY_VGA,     // QEMU's graphics card, keyboard and pointer
     VDISPLAY_NONE,    // neither picture nor keyboard, but a slot and a name in the switcher
 };
 
