@@ -74,17 +74,30 @@ static void handle(struct toolstack_events *events, const libxl_event *event)
 
 /* ---- the source ---- */
 
+static gboolean polls_what_is_wanted(const struct events_source *source, int wanted)
+{
+    gboolean same = wanted == source->count;
+    for (int i = 0; same && i < wanted; i++)
+        same = source->polled[i].fd == source->wanted[i].fd &&
+               source->polled[i].events == (gushort)source->wanted[i].events;
+    return same;
+}
+
+/* Adding a descriptor wakes the loop up again: done each time, it would never sleep. */
 static gboolean source_prepare(GSource *base, int *timeout)
 {
     struct events_source *source = (struct events_source *)base;
-    for (int i = 0; i < source->count; i++)
-        g_source_remove_poll(base, &source->polled[i]);
-    source->count = DESCRIPTORS_MAX;
+    int wanted = DESCRIPTORS_MAX;
     *timeout = -1;
-    if (libxl_osevent_beforepoll(source->events->ctx, &source->count, source->wanted, timeout, now()))
+    if (libxl_osevent_beforepoll(source->events->ctx, &wanted, source->wanted, timeout, now()))
         g_error("libxl waits for more than %d descriptors.", DESCRIPTORS_MAX);
     source->deadline = *timeout < 0 ? -1 : g_get_monotonic_time() + (gint64)*timeout * 1000;
-    for (int i = 0; i < source->count; i++) {
+    if (polls_what_is_wanted(source, wanted))
+        return FALSE;
+    for (int i = 0; i < source->count; i++)
+        g_source_remove_poll(base, &source->polled[i]);
+    source->count = wanted;
+    for (int i = 0; i < wanted; i++) {
         source->polled[i] = (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
         g_source_add_poll(base, &source->polled[i]);
     }
