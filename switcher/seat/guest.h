@@ -20,10 +20,10 @@ struct guest {
     bool present;
     uint32_t domid, rgb, state;
     char name[LINK_NAME_SIZE];
-    struct image picture; // width 0: none
-    struct image cursor;  // what the guest wants drawn at the pointer; width 0: it draws that itself
+    struct image picture;       // width 0: none
+    struct image cursor;        // what the guest wants drawn at the pointer; width 0: it draws that itself
     int32_t cursor_x, cursor_y; // the cursor's hot spot
-    struct fbif *fbif;    // at most one of the three displays
+    struct fbif *fbif;          // at most one of the three displays
     struct displif *displif;
     struct rfb *rfb; // brings keyboard and pointer along
     struct keyboard *keyboard;

@@ -3,7 +3,7 @@
 
 #include "guest.h"
 
-bool guest_input_present(const struct guest *guest); // the calls below do nothing without
+bool guest_input_present(const struct guest *guest);  // the calls below do nothing without
 bool guest_input_absolute(const struct guest *guest); // it takes positions, otherwise movements
 
 void guest_input_key(struct guest *guest, uint32_t code, bool pressed); // keys and buttons

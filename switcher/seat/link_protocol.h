@@ -32,8 +32,8 @@ enum link_type {
     LINK_DISPLAY_DISCONNECT = 7,
     LINK_KEYBOARD_CONNECT = 8, // fd: privcmd restricted to the guest, unless by_grant
     LINK_KEYBOARD_DISCONNECT = 9,
-    LINK_FOCUS = 10,   // ignored when no guest sits in the slot
-    LINK_CAPTURE = 11, // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
+    LINK_FOCUS = 10,       // ignored when no guest sits in the slot
+    LINK_CAPTURE = 11,     // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
     LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
 
     // seat to manager

@@ -103,7 +103,8 @@ static void send_preferences(struct rfb_parser *parser)
 {
     // 32 bits per pixel, 24 of them used, little endian, 8 bits each of red, green and blue: XRGB8888, which is
     // what QEMU has in its own memory, so that it converts nothing.
-    static const uint8_t format[] = {CLIENT_PIXEL_FORMAT, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0};
+    static const uint8_t format[] = {
+        CLIENT_PIXEL_FORMAT, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0};
     static const int32_t encodings[] = {ENCODING_RAW,        ENCODING_DESKTOP_SIZE, ENCODING_POINTER_KIND,
                                         ENCODING_SCAN_CODES, ENCODING_LEDS,         ENCODING_ALPHA_CURSOR};
     enum { COUNT = sizeof(encodings) / sizeof(encodings[0]) };
@@ -205,7 +206,8 @@ static bool take_raw(struct rfb_parser *parser, const uint8_t *p)
 static bool take_rectangle(struct rfb_parser *parser, const uint8_t *p)
 {
     parser->rectangles--;
-    parser->area = (struct rect){(int32_t)get16(p), (int32_t)get16(p + 2), (int32_t)get16(p + 4), (int32_t)get16(p + 6)};
+    parser->area =
+        (struct rect){(int32_t)get16(p), (int32_t)get16(p + 2), (int32_t)get16(p + 4), (int32_t)get16(p + 6)};
     switch ((int32_t)get32(p + 8)) {
     case ENCODING_RAW:
         return begin_raw(parser);

@@ -33,10 +33,10 @@ struct rfb_listener {
 
 // Where bytes go that are not looked at: rows of an area in a picture.
 struct rfb_fill {
-    uint8_t *start;            // of the first row
-    size_t row_bytes, stride;  // row_bytes <= stride
-    uint32_t rows, row;        // row: the one being filled
-    size_t offset;             // in it
+    uint8_t *start;           // of the first row
+    size_t row_bytes, stride; // row_bytes <= stride
+    uint32_t rows, row;       // row: the one being filled
+    size_t offset;            // in it
 };
 
 struct rfb_parser {
@@ -65,7 +65,13 @@ unsigned rfb_targets(struct rfb_parser *parser, struct iovec *targets, unsigned 
 bool rfb_received(struct rfb_parser *parser, size_t size);
 
 // Messages to the server; each returns its size in bytes.
-enum { RFB_MESSAGE_MAX = 12, RFB_KEY_SIZE = 12, RFB_POINTER_SIZE = 6, RFB_REQUEST_SIZE = 10, RFB_RELATIVE_ZERO = 0x7fff };
+enum {
+    RFB_MESSAGE_MAX = 12,
+    RFB_KEY_SIZE = 12,
+    RFB_POINTER_SIZE = 6,
+    RFB_REQUEST_SIZE = 10,
+    RFB_RELATIVE_ZERO = 0x7fff
+};
 enum { RFB_LEFT = 1, RFB_MIDDLE = 2, RFB_RIGHT = 4, RFB_WHEEL_UP = 8, RFB_WHEEL_DOWN = 16 };
 
 // 0 when the key (linux/input-event-codes.h) has no number that QEMU knows.

@@ -124,8 +124,7 @@ static void guest_position(struct seat *seat, struct guest *guest)
     struct rect area = scene_guest_area(seat, guest);
     if (!guest_input_present(guest) || !guest_input_absolute(guest) || rect_empty(area))
         return;
-    guest_input_position(guest, (seat->pointer_x - area.x) / area.width,
-                      (seat->pointer_y - area.y) / area.height);
+    guest_input_position(guest, (seat->pointer_x - area.x) / area.width, (seat->pointer_y - area.y) / area.height);
 }
 
 static void guest_motion(struct seat *seat, struct guest *guest, double dx, double dy)

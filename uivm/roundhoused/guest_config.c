@@ -263,14 +263,12 @@ static const struct {
     gboolean (*read)(struct guest_config *, const char *value, GError **);
     gboolean required;
 } keys[] = {
-    {"name", read_name, FALSE},         {"slot", read_slot, TRUE},
-    {"colour", read_colour, FALSE},     {"type", read_type, FALSE},
-    {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
-    {"firmware", read_firmware, FALSE}, {"boot", read_boot, FALSE},
-    {"kernel", read_kernel, FALSE},     {"ramdisk", read_ramdisk, FALSE},
-    {"cmdline", read_cmdline, FALSE},   {"disk", read_disks, FALSE},
-    {"network", read_network, FALSE},   {"mac", read_mac, FALSE},
-    {"display", read_display, FALSE},   {"autostart", read_autostart, FALSE},
+    {"name", read_name, FALSE},           {"slot", read_slot, TRUE},          {"colour", read_colour, FALSE},
+    {"type", read_type, FALSE},           {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
+    {"firmware", read_firmware, FALSE},   {"boot", read_boot, FALSE},         {"kernel", read_kernel, FALSE},
+    {"ramdisk", read_ramdisk, FALSE},     {"cmdline", read_cmdline, FALSE},   {"disk", read_disks, FALSE},
+    {"network", read_network, FALSE},     {"mac", read_mac, FALSE},           {"display", read_display, FALSE},
+    {"autostart", read_autostart, FALSE},
 };
 
 static gboolean refuse_unknown_keys(GKeyFile *file, GError **error)
@@ -448,12 +446,11 @@ static gboolean disks_equal(GPtrArray *a, GPtrArray *b)
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b)
 {
     return g_str_equal(a->path, b->path) && g_str_equal(a->name, b->name) && a->slot == b->slot &&
-           a->colour == b->colour && a->memory_mib == b->memory_mib && a->vcpus == b->vcpus &&
-           a->type == b->type && a->firmware == b->firmware && g_str_equal(a->boot, b->boot) &&
-           g_strcmp0(a->kernel, b->kernel) == 0 && g_strcmp0(a->ramdisk, b->ramdisk) == 0 &&
-           g_str_equal(a->cmdline, b->cmdline) && disks_equal(a->disks, b->disks) &&
-           g_strcmp0(a->bridge, b->bridge) == 0 && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-           a->display == b->display && a->autostart == b->autostart;
+           a->colour == b->colour && a->memory_mib == b->memory_mib && a->vcpus == b->vcpus && a->type == b->type &&
+           a->firmware == b->firmware && g_str_equal(a->boot, b->boot) && g_strcmp0(a->kernel, b->kernel) == 0 &&
+           g_strcmp0(a->ramdisk, b->ramdisk) == 0 && g_str_equal(a->cmdline, b->cmdline) &&
+           disks_equal(a->disks, b->disks) && g_strcmp0(a->bridge, b->bridge) == 0 &&
+           memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && a->display == b->display && a->autostart == b->autostart;
 }
 
 struct guest_config *guest_config_copy(const struct guest_config *config)

@@ -45,10 +45,10 @@ struct guest_config {
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
     char *kernel;                 /* NULL: an HVM guest that its firmware boots */
-    char *ramdisk;    /* NULL: none */
-    char *cmdline;    /* never NULL */
-    GPtrArray *disks; /* struct guest_disk, owned */
-    char *bridge;     /* NULL: no network card */
+    char *ramdisk;                /* NULL: none */
+    char *cmdline;                /* never NULL */
+    GPtrArray *disks;             /* struct guest_disk, owned */
+    char *bridge;                 /* NULL: no network card */
     guint8 mac[6];
     enum guest_display display;
     gboolean autostart;

@@ -209,9 +209,9 @@ static void draws(size_t piece)
     CHECK(heard(bytes, sizeof(bytes)) == RFB_REQUEST_SIZE && bytes[1] == 0 && bytes[7] == 32);
     say_rectangle((struct rect){31, 23, 1, 1}, 0, data, 4, piece);
     CHECK(pixel(31, 23) == data[0] && failure == 0);
-    say("\2", 1, piece);                        // bell
-    say("\3\0\0\0\0\0\0\3abc", 11, piece);      // clipboard
-    say("\1\0\0\0\0\1abcdef", 12, piece);       // colours
+    say("\2", 1, piece);                   // bell
+    say("\3\0\0\0\0\0\0\3abc", 11, piece); // clipboard
+    say("\1\0\0\0\0\1abcdef", 12, piece);  // colours
     say_rectangle((struct rect){0, 0, 1, 1}, 0, data + 3, 4, piece);
     CHECK(pixel(0, 0) == data[3] && failure == 0);
     end();
@@ -263,8 +263,8 @@ static void sends_input(void)
     CHECK(bytes[15] == 0 && bytes[23] == 0x1e);
     rfb_key(rfb, KEY_RIGHTCTRL, true);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[11] == 0x9d);
-    rfb_key(rfb, KEY_B, false);    // never pressed
-    rfb_key(rfb, KEY_MAX, true);   // no such key on a PC
+    rfb_key(rfb, KEY_B, false);  // never pressed
+    rfb_key(rfb, KEY_MAX, true); // no such key on a PC
     rfb_key(rfb, UINT32_MAX, true);
     CHECK(heard(bytes, sizeof(bytes)) == 0);
     rfb_motion(rfb, 5, -70000);
@@ -349,17 +349,17 @@ static void refuses_rectangle(struct rect r, int32_t encoding)
 
 static void refuses_nonsense(void)
 {
-    refuses("\4", 1, EPROTO);                                // no such message
-    refuses("\3\0\0\0\377\377\377\377", 8, EPROTO);          // clipboard of 4 GiB
-    refuses_rectangle((struct rect){0, 0, 65, 1}, 0);        // outside
-    refuses_rectangle((struct rect){64, 0, 1, 1}, 0);        //
+    refuses("\4", 1, EPROTO);                         // no such message
+    refuses("\3\0\0\0\377\377\377\377", 8, EPROTO);   // clipboard of 4 GiB
+    refuses_rectangle((struct rect){0, 0, 65, 1}, 0); // outside
+    refuses_rectangle((struct rect){64, 0, 1, 1}, 0); //
     refuses_rectangle((struct rect){65535, 65535, 65535, 65535}, 0);
     refuses_rectangle((struct rect){0, 47, 1, 2}, 0);
-    refuses_rectangle((struct rect){0, 0, 1, 1}, 1);         // not asked for
+    refuses_rectangle((struct rect){0, 0, 1, 1}, 1); // not asked for
     refuses_rectangle((struct rect){0, 0, 1, 1}, 16);
-    refuses_rectangle((struct rect){0, 0, 0, 10}, -223);     // no size
+    refuses_rectangle((struct rect){0, 0, 0, 10}, -223);        // no size
     refuses_rectangle((struct rect){0, 0, 16384, 16384}, -223); // beyond the video memory
-    refuses_rectangle((struct rect){0, 0, 257, 1}, -314);    // cursor too large
+    refuses_rectangle((struct rect){0, 0, 257, 1}, -314);       // cursor too large
     begin();
     handshake(64, 48, 99);
     close(server);
