@@ -29,15 +29,17 @@ void vcpu_mark_event_pending(struct vcpu *v)
         apic_send_ipi(v->cpu, VECTOR_EVENT_CHECK);
 }
 
-/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit
- * orders it before this. */
+_Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit per vcpu");
+
+/* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
+ */
 static void wake_pollers(struct domain *d, evtchn_port_t port)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v)
-        if (READ_ONCE(v->polling) && (!v->poll_port || v->poll_port == port))
+    for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {
+        struct vcpu *v = d->vcpu[__builtin_ctzl(left)];
+        if (!v->poll_port || v->poll_port == port)
             vcpu_unblock(v);
+    }
 }
 
 /* Lock held, port open. */

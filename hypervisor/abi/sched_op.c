@@ -52,7 +52,7 @@ static int any_port_pending(struct domain *d, const evtchn_port_t *ports, unsign
 static void stop_polling(struct vcpu *v)
 {
     __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
-    v->polling = false;
+    clear_bit(v->id, &v->domain->polling);
 }
 
 /* The vcpu counts as blocked before the ports are looked at, so an event that comes in between ends the wait. */
@@ -69,7 +69,7 @@ static long sched_poll(unsigned long argument)
         return -EFAULT;
     timer_stop(&v->poll_timer); /* of an earlier poll that an event ended */
     v->poll_port = op.nr_ports == 1 ? ports[0] : 0;
-    v->polling = true;
+    set_bit(v->id, &v->domain->polling);
     __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
     int pending = any_port_pending(v->domain, ports, op.nr_ports);
     if (pending || vcpu_event_deliverable(v) || v->nmi_pending) {

@@ -201,7 +201,7 @@ static void periodic_fired(void *data)
 static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
-    if (v->polling)
+    if (test_bit(v->id, &v->domain->polling))
         vcpu_unblock(v);
 }
 

@@ -24,7 +24,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static struct cpu_info *volatile owner; /* CPU that holds the lock */
 static bool serial_on, screen_on, panicking;
 static bool inside_line; /* what was printed last did not end a line */
-static volatile bool ring_grew;
+volatile bool console_ring_grew;
 
 static char input[INPUT_BYTES];
 static uint32_t input_start, input_end;
@@ -78,7 +78,7 @@ static void emit_everywhere(const char *text, size_t bytes, enum screen_colour c
 {
     ring_put(&ring, text, bytes);
     emit_to_devices(text, bytes, colour);
-    ring_grew = true;
+    console_ring_grew = true;
 }
 
 static void emit_line(enum log_level level, const char *text, size_t bytes)
@@ -247,8 +247,6 @@ size_t console_ring_read(char *to, size_t bytes, uint32_t *index, bool clear)
 
 void console_notify(void)
 {
-    if (likely(!ring_grew))
-        return;
-    ring_grew = false;
+    console_ring_grew = false;
     send_guest_global_virq(dom0, VIRQ_CON_RING);
 }

@@ -87,6 +87,7 @@ void domain_hold(struct domain *d)
 static void domain_free(struct domain *d)
 {
     struct vcpu *v;
+    sched_remove_domain(d);
     for_each_vcpu(d, v)
         vcpu_free(v);
     event_channels_free(d);

@@ -316,7 +316,8 @@ void vcpu_unblock(struct vcpu *v)
 {
     if (!__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
         return;
-    v->polling = false;
+    if (test_bit(v->id, &v->domain->polling))
+        clear_bit(v->id, &v->domain->polling);
     vcpu_wake(v);
 }
 
@@ -506,7 +507,6 @@ void sched_add_vcpu(struct vcpu *v)
 
 void sched_remove_vcpu(struct vcpu *v)
 {
-    sched_remove_domain(v->domain); /* vcpus are taken apart with their domain only */
     vcpu_timers_kill(v);
     unsigned long flags = spin_lock_irqsave(&sched_lock);
     ASSERT(!v->is_running);

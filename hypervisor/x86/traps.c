@@ -233,7 +233,8 @@ void exit_work(void)
             serve_softirqs(cpu);
             continue;
         }
-        console_notify();
+        if (console_ring_grew)
+            console_notify();
         struct vcpu *v = current;
         if (v->domain->is_idle) {
             irq_enable_and_halt();

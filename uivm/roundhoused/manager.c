@@ -24,6 +24,7 @@ struct manager {
     gboolean seat_late;
     gboolean switcher_shown;
     guint switcher_timer;
+    int foreground;       /* domain that goes first; -1: none */
     gboolean host_query;  /* under way */
     guint autostart_slot; /* guests below have had their turn */
     struct machine_end *ending;
@@ -187,10 +188,22 @@ static gboolean seat_overdue(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* The focused slot's domain may be another one since the guest was started again. */
+static void publish_foreground(struct manager *manager)
+{
+    struct guest *guest = find_slot(manager, rh_manager1_get_focused_slot(manager->skeleton));
+    int domid = guest ? guest_domid(guest) : -1;
+    if (domid == manager->foreground)
+        return;
+    manager->foreground = domid;
+    toolstack_set_foreground(manager->environment.toolstack, domid);
+}
+
 static void focus_changed(guint slot, gpointer data)
 {
     struct manager *manager = data;
     rh_manager1_set_focused_slot(manager->skeleton, slot);
+    publish_foreground(manager);
 }
 
 /* ---- definitions ---- */
@@ -314,6 +327,7 @@ static void guest_state_changed(struct guest *guest, gpointer data)
 {
     struct manager *manager = data;
     query_host(manager);
+    publish_foreground(manager);
     if (is_idle(guest))
         schedule_reload(manager); /* a definition may have waited for this */
     if (manager->ending)
@@ -415,6 +429,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
 {
     struct manager *manager = g_new0(struct manager, 1);
     manager->environment.bus = bus;
+    manager->foreground = -1;
     manager->environment.state_changed = guest_state_changed;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);

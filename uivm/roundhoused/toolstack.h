@@ -59,6 +59,9 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
                                      GError **error);
 
+/* Who is on screen and goes first on the processors; -1: nobody. A hypervisor that cannot say so is left as it is. */
+void toolstack_set_foreground(struct toolstack *toolstack, int domid);
+
 /* Starts to watch a domain for its end. Watching ends with VANISHED. */
 gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error);
 

@@ -74,33 +74,38 @@ static void handle(struct toolstack_events *events, const libxl_event *event)
 
 /* ---- the source ---- */
 
-static gboolean polls_what_is_wanted(const struct events_source *source, int wanted)
+static gboolean same_descriptors(const struct events_source *source, int count)
 {
-    gboolean same = wanted == source->count;
-    for (int i = 0; same && i < wanted; i++)
-        same = source->polled[i].fd == source->wanted[i].fd &&
-               source->polled[i].events == (gushort)source->wanted[i].events;
-    return same;
+    for (int i = 0; i < count; i++)
+        if (source->polled[i].fd != source->wanted[i].fd ||
+            source->polled[i].events != (gushort)source->wanted[i].events)
+            return FALSE;
+    return count == source->count;
 }
 
-/* Adding a descriptor wakes the loop up again: done each time, it would never sleep. */
+/* Adding a descriptor wakes the loop that is about to sleep: done each time, the loop would never sleep. */
+static void poll_wanted(struct events_source *source, int count)
+{
+    if (same_descriptors(source, count))
+        return;
+    for (int i = 0; i < source->count; i++)
+        g_source_remove_poll(&source->base, &source->polled[i]);
+    for (int i = 0; i < count; i++) {
+        source->polled[i] = (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
+        g_source_add_poll(&source->base, &source->polled[i]);
+    }
+    source->count = count;
+}
+
 static gboolean source_prepare(GSource *base, int *timeout)
 {
     struct events_source *source = (struct events_source *)base;
-    int wanted = DESCRIPTORS_MAX;
+    int count = DESCRIPTORS_MAX;
     *timeout = -1;
-    if (libxl_osevent_beforepoll(source->events->ctx, &wanted, source->wanted, timeout, now()))
+    if (libxl_osevent_beforepoll(source->events->ctx, &count, source->wanted, timeout, now()))
         g_error("libxl waits for more than %d descriptors.", DESCRIPTORS_MAX);
     source->deadline = *timeout < 0 ? -1 : g_get_monotonic_time() + (gint64)*timeout * 1000;
-    if (polls_what_is_wanted(source, wanted))
-        return FALSE;
-    for (int i = 0; i < source->count; i++)
-        g_source_remove_poll(base, &source->polled[i]);
-    source->count = wanted;
-    for (int i = 0; i < wanted; i++) {
-        source->polled[i] = (GPollFD){.fd = source->wanted[i].fd, .events = (gushort)source->wanted[i].events};
-        g_source_add_poll(base, &source->polled[i]);
-    }
+    poll_wanted(source, count);
     return FALSE;
 }
 

@@ -12,6 +12,10 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <unistd.h>
+#include <xen/xen.h>
+#include <xencall.h>
+
+#include "public/roundhouse.h"
 
 typedef struct {
     libxl_ctx *ctx;
@@ -34,6 +38,7 @@ struct toolstack {
     GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
     connection host;   /* for questions about the host, which come often; one worker at a time has it */
     gboolean host_open;
+    xencall_handle *calls; /* NULL: cannot be had; only what libxl does not know goes this way */
 };
 
 static gboolean connection_open(connection *link, GError **error)
@@ -290,6 +295,13 @@ gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
     return toolstack_events_watch(toolstack->events, domid, error);
 }
 
+void toolstack_set_foreground(struct toolstack *toolstack, int domid)
+{
+    if (toolstack->calls)
+        xencall2(toolstack->calls, __HYPERVISOR_roundhouse_op, ROUNDHOUSEOP_set_foreground,
+                 domid < 0 ? DOMID_INVALID : (uint64_t)domid);
+}
+
 static void domain_ended(int domid, enum toolstack_end end, gpointer data)
 {
     struct toolstack *toolstack = data;
@@ -308,6 +320,7 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
     }
     toolstack->end = end;
     toolstack->user = user;
+    toolstack->calls = xencall_open(NULL, 0);
     toolstack->holds = g_hash_table_new_full(NULL, NULL, NULL, holds_free);
     return toolstack;
 }
@@ -316,6 +329,8 @@ void toolstack_free(struct toolstack *toolstack)
 {
     toolstack_events_free(toolstack->events);
     g_hash_table_unref(toolstack->holds);
+    if (toolstack->calls)
+        xencall_close(toolstack->calls);
     /* A worker may still be asking: the host's connection ends with the process. */
     g_free(toolstack);
 }

@@ -53,7 +53,8 @@ void console_init_irq(void);
 /* Stops waiting for locks and ignores the threshold: the machine is about to stop and every word counts. */
 void console_enter_panic(void);
 /* Tells Domain-0 that the ring has grown (VIRQ_CON_RING). printk cannot, for it may be called under any lock;
- * so the way back to the guest and the idle loop call this. No locks held. */
+ * so the way back to the guest and the idle loop call this when the flag is set. No locks held. */
+extern volatile bool console_ring_grew;
 void console_notify(void);
 
 /* Raw text from Domain-0 (CONSOLEIO_write): to serial and screen as it is. Not to the ring: Domain-0 has a log of its

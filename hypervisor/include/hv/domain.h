@@ -66,8 +66,7 @@ struct vcpu {
     volatile bool context_saved;    /* [a] its registers and FPU state are in memory */
     bool initialised;               /* [d] has had its registers set */
     volatile bool offline, blocked; /* [a] VCPUF_down, waiting for an event */
-    bool polling;
-    evtchn_port_t poll_port;                /* 0 = a list of several; any event wakes */
+    evtchn_port_t poll_port;                /* while polling; 0 = a list of several: any event wakes */
     volatile int pause_count;               /* [a] */
     struct cpu *cpu;                        /* [s] where it runs or ran last */
     cpumask_t hard_affinity, soft_affinity; /* [s] */
@@ -127,6 +126,7 @@ struct domain {
     struct grant_table *grants;      /* [c] */
     unsigned long vm_assist;         /* [d] VMASST_TYPE_* bits */
 
+    unsigned long polling;                        /* [a] a bit per vcpu in SCHEDOP_poll */
     int pause_count;                              /* [a] */
     bool paused_by_controller;                    /* [d] */
     bool creation_finished;                       /* [d] first unpause has happened */

@@ -40,8 +40,8 @@ bool vcpu_event_deliverable(const struct vcpu *v);
 /* Flags v's vcpu_info, wakes v, and interrupts it if it runs on another CPU. Any context. */
 void vcpu_mark_event_pending(struct vcpu *v);
 
-/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller sets v->polling first, then asks:
- * an event raised after the answer finds v->polling set and calls vcpu_unblock. */
+/* SCHEDOP_poll: 1 pending, 0 not, -EINVAL for a port that d cannot have. The caller notes itself in d->polling
+ * first, then asks: an event raised after the answer finds it there and calls vcpu_unblock. */
 int event_channel_is_pending(struct domain *d, evtchn_port_t port);
 
 /* v->info points to another vcpu_info now: make the guest look at every port again. */

@@ -49,6 +49,7 @@ long do_physdev_op(struct hypercall *call);
 long do_sysctl(struct hypercall *call);
 long do_domctl(struct hypercall *call);
 long do_mca(struct hypercall *call);
+long do_roundhouse_op(struct hypercall *call);
 
 /* Runs one hypercall of the current vcpu, policy check included. */
 long hypercall_dispatch(struct hypercall *call);

@@ -25,7 +25,7 @@ void sched_init(void);
 void sched_init_cpu(struct cpu *cpu);
 /* A new vcpu, down and with its timers stopped; it may run anywhere. Initialises its scheduling fields and timers. */
 void sched_add_vcpu(struct vcpu *v);
-/* v is off every CPU for good (vcpu_sleep_sync) and its domain goes: kills its timers, does sched_remove_domain. */
+/* v is off every CPU for good (vcpu_sleep_sync) and its domain goes: kills its timers. */
 void sched_remove_vcpu(struct vcpu *v);
 
 /* v may have become runnable: puts it in the queue and finds it a CPU. Any context. */
@@ -52,7 +52,7 @@ void sched_set_foreground(struct domain *d);
  * CPU; 0 = no limit. -EINVAL for values out of range, -ENOSPC when too many domains have a cap. */
 int sched_get_params(struct domain *d, uint32_t *weight, uint32_t *cap);
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
-/* The domain dies (first step of domain_kill; may be called again): forgets cap and foreground, stops its watchdogs. */
+/* The last reference to the domain is gone: forgets cap and foreground, stops its watchdogs. */
 void sched_remove_domain(struct domain *d);
 
 /* Single-shot, periodic and poll timer of a vcpu. abi/vcpu_op.c; called by the scheduler. */

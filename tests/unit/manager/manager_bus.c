@@ -152,6 +152,13 @@ static void expect_error(GError *error, const char *name, const char *text)
     g_error_free(error);
 }
 
+/* The fake toolstack tells it in its version. */
+static gboolean goes_first(struct fixture *fixture, int domid)
+{
+    g_autofree char *version = g_strdup_printf("4.17-test, domain %d first", domid);
+    return g_strcmp0(rh_manager1_get_hypervisor_version(fixture->manager), version) == 0;
+}
+
 /* ---- tests ---- */
 
 static void test_life(struct fixture *fixture, gconstpointer data)
@@ -178,6 +185,7 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 1);
     g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "paused"));
+    WAIT_FOR(goes_first(fixture, 1));
     g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
     g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
@@ -189,6 +197,7 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     g_assert_cmpstr(rh_guest1_get_error(work), ==, "");
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 0);
     WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
+    WAIT_FOR(goes_first(fixture, -1));
 }
 
 static void test_refusals(struct fixture *fixture, gconstpointer data)

@@ -5,6 +5,7 @@
  *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
  *   deaf              does not react to shutdown and reboot
  *   shutdown_ms=N     takes N ms to shut down (default 20)
+ * Its version says which domain goes first.
  */
 #include "toolstack.h"
 #include "errors.h"
@@ -26,6 +27,7 @@ struct toolstack {
     gpointer user;
     GHashTable *domains; /* domid -> struct domain, owned */
     int last_domid;
+    int foreground;
 };
 
 struct news {
@@ -202,8 +204,14 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
                                      GError **error)
 {
-    *host = (struct toolstack_host){"4.17-test", free_kib(toolstack), TOTAL_KIB};
+    *host = (struct toolstack_host){"", free_kib(toolstack), TOTAL_KIB};
+    g_snprintf(host->version, sizeof(host->version), "4.17-test, domain %d first", toolstack->foreground);
     return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void toolstack_set_foreground(struct toolstack *toolstack, int domid)
+{
+    toolstack->foreground = domid;
 }
 
 gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)

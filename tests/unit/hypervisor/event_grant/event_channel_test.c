@@ -21,7 +21,8 @@ static bool pirq_bind_saw_locks;
 void vcpu_unblock(struct vcpu *v)
 {
     unblocked[v->id]++;
-    v->blocked = v->polling = false;
+    v->blocked = false;
+    clear_bit(v->id, &v->domain->polling);
 }
 void apic_send_ipi(struct cpu *cpu, uint8_t vector)
 {
@@ -333,7 +334,7 @@ static void waking(void)
     take(guest, ipi.port);
 
     set_bit(ipi.port, guest->shared_info->evtchn_mask);
-    v->polling = true;
+    set_bit(v->id, &guest->polling);
     v->poll_port = ipi.port + 1;
     unblocked[1] = 0;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
@@ -341,7 +342,7 @@ static void waking(void)
     v->poll_port = ipi.port;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
     CHECK_EQUAL(unblocked[1], 1); /* a masked port ends the poll too */
-    v->polling = true;
+    set_bit(v->id, &guest->polling);
     v->poll_port = 0;
     CHECK_EQUAL(op_port(EVTCHNOP_send, ipi.port), 0);
     CHECK_EQUAL(unblocked[1], 2);
