@@ -31,6 +31,12 @@ static void focus_changed(unsigned slot, void *data)
     display->callbacks.focus_changed(slot, display->user);
 }
 
+static void devices_lost(uint32_t domid, void *data)
+{
+    struct display *display = data;
+    display->callbacks.devices_lost((int)domid, display->user);
+}
+
 /* Asking for what is on screen already changes nothing, and succeeds once the seat is there. */
 static gboolean probe(gpointer data)
 {
@@ -52,6 +58,7 @@ struct display *display_new(const char *seat_socket, const struct display_callba
     struct display *display = g_new0(struct display, 1);
     *display = (struct display){.broker = broker, .callbacks = *callbacks, .user = user};
     vdisplay_set_focus_callback(broker, focus_changed, display);
+    vdisplay_set_lost_callback(broker, devices_lost, display);
     display->probe = g_timeout_add(PROBE_MILLISECONDS, probe, display);
     return display;
 }

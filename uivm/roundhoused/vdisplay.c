@@ -55,6 +55,12 @@ void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callbac
     vd->focus_data = data;
 }
 
+void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback, void *data)
+{
+    vd->lost_callback = callback;
+    vd->lost_data = data;
+}
+
 struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid)
 {
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)

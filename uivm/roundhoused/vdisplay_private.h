@@ -52,6 +52,8 @@ struct vdisplay {
     struct vguest *guests[LINK_SLOTS]; // by slot
     vdisplay_focus_fn *focus_callback;
     void *focus_data;
+    vdisplay_lost_fn *lost_callback;
+    void *lost_data;
     vdisplay_capture_fn *capture_callback; // NULL: no capture runs
     void *capture_data;
 };

@@ -10,7 +10,8 @@
 #include "vdisplay_private.h"
 #include "vga_socket.h"
 
-enum { RETRY_MS = 500, TRIES_MAX = 20 };
+// The first try is made while the guest is being added, so an end is told after the second at the earliest.
+enum { RETRY_MS = 500, TRIES_MAX = 20, TRIES_ENDED = 3 };
 
 static int connect_to(const char *path)
 {
@@ -23,6 +24,23 @@ static int connect_to(const char *path)
     close(fd);
     errno = error;
     return -1;
+}
+
+static gboolean on_retry(void *data);
+
+// The socket's file is there, or was, and nobody listens. (A busy QEMU's answer would be EAGAIN.) The guest may be gone
+// afterwards.
+static void not_connected(struct vguest *guest, int error)
+{
+    struct vdisplay *vd = guest->vd;
+    bool ended = error == ECONNREFUSED || error == ENOENT;
+    if (++guest->vga_tries < (ended ? TRIES_ENDED : TRIES_MAX)) {
+        guest->vga_retry = g_timeout_add(RETRY_MS, on_retry, guest);
+        return;
+    }
+    g_warning("%s: its device model does not answer at %s: %s", guest->name, guest->vga_socket, g_strerror(error));
+    if (ended && vd->lost_callback)
+        vd->lost_callback(guest->domid, vd->lost_data);
 }
 
 static gboolean on_retry(void *data)
@@ -38,12 +56,8 @@ void vdisplay_vga_connect(struct vguest *guest)
     if (!guest->vga_socket || guest->vga_connected || guest->vga_retry || !guest->vd->greeted)
         return;
     int fd = connect_to(guest->vga_socket);
-    if (fd < 0 && ++guest->vga_tries < TRIES_MAX) {
-        guest->vga_retry = g_timeout_add(RETRY_MS, on_retry, guest);
-        return;
-    }
     if (fd < 0) {
-        g_warning("%s: its device model does not answer at %s: %s", guest->name, guest->vga_socket, g_strerror(errno));
+        not_connected(guest, errno);
         return;
     }
     struct link_message message = {.type = LINK_RFB_CONNECT, .slot = guest->slot};
