@@ -143,6 +143,8 @@ static gboolean fill_network(libxl_domain_config *domain, const struct guest_con
     domain->num_nics = 1;
     libxl_device_nic_init(domain->nics);
     domain->nics->nictype = config->type == GUEST_HVM ? LIBXL_NIC_TYPE_VIF_IOEMU : LIBXL_NIC_TYPE_VIF;
+    if (config->type == GUEST_HVM)
+        domain->nics->model = g_strdup("e1000"); /* libxl's choice has no driver in newer systems */
     domain->nics->bridge = g_strdup(config->bridge);
     memcpy(domain->nics->mac, config->mac, sizeof(domain->nics->mac));
     return TRUE;
