@@ -151,5 +151,5 @@ def seat_survives_the_death_of_qemu(rig):
     rig.check(status == 0, f'it does not start again: {text}')
 
 
-BOOTS = [Boot('hvm-desktop', [device_model_is_confined, first_picture, screen_is_what_the_guest_drew, keys_reach_it,
+BOOTS = [Boot('hvm-desktop', [first_picture, device_model_is_confined, screen_is_what_the_guest_drew, keys_reach_it,
                               seat_survives_the_death_of_qemu, pvh_frame_buffer, power_off], smp=2, ready=started)]
