@@ -10,6 +10,7 @@
 #include "keyboard.h"
 #include "link.h"
 #include "log.h"
+#include "rfb.h"
 #include "scene.h"
 #include "ui.h"
 
@@ -44,6 +45,15 @@ void guest_damage(struct guest *guest, struct rect area)
     seat_damage(guest->seat, area);
 }
 
+void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x, int32_t y)
+{
+    guest->cursor = *cursor;
+    guest->cursor_x = x;
+    guest->cursor_y = y;
+    if (on_screen(guest))
+        seat_cursor_update(guest->seat);
+}
+
 static void close_failed(void *data)
 {
     struct seat *seat = data;
@@ -52,7 +62,7 @@ static void close_failed(void *data)
         int error = seat->display_errors[slot];
         if (!error || !seat->guests[slot].present)
             continue;
-        log_error("slot %u: the guest's display driver broke the protocol; its screen is closed", slot);
+        log_error("slot %u: its screen is closed: %s", slot, strerror(error));
         guest_disconnect_display(&seat->guests[slot]);
         link_display_closed(seat->link, slot, error);
     }
@@ -90,6 +100,14 @@ int guest_connect_displif(struct guest *guest, const struct link_displif_connect
     return guest->displif ? 0 : errno;
 }
 
+// Each message brings a new connection, so it is never a repeated one.
+int guest_connect_rfb(struct guest *guest, const struct link_rfb_connect *connect, int socket)
+{
+    guest_disconnect_display(guest);
+    guest->rfb = rfb_connect(guest, connect, socket);
+    return guest->rfb ? 0 : errno;
+}
+
 int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd)
 {
     int error = 0;
@@ -109,8 +127,12 @@ void guest_disconnect_display(struct guest *guest)
     guest->seat->display_errors[guest->slot] = 0;
     if (guest->picture.width)
         guest_set_picture(guest, NULL);
+    if (guest->cursor.width)
+        guest_set_cursor(guest, &(struct image){0}, 0, 0);
     fbif_disconnect(guest->fbif);
     displif_disconnect(guest->displif);
+    rfb_disconnect(guest->rfb);
+    guest->rfb = NULL;
     guest->fbif = NULL;
     guest->displif = NULL;
 }

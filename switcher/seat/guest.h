@@ -1,5 +1,5 @@
-// A guest as the seat sees it: a slot, a name, a picture, a keyboard. The display backends (fbif, displif)
-// own the memory behind the picture and keep it valid while it is set here.
+// A guest as the seat sees it: a slot, a name, a picture, a keyboard. The display backends (fbif, displif, rfb)
+// own the memory behind picture and cursor and keep it valid while it is set here.
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 struct seat;
 struct fbif;
 struct displif;
+struct rfb;
 struct keyboard;
 
 struct guest {
@@ -19,9 +20,12 @@ struct guest {
     bool present;
     uint32_t domid, rgb, state;
     char name[LINK_NAME_SIZE];
-    struct image picture; // width 0: none
-    struct fbif *fbif;    // at most one of the two displays
+    struct image picture;       // width 0: none
+    struct image cursor;        // what the guest wants drawn at the pointer; width 0: it draws that itself
+    int32_t cursor_x, cursor_y; // the cursor's hot spot
+    struct fbif *fbif;          // at most one of the three displays
     struct displif *displif;
+    struct rfb *rfb; // brings keyboard and pointer along
     struct keyboard *keyboard;
     struct link_fbif_connect fbif_connect; // what is connected now, to know a repeated message
     struct link_displif_connect displif_connect;
@@ -34,6 +38,9 @@ void guest_set_picture(struct guest *guest, const struct image *picture);
 // Part of the picture changed; `area` is in its coordinates and may reach outside.
 void guest_damage(struct guest *guest, struct rect area);
 
+// The pointer's image: ARGB8888, 0 by 0 for none; (x, y) is the pixel that points.
+void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x, int32_t y);
+
 // The guest broke the protocol: the display is closed at the next turn of the event loop, and the manager
 // told.
 void guest_display_failed(struct guest *guest, int error);
@@ -42,6 +49,7 @@ void guest_display_failed(struct guest *guest, int error);
 // or an errno value. Takes the descriptor.
 int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *connect, int privcmd);
 int guest_connect_displif(struct guest *guest, const struct link_displif_connect *connect);
+int guest_connect_rfb(struct guest *guest, const struct link_rfb_connect *connect, int socket);
 int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd);
 void guest_disconnect_display(struct guest *guest);
 void guest_disconnect_keyboard(struct guest *guest);

@@ -138,6 +138,12 @@ static void on_displif(struct link *link, const struct link_message *m, int fd)
     report(link, "screen", m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
 }
 
+static void on_rfb(struct link *link, const struct link_message *m, int fd)
+{
+    int error = guest_connect_rfb(&link->seat->guests[m->slot], &m->rfb, fd);
+    report(link, "emulated screen", m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
+}
+
 static void on_keyboard(struct link *link, const struct link_message *m, int fd)
 {
     int error = guest_connect_keyboard(&link->seat->guests[m->slot], &m->keyboard, fd);
@@ -189,6 +195,7 @@ static const struct handler handlers[] = {
     {LINK_GUEST_REMOVE, true, on_guest_remove},
     {LINK_FBIF_CONNECT, true, on_fbif},
     {LINK_DISPLIF_CONNECT, true, on_displif},
+    {LINK_RFB_CONNECT, true, on_rfb},
     {LINK_DISPLAY_DISCONNECT, true, on_display_disconnect},
     {LINK_KEYBOARD_CONNECT, true, on_keyboard},
     {LINK_KEYBOARD_DISCONNECT, true, on_keyboard_disconnect},

@@ -26,6 +26,11 @@ static bool check_fbif(const struct link_message *m)
     return m->fbif.videoram_limit > 0;
 }
 
+static bool check_rfb(const struct link_message *m)
+{
+    return m->rfb.videoram_limit > 0;
+}
+
 static bool size_in_range(uint32_t width, uint32_t height)
 {
     return width >= 1 && width <= LINK_MAX_SIZE && height >= 1 && height <= LINK_MAX_SIZE;
@@ -77,6 +82,7 @@ static const struct rule rules[] = {
     {LINK_GUEST_REMOVE, true, false, false, NO_FD, check_any},
     {LINK_FBIF_CONNECT, true, false, false, ONE_FD, check_fbif},
     {LINK_DISPLIF_CONNECT, true, false, false, NO_FD, check_displif},
+    {LINK_RFB_CONNECT, true, false, false, ONE_FD, check_rfb},
     {LINK_DISPLAY_DISCONNECT, true, false, false, NO_FD, check_any},
     {LINK_KEYBOARD_CONNECT, true, false, false, FD_UNLESS_GRANT, check_keyboard},
     {LINK_KEYBOARD_DISCONNECT, true, false, false, NO_FD, check_any},

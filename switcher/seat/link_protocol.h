@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-    LINK_VERSION = 1,
+    LINK_VERSION = 2,
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
     LINK_NAME_SIZE = 64,   // with the closing NUL
     LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
@@ -32,8 +32,9 @@ enum link_type {
     LINK_DISPLAY_DISCONNECT = 7,
     LINK_KEYBOARD_CONNECT = 8, // fd: privcmd restricted to the guest, unless by_grant
     LINK_KEYBOARD_DISCONNECT = 9,
-    LINK_FOCUS = 10,   // ignored when no guest sits in the slot
-    LINK_CAPTURE = 11, // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
+    LINK_FOCUS = 10,       // ignored when no guest sits in the slot
+    LINK_CAPTURE = 11,     // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
+    LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
 
     // seat to manager
     LINK_FOCUS_CHANGED = 32,
@@ -86,6 +87,11 @@ struct link_displif_connect {
     uint32_t width, height; // the connector's resolution
 };
 
+// Emulated graphics, keyboard and pointer, by RFB.
+struct link_rfb_connect {
+    uint32_t videoram_limit; // bytes; a device model that claims a larger picture is refused
+};
+
 struct link_keyboard_connect {
     uint64_t page; // a grant reference when by_grant, else a frame number of the guest
     uint32_t event_channel;
@@ -115,6 +121,7 @@ struct link_message {
         struct link_guest_state_change guest_state;
         struct link_fbif_connect fbif;
         struct link_displif_connect displif;
+        struct link_rfb_connect rfb;
         struct link_keyboard_connect keyboard;
         struct link_capture capture;
         struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED, CAPTURE_DONE
@@ -129,6 +136,7 @@ static_assert(sizeof(struct link_hello) == 52, "link hello");
 static_assert(sizeof(struct link_guest_add) == 72, "link guest_add");
 static_assert(sizeof(struct link_fbif_connect) == 16, "link fbif");
 static_assert(sizeof(struct link_displif_connect) == 24, "link displif");
+static_assert(sizeof(struct link_rfb_connect) == 4, "link rfb");
 static_assert(sizeof(struct link_keyboard_connect) == 32, "link keyboard");
 
 enum link_direction { LINK_TO_SEAT, LINK_TO_MANAGER };

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "cursor.h"
+#include "guest_input.h"
 #include "ui.h"
 
 enum { BACKGROUND = 0xff1d2128, BORDER = 0xff000000, TILE_SIZE = 160 };
@@ -18,21 +19,31 @@ static bool contains(struct rect r, double x, double y)
     return x >= r.x && y >= r.y && x < (double)r.x + r.width && y < (double)r.y + r.height;
 }
 
-// Guests draw their own cursor in to their picture; the interface and empty places do not.
-static bool cursor_visible(struct seat *seat)
+// The guest whose cursor it is at the pointer's place; NULL over the interface and over empty places.
+static struct guest *cursor_owner(struct seat *seat)
 {
     struct guest *guest = seat_focused_guest(seat);
-    if (!guest || guest->picture.width == 0 || !guest->keyboard)
-        return true;
+    if (!guest || guest->picture.width == 0 || !guest_input_present(guest))
+        return NULL;
     if (seat->bar_shown && ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y))
-        return true;
-    return !contains(scene_guest_area(seat, guest), seat->pointer_x, seat->pointer_y);
+        return NULL;
+    return contains(scene_guest_area(seat, guest), seat->pointer_x, seat->pointer_y) ? guest : NULL;
+}
+
+// Most guests draw their cursor in to their picture, and then there is none to draw here.
+static bool guest_cursor(const struct guest *guest, struct image *image, int32_t *hotspot_x, int32_t *hotspot_y)
+{
+    *image = guest->cursor;
+    *hotspot_x = guest->cursor_x;
+    *hotspot_y = guest->cursor_y;
+    return image->width > 0;
 }
 
 static bool cursor_image(struct seat *seat, struct image *image, int32_t *hotspot_x, int32_t *hotspot_y)
 {
-    if (!cursor_visible(seat))
-        return false;
+    const struct guest *owner = cursor_owner(seat);
+    if (owner)
+        return guest_cursor(owner, image, hotspot_x, hotspot_y);
     bool over_interface = ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y) ||
                           (!seat_focused_guest(seat) && ui_layer_mapped(seat->ui, UI_LAYER_SWITCHER));
     if (over_interface)

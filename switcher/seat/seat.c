@@ -7,10 +7,11 @@
 #include <time.h>
 
 #include "displif.h"
+#include "guest_input.h"
 #include "input.h"
-#include "keyboard.h"
 #include "link.h"
 #include "log.h"
+#include "rfb.h"
 #include "scene.h"
 #include "ui.h"
 
@@ -131,6 +132,9 @@ static void focus_moved(struct seat *seat, unsigned before)
         seat_bar_show(seat, false);
         ui_keyboard_enter(seat->ui);
     }
+    struct guest *guest = seat_focused_guest(seat);
+    if (guest && guest->rfb)
+        rfb_shown(guest->rfb);
     seat_damage_all(seat);
     seat_cursor_update(seat);
     seat_pointer_motion(seat, now_ms(), 0, 0);
@@ -143,8 +147,7 @@ static void deliver_release(void *data, unsigned slot, uint32_t code)
     struct seat *seat = data;
     bool button = code >= BTN_MISC && code < KEY_OK;
     if (slot != FOCUS_SWITCHER) {
-        if (seat->guests[slot].keyboard)
-            keyboard_key(seat->guests[slot].keyboard, code, false);
+        guest_input_key(&seat->guests[slot], code, false);
     } else if (button) {
         ui_pointer_button(seat->ui, now_ms(), code, false);
     } else {

@@ -1,7 +1,7 @@
 // From input events to whoever has the focus.
 #include <math.h>
 
-#include "keyboard.h"
+#include "guest_input.h"
 #include "scene.h"
 #include "seat.h"
 #include "ui.h"
@@ -23,9 +23,9 @@ int seat_repeat(void *data)
 {
     struct seat *seat = data;
     struct guest *guest = seat_focused_guest(seat);
-    if (!guest || !guest->keyboard || !seat->repeat_code)
+    if (!guest || !guest_input_present(guest) || !seat->repeat_code)
         return 0;
-    keyboard_key(guest->keyboard, seat->repeat_code, true);
+    guest_input_key(guest, seat->repeat_code, true);
     wl_event_source_timer_update(seat->repeat_timer, REPEAT_PERIOD_MS);
     return 0;
 }
@@ -52,9 +52,9 @@ static bool repeats(uint32_t code)
 
 static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, bool pressed)
 {
-    if (!guest->keyboard)
+    if (!guest_input_present(guest))
         return;
-    keyboard_key(guest->keyboard, code, pressed);
+    guest_input_key(guest, code, pressed);
     if (pressed && repeats(code)) {
         seat->repeat_code = code;
         wl_event_source_timer_update(seat->repeat_timer, REPEAT_DELAY_MS);
@@ -122,10 +122,9 @@ static bool interface_has_pointer(struct seat *seat)
 static void guest_position(struct seat *seat, struct guest *guest)
 {
     struct rect area = scene_guest_area(seat, guest);
-    if (!guest->keyboard || !keyboard_absolute(guest->keyboard) || rect_empty(area))
+    if (!guest_input_present(guest) || !guest_input_absolute(guest) || rect_empty(area))
         return;
-    keyboard_position(guest->keyboard, (seat->pointer_x - area.x) / area.width,
-                      (seat->pointer_y - area.y) / area.height);
+    guest_input_position(guest, (seat->pointer_x - area.x) / area.width, (seat->pointer_y - area.y) / area.height);
 }
 
 static void guest_motion(struct seat *seat, struct guest *guest, double dx, double dy)
@@ -135,8 +134,8 @@ static void guest_motion(struct seat *seat, struct guest *guest, double dx, doub
     int32_t x = (int32_t)trunc(seat->motion_rest_x), y = (int32_t)trunc(seat->motion_rest_y);
     seat->motion_rest_x -= x;
     seat->motion_rest_y -= y;
-    if (guest->keyboard && (x || y))
-        keyboard_motion(guest->keyboard, x, y);
+    if (x || y)
+        guest_input_motion(guest, x, y);
 }
 
 // The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen
@@ -148,7 +147,7 @@ static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy
         ui_pointer_move(seat->ui, time, seat->pointer_x, seat->pointer_y);
     } else {
         ui_pointer_leave(seat->ui);
-        if (guest->keyboard && keyboard_absolute(guest->keyboard))
+        if (guest_input_absolute(guest))
             guest_position(seat, guest);
         else
             guest_motion(seat, guest, dx, dy);
@@ -195,8 +194,8 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
         return;
     if (!guest)
         ui_pointer_button(seat->ui, time, code, pressed);
-    else if (guest->keyboard)
-        keyboard_key(guest->keyboard, code, pressed);
+    else
+        guest_input_key(guest, code, pressed);
 }
 
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
@@ -206,11 +205,11 @@ void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, doubl
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
         return;
     }
-    if (!guest->keyboard || horizontal) // kbdif has one wheel
+    if (!guest_input_present(guest) || horizontal) // kbdif has one wheel
         return;
     seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
     int32_t notches = seat->wheel_rest / NOTCH;
     seat->wheel_rest -= notches * NOTCH;
     if (notches)
-        keyboard_wheel(guest->keyboard, notches);
+        guest_input_wheel(guest, notches);
 }

@@ -12,12 +12,14 @@ import traceback
 import bad_boot
 import boots
 import desktops
+import hvm_desktop
 import switch
 import toolstack
 from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
-           'switch': switch.BOOTS, 'desktops': desktops.BOOTS}
+           'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
+           'hvm-desktop': hvm_desktop.BOOTS}
 
 
 class Rig:

@@ -41,18 +41,22 @@ def log(name):
     return f'/var/log/xen/console/guest-{name}.log'
 
 
-def expected(name):
-    """What tests/rig/guest/screen.c draws, as rows of RGB bytes."""
-    colour = COLOURS[name]
-    left, top = 64 + colour % 7 * 64, HEIGHT // 4 + 32
+def picture(colour, width, height):
+    """What tests/rig/guest/screen.c draws on a screen of that size: a list of rows of RGB bytes."""
+    left, top = 64 + colour % 7 * 64, height // 4 + 32
     own, white = colour.to_bytes(3, 'big'), b'\xff\xff\xff'
     rows = []
-    for y in range(HEIGHT):
-        row = (white if y * 4 // HEIGHT % 2 else own) * WIDTH
+    for y in range(height):
+        row = (white if y * 4 // height % 2 else own) * width
         if top <= y < top + 64:
             row = row[:left * 3] + bytes(64 * 3) + row[(left + 64) * 3:]
         rows.append(row)
-    return b''.join(rows)
+    return rows
+
+
+def expected(name):
+    """The screen when it shows a guest that fills it."""
+    return b''.join(picture(COLOURS[name], WIDTH, HEIGHT))
 
 
 def difference(machine, wanted):

@@ -17,6 +17,8 @@ struct display_callbacks {
     void (*seat_changed)(gboolean present, gpointer user);
     /* The slot on screen has changed; 0 is the switcher. */
     void (*focus_changed)(guint slot, gpointer user);
+    /* The process that emulates the domain's devices has ended, and so has the domain's use. */
+    void (*devices_lost)(int domid, gpointer user);
 };
 
 struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,

@@ -18,6 +18,7 @@ static const enum vdisplay_kind kinds[] = {
     [GUEST_DISPLAY_NONE] = VDISPLAY_NONE,
     [GUEST_DISPLAY_FBIF] = VDISPLAY_FBIF,
     [GUEST_DISPLAY_DISPLIF] = VDISPLAY_DISPLIF,
+    [GUEST_DISPLAY_VGA] = VDISPLAY_VGA,
 };
 
 G_STATIC_ASSERT((int)VDISPLAY_OFF == (int)GUEST_OFF && (int)VDISPLAY_STARTING == (int)GUEST_STARTING &&
@@ -28,6 +29,12 @@ static void focus_changed(unsigned slot, void *data)
 {
     struct display *display = data;
     display->callbacks.focus_changed(slot, display->user);
+}
+
+static void devices_lost(uint32_t domid, void *data)
+{
+    struct display *display = data;
+    display->callbacks.devices_lost((int)domid, display->user);
 }
 
 /* Asking for what is on screen already changes nothing, and succeeds once the seat is there. */
@@ -51,6 +58,7 @@ struct display *display_new(const char *seat_socket, const struct display_callba
     struct display *display = g_new0(struct display, 1);
     *display = (struct display){.broker = broker, .callbacks = *callbacks, .user = user};
     vdisplay_set_focus_callback(broker, focus_changed, display);
+    vdisplay_set_lost_callback(broker, devices_lost, display);
     display->probe = g_timeout_add(PROBE_MILLISECONDS, probe, display);
     return display;
 }

@@ -1,7 +1,8 @@
-/* From a guest's definition to libxl_domain_config: a PV domain with its kernel, disks and network card. */
+/* From a guest's definition to libxl_domain_config: type, kernel or firmware, disks, network card, device model. */
 #include "domain_config.h"
 #include "errors.h"
 #include "loop_disk.h"
+#include "vga_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,13 +28,48 @@ static gboolean check_readable(const char *what, const char *path, GError **erro
     return good;
 }
 
+static const libxl_domain_type types[] = {
+    [GUEST_PV] = LIBXL_DOMAIN_TYPE_PV, [GUEST_PVH] = LIBXL_DOMAIN_TYPE_PVH, [GUEST_HVM] = LIBXL_DOMAIN_TYPE_HVM};
+
+/*
+ * The PC and its device model. QEMU runs as a user of its own (xen-qemuuser-range-base plus the domain's id), in an
+ * empty root folder and under a system call filter, and can touch nothing but this domain: all that is what libxl
+ * makes of dm_restrict. Its screen is a socket in a folder of root's, which it opens before it gives up root.
+ */
+static void fill_pc(libxl_domain_build_info *build, const struct guest_config *config)
+{
+    static const char *const devices[] = {"-device", "qemu-xhci,id=roundhouse-usb", "-device",
+                                          "usb-tablet,bus=roundhouse-usb.0"};
+    gboolean vga = config->display == GUEST_DISPLAY_VGA;
+    build->device_model_version = LIBXL_DEVICE_MODEL_VERSION_QEMU_XEN;
+    libxl_defbool_set(&build->dm_restrict, true);
+    build->u.hvm.bios = config->firmware == GUEST_FIRMWARE_UEFI ? LIBXL_BIOS_TYPE_OVMF : LIBXL_BIOS_TYPE_SEABIOS;
+    build->u.hvm.boot = g_strdup(config->boot);
+    build->u.hvm.hdtype = LIBXL_HDTYPE_AHCI;
+    build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
+    build->video_memkb = vga ? VGA_MEMORY_KIB : 0;
+    libxl_defbool_set(&build->u.hvm.sdl.enable, false);
+    libxl_defbool_set(&build->u.hvm.spice.enable, false);
+    libxl_defbool_set(&build->u.hvm.vkb_device, false); /* the display broker makes it where it is wanted */
+    libxl_defbool_set(&build->u.hvm.vnc.enable, vga);
+    if (!vga)
+        return;
+    libxl_defbool_set(&build->u.hvm.vnc.findunused, false);
+    g_autofree char *path = vga_socket_path(config->name);
+    build->u.hvm.vnc.listen = g_strdup_printf("unix:%s", path);
+    /* A tablet gives positions, and on this controller it does not wake QEMU a thousand times a second. */
+    build->extra_hvm = g_new0(char *, G_N_ELEMENTS(devices) + 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
+        build->extra_hvm[i] = g_strdup(devices[i]);
+}
+
 /*
  * libxl frees what it finds in its structures with free(3), which g_strdup's memory is made for since
  * GLib 2.46.
  */
 static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, const struct guest_config *config)
 {
-    libxl_domain_build_info_init_type(build, LIBXL_DOMAIN_TYPE_PV);
+    libxl_domain_build_info_init_type(build, types[config->type]);
     build->max_vcpus = (int)config->vcpus;
     libxl_cpu_bitmap_alloc(ctx, &build->avail_vcpus, (int)config->vcpus);
     libxl_bitmap_set_none(&build->avail_vcpus);
@@ -43,6 +79,8 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
     build->kernel = g_strdup(config->kernel);
     build->ramdisk = g_strdup(config->ramdisk);
     build->cmdline = g_strdup(config->cmdline);
+    if (config->type == GUEST_HVM)
+        fill_pc(build, config);
 }
 
 static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
@@ -58,6 +96,8 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
     disk->backend = LIBXL_DISK_BACKEND_PHY;
     disk->format = LIBXL_DISK_FORMAT_RAW;
     disk->readwrite = !wanted->read_only;
+    disk->is_cdrom = wanted->cdrom;
+    disk->removable = wanted->cdrom;
     if (S_ISBLK(status.st_mode)) {
         disk->pdev_path = g_strdup(wanted->target);
         return TRUE;
@@ -102,7 +142,9 @@ static gboolean fill_network(libxl_domain_config *domain, const struct guest_con
     domain->nics = g_new0(libxl_device_nic, 1);
     domain->num_nics = 1;
     libxl_device_nic_init(domain->nics);
-    domain->nics->nictype = LIBXL_NIC_TYPE_VIF;
+    domain->nics->nictype = config->type == GUEST_HVM ? LIBXL_NIC_TYPE_VIF_IOEMU : LIBXL_NIC_TYPE_VIF;
+    if (config->type == GUEST_HVM)
+        domain->nics->model = g_strdup("e1000"); /* libxl's choice has no driver in newer systems */
     domain->nics->bridge = g_strdup(config->bridge);
     memcpy(domain->nics->mac, config->mac, sizeof(domain->nics->mac));
     return TRUE;
@@ -111,10 +153,10 @@ static gboolean fill_network(libxl_domain_config *domain, const struct guest_con
 gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
                             GArray *holds, GError **error)
 {
-    if (!check_readable("kernel", config->kernel, error) ||
+    if ((config->kernel && !check_readable("kernel", config->kernel, error)) ||
         (config->ramdisk && !check_readable("ramdisk", config->ramdisk, error)))
         return FALSE;
-    domain->c_info.type = LIBXL_DOMAIN_TYPE_PV;
+    domain->c_info.type = types[config->type];
     domain->c_info.name = g_strdup(config->name);
     libxl_uuid_generate(&domain->c_info.uuid);
     libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);

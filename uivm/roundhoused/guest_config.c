@@ -79,9 +79,34 @@ static gboolean read_colour(struct guest_config *config, const char *value, GErr
 
 static gboolean read_type(struct guest_config *config, const char *value, GError **error)
 {
-    (void)config;
-    if (!g_str_equal(value, "pv"))
-        return bad(error, "type", "\"%s\" is not supported; \"pv\" is.", value);
+    if (g_str_equal(value, "pv"))
+        config->type = GUEST_PV;
+    else if (g_str_equal(value, "pvh"))
+        config->type = GUEST_PVH;
+    else if (g_str_equal(value, "hvm"))
+        config->type = GUEST_HVM;
+    else
+        return bad(error, "type", "\"%s\" is not one of pv, pvh, hvm.", value);
+    return TRUE;
+}
+
+static gboolean read_firmware(struct guest_config *config, const char *value, GError **error)
+{
+    if (g_str_equal(value, "bios"))
+        config->firmware = GUEST_FIRMWARE_BIOS;
+    else if (g_str_equal(value, "uefi"))
+        config->firmware = GUEST_FIRMWARE_UEFI;
+    else
+        return bad(error, "firmware", "\"%s\" is not one of bios, uefi.", value);
+    return TRUE;
+}
+
+static gboolean read_boot(struct guest_config *config, const char *value, GError **error)
+{
+    if (!*value || strlen(value) > 3 || value[strspn(value, "cdn")])
+        return bad(error, "boot", "\"%s\" is not an order of c (disk), d (CD) and n (network), such as dc.", value);
+    g_free(config->boot);
+    config->boot = g_strdup(value);
     return TRUE;
 }
 
@@ -127,10 +152,13 @@ static gboolean disk_option(struct guest_disk *disk, const char *option, GError 
         disk->read_only = TRUE;
     else if (g_str_equal(option, "rw") || g_str_equal(option, "w"))
         disk->read_only = FALSE;
-    else if (g_str_has_prefix(option, "xvd") && option[3] >= 'a' && option[3] <= 'z' && !option[4])
+    else if (g_str_equal(option, "cdrom"))
+        disk->cdrom = disk->read_only = TRUE;
+    else if ((g_str_has_prefix(option, "xvd") && option[3] >= 'a' && option[3] <= 'z' && !option[4]) ||
+             (g_str_has_prefix(option, "hd") && option[2] >= 'a' && option[2] <= 'd' && !option[3]))
         g_strlcpy(disk->vdev, option, sizeof(disk->vdev));
     else
-        return bad(error, "disk", "\"%s\" is not one of ro, rw, xvda ... xvdz.", option);
+        return bad(error, "disk", "\"%s\" is not one of ro, rw, cdrom, xvda ... xvdz, hda ... hdd.", option);
     return TRUE;
 }
 
@@ -212,8 +240,10 @@ static gboolean read_display(struct guest_config *config, const char *value, GEr
         config->display = GUEST_DISPLAY_DISPLIF;
     else if (g_str_equal(value, "none"))
         config->display = GUEST_DISPLAY_NONE;
+    else if (g_str_equal(value, "vga"))
+        config->display = GUEST_DISPLAY_VGA;
     else
-        return bad(error, "display", "\"%s\" is not one of fbif, displif, none.", value);
+        return bad(error, "display", "\"%s\" is not one of fbif, displif, vga, none.", value);
     return TRUE;
 }
 
@@ -233,13 +263,12 @@ static const struct {
     gboolean (*read)(struct guest_config *, const char *value, GError **);
     gboolean required;
 } keys[] = {
-    {"name", read_name, FALSE},         {"slot", read_slot, TRUE},
-    {"colour", read_colour, FALSE},     {"type", read_type, FALSE},
-    {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
-    {"kernel", read_kernel, TRUE},      {"ramdisk", read_ramdisk, FALSE},
-    {"cmdline", read_cmdline, FALSE},   {"disk", read_disks, FALSE},
-    {"network", read_network, FALSE},   {"mac", read_mac, FALSE},
-    {"display", read_display, FALSE},   {"autostart", read_autostart, FALSE},
+    {"name", read_name, FALSE},           {"slot", read_slot, TRUE},          {"colour", read_colour, FALSE},
+    {"type", read_type, FALSE},           {"memory_mib", read_memory, FALSE}, {"vcpus", read_vcpus, FALSE},
+    {"firmware", read_firmware, FALSE},   {"boot", read_boot, FALSE},         {"kernel", read_kernel, FALSE},
+    {"ramdisk", read_ramdisk, FALSE},     {"cmdline", read_cmdline, FALSE},   {"disk", read_disks, FALSE},
+    {"network", read_network, FALSE},     {"mac", read_mac, FALSE},           {"display", read_display, FALSE},
+    {"autostart", read_autostart, FALSE},
 };
 
 static gboolean refuse_unknown_keys(GKeyFile *file, GError **error)
@@ -269,6 +298,26 @@ static gboolean read_keys(struct guest_config *config, GKeyFile *file, GError **
     return TRUE;
 }
 
+/* What only goes together with certain types of guest. */
+static gboolean check_type(struct guest_config *config, GKeyFile *file, GError **error)
+{
+    gboolean hvm = config->type == GUEST_HVM;
+    if (hvm && !g_key_file_has_key(file, GROUP, "display", NULL))
+        config->display = GUEST_DISPLAY_VGA;
+    if (!hvm && !config->kernel)
+        return bad(error, "kernel", "this setting is missing.");
+    if (!hvm && config->display == GUEST_DISPLAY_VGA)
+        return bad(error, "display", "\"vga\" is for guests with type=hvm only.");
+    if (!hvm && (g_key_file_has_key(file, GROUP, "firmware", NULL) || g_key_file_has_key(file, GROUP, "boot", NULL)))
+        return bad(error, "type", "firmware and boot are for guests with type=hvm only.");
+    for (guint i = 0; !hvm && i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        if (disk->cdrom || g_str_has_prefix(disk->vdev, "hd"))
+            return bad(error, "disk", "cdrom and hda ... hdd are for guests with type=hvm only.");
+    }
+    return TRUE;
+}
+
 /*
  * A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time.
  */
@@ -284,6 +333,7 @@ static struct guest_config *config_defaults(const char *path)
     struct guest_config *config = g_new0(struct guest_config, 1);
     config->path = g_strdup(path);
     config->cmdline = g_strdup("");
+    config->boot = g_strdup("cd");
     config->memory_mib = 512;
     config->vcpus = 1;
     config->display = GUEST_DISPLAY_FBIF;
@@ -308,7 +358,8 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     static const guint8 no_mac[6];
 
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause) || !refuse_unknown_keys(file, &cause) ||
-        !read_keys(config, file, &cause) || (!config->name && !name_from_file(config, &cause))) {
+        !read_keys(config, file, &cause) || !check_type(config, file, &cause) ||
+        (!config->name && !name_from_file(config, &cause))) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be used. %s", path, cause->message);
         guest_config_free(config);
         return NULL;
@@ -386,7 +437,7 @@ static gboolean disks_equal(GPtrArray *a, GPtrArray *b)
     for (guint i = 0; i < a->len; i++) {
         const struct guest_disk *left = g_ptr_array_index(a, i), *right = g_ptr_array_index(b, i);
         if (!g_str_equal(left->target, right->target) || !g_str_equal(left->vdev, right->vdev) ||
-            left->read_only != right->read_only)
+            left->read_only != right->read_only || left->cdrom != right->cdrom)
             return FALSE;
     }
     return TRUE;
@@ -395,11 +446,11 @@ static gboolean disks_equal(GPtrArray *a, GPtrArray *b)
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b)
 {
     return g_str_equal(a->path, b->path) && g_str_equal(a->name, b->name) && a->slot == b->slot &&
-           a->colour == b->colour && a->memory_mib == b->memory_mib && a->vcpus == b->vcpus &&
-           g_str_equal(a->kernel, b->kernel) && g_strcmp0(a->ramdisk, b->ramdisk) == 0 &&
-           g_str_equal(a->cmdline, b->cmdline) && disks_equal(a->disks, b->disks) &&
-           g_strcmp0(a->bridge, b->bridge) == 0 && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-           a->display == b->display && a->autostart == b->autostart;
+           a->colour == b->colour && a->memory_mib == b->memory_mib && a->vcpus == b->vcpus && a->type == b->type &&
+           a->firmware == b->firmware && g_str_equal(a->boot, b->boot) && g_strcmp0(a->kernel, b->kernel) == 0 &&
+           g_strcmp0(a->ramdisk, b->ramdisk) == 0 && g_str_equal(a->cmdline, b->cmdline) &&
+           disks_equal(a->disks, b->disks) && g_strcmp0(a->bridge, b->bridge) == 0 &&
+           memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && a->display == b->display && a->autostart == b->autostart;
 }
 
 struct guest_config *guest_config_copy(const struct guest_config *config)
@@ -407,6 +458,7 @@ struct guest_config *guest_config_copy(const struct guest_config *config)
     struct guest_config *copy = g_memdup2(config, sizeof(*config));
     copy->path = g_strdup(config->path);
     copy->name = g_strdup(config->name);
+    copy->boot = g_strdup(config->boot);
     copy->kernel = g_strdup(config->kernel);
     copy->ramdisk = g_strdup(config->ramdisk);
     copy->cmdline = g_strdup(config->cmdline);
@@ -427,6 +479,7 @@ void guest_config_free(struct guest_config *config)
         return;
     g_free(config->path);
     g_free(config->name);
+    g_free(config->boot);
     g_free(config->kernel);
     g_free(config->ramdisk);
     g_free(config->cmdline);

@@ -11,12 +11,27 @@
 #define GUEST_SLOT_MAX 9
 #define GUEST_NAME_MAX 63
 
-enum guest_display { GUEST_DISPLAY_NONE, GUEST_DISPLAY_FBIF, GUEST_DISPLAY_DISPLIF };
+/* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
+enum guest_type {
+    GUEST_PV,
+    GUEST_PVH, /* no emulated devices */
+    GUEST_HVM, /* a whole PC, its devices emulated by QEMU */
+};
+
+enum guest_display {
+    GUEST_DISPLAY_NONE,
+    GUEST_DISPLAY_FBIF,
+    GUEST_DISPLAY_DISPLIF,
+    GUEST_DISPLAY_VGA, /* QEMU's emulated graphics card; GUEST_HVM only, and its default */
+};
+
+enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };
 
 struct guest_disk {
     char *target; /* absolute path of a block device, or of a raw image file */
-    char vdev[8]; /* its name in the guest, "xvda" ... "xvdz" */
+    char vdev[8]; /* its name in the guest, "xvda" ... "xvdz"; in an HVM guest also "hda" ... "hdd" */
     gboolean read_only;
+    gboolean cdrom; /* a CD drive with this image in it; GUEST_HVM only */
 };
 
 struct guest_config {
@@ -26,11 +41,14 @@ struct guest_config {
     guint32 colour; /* 0xrrggbb */
     guint memory_mib;
     guint vcpus;
-    char *kernel;
-    char *ramdisk;    /* NULL: none */
-    char *cmdline;    /* never NULL */
-    GPtrArray *disks; /* struct guest_disk, owned */
-    char *bridge;     /* NULL: no network card */
+    enum guest_type type;
+    enum guest_firmware firmware; /* GUEST_HVM only */
+    char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
+    char *kernel;                 /* NULL: an HVM guest that its firmware boots */
+    char *ramdisk;                /* NULL: none */
+    char *cmdline;                /* never NULL */
+    GPtrArray *disks;             /* struct guest_disk, owned */
+    char *bridge;                 /* NULL: no network card */
     guint8 mac[6];
     enum guest_display display;
     gboolean autostart;

@@ -397,9 +397,14 @@ static void domain_ended(int domid, enum toolstack_end end, gpointer data)
     }
 }
 
+static void devices_lost(int domid, gpointer data)
+{
+    domain_ended(domid, TOOLSTACK_END_CRASH, data);
+}
+
 static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
 {
-    static const struct display_callbacks callbacks = {seat_changed, focus_changed};
+    static const struct display_callbacks callbacks = {seat_changed, focus_changed, devices_lost};
     struct guest_environment *environment = &manager->environment;
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)

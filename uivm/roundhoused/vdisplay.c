@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vdisplay_private.h"
+#include "vga_socket.h"
 
 struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error)
 {
@@ -24,6 +25,8 @@ struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error)
 
 static void guest_free(struct vguest *guest)
 {
+    vdisplay_vga_stop(guest);
+    g_free(guest->vga_socket);
     for (unsigned i = 0; i < guest->device_count; i++) {
         g_free(guest->devices[i].front);
         g_free(guest->devices[i].back);
@@ -52,6 +55,12 @@ void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callbac
     vd->focus_data = data;
 }
 
+void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback, void *data)
+{
+    vd->lost_callback = callback;
+    vd->lost_data = data;
+}
+
 struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid)
 {
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
@@ -68,7 +77,7 @@ static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t dom
     guest->slot = slot;
     guest->domid = domid;
     guest->state = VDISPLAY_STARTING;
-    if (kind == VDISPLAY_NONE)
+    if (kind == VDISPLAY_NONE || kind == VDISPLAY_VGA)
         return guest;
     guest->device_count = 2;
     guest->devices[0].type = kind == VDISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL;
@@ -117,7 +126,9 @@ bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, cons
     guest = guest_new(vd, slot, domid, kind);
     set_appearance(guest, name, rgb);
     vd->guests[slot] = guest;
+    guest->vga_socket = kind == VDISPLAY_VGA ? vga_socket_path(name) : NULL;
     vdisplay_send_guest(vd, guest);
+    vdisplay_vga_connect(guest);
     for (unsigned i = 0; i < guest->device_count; i++) {
         if (vdevice_create(&guest->devices[i], error))
             continue;
@@ -178,7 +189,7 @@ bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_
     const struct vguest *guest = vdisplay_find(vd, domid);
     *width = guest ? guest->width : 0;
     *height = guest ? guest->height : 0;
-    return guest && guest->device_count > 0 && guest->devices[0].phase == VDEVICE_CONNECTED;
+    return guest && (guest->vga_connected || (guest->device_count > 0 && guest->devices[0].phase == VDEVICE_CONNECTED));
 }
 
 bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_capture_fn *callback, void *data,

@@ -15,6 +15,7 @@ struct vdisplay;
 enum vdisplay_kind {
     VDISPLAY_FBIF,    // xen-fbfront: /dev/fb0 in the guest
     VDISPLAY_DISPLIF, // drm_xen_front: /dev/dri/card0 in the guest
+    VDISPLAY_VGA,     // QEMU's graphics card, keyboard and pointer
     VDISPLAY_NONE,    // neither picture nor keyboard, but a slot and a name in the switcher
 };
 
@@ -29,6 +30,7 @@ enum vdisplay_state {
 };
 
 typedef void vdisplay_focus_fn(unsigned slot, void *data);
+typedef void vdisplay_lost_fn(uint32_t domid, void *data);
 typedef void vdisplay_capture_fn(int error, void *data); // error: 0 or errno value
 
 // Opens xenstore and starts to connect to the seat; NULL and *error when xenstore or privcmd cannot be
@@ -36,6 +38,10 @@ typedef void vdisplay_capture_fn(int error, void *data); // error: 0 or errno va
 // still run before the main loop goes on: the seat then keeps them connected.
 struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error);
 void vdisplay_free(struct vdisplay *vd);
+
+// Called from the main loop when the device model of a guest with VDISPLAY_VGA has ended: the guest cannot go on. The
+// callback may remove the guest.
+void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback, void *data);
 
 // Called from the main loop when the seat shows something else: slot 0 the switcher, 1..9 a guest.
 void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callback, void *data);

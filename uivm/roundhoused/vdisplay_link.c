@@ -78,9 +78,12 @@ static void lost(struct vdisplay *vd)
     vd->link = -1;
     vd->greeted = false;
     // What was connected stays so for the guest; the next seat is asked to connect it again.
-    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++) {
+        if (vd->guests[slot])
+            vdisplay_vga_stop(vd->guests[slot]);
         for (unsigned i = 0; vd->guests[slot] && i < vd->guests[slot]->device_count; i++)
             vd->guests[slot]->devices[i].phase = VDEVICE_WAITING;
+    }
     if (!vd->retry_source)
         vd->retry_source = g_timeout_add_seconds(RETRY_SECONDS, on_retry, vd);
     capture_finished(vd, ENOTCONN);
@@ -104,6 +107,7 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m)
         if (!guest)
             continue;
         vdisplay_send_guest(vd, guest);
+        vdisplay_vga_connect(guest);
         for (unsigned i = 0; i < guest->device_count; i++)
             vdevice_update(&guest->devices[i]);
     }
@@ -118,6 +122,10 @@ static void on_mode(struct vguest *guest, const struct link_message *m)
 static void on_device_message(struct vdisplay *vd, const struct link_message *m)
 {
     struct vguest *guest = vd->guests[m->slot];
+    if (guest && m->type == LINK_MODE)
+        on_mode(guest, m);
+    if (guest && m->type == LINK_DISPLAY_CLOSED)
+        vdisplay_vga_closed(guest, (int)m->closed.error);
     if (!guest || guest->device_count == 0)
         return;
     switch (m->type) {
@@ -132,9 +140,6 @@ static void on_device_message(struct vdisplay *vd, const struct link_message *m)
         break;
     case LINK_KEYBOARD_CLOSED:
         vdevice_closed(&guest->devices[1], (int)m->closed.error);
-        break;
-    case LINK_MODE:
-        on_mode(guest, m);
         break;
     }
 }

@@ -35,6 +35,10 @@ struct vguest {
     unsigned device_count; // 0 for VDISPLAY_NONE, otherwise 2: display, keyboard
     struct vdevice devices[2];
     uint32_t width, height; // of the picture
+    char *vga_socket;       // where its QEMU listens; NULL without one
+    bool vga_connected;     // the seat has been given a connection
+    unsigned vga_tries;     // since the last connection
+    guint vga_retry;
 };
 
 struct vdisplay {
@@ -48,6 +52,8 @@ struct vdisplay {
     struct vguest *guests[LINK_SLOTS]; // by slot
     vdisplay_focus_fn *focus_callback;
     void *focus_data;
+    vdisplay_lost_fn *lost_callback;
+    void *lost_data;
     vdisplay_capture_fn *capture_callback; // NULL: no capture runs
     void *capture_data;
 };
@@ -64,6 +70,11 @@ void vdisplay_store_stop(struct vdisplay *vd);
 void vdevice_update(struct vdevice *device);
 void vdevice_ready(struct vdevice *device);             // the seat has connected it
 void vdevice_closed(struct vdevice *device, int error); // the seat has not, or no longer
+
+// vdisplay_vga.c: the screen of QEMU, for guests with a vga_socket.
+void vdisplay_vga_connect(struct vguest *guest); // gives the seat a new connection, now or as soon as it can be had
+void vdisplay_vga_closed(struct vguest *guest, int error); // the seat has lost it
+void vdisplay_vga_stop(struct vguest *guest);
 
 // vdisplay_link.c
 void vdisplay_link_start(struct vdisplay *vd);

@@ -123,7 +123,15 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "colour=#12345\n", "colour"},
         {MINIMUM "colour=#12345g\n", "colour"},
         {MINIMUM "colour=#-12345\n", "colour"},
-        {MINIMUM "type=hvm\n", "type"},
+        {MINIMUM "type=vm\n", "type"},
+        {"[guest]\nslot=1\ntype=pvh\n", "kernel"},
+        {MINIMUM "firmware=bios\n", "type"},
+        {MINIMUM "type=pvh\nboot=d\n", "type"},
+        {MINIMUM "type=hvm\nfirmware=coreboot\n", "firmware"},
+        {MINIMUM "type=hvm\nboot=x\n", "boot"},
+        {MINIMUM "type=hvm\nboot=\n", "boot"},
+        {MINIMUM "type=hvm\ndisk=phy:/dev/a,hde\n", "disk"},
+        {MINIMUM "disk=phy:/dev/a,cdrom\n", "disk"},
         {MINIMUM "memory_mib=31\n", "memory_mib"},
         {MINIMUM "memory_mib=99999999999999999999\n", "memory_mib"},
         {MINIMUM "memory_mib=512M\n", "memory_mib"},
@@ -155,6 +163,36 @@ static void test_refused(struct directory *directory, gconstpointer data)
         g_assert_nonnull(strstr(error->message, path));
         g_assert_nonnull(strstr(error->message + strlen(path), cases[i].key));
     }
+}
+
+/* A whole PC: it needs no kernel, and its screen is QEMU's unless the definition says otherwise. */
+static void test_hvm(struct directory *directory, gconstpointer data)
+{
+    static const char text[] = "[guest]\nslot=4\ntype=hvm\nfirmware=uefi\nboot=dc\n"
+                               "disk=phy:/dev/a,hda;file:/install.iso,hdc,cdrom\n";
+    g_autofree char *path = write_file(directory, "pc.conf", text);
+    struct guest_config *config = guest_config_load(path, NULL), *copy = guest_config_copy(config);
+    (void)data;
+    g_assert_nonnull(config);
+    g_assert_true(config->type == GUEST_HVM && config->firmware == GUEST_FIRMWARE_UEFI);
+    g_assert_true(config->display == GUEST_DISPLAY_VGA && !config->kernel);
+    g_assert_cmpstr(config->boot, ==, "dc");
+    const struct guest_disk *cd = g_ptr_array_index(config->disks, 1);
+    g_assert_true(cd->cdrom && cd->read_only && g_str_equal(cd->vdev, "hdc"));
+    g_assert_true(guest_config_equal(config, copy));
+    copy->firmware = GUEST_FIRMWARE_BIOS;
+    g_assert_false(guest_config_equal(config, copy));
+    guest_config_free(copy);
+    guest_config_free(config);
+
+    path = (g_free(path), write_file(directory, "pc.conf", MINIMUM "type=hvm\ndisplay=fbif\n"));
+    config = guest_config_load(path, NULL);
+    g_assert_true(config->display == GUEST_DISPLAY_FBIF && config->firmware == GUEST_FIRMWARE_BIOS);
+    guest_config_free(config);
+    path = (g_free(path), write_file(directory, "pc.conf", MINIMUM "type=pvh\n"));
+    config = guest_config_load(path, NULL);
+    g_assert_true(config->type == GUEST_PVH && config->display == GUEST_DISPLAY_FBIF);
+    guest_config_free(config);
 }
 
 static void test_long_cmdline(struct directory *directory, gconstpointer data)
@@ -277,6 +315,7 @@ int main(int argc, char **argv)
     WITH_DIRECTORY("/config/full", test_full);
     WITH_DIRECTORY("/config/defaults", test_defaults);
     WITH_DIRECTORY("/config/refused", test_refused);
+    WITH_DIRECTORY("/config/hvm", test_hvm);
     WITH_DIRECTORY("/config/long-cmdline", test_long_cmdline);
     WITH_DIRECTORY("/config/directory", test_directory);
 #undef WITH_DIRECTORY

@@ -25,6 +25,9 @@ static struct link_message good(uint32_t type)
         m.displif.width = 1280;
         m.displif.height = 800;
         break;
+    case LINK_RFB_CONNECT:
+        m.rfb.videoram_limit = 1 << 20;
+        break;
     case LINK_KEYBOARD_CONNECT:
         m.keyboard.by_grant = 1;
         break;
@@ -51,6 +54,7 @@ static const struct {
     {LINK_FBIF_CONNECT, 1, true, false},
     {LINK_DISPLIF_CONNECT, 0, true, false},
     {LINK_DISPLAY_DISCONNECT, 0, true, false},
+    {LINK_RFB_CONNECT, 1, true, false},
     {LINK_KEYBOARD_CONNECT, 0, true, false},
     {LINK_KEYBOARD_DISCONNECT, 0, true, false},
     {LINK_FOCUS, 0, true, false},

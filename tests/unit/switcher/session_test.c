@@ -190,6 +190,67 @@ static void the_manager(void)
     focus(7); // nobody there: no answer, no change
 }
 
+// ---- a device model ----
+
+static void model_says(int model, const void *bytes, size_t size)
+{
+    CHECK(send(model, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
+}
+
+static void model_hears(int model, size_t size)
+{
+    uint8_t bytes[64];
+    CHECK(size <= sizeof(bytes) && recv(model, bytes, size, MSG_WAITALL) == (ssize_t)size);
+}
+
+// One update: the picture is 64 by 48 and all of it has the colour.
+static void model_draws(int model, uint32_t rgb)
+{
+    static const uint8_t head[16] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 64, 0, 48};
+    uint32_t pixels[64 * 48];
+    for (unsigned i = 0; i < 64 * 48; i++)
+        pixels[i] = rgb;
+    model_says(model, head, sizeof(head));
+    model_says(model, pixels, sizeof(pixels));
+}
+
+static int model_connect(void)
+{
+    int pair[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    struct link_message message = {.type = LINK_RFB_CONNECT, .slot = 2};
+    message.rfb.videoram_limit = 1 << 20;
+    tell(&message, pair[0]);
+    close(pair[0]);
+    CHECK(hear_type(LINK_DISPLAY_READY).slot == 2);
+    return pair[1];
+}
+
+// Slot 2, which is on screen, has emulated graphics: a picture in the middle, until the device model goes wrong.
+static void emulated_screen(void)
+{
+    static const uint8_t init[24] = {0, 64, 0, 48};
+    int model = model_connect();
+    model_says(model, "RFB 003.008\n\1\1\0\0\0\0", 18);
+    model_says(model, init, sizeof(init));
+    model_hears(model, 12 + 1 + 1);
+    model_hears(model, 20 + 4 + 6 * 4);
+    model_hears(model, 10);
+    struct link_message mode = hear_type(LINK_MODE);
+    CHECK(mode.slot == 2 && mode.mode.width == 64 && mode.mode.height == 48);
+    model_draws(model, 0x12ab34);
+    CHECK(shows(WIDTH / 2 - 30, HEIGHT / 2 - 20, 0x12ab34) && shows(2, 2, 0));
+    model_hears(model, 10); // the next request
+    model_draws(model, 0x777777);
+    CHECK(shows(WIDTH / 2 - 30, HEIGHT / 2 - 20, 0x777777));
+    model_says(model, "\377", 1); // no message of ours
+    CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPROTO);
+    CHECK(shows(INSIDE_X, INSIDE_Y, 0x0022cc)); // the placeholder again
+    close(model);
+    close(model_connect());
+    CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPIPE);
+}
+
 static void guests_go(void)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -582,6 +643,7 @@ int main(int argc, char **argv)
     }
     alarm(110);
     the_manager();
+    emulated_screen();
     guests_go();
     the_interface();
     int status;
