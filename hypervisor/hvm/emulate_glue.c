@@ -293,7 +293,7 @@ static void deliver(struct vcpu *v, const struct emulate_context *c)
     } else if (c->exception.software_bytes) {
         struct hvm_event event = {.valid = true,
                                   .vector = c->exception.vector,
-                                  .kind = HVM_EVENT_SOFTWARE,
+                                  .kind = c->exception.is_interrupt ? HVM_EVENT_SOFTWARE : HVM_EVENT_EXCEPTION,
                                   .length = c->exception.software_bytes};
         hvm_inject_event(v, &event);
     } else {

@@ -64,8 +64,9 @@ struct hvm_event {
     uint8_t kind; /* enum hvm_event_kind */
     bool has_error_code;
     uint32_t error_code;
-    uint64_t cr2;   /* for page faults */
-    uint8_t length; /* of the instruction, software events only */
+    uint64_t cr2; /* for page faults */
+    uint8_t
+        length; /* of the instruction at rip that raised it and is behind it: int n; int3, into, int1 (exceptions) */
 };
 
 #define HVM_CODE_PAGE_BYTES 128

@@ -199,10 +199,8 @@ static void set_shadow(struct vcpu *v, uint32_t value)
     shadow = value;
 }
 
-static const struct hvm_vendor vendor = {.get_segment = get_segment,
-                                         .set_segment = set_segment,
-                                         .cpl = get_ring,
-                                         .set_shadow = set_shadow};
+static const struct hvm_vendor vendor = {
+    .get_segment = get_segment, .set_segment = set_segment, .cpl = get_ring, .set_shadow = set_shadow};
 const struct hvm_vendor *hvm_vendor = &vendor;
 
 /* System registers are not looked at here. */
@@ -403,6 +401,9 @@ static void what_retires(void)
     CHECK(shadow == 0);
     regs.rflags = 2;
     CHECK(RUN("\xcd\x21") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_SOFTWARE && injected.length == 2);
+    CHECK(RUN("\xcc") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_EXCEPTION && injected.length == 1);
+    CHECK(injected.vector == TRAP_int3 && regs.rip == CODE);
+    CHECK(RUN("\xcd\x03") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_SOFTWARE && injected.length == 2);
 }
 
 int main(void)
