@@ -221,7 +221,9 @@ bool hvm_write_dr(struct vcpu *v, unsigned number, uint64_t value);
 bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 uint64_t hvm_guest_tsc(const struct vcpu *v);
+/* Of v alone; its TSC deadline and, if it is current, the time in its vcpu_info follow. */
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value);
+void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /* CPUID as v sees it. x86/cpu_policy.c */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);

@@ -319,6 +319,16 @@ static void test_timer_deadline(void)
     EXPECT(take(0), 0x50);
     wrmsr_(0, 0x80b, 0);
     wrmsr_(0, MSR_TSC_DEADLINE, hvm_guest_tsc(V(0)) + TSC_KHZ);
+    rig_tsc_offset += TSC_KHZ * 10; /* and past the deadline: it is due */
+    vlapic_tsc_changed(V(0));
+    rig_run(10);
+    EXPECT(take(0), 0x50);
+    wrmsr_(0, 0x80b, 0);
+    rig_tsc_offset += TSC_KHZ; /* what has fired does not again */
+    vlapic_tsc_changed(V(0));
+    rig_run(10 * MS);
+    EXPECT(take(0), -1);
+    wrmsr_(0, MSR_TSC_DEADLINE, hvm_guest_tsc(V(0)) + TSC_KHZ);
     wrmsr_(0, 0x832, 0x50); /* leaving the mode disarms */
     rig_run(10 * MS);
     EXPECT(take(0), -1);
