@@ -46,7 +46,9 @@ struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xe
 #define MSR_PLATFORM_INFO     0xceU
 #define MSR_ARCH_CAPABILITIES 0x10aU
 
-#define CPU_POLICY_MAX_LEAVES 128
+/* As many as a policy's structure can name, not as many as this processor has: a toolstack sizes its buffers by it and
+ * writes back sub-leaves that are all zero. */
+#define CPU_POLICY_MAX_LEAVES 120
 #define CPU_POLICY_MAX_MSRS   2
 
 /* XEN_SYSCTL_get_cpu_featureset: index XEN_SYSCTL_cpu_featureset_*; writes min(*words, available), sets *words. */

@@ -202,6 +202,34 @@ static void test_set(void)
     free(d.cpu_policy.leaf);
 }
 
+/* Toolstacks hold a policy in a structure and write all of it back: each sub-leaf that it names, whether or not the
+ * processor has it. */
+static void test_write_back_all(void)
+{
+    struct domain d = {0};
+    struct xen_cpuid_leaf l[LEAVES];
+    uint32_t n = 0, bad;
+    struct answer limits = system_policy(XEN_SYSCTL_cpu_policy_pv_default);
+    for (uint32_t leaf = 0; leaf <= 0xd; leaf++) {
+        uint32_t subleaves = leaf == 4 ? 6 : leaf == 7 ? 3 : leaf == 0xb ? 2 : leaf == 0xd ? 63 : 0;
+        for (uint32_t i = 0; i < subleaves; i++)
+            l[n++] = (struct xen_cpuid_leaf){leaf, i, 0, 0, 0, 0};
+        if (!subleaves)
+            l[n++] = (struct xen_cpuid_leaf){leaf, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    }
+    l[n++] = (struct xen_cpuid_leaf){0x40000000, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    l[n++] = (struct xen_cpuid_leaf){0x40000100, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    for (uint32_t leaf = 0x80000000; leaf <= 0x80000021; leaf++)
+        l[n++] = (struct xen_cpuid_leaf){leaf, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    l[0].a = leaf_of(&limits, 0, ~0U)->a;
+    check(n == LEAVES);
+    check(set(&d, l, n, &bad) == 0);
+    struct answer now = {.leaves = LEAVES, .msrs = 2};
+    check(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0 && now.leaves == n);
+    check_order(&now);
+    free(d.cpu_policy.leaf);
+}
+
 /* A hostile toolstack: whatever is accepted stays sorted and within what PV may have. */
 static void test_fuzz(void)
 {
@@ -389,6 +417,7 @@ int main(void)
     test_system();
     test_guest_view();
     test_set();
+    test_write_back_all();
     test_fuzz();
     test_hvm_system();
     test_hvm_view();
