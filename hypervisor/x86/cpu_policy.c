@@ -494,7 +494,7 @@ static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_
     }
 }
 
-/* What differs between vcpus, or changes while they run. The hardware's XCR0 is the vcpu's own while it is current. */
+/* What differs between vcpus, or changes while they run. */
 static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
 {
     const uint32_t apic_id = v->id * 2;
@@ -510,9 +510,9 @@ static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
         break;
     case 0xd:
         if (l->subleaf == 0 && l->a)
-            l->b = cpuid(0xd, 0).ebx;
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, false);
         if (l->subleaf == 1 && l->a & BIT(XSAVEC))
-            l->b = cpuid(0xd, 1).ebx;
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, true);
         break;
     case 0x80000001:
         if (cpu_features.vendor == VENDOR_AMD)

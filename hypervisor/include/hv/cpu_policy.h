@@ -37,6 +37,8 @@ struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, u
 /* The last of a hypervisor's leaves that start at `first`: `limit` of them follow it, unless the toolstack has set a
  * lower one (2..0xff). */
 uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit);
+/* Bytes that XSAVE, or in compacted form XSAVEC, needs for the components in `features`. */
+uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted);
 struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xen's leaf 3 */
 
 #define XEN_VERSION_LEAF 0x00040011U /* 4.17 */

@@ -163,6 +163,31 @@ static void test_guest_view(void)
     check(!r.eax && !r.ebx && !r.ecx && !r.edx);
 }
 
+/* Sizes of the extended state follow from the components, not from what the processor says of its own XCR0: Linux adds
+ * them up too, and does without XSAVE when the sums differ. */
+static void test_xstate_sizes(void)
+{
+    struct domain d = {0};
+    struct vcpu v = {.domain = &d, .xcr0 = 3};
+    struct cpuid r, component;
+    pv_cpuid(&v, 0xd, 0, &r);
+    if (!r.eax)
+        return;
+    check(r.ebx == 576 && r.ecx >= r.ebx);
+    v.xcr0 = r.eax;
+    uint32_t standard = 576, compacted = 576;
+    for (unsigned i = 2; i < 63; i++) {
+        pv_cpuid(&v, 0xd, i, &component);
+        compacted += component.eax;
+        if (component.eax + component.ebx > standard)
+            standard = component.eax + component.ebx;
+    }
+    pv_cpuid(&v, 0xd, 0, &r);
+    check(r.ebx == standard && r.ecx == standard);
+    pv_cpuid(&v, 0xd, 1, &r);
+    check(r.ebx == (r.eax & 2 ? compacted : 0));
+}
+
 static int set(struct domain *d, const struct xen_cpuid_leaf *l, uint32_t n, uint32_t *bad)
 {
     uint32_t subleaf, msr;
@@ -416,6 +441,7 @@ int main(void)
     cpu_policy_init();
     test_system();
     test_guest_view();
+    test_xstate_sizes();
     test_set();
     test_write_back_all();
     test_fuzz();
