@@ -351,6 +351,7 @@ struct policy_buffer {
     struct xen_msr_entry msr[CPU_POLICY_MAX_MSRS];
 };
 
+/* A null array asks how much any policy can need. */
 static int cpu_policy(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
@@ -368,8 +369,8 @@ static int cpu_policy(struct xen_sysctl *op)
         error = p->nr_leaves < leaves ? -ENOBUFS : copy_to_guest(p->leaves, buffer->leaf, leaves);
     if (!error && !guest_handle_is_null(p->msrs))
         error = p->nr_msrs < msrs ? -ENOBUFS : copy_to_guest(p->msrs, buffer->msr, msrs);
-    p->nr_leaves = leaves;
-    p->nr_msrs = msrs;
+    p->nr_leaves = guest_handle_is_null(p->leaves) ? CPU_POLICY_MAX_LEAVES : leaves;
+    p->nr_msrs = guest_handle_is_null(p->msrs) ? CPU_POLICY_MAX_MSRS : msrs;
     free(buffer);
     return error;
 }

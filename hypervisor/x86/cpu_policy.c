@@ -151,6 +151,11 @@ static struct cpuid add_hardware_leaf(struct policy *p, uint32_t leaf, uint32_t 
 #define MAX_TOPOLOGY_SUBLEAVES 2
 #define XSTATE_COMPONENTS      63
 
+/* Room for every leaf: ten basic ones have no sub-leaves; two are the limits of the hypervisor's blocks. */
+_Static_assert(CPU_POLICY_MAX_LEAVES == 10 + MAX_CACHE_SUBLEAVES + MAX_FEATURE_SUBLEAF + 1 + MAX_TOPOLOGY_SUBLEAVES +
+                                            XSTATE_COMPONENTS + 2 + LAST_EXTENDED_LEAF - FIRST_EXTENDED_LEAF + 1,
+               "ABI");
+
 static void add_cache_leaves(struct policy *p)
 {
     unsigned i = 0;
@@ -212,10 +217,8 @@ static void read_hardware(struct policy *p)
         add_leaf(p, leaf);
     find(p, 0, NO_SUBLEAF)->a = last;
     find(p, FIRST_EXTENDED_LEAF, NO_SUBLEAF)->a = last_extended;
-    struct xen_cpuid_leaf limits[] = {{XEN_CPUID_FIRST_LEAF, NO_SUBLEAF, 0, 0, 0, 0},
-                                      {XEN_CPUID_FIRST_LEAF + 0x100, NO_SUBLEAF, 0, 0, 0, 0}};
-    put(p, &limits[0]);
-    put(p, &limits[1]);
+    for (uint32_t leaf = XEN_CPUID_FIRST_LEAF; leaf <= XEN_CPUID_FIRST_LEAF + 0x100; leaf += 0x100)
+        put(p, &(struct xen_cpuid_leaf){.leaf = leaf, .subleaf = NO_SUBLEAF});
 }
 
 /* ---- Deriving ---- */
@@ -225,8 +228,7 @@ static bool leaf_is_private(uint32_t leaf)
 {
     switch (leaf) {
     case 3:
-    case 5:
-    case 6:
+    case 5 ... 6:
     case 8 ... 0xc:
     case 0x80000009 ... 0x80000020:
         return true;
@@ -492,7 +494,7 @@ static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_
     }
 }
 
-/* What differs between vcpus, or changes while they run. The hardware's XCR0 is the vcpu's own while it is current. */
+/* What differs between vcpus, or changes while they run. */
 static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
 {
     const uint32_t apic_id = v->id * 2;
@@ -508,9 +510,9 @@ static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
         break;
     case 0xd:
         if (l->subleaf == 0 && l->a)
-            l->b = cpuid(0xd, 0).ebx;
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, false);
         if (l->subleaf == 1 && l->a & BIT(XSAVEC))
-            l->b = cpuid(0xd, 1).ebx;
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, true);
         break;
     case 0x80000001:
         if (cpu_features.vendor == VENDOR_AMD)

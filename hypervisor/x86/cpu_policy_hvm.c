@@ -27,9 +27,8 @@ static bool has_apic(const struct vcpu *v)
     return v->hvm->lapic && vlapic_base(v) & APIC_BASE_ENABLE;
 }
 
-/* Bytes that XSAVE, or in compacted form XSAVEC, needs for the components in `features`. Standard offsets come from the
- * policy's own leaves: a component that the domain may not have counts nothing. */
-static uint32_t xstate_bytes(const struct domain *d, uint64_t features, bool compacted)
+/* Standard offsets come from the policy's own leaves: a component that the domain may not have counts nothing. */
+uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted)
 {
     uint32_t bytes = XSAVE_LEGACY_AND_HEADER;
     for (unsigned i = XSTATE_FIRST_EXTENDED; i < XSTATE_COMPONENTS; i++) {
@@ -79,9 +78,9 @@ static void add_dynamic(struct vcpu *v, uint32_t subleaf, struct xen_cpuid_leaf 
         break;
     case 0xd:
         if (l->subleaf == 0 && l->a)
-            l->b = xstate_bytes(v->domain, v->xcr0, false);
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, false);
         if (l->subleaf == 1 && l->a & BIT(XSAVEC))
-            l->b = xstate_bytes(v->domain, v->xcr0 | v->hvm->xss, true);
+            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0 | v->hvm->xss, true);
         break;
     case 0x80000001:
         add_extended(v, l);

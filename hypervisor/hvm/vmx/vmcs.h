@@ -9,8 +9,6 @@
 #include <hv/console.h>
 #include <hv/hvm.h>
 
-#define X86_CR4_VMXE 0x00002000UL
-
 #define MSR_TSC_AUX            0xc0000103U
 #define MSR_FEATURE_CONTROL    0x0000003aU
 #define MSR_VMX_BASIC          0x00000480U

@@ -37,6 +37,8 @@ struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, u
 /* The last of a hypervisor's leaves that start at `first`: `limit` of them follow it, unless the toolstack has set a
  * lower one (2..0xff). */
 uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit);
+/* Bytes that XSAVE, or in compacted form XSAVEC, needs for the components in `features`. */
+uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted);
 struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xen's leaf 3 */
 
 #define XEN_VERSION_LEAF 0x00040011U /* 4.17 */
@@ -46,7 +48,9 @@ struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xe
 #define MSR_PLATFORM_INFO     0xceU
 #define MSR_ARCH_CAPABILITIES 0x10aU
 
-#define CPU_POLICY_MAX_LEAVES 128
+/* As many as a policy's structure can name, not as many as this processor has: a toolstack sizes its buffers by it and
+ * writes back sub-leaves that are all zero. */
+#define CPU_POLICY_MAX_LEAVES 120
 #define CPU_POLICY_MAX_MSRS   2
 
 /* XEN_SYSCTL_get_cpu_featureset: index XEN_SYSCTL_cpu_featureset_*; writes min(*words, available), sets *words. */

@@ -196,6 +196,7 @@ static void page_kinds(void)
 static void sizes_are_told(void)
 {
     uint32_t words[32];
+    struct xen_cpuid_leaf leaves[3];
     struct xen_sysctl op = {0};
 
     fake_reset();
@@ -205,7 +206,13 @@ static void sizes_are_told(void)
     CHECK(sysctl(&op, XEN_SYSCTL_get_cpu_featureset) == -ENOBUFS && op.u.cpu_featureset.nr_features == 4);
     op = (struct xen_sysctl){0};
     CHECK(sysctl(&op, XEN_SYSCTL_get_cpu_policy) == 0);
-    CHECK(op.u.cpu_policy.nr_leaves == 3 && op.u.cpu_policy.nr_msrs == 1);
+    CHECK(op.u.cpu_policy.nr_leaves == 120 && op.u.cpu_policy.nr_msrs == 2); /* what any policy can need */
+    op = (struct xen_sysctl){.u.cpu_policy.nr_leaves = 3};
+    set_xen_guest_handle(op.u.cpu_policy.leaves, leaves);
+    CHECK(sysctl(&op, XEN_SYSCTL_get_cpu_policy) == 0);
+    CHECK(op.u.cpu_policy.nr_leaves == 3 && op.u.cpu_policy.nr_msrs == 2);
+    op.u.cpu_policy.nr_leaves = 2;
+    CHECK(sysctl(&op, XEN_SYSCTL_get_cpu_policy) == -ENOBUFS && op.u.cpu_policy.nr_leaves == 3);
     op = (struct xen_sysctl){0};
     CHECK(sysctl(&op, XEN_SYSCTL_cputopoinfo) == 0 && op.u.cputopoinfo.num_cpus == 2);
 }

@@ -163,6 +163,31 @@ static void test_guest_view(void)
     check(!r.eax && !r.ebx && !r.ecx && !r.edx);
 }
 
+/* Sizes of the extended state follow from the components, not from what the processor says of its own XCR0: Linux adds
+ * them up too, and does without XSAVE when the sums differ. */
+static void test_xstate_sizes(void)
+{
+    struct domain d = {0};
+    struct vcpu v = {.domain = &d, .xcr0 = 3};
+    struct cpuid r, component;
+    pv_cpuid(&v, 0xd, 0, &r);
+    if (!r.eax)
+        return;
+    check(r.ebx == 576 && r.ecx >= r.ebx);
+    v.xcr0 = r.eax;
+    uint32_t standard = 576, compacted = 576;
+    for (unsigned i = 2; i < 63; i++) {
+        pv_cpuid(&v, 0xd, i, &component);
+        compacted += component.eax;
+        if (component.eax + component.ebx > standard)
+            standard = component.eax + component.ebx;
+    }
+    pv_cpuid(&v, 0xd, 0, &r);
+    check(r.ebx == standard && r.ecx == standard);
+    pv_cpuid(&v, 0xd, 1, &r);
+    check(r.ebx == (r.eax & 2 ? compacted : 0));
+}
+
 static int set(struct domain *d, const struct xen_cpuid_leaf *l, uint32_t n, uint32_t *bad)
 {
     uint32_t subleaf, msr;
@@ -199,6 +224,34 @@ static void test_set(void)
     struct xen_msr_entry msr[2] = {{0xce, 0, 0}, {0x10b, 0, 0}};
     check(cpu_policy_set_domain(&d, NULL, 0, msr, 1, &bad, &subleaf, &bad_msr) == 0);
     check(cpu_policy_set_domain(&d, NULL, 0, msr, 2, &bad, &subleaf, &bad_msr) == -EINVAL && bad_msr == 0x10b);
+    free(d.cpu_policy.leaf);
+}
+
+/* Toolstacks hold a policy in a structure and write all of it back: each sub-leaf that it names, whether or not the
+ * processor has it. */
+static void test_write_back_all(void)
+{
+    struct domain d = {0};
+    struct xen_cpuid_leaf l[LEAVES];
+    uint32_t n = 0, bad;
+    struct answer limits = system_policy(XEN_SYSCTL_cpu_policy_pv_default);
+    for (uint32_t leaf = 0; leaf <= 0xd; leaf++) {
+        uint32_t subleaves = leaf == 4 ? 6 : leaf == 7 ? 3 : leaf == 0xb ? 2 : leaf == 0xd ? 63 : 0;
+        for (uint32_t i = 0; i < subleaves; i++)
+            l[n++] = (struct xen_cpuid_leaf){leaf, i, 0, 0, 0, 0};
+        if (!subleaves)
+            l[n++] = (struct xen_cpuid_leaf){leaf, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    }
+    l[n++] = (struct xen_cpuid_leaf){0x40000000, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    l[n++] = (struct xen_cpuid_leaf){0x40000100, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    for (uint32_t leaf = 0x80000000; leaf <= 0x80000021; leaf++)
+        l[n++] = (struct xen_cpuid_leaf){leaf, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
+    l[0].a = leaf_of(&limits, 0, ~0U)->a;
+    check(n == LEAVES);
+    check(set(&d, l, n, &bad) == 0);
+    struct answer now = {.leaves = LEAVES, .msrs = 2};
+    check(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0 && now.leaves == n);
+    check_order(&now);
     free(d.cpu_policy.leaf);
 }
 
@@ -388,7 +441,9 @@ int main(void)
     cpu_policy_init();
     test_system();
     test_guest_view();
+    test_xstate_sizes();
     test_set();
+    test_write_back_all();
     test_fuzz();
     test_hvm_system();
     test_hvm_view();
