@@ -13,14 +13,16 @@ FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
 TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
 DEVICE_MODEL = 'usr/libexec/xen-qemu-system-i386'
 DEVICE_MODEL_FILES = ('usr/lib/xen-4.17/boot/hvmloader', 'usr/share/seabios/bios-256k.bin', 'usr/share/seabios/vgabios-cirrus.bin',
-                      'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot_dma.bin',
+                      'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot.bin', 'usr/share/qemu/linuxboot_dma.bin',
                       'usr/share/qemu/keymaps/en-us')
 LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu',
                    'usr/lib/x86_64-linux-gnu/pulseaudio')
 # The C library loads this one when a thread ends; no program names it.
 LATE_LIBRARIES = ('libgcc_s.so.1',)
-# Domain-0's drivers for the toolstack, in the order in which they can be loaded.
+# Domain-0's drivers for the toolstack; a guest's for disks, paravirtual and emulated.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
+
+DISK_DRIVERS = ('xen-blkfront.ko', 'ata_piix.ko', 'sd_mod.ko')
 
 
 class Initramfs:
@@ -124,8 +126,22 @@ def contents(path):
         return file.read()
 
 
+def add_modules(initramfs, root, drivers):
+    """Drivers and what they need, in the order in which they can be loaded."""
+    folder = posixpath.dirname(root.find('modules.dep'))
+    needs = dict(line.split(':') for line in root.read(f'{folder}/modules.dep').decode().splitlines())
+    order = []
+    for name in (name for driver in drivers for name in needs if posixpath.basename(name) == driver):
+        order += [each for each in needs[name].split()[::-1] + [name] if each not in order]
+    for number, name in enumerate(order):
+        initramfs.file(f'modules/{number:02}-{posixpath.basename(name)}', root.read(f'{folder}/{name}'))
+
+
 def write_guest(path, build):
     initramfs = Initramfs()
+    for folder in ('dev', 'modules'):
+        initramfs.folder(folder)
+    add_modules(initramfs, RootArchive(f'{build}/images/uivm.tar'), DISK_DRIVERS)
     initramfs.file('init', contents(f'{build}/tests/bench/bench-guest'))
     initramfs.file('bin/busybox', busybox())
     initramfs.write(path)
@@ -149,8 +165,7 @@ def write_domain0(path, build, measure, guest_files):
         for name in DEVICE_MODEL_FILES:
             initramfs.file(name, root.read(name))
     add_programs(initramfs, root, programs)
-    for number, name in enumerate(MODULES):
-        initramfs.file(f'modules/{number}-{name}', root.read(root.find(name)))
+    add_modules(initramfs, root, MODULES)
     for name, source in guest_files.items():
         initramfs.file(f'guest/{name}', contents(source))
     initramfs.write(path)
