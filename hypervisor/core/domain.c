@@ -233,26 +233,29 @@ void domain_unpause(struct domain *d)
         vcpu_wake(v);
 }
 
+/* A pause that a flag remembers begins and ends under the lock with it, so that an end never overtakes its beginning.
+ */
 int domain_pause_by_controller(struct domain *d)
 {
+    struct vcpu *v;
     spin_lock(&d->lock);
-    bool was = d->paused_by_controller;
+    if (!d->paused_by_controller)
+        domain_pause(d);
     d->paused_by_controller = true;
     spin_unlock(&d->lock);
-    if (!was)
-        domain_pause_sync(d);
+    for_each_vcpu(d, v)
+        vcpu_sleep_sync(v);
     return 0;
 }
 
 int domain_unpause_by_controller(struct domain *d)
 {
     spin_lock(&d->lock);
-    bool was = d->paused_by_controller;
-    d->paused_by_controller = false;
     d->creation_finished = true;
-    spin_unlock(&d->lock);
-    if (was)
+    if (d->paused_by_controller)
         domain_unpause(d);
+    d->paused_by_controller = false;
+    spin_unlock(&d->lock);
     return 0;
 }
 
@@ -262,15 +265,17 @@ void domain_shutdown(struct domain *d, unsigned reason)
     bool first = !d->is_shut_down;
     if (d->shutdown_code == ~0U)
         d->shutdown_code = reason;
-    if (first)
+    if (first) {
         d->is_shutting_down = d->is_shut_down = true;
+        if (!d->is_privileged)
+            domain_pause(d);
+    }
     spin_unlock(&d->lock);
     if (d->is_privileged)
         hardware_domain_shutdown(reason);
     if (!first)
         return;
     log_debug("d%u: shut down, reason %u", d->id, reason);
-    domain_pause(d);
     send_guest_global_virq(dom0, VIRQ_DOM_EXC);
 }
 
@@ -280,9 +285,9 @@ void domain_resume(struct domain *d)
     bool was = d->is_shut_down;
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = ~0U;
-    spin_unlock(&d->lock);
     if (was)
         domain_unpause(d);
+    spin_unlock(&d->lock);
 }
 
 void domain_crash(struct domain *d, const char *format, ...)

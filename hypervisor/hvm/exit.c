@@ -114,10 +114,12 @@ static void halt_for_good(struct vcpu *v)
     struct vcpu *other;
     bool last = true;
     spin_lock(&d->lock);
-    v->offline = true;
+    bool down = vlapic_wait_for_startup(v);
     for_each_vcpu(d, other)
         last = last && other->offline;
     spin_unlock(&d->lock);
+    if (!down)
+        return; /* the INIT has come already */
     if (last) {
         log_info("d%u: every vcpu has halted with interrupts off; the guest is over", d->id);
         domain_shutdown(d, SHUTDOWN_poweroff);

@@ -109,6 +109,22 @@ bool vlapic_take_startup(struct vcpu *v)
     return act_on_startup(v, l);
 }
 
+bool vlapic_wait_for_startup(struct vcpu *v)
+{
+    struct vlapic *l = vlapic_of(v);
+    unsigned long flags;
+
+    if (!l) {
+        v->offline = true;
+        return true;
+    }
+    flags = spin_lock_irqsave(&l->startup_lock);
+    if (!l->startup)
+        v->offline = true;
+    spin_unlock_irqrestore(&l->startup_lock, flags);
+    return v->offline;
+}
+
 /* ---- delivery ---- */
 
 /* False: the APIC refused. */

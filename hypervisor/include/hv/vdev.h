@@ -44,6 +44,8 @@ int vlapic_deliver(struct domain *d, uint32_t destination, bool logical, unsigne
  * hvm_vcpu_reset() and hvm_vcpu_startup() for the current vcpu.
  */
 bool vlapic_take_startup(struct vcpu *v);
+/* v, current, halts for good: offline until its start-up message. False: INIT or start-up message wait already. */
+bool vlapic_wait_for_startup(struct vcpu *v);
 /* Takes the PIC's line (LVT0 in ExtINT mode; APIC disabled: the first processor)? */
 bool vlapic_accepts_pic(const struct vcpu *v);
 /* The PIC's line has risen, for LVT0 entries that make something else of it. */

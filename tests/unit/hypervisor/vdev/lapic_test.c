@@ -228,6 +228,17 @@ static void test_startup(void)
     write32(0, BASE + APIC_COMMAND, 0x4612);
     EXPECT(vlapic_take_startup(V(1)), true);
     EXPECT(rig_startup_page[1], 0x12);
+    EXPECT(vlapic_wait_for_startup(V(1)), true); /* cli; hlt */
+    EXPECT(V(1)->offline, true);
+    write32(0, BASE + APIC_COMMAND, 0x4500);
+    write32(0, BASE + APIC_COMMAND, 0x4613);
+    EXPECT(vlapic_take_startup(V(1)), true);
+    write32(0, BASE + APIC_COMMAND, 0x4500);
+    write32(0, BASE + APIC_COMMAND, 0x4614); /* while it is on its way to halt */
+    EXPECT(vlapic_wait_for_startup(V(1)), false);
+    EXPECT(V(1)->offline, false);
+    EXPECT(vlapic_take_startup(V(1)), true);
+    EXPECT(rig_startup_page[1], 0x14);
     rig_stop();
 }
 
