@@ -307,7 +307,7 @@ static long relocate_memory(struct dm_call *c)
     if (op->pad || !gfns_ok(op->src_gfn, op->size) || !gfns_ok(op->dst_gfn, op->size))
         return -EINVAL;
     while (op->size) {
-        long result = p2m_move(c->d, op->src_gfn, op->dst_gfn);
+        long result = memory_move_page(c->d, op->src_gfn, op->dst_gfn);
 
         if (result)
             return result;

@@ -33,18 +33,6 @@ static int check_domain(const struct domain *d)
     return is_current_domain(d) || !is_hvm(d) ? -EINVAL : 0;
 }
 
-static void stop(struct domain *d)
-{
-    domain_pause_sync(d);
-    vtimers_freeze(d, true);
-}
-
-static void go_on(struct domain *d)
-{
-    vtimers_freeze(d, false);
-    domain_unpause(d);
-}
-
 /* Without a buffer: how long it would have to be. */
 int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
 {
@@ -55,12 +43,12 @@ int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
 
     if (error)
         return error;
-    stop(d);
+    domain_pause_sync(d);
     error = hvm_save(d, NULL, &bytes);
     buffer = error || guest_handle_is_null(c->buffer) ? NULL : zalloc(bytes);
     if (buffer)
         error = hvm_save(d, buffer, &bytes);
-    go_on(d);
+    domain_unpause(d);
     if (!error && !guest_handle_is_null(c->buffer)) {
         if (!buffer)
             error = -ENOMEM;
@@ -89,9 +77,9 @@ int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
         return -ENOMEM;
     error = copy_in(buffer, guest_handle_address(c->buffer), c->size);
     if (!error) {
-        stop(d);
+        domain_pause_sync(d);
         error = hvm_load(d, buffer, c->size);
-        go_on(d);
+        domain_unpause(d);
     }
     free(buffer);
     return error;
@@ -109,7 +97,7 @@ int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
         return error;
     if (p->type > HVM_SAVE_CODE_MAX || p->instance > UINT16_MAX)
         return -EINVAL;
-    stop(d);
+    domain_pause_sync(d);
     error = hvm_save_one(d, (uint16_t)p->type, (uint16_t)p->instance, NULL, &bytes);
     if (!error && !guest_handle_is_null(p->buffer)) {
         buffer = zalloc(bytes);
@@ -117,7 +105,7 @@ int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
                 : p->bufsz < bytes ? -ENOSPC
                                    : hvm_save_one(d, (uint16_t)p->type, (uint16_t)p->instance, buffer, &bytes);
     }
-    go_on(d);
+    domain_unpause(d);
     if (!error && buffer)
         error = copy_out(guest_handle_address(p->buffer), buffer, bytes);
     free(buffer);

@@ -16,6 +16,7 @@
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/vdev.h>
 #include <xen/sched.h>
 
 struct domain *dom0;
@@ -206,6 +207,8 @@ void domain_pause(struct domain *d)
 {
     struct vcpu *v;
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
+    if (is_hvm(d))
+        vtimers_freeze(d, true);
     for_each_vcpu(d, v)
         vcpu_sleep(v);
 }
@@ -222,6 +225,8 @@ void domain_pause_sync(struct domain *d)
 void domain_unpause(struct domain *d)
 {
     struct vcpu *v;
+    if (is_hvm(d))
+        vtimers_freeze(d, false);
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
         return;
     for_each_vcpu(d, v)

@@ -4,6 +4,7 @@
  */
 #include <hv/cpu.h>
 #include <hv/hvm.h>
+#include <hv/p2m.h>
 #include <hv/vdev.h>
 #include <hv/xstate.h>
 
@@ -19,6 +20,9 @@
 #define CR4_PCIDE  0x20000UL
 #define CR3_PCID   0xfffUL
 #define CR3_KEEP   (1UL << 63)
+
+#define CR3_PAE_BASE   0xffffffe0UL
+#define PDPTE_RESERVED 0x1e6UL
 
 #define EFER_FFXSR 0x4000U
 
@@ -47,6 +51,27 @@ static bool switch_paging(struct vcpu *v, bool on)
     return true;
 }
 
+/*
+ * The four entries that PAE paging without long mode begins with, which the processor takes in when paging, its mode or
+ * CR3 changes: a reserved bit in a present one is #GP. Source: Intel SDM volume 3, 4.4.1.
+ */
+static bool pae_entries_ok(struct vcpu *v, uint64_t cr3)
+{
+    const uint64_t reserved = PDPTE_RESERVED | ~0UL << cpu_features.physical_address_bits;
+    uint64_t entry[4];
+    if (hvm_copy_from_physical(v->domain, entry, cr3 & CR3_PAE_BASE, sizeof(entry)))
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(entry); i++)
+        if (entry[i] & PTE_PRESENT && entry[i] & reserved)
+            return false;
+    return true;
+}
+
+static bool uses_pae(const struct hvm_vcpu *h, uint64_t cr0, uint64_t cr4)
+{
+    return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(h->efer & EFER_LMA);
+}
+
 bool hvm_set_cr0(struct vcpu *v, uint64_t value)
 {
     struct hvm_vcpu *h = v->hvm;
@@ -56,6 +81,8 @@ bool hvm_set_cr0(struct vcpu *v, uint64_t value)
     uint64_t changed = value ^ h->cr0, efer = h->efer;
     if (changed & X86_CR0_PG && !switch_paging(v, value & X86_CR0_PG))
         return false;
+    if (changed & (X86_CR0_PG | CR0_CD | CR0_NW) && uses_pae(h, value, h->cr4) && !pae_entries_ok(v, h->cr3))
+        return false; /* efer is as it was: this is not long mode */
     h->cr0 = value;
     hvm_vendor->update_cr(v, 0);
     if (h->efer != efer)
@@ -72,6 +99,8 @@ bool hvm_set_cr3(struct vcpu *v, uint64_t value)
     if (keep)
         value &= ~CR3_KEEP;
     if (h->efer & EFER_LMA && value >> cpu_features.physical_address_bits)
+        return false;
+    if (uses_pae(h, h->cr0, h->cr4) && !pae_entries_ok(v, value))
         return false;
     h->cr3 = value;
     hvm_vendor->update_cr(v, 3);
@@ -101,6 +130,9 @@ bool hvm_set_cr4(struct vcpu *v, uint64_t value)
     if (changed & X86_CR4_PAE && h->efer & EFER_LMA)
         return false;
     if (changed & value & CR4_PCIDE && (!(h->efer & EFER_LMA) || h->cr3 & CR3_PCID))
+        return false;
+    if (changed & (CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP) && uses_pae(h, h->cr0, value) &&
+        !pae_entries_ok(v, h->cr3))
         return false;
     h->cr4 = value;
     hvm_vendor->update_cr(v, 4);

@@ -4,6 +4,7 @@
  */
 #include "emulate_glue.h"
 #include <hv/console.h>
+#include <hv/hvm_exit.h>
 
 /* ---- memory ---- */
 
@@ -270,20 +271,16 @@ static const struct emulate_operations operations = {
 
 /* ---- outcomes ---- */
 
-#define DR6_SINGLE_STEP 0x4000UL
-#define SHADOW_STI      1U
-#define SHADOW_MOV_SS   2U
+#define SHADOW_STI    1U
+#define SHADOW_MOV_SS 2U
 
 /* hlt needs nothing here: a halt may end at any time, and guests look again. */
 static void retire(struct vcpu *v, const struct emulate_context *c)
 {
     hvm_io_instruction_done(v);
     hvm_vendor->set_shadow(v, (c->retired_sti ? SHADOW_STI : 0) | (c->retired_mov_ss ? SHADOW_MOV_SS : 0));
-    if (c->retired_single_step) {
-        v->hvm->dr6 |= DR6_SINGLE_STEP;
-        hvm_vendor->update_dr(v);
-        hvm_inject_exception(v, TRAP_debug, HVM_NO_ERROR_CODE);
-    }
+    if (c->retired_single_step)
+        hvm_single_step(v);
 }
 
 /* Real mode has no error codes. */
@@ -296,7 +293,7 @@ static void deliver(struct vcpu *v, const struct emulate_context *c)
     } else if (c->exception.software_bytes) {
         struct hvm_event event = {.valid = true,
                                   .vector = c->exception.vector,
-                                  .kind = HVM_EVENT_SOFTWARE,
+                                  .kind = c->exception.is_interrupt ? HVM_EVENT_SOFTWARE : HVM_EVENT_EXCEPTION,
                                   .length = c->exception.software_bytes};
         hvm_inject_event(v, &event);
     } else {

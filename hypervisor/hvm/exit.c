@@ -15,18 +15,7 @@
 
 typedef void (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit);
 
-#define DR6_SINGLE_STEP 0x4000UL
-
 /* ---- common steps ---- */
-
-static void single_step(struct vcpu *v)
-{
-    if (hvm_vendor->sync)
-        hvm_vendor->sync(v);
-    v->hvm->dr6 |= DR6_SINGLE_STEP;
-    hvm_vendor->update_dr(v);
-    hvm_inject_exception(v, TRAP_debug, HVM_NO_ERROR_CODE);
-}
 
 void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
@@ -42,7 +31,7 @@ void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const stru
     if (unlikely(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF))) {
         regs->rflags &= ~X86_EFLAGS_RF;
         if (regs->rflags & X86_EFLAGS_TF)
-            single_step(v);
+            hvm_single_step(v);
     }
 }
 
@@ -318,20 +307,37 @@ static void model_specific_register(struct vcpu *v, struct cpu_user_regs *regs, 
     complete_or_fault(v, regs, exit, ok);
 }
 
-/* Has somebody else made the access possible meanwhile, or was it only a stale translation? */
-static bool may_try_again(struct vcpu *v, const struct hvm_exit *exit)
+/* What each kind of memory may be used for; what the p2m's entries allow (p2m_table.c). */
+#define MAY_READ    1
+#define MAY_WRITE   2
+#define MAY_EXECUTE 4
+static const uint8_t memory_rights[P2M_TYPE_COUNT] = {
+    [P2M_RAM] = MAY_READ | MAY_WRITE | MAY_EXECUTE,
+    [P2M_RAM_READONLY] = MAY_READ | MAY_EXECUTE,
+    [P2M_RAM_LOG_DIRTY] = MAY_READ | MAY_EXECUTE,
+    [P2M_IOREQ_SERVER] = MAY_READ | MAY_EXECUTE,
+    [P2M_FOREIGN] = MAY_READ | MAY_WRITE,
+    [P2M_GRANT_WRITABLE] = MAY_READ | MAY_WRITE,
+    [P2M_GRANT_READONLY] = MAY_READ,
+    [P2M_SHARED] = MAY_READ | MAY_WRITE,
+};
+
+static bool is_fetch(const struct hvm_exit *exit)
 {
-    static const bool writable[P2M_TYPE_COUNT] = {
-        [P2M_RAM] = true, [P2M_FOREIGN] = true, [P2M_GRANT_WRITABLE] = true, [P2M_SHARED] = true};
-    static const bool readable[P2M_TYPE_COUNT] = {
-        [P2M_RAM] = true,     [P2M_RAM_READONLY] = true,   [P2M_RAM_LOG_DIRTY] = true,  [P2M_IOREQ_SERVER] = true,
-        [P2M_FOREIGN] = true, [P2M_GRANT_WRITABLE] = true, [P2M_GRANT_READONLY] = true, [P2M_SHARED] = true};
-    gfn_t gfn = exit->fault.gpa >> PAGE_SHIFT;
+    return exit->fault.fetch && !exit->fault.in_walk;
+}
+
+static uint8_t rights_at(struct vcpu *v, gfn_t gfn)
+{
     enum p2m_type type;
-    if (exit->fault.write && p2m_fix_write_fault(v->domain, gfn))
-        return true;
     mfn_t mfn = p2m_lookup(v->domain, gfn, &type, NULL);
-    return mfn != INVALID_MFN && (exit->fault.write ? writable[type] : readable[type]);
+    return mfn == INVALID_MFN ? 0 : memory_rights[type];
+}
+
+/* Has somebody else made the access possible meanwhile, or was it only a stale translation? */
+static bool may_try_again(const struct hvm_exit *exit, uint8_t rights)
+{
+    return rights & (exit->fault.write ? MAY_WRITE : is_fetch(exit) ? MAY_EXECUTE : MAY_READ);
 }
 
 /* Accesses of the processor's own - to page tables, to instructions, to descriptors and stack for an event - where
@@ -343,8 +349,17 @@ static const char *own_access(const struct hvm_exit *exit)
 
 static void nested_fault(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
-    if (may_try_again(v, exit))
+    gfn_t gfn = exit->fault.gpa >> PAGE_SHIFT;
+    if (exit->fault.write && p2m_fix_write_fault(v->domain, gfn))
         return;
+    uint8_t rights = rights_at(v, gfn);
+    if (may_try_again(exit, rights))
+        return;
+    /* Memory that holds no code for anybody: a program of the guest that jumps there must not end the guest. */
+    if (is_fetch(exit) && rights) {
+        hvm_inject_exception(v, TRAP_gp_fault, 0);
+        return;
+    }
     if (exit->fault.in_walk || exit->fault.fetch || exit->interrupted.valid) {
         domain_crash(v->domain, "%s at %#lx, where there is no memory, rip %#lx", own_access(exit), exit->fault.gpa,
                      regs->rip);

@@ -5,6 +5,10 @@
  * where each of its entries lies in our direct map, and what it was. While the root, the p2m and all entries are the
  * same, a new walk would end at the same page. Only 4-level walks are remembered; the others are rare where speed
  * counts.
+ *
+ * Frames are read here without a reference, with interrupts off: the p2m gives none back before it has interrupted
+ * every CPU that runs the guest (p2m_flush), so what a lookup has found, or is remembered from the generation that is
+ * still there, stays until they are on again.
  */
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
@@ -80,13 +84,20 @@ static bool is_remembered(const struct vcpu *v, const struct code_page *p, uint6
     return true;
 }
 
-/* The bytes of the page that holds `linear`, or NULL. */
-static const uint8_t *code_page(struct vcpu *v, uint64_t linear)
+#define CODE_BYTES 16 /* one more than an instruction has: two loads */
+
+/* Interrupts are on. False: not found this way. */
+static bool copy_code(struct vcpu *v, uint64_t linear, uint8_t bytes[CODE_BYTES])
 {
     struct code_page *p = v->hvm->code_page;
     if (!is_walkable(v))
-        return NULL;
-    return likely(is_remembered(v, p, linear)) || remember(v, p, linear) ? p->bytes : NULL;
+        return false;
+    irq_disable();
+    bool found = likely(is_remembered(v, p, linear)) || remember(v, p, linear);
+    if (likely(found))
+        memcpy(bytes, p->bytes + (linear & ~PAGE_MASK), CODE_BYTES);
+    irq_enable();
+    return found;
 }
 
 static uint64_t linear_rip(struct vcpu *v, const struct cpu_user_regs *regs, unsigned code_bytes)
@@ -142,15 +153,11 @@ unsigned hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs
         hvm_vendor->sync(v);
     unsigned code_bytes = hvm_code_bytes(v);
     uint64_t linear = linear_rip(v, regs, code_bytes);
-    unsigned offset = linear & ~PAGE_MASK;
-    if (likely(offset <= PAGE_SIZE - 15)) {
-        const uint8_t *page = code_page(v, linear);
-        if (likely(page != NULL)) {
-            unsigned length = common_length(page + offset);
-            return length ? length : instruction_length(page + offset, 15, code_bytes);
-        }
+    uint8_t bytes[CODE_BYTES] __uninitialized;
+    if (likely((linear & ~PAGE_MASK) <= PAGE_SIZE - CODE_BYTES) && likely(copy_code(v, linear, bytes))) {
+        unsigned length = common_length(bytes);
+        return length ? length : instruction_length(bytes, 15, code_bytes);
     }
-    uint8_t bytes[15];
     unsigned count = fetch_at(v, linear, bytes);
     return count ? instruction_length(bytes, count, code_bytes) : 0;
 }

@@ -10,6 +10,7 @@
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/sched.h>
+#include <hv/time.h>
 #include <hv/traps.h>
 #include <hv/vdev.h>
 #include <hv/viridian.h>
@@ -334,9 +335,16 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
     return rdtsc() + v->hvm->tsc_offset;
 }
 
-void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
+void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
 {
-    v->hvm->tsc_offset = value - rdtsc();
+    v->hvm->tsc_offset = offset;
     hvm_vendor->update_tsc(v);
     vlapic_tsc_changed(v);
+    if (v == current)
+        vcpu_update_time(v); /* others are told when they come onto a CPU */
+}
+
+void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
+{
+    hvm_set_tsc_offset(v, value - rdtsc());
 }

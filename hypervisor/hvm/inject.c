@@ -76,6 +76,17 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error_code)
     hvm_inject_event(v, &e);
 }
 
+#define DR6_SINGLE_STEP 0x4000UL
+
+void hvm_single_step(struct vcpu *v)
+{
+    if (hvm_vendor->sync)
+        hvm_vendor->sync(v);
+    v->hvm->dr6 |= DR6_SINGLE_STEP;
+    hvm_vendor->update_dr(v);
+    hvm_inject_exception(v, TRAP_debug, HVM_NO_ERROR_CODE);
+}
+
 void hvm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
 {
     struct hvm_event e = {.valid = true,

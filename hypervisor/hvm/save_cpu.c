@@ -149,13 +149,10 @@ static void load_tsc(struct vcpu *v, uint64_t tsc)
     int64_t difference = (int64_t)(offset - d->hvm->tsc_offset);
     if (v->id == 0) {
         d->hvm->tsc_offset = offset;
-        for_each_vcpu(d, other) {
-            other->hvm->tsc_offset = offset;
-            hvm_vendor->update_tsc(other);
-        }
+        for_each_vcpu(d, other)
+            hvm_set_tsc_offset(other, offset);
     } else if ((uint64_t)(difference < 0 ? -difference : difference) > tsc_khz() * 1000) {
-        v->hvm->tsc_offset = offset;
-        hvm_vendor->update_tsc(v);
+        hvm_set_tsc_offset(v, offset);
     }
 }
 

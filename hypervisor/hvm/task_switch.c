@@ -277,6 +277,13 @@ static bool find_task(struct vcpu *v, const struct hvm_exit *exit, struct descri
     return true;
 }
 
+/* int n, int3, into: the task goes on behind it. */
+static bool is_of_instruction(const struct hvm_event *e)
+{
+    return e->kind == HVM_EVENT_SOFTWARE ||
+           (e->kind == HVM_EVENT_EXCEPTION && (e->vector == TRAP_int3 || e->vector == TRAP_overflow));
+}
+
 static bool leave_old(struct vcpu *v, const struct hvm_exit *exit, const struct hvm_segment_register *old)
 {
     const struct cpu_user_regs *regs = hvm_regs(v);
@@ -284,8 +291,7 @@ static bool leave_old(struct vcpu *v, const struct hvm_exit *exit, const struct 
     struct descriptor d;
     if (exit->task.reason == BY_IRET)
         eflags &= ~X86_EFLAGS_NT;
-    bool instruction = exit->task.reason != BY_GATE || exit->interrupted.kind == HVM_EVENT_SOFTWARE;
-    if (instruction)
+    if (exit->task.reason != BY_GATE || is_of_instruction(&exit->interrupted))
         eip += exit->length ? exit->length : hvm_instruction_length(v, regs);
     if (!save_task(v, old, eip, eflags))
         return false;

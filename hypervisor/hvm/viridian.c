@@ -315,6 +315,8 @@ static void hold_assist_page(struct vcpu *v, uint64_t msr)
 
 static void write_assist_msr(struct vcpu *v, uint64_t value)
 {
+    if (viridian_take_eoi_assist(v))
+        vlapic_eoi(v);
     hold_assist_page(v, value);
     if (vcpu_state(v)->assist)
         memset(vcpu_state(v)->assist, 0, PAGE_SIZE);
@@ -327,8 +329,13 @@ void viridian_offer_eoi_assist(struct vcpu *v)
     struct viridian_vcpu *s = vcpu_state(v);
     if (!s->assist)
         return;
+    WRITE_ONCE(s->assist_offered, true);
     __atomic_fetch_or(s->assist, 1, __ATOMIC_SEQ_CST);
-    s->assist_offered = true;
+}
+
+bool viridian_eoi_offered(const struct vcpu *v)
+{
+    return domain_state(v) && READ_ONCE(vcpu_state(v)->assist_offered);
 }
 
 bool viridian_take_eoi_assist(struct vcpu *v)
@@ -337,15 +344,6 @@ bool viridian_take_eoi_assist(struct vcpu *v)
         return false;
     vcpu_state(v)->assist_offered = false;
     return !(__atomic_fetch_and(vcpu_state(v)->assist, ~1U, __ATOMIC_SEQ_CST) & 1);
-}
-
-/* The guest writes it though it need not have: then the offer is off. One that it has used was for another interrupt.
- */
-static void write_eoi(struct vcpu *v)
-{
-    if (viridian_take_eoi_assist(v))
-        vlapic_eoi(v);
-    vlapic_eoi(v);
 }
 
 /* ---- crash (9) ---- */
@@ -440,7 +438,7 @@ static bool wrmsr_apic(struct vcpu *v, uint32_t msr, uint64_t value)
     else if (!v->hvm->lapic)
         return false;
     else if (msr == HV_EOI)
-        write_eoi(v);
+        vlapic_eoi(v);
     else if (msr == HV_ICR)
         return write_icr(v, value);
     else

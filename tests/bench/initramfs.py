@@ -11,11 +11,18 @@ import tempfile
 
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
 TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
-LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu')
+DEVICE_MODEL = 'usr/libexec/xen-qemu-system-i386'
+DEVICE_MODEL_FILES = ('usr/lib/xen-4.17/boot/hvmloader', 'usr/share/seabios/bios-256k.bin', 'usr/share/seabios/vgabios-cirrus.bin',
+                      'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot.bin', 'usr/share/qemu/linuxboot_dma.bin',
+                      'usr/share/qemu/keymaps/en-us')
+LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu',
+                   'usr/lib/x86_64-linux-gnu/pulseaudio')
 # The C library loads this one when a thread ends; no program names it.
 LATE_LIBRARIES = ('libgcc_s.so.1',)
-# Domain-0's drivers for the toolstack, in the order in which they can be loaded.
+# Domain-0's drivers for the toolstack; a guest's for disks, paravirtual and emulated.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
+
+DISK_DRIVERS = ('xen-blkfront.ko', 'ata_piix.ko', 'sd_mod.ko')
 
 
 class Initramfs:
@@ -93,12 +100,12 @@ def needed(data):
 
 
 def add_programs(initramfs, root, programs):
-    """Programs as (name, contents), with all their libraries."""
+    """Programs as (path, contents), with all their libraries."""
     waiting, seen = list(programs), set(LATE_LIBRARIES)
     for library in LATE_LIBRARIES:
         initramfs.file(f'lib/{library}', root.library(library))
     for name, data in programs:
-        initramfs.file(f'bin/{name}', data)
+        initramfs.file(name, data)
     while waiting:
         for library in needed(waiting.pop()[1]):
             if library not in seen:
@@ -119,26 +126,46 @@ def contents(path):
         return file.read()
 
 
+def add_modules(initramfs, root, drivers):
+    """Drivers and what they need, in the order in which they can be loaded."""
+    folder = posixpath.dirname(root.find('modules.dep'))
+    needs = dict(line.split(':') for line in root.read(f'{folder}/modules.dep').decode().splitlines())
+    order = []
+    for name in (name for driver in drivers for name in needs if posixpath.basename(name) == driver):
+        order += [each for each in needs[name].split()[::-1] + [name] if each not in order]
+    for number, name in enumerate(order):
+        initramfs.file(f'modules/{number:02}-{posixpath.basename(name)}', root.read(f'{folder}/{name}'))
+
+
 def write_guest(path, build):
     initramfs = Initramfs()
+    for folder in ('dev', 'modules'):
+        initramfs.folder(folder)
+    add_modules(initramfs, RootArchive(f'{build}/images/uivm.tar'), DISK_DRIVERS)
     initramfs.file('init', contents(f'{build}/tests/bench/bench-guest'))
     initramfs.file('bin/busybox', busybox())
     initramfs.write(path)
 
 
-def write_domain0(path, build, kernel, guest):
-    """`kernel`, `guest`: the files of the guest that it starts."""
+def write_domain0(path, build, measure, guest_files):
+    """`measure`: name of the script in domain0/ that is run; `guest_files`: {name in /guest: path here}."""
     root = RootArchive(f'{build}/images/uivm.tar')
     initramfs = Initramfs()
     for folder in ('proc', 'sys', 'tmp', 'run', 'var', 'etc'):
         initramfs.folder(folder)
-    initramfs.file('init', contents(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'domain0/init')))
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'domain0')
+    initramfs.file('init', contents(f'{folder}/init'))
+    initramfs.file('measure', contents(f'{folder}/{measure}'))
     initramfs.file('bin/busybox', busybox())
     initramfs.link('bin/sh', 'busybox')
-    programs = [(posixpath.basename(name), root.read(name)) for name in TOOLS]
-    add_programs(initramfs, root, programs + [('figures', contents(f'{build}/tests/bench/bench-figures'))])
-    for number, name in enumerate(MODULES):
-        initramfs.file(f'modules/{number}-{name}', root.read(root.find(name)))
-    initramfs.file('guest/vmlinuz', contents(kernel))
-    initramfs.file('guest/initrd', contents(guest))
+    programs = [('bin/' + posixpath.basename(name), root.read(name)) for name in TOOLS]
+    programs.append(('bin/figures', contents(f'{build}/tests/bench/bench-figures')))
+    if measure != 'pv':
+        programs.append((DEVICE_MODEL, root.read(DEVICE_MODEL)))
+        for name in DEVICE_MODEL_FILES:
+            initramfs.file(name, root.read(name))
+    add_programs(initramfs, root, programs)
+    add_modules(initramfs, root, MODULES)
+    for name, source in guest_files.items():
+        initramfs.file(f'guest/{name}', contents(source))
     initramfs.write(path)

@@ -26,8 +26,10 @@ from machine import Modules, RigError
 
 MEMORY = 2048 # MiB
 CPU = 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp'
-RESULT = re.compile(r'^BENCH (\w+) (\d+)\s*$', re.M)
-END = re.compile(r'^BENCH end |^BENCH-ERROR|^Test result: ERROR|[Pp]anic on CPU|hypervisor panic|Cannot start Domain-0', re.M)
+# An HVM guest's lines come through the hypervisor's log, which puts time and domain before them.
+FROM_GUEST = r'(?:\(XEN\) )?(?:\[[^]]*\] )?(?:\(d\d+\) |d\d+\[v\d+\] )?'
+RESULT = re.compile(rf'^{FROM_GUEST}BENCH (\w+) (\d+)\s*$', re.M)
+END = re.compile(rf'^BENCH end |^{FROM_GUEST}BENCH-ERROR|^Test result: ERROR|[Pp]anic on CPU|hypervisor panic|Cannot start Domain-0', re.M)
 
 # Name, unit, what it is. The order is the table's.
 FIGURES = [
@@ -60,6 +62,33 @@ FIGURES = [
     ('guest_fork_exit', 'ns', 'PV guest: fork and exit'),
     ('guest_fork_exec_exit', 'ns', 'PV guest: fork, exec of busybox true, exit'),
     ('guest_process_switch', 'ns', 'PV guest: switch to another process by a pipe'),
+    ('hvm_cpuid', 'instructions', 'HVM: cpuid'),
+    ('hvm_msr_read', 'instructions', 'HVM: rdmsr, APIC base'),
+    ('hvm_msr_write', 'instructions', 'HVM: wrmsr, EFER'),
+    ('hvm_hypercall', 'instructions', 'HVM: hypercall that does nothing (xen_version)'),
+    ('hvm_unmapped_read', 'instructions', 'HVM: read where no memory is'),
+    ('hvm_x2apic_eoi', 'instructions', 'HVM: wrmsr, x2APIC EOI'),
+    ('hvm_ipi_self', 'instructions', 'HVM: interrupt to self by the local APIC, and its EOI'),
+    ('hvm_ipi_other', 'instructions', 'HVM: interrupt to another processor, which sleeps, and its EOI'),
+    ('hvm_apic_timer', 'instructions', 'HVM: interrupt of the local APIC\'s timer, armed again, and its EOI'),
+    ('hvm_pit_read', 'instructions', 'HVM: port read, PIT'),
+    ('hvm_pm_timer_read', 'instructions', 'HVM: port read, PM timer'),
+    ('hvm_hpet_read', 'instructions', 'HVM: memory read, HPET'),
+    ('hvm_apic_page_eoi', 'instructions', 'HVM: memory write, local APIC\'s EOI'),
+    ('hvm_port_device_model', 'instructions', 'HVM: port read, answered by QEMU'),
+    ('pvh_boot_to_init', 'ns', 'PVH guest, Debian kernel: processor time until its init runs'),
+    ('pvh_uptime_at_init', 'ns', 'PVH guest, Debian kernel: its own clock when its init runs'),
+    ('pvh_system_call', 'ns', 'PVH guest: getppid()'),
+    ('pvh_page_fault', 'ns', 'PVH guest: each new page of 64, map and unmap included'),
+    ('pvh_fork_exit', 'ns', 'PVH guest: fork and exit'),
+    ('pvh_fork_exec_exit', 'ns', 'PVH guest: fork, exec of busybox true, exit'),
+    ('pvh_process_switch', 'ns', 'PVH guest: switch to another process by a pipe'),
+    ('pvh_disk_mib', 'ns', 'PVH guest: MiB read from a paravirtual disk, time of the whole machine'),
+    ('hvm_boot_to_init', 'ns', 'HVM guest, firmware and Debian kernel: processor time until its init runs'),
+    ('hvm_boot_domain0', 'ns', 'the same: processor time of Domain-0 with the device model'),
+    ('hvm_uptime_at_init', 'ns', 'HVM guest, Debian kernel: its own clock when its init runs'),
+    ('hvm_fork_exec_exit', 'ns', 'HVM guest: fork, exec of busybox true, exit'),
+    ('hvm_disk_mib', 'ns', 'HVM guest: MiB read from an emulated IDE disk, time of the whole machine'),
     ('image_loaded', 'bytes', 'image: bytes loaded from the file'),
     ('image_memory', 'bytes', 'image: bytes of memory it takes when loaded'),
     ('image_stripped', 'bytes', 'image: size of the file, stripped'),
@@ -151,19 +180,33 @@ class Bench:
                             lambda text, port: END.search(text))
         return results(text)
 
-    def stock(self, name, hypervisor):
-        programs = [f'{self.build}/tests/bench/bench-{what}' for what in ('guest', 'figures')]
-        sources = programs + [f'{HERE}/domain0/init', initramfs.__file__, self.kernel]
-        guest = self.cached('guest.cpio', sources, lambda path: initramfs.write_guest(path, self.build))
-        domain0 = self.cached('domain0.cpio', sources, lambda path: initramfs.write_domain0(
-            path, self.build, self.kernel, guest))
-        options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=512M,max:512M'
-        text, _ = self.boot(f'{name}-stock', hypervisor, options, [(self.kernel, 'console=hvc0 quiet'), (domain0, '')],
+    def domain0(self, name, hypervisor, measure, guest_files, memory):
+        """Boots a Domain-0 in memory, with stock kernel and toolstack, that runs domain0/`measure`."""
+        sources = [f'{self.build}/tests/bench/bench-figures', f'{HERE}/domain0/init', f'{HERE}/domain0/{measure}',
+                   initramfs.__file__, *guest_files.values()]
+        ramdisk = self.cached(f'domain0-{measure}.cpio', sources, lambda path: initramfs.write_domain0(
+            path, self.build, measure, guest_files))
+        options = f'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem={memory}M,max:{memory}M'
+        text, _ = self.boot(f'{name}-{measure}', hypervisor, options, [(self.kernel, 'console=hvc0 quiet'), (ramdisk, '')],
                             lambda text, port: END.search(text))
-        figures = results(text)
+        return results(text)
+
+    def linux_guest(self):
+        sources = [f'{self.build}/tests/bench/bench-guest', initramfs.__file__]
+        guest = self.cached('guest.cpio', sources, lambda path: initramfs.write_guest(path, self.build))
+        return {'vmlinuz': self.kernel, 'initrd': guest}
+
+    def stock(self, name, hypervisor):
+        figures = self.domain0(name, hypervisor, 'pv', self.linux_guest(), 512)
         if 'memory_free_kib' in figures: # of the machine's memory: what a hypervisor calls its total leaves its own out
             figures['memory_in_use_kib'] = MEMORY * 1024 - figures['memory_free_kib'] - figures['memory_domain0_kib']
         return figures
+
+    def hvm_micro(self, name, hypervisor):
+        return self.domain0(name, hypervisor, 'hvm-micro', {'bench-hvm': f'{self.build}/tests/bench/bench-hvm'}, 768)
+
+    def hvm_boot(self, name, hypervisor):
+        return self.domain0(name, hypervisor, 'hvm-boot', self.linux_guest(), 768)
 
     def image(self, name, hypervisor):
         loaded = stamp.Elf(initramfs.contents(hypervisor)).loaded()
@@ -181,7 +224,7 @@ def read_text(path):
 
 def results(text):
     """The figures that a console shows; an error the machine told of ends the boot, not what came before it."""
-    error = re.search(r'^(BENCH-ERROR|Test result: ERROR).*|.*([Pp]anic on CPU|hypervisor panic|Cannot start Domain-0).*',
+    error = re.search(rf'^{FROM_GUEST}(BENCH-ERROR|Test result: ERROR).*|.*([Pp]anic on CPU|hypervisor panic|Cannot start Domain-0).*',
                       text, re.M)
     figures = {name: int(value) for name, value in RESULT.findall(text) if name != 'end'}
     if error:
@@ -193,7 +236,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog='./dev bench', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build', help=argparse.SUPPRESS)
-    parser.add_argument('--only', nargs='+', choices=['image', 'handoff', 'handoff_small', 'micro', 'stock'])
+    parser.add_argument('--only', nargs='+', choices=['image', 'handoff', 'handoff_small', 'micro', 'stock', 'hvm_micro', 'hvm_boot'])
     parser.add_argument('--hypervisor', choices=['roundhouse', 'reference'], help='one side alone')
     parser.add_argument('--limit', type=int, default=300, help='seconds of this host for one boot (default 300)')
     return parser.parse_args()
@@ -202,7 +245,8 @@ def arguments():
 def measure(bench, hypervisors, parts):
     """{hypervisor: {figure: value}}, and sentences about what could not be measured."""
     functions = {'image': bench.image, 'handoff_small': bench.handoff_small, 'handoff': bench.handoff_debian,
-                 'micro': bench.micro, 'stock': bench.stock}
+                 'micro': bench.micro, 'stock': bench.stock,
+                 'hvm_micro': bench.hvm_micro, 'hvm_boot': bench.hvm_boot}
     figures, troubles = {name: {} for name in hypervisors}, []
     for part in parts or functions:
         for name, path in hypervisors.items():

@@ -184,6 +184,7 @@ EXECUTE(interrupt)
     emulate_raise(e->context, vector, 0);
     e->context->exception.has_error_code = false;
     e->context->exception.software_bytes = e->i.length;
+    e->context->exception.is_interrupt = opcode == 0xcd;
     return EMULATE_EXCEPTION;
 }
 

@@ -18,30 +18,6 @@ static uint8_t instruction_bytes(const struct vmcb *b)
     return length <= 15 ? (uint8_t)length : 0;
 }
 
-static void decode_event(uint64_t info, struct hvm_event *event)
-{
-    *event = (struct hvm_event){
-        .valid = info & SVM_EVENT_VALID,
-        .vector = (uint8_t)info,
-        .kind = info >> SVM_EVENT_KIND_SHIFT & 7,
-        .has_error_code = info & SVM_EVENT_ERROR_VALID,
-        .error_code = (uint32_t)(info >> SVM_EVENT_ERROR_SHIFT),
-    };
-}
-
-/* What was being delivered. An event of the guest's own INT, INT3 or INTO happens again when the instruction runs
- * again. */
-static void decode_interrupted(const struct vmcb *b, struct hvm_event *event)
-{
-    decode_event(b->exit_interrupt_info, event);
-    bool software =
-        event->kind == HVM_EVENT_SOFTWARE ||
-        (event->kind == HVM_EVENT_EXCEPTION && (event->vector == TRAP_int3 || event->vector == TRAP_overflow));
-    if (software && b->exit_code != SVM_EXIT_TASK)
-        event->valid = false;
-    event->cr2 = b->cr2;
-}
-
 static void decode_exception(struct vcpu *v, const struct vmcb *b, struct hvm_exit *exit)
 {
     uint8_t vector = (uint8_t)(b->exit_code - SVM_EXIT_EXCEPTION);
@@ -199,7 +175,7 @@ static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)
     exit->length = instruction_bytes(b);
     exit->interrupted.valid = false;
     if (unlikely(b->exit_interrupt_info & SVM_EVENT_VALID))
-        decode_interrupted(b, &exit->interrupted);
+        svm_decode_interrupted(v, &exit->interrupted);
     if (code == SVM_EXIT_NPF) {
         exit->reason = EXIT_NESTED_FAULT;
         svm_sync(v);
@@ -236,6 +212,8 @@ void svm_exit(struct cpu_user_regs *regs)
     regs->rip = b->rip;
     regs->rsp = b->rsp;
     regs->rflags = b->rflags;
+    if (unlikely(s->skipped != 0))
+        svm_undo_skip(v, regs);
     b->clean = CLEAN_EVERYTHING;
     b->tlb_control = TLB_NOTHING;
     if (unlikely(b->exit_code == SVM_EXIT_INVALID)) {

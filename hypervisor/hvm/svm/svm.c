@@ -301,25 +301,6 @@ static void svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 /* ---- events ---- */
 
-static void svm_inject(struct vcpu *v, const struct hvm_event *event)
-{
-    struct vmcb *b = vmcb_of(v);
-    uint64_t e = SVM_EVENT_VALID | event->vector | (uint64_t)event->kind << SVM_EVENT_KIND_SHIFT;
-    if (event->has_error_code)
-        e |= SVM_EVENT_ERROR_VALID | (uint64_t)event->error_code << SVM_EVENT_ERROR_SHIFT;
-    b->event_injection = e;
-    if (event->kind == HVM_EVENT_EXCEPTION && event->vector == TRAP_page_fault) {
-        v->hvm->cr2 = event->cr2;
-        b->cr2 = event->cr2;
-        b->clean &= ~CLEAN_CR2;
-    }
-    if (event->kind == HVM_EVENT_NMI) {
-        svm_of(v)->nmi_blocked = true;
-        b->intercept_1 |= SVM_IRET;
-        b->clean &= ~CLEAN_INTERCEPTS;
-    }
-}
-
 static bool svm_can_interrupt(struct vcpu *v, bool nmi)
 {
     const struct svm_vcpu *s = svm_of(v);

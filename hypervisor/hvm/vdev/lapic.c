@@ -3,6 +3,7 @@
  * Sources: Intel SDM volume 3, chapter 11; AMD APM volume 2, chapter 16.
  */
 #include <hv/page_alloc.h>
+#include <hv/viridian.h>
 #include "lapic.h"
 
 #define APIC_ARBITRATION 0x090
@@ -42,8 +43,9 @@ bool vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
         else
             clear_bit(vector, l->tmr);
     }
-    /* v looks at irr again after each change of ppr; the locked operations on both sides order it. */
-    if (!test_and_set_bit(vector, l->irr) && vector >> 4 > l->ppr >> 4)
+    /* v looks at irr again after each change of ppr; the locked operations on both sides order it. A guest that may
+     * leave out its EOI has left its ppr behind. */
+    if (!test_and_set_bit(vector, l->irr) && (vector >> 4 > l->ppr >> 4 || viridian_eoi_offered(v)))
         hvm_kick(v);
     return true;
 }
@@ -75,14 +77,48 @@ static void refresh_ppr(struct vlapic *l)
     set_ppr(l, (l->tpr & 0xf0U) >= in_service ? l->tpr : (uint8_t)in_service);
 }
 
+static void end_of_interrupt(struct vlapic *l)
+{
+    unsigned vector;
+
+    if (!l->isr_count)
+        return;
+    vector = (unsigned)vlapic_highest(l->isr);
+    l->isr[vector / 64] &= ~(1UL << vector % 64);
+    l->isr_count--;
+    refresh_ppr(l);
+    if (unlikely(test_bit(vector, l->tmr)))
+        vioapic_eoi(l->vcpu->domain, (uint8_t)vector);
+}
+
+/* The EOI that the guest was allowed to leave out: it is done, or the guest has to write it after all. */
+static void settle_eoi(struct vlapic *l)
+{
+    if (unlikely(l->vcpu->domain->hvm->viridian != NULL) && viridian_take_eoi_assist(l->vcpu))
+        end_of_interrupt(l);
+}
+
+/* Nobody waits for the EOI of this one. What is requested meanwhile takes the offer back. */
+static void offer_eoi(struct vlapic *l, uint8_t vector)
+{
+    if (l->isr_count > 1 || test_bit(vector, l->tmr) || vlapic_highest(l->irr) >= 0)
+        return;
+    viridian_offer_eoi_assist(l->vcpu);
+    if (vlapic_highest(l->irr) >= 0)
+        (void)viridian_take_eoi_assist(l->vcpu);
+}
+
 int vlapic_pending(const struct vcpu *v)
 {
-    const struct vlapic *l = vlapic_of(v);
+    struct vlapic *l = vlapic_of(v);
     int vector;
 
     if (!l || !l->enabled)
         return -1;
     vector = vlapic_highest(l->irr);
+    if (vector < 0)
+        return -1;
+    settle_eoi(l);
     return vector >> 4 > l->ppr >> 4 ? vector : -1;
 }
 
@@ -96,21 +132,14 @@ void vlapic_ack(struct vcpu *v, uint8_t vector)
     l->ppr = vector & 0xf0;
     if (vector == l->timer_vector)
         vlapic_timer_taken(l);
+    if (unlikely(v->domain->hvm->viridian != NULL))
+        offer_eoi(l, vector);
 }
 
 void vlapic_eoi(struct vcpu *v)
 {
-    struct vlapic *l = vlapic_of(v);
-    unsigned vector;
-
-    if (!l->isr_count)
-        return;
-    vector = (unsigned)vlapic_highest(l->isr);
-    l->isr[vector / 64] &= ~(1UL << vector % 64);
-    l->isr_count--;
-    refresh_ppr(l);
-    if (unlikely(test_bit(vector, l->tmr)))
-        vioapic_eoi(v->domain, (uint8_t)vector);
+    settle_eoi(vlapic_of(v));
+    end_of_interrupt(vlapic_of(v));
 }
 
 uint8_t vlapic_get_tpr(const struct vcpu *v)

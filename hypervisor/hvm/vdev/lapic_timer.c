@@ -157,10 +157,15 @@ uint64_t vlapic_timer_read_deadline(struct vlapic *l)
     return l->tsc_deadline > hvm_guest_tsc(l->vcpu) ? l->tsc_deadline : 0;
 }
 
+/* An armed deadline that the new count has passed is due. */
 void vlapic_tsc_changed(struct vcpu *v)
 {
-    if (vlapic_of(v) && timer_mode(vlapic_of(v)) == MODE_DEADLINE)
-        vlapic_timer_update(vlapic_of(v));
+    struct vlapic *l = vlapic_of(v);
+
+    if (!l || timer_mode(l) != MODE_DEADLINE || !l->timer.active)
+        return;
+    timer_stop(&l->timer);
+    update_deadline(l, true);
 }
 
 uint32_t vlapic_timer_count(const struct vlapic *l)

@@ -138,6 +138,7 @@ int vtimers_init(struct domain *d)
     if (!t)
         return -ENOMEM;
     t->domain = d;
+    t->frozen = (unsigned)d->pause_count;
     list_init(&t->alarms);
     list_init(&t->ticks);
     d->hvm->timers = t;

@@ -68,7 +68,7 @@ struct hpet_timer {
 struct hvm_timers {
     struct domain *domain;
     struct spinlock lock;
-    unsigned frozen; /* times vtimers_freeze was asked for */
+    unsigned frozen; /* pauses of the guest that have not ended */
     struct list alarms, ticks;
 
     struct {

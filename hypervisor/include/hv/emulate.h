@@ -92,6 +92,7 @@ struct emulate_context {
         uint32_t error_code;
         uint64_t cr2;
         uint8_t software_bytes; /* int n, int3, into, int1: length of the instruction, after which it returns */
+        bool is_interrupt;      /* of those, int n; the others are exceptions */
     } exception;
     bool retired_hlt, retired_sti, retired_mov_ss, retired_single_step;
     unsigned repetitions_left; /* budget for string instructions, 0 = default */

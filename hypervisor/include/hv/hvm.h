@@ -64,8 +64,9 @@ struct hvm_event {
     uint8_t kind; /* enum hvm_event_kind */
     bool has_error_code;
     uint32_t error_code;
-    uint64_t cr2;   /* for page faults */
-    uint8_t length; /* of the instruction, software events only */
+    uint64_t cr2; /* for page faults */
+    uint8_t
+        length; /* of the instruction at rip that raised it and is behind it: int n; int3, into, int1 (exceptions) */
 };
 
 #define HVM_CODE_PAGE_BYTES 128
@@ -220,7 +221,9 @@ bool hvm_write_dr(struct vcpu *v, unsigned number, uint64_t value);
 bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 uint64_t hvm_guest_tsc(const struct vcpu *v);
+/* Of v alone; its TSC deadline and, if it is current, the time in its vcpu_info follow. */
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value);
+void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /* CPUID as v sees it. x86/cpu_policy.c */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);

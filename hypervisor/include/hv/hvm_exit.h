@@ -74,6 +74,8 @@ struct hvm_exit {
 void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit);
 /* Moves rip past the instruction that exited, clears the interrupt shadow, raises #DB for single step. */
 void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit);
+/* #DB for a single step: an instruction has been completed with TF set. hvm/inject.c */
+void hvm_single_step(struct vcpu *v);
 /* Length of the instruction at rip, by its bytes; 0: they cannot be read, or are none. hvm/fetch.c */
 unsigned hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs);
 /* Up to 15 bytes at rip; returns how many could be read. */

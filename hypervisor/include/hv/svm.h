@@ -197,6 +197,7 @@ struct svm_vcpu {
     struct vmcb *vmcb;
     paddr_t vmcb_address;
     struct cpu *last_cpu;  /* the block's cached parts and the ASID are this CPU's */
+    uint8_t skipped;       /* bytes rip was moved by svm_inject; until the next exit */
     bool nmi_blocked;      /* an NMI handler runs, as far as we know */
     uint64_t nmi_iret_rip; /* its IRET, about to run; ~0: none */
 };
@@ -216,6 +217,12 @@ extern uint32_t svm_features; /* edx of CPUID_SVM_LEAF */
 void svm_load_debug_registers(struct vcpu *v);
 /* svm.c; control registers the guest changes without an exit, from the block to v->hvm */
 void svm_sync(struct vcpu *v);
+/* event.c */
+void svm_inject(struct vcpu *v, const struct hvm_event *event);
+/* After an exit, if svm_inject has moved rip: back to the instruction, if its event was not delivered. */
+void svm_undo_skip(struct vcpu *v, struct cpu_user_regs *regs);
+/* What was being delivered at the last exit; not valid if it happens again by itself. */
+void svm_decode_interrupted(const struct vcpu *v, struct hvm_event *event);
 /* segment.c */
 void svm_get_segment(struct vcpu *v, enum hvm_segment which, struct hvm_segment_register *out);
 void svm_set_segment(struct vcpu *v, enum hvm_segment which, const struct hvm_segment_register *in);

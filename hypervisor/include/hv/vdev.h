@@ -79,7 +79,8 @@ bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector);
 int vtimers_init(struct domain *d); /* those that d->hvm->emulation names */
 void vtimers_destroy(struct domain *d);
 /* The guest is paused (no timer of these chips fires) or runs again: ticks it has missed meanwhile are not made up
- * for. Counters go on, for the TSC does too. */
+ * for. Counters go on, for the TSC does too. Nests, with the pauses of the domain (core/domain.c); a new domain's
+ * timers are as often frozen as it is paused. */
 void vtimers_freeze(struct domain *d, bool freeze);
 /* A vcpu has taken an interrupt of this vector. Only while hvm_irqs.ticks_outstanding. */
 void vtimers_taken(struct domain *d, uint8_t vector, bool from_pic);

@@ -46,5 +46,7 @@ void viridian_offer_eoi_assist(struct vcpu *v);
 /* Before v's APIC is looked at for interrupts, or its EOI is written: takes the offer back. True: the guest has made
  * use of it, and its EOI is to be done now. Any domain. */
 bool viridian_take_eoi_assist(struct vcpu *v);
+/* Is there an offer? Then v leaves the guest for whatever is requested. Any vcpu, any context. */
+bool viridian_eoi_offered(const struct vcpu *v);
 
 #endif

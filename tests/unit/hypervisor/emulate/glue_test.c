@@ -3,6 +3,7 @@
  * descriptor table, a task state segment.
  */
 #include <hv/console.h>
+#include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
 #include <hv/traps.h>
@@ -162,6 +163,12 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error_code)
     injected = (struct hvm_event){.valid = true, .vector = vector, .has_error_code = coded, .error_code = error_code};
 }
 
+void hvm_single_step(struct vcpu *v)
+{
+    v->hvm->dr6 |= 0x4000;
+    hvm_inject_exception(v, TRAP_debug, HVM_NO_ERROR_CODE);
+}
+
 void hvm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
 {
     hvm_inject_exception(v, TRAP_page_fault, error_code);
@@ -192,15 +199,8 @@ static void set_shadow(struct vcpu *v, uint32_t value)
     shadow = value;
 }
 
-static void update_dr(struct vcpu *v)
-{
-}
-
-static const struct hvm_vendor vendor = {.get_segment = get_segment,
-                                         .set_segment = set_segment,
-                                         .cpl = get_ring,
-                                         .set_shadow = set_shadow,
-                                         .update_dr = update_dr};
+static const struct hvm_vendor vendor = {
+    .get_segment = get_segment, .set_segment = set_segment, .cpl = get_ring, .set_shadow = set_shadow};
 const struct hvm_vendor *hvm_vendor = &vendor;
 
 /* System registers are not looked at here. */
@@ -401,6 +401,9 @@ static void what_retires(void)
     CHECK(shadow == 0);
     regs.rflags = 2;
     CHECK(RUN("\xcd\x21") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_SOFTWARE && injected.length == 2);
+    CHECK(RUN("\xcc") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_EXCEPTION && injected.length == 1);
+    CHECK(injected.vector == TRAP_int3 && regs.rip == CODE);
+    CHECK(RUN("\xcd\x03") == EMULATE_EXCEPTION && injected.kind == HVM_EVENT_SOFTWARE && injected.length == 2);
 }
 
 int main(void)

@@ -39,9 +39,19 @@ uint64_t fake_debug_register(unsigned number)
     return debug_register[number];
 }
 
+static uint64_t pae_table[4];
+int hvm_copy_from_physical(struct domain *d, void *to, uint64_t gpa, size_t bytes)
+{
+    if (gpa != 0x5020 || bytes != sizeof(pae_table))
+        return -EINVAL;
+    memcpy(to, pae_table, bytes);
+    return 0;
+}
+
 static void start(void)
 {
     machine_reset();
+    memset(pae_table, 0, sizeof(pae_table));
     leaf_1_ecx = 1U << 26;
     leaf_7_ebx = 0;
     segment[SEG_CS].attributes = SEG_ATTR_PRESENT | SEG_ATTR_S | 11 | SEG_ATTR_DB;
@@ -141,8 +151,34 @@ static void test_debug_registers(void)
           hvm_vcpu.dr[3] == 0x1003);
 }
 
+/* SDM volume 3, 4.4.1: which writes look at the entries, and what they find. */
+static void test_pae(void)
+{
+    start();
+    hvm_vcpu.cr3 = 0x5020;
+    hvm_vcpu.cr4 = X86_CR4_PAE;
+    pae_table[3] = 0x7002; /* not present: anything goes */
+    check(hvm_set_cr0(&vcpu, CR0_PAGING));
+    pae_table[3] = 0x7003; /* a writable bit is reserved */
+    check(!hvm_set_cr3(&vcpu, 0x5020) && hvm_set_cr0(&vcpu, CR0_PAGING | X86_CR0_TS));
+    check(!hvm_set_cr4(&vcpu, X86_CR4_PAE | X86_CR4_PGE) && hvm_vcpu.cr4 == X86_CR4_PAE);
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE) && !hvm_set_cr0(&vcpu, CR0_PAGING) && !(hvm_vcpu.cr0 & X86_CR0_PG));
+    pae_table[3] = 1UL << 40 | 1; /* beyond the physical width */
+    check(!hvm_set_cr0(&vcpu, CR0_PAGING));
+    pae_table[3] = 1UL << 39 | 0x19; /* cache attributes are not reserved */
+    check(hvm_set_cr0(&vcpu, CR0_PAGING) && hvm_set_cr3(&vcpu, 0x5020 | 0x18));
+    check(!hvm_set_cr3(&vcpu, 0x8000)); /* no memory: all ones */
+    pae_table[3] = 3;
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE) && hvm_set_cr4(&vcpu, 0) && hvm_set_cr0(&vcpu, CR0_PAGING));
+    check(!hvm_set_cr4(&vcpu, X86_CR4_PAE)); /* from 32-bit paging */
+    check(hvm_set_cr0(&vcpu, X86_CR0_PE) && hvm_set_cr4(&vcpu, X86_CR4_PAE) && hvm_set_efer(&vcpu, EFER_LME));
+    segment[SEG_CS].attributes = SEG_ATTR_PRESENT | SEG_ATTR_S | 11 | SEG_ATTR_DB;
+    check(hvm_set_cr0(&vcpu, CR0_PAGING)); /* long mode has no such entries */
+}
+
 int main(void)
 {
+    test_pae();
     test_cr0();
     test_long_mode();
     test_cr4();

@@ -232,9 +232,18 @@ static void test_translations(void)
     check(enter_guest() && flushes == 1);
 }
 
+static void test_single_step(void)
+{
+    start();
+    hvm_single_step(&vcpu);
+    check(hvm_vcpu.dr6 == (0xffff0ff0 | 0x4000) && debug_updates == 1);
+    check(enter_guest() && injected.vector == TRAP_debug && !injected.has_error_code);
+}
+
 int main(void)
 {
     test_merging();
+    test_single_step();
     test_page_fault_address();
     test_interrupt_then_exception();
     test_interrupts();

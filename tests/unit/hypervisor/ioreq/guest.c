@@ -2,6 +2,7 @@
  * guest.h
  */
 #include "guest.h"
+#include <hv/abi_internal.h>
 #include <hv/console.h>
 #include <hv/irq.h>
 #include <hv/sched.h>
@@ -116,7 +117,7 @@ int p2m_clear(struct domain *d, gfn_t gfn, unsigned order)
 {
     return p2m_set(d, gfn, INVALID_MFN, order, P2M_HOLE);
 }
-int p2m_move(struct domain *d, gfn_t from, gfn_t to)
+int memory_move_page(struct domain *d, uint64_t from, uint64_t to)
 {
     if (from >= FAKE_GFNS || kind_of[from] != P2M_RAM)
         return -EINVAL;

@@ -319,6 +319,16 @@ static void test_timer_deadline(void)
     EXPECT(take(0), 0x50);
     wrmsr_(0, 0x80b, 0);
     wrmsr_(0, MSR_TSC_DEADLINE, hvm_guest_tsc(V(0)) + TSC_KHZ);
+    rig_tsc_offset += TSC_KHZ * 10; /* and past the deadline: it is due */
+    vlapic_tsc_changed(V(0));
+    rig_run(10);
+    EXPECT(take(0), 0x50);
+    wrmsr_(0, 0x80b, 0);
+    rig_tsc_offset += TSC_KHZ; /* what has fired does not again */
+    vlapic_tsc_changed(V(0));
+    rig_run(10 * MS);
+    EXPECT(take(0), -1);
+    wrmsr_(0, MSR_TSC_DEADLINE, hvm_guest_tsc(V(0)) + TSC_KHZ);
     wrmsr_(0, 0x832, 0x50); /* leaving the mode disarms */
     rig_run(10 * MS);
     EXPECT(take(0), -1);
@@ -343,6 +353,47 @@ static void test_disable(void)
     rig_stop();
 }
 
+/* As Windows does it: the bit is taken instead of the EOI written. */
+static void test_eoi_assist(void)
+{
+    static int viridian;
+    rig_start(1, XEN_X86_EMU_LAPIC);
+    rig_domain.hvm->viridian = (struct viridian_domain *)&viridian;
+    enable_x2apic(0);
+    vlapic_set_irq(V(0), 0x50, false);
+    EXPECT(take(0), 0x50);
+    EXPECT(rig_assist, 1);
+    rig_assist = 0; /* used */
+    unsigned kicks = rig_kicks[0];
+    vlapic_set_irq(V(0), 0x40, false); /* a lower one, with the old still in service as far as we know */
+    EXPECT(rig_kicks[0], kicks + 1);
+    EXPECT(take(0), 0x40);
+    EXPECT(rig_assist, 1);
+    vlapic_set_irq(V(0), 0x60, false); /* its handler still runs: taken back, it writes its EOI */
+    EXPECT(take(0), 0x60);
+    EXPECT(rig_assist, 0); /* two in service */
+    wrmsr_(0, 0x80b, 0);
+    vlapic_set_irq(V(0), 0x41, false);
+    EXPECT(take(0), -1);
+    wrmsr_(0, 0x80b, 0);
+    EXPECT(take(0), 0x41);
+    EXPECT(rig_assist, 1);
+    wrmsr_(0, 0x80b, 0); /* writes it nevertheless */
+    EXPECT(rig_assist, 0);
+    vlapic_set_irq(V(0), 0x42, false);
+    vlapic_set_irq(V(0), 0x52, false);
+    EXPECT(take(0), 0x52);
+    EXPECT(rig_assist, 0); /* 0x42 waits for the EOI */
+    wrmsr_(0, 0x80b, 0);
+    EXPECT(take(0), 0x42);
+    wrmsr_(0, 0x80b, 0);
+    vlapic_set_irq(V(0), 0x70, true); /* level: the IO-APIC waits */
+    EXPECT(take(0), 0x70);
+    EXPECT(rig_assist, 0);
+    rig_domain.hvm->viridian = NULL;
+    rig_stop();
+}
+
 int main(void)
 {
     test_registers_after_reset();
@@ -355,6 +406,7 @@ int main(void)
     test_startup();
     test_timer_one_shot();
     test_timer_periodic();
+    test_eoi_assist();
     test_timer_deadline();
     test_disable();
     return 0;

@@ -184,7 +184,8 @@ void rig_start(unsigned count, uint32_t emulation)
     hvm_domain.emulation = emulation;
     hvm_domain.param[HVM_PARAM_HPET_ENABLED] = 1;
     hvm_domain.param[HVM_PARAM_TIMER_MODE] = HVMPTM_no_delay_for_missed_ticks;
-    rig_domain = (struct domain){.id = 1, .max_vcpus = count, .vcpu = vcpu_slots, .hvm = &hvm_domain};
+    rig_domain = (struct domain){
+        .id = 1, .max_vcpus = count, .vcpu = vcpu_slots, .hvm = &hvm_domain, .pause_count = rig_domain.pause_count};
     EXPECT(hvm_irq_init(&rig_domain), 0);
     EXPECT(vtimers_init(&rig_domain), 0);
     for (unsigned i = 0; i < count; i++) {

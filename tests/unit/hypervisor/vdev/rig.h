@@ -22,7 +22,9 @@ extern unsigned rig_resets[], rig_startups[], rig_startup_page[];
 
 extern uint64_t rig_pirq_bound, rig_pirq_events; /* by GSI: event channels instead of interrupts, and those sent */
 
-void rig_start(unsigned vcpus, uint32_t emulation);
+extern uint32_t rig_assist; /* the guest's EOI assist: not 0: the next EOI may be left out */
+
+void rig_start(unsigned vcpus, uint32_t emulation); /* keeps rig_domain.pause_count */
 void rig_stop(void);
 ns_t rig_time(void);
 void rig_run(ns_t time); /* lets time pass, timers fire */

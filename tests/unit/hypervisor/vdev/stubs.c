@@ -1,5 +1,7 @@
-/* Records that other parts save: here they are not. */
+/* Records that other parts save: here they are not. And Microsoft's EOI assist, for a guest that has it. */
 #include <hv/vdev.h>
+#include <hv/viridian.h>
+#include "rig.h"
 
 static int save(struct domain *d, struct hvm_save_buffer *b)
 {
@@ -18,3 +20,23 @@ STUB(save_vmce_vcpu, 18)
 STUB(save_tsc_adjust, 19)
 STUB(save_cpu_xsave, 16)
 STUB(save_cpu_msr, 20)
+
+uint32_t rig_assist;
+static bool offered;
+
+void viridian_offer_eoi_assist(struct vcpu *v)
+{
+    offered = true;
+    rig_assist = 1;
+}
+bool viridian_take_eoi_assist(struct vcpu *v)
+{
+    bool used = offered && !rig_assist;
+    offered = false;
+    rig_assist = 0;
+    return used;
+}
+bool viridian_eoi_offered(const struct vcpu *v)
+{
+    return offered;
+}

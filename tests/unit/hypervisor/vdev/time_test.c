@@ -185,6 +185,17 @@ static void test_freeze(void)
     rig_run(10 * MS);
     EXPECT(served(0x30), 1); /* what it missed is forgotten */
     rig_stop();
+    rig_domain.pause_count = 1; /* as a new domain is */
+    start(XEN_X86_EMU_PIT);
+    route(2, 0x30);
+    set_pit(0, 2, 11932);
+    rig_run(1000 * MS);
+    EXPECT(served(0x30), 0);
+    vtimers_freeze(&rig_domain, false);
+    rig_run(10 * MS);
+    EXPECT(served(0x30), 1);
+    rig_domain.pause_count = 0;
+    rig_stop();
 }
 
 /* ---- RTC ---- */

@@ -123,6 +123,7 @@ enum io_result hvm_memory_write(struct vcpu *v, uint64_t gpa, unsigned bytes, ui
 }
 void vlapic_eoi(struct vcpu *v)
 {
+    (void)viridian_take_eoi_assist(v);
     eois++;
 }
 uint8_t vlapic_get_tpr(const struct vcpu *v)
@@ -352,6 +353,11 @@ static void apic(void)
     viridian_offer_eoi_assist(v);
     wr(0x40000070, 0);
     CHECK(eois == 2 && *word == 0);
+    viridian_offer_eoi_assist(v);
+    CHECK(viridian_eoi_offered(v) && !viridian_eoi_offered(other));
+    *word = 0;
+    wr(0x40000073, frame << PAGE_SHIFT | 1); /* the page is set anew: what was done by the old one counts */
+    CHECK(eois == 3 && !viridian_eoi_offered(v));
     viridian_offer_eoi_assist(other); /* has no page */
     CHECK(!viridian_take_eoi_assist(other));
 
