@@ -177,14 +177,13 @@ static void add_topology_leaves(struct policy *p)
         add_hardware_leaf(p, 0xb, i);
 }
 
+/* libxc writes all components up to the highest, those between that the processor has not included. */
 static void add_xstate_leaves(struct policy *p)
 {
-    uint64_t components = cpu_features.xcr0_mask;
-    add_hardware_leaf(p, 0xd, 0);
-    add_hardware_leaf(p, 0xd, 1);
-    for (unsigned i = 2; i < XSTATE_COMPONENTS; i++)
-        if (components >> i & 1)
-            add_hardware_leaf(p, 0xd, i);
+    struct cpuid user = add_hardware_leaf(p, 0xd, 0), system = add_hardware_leaf(p, 0xd, 1);
+    uint64_t components = (uint64_t)(user.edx | system.edx) << 32 | user.eax | system.ecx;
+    for (unsigned i = 2; i < XSTATE_COMPONENTS && components >> i; i++)
+        add_hardware_leaf(p, 0xd, i);
 }
 
 static void add_leaf(struct policy *p, uint32_t leaf)

@@ -65,11 +65,15 @@ def make_initramfs(build, tree, out):
         module = subprocess.run(['tar', '-xOf', f'{build}/images/guest.tar', name], capture_output=True, check=True)
         with open(f'{tree}/modules/{os.path.basename(name)}', 'wb') as file:
             file.write(module.stdout)
-    listing = subprocess.run(['find', '.'], cwd=tree, capture_output=True, check=True)
-    archive = subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet', '-R', '0:0'], cwd=tree, input=listing.stdout,
-                             capture_output=True, check=True)
     with gzip.GzipFile(out, 'wb', compresslevel=6, mtime=0) as file:
-        file.write(archive.stdout)
+        file.write(pack(tree))
+
+
+def pack(tree):
+    """The folder `tree` as an initramfs archive, not compressed."""
+    listing = subprocess.run(['find', '.'], cwd=tree, capture_output=True, check=True)
+    return subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet', '-R', '0:0'], cwd=tree, input=listing.stdout,
+                          capture_output=True, check=True).stdout
 
 
 class Guest:

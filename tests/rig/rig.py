@@ -15,11 +15,12 @@ import desktops
 import hvm_desktop
 import switch
 import toolstack
+import vtx
 from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS}
+           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS}
 
 
 class Rig:
@@ -101,7 +102,7 @@ def run_scenario(rig, scenario, evidence):
 
 def keep_evidence(machine, name):
     """What may explain a failure: the screen, and Domain-0's kernel log."""
-    if not machine.running():
+    if not machine.running() or not machine.qmp:    # Bochs: its Domain-0 has told all on the console
         return
     machine.screenshot(f'{name}.png')
     try:

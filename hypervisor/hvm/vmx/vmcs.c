@@ -8,11 +8,13 @@
 #include "vmcs.h"
 
 #include <hv/cpu_features.h>
+#include <hv/cpu_policy.h>
 #include <hv/descriptor_tables.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/spinlock.h>
 #include <hv/traps.h>
+#include <xen/arch-x86/cpufeatureset.h>
 
 #define CPUID_VMX         (1U << 5) /* leaf 1, ecx */
 #define BASIC_STRING_INFO (1UL << 54)
@@ -249,6 +251,22 @@ static bool create_msr_bitmap(void)
 
 /* ---- CPUs ---- */
 
+/* Instructions that raise #UD in a guest unless their control is on. */
+static void hide_features(uint32_t controls)
+{
+    static const struct {
+        uint32_t control;
+        unsigned feature;
+    } needs[] = {
+        {CPU2_RDTSCP, XEN_X86_FEATURE_RDTSCP},
+        {CPU2_RDTSCP, XEN_X86_FEATURE_RDPID},
+        {CPU2_INVPCID, XEN_X86_FEATURE_INVPCID},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+        if (!(controls & needs[i].control))
+            cpu_policy_hvm_without(needs[i].feature);
+}
+
 bool vmx_probe(void)
 {
     if (!(cpuid(1, 0).ecx & CPUID_VMX))
@@ -259,6 +277,7 @@ bool vmx_probe(void)
     }
     if (!read_capabilities(&vmx_capabilities) || !create_msr_bitmap())
         return false;
+    hide_features(vmx_capabilities.secondary);
     has_tsc_aux = cpuid(0x80000000, 0).eax >= 0x80000001 && cpuid(0x80000001, 0).edx & FEATURE_RDTSCP;
     set_bit(0, vpids); /* ours */
     log_info("VT-x found: EPT, VPID, unrestricted guest%s%s%s",

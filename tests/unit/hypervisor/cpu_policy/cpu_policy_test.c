@@ -227,6 +227,18 @@ static void test_set(void)
     free(d.cpu_policy.leaf);
 }
 
+int toolstack_leaves(const void *leaves, uint32_t count);
+
+/* libxc gives the buffer into which it writes a changed policy the size of the one that it has read. */
+static void test_read_as_written(void)
+{
+    for (unsigned i = XEN_SYSCTL_cpu_policy_raw; i <= XEN_SYSCTL_cpu_policy_hvm_default; i++) {
+        struct answer a = system_policy(i);
+        int back = toolstack_leaves(a.leaf, a.leaves);
+        check(back > 0 && (uint32_t)back <= a.leaves);
+    }
+}
+
 /* Toolstacks hold a policy in a structure and write all of it back: each sub-leaf that it names, whether or not the
  * processor has it. */
 static void test_write_back_all(void)
@@ -443,6 +455,7 @@ int main(void)
     test_guest_view();
     test_xstate_sizes();
     test_set();
+    test_read_as_written();
     test_write_back_all();
     test_fuzz();
     test_hvm_system();

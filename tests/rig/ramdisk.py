@@ -1,0 +1,112 @@
+"""A Domain-0 without a disk: kernel and RAM disk with just what starts the toolstack and one guest, all uncompressed.
+
+For Bochs, where each instruction costs: no drivers, no boot units, nothing to unpack but by copying."""
+
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+
+from guests import HERE, pack
+from machine import RigError
+
+# The last is not linked to: ending a thread loads it.
+FILES = ['usr/sbin/xl', 'usr/bin/xenstore-read'] + [
+    f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xenstored', 'xenconsoled', 'xen-init-dom0')] + [
+        'usr/lib/x86_64-linux-gnu/libgcc_s.so.1']
+MODULES = ['xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko', 'xen-privcmd.ko', 'xenfs.ko']
+LIBRARIES = ('usr/lib/x86_64-linux-gnu', 'usr/lib64', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib')
+
+
+class Archive:
+    """The UI service VM's packages, of which files are copied into `tree`."""
+
+    def __init__(self, path, tree):
+        self.tar, self.tree = tarfile.open(path), tree
+        self.members = {member.name.removeprefix('./'): member for member in self.tar}
+
+    def copy(self, name):
+        """Copies a file, what its links lead to, and the libraries it needs."""
+        target = f'{self.tree}/{name}'
+        if os.path.lexists(target):
+            return
+        member = self.members.get(name)
+        if not member:
+            raise RigError(f'the UI service VM has no {name}')
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if member.issym():
+            os.symlink(member.linkname, target)
+            self.copy(os.path.normpath(os.path.join('/', os.path.dirname(name), member.linkname)).lstrip('/'))
+            return
+        with self.tar.extractfile(member) as source, open(target, 'wb') as file:
+            shutil.copyfileobj(source, file)
+        os.chmod(target, 0o755)
+        for library in self.needs(target):
+            self.copy(library)
+
+    def needs(self, path):
+        headers = subprocess.run(['objdump', '-p', path], capture_output=True, text=True).stdout
+        names = re.findall(r'NEEDED +(\S+)', headers)
+        if names and not path.endswith('/ld-linux-x86-64.so.2'):
+            names.append('ld-linux-x86-64.so.2')
+        for name in names:
+            places = [f'{folder}/{name}' for folder in LIBRARIES if f'{folder}/{name}' in self.members]
+            if not places:
+                raise RigError(f'{path} needs {name}, which the UI service VM has not')
+            yield places[0]
+
+    def find(self, ending):
+        return next((name for name in self.members if name.endswith(ending)), ending)
+
+
+def unpack_kernel(path, out):
+    """The ELF image inside a bzImage that is packed by xz, as Debian's are."""
+    with open(path, 'rb') as file:
+        image = file.read()
+    start = image.find(b'\xfd7zXZ\0')
+    if start < 0:
+        raise RigError(f'{path} holds no kernel that is packed by xz')
+    with open(out, 'wb') as file:
+        file.write(lzma.LZMADecompressor().decompress(image[start:]))
+
+
+def guest_initramfs(tree, out):
+    os.makedirs(f'{tree}/bin')
+    for folder in ('proc', 'sys', 'dev'):
+        os.makedirs(f'{tree}/{folder}')
+    shutil.copy('/bin/busybox', f'{tree}/bin')
+    os.symlink('busybox', f'{tree}/bin/sh')
+    shutil.copy(f'{HERE}/vtx/guest-init', f'{tree}/init')
+    with open(out, 'wb') as file:
+        file.write(pack(tree))
+
+
+def build(images, folder):
+    """Makes `folder`/vmlinux and `folder`/ramdisk; returns their paths."""
+    tree = f'{folder}/tree'
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ('bin', 'dev', 'proc', 'sys', 'modules', 'guest', 'lib64'):
+        os.makedirs(f'{tree}/{name}')
+    kernel = f'{folder}/vmlinux'
+    unpack_kernel(f'{images}/uivm.img.vmlinuz', kernel)
+    archive = Archive(f'{images}/uivm.tar', tree)
+    for name in FILES:
+        archive.copy(name)
+    os.symlink('usr/lib', f'{tree}/lib')
+    os.symlink('../usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2', f'{tree}/lib64/ld-linux-x86-64.so.2')
+    for name in MODULES:
+        path = archive.find(f'/{name}')
+        archive.copy(path)
+        os.rename(f'{tree}/{path}', f'{tree}/modules/{name}')
+    shutil.copy('/bin/busybox', f'{tree}/bin')
+    os.symlink('busybox', f'{tree}/bin/sh')
+    shutil.copy(f'{HERE}/vtx/init', f'{tree}/init')
+    guest_initramfs(f'{folder}/guest', f'{tree}/guest/initramfs')
+    shutil.copy(kernel, f'{tree}/guest/vmlinux')
+    with open(f'{folder}/ramdisk', 'wb') as file:
+        file.write(pack(tree))
+    shutil.rmtree(tree)
+    shutil.rmtree(f'{folder}/guest')
+    return kernel, f'{folder}/ramdisk'

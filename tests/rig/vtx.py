@@ -1,0 +1,63 @@
+"""VT-x in Bochs: a stock PV Domain-0 starts a stock PVH guest, whose shell answers."""
+
+import os
+
+import ramdisk
+from bochs import Bochs
+from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Modules
+
+MEMORY = 1024           # MiB
+FAIL = r'RIG: failed.*|PANIC|Panic on CPU|Kernel panic|segfault at'
+LIMIT = 1200            # seconds for one step: only a hang takes so long, a failure is told at once
+
+
+class VtxBoot:
+    """One power-on of Bochs. Its Domain-0 needs no commands: it says line by line what it did (vtx/init)."""
+
+    name = 'vtx-1-processor'
+
+    def __init__(self, scenarios):
+        self.scenarios, self.ready = scenarios, toolstack_up
+
+    def machine(self, rig, evidence):
+        kernel, disk = ramdisk.build(rig.images, f'{rig.build}/tests/rig/vtx-{rig.name}')
+        options = f'{HYPERVISOR_OPTIONS} dom0_mem=640M,max:640M'
+        if os.path.basename(rig.hypervisor) == 'reference.elf':
+            options += f' {REFERENCE_OPTIONS}'
+        modules = Modules(rig.hypervisor, options, [(kernel, 'console=hvc0 loglevel=7 rdinit=/init'), (disk, '')])
+        return Bochs(modules, evidence, memory=MEMORY)
+
+
+def told(rig, what):
+    """Waits for Domain-0's line about `what`; returns the rest of that line."""
+    return rig.machine.expect(rf'^RIG: {what}: (.*)$', LIMIT, FAIL).group(1).strip()
+
+
+def toolstack_up(rig):
+    """Domain-0 starts the toolstack."""
+    rig.machine.expect('^RIG: toolstack up$', LIMIT, FAIL)
+
+
+def virtualisation(rig):
+    """VT-x and EPT are there for guests, and AVX-512 for Domain-0."""
+    capabilities = told(rig, 'virtualisation').split()
+    rig.check({'pv', 'hvm', 'hap'} <= set(capabilities), f'virt_caps is {capabilities}')
+    kinds = told(rig, 'capabilities').split()
+    rig.check('hvm-3.0-x86_64' in kinds, f'xen_caps is {kinds}')
+    rig.note('extended state', told(rig, 'vectors'))
+
+
+def guest_shell(rig):
+    """A PVH guest starts and its shell answers."""
+    rig.note('start', told(rig, 'start'))
+    rig.note('guest', told(rig, 'guest'))
+    rig.note('answer', told(rig, 'answer'))
+
+
+def guest_power_off(rig):
+    """The guest switches itself off and is gone."""
+    rig.note('end', told(rig, 'end'))
+    rig.note('domains', told(rig, 'domains'))
+
+
+BOOTS = [VtxBoot([virtualisation, guest_shell, guest_power_off])]
