@@ -225,9 +225,7 @@ static void serve_softirqs(struct cpu *cpu)
         schedule();
 }
 
-/* A frame changed by other means than the hypercall itself must not go back by sysret; those
- * places set entry_vector. */
-void exit_work(void)
+static __noinline void work_until_ready(void)
 {
     for (;;) {
         struct cpu *cpu = this_cpu();
@@ -256,4 +254,14 @@ void exit_work(void)
         }
         return;
     }
+}
+
+/* A frame changed by other means than the hypercall itself must not go back by sysret; those
+ * places set entry_vector. Most entries of PV guests leave nothing to do. */
+void exit_work(void)
+{
+    const struct vcpu *v = current;
+    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew || v->hvm || v->domain->is_idle ||
+        vcpu_event_pending(v) || v->nmi_pending)
+        work_until_ready();
 }
