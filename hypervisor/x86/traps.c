@@ -262,6 +262,6 @@ void exit_work(void)
 {
     const struct vcpu *v = current;
     if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew || v->hvm || v->domain->is_idle ||
-        vcpu_event_pending(v) || v->nmi_pending)
+        pv_needs_delivery(v))
         work_until_ready();
 }
