@@ -151,7 +151,9 @@ exit_to_guest:
         cli
         MAIN_STACK
         and $~15, %rsp
-        call exit_work
+1:      call exit_work
+        test %al, %al
+        jnz 1b
         MAIN_STACK
         /* sysret is enough when the frame is still as the syscall instruction would have it: rip and rflags go by rcx
          * and r11, which a hypercall may change. A non-canonical rip would fault in ring 0 on the guest's stack. */

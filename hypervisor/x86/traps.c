@@ -225,43 +225,43 @@ static void serve_softirqs(struct cpu *cpu)
         schedule();
 }
 
-static __noinline void work_until_ready(void)
+/* Softirqs, the idle loop, HVM guests: none of it lies on the way of a PV guest's hypercall. */
+static __noinline bool other_work(void)
 {
-    for (;;) {
-        struct cpu *cpu = this_cpu();
-        if (READ_ONCE(cpu->softirq_pending)) {
-            serve_softirqs(cpu);
-            continue;
-        }
-        if (console_ring_grew)
-            console_notify();
-        struct vcpu *v = current;
-        if (v->domain->is_idle) {
-            irq_enable_and_halt();
-            irq_disable();
-            continue;
-        }
-        if (unlikely(v->hvm != NULL)) {
-            if (hvm_prepare_entry(v))
-                hvm_enter(v);
-            continue;
-        }
-        if (pv_needs_delivery(v)) {
-            irq_enable();
-            pv_deliver_pending(guest_regs());
-            irq_disable();
-            continue;
-        }
-        return;
+    struct cpu *cpu = this_cpu();
+    struct vcpu *v = current;
+    if (READ_ONCE(cpu->softirq_pending)) {
+        serve_softirqs(cpu);
+        return true;
     }
+    if (console_ring_grew)
+        console_notify();
+    if (v->domain->is_idle) {
+        irq_enable_and_halt();
+        irq_disable();
+    } else if (v->hvm) {
+        if (hvm_prepare_entry(v))
+            hvm_enter(v);
+    }
+    return true;
 }
 
-/* A frame changed by other means than the hypercall itself must not go back by sysret; those
- * places set entry_vector. Most entries of PV guests leave nothing to do. */
-void exit_work(void)
+static __noinline bool deliver(void)
+{
+    irq_enable();
+    pv_deliver_pending(guest_regs());
+    irq_disable();
+    return true;
+}
+
+/* A frame changed by other means than the hypercall itself must not go
+ * back by sysret; those places set entry_vector. */
+bool exit_work(void)
 {
     const struct vcpu *v = current;
-    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew || v->hvm || v->domain->is_idle ||
-        pv_needs_delivery(v))
-        work_until_ready();
+    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew || v->hvm || v->domain->is_idle)
+        return other_work();
+    if (pv_needs_delivery(v))
+        return deliver();
+    return false;
 }
