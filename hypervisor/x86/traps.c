@@ -225,24 +225,28 @@ static void serve_softirqs(struct cpu *cpu)
         schedule();
 }
 
-/* Softirqs, the idle loop, HVM guests: none of it lies on the way of a PV guest's hypercall. */
-static __noinline bool other_work(void)
+/* The steps of exit_work; what takes more than a look is not on the way of a hypercall that leaves nothing to do. */
+static __noinline bool serve(void)
 {
     struct cpu *cpu = this_cpu();
-    struct vcpu *v = current;
-    if (READ_ONCE(cpu->softirq_pending)) {
+    if (READ_ONCE(cpu->softirq_pending))
         serve_softirqs(cpu);
-        return true;
-    }
-    if (console_ring_grew)
+    else if (console_ring_grew)
         console_notify();
-    if (v->domain->is_idle) {
-        irq_enable_and_halt();
-        irq_disable();
-    } else if (v->hvm) {
-        if (hvm_prepare_entry(v))
-            hvm_enter(v);
-    }
+    return true;
+}
+
+static __noinline bool enter_hvm(struct vcpu *v)
+{
+    if (hvm_prepare_entry(v))
+        hvm_enter(v);
+    return true;
+}
+
+static __noinline bool idle(void)
+{
+    irq_enable_and_halt();
+    irq_disable();
     return true;
 }
 
@@ -258,9 +262,13 @@ static __noinline bool deliver(void)
  * back by sysret; those places set entry_vector. */
 bool exit_work(void)
 {
-    const struct vcpu *v = current;
-    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew || v->hvm || v->domain->is_idle)
-        return other_work();
+    struct vcpu *v = current;
+    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew)
+        return serve();
+    if (v->hvm)
+        return enter_hvm(v);
+    if (v->domain->is_idle)
+        return idle();
     if (pv_needs_delivery(v))
         return deliver();
     return false;
