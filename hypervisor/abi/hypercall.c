@@ -53,21 +53,30 @@ static const struct {
     [__HYPERVISOR_roundhouse_op] = {do_roundhouse_op, POLICY_CONTROL, PV_ONLY},
 };
 
-long hypercall_dispatch(struct hypercall *call)
+/* Those that not every guest may make, and all of HVM guests. */
+static __noinline long checked_dispatch(struct hypercall *call, const struct domain *d)
 {
-    if (call->number >= ARRAY_SIZE(table) || !table[call->number].handler)
+    if (!table[call->number].handler)
         return -ENOSYS;
-    const struct domain *d = current->domain;
-    hypercall_handler handler = table[call->number].handler;
-    enum policy_class class = table[call->number].class;
-    if (class != POLICY_ANYONE && allowed_call(d, class))
+    if (table[call->number].class != POLICY_ANYONE && allowed_call(d, table[call->number].class))
         return -EPERM;
-    if (unlikely(is_hvm(d))) {
+    if (is_hvm(d)) {
         if (table[call->number].exists_in == PV_ONLY)
             return -ENOSYS;
         if (hvm_compat_call())
             return compat_hypercall(call);
     }
+    return table[call->number].handler(call);
+}
+
+long hypercall_dispatch(struct hypercall *call)
+{
+    const struct domain *d = current->domain;
+    if (call->number >= ARRAY_SIZE(table))
+        return -ENOSYS;
+    hypercall_handler handler = table[call->number].handler;
+    if (unlikely(!handler || table[call->number].class != POLICY_ANYONE || is_hvm(d)))
+        return checked_dispatch(call, d);
     return handler(call);
 }
 

@@ -9,7 +9,7 @@
 #include <hv/p2m.h>
 #include <hv/page_type.h>
 
-/* x86/entry.S: bytes left when a fault stopped them. */
+/* x86/entry.S: bytes left when a fault stopped them; copying has tried again by then. */
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes);
 unsigned long clear_guest_bytes(void *to, unsigned long bytes);
 
@@ -24,14 +24,10 @@ static void close_guest(void)
         __asm__ volatile("clac" ::: "memory", "cc");
 }
 
-/* A translation that is older than the guest's last change of the entry may fault once; the fault drops it, so the
- * second try sees the tables as they are. */
 static int copy(void *to, const void *from, size_t bytes)
 {
     open_guest();
     unsigned long left = copy_guest_bytes(to, from, bytes);
-    if (left)
-        left = copy_guest_bytes((char *)to + (bytes - left), (const char *)from + (bytes - left), left);
     close_guest();
     return left ? -EFAULT : 0;
 }

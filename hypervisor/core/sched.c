@@ -221,21 +221,24 @@ static bool may_run(const struct vcpu *v, const struct cpu *cpu)
 
 /* ---- Finding a CPU for a vcpu in the queue ---- */
 
-static struct cpu *find_idle_cpu(const struct vcpu *v, bool soft)
+/* The one it ran on, one that it prefers, or any, in this order. */
+static struct cpu *find_idle_cpu(const struct vcpu *v)
 {
-    struct cpu *found = NULL;
+    struct cpu *preferred = NULL, *any = NULL;
     for (unsigned i = 0; i < cpu_count; i++) {
         struct cpu *cpu = &cpus[i];
-        if (!cpu->online || !running_on[i] || !is_idle(running_on[i]) || asked[i] || !may_run(v, cpu))
+        if (!running_on[i] || !is_idle(running_on[i]) || !cpu->online || asked[i] || !may_run(v, cpu))
             continue;
-        if (soft && !test_bit(i, v->soft_affinity.bits))
+        if (!any || cpu == v->cpu)
+            any = cpu;
+        if (!test_bit(i, v->soft_affinity.bits))
             continue;
         if (cpu == v->cpu)
             return cpu;
-        if (!found)
-            found = cpu;
+        if (!preferred)
+            preferred = cpu;
     }
-    return found;
+    return preferred ? preferred : any;
 }
 
 /* The CPU whose vcpu is furthest behind v, if by more than the margin. */
@@ -247,8 +250,9 @@ static struct cpu *find_preemptible_cpu(const struct vcpu *v, ns_t time)
         const struct vcpu *runs = running_on[i];
         if (!cpus[i].online || !runs || is_idle(runs) || asked[i] || !may_run(v, &cpus[i]))
             continue;
-        if (key_of(runs, time) > limit) {
-            limit = key_of(runs, time);
+        uint64_t key = key_of(runs, time);
+        if (key > limit) {
+            limit = key;
             found = &cpus[i];
         }
     }
@@ -259,9 +263,7 @@ static void find_cpu(struct vcpu *v, ns_t time)
 {
     if (!v->context_saved)
         return; /* the CPU it leaves looks again when it is saved */
-    struct cpu *cpu = find_idle_cpu(v, true);
-    if (!cpu)
-        cpu = find_idle_cpu(v, false);
+    struct cpu *cpu = find_idle_cpu(v);
     if (!cpu)
         cpu = find_preemptible_cpu(v, time);
     if (!cpu)

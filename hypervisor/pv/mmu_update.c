@@ -87,7 +87,7 @@ static int write_plain(struct page *page, paddr_t pa, uint64_t value)
 static int translate_entry(struct domain *foreign, uint64_t *value, struct page **held)
 {
     *held = NULL;
-    if (!foreign || !is_hvm(foreign) || !(*value & PTE_PRESENT))
+    if (!is_hvm(foreign) || !(*value & PTE_PRESENT))
         return 0;
     *held = p2m_get_page_privileged(foreign, pte_mfn(*value), *value & PTE_WRITE);
     if (!*held)
@@ -97,8 +97,8 @@ static int translate_entry(struct domain *foreign, uint64_t *value, struct page 
 }
 
 /* pt_lock held; the table's owner must be t's. */
-static int write_table(const struct update_target *t, mfn_t mfn, unsigned index, unsigned level, uint64_t value,
-                       unsigned how)
+static int write_foreign(const struct update_target *t, mfn_t mfn, unsigned index, unsigned level, uint64_t value,
+                         unsigned how)
 {
     struct page *held = NULL;
     bool as_it_is = level > 1 || how == MMU_PT_UPDATE_NO_TRANSLATE; /* upper entries name the owner's own tables */
@@ -108,6 +108,14 @@ static int write_table(const struct update_target *t, mfn_t mfn, unsigned index,
     if (held)
         page_put(held);
     return err;
+}
+
+static int write_table(const struct update_target *t, mfn_t mfn, unsigned index, unsigned level, uint64_t value,
+                       unsigned how)
+{
+    if (t->foreign)
+        return write_foreign(t, mfn, index, level, value, how);
+    return pv_write_entry(t->pt_owner, NULL, mfn, index, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL);
 }
 
 static int update_entry(const struct update_target *t, paddr_t pa, uint64_t value, unsigned how)

@@ -213,6 +213,15 @@ static emulate find_emulation(const struct instruction *i, bool kernel)
     return NULL;
 }
 
+/* Kernels read segment bases at each switch of tasks: what needs no decoding, having neither operand nor prefix. */
+static emulate without_operands(const uint8_t *code)
+{
+    if (code[0] != 0x0f)
+        return NULL;
+    return code[1] == 0x32 ? msr_read : code[1] == 0x30 ? msr_write : NULL;
+}
+#define BYTES_WITHOUT_OPERANDS 2
+
 static unsigned fetch(const struct cpu_user_regs *regs, uint8_t *code)
 {
     if (!copy_from_guest_va(code, regs->rip, MAX_INSTRUCTION))
@@ -243,6 +252,13 @@ void pv_general_protection(struct cpu_user_regs *regs)
     if (software_interrupt(v, regs))
         return;
     unsigned bytes = regs->error_code == 0 ? fetch(regs, code) : 0;
+    if (bytes >= BYTES_WITHOUT_OPERANDS && without_operands(code) && guest_kernel_mode(v)) {
+        if (without_operands(code)(v, regs, NULL) == DONE)
+            regs->rip += BYTES_WITHOUT_OPERANDS;
+        else
+            pv_inject_trap(regs, TRAP_gp_fault, 0);
+        return;
+    }
     if (bytes && decode_instruction(code, bytes, regs, &i)) {
         emulate function = find_emulation(&i, guest_kernel_mode(v));
         uint64_t rip = regs->rip;

@@ -151,7 +151,9 @@ exit_to_guest:
         cli
         MAIN_STACK
         and $~15, %rsp
-        call exit_work
+1:      call exit_work
+        test %al, %al
+        jnz 1b
         MAIN_STACK
         /* sysret is enough when the frame is still as the syscall instruction would have it: rip and rflags go by rcx
          * and r11, which a hypercall may change. A non-canonical rip would fault in ring 0 on the guest's stack. */
@@ -198,39 +200,48 @@ iret_failed:
 cpu_start_idle:
         jmp exit_to_guest
 
-/* Guest memory copies: rdi = to, rsi = from, rdx = bytes; rax = bytes not copied. */
+/* Guest memory copies: rdi = to, rsi = from, rdx = bytes; rax = bytes not copied. A translation that is older than the
+ * guest's last change of the entry may fault once; the fault drops it, so the second try, from where the first one
+ * stopped, sees the tables as they are. */
         .global copy_guest_bytes, clear_guest_bytes
 copy_guest_bytes:
         cmp $4, %rdx                    /* event channels: the argument of the most frequent calls */
-        jne 5f
-6:      mov (%rsi), %eax
-7:      mov %eax, (%rdi)
+        jne 3f
+1:      mov (%rsi), %eax
+2:      mov %eax, (%rdi)
         xor %eax, %eax
         ret
-5:      mov %rdx, %rcx
+3:      mov %rdx, %rcx
         shr $3, %rcx
         and $7, %edx
-1:      rep movsq
+4:      rep movsq
         mov %edx, %ecx
-2:      rep movsb
+5:      rep movsb
         xor %eax, %eax
         ret
-3:      lea (%rdx, %rcx, 8), %rax
+6:      rep movsq                       /* the second try */
+        mov %edx, %ecx
+7:      rep movsb
+        xor %eax, %eax
         ret
-4:      mov %rcx, %rax
+8:      lea (%rdx, %rcx, 8), %rax
         ret
-8:      mov %rdx, %rax
+9:      mov %rcx, %rax
         ret
         .pushsection .extable, "a"
         .balign 4
-        .long 6b - .
-        .long 8b - .
-        .long 7b - .
-        .long 8b - .
         .long 1b - .
         .long 3b - .
         .long 2b - .
+        .long 3b - .
         .long 4b - .
+        .long 6b - .
+        .long 5b - .
+        .long 7b - .
+        .long 6b - .
+        .long 8b - .
+        .long 7b - .
+        .long 9b - .
         .popsection
 clear_guest_bytes:
         xor %eax, %eax

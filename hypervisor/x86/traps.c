@@ -225,35 +225,51 @@ static void serve_softirqs(struct cpu *cpu)
         schedule();
 }
 
-/* A frame changed by other means than the hypercall itself must not go back by sysret; those
- * places set entry_vector. */
-void exit_work(void)
+/* The steps of exit_work; what takes more than a look is not on the way of a hypercall that leaves nothing to do. */
+static __noinline bool serve(void)
 {
-    for (;;) {
-        struct cpu *cpu = this_cpu();
-        if (READ_ONCE(cpu->softirq_pending)) {
-            serve_softirqs(cpu);
-            continue;
-        }
-        if (console_ring_grew)
-            console_notify();
-        struct vcpu *v = current;
-        if (v->domain->is_idle) {
-            irq_enable_and_halt();
-            irq_disable();
-            continue;
-        }
-        if (unlikely(v->hvm != NULL)) {
-            if (hvm_prepare_entry(v))
-                hvm_enter(v);
-            continue;
-        }
-        if (pv_needs_delivery(v)) {
-            irq_enable();
-            pv_deliver_pending(guest_regs());
-            irq_disable();
-            continue;
-        }
-        return;
-    }
+    struct cpu *cpu = this_cpu();
+    if (READ_ONCE(cpu->softirq_pending))
+        serve_softirqs(cpu);
+    else if (console_ring_grew)
+        console_notify();
+    return true;
+}
+
+static __noinline bool enter_hvm(struct vcpu *v)
+{
+    if (hvm_prepare_entry(v))
+        hvm_enter(v);
+    return true;
+}
+
+static __noinline bool idle(void)
+{
+    irq_enable_and_halt();
+    irq_disable();
+    return true;
+}
+
+static __noinline bool deliver(void)
+{
+    irq_enable();
+    pv_deliver_pending(guest_regs());
+    irq_disable();
+    return true;
+}
+
+/* A frame changed by other means than the hypercall itself must not go
+ * back by sysret; those places set entry_vector. */
+bool exit_work(void)
+{
+    struct vcpu *v = current;
+    if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew)
+        return serve();
+    if (v->hvm)
+        return enter_hvm(v);
+    if (v->domain->is_idle)
+        return idle();
+    if (pv_needs_delivery(v))
+        return deliver();
+    return false;
 }

@@ -6,9 +6,9 @@
 
 #include <hv/percpu.h>
 
-/* Serves softirqs, waits while idle, delivers events; returns with interrupts off when `current`, a PV vcpu, may run.
- * An HVM vcpu is entered from here (hvm.h). */
-void exit_work(void);
+/* Serves softirqs, waits while idle, delivers events: one of these, interrupts off before and after. False: nothing is
+ * left, `current`, a PV vcpu, may run; otherwise it is called again. An HVM vcpu is entered from here (hvm.h). */
+bool exit_work(void);
 /* Forgets the present stack and leaves to whatever is to run. End of a CPU's start-up. */
 void cpu_start_idle(void) __noreturn;
 

@@ -28,7 +28,7 @@ void dom0_build(void);
 /* Should pv_deliver_pending be called before v runs on? */
 static inline bool pv_needs_delivery(const struct vcpu *v)
 {
-    return (vcpu_event_pending(v) && vcpu_event_deliverable(v)) || v->nmi_pending;
+    return (vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask)) || v->nmi_pending;
 }
 
 #endif

@@ -53,6 +53,7 @@ typedef uint64_t ns_t; /* nanoseconds of system time: since boot, monotonic, the
 #define __init       __attribute__((section(".init.text"), cold))
 #define __initdata   __attribute__((section(".init.data")))
 #define __noreturn   __attribute__((noreturn))
+#define __noinline   __attribute__((noinline))
 #define __packed     __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 /* A buffer that is filled before it is read: the compiler need not clear it first. For hot paths. */

@@ -1,6 +1,7 @@
 /*
  * First and only program of the guest that is measured. It says when it has started, waits while Domain-0 reads what
- * that cost, then measures forks, system calls and page faults, with the argument "disk" reads of a disk too, and switches the guest off.
+ * that cost, then measures forks, system calls and page faults, with the argument "disk" reads of a disk too, and
+ * switches the guest off.
  *
  * A line of result is "BENCH name nanoseconds"; under -icount one instruction is one nanosecond. Each thing is done in
  * batches and the smallest counts: in the others a timer interrupt or another domain came between.
