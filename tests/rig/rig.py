@@ -13,13 +13,14 @@ import bad_boot
 import boots
 import desktops
 import hvm_desktop
+import hvm_guests
 import switch
 import toolstack
 from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS}
+           'hvm-desktop': hvm_desktop.BOOTS, 'hvm-guests': hvm_guests.BOOTS}
 
 
 class Rig:
