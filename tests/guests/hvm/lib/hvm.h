@@ -66,6 +66,8 @@ struct gate {
 extern struct gate idt[256];
 /* Runs function(argument) in user mode; it ends by returning. */
 void user_run(void (*function)(uint64_t argument), uint64_t argument);
+/* Runs what is at rip in user mode; it ends by `int $0x7f`. Interrupts are on. */
+void user_run_at(uint64_t rip, uint64_t rsp);
 
 /* ---- Lower modes ----
  * Code in section .low runs in real or 16-bit protected mode, at LOW_BASE, with cs = ds = es = ss over it; its symbols are

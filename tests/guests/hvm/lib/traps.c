@@ -90,6 +90,12 @@ void user_run(void (*function)(uint64_t argument), uint64_t argument)
     user_enter(&regs);
 }
 
+void user_run_at(uint64_t rip, uint64_t rsp)
+{
+    struct registers regs = {.rip = rip, .cs = USER_CODE, .rflags = 0x202, .rsp = rsp, .ss = USER_DATA};
+    user_enter(&regs);
+}
+
 uint64_t try_read(const volatile void *address)
 {
     uint64_t value;
