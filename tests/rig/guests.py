@@ -11,6 +11,8 @@ from machine import RigError
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
+HVM_SOURCES = f'{HERE}/../guests/hvm'
+HVM_KERNELS = sorted(name for name in os.listdir(HVM_SOURCES) if os.path.exists(f'{HVM_SOURCES}/{name}/main.c'))
 
 
 def tests_disk(build):
@@ -18,7 +20,8 @@ def tests_disk(build):
     disk = f'{build}/images/tests.img'
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
     sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
-    sources += [f'{build}/images/guest.tar.key']
+    kernels = {name: f'{build}/tests/guests/hvm/hvm-{name}' for name in HVM_KERNELS}
+    sources += [f'{build}/images/guest.tar.key', *kernels.values()]
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -27,10 +30,12 @@ def tests_disk(build):
         return disk
     tree = f'{disk}.tree'
     shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(f'{tree}/root')
+    os.makedirs(f'{tree}/root/hvm')
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
+    for name, path in kernels.items():
+        subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/root/hvm/{name}'], check=True)
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '32M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)

@@ -13,6 +13,7 @@ import bad_boot
 import boots
 import desktops
 import hvm_desktop
+import hvm_guests
 import switch
 import toolstack
 import vtx
@@ -20,7 +21,7 @@ from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS}
+           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'hvm-guests': hvm_guests.BOOTS}
 
 
 class Rig:

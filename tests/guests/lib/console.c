@@ -1,5 +1,5 @@
 /* Console output and verdicts. */
-#include "guest.h"
+#include "check.h"
 #include <stdarg.h>
 
 static char line[512];
@@ -67,7 +67,7 @@ static void flush(void)
 {
     put('\n');
     line[used - 1] = '\n';
-    HYPERCALL(console_io, CONSOLEIO_write, used, line);
+    console_out(line, used);
     used = 0;
 }
 
@@ -96,21 +96,13 @@ void failure(const char *f, ...)
     va_end(args);
 }
 
-static void end(void) __attribute__((noreturn));
-static void end(void)
-{
-    struct sched_shutdown off = {SHUTDOWN_poweroff};
-    for (;;)
-        HYPERCALL(sched_op, SCHEDOP_shutdown, &off);
-}
-
 void error(const char *f, ...)
 {
     va_list args;
     va_start(args, f);
     print("Test result: ERROR ", f, args);
     va_end(args);
-    end();
+    power_off();
 }
 
 void skip(const char *f, ...)
@@ -119,7 +111,7 @@ void skip(const char *f, ...)
     va_start(args, f);
     print("Test result: SKIP ", f, args);
     va_end(args);
-    end();
+    power_off();
 }
 
 void finish(void)
@@ -128,5 +120,5 @@ void finish(void)
         say("Test result: FAILURE (%u)", failures);
     else
         say("Test result: SUCCESS");
-    end();
+    power_off();
 }

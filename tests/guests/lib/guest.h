@@ -9,9 +9,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #include <xen/xen.h>
 #include <xen/callback.h>
@@ -23,39 +21,6 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
-
-/* ---- The test's side ---- */
-extern const char test_title[];
-void test_main(void);
-
-/* ---- Verdicts ---- */
-void failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)); /* the test itself cannot go on */
-void skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void finish(void) __attribute__((noreturn));
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            failure("line %d: not true: %s", __LINE__, #condition);                                                    \
-    } while (0)
-/* expression gives the expected number. */
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define CHECK_IS(expected, expression)                                                                                 \
-    do {                                                                                                               \
-        long got_ = (long)(expression), want_ = (long)(expected);                                                      \
-        if (got_ != want_)                                                                                             \
-            failure("line %d: %s is %ld (%lx), not %ld (%lx)", __LINE__, #expression, got_, got_, want_, want_);       \
-    } while (0)
-
-/* Any error will do: which check comes first is the hypervisor's affair. */
-#define CHECK_REFUSED(expression)                                                                                      \
-    do {                                                                                                               \
-        long got_ = (long)(expression);                                                                                \
-        if (got_ >= 0)                                                                                                 \
-            failure("line %d: not refused: %s is %ld", __LINE__, #expression, got_);                                   \
-    } while (0)
 
 /* Negative errno values of the ABI. */
 enum {
@@ -98,26 +63,6 @@ struct registers { /* the end, from rax on, is struct iret_context */
     uint64_t r15, r14, r13, r12, rbp, rbx, r8, r9, r10, rdx, rsi, rdi;
     uint64_t rax, r11, rcx, error_code, rip, cs, rflags, rsp, ss;
 };
-enum {
-    TRAP_DE,
-    TRAP_DB,
-    TRAP_NMI,
-    TRAP_BP,
-    TRAP_OF,
-    TRAP_BR,
-    TRAP_UD,
-    TRAP_NM,
-    TRAP_DF,
-    TRAP_TS = 10,
-    TRAP_NP,
-    TRAP_SS,
-    TRAP_GP,
-    TRAP_PF,
-    TRAP_MF = 16,
-    TRAP_AC,
-    TRAP_MC,
-    TRAP_XM
-};
 enum { INT_USER = 0x48, INT_KERNEL = 0x4c, ENTRY_EVENT = 256, ENTRY_SYSCALL = 257, ENTRY_FAILSAFE = 258 };
 
 /* Handles a trap; false: not expected after all. May change the registers to continue with. */
@@ -125,23 +70,7 @@ typedef bool (*trap_hook)(struct registers *regs, unsigned vector);
 extern trap_hook trap_hooks[259];
 extern uint64_t failsafe_selectors[4]; /* ds, es, fs, gs */
 
-/* What TRY yields: 0, or vector and error code of the trap. */
-#define TRAPPED(vector, error) (0x80000000UL | (unsigned)(vector) << 16 | (error))
 extern uint64_t trapped_address; /* CR2 of the last page fault */
-
-#define EXTABLE(from, to) ".pushsection .extable, \"a\"\n\t.quad " from ", " to "\n\t.popsection\n\t"
-/* Runs one instruction that may trap. Further operands: outputs, then inputs, as for asm; rax is taken. */
-#define TRY(instruction, outputs, ...)                                                                                 \
-    ({                                                                                                                 \
-        uint64_t trapped_ = 0;                                                                                         \
-        __asm__ volatile("1:\t" instruction "\n2:\n\t" EXTABLE("1b", "2b")                                             \
-                         : "+a"(trapped_)outputs:__VA_ARGS__                                                           \
-                         : "memory", "cc");                                                                            \
-        trapped_;                                                                                                      \
-    })
-#define OUT(...) , __VA_ARGS__
-#define NO_OUT
-
 uint64_t try_read(const void *address);
 uint64_t try_write(void *address, uint64_t value);
 

@@ -20,6 +20,18 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
     return result;
 }
 
+void console_out(const char *text, size_t length)
+{
+    HYPERCALL(console_io, CONSOLEIO_write, length, text);
+}
+
+void power_off(void)
+{
+    struct sched_shutdown off = {SHUTDOWN_poweroff};
+    for (;;)
+        HYPERCALL(sched_op, SCHEDOP_shutdown, &off);
+}
+
 void memory_set(void *to, int value, size_t n)
 {
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(value) : "memory");

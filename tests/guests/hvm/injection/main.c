@@ -1,0 +1,216 @@
+/*
+ * Exceptions with and without error code, software interrupts, NMI, the interrupt shadow, and interrupts held back.
+ */
+#include "hvm.h"
+
+const char test_title[] = "injection of events";
+
+#define NOT_PRESENT FREE_SELECTOR       /* a data segment, not present */
+#define NO_CODE     (FREE_SELECTOR + 8) /* a code segment, not present */
+enum { VECTOR = 0x90, OTHER = 0xa0, SOFTWARE = 0x81 };
+#define ICR_SELF  0x40000U
+#define ICR_NMI   0x400U
+
+static void exceptions(void)
+{
+    uint64_t none;
+    CHECK_IS(TRAPPED(TRAP_DE, 0), TRY("div %%ecx", NO_OUT, "c"(0), "d"(0)));
+    CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("ud2", NO_OUT));
+    CHECK_IS(TRAPPED(TRAP_GP, FREE_SELECTOR + 0x40), TRY("mov %%ecx, %%es", NO_OUT, "c"(FREE_SELECTOR + 0x40)));
+    CHECK_IS(TRAPPED(TRAP_NP, NOT_PRESENT), TRY("mov %%ecx, %%es", NO_OUT, "c"(NOT_PRESENT)));
+    CHECK_IS(TRAPPED(TRAP_SS, NOT_PRESENT), TRY("mov %%ecx, %%ss", NO_OUT, "c"(NOT_PRESENT)));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), try_read((void *)0x0000900000000000UL));
+    /* Raised by the hypervisor. */
+    CHECK_IS(TRAPPED(TRAP_GP, 0), try_rdmsr(0x12345, &none));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr4", NO_OUT, "r"(1UL << 40)));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr0", NO_OUT, "r"(READ_REGISTER("cr0") & ~1UL)));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr8", NO_OUT, "r"(0x10UL)));
+    CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("vmrun", NO_OUT));
+    CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("vmload", NO_OUT));
+}
+
+static uint64_t software_rip;
+static bool count_software(struct registers *regs)
+{
+    software_rip = regs->rip;
+    return true;
+}
+
+/* The address behind the instruction is what they push; none of them masks a pending interrupt. */
+static void software(void)
+{
+    uint64_t after;
+    trap_hooks[SOFTWARE] = trap_hooks[TRAP_BP] = trap_hooks[TRAP_DB] = count_software;
+    __asm__ volatile("lea 1f(%%rip), %0\n\tint %1\n1:" : "=&r"(after) : "i"(SOFTWARE) : "memory");
+    CHECK_IS(after, software_rip);
+    __asm__ volatile("lea 1f(%%rip), %0\n\tint3\n1:" : "=&r"(after)::"memory");
+    CHECK_IS(after, software_rip);
+    __asm__ volatile("lea 1f(%%rip), %0\n\t.byte 0xf1\n1:" : "=&r"(after)::"memory"); /* icebp */
+    CHECK_IS(after, software_rip);
+    CHECK_IS(1, trap_counts[SOFTWARE]);
+    CHECK_IS(1, trap_counts[TRAP_BP]);
+    CHECK_IS(1, trap_counts[TRAP_DB]);
+    trap_hooks[TRAP_BP] = trap_hooks[TRAP_DB] = NULL;
+}
+
+static uint64_t interrupted_at;
+static bool interrupt(struct registers *regs)
+{
+    interrupted_at = regs->rip;
+    apic_write(APIC_EOI, 0);
+    return true;
+}
+
+static void self(uint32_t command)
+{
+    apic_write(APIC_ICR, ICR_SELF | command);
+}
+
+static void shadow(void)
+{
+    uint64_t after;
+    trap_hooks[VECTOR] = trap_hooks[OTHER] = interrupt;
+    self(VECTOR);
+    CHECK_IS(0, trap_counts[VECTOR]);
+    __asm__ volatile("lea 1f(%%rip), %0\n\tsti\n\tnop\n1:\tnop\n\tcli" : "=&r"(after)::"memory");
+    CHECK_IS(1, trap_counts[VECTOR]);
+    CHECK_IS(after, interrupted_at);
+    /* An instruction in the shadow that the hypervisor serves. */
+    self(VECTOR);
+    __asm__ volatile("lea 1f(%%rip), %0\n\txor %%eax, %%eax\n\tsti\n\tcpuid\n1:\tnop\n\tcli"
+                     : "=&r"(after)::"rax", "rbx", "rcx", "rdx", "memory");
+    CHECK_IS(2, trap_counts[VECTOR]);
+    CHECK_IS(after, interrupted_at);
+    /* sti, cli opens nothing. */
+    self(VECTOR);
+    __asm__ volatile("sti\n\tcli" ::: "memory");
+    CHECK_IS(2, trap_counts[VECTOR]);
+    /* hlt in the shadow wakes at once. */
+    __asm__ volatile("lea 1f(%%rip), %0\n\tsti\n\thlt\n1:\tcli" : "=&r"(after)::"memory");
+    CHECK_IS(3, trap_counts[VECTOR]);
+    CHECK_IS(after, interrupted_at);
+    /* An interrupt that came while IF was off, let in by popf and by iret. */
+    self(VECTOR);
+    __asm__ volatile("pushfq\n\torq $0x200, (%%rsp)\n\tpopfq\n\tnop\n\tcli" ::: "memory", "cc");
+    CHECK_IS(4, trap_counts[VECTOR]);
+}
+
+/* The task priority holds back what is not above it, and the higher vector comes first. */
+static unsigned order[4], ordered;
+static bool in_order(struct registers *regs)
+{
+    order[ordered++ & 3] = (unsigned)regs->vector;
+    apic_write(APIC_EOI, 0);
+    return true;
+}
+
+static void priorities(void)
+{
+    trap_hooks[VECTOR] = trap_hooks[OTHER] = in_order;
+    WRITE_REGISTER("cr8", 9);
+    CHECK_IS(0x90, apic_read(APIC_TPR));
+    self(VECTOR);
+    self(OTHER);
+    interrupts_on();
+    CHECK_IS(1, ordered);
+    CHECK_IS(OTHER, order[0]);
+    WRITE_REGISTER("cr8", 0);
+    __asm__ volatile("nop");
+    CHECK_IS(2, ordered);
+    CHECK_IS(VECTOR, order[1]);
+    interrupts_off();
+    self(VECTOR);
+    self(OTHER);
+    interrupts_on();
+    interrupts_off();
+    CHECK_IS(4, ordered);
+    CHECK_IS(OTHER, order[2]);
+    CHECK_IS(VECTOR, order[3]);
+}
+
+static unsigned nmi_depth, nmi_deepest;
+static bool nmi(struct registers *regs)
+{
+    if (++nmi_depth > nmi_deepest)
+        nmi_deepest = nmi_depth;
+    if (trap_counts[TRAP_NMI] == 1) {
+        self(ICR_NMI);
+        uint32_t out[4];
+        cpuid(0, 0, out); /* an exit: still blocked after it */
+    }
+    nmi_depth--;
+    return true;
+}
+
+/* Comes with IF off; another one waits for the end of the first. */
+static void nmis(void)
+{
+    trap_hooks[TRAP_NMI] = nmi;
+    self(ICR_NMI);
+    CHECK(WITHIN_MS(1000, trap_counts[TRAP_NMI] == 2));
+    CHECK_IS(1, nmi_deepest);
+    interrupts_on();
+    self(ICR_NMI);
+    CHECK(WITHIN_MS(1000, trap_counts[TRAP_NMI] == 3));
+    interrupts_off();
+}
+
+static bool bad_gate_seen;
+static bool bad_gate(struct registers *regs)
+{
+    bad_gate_seen = true;
+    idt[VECTOR].selector = CODE64;
+    CHECK_IS(NO_CODE, regs->error_code & ~1UL); /* QEMU leaves the bit for external events clear */
+    return true;
+}
+
+/* The delivery of an interrupt itself faults. */
+static void fault_in_delivery(void)
+{
+    trap_hooks[VECTOR] = interrupt;
+    trap_hooks[TRAP_NP] = bad_gate;
+    idt[VECTOR].selector = NO_CODE;
+    self(VECTOR);
+    interrupts_on();
+    interrupts_off();
+    CHECK(bad_gate_seen);
+    apic_write(APIC_EOI, 0); /* the processor had taken it */
+    trap_hooks[TRAP_NP] = NULL;
+    unsigned before = trap_counts[VECTOR];
+    self(VECTOR);
+    interrupts_on();
+    interrupts_off();
+    CHECK_IS(before + 1, trap_counts[VECTOR]);
+}
+
+static bool double_fault_seen;
+static bool double_fault(struct registers *regs)
+{
+    double_fault_seen = true;
+    CHECK_IS(0, regs->error_code);
+    idt[TRAP_NP].selector = CODE64;
+    regs->rip = regs->rbx;
+    return true;
+}
+
+static void double_faults(void)
+{
+    trap_hooks[TRAP_DF] = double_fault;
+    idt[TRAP_NP].selector = NO_CODE;
+    __asm__ volatile("lea 1f(%%rip), %%rbx\n\tmov %0, %%es\n1:" : : "r"(NOT_PRESENT) : "rbx", "memory");
+    CHECK(double_fault_seen);
+}
+
+void test_main(void)
+{
+    gdt[NOT_PRESENT / 8] = 0x00cf13000000ffff;
+    gdt[NO_CODE / 8] = 0x00af1b000000ffff;
+    apic_enable();
+    exceptions();
+    software();
+    shadow();
+    priorities();
+    nmis();
+    fault_in_delivery();
+    double_faults();
+}
