@@ -12,6 +12,8 @@ import traceback
 import bad_boot
 import boots
 import desktops
+import firmware
+import hvm
 import hvm_desktop
 import switch
 import toolstack
@@ -19,7 +21,7 @@ from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS}
+           'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'firmware': firmware.BOOTS, 'hvm-desktop': hvm_desktop.BOOTS}
 
 
 class Rig:
