@@ -1,4 +1,4 @@
-"""The rig's small guests: a disk with their initramfs for Domain-0, and guests as objects."""
+"""The rig's small guests: a disk with their initramfs and their CD for Domain-0, and guests as objects."""
 
 import gzip
 import hashlib
@@ -10,9 +10,24 @@ from machine import RigError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko')
+# What a guest without PV drivers needs, in the order of loading: IDE disk and CD, both network cards of QEMU.
+EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft',
+            't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139too', 'e1000')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
 HVM_SOURCES = f'{HERE}/../guests/hvm'
 HVM_KERNELS = sorted(name for name in os.listdir(HVM_SOURCES) if os.path.exists(f'{HVM_SOURCES}/{name}/main.c'))
+GRUB_CONFIG = '''serial --unit=0 --speed=115200
+terminal_input console
+terminal_output console serial
+set timeout=-1
+menuentry "Linux" --hotkey=l {
+  linux /boot/linux console=hvc0 quiet test=hello memory=cd
+  initrd /boot/initramfs
+}
+menuentry "Memory test" --hotkey=m {
+  linux16 /boot/memtest
+}
+'''
 
 
 def tests_disk(build):
@@ -21,7 +36,8 @@ def tests_disk(build):
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
     sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
     kernels = {name: f'{build}/tests/guests/hvm/hvm-{name}' for name in HVM_KERNELS}
-    sources += [f'{build}/images/guest.tar.key', *kernels.values()]
+    sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'uivm.tar.key', 'memtest.bin')]
+    sources += kernels.values()
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -32,11 +48,13 @@ def tests_disk(build):
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f'{tree}/root/hvm')
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
+    add_drivers(build, f'{tree}/drivers', f'{tree}/root/guest.cpio.gz', f'{tree}/root/pc.cpio.gz')
+    make_cd(build, f'{tree}/cd', f'{tree}/root/pc.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
     for name, path in kernels.items():
         subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/root/hvm/{name}'], check=True)
-    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '32M'],
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '64M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     with open(f'{disk}.key', 'w') as key:
@@ -62,14 +80,25 @@ def make_initramfs(build, tree, out):
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     shutil.copy(f'{HERE}/guest/init', f'{tree}/init')
     os.chmod(f'{tree}/init', 0o755)
-    names = subprocess.run(['tar', '-tf', f'{build}/images/guest.tar'], capture_output=True, text=True, check=True)
-    wanted = [name for name in names.stdout.split() if name.endswith(DRIVERS)]
-    if len(wanted) != len(DRIVERS):
-        raise RigError(f'the guest image lacks one of {DRIVERS}')
-    for name in wanted:
-        module = subprocess.run(['tar', '-xOf', f'{build}/images/guest.tar', name], capture_output=True, check=True)
-        with open(f'{tree}/modules/{os.path.basename(name)}', 'wb') as file:
+    take_modules(f'{build}/images/guest.tar', DRIVERS, f'{tree}/modules')
+    compress(tree, out)
+
+
+def take_modules(archive, wanted, folder):
+    """Takes kernel modules out of a root file system archive; `wanted` are the ends of their paths."""
+    listing = subprocess.run(['tar', '-tf', archive], capture_output=True, text=True, check=True)
+    names = [name for name in listing.stdout.split() if name.endswith(wanted)]
+    if len(names) != len(wanted):
+        raise RigError(f'{archive} lacks one of {wanted}')
+    for name in names:
+        module = subprocess.run(['tar', '-xOf', archive, name], capture_output=True, check=True)
+        path = f'{folder}/{os.path.basename(name)}'
+        with open(path, 'wb') as file:
             file.write(module.stdout)
+        subprocess.run(['strip', '--strip-debug', path], check=True)
+
+
+def compress(tree, out):
     with gzip.GzipFile(out, 'wb', compresslevel=6, mtime=0) as file:
         file.write(pack(tree))
 
@@ -81,13 +110,39 @@ def pack(tree):
                           capture_output=True, check=True).stdout
 
 
+def add_drivers(build, tree, base, out):
+    """The small guests' initramfs with the drivers of emulated devices behind it: Linux unpacks archives in a row."""
+    os.makedirs(f'{tree}/modules')
+    take_modules(f'{build}/images/uivm.tar', tuple(f'/{name}.ko' for name in EMULATED), f'{tree}/modules')
+    with open(f'{tree}/modules/emulated', 'w') as order:
+        order.write('\n'.join(EMULATED) + '\n')
+    compress(tree, f'{tree}.gz')
+    with open(out, 'wb') as file:
+        for part in (base, f'{tree}.gz'):
+            with open(part, 'rb') as source:
+                shutil.copyfileobj(source, file)
+
+
+def make_cd(build, tree, initramfs, out):
+    """A CD that boots by BIOS and by UEFI. Its GRUB writes to the serial line too and waits for a key of the keyboard."""
+    os.makedirs(f'{tree}/boot/grub')
+    for source, name in ((initramfs, 'initramfs'), (f'{build}/images/uivm.img.vmlinuz', 'linux'),
+                         (f'{build}/images/memtest.bin', 'memtest')):
+        shutil.copy(source, f'{tree}/boot/{name}')
+    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
+        config.write(GRUB_CONFIG)
+    made = subprocess.run(['grub-mkrescue', '-o', out, tree, '--', '-volid', 'RIG_CD'], capture_output=True, text=True)
+    if made.returncode:
+        raise RigError(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+
+
 class Guest:
     """A small guest of one machine, started by `xl create`."""
 
-    def __init__(self, machine, name, test, memory=160, options='', config=''):
+    def __init__(self, machine, name, test, memory=160, options='', config='', kind='pv', vcpus=1):
         self.machine, self.name, self.log = machine, name, f'/var/log/xen/console/guest-{name}.log'
         self.text = '\n'.join([
-            f'name="{name}"', 'type="pv"', f'memory={memory}', 'vcpus=1', f'kernel="{KERNEL}"',
+            f'name="{name}"', f'type="{kind}"', f'memory={memory}', f'vcpus={vcpus}', f'kernel="{KERNEL}"',
             'ramdisk="/mnt/guest.cpio.gz"', f'extra="console=hvc0 quiet test={test} memory={memory} {options}"',
             'on_poweroff="destroy"', 'on_reboot="restart"', 'on_crash="destroy"', config])
 

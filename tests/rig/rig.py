@@ -12,6 +12,8 @@ import traceback
 import bad_boot
 import boots
 import desktops
+import firmware
+import hvm
 import hvm_desktop
 import hvm_guests
 import switch
@@ -21,7 +23,8 @@ from machine import RigError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'hvm-guests': hvm_guests.BOOTS}
+           'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
+           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS}
 
 
 class Rig:

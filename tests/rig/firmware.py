@@ -1,0 +1,107 @@
+"""What firmware starts in an HVM guest: GRUB from a CD by SeaBIOS and by OVMF, Linux and the memory test from there, and
+the network card's boot ROM. Seen on the serial line and on QEMU's screen."""
+
+from boots import Boot, power_off, toolstack_ready
+from guests import Guest
+from machine import RigError
+
+MENU = 'Memory test'
+MAC = '00:16:3e:77:00:04'
+# Waits for a DHCP request of the card and says what its sender calls itself.
+LISTENER = f'''import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", 67))
+while True:
+    packet = s.recv(2000)
+    if packet[28:34] == bytes.fromhex("{MAC.replace(':', '')}"):
+        print("iPXE" if b"iPXE" in packet else "another", flush=True)
+        break
+'''
+# Says the size of a screen dump, how many colours it has, and a hash of its first line of text.
+LOOK = '''import hashlib, re, sys
+data = open(sys.argv[1], "rb").read()
+head = re.match(rb"P6\\n(\\d+) (\\d+)\\n255\\n", data)
+width, height = int(head[1]), int(head[2])
+pixels = data[head.end():]
+row = pixels[:16 * width * 3]
+print(width, height, len({row[n:n + 3] for n in range(0, len(row), 3)}), hashlib.md5(row[:28 * 9 * 3]).hexdigest())
+'''
+
+
+def pc(machine, name, config, serial=True):
+    """An HVM guest without kernel: firmware finds what to boot."""
+    guest = Guest(machine, name, 'none', memory=256, kind='hvm')
+    kept = [line for line in guest.text.splitlines() if not line.startswith(('kernel', 'ramdisk', 'extra'))]
+    guest.text = '\n'.join(kept + ['vga="stdvga"', 'vnc=1', 'usb=0', f'serial="file:/tmp/{name}.serial"', config])
+    return guest
+
+
+def wait_serial(machine, name, text, seconds):
+    limit = int(seconds * machine.patience)
+    status, _ = machine.run(f"rm -f /tmp/dump.ppm; timeout {limit} sh -c 'until grep -aqs \"{text}\" /tmp/{name}.serial; "
+                            "do sleep 1; done'", seconds + 30, check=False)
+    if status:
+        raise RigError(f'"{text}" is not on the serial line of {name} after {limit} s:\n' + machine.run(
+            f'tail -c 1500 /tmp/{name}.serial | tr -dc "[:print:]\\n"', check=False)[1])
+
+
+def press(machine, name, key):
+    machine.run(f'xl qemu-monitor-command {name} "sendkey {key}"', 60)
+
+
+def ready(rig):
+    """Domain-0's shell, the toolstack, and the CD."""
+    toolstack_ready(rig)
+    rig.machine.run('cp /mnt/cd.iso /var/tmp/')
+    for name, text in (('listener', LISTENER), ('look', LOOK)):
+        rig.machine.run(f"cat >/tmp/{name}.py <<'END'\n{text}END")
+
+
+def linux_from_cd(rig, name, firmware, seconds):
+    """GRUB's menu from the CD, then by a key of the keyboard Linux, to its own power-off."""
+    machine = rig.machine
+    guest = pc(machine, name, f'bios="{firmware}"\nboot="d"\ndisk=["/var/tmp/cd.iso,raw,hdc,cdrom"]').create()
+    wait_serial(machine, name, MENU, seconds)
+    press(machine, name, 'l')
+    guest.wait_gone(seconds)
+    rig.note('guest said', guest.said('GUEST'))
+
+
+def seabios_cd(rig):
+    """SeaBIOS boots GRUB from a CD, and GRUB boots Linux."""
+    linux_from_cd(rig, 'seabios', 'seabios', 400)
+
+
+def memory_test(rig):
+    """SeaBIOS boots GRUB from a CD, and GRUB boots memtest86+, which draws its screen."""
+    machine = rig.machine
+    guest = pc(machine, 'memtest', 'boot="d"\ndisk=["/var/tmp/cd.iso,raw,hdc,cdrom"]').create()
+    wait_serial(machine, 'memtest', MENU, 300)
+    press(machine, 'memtest', 'm')
+    limit = int(120 * machine.patience)
+    look = 'xl qemu-monitor-command memtest "screendump /tmp/dump.ppm" && python3 /tmp/look.py /tmp/dump.ppm'
+    title = machine.run(f"timeout {limit} sh -c 'until {look} | grep -q \" 4 \\| 3 \"; do sleep 3; done'; {look}", 200, check=False)[1]
+    machine.run('base64 /tmp/dump.ppm | head -1')
+    rig.note('screen', title.strip())
+    guest.destroy()
+
+
+def network_boot(rig):
+    """The network card's boot ROM starts iPXE, which asks for an address."""
+    machine = rig.machine
+    machine.run('rm -f /tmp/heard; setsid python3 /tmp/listener.py >/tmp/heard 2>&1 </dev/null & true')
+    guest = pc(machine, 'ipxe', f'boot="n"\nvif=["bridge=xenbr0,model=e1000,mac={MAC}"]').create()
+    limit = int(300 * machine.patience)
+    status, _ = machine.run(f"timeout {limit} sh -c 'until [ -s /tmp/heard ]; do sleep 1; done'", 330, check=False)
+    rig.check(status == 0, f'the card asked for no address within {limit} s')
+    rig.note('heard', machine.run('cat /tmp/heard').strip())
+    guest.destroy()
+
+
+def ovmf_cd(rig):
+    """OVMF boots GRUB from a CD, and GRUB boots Linux."""
+    linux_from_cd(rig, 'ovmf', 'ovmf', 900)
+
+
+BOOTS = [Boot('firmware', [seabios_cd, memory_test, network_boot, ovmf_cd, power_off], ready=ready)]

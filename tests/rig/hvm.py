@@ -1,0 +1,204 @@
+"""PVH and HVM guests by stock tools and stock QEMU: Linux with and without PV drivers, every xl command that the project
+promises for them, and a QEMU that dies."""
+
+from boots import Boot, power_off, toolstack_ready
+from guests import Guest
+
+CYCLES = 3
+START = 200     # seconds from xl create to a shell: the reference emulates firmware and kernel start slowly
+MAC = '00:16:3e:77:00:03'
+DISK = '/var/tmp/hvm-disk.img'
+
+
+def hvm(machine, name, test, options='', config='', vcpus=1, ramdisk='guest', console='hvc0'):
+    """An HVM guest that QEMU starts from kernel and initramfs; its serial line goes to a file."""
+    guest = Guest(machine, name, test, memory=192, options=options, kind='hvm', vcpus=vcpus, config='\n'.join([
+        'vga="stdvga"', 'vnc=1', 'usb=0', f'serial="file:/tmp/{name}.serial"', config]))
+    guest.text = guest.text.replace('/mnt/guest.cpio.gz', f'/mnt/{ramdisk}.cpio.gz').replace('console=hvc0', f'console={console}')
+    if console == 'ttyS0':
+        guest.log = f'/tmp/{name}.serial'
+    return guest
+
+
+def ready(rig):
+    """Domain-0's shell, the toolstack, a disk and a web server for guests."""
+    toolstack_ready(rig)
+    run = rig.machine.run
+    run(f'truncate -s 16M {DISK}; losetup /dev/loop7 {DISK}')
+    run('ip addr add 10.77.0.1/24 dev xenbr0; head -c 1000000 /usr/bin/bash >/tmp/served', 60)
+    run('setsid python3 -m http.server 7777 --directory /tmp >/dev/null 2>&1 </dev/null & true')
+
+
+def free_pages(machine):
+    """Free pages of the hypervisor once nothing is on its way back."""
+    return int(machine.run('now=$(/mnt/physinfo); until [ "$now" = "$last" ]; do last=$now; sleep 2; now=$(/mnt/physinfo); '
+                           'done; echo $now', 60))
+
+
+def check_devices(rig, guest):
+    """Notes what the guest's test of disk and network said, and checks it against the files behind them."""
+    machine = rig.machine
+    rig.note('guest said', guest.said('GUEST'))
+    rig.check(machine.run(f"sync; md5sum <{DISK} | cut -d' ' -f1").strip() in guest.said('GUEST disk ok'),
+              f'the file behind the disk holds something else than the guest wrote:\n{guest.said()}')
+    rig.check('sent 5 received 5' in guest.said(), guest.said())
+    rig.check(machine.run("md5sum </tmp/served | cut -d' ' -f1").strip() in guest.said('fetched'),
+              'the fetched file came through damaged')
+
+
+def pvh_devices(rig):
+    """PVH Linux with 2 processors: disk and network by PV drivers, and its own power-off."""
+    guest = Guest(rig.machine, 'pvh', 'devices', kind='pvh', vcpus=2, options='salt=pvh', config='\n'.join([
+        'disk=["phy:/dev/loop7,xvda,w"]', f'vif=["bridge=xenbr0,mac={MAC}"]'])).create()
+    guest.wait_gone(120)
+    check_devices(rig, guest)
+
+
+def pvh_tools(rig):
+    """PVH Linux: console, pause, unpause, reboot and shutdown."""
+    machine = rig.machine
+    guest = Guest(machine, 'keep', 'stay', kind='pvh').create()
+    guest.wait_for('GUEST up')
+    rig.note('vcpus', machine.run("xl vcpu-list keep | tail -n +2 | awk '{print $1, $3, NF}'").strip())
+    machine.run('xl pause keep')
+    rig.check('p' in machine.run("xl list keep | awk 'NR==2 {print $5}'"), 'xl pause did not pause it')
+    machine.run('xl unpause keep')
+    before = int(machine.run('xl domid keep'))
+    machine.run('xl reboot keep')
+    machine.run(f"timeout 200 sh -c 'until [ $(grep -c \"GUEST up\" {guest.log}) = 2 ]; do sleep 0.5; done'", 120)
+    rig.note('new identifier', int(machine.run('xl domid keep')) - before)
+    machine.run('xl shutdown keep')
+    guest.wait_gone(60)
+    rig.note('guest said', guest.said('asked'))
+
+
+def save_and_restore(rig, guest):
+    """Saves a ticking guest and restores it: it goes on where it was."""
+    machine = rig.machine
+    before = free_pages(machine)
+    guest.create()
+    guest.wait_for('GUEST tick 2', START)
+    machine.run(f'xl save {guest.name} /var/tmp/saved', 120)
+    rig.check(not guest.exists(), 'the saved guest is still there')
+    ticks = len(guest.said('GUEST tick').splitlines())
+    machine.run('xl restore /var/tmp/saved; rm /var/tmp/saved', 120)
+    guest.wait_for(f'GUEST tick {ticks + 3}', 60)
+    rig.note('ticks in a row', guest.said('GUEST tick').split()[2::3][:ticks + 3] == [str(n + 1) for n in range(ticks + 3)])
+    guest.destroy()
+    rig.note('pages lost', free_pages(machine) - before)
+
+
+def pvh_save_and_restore(rig):
+    """xl save and xl restore of PVH Linux."""
+    save_and_restore(rig, Guest(rig.machine, 'tick', 'tick', kind='pvh'))
+
+
+def pvh_memory(rig):
+    """Create and destroy cycles of PVH guests leave exactly as many free pages."""
+    cycles(rig, Guest(rig.machine, 'cycle', 'stay', kind='pvh'), 'GUEST up')
+
+
+def cycles(rig, guest, sign):
+    """Runs the guest to its `sign`, destroys it, and compares free pages after the first and the last time."""
+    free = []
+    for _ in range(1 + CYCLES):
+        guest.create()
+        if sign:
+            guest.wait_for(sign, START)
+        guest.destroy()
+        free.append(free_pages(rig.machine))
+    rig.note('pages lost', free[0] - free[-1])
+    rig.check(free[0] == free[-1], f'free pages after each cycle: {free}')
+
+
+def hvm_with_pv_drivers(rig):
+    """HVM Linux unplugs QEMU's disk and network card and uses PV drivers; ends by its own power-off."""
+    guest = hvm(rig.machine, 'pvhvm', 'devices', vcpus=2, options='salt=pvhvm', config='\n'.join([
+        'disk=["phy:/dev/loop7,xvda,w"]', f'vif=["bridge=xenbr0,model=e1000,mac={MAC}"]'])).create()
+    guest.wait_gone(START + 60)
+    check_devices(rig, guest)
+
+
+def emulated(rig, card):
+    guest = hvm(rig.machine, 'bare', 'devices', vcpus=2, ramdisk='pc', console='ttyS0',
+                options='salt=bare disk=sda drivers=emulated xen_nopv', config='\n'.join([
+                    'disk=["phy:/dev/loop7,hda,w"]', f'vif=["bridge=xenbr0,model={card},mac={MAC}"]'])).create()
+    guest.wait_gone(2 * START)
+    check_devices(rig, guest)
+
+
+def hvm_without_pv_drivers(rig):
+    """HVM Linux without PV drivers, 2 processors: QEMU's IDE disk, RTL8139 and serial line."""
+    emulated(rig, 'rtl8139')
+
+
+def hvm_with_e1000(rig):
+    """HVM Linux without PV drivers: QEMU's IDE disk and E1000."""
+    emulated(rig, 'e1000')
+
+
+def hvm_media(rig):
+    """xl cd-insert, cd-eject, block-attach and block-detach on a running HVM guest, and its screenshot."""
+    machine = rig.machine
+    machine.run('truncate -s 8M /var/tmp/second.img; losetup /dev/loop6 /var/tmp/second.img')
+    guest = hvm(machine, 'media', 'media', ramdisk='pc', config='disk=[",raw,hdc,cdrom"]').create()
+    guest.wait_for('GUEST media cd=', START)
+    machine.run('cp /mnt/cd.iso /var/tmp/; xl cd-insert media hdc /var/tmp/cd.iso', 60)
+    guest.wait_for('cd=RIG_CD', 60)
+    machine.run('xl block-attach media phy:/dev/loop6 xvdb w', 60)
+    guest.wait_for('disks=xvdb', 60)
+    machine.run('xl block-detach media xvdb', 60)
+    machine.run('xl cd-eject media hdc', 60)
+    machine.run('xl qemu-monitor-command media "screendump /tmp/media.ppm"', 60)
+    rig.note('screen', machine.run("head -c 15 /tmp/media.ppm | tr '\\n' ' '").strip())
+    machine.run('xl shutdown media')
+    guest.wait_gone(60)
+    machine.run('losetup -d /dev/loop6; rm /var/tmp/second.img /var/tmp/cd.iso')
+
+
+def hvm_reboot(rig):
+    """xl reboot of an HVM guest, and xl shutdown."""
+    machine = rig.machine
+    guest = hvm(machine, 'again', 'stay').create()
+    guest.wait_for('GUEST up', START)
+    machine.run('xl reboot again')
+    limit = int(START * machine.patience)
+    machine.run(f"timeout {limit} sh -c 'until [ $(grep -c \"GUEST up\" {guest.log}) = 2 ]; do sleep 0.5; done'", START + 60)
+    machine.run('xl shutdown again')
+    guest.wait_gone(60)
+    rig.note('guest said', guest.said('asked'))
+
+
+def hvm_save_and_restore(rig):
+    """xl save and xl restore of HVM Linux."""
+    save_and_restore(rig, hvm(rig.machine, 'tick', 'tick'))
+
+
+def qemu_dies(rig):
+    """A QEMU that is killed, and one that is stopped, take their guest with them and nothing else."""
+    machine = rig.machine
+    other = Guest(machine, 'other', 'tick', kind='pvh').create()
+    other.wait_for('GUEST tick 1')
+    before = free_pages(machine)
+    for signal in ('STOP', 'KILL'):
+        guest = hvm(machine, 'victim', 'stay').create()
+        machine.run(f'kill -{signal} $(pgrep -f -- "-xen-domid $(xl domid victim) ")')
+        ticks = len(other.said('GUEST tick').splitlines())
+        other.wait_for(f'GUEST tick {ticks + 3}', 30)
+        machine.run('xl destroy victim', 90)
+        rig.note(f'after {signal}', guest.exists())
+    other_alive = other.exists()
+    rig.check(other_alive, 'the other guest is gone')
+    rig.note('pages lost', free_pages(machine) - before)
+    other.destroy()
+
+
+def hvm_memory(rig):
+    """Create and destroy cycles of HVM guests leave exactly as many free pages."""
+    cycles(rig, hvm(rig.machine, 'cycle', 'stay'), None)
+
+
+SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_memory, hvm_with_pv_drivers, power_off]
+LONG = [hvm_without_pv_drivers, hvm_with_e1000, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
+BOOTS = [Boot('hvm', SHORT, ready=ready)]
+LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready)]
