@@ -26,6 +26,8 @@ static void control(unsigned bit, bool told)
 void test_main(void)
 {
     uint32_t base = hypervisor_leaf();
+    root_table[0] &= ~PTE_U; /* for SMEP and SMAP */
+    WRITE_REGISTER("cr3", root_table);
     CHECK_IS(0x40000000, base);
     CHECK(leaf(base, 0, EAX) >= base + 4 && leaf(base, 0, EAX) <= base + 6);
     CHECK_IS((uint32_t)HYPERCALL(xen_version, XENVER_version, 0), leaf(base + 1, 0, EAX));
