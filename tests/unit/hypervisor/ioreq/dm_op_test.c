@@ -172,6 +172,34 @@ static void device_memory_and_back(void)
     CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
 }
 
+static void give_claim_up(void)
+{
+    guest->hvm->io->write_server = NO_IOREQ_SERVER;
+}
+
+/* The claim of writes goes while a write is on its way to who had it. */
+static void claim_lost_meanwhile(void)
+{
+    struct model m;
+    struct xen_dm_op op;
+
+    ram(4);
+    model_create(&m, 0);
+    op = (struct xen_dm_op){
+        .op = XEN_DMOP_map_mem_type_to_ioreq_server,
+        .u.map_mem_type_to_ioreq_server = {m.id, HVMMEM_ioreq_server, XEN_DMOP_IOREQ_MEM_ACCESS_WRITE, 0}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    kind_of[3] = P2M_IOREQ_SERVER;
+    during_lookup = give_claim_up;
+    fake_run(guest->vcpu[0]);
+    CHECK_EQUAL(hvm_memory_write(guest->vcpu[0], 0x3008, 4, 5), IO_OK);
+    during_lookup = NULL;
+    CHECK_EQUAL(m.slots[0].state, STATE_IOREQ_READY);
+    m.slots[0].state = STATE_IORESP_READY;
+    CHECK(hvm_io_complete(guest->vcpu[0]));
+    hvm_io_instruction_done(guest->vcpu[0]);
+}
+
 static void relocation(void)
 {
     struct xen_dm_op op = {.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {100, 0, 0, 150}};
@@ -287,6 +315,7 @@ int main(void)
         {"arguments", arguments},
         {"memory types", memory_types},
         {"device memory and back", device_memory_and_back},
+        {"a claim lost meanwhile", claim_lost_meanwhile},
         {"relocation", relocation},
         {"modified memory", modified},
         {"display memory", vram},
