@@ -30,16 +30,21 @@ static bool is_initialised(const struct vcpu *v)
     return v->initialised || (v->hvm && v->hvm->is_initialised);
 }
 
+/* After an INIT it may be on its way off a CPU, or back onto one by a start-up message. It is not waited for: two that
+ * did so for each other would wait for ever. */
 static long hvm_initialise(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_hvm_context context;
     if (copy_argument_in(&context, argument))
         return -EFAULT;
+    if (!vcpu_try_pause(v))
+        return is_initialised(v) ? -EEXIST : -EBUSY;
     spin_lock(&v->domain->lock);
     long error = is_initialised(v) ? -EEXIST : hvm_vcpu_set_context(v, &context);
     if (!error)
         v->initialised = true;
     spin_unlock(&v->domain->lock);
+    vcpu_unpause(v);
     return error;
 }
 
