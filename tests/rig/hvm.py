@@ -81,7 +81,7 @@ def save_and_restore(rig, guest):
     machine.run(f'xl save {guest.name} /var/tmp/saved', 120)
     rig.check(not guest.exists(), 'the saved guest is still there')
     ticks = len(guest.said('GUEST tick').splitlines())
-    machine.run('xl restore /var/tmp/saved; rm /var/tmp/saved', 120)
+    machine.run('xl restore /var/tmp/saved && rm /var/tmp/saved', 120)
     guest.wait_for(f'GUEST tick {ticks + 3}', 60)
     rig.note('ticks in a row', guest.said('GUEST tick').split()[2::3][:ticks + 3] == [str(n + 1) for n in range(ticks + 3)])
     guest.destroy()
