@@ -137,6 +137,21 @@ def hvm_with_e1000(rig):
     emulated(rig, 'e1000')
 
 
+def hvm_viridian(rig):
+    """viridian=1 and no PV drivers: Linux runs as a guest of Hyper-V, by its clock and its processor numbers."""
+    guest = hvm(rig.machine, 'viridian', 'viridian', vcpus=2, console='ttyS0', options='xen_nopv',
+                config='viridian=1').create()
+    guest.wait_gone(2 * START)
+    rig.note('guest said', guest.said('GUEST'))
+
+
+def hvm_8_processors(rig):
+    """HVM Linux with 8 processors."""
+    guest = hvm(rig.machine, 'eight', 'hello', vcpus=8).create()
+    guest.wait_gone(2 * START)
+    rig.note('guest said', guest.said('GUEST'))
+
+
 def hvm_media(rig):
     """xl cd-insert, cd-eject, block-attach and block-detach on a running HVM guest, and its screenshot."""
     machine = rig.machine
@@ -199,6 +214,6 @@ def hvm_memory(rig):
 
 
 SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_memory, hvm_with_pv_drivers, power_off]
-LONG = [hvm_without_pv_drivers, hvm_with_e1000, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
+LONG = [hvm_without_pv_drivers, hvm_with_e1000, hvm_viridian, hvm_8_processors, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
 BOOTS = [Boot('hvm', SHORT, ready=ready)]
 LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready)]
