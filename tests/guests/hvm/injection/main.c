@@ -8,8 +8,8 @@ const char test_title[] = "injection of events";
 #define NOT_PRESENT FREE_SELECTOR       /* a data segment, not present */
 #define NO_CODE     (FREE_SELECTOR + 8) /* a code segment, not present */
 enum { VECTOR = 0x90, OTHER = 0xa0, SOFTWARE = 0x81 };
-#define ICR_SELF  0x40000U
-#define ICR_NMI   0x400U
+#define ICR_SELF 0x40000U
+#define ICR_NMI  0x400U
 
 static void exceptions(void)
 {

@@ -39,8 +39,7 @@ static void prepare(void)
 
 static void faults(void)
 {
-    static const uint32_t expected[][2] = {{0, ~0U},    {6, ~0U},     {0x40, ~0U}, {3, ~0U},
-                                           {13, 0xf0}, {11, 0x50}, {13, 0}};
+    static const uint32_t expected[][2] = {{0, ~0U}, {6, ~0U}, {0x40, ~0U}, {3, ~0U}, {13, 0xf0}, {11, 0x50}, {13, 0}};
     CHECK_IS(ARRAY_SIZE(expected), low_run(PROTECTED_32, protected_faults));
     for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
         CHECK_IS(expected[i][0], fault_log[i][0]);
