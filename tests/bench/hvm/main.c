@@ -204,7 +204,7 @@ static void report(const char *name, uint64_t value)
         }                                                                                                              \
         best_;                                                                                                         \
     })
-#define SMALLEST(statement) SMALLEST_IF(true, statement)
+#define SMALLEST(statement)      SMALLEST_IF(true, statement)
 #define MEASURE(name, statement) report(name, (SMALLEST(statement) - empty + ROUNDS / 2) / ROUNDS)
 
 /* The reference loses an interrupt now and then: a batch counts in which all have come. */
