@@ -52,9 +52,10 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
     return clock_now * TSC_KHZ / 1000000 + rig_tsc_offset;
 }
 /* 14 July 2024, 12:00:00 UTC at system time 0. */
+uint64_t rig_wallclock = 1720958400;
 void wallclock_get(uint64_t *seconds, uint32_t *nanoseconds)
 {
-    *seconds = 1720958400;
+    *seconds = rig_wallclock;
     *nanoseconds = 0;
 }
 void apic_timer_set(ns_t deadline)
