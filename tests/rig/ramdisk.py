@@ -1,6 +1,6 @@
-"""A Domain-0 without a disk: kernel and RAM disk with just what starts the toolstack and one guest, all uncompressed.
+"""A Domain-0 without a disk: kernel and RAM disk with just what starts the toolstack and some guests, all uncompressed.
 
-For Bochs, where each instruction costs: no drivers, no boot units, nothing to unpack but by copying."""
+It boots in a few seconds of an emulated processor: no drivers, no boot units, nothing to unpack but by copying."""
 
 import lzma
 import os
@@ -72,22 +72,12 @@ def unpack_kernel(path, out):
         file.write(lzma.LZMADecompressor().decompress(image[start:]))
 
 
-def guest_initramfs(tree, out):
-    os.makedirs(f'{tree}/bin')
-    for folder in ('proc', 'sys', 'dev'):
-        os.makedirs(f'{tree}/{folder}')
-    shutil.copy('/bin/busybox', f'{tree}/bin')
-    os.symlink('busybox', f'{tree}/bin/sh')
-    shutil.copy(f'{HERE}/vtx/guest-init', f'{tree}/init')
-    with open(out, 'wb') as file:
-        file.write(pack(tree))
-
-
-def build(images, folder):
-    """Makes `folder`/vmlinux and `folder`/ramdisk; returns their paths."""
+def build(images, folder, init, files):
+    """Makes a kernel and a RAM disk in `folder` and returns their paths. `init` is one of domain0/, `files` what else is in
+    the RAM disk: its path there and where it comes from."""
     tree = f'{folder}/tree'
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ('bin', 'dev', 'proc', 'sys', 'modules', 'guest', 'lib64'):
+    for name in ('bin', 'dev', 'proc', 'sys', 'modules', 'lib64'):
         os.makedirs(f'{tree}/{name}')
     kernel = f'{folder}/vmlinux'
     unpack_kernel(f'{images}/uivm.img.vmlinuz', kernel)
@@ -102,11 +92,10 @@ def build(images, folder):
         os.rename(f'{tree}/{path}', f'{tree}/modules/{name}')
     shutil.copy('/bin/busybox', f'{tree}/bin')
     os.symlink('busybox', f'{tree}/bin/sh')
-    shutil.copy(f'{HERE}/vtx/init', f'{tree}/init')
-    guest_initramfs(f'{folder}/guest', f'{tree}/guest/initramfs')
-    shutil.copy(kernel, f'{tree}/guest/vmlinux')
+    for name, source in {'init': f'{HERE}/domain0/{init}', 'toolstack': f'{HERE}/domain0/toolstack', **files}.items():
+        os.makedirs(os.path.dirname(f'{tree}/{name}'), exist_ok=True)
+        shutil.copy(source, f'{tree}/{name}')
     with open(f'{folder}/ramdisk', 'wb') as file:
         file.write(pack(tree))
     shutil.rmtree(tree)
-    shutil.rmtree(f'{folder}/guest')
     return kernel, f'{folder}/ramdisk'

@@ -24,7 +24,7 @@ from machine import RigError
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS}
+           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS}
 
 
 class Rig:
@@ -33,6 +33,7 @@ class Rig:
     def __init__(self, options):
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
         self.images = f'{options.build}/images'
+        self.only = options.only
         self.machine = None
         self.notes = []
 
@@ -73,6 +74,10 @@ def arguments():
     return parser.parse_args()
 
 
+def scenario_name(scenario):
+    return scenario.__name__.replace('_', '-')
+
+
 def compare(rig, evidence, scenario):
     """The difference between these notes and the reference's, or None."""
     own = f'{evidence}/{scenario}.notes'
@@ -93,7 +98,7 @@ def compare(rig, evidence, scenario):
 
 
 def run_scenario(rig, scenario, evidence):
-    name = scenario.__name__.replace('_', '-')
+    name = scenario_name(scenario)
     rig.notes = []
     try:
         scenario(rig)
@@ -117,8 +122,8 @@ def keep_evidence(machine, name):
         file.write(text)
 
 
-def run_boot(rig, boot, report, evidence, only):
-    scenarios = [s for s in boot.scenarios if not only or s.__name__.replace('_', '-') in only]
+def run_boot(rig, boot, report, evidence):
+    scenarios = [s for s in boot.scenarios if not rig.only or scenario_name(s) in rig.only]
     if not scenarios:
         return
     folder = f'{evidence}/{boot.name}'
@@ -154,7 +159,7 @@ def main():
     rig = Rig(options)
     evidence = f'{options.build}/test-evidence/{options.name}/{options.batch}'
     for boot in BATCHES[options.batch]:
-        run_boot(rig, boot, report, evidence, options.only)
+        run_boot(rig, boot, report, evidence)
     print(f'# evidence: {evidence}')
     return report.finish()
 

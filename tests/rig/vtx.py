@@ -1,9 +1,11 @@
 """VT-x in Bochs: a stock PV Domain-0 starts a stock PVH guest, whose shell answers."""
 
 import os
+import shutil
 
 import ramdisk
 from bochs import Bochs
+from guests import HERE, pack
 from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Modules
 
 MEMORY = 1024           # MiB
@@ -12,7 +14,7 @@ LIMIT = 1200            # seconds for one step: only a hang takes so long, a fai
 
 
 class VtxBoot:
-    """One power-on of Bochs. Its Domain-0 needs no commands: it says line by line what it did (vtx/init)."""
+    """One power-on of Bochs. Its Domain-0 needs no commands: it says line by line what it did (domain0/pvh)."""
 
     name = 'vtx-1-processor'
 
@@ -20,12 +22,28 @@ class VtxBoot:
         self.scenarios, self.ready = scenarios, toolstack_up
 
     def machine(self, rig, evidence):
-        kernel, disk = ramdisk.build(rig.images, f'{rig.build}/tests/rig/vtx-{rig.name}')
+        folder = f'{rig.build}/tests/rig/vtx-{rig.name}'
+        guest_initramfs(f'{folder}-guest')
+        kernel, disk = ramdisk.build(rig.images, folder, 'pvh', {
+            'guest/vmlinux': f'{folder}/vmlinux', 'guest/initramfs': f'{folder}-guest/initramfs'})
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=640M,max:640M'
         if os.path.basename(rig.hypervisor) == 'reference.elf':
             options += f' {REFERENCE_OPTIONS}'
         modules = Modules(rig.hypervisor, options, [(kernel, 'console=hvc0 loglevel=7 rdinit=/init'), (disk, '')])
         return Bochs(modules, evidence, memory=MEMORY)
+
+
+def guest_initramfs(folder):
+    """Makes `folder`/initramfs."""
+    tree = f'{folder}/tree'
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ('bin', 'proc', 'sys', 'dev'):
+        os.makedirs(f'{tree}/{name}')
+    shutil.copy('/bin/busybox', f'{tree}/bin')
+    os.symlink('busybox', f'{tree}/bin/sh')
+    shutil.copy(f'{HERE}/domain0/guest-init', f'{tree}/init')
+    with open(f'{folder}/initramfs', 'wb') as file:
+        file.write(pack(tree))
 
 
 def told(rig, what):

@@ -54,7 +54,7 @@ void test_main(void)
     if (features >> 26 & 1) {
         CHECK(!(features >> 27 & 1));
         WRITE_REGISTER("cr4", READ_REGISTER("cr4") | 1UL << 18);
-        CHECK(leaf(1, 0, ECX) >> 27 & 1);   /* OSXSAVE follows CR4 */
+        CHECK(leaf(1, 0, ECX) >> 27 & 1); /* OSXSAVE follows CR4 */
         CHECK_IS(576, leaf(0xd, 0, EBX)); /* x87 and SSE, header */
         CHECK_IS(3, leaf(0xd, 0, EAX) & 3);
         CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("xsetbv", NO_OUT, "c"(0), "d"(0)));

@@ -9,7 +9,8 @@ const char test_title[] = "hostile guest";
 
 static void registers(void)
 {
-    static const uint32_t starts[] = {0, 0x400, 0xc00, 0x1000, 0x40000000, 0xc0000000, 0xc0010000, 0xc0011000, 0xfffffff0};
+    static const uint32_t starts[] = {0,          0x400,      0xc00,      0x1000,    0x40000000,
+                                      0xc0000000, 0xc0010000, 0xc0011000, 0xfffffff0};
     unsigned refused = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(starts); i++)
         for (uint32_t n = 0; n < 16; n++)

@@ -1,5 +1,6 @@
 /*
- * Hypercalls of an HVM guest: by the page, by the instruction, from 32-bit code, from user mode; memory map and parameters.
+ * Hypercalls of an HVM guest: by the page, by the instruction, from 32-bit code, from user mode; memory map and
+ * parameters.
  */
 #include "hvm.h"
 

@@ -1,5 +1,8 @@
 /*
  * Exceptions with and without error code, software interrupts, NMI, the interrupt shadow, and interrupts held back.
+ *
+ * Without a saved next-RIP, as in QEMU, the reference gives an ICEBP in the guest #UD: it does not know the
+ * instruction.
  */
 #include "hvm.h"
 
@@ -7,9 +10,9 @@ const char test_title[] = "injection of events";
 
 #define NOT_PRESENT FREE_SELECTOR       /* a data segment, not present */
 #define NO_CODE     (FREE_SELECTOR + 8) /* a code segment, not present */
-enum { VECTOR = 0x90, OTHER = 0xa0, SOFTWARE = 0x81 };
-#define ICR_SELF  0x40000U
-#define ICR_NMI   0x400U
+enum { VECTOR = 0x90, OTHER = 0xb0, SOFTWARE = 0x81 };
+#define ICR_SELF 0x40000U
+#define ICR_NMI  0x4400U /* to an identifier: the shorthand for oneself is for interrupts alone */
 
 static void exceptions(void)
 {
@@ -23,9 +26,10 @@ static void exceptions(void)
     /* Raised by the hypervisor. */
     CHECK_IS(TRAPPED(TRAP_GP, 0), try_rdmsr(0x12345, &none));
     CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr4", NO_OUT, "r"(1UL << 40)));
-    if (!on_platform("tcg")) /* QEMU does not check what the guest writes without an exit */
+    if (!on_platform("tcg")) { /* QEMU does not check what the guest writes without an exit */
         CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr0", NO_OUT, "r"(READ_REGISTER("cr0") & ~1UL)));
-    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr8", NO_OUT, "r"(0x10UL)));
+        CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("mov %1, %%cr8", NO_OUT, "r"(0x10UL)));
+    }
     CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("vmrun", NO_OUT));
     CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("vmload", NO_OUT));
 }
@@ -46,11 +50,13 @@ static void software(void)
     CHECK_IS(after, software_rip);
     __asm__ volatile("lea 1f(%%rip), %0\n\tint3\n1:" : "=&r"(after)::"memory");
     CHECK_IS(after, software_rip);
-    __asm__ volatile("lea 1f(%%rip), %0\n\t.byte 0xf1\n1:" : "=&r"(after)::"memory"); /* icebp */
-    CHECK_IS(after, software_rip);
+    if (!on_platform("tcg")) {
+        __asm__ volatile("lea 1f(%%rip), %0\n\t.byte 0xf1\n1:" : "=&r"(after)::"memory"); /* icebp */
+        CHECK_IS(after, software_rip);
+        CHECK_IS(1, trap_counts[TRAP_DB]);
+    }
     CHECK_IS(1, trap_counts[SOFTWARE]);
     CHECK_IS(1, trap_counts[TRAP_BP]);
-    CHECK_IS(1, trap_counts[TRAP_DB]);
     trap_hooks[TRAP_BP] = trap_hooks[TRAP_DB] = NULL;
 }
 
@@ -105,17 +111,28 @@ static bool in_order(struct registers *regs)
     return true;
 }
 
+static void set_priority(unsigned class)
+{
+    if (on_platform("tcg")) /* QEMU 7.2 ends by an assertion when CR8 lets in what the hypervisor has pending */
+        apic_write(APIC_TPR, class << 4);
+    else
+        WRITE_REGISTER("cr8", class);
+}
+
 static void priorities(void)
 {
     trap_hooks[VECTOR] = trap_hooks[OTHER] = in_order;
-    WRITE_REGISTER("cr8", 9);
-    CHECK_IS(0x90, apic_read(APIC_TPR));
+    /* Not 9, the class of VECTOR: QEMU lets a class through that is as high as the priority, and both wait for ever. */
+    WRITE_REGISTER("cr8", 5);
+    CHECK_IS(0x50, apic_read(APIC_TPR));
+    set_priority(10);
+    CHECK_IS(10, READ_REGISTER("cr8"));
     self(VECTOR);
     self(OTHER);
     interrupts_on();
     CHECK_IS(1, ordered);
     CHECK_IS(OTHER, order[0]);
-    WRITE_REGISTER("cr8", 0);
+    set_priority(0);
     __asm__ volatile("nop");
     CHECK_IS(2, ordered);
     CHECK_IS(VECTOR, order[1]);
@@ -130,12 +147,18 @@ static void priorities(void)
 }
 
 static unsigned nmi_depth, nmi_deepest;
+static void nmi_to_self(void)
+{
+    apic_write(APIC_ICR_HIGH, 0);
+    apic_write(APIC_ICR, ICR_NMI);
+}
+
 static bool nmi(struct registers *regs)
 {
     if (++nmi_depth > nmi_deepest)
         nmi_deepest = nmi_depth;
     if (trap_counts[TRAP_NMI] == 1) {
-        self(ICR_NMI);
+        nmi_to_self();
         uint32_t out[4];
         cpuid(0, 0, out); /* an exit: still blocked after it */
     }
@@ -147,11 +170,11 @@ static bool nmi(struct registers *regs)
 static void nmis(void)
 {
     trap_hooks[TRAP_NMI] = nmi;
-    self(ICR_NMI);
+    nmi_to_self();
     CHECK(WITHIN_MS(1000, trap_counts[TRAP_NMI] == 2));
     CHECK_IS(1, nmi_deepest);
     interrupts_on();
-    self(ICR_NMI);
+    nmi_to_self();
     CHECK(WITHIN_MS(1000, trap_counts[TRAP_NMI] == 3));
     interrupts_off();
 }
@@ -207,11 +230,18 @@ void test_main(void)
     gdt[NOT_PRESENT / 8] = 0x00cf13000000ffff;
     gdt[NO_CODE / 8] = 0x00af1b000000ffff;
     apic_enable();
+    say("exceptions");
     exceptions();
+    say("software");
     software();
+    say("shadow");
     shadow();
+    say("priorities");
     priorities();
+    say("nmis");
     nmis();
+    say("fault in delivery");
     fault_in_delivery();
+    say("double faults");
     double_faults();
 }

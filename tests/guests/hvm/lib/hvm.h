@@ -1,6 +1,6 @@
 /*
- * What every HVM test kernel has beside verdicts (../../lib/check.h): a flat address space, traps with recovery, code in
- * lower processor modes, the local APIC, a second processor, hypercalls.
+ * What every HVM test kernel has beside verdicts (../../lib/check.h): a flat address space, traps with recovery, code
+ * in lower processor modes, the local APIC, a second processor, hypercalls.
  *
  * A kernel is entered as a PVH guest is (32-bit, no paging) and test_main() runs in long mode, interrupts off, with the
  * first 4 GiB mapped one to one, writable and open to user mode. Text goes out by port 0xe9.
@@ -70,9 +70,9 @@ void user_run(void (*function)(uint64_t argument), uint64_t argument);
 void user_run_at(uint64_t rip, uint64_t rsp);
 
 /* ---- Lower modes ----
- * Code in section .low runs in real or 16-bit protected mode, at LOW_BASE, with cs = ds = es = ss over it; its symbols are
- * offsets there. 32-bit code is anywhere in the kernel and runs flat, without paging. Each ends with a near return; eax
- * is the result. The IDT is empty unless the code loads one; interrupts are off. */
+ * Code in section .low runs in real or 16-bit protected mode, at LOW_BASE, with cs = ds = es = ss over it; its symbols
+ * are offsets there. 32-bit code is anywhere in the kernel and runs flat, without paging. Each ends with a near return;
+ * eax is the result. The IDT is empty unless the code loads one; interrupts are off. */
 #define LOW_BASE    0x8000UL
 #define LOW_RESULTS 0xe000 /* offset of words for results */
 enum low_mode { PROTECTED_32, PROTECTED_16, REAL };
@@ -190,7 +190,7 @@ uint64_t ticks_of(uint64_t microseconds); /* of the TSC */
 /* Waits until condition holds, at most the given time; its last value. */
 #define WITHIN_MS(ms, condition)                                                                                       \
     ({                                                                                                                 \
-        uint64_t end_ = rdtsc() + ticks_of((ms) * 1000UL);                                                             \
+        uint64_t end_ = rdtsc() + ticks_of((ms)*1000UL);                                                               \
         bool held_;                                                                                                    \
         while (!(held_ = (condition)) && rdtsc() < end_)                                                               \
             __asm__ volatile("pause" ::: "memory");                                                                    \

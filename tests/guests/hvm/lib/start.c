@@ -88,8 +88,7 @@ uint32_t hypervisor_leaf(void)
     for (uint32_t leaf = 0x40000000; leaf < 0x40010000; leaf += 0x100) {
         uint32_t out[4];
         cpuid(leaf, 0, out);
-        if (out[1] == XEN_CPUID_SIGNATURE_EBX && out[2] == XEN_CPUID_SIGNATURE_ECX &&
-            out[3] == XEN_CPUID_SIGNATURE_EDX)
+        if (out[1] == XEN_CPUID_SIGNATURE_EBX && out[2] == XEN_CPUID_SIGNATURE_ECX && out[3] == XEN_CPUID_SIGNATURE_EDX)
             return leaf;
     }
     return 0;

@@ -81,12 +81,8 @@ void user_run(void (*function)(uint64_t argument), uint64_t argument)
 {
     uint64_t *sp = user_stack + 510;
     *--sp = (uint64_t)user_return;
-    struct registers regs = {.rdi = argument,
-                             .rip = (uint64_t)function,
-                             .cs = USER_CODE,
-                             .rflags = 2,
-                             .rsp = (uint64_t)sp,
-                             .ss = USER_DATA};
+    struct registers regs = {
+        .rdi = argument, .rip = (uint64_t)function, .cs = USER_CODE, .rflags = 2, .rsp = (uint64_t)sp, .ss = USER_DATA};
     user_enter(&regs);
 }
 

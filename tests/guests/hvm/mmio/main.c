@@ -72,9 +72,7 @@ static void arithmetic(void)
     __asm__ volatile("testl $0x80000000, %1\n\tsetnz %0" : "=r"(equal) : "m"(SCRATCH));
     CHECK_IS(1, equal);
     uint32_t expected = 0x92345678;
-    __asm__ volatile("lock cmpxchgl %3, %1\n\tsete %0"
-                     : "=q"(equal), "+m"(SCRATCH), "+a"(expected)
-                     : "r"(0x1000));
+    __asm__ volatile("lock cmpxchgl %3, %1\n\tsete %0" : "=q"(equal), "+m"(SCRATCH), "+a"(expected) : "r"(0x1000));
     CHECK_IS(1, equal);
     CHECK_IS(0x1000, SCRATCH);
     SCRATCH = 0;

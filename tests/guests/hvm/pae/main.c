@@ -18,8 +18,6 @@ static uint64_t directory[4][512] __attribute__((aligned(4096))), table[512] __a
 
 void test_main(void)
 {
-    if (on_platform("tcg"))
-        skip("QEMU 7.2 hangs in PAE guests under nested paging");
     uint64_t offset = (uint64_t)pae_fault;
     pae_idt[14] = (offset & 0xffff) | (uint64_t)CODE32 << 16 | 0x8eUL << 40 | (offset >> 16) << 48;
     pae_idt_register.limit = sizeof(pae_idt) - 1;

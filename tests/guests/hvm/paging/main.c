@@ -5,10 +5,10 @@
 
 const char test_title[] = "paging in long mode";
 
-#define AREA       (1UL << 39) /* mapped page by page */
-#define HOLE       0xd0000000UL
-#define CR4_PGE    0x80UL
-#define CR0_WP     0x10000UL
+#define AREA        (1UL << 39) /* mapped page by page */
+#define HOLE        0xd0000000UL
+#define CR4_PGE     0x80UL
+#define CR0_WP      0x10000UL
 #define FAULT(bits) TRAPPED(TRAP_PF, bits)
 enum { PRESENT = 1, WRITE = 2, USER = 4, RESERVED = 8, FETCH = 16 };
 

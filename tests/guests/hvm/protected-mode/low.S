@@ -1,9 +1,8 @@
-/* Protected mode without long mode: 32-bit and 16-bit code, their faults, gates, and 32-bit paging. */
+/* Protected mode without long mode: 32-bit and 16-bit code, their faults and gates. */
 #define CODE32    0x18
 #define CODE16    0x20
 #define DATA      0x10
 #define RESULTS   0xe000
-#define CR0_PG_WP 0x80010000
 
 /* Handlers note (vector, error code) in fault_log and go on at esi. */
 .text
@@ -22,7 +21,6 @@ handler 3
 handler 6
 handler 11, 1
 handler 13, 1
-handler 14, 1
 handler 0x40
 noted:
     mov fault_count, %eax
@@ -32,7 +30,7 @@ noted:
     mov %esi, (%esp)
     iret
 
-.globl protected_faults, protected_strings, protected_paging, protected_stack
+.globl protected_faults, protected_strings, protected_stack
 protected_faults:
     lidt idt32_register
     mov $1f, %esi
@@ -99,38 +97,6 @@ protected_stack:
 1:  enter $16, $0
     mov %ebp, %ecx
     leave
-    ret
-
-/* 32-bit paging: page_directory maps 4 MiB pages one to one; 0x40000000 on is a table with one page read-only. */
-protected_paging:
-    lidt idt32_register
-    movl $0, fault_count
-    mov %cr4, %eax
-    and $~0x20, %eax
-    or $0x10, %eax
-    mov %eax, %cr4
-    mov $page_directory, %eax
-    mov %eax, %cr3
-    mov %cr0, %eax
-    or $CR0_PG_WP, %eax
-    mov %eax, %cr0
-    jmp 1f
-1:  mov 0x40000000, %eax        /* mapped */
-    mov %eax, paging_read
-    mov $2f, %esi
-    movl $1, 0x40001000         /* read-only */
-2:  mov %cr2, %eax
-    mov %eax, paging_address
-    mov $3f, %esi
-    mov 0x40002000, %eax        /* absent */
-3:  movl $0x77, 0x40003000      /* mapped writable */
-    mov %cr0, %eax
-    and $~CR0_PG_WP, %eax
-    mov %eax, %cr0
-    mov %cr4, %eax
-    and $~0x10, %eax
-    mov %eax, %cr4
-    mov fault_count, %eax
     ret
 
 .section .low, "ax"
