@@ -86,7 +86,8 @@ static long set_server_state(struct dm_call *c)
     return op->pad ? -EINVAL : ioreq_server_enable(c->d, op->id, op->enabled != 0);
 }
 
-/* Pages of the type that are left when the server gives it up become ordinary RAM when they are written next. */
+/* The server gives the type up when it has none of these pages any more: what is written to one that is left is lost.
+ */
 static long map_mem_type(struct dm_call *c)
 {
     const struct xen_dm_op_map_mem_type_to_ioreq_server *op = &c->op.u.map_mem_type_to_ioreq_server;
@@ -268,7 +269,8 @@ static long set_one_type(struct domain *d, gfn_t gfn, unsigned kind)
         enum p2m_type now;
         long result;
 
-        if (p2m_lookup(d, gfn, &now, NULL) == INVALID_MFN || !(memory_kinds[kind].from >> now & 1))
+        (void)p2m_lookup(d, gfn, &now, NULL); /* P2M_MMIO_DM shows no frame, and may have one all the same */
+        if (!(memory_kinds[kind].from >> now & 1))
             return -EINVAL;
         if (now == memory_kinds[kind].type || (now == P2M_RAM_LOG_DIRTY && kind == HVMMEM_ram_rw))
             return 0;
@@ -276,7 +278,7 @@ static long set_one_type(struct domain *d, gfn_t gfn, unsigned kind)
         if (result != -EAGAIN)
             return result;
     }
-    return -EAGAIN;
+    return -EINVAL; /* there is no frame, or the kind changes faster than we look */
 }
 
 static long set_mem_type(struct dm_call *c)

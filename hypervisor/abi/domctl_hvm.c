@@ -10,6 +10,8 @@
 #include <hv/xstate.h>
 #include <xen/sched.h>
 
+#define DELIVERY_INIT 5 /* Intel SDM volume 3, 11.6.1 */
+
 /* ---- buttons ---- */
 
 static int press_power(struct vcpu *v)
@@ -38,12 +40,10 @@ static int send_nmi(struct vcpu *v)
     return 0;
 }
 
+/* As from another processor: it takes the INIT itself, and then waits for its start-up message. */
 static int send_init(struct vcpu *v)
 {
-    domain_pause_sync(v->domain);
-    hvm_vcpu_reset(v);
-    domain_unpause(v->domain);
-    return 0;
+    return vlapic_deliver(v->domain, vlapic_id_of(v->id), false, DELIVERY_INIT, 0, false);
 }
 
 int hvm_send_trigger(struct vcpu *v, uint32_t trigger)

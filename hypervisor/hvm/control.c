@@ -120,12 +120,17 @@ static uint64_t cr4_allowed(struct vcpu *v)
            (extended.ebx >> 20 & 1 ? X86_CR4_SMAP : 0) | (extended.ecx >> 2 & 1 ? X86_CR4_UMIP : 0);
 }
 
+bool hvm_cr4_is_offered(struct vcpu *v, uint64_t value)
+{
+    return !(value & ~CR4_ALWAYS) || !(value & ~cr4_allowed(v));
+}
+
 bool hvm_set_cr4(struct vcpu *v, uint64_t value)
 {
     const uint64_t translation = CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP;
     struct hvm_vcpu *h = v->hvm;
     uint64_t changed = value ^ h->cr4;
-    if (changed & value & ~CR4_ALWAYS && value & ~cr4_allowed(v))
+    if (changed & value & ~CR4_ALWAYS && !hvm_cr4_is_offered(v, value))
         return false;
     if (changed & X86_CR4_PAE && h->efer & EFER_LMA)
         return false;

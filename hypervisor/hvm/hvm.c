@@ -115,7 +115,6 @@ void hvm_vcpu_destroy(struct vcpu *v)
 {
     if (!v->hvm)
         return;
-    hvm_io_vcpu_destroy(v);
     if (v->hvm->lapic)
         vlapic_destroy(v);
     hvm_vendor->vcpu_destroy(v);
@@ -282,7 +281,9 @@ int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context)
 {
     bool is_32 = context->mode == VCPU_HVM_MODE_32B;
     uint64_t efer = is_32 ? context->cpu_regs.x86_32.efer : context->cpu_regs.x86_64.efer;
-    if (context->pad || context->mode > VCPU_HVM_MODE_64B || efer & ~(uint64_t)EFER_SETTABLE)
+    uint64_t cr4 = is_32 ? context->cpu_regs.x86_32.cr4 : context->cpu_regs.x86_64.cr4;
+    if (context->pad || context->mode > VCPU_HVM_MODE_64B || efer & ~(uint64_t)EFER_SETTABLE ||
+        !hvm_cr4_is_offered(v, cr4))
         return -EINVAL;
     int err = is_32 ? set_context_32(v, &context->cpu_regs.x86_32) : set_context_64(v, &context->cpu_regs.x86_64);
     if (err)

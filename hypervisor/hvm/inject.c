@@ -60,8 +60,11 @@ void hvm_inject_event(struct vcpu *v, const struct hvm_event *event)
             merge_exception(v, event);
             return;
         }
-        /* An interrupt has been taken from its controller and must not get lost: it comes after the exception. */
-        if (h->pending.kind != HVM_EVENT_SOFTWARE)
+        /* An interrupt has been taken from its controller and must not get lost: it comes after the exception. So does
+         * an NMI, apart from it: one may have been delivered while an interrupt was waiting here. */
+        if (h->pending.kind == HVM_EVENT_NMI)
+            v->nmi_pending = true;
+        else if (h->pending.kind != HVM_EVENT_SOFTWARE)
             h->postponed = h->pending;
     }
     h->pending = *event;
@@ -115,9 +118,8 @@ static void offer_nmi(struct vcpu *v)
 static void offer_postponed(struct vcpu *v)
 {
     struct hvm_event *e = &v->hvm->postponed;
-    bool nmi = e->kind == HVM_EVENT_NMI;
-    if (!hvm_vendor->can_interrupt(v, nmi)) {
-        hvm_vendor->want_window(v, nmi);
+    if (!hvm_vendor->can_interrupt(v, false)) {
+        hvm_vendor->want_window(v, false);
         return;
     }
     v->hvm->pending = *e;

@@ -262,8 +262,3 @@ int hvm_io_vcpu_init(struct vcpu *v)
             error = connect_vcpu(io->server[id], v);
     return error;
 }
-
-/* Its ports go with their servers. */
-void hvm_io_vcpu_destroy(struct vcpu *v)
-{
-}

@@ -326,12 +326,13 @@ static void range_of(const struct io_access *a, uint64_t *first, uint64_t *last)
 static int find_server(struct vcpu *v, const struct io_access *a)
 {
     struct hvm_io *io = v->domain->hvm->io;
+    unsigned write_server = READ_ONCE(io->write_server); /* the device model may take back its claim meanwhile */
     uint64_t first, last;
     int found = -1;
 
-    if (a->write && a->range == XEN_DMOP_IO_RANGE_MEMORY && io->write_server != NO_IOREQ_SERVER &&
-        (io->enabled >> io->write_server & 1) && is_ioreq_server_page(v->domain, a->address))
-        return io->write_server;
+    if (a->write && a->range == XEN_DMOP_IO_RANGE_MEMORY && write_server != NO_IOREQ_SERVER &&
+        (io->enabled >> write_server & 1) && is_ioreq_server_page(v->domain, a->address))
+        return (int)write_server;
     range_of(a, &first, &last);
     spin_lock(&io->lock);
     for (int id = IOREQ_SERVERS - 1; id >= 0 && found < 0; id--)

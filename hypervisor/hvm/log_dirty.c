@@ -42,14 +42,11 @@ static bool writable_by_now(enum p2m_type kind)
     return kind == P2M_RAM || kind == P2M_FOREIGN || kind == P2M_GRANT_WRITABLE || kind == P2M_SHARED;
 }
 
-bool p2m_fix_write_fault(struct domain *d, gfn_t gfn)
+static bool allow_write(struct p2m *p2m, gfn_t gfn)
 {
-    struct p2m *p2m = d->hvm->p2m;
     enum p2m_type kind;
     unsigned level;
 
-    if (gfn >= p2m->limit)
-        return false;
     unsigned long flags = spin_lock_irqsave(&p2m->lock);
     kind = entry_kind(*p2m_find(p2m, gfn, &level));
     if (kind == P2M_RAM_LOG_DIRTY) {
@@ -60,13 +57,25 @@ bool p2m_fix_write_fault(struct domain *d, gfn_t gfn)
     return kind == P2M_RAM_LOG_DIRTY || writable_by_now(kind);
 }
 
+/* A large entry takes a table to split, or two: without them the copy of a running guest would be of all its memory. */
+bool p2m_fix_write_fault(struct domain *d, gfn_t gfn)
+{
+    struct p2m *p2m = d->hvm->p2m;
+
+    if (gfn >= p2m->limit)
+        return false;
+    if (unlikely(p2m->reserved < P2M_RESERVE))
+        (void)p2m_fill_reserve(p2m);
+    return allow_write(p2m, gfn);
+}
+
 void log_dirty_mark(struct domain *d, gfn_t gfn)
 {
     enum p2m_type kind;
 
     p2m_lookup(d, gfn, &kind, NULL);
     if (kind == P2M_RAM_LOG_DIRTY)
-        (void)p2m_fix_write_fault(d, gfn);
+        (void)allow_write(d->hvm->p2m, gfn);
 }
 
 /* ---- collecting ---- */

@@ -195,15 +195,16 @@ static bool event_ok(const struct hvm_hw_cpu *c)
                                      c->pending_type == HVM_EVENT_EXCEPTION || c->pending_type == HVM_EVENT_SOFTWARE));
 }
 
-/* What the processor itself would not hold. The rest it refuses when the vcpu runs, and that is the guest's end. */
-static bool record_ok(const struct hvm_hw_cpu *c)
+/* What the processor itself would not hold, or the guest is not offered. The rest it refuses when the vcpu runs, and
+ * that is the guest's end. */
+static bool record_ok(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     bool paging = c->cr0 & X86_CR0_PG, long_mode = c->msr_efer & EFER_LMA;
     if (c->cr0 >> 32 || (paging && !(c->cr0 & X86_CR0_PE)) || c->msr_efer & ~(uint64_t)EFER_LOADABLE)
         return false;
     if (long_mode && (!(c->msr_efer & EFER_LME) || !paging || !(c->cr4 & X86_CR4_PAE)))
         return false;
-    if (c->dr6 >> 32 || c->dr7 >> 32 || c->cr3 >> cpu_features.physical_address_bits)
+    if (c->dr6 >> 32 || c->dr7 >> 32 || c->cr3 >> cpu_features.physical_address_bits || !hvm_cr4_is_offered(v, c->cr4))
         return false;
     return attributes_ok(c) && event_ok(c) && is_canonical(c->msr_lstar) && is_canonical(c->msr_cstar) &&
            is_canonical(c->shadow_gs) && is_canonical(c->fs_base) && is_canonical(c->gs_base);
@@ -213,7 +214,7 @@ static int load(struct domain *d, unsigned instance, const void *body)
 {
     const struct hvm_hw_cpu *c = body;
     struct vcpu *v = domain_vcpu(d, instance);
-    if (!v || !record_ok(c))
+    if (!v || !record_ok(v, c))
         return -EINVAL;
     struct cpu_user_regs *r = hvm_regs(v);
 #define LOAD_REGISTER(name) r->name = c->name;

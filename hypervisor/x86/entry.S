@@ -3,50 +3,7 @@
  * main stack (TSS.RSP0 points just above their `ss`), and goes back through exit_to_guest. Entries from ourselves nest on
  * the stack they interrupted and return straight.
  */
-#include <hv/asm_offsets.h>
-
-.macro SAVE_REGS
-        push %rdi
-        push %rsi
-        push %rdx
-        push %rcx
-        push %rax
-        push %r8
-        push %r9
-        push %r10
-        push %r11
-        push %rbx
-        push %rbp
-        push %r12
-        push %r13
-        push %r14
-        push %r15
-        cld
-.endm
-
-.macro RESTORE_REGS
-        pop %r15
-        pop %r14
-        pop %r13
-        pop %r12
-        pop %rbp
-        pop %rbx
-        pop %r11
-        pop %r10
-        pop %r9
-        pop %r8
-        pop %rax
-        pop %rcx
-        pop %rdx
-        pop %rsi
-        pop %rdi
-.endm
-
-/* rsp = guest_regs of this CPU, whatever stack of the block we are on. */
-.macro MAIN_STACK
-        or $(STACK_SIZE - 1), %rsp
-        sub $(CPU_INFO_SIZE - 1), %rsp
-.endm
+#include <hv/entry_macros.h>
 
         .section .entry.text, "ax"
         .code64
@@ -76,6 +33,7 @@ entry_\n:
 
 common_entry:
         SAVE_REGS
+        cld
         testb $3, REGS_cs(%rsp)
         jz 1f
         xor %ebp, %ebp                  /* a guest's frame pointer is none of ours: backtraces end here */
@@ -91,6 +49,7 @@ restore_nested:
 /* On a stack of its own. From a guest: move the frame to the main stack and go on as usual. */
 ist_entry:
         SAVE_REGS
+        cld
         testb $3, REGS_cs(%rsp)
         jz 1f
         mov %rsp, %rsi
@@ -139,6 +98,7 @@ syscall32_stub:
 
 syscall_common:
         SAVE_REGS
+        cld
         xor %ebp, %ebp
         mov %rsp, %rdi
         sti
@@ -191,6 +151,7 @@ iret_failed:
         sub $8, %rsp
         movl $0, REGS_entry_vector - REGS_error_code(%rsp)
         SAVE_REGS
+        cld
         xor %ebp, %ebp
         mov %rsp, %rdi
         call do_iret_fault

@@ -244,8 +244,8 @@ int xstate_import_xsave(struct vcpu *v, uint64_t xcr0, const void *from, size_t 
     struct xsave_area *area = v->xstate;
     if (!cpu_features.xsave || bytes < sizeof(*header) || bytes > cpu_features.xsave_bytes || !xcr0_ok(xcr0))
         return -EINVAL;
-    /* A guest that never raised XCR0 still uses SSE, and is saved with it. */
-    if (header->xstate_bv & ~(xcr0 | XSTATE_X87 | XSTATE_SSE) || header->xcomp_bv)
+    /* State outlives its bit in XCR0, which the guest may clear or never have set. */
+    if (header->xstate_bv & ~cpu_features.xcr0_mask || header->xcomp_bv)
         return -EINVAL;
     for (unsigned i = 0; i < ARRAY_SIZE(header->reserved3); i++)
         if (header->reserved3[i])

@@ -25,6 +25,7 @@ struct switcher {
     struct seat *seat; /* NULL: no pictures */
     guint wait_timer;
     gboolean overdue;
+    gboolean key_pressed; /* the chosen card is the user's choice */
 };
 
 /* ---- notices ---- */
@@ -169,7 +170,9 @@ static void update_cards(struct switcher *switcher)
     }
     gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow),
                                            guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
-    if (guests->len && !gtk_window_get_focus(GTK_WINDOW(switcher->window)) && !confirm_is_open(switcher->confirm))
+    /* Guests are opened in any order: until the user chooses, the choice is the first card. */
+    gboolean choose = !switcher->key_pressed || !gtk_window_get_focus(GTK_WINDOW(switcher->window));
+    if (guests->len && choose && !confirm_is_open(switcher->confirm))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
 }
 
@@ -314,6 +317,7 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
     struct switcher *switcher = data;
     guint key = event->keyval;
     (void)window;
+    switcher->key_pressed = TRUE;
     if (event->state & gtk_accelerator_get_default_mod_mask() & ~GDK_SHIFT_MASK)
         return FALSE;
     if (confirm_is_open(switcher->confirm)) {

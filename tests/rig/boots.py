@@ -7,12 +7,13 @@ from machine import Machine, standard_modules
 class Boot:
     """One power-on: how the machine is made, what must happen first, and the scenarios that follow."""
 
-    def __init__(self, name, scenarios, smp=1, uefi=False, dom0='systemd.unit=roundhouse-toolstack.target', ready=None):
-        self.name, self.scenarios, self.smp, self.uefi, self.dom0 = name, scenarios, smp, uefi, dom0
+    def __init__(self, name, scenarios, smp=1, uefi=False, dom0='systemd.unit=roundhouse-toolstack.target', ready=None,
+                 disks=lambda rig: []):
+        self.name, self.scenarios, self.smp, self.uefi, self.dom0, self.disks = name, scenarios, smp, uefi, dom0, disks
         self.ready = ready or toolstack_ready
 
     def machine(self, rig, evidence):
-        disks = [f'{rig.images}/uivm.img', f'{rig.images}/guest.img', tests_disk(rig.build)]
+        disks = [f'{rig.images}/uivm.img', f'{rig.images}/guest.img', tests_disk(rig.build), *self.disks(rig)]
         return Machine(standard_modules(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
                        smp=self.smp, uefi=self.uefi)
 

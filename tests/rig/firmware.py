@@ -1,6 +1,10 @@
 """What firmware starts in an HVM guest: GRUB from a CD by SeaBIOS and by OVMF, Linux and the memory test from there, and
 the network card's boot ROM. Seen on the serial line and on QEMU's screen."""
 
+import os
+import shutil
+import subprocess
+
 from boots import Boot, power_off, toolstack_ready
 from guests import Guest
 from machine import RigError
@@ -27,11 +31,47 @@ pixels = data[head.end():]
 row = pixels[:16 * width * 3]
 print(width, height, len({row[n:n + 3] for n in range(0, len(row), 3)}), hashlib.md5(row[:28 * 9 * 3]).hexdigest())
 '''
+# Says the size of a screen dump and the share of its pixels that are VGA's blue.
+SHARES = '''import re, sys
+data = open(sys.argv[1], "rb").read()
+head = re.match(rb"P6\\n(\\d+) (\\d+)\\n255\\n", data)
+pixels = data[head.end():]
+blue = sum(pixels[n:n + 3] == bytes((0, 0, 168)) for n in range(0, len(pixels), 3 * 7)) * 7 * 3 / len(pixels)
+print(f"{int(head[1])}x{int(head[2])} {blue:.2f}")
+'''
+# The installer talks on each console that the kernel names. Without a frame buffer its screen is VGA's text.
+INSTALLER_MENU = '''set timeout=0
+menuentry "Debian installer" {
+  linux /boot/linux console=ttyS0 console=tty0 vga=normal fb=false quiet
+  initrd /boot/initrd
+}
+'''
+INSTALLER_DISK = '/dev/sdd'
 
 
-def pc(machine, name, config, serial=True):
+def installer_cd(rig):
+    """Makes (once) the CD that boots Debian's installer."""
+    cd, tree = f'{rig.images}/installer.iso', f'{rig.images}/installer.tree'
+    parts = [f'{rig.images}/installer.{name}' for name in ('kernel', 'initrd')]
+    for part in parts:
+        rig.check(os.path.exists(part), f'{part} is not there; fetch it by: uivm/image/build {rig.build} installer')
+    if os.path.exists(cd) and os.path.getmtime(cd) > max(os.path.getmtime(path) for path in parts + [__file__]):
+        return [cd]
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(f'{tree}/boot/grub')
+    for part, name in zip(parts, ('linux', 'initrd')):
+        shutil.copy(part, f'{tree}/boot/{name}')
+    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
+        config.write(INSTALLER_MENU)
+    made = subprocess.run(['grub-mkrescue', '-o', cd, tree], capture_output=True, text=True)
+    shutil.rmtree(tree)
+    rig.check(made.returncode == 0, f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+    return [cd]
+
+
+def pc(machine, name, config, memory=256):
     """An HVM guest without kernel: firmware finds what to boot."""
-    guest = Guest(machine, name, 'none', memory=256, kind='hvm')
+    guest = Guest(machine, name, 'none', memory=memory, kind='hvm')
     kept = [line for line in guest.text.splitlines() if not line.startswith(('kernel', 'ramdisk', 'extra'))]
     guest.text = '\n'.join(kept + ['vga="stdvga"', 'vnc=1', 'usb=0', f'serial="file:/tmp/{name}.serial"', config])
     return guest
@@ -54,7 +94,7 @@ def ready(rig):
     """Domain-0's shell, the toolstack, and the CD."""
     toolstack_ready(rig)
     rig.machine.run('cp /mnt/cd.iso /var/tmp/')
-    for name, text in (('listener', LISTENER), ('look', LOOK)):
+    for name, text in (('listener', LISTENER), ('look', LOOK), ('shares', SHARES)):
         rig.machine.run(f"cat >/tmp/{name}.py <<'END'\n{text}END")
 
 
@@ -104,4 +144,17 @@ def ovmf_cd(rig):
     linux_from_cd(rig, 'ovmf', 'ovmf', 900)
 
 
-BOOTS = [Boot('firmware', [seabios_cd, memory_test, network_boot, ovmf_cd, power_off], ready=ready)]
+def debian_installer(rig):
+    """Debian's installer starts from a CD and draws its first question."""
+    machine = rig.machine
+    guest = pc(machine, 'installer', f'boot="d"\ndisk=["phy:{INSTALLER_DISK},hdc,cdrom,r"]', memory=512).create()
+    wait_serial(machine, 'installer', 'Choose the language', 900)
+    machine.run('sleep 5; xl qemu-monitor-command installer "screendump /tmp/installer.ppm"', 60)
+    screen = machine.run('python3 /tmp/shares.py /tmp/installer.ppm').split()
+    rig.note('screen', screen[0])
+    rig.check(float(screen[1]) > 0.1, f'the screen is not blue: {screen}')
+    guest.destroy()
+
+
+BOOTS = [Boot('firmware', [seabios_cd, memory_test, network_boot, debian_installer, ovmf_cd, power_off], ready=ready,
+              disks=installer_cd)]

@@ -81,7 +81,7 @@ def save_and_restore(rig, guest):
     machine.run(f'xl save {guest.name} /var/tmp/saved', 120)
     rig.check(not guest.exists(), 'the saved guest is still there')
     ticks = len(guest.said('GUEST tick').splitlines())
-    machine.run('xl restore /var/tmp/saved; rm /var/tmp/saved', 120)
+    machine.run('xl restore /var/tmp/saved && rm /var/tmp/saved', 120)
     guest.wait_for(f'GUEST tick {ticks + 3}', 60)
     rig.note('ticks in a row', guest.said('GUEST tick').split()[2::3][:ticks + 3] == [str(n + 1) for n in range(ticks + 3)])
     guest.destroy()
@@ -135,6 +135,21 @@ def hvm_without_pv_drivers(rig):
 def hvm_with_e1000(rig):
     """HVM Linux without PV drivers: QEMU's IDE disk and E1000."""
     emulated(rig, 'e1000')
+
+
+def hvm_viridian(rig):
+    """viridian=1 and no PV drivers: Linux runs as a guest of Hyper-V, by its clock and its processor numbers."""
+    guest = hvm(rig.machine, 'viridian', 'viridian', vcpus=2, console='ttyS0', options='xen_nopv',
+                config='viridian=1').create()
+    guest.wait_gone(2 * START)
+    rig.note('guest said', guest.said('GUEST'))
+
+
+def hvm_8_processors(rig):
+    """HVM Linux with 8 processors."""
+    guest = hvm(rig.machine, 'eight', 'hello', vcpus=8).create()
+    guest.wait_gone(2 * START)
+    rig.note('guest said', guest.said('GUEST'))
 
 
 def hvm_media(rig):
@@ -199,6 +214,6 @@ def hvm_memory(rig):
 
 
 SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_memory, hvm_with_pv_drivers, power_off]
-LONG = [hvm_without_pv_drivers, hvm_with_e1000, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
+LONG = [hvm_without_pv_drivers, hvm_with_e1000, hvm_viridian, hvm_8_processors, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
 BOOTS = [Boot('hvm', SHORT, ready=ready)]
 LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready)]

@@ -6,9 +6,9 @@ from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL
 from machine import RigError
 
-COLOURS = {'first': 0x3465a4, 'second': 0x2e8b57}
+COLOURS = {'first': 0x3465a4, 'second': 0x2e8b57, 'card': 0x8f5902}
 WIDTH, HEIGHT = 1280, 800
-KEYS = {'a': 30, 'b': 48, 'c': 46, 'x': 45, 'y': 21, 'ctrl': 29, 'alt': 56, '1': 2, '2': 3, '0': 11}
+KEYS = {'a': 30, 'b': 48, 'c': 46, 'x': 45, 'y': 21, 'ctrl': 29, 'alt': 56, '1': 2, '2': 3, '3': 4, '0': 11}
 
 
 def definition(name, slot):
@@ -16,11 +16,11 @@ def definition(name, slot):
         '[guest]', f'name={name}', f'slot={slot}', f'colour=#{COLOURS[name]:06x}', 'type=pv', 'memory_mib=160', 'vcpus=1',
         f'kernel={KERNEL}', 'ramdisk=/mnt/guest.cpio.gz',
         f'cmdline=console=hvc0 quiet test=screen colour={COLOURS[name]:06x} xen-fbfront.video=4,{WIDTH},{HEIGHT}',
-        'display=fbif', 'autostart=true'])
+        'display=' + ('displif' if name == 'card' else 'fbif'), 'autostart=true'])
 
 
 def picture_ready(rig):
-    """The seat, roundhoused and the switcher run with two small guests that draw."""
+    """The seat, roundhoused and the switcher run with small guests that draw: two by fbif, one by displif."""
     toolstack_ready(rig)
     run = rig.machine.run
     run('rm -f /etc/roundhouse/guests/*.conf')
@@ -92,7 +92,7 @@ def settled(rig):
 def hotkey_shows_the_other_guest(rig):
     """After the hotkey the screen shows what that guest drew."""
     rig.machine.screenshot('switcher.png')
-    for slot, name in ((1, 'first'), (2, 'second'), (1, 'first')):
+    for slot, name in ((1, 'first'), (2, 'second'), (3, 'card'), (1, 'first')):
         rig.machine.key('ctrl', 'alt', str(slot))
         took = wait_for_picture(rig, name)
         rig.machine.screenshot(f'{name}.png')
@@ -101,7 +101,8 @@ def hotkey_shows_the_other_guest(rig):
 
 def keys_reach_the_guest_on_screen(rig):
     """Typed keys reach the guest on screen and no other."""
-    for slot, name, other, typed in ((1, 'first', 'second', 'abc'), (2, 'second', 'first', 'xy')):
+    for slot, name, other, typed in ((1, 'first', 'second', 'abc'), (2, 'second', 'card', 'xy'),
+                                     (3, 'card', 'first', 'c')):
         rig.machine.key('ctrl', 'alt', str(slot))
         wait_for_picture(rig, name)
         settled(rig)
@@ -135,7 +136,7 @@ def held_keys_are_released(rig):
         rig.check(last == 0, f'key {code} is still down in the guest that lost the screen')
     for name in COLOURS:
         seen = {code for code, _ in keys_of(rig, name)[before[name]:]}
-        rig.check(not seen & {KEYS['1'], KEYS['2'], KEYS['0']}, f'{name} saw a chord\'s digit')
+        rig.check(not seen & {KEYS['1'], KEYS['2'], KEYS['3'], KEYS['0']}, f'{name} saw a chord\'s digit')
     rig.check((KEYS['a'], 1) not in keys_of(rig, 'first')[before['first']:], 'the key held for the other guest came along')
 
 

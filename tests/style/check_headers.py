@@ -10,7 +10,7 @@ import tree
 
 FOLDER = 'hypervisor/include/hv/'
 # Not C by themselves: put before other sources, or read by the assembler.
-PARTS = {'hidden.h', 'asm_offsets.h'}
+PARTS = {'hidden.h', 'asm_offsets.h', 'entry_macros.h'}
 FLAGS = ['-std=gnu11', '-ffreestanding', '-mgeneral-regs-only', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror']
 DECLARATION = re.compile(r'^(?!static\b|typedef\b|return\b|extern const\b|#)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)[\w\s(),]*;', re.M)
 

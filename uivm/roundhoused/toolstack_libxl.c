@@ -7,6 +7,7 @@
 #include "domain_config.h"
 #include "errors.h"
 #include "toolstack_events.h"
+#include "toolstack_context.h"
 #include "toolstack_log.h"
 
 #include <libxl.h>
@@ -44,7 +45,8 @@ struct toolstack {
 static gboolean connection_open(connection *link, GError **error)
 {
     link->log = toolstack_log_new();
-    if (libxl_ctx_alloc(&link->ctx, LIBXL_VERSION, 0, link->log) == 0)
+    link->ctx = toolstack_context_new(link->log);
+    if (link->ctx)
         return TRUE;
     g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
                 toolstack_log_first_error(link->log));

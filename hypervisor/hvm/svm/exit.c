@@ -187,7 +187,8 @@ static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)
         return;
     }
     exit->reason = exits[code].reason;
-    if (exits[code].sync)
+    /* Who skips an instruction of known length looks at the mode; finding the length syncs by itself. */
+    if (exits[code].sync || exit->length)
         svm_sync(v);
     if (exits[code].decode)
         exits[code].decode(v, b, exit);
@@ -196,6 +197,7 @@ static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)
 /* The processor refuses the state it was given: by a context somebody loaded, or what the emulator made of it. */
 static void report_invalid(struct vcpu *v, const struct vmcb *b)
 {
+    svm_forget_asids(); /* the flush that this entry was to do may not have happened */
     log_error("d%uv%u: cr0 %lx cr3 %lx cr4 %lx efer %lx rip %lx cs %x/%x ss %x/%x cpl %u event %lx", v->domain->id,
               v->id, b->cr0, b->cr3, b->cr4, b->efer, b->rip, b->cs.selector, b->cs.attributes, b->ss.selector,
               b->ss.attributes, b->cpl, b->event_injection);

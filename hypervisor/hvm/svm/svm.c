@@ -365,6 +365,11 @@ static void assign_asid(struct vcpu *v, struct vmcb *b, struct asid_allocator *a
     b->clean &= ~CLEAN_ASID;
 }
 
+void svm_forget_asids(void)
+{
+    asids[smp_processor_id()].next = asid_count;
+}
+
 /* ---- on and off a CPU ---- */
 
 static void svm_put_away(struct vcpu *v)

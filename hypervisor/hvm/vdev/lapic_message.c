@@ -63,12 +63,13 @@ static void note_init(struct vcpu *v)
     hvm_kick(v);
 }
 
-/* Only a processor that waits after INIT listens to it. */
+/* Only a processor that waits after reset or INIT listens to it; one that halted for good (offline too) does not. */
 static void note_startup(struct vcpu *v, uint8_t page)
 {
     struct vlapic *l = vlapic_of(v);
     unsigned long flags = spin_lock_irqsave(&l->startup_lock);
-    bool listens = (v->offline || l->startup & STARTUP_INIT) && !(l->startup & STARTUP_SIPI);
+    bool waits = v->offline && !v->hvm->is_initialised;
+    bool listens = (waits || l->startup & STARTUP_INIT) && !(l->startup & STARTUP_SIPI);
 
     if (listens) {
         l->startup |= STARTUP_SIPI | page;

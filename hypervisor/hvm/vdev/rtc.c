@@ -204,8 +204,12 @@ static void refresh_flags(struct hvm_timers *t)
     if (periods != t->rtc.periods_seen)
         flag(t, B_PERIODIC);
     t->rtc.periods_seen = periods;
-    if (t->rtc.cmos[B] & B_SET || second <= t->rtc.seen)
+    if (t->rtc.cmos[B] & B_SET)
         return;
+    if (second <= t->rtc.seen) {
+        t->rtc.seen = second; /* the host's wall clock may have been set back */
+        return;
+    }
     alarm = next_alarm(t, t->rtc.seen);
     t->rtc.seen = second;
     flag(t, alarm && alarm <= second ? B_UPDATE | B_ALARM : B_UPDATE);

@@ -64,9 +64,8 @@ struct hvm_event {
     uint8_t kind; /* enum hvm_event_kind */
     bool has_error_code;
     uint32_t error_code;
-    uint64_t cr2; /* for page faults */
-    uint8_t
-        length; /* of the instruction at rip that raised it and is behind it: int n; int3, into, int1 (exceptions) */
+    uint64_t cr2;   /* for page faults */
+    uint8_t length; /* of the instruction at rip that raised it: int n; int3, into, int1 (exceptions); 0: none did */
 };
 
 #define HVM_CODE_PAGE_BYTES 128
@@ -81,12 +80,12 @@ struct hvm_vcpu {
         uint64_t def_type, fixed[11], base[8], mask[8];
     } mtrr;
     uint64_t tsc_offset, tsc_aux;
-    uint64_t misc_enable, apic_base_hint;
+    uint64_t misc_enable;
     uint64_t xss;
     uint32_t asid;
     uint64_t asid_generation, tlb_generation;
     struct hvm_event pending;   /* to be injected at the next entry */
-    struct hvm_event postponed; /* an interrupt whose delivery raised an exception: after that one */
+    struct hvm_event postponed; /* an interrupt (no NMI) whose delivery raised an exception: after that one */
     struct hvm_exit *redo;      /* the exit that is handled again when its I/O is answered */
     bool redo_valid;
     struct code_page *code_page;   /* hvm/fetch.c: where the last instruction was found */
@@ -124,15 +123,11 @@ void hvm_vcpu_destroy(struct vcpu *v);
 /* Puts the registers of v (current or off every CPU) into the state after INIT; vcpu 0: as after reset (real mode,
  * 0xfffffff0). Whether it runs or waits is the caller's to say. */
 void hvm_vcpu_reset(struct vcpu *v);
-/* VCPUOP_initialise: v's first registers; it stays down. -EINVAL for a state no processor can be in. d->lock is held.
- */
+/* VCPUOP_initialise: v's first registers; it is down and stays so. -EINVAL for a state no processor can be in, or with
+ * features that the guest is not offered. d->lock is held. */
 int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 /* SIPI after that: real mode at page << 12. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
-
-/* VCPUOP_initialise: -EINVAL for a state that no processor can be in. v is down. hvm/hvm.c */
-struct vcpu_hvm_context;
-int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context);
 
 /* ---- context switch and entry; x86/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);
@@ -213,6 +208,8 @@ bool hvm_set_cr0(struct vcpu *v, uint64_t value);
 bool hvm_set_cr3(struct vcpu *v, uint64_t value);
 bool hvm_set_cr4(struct vcpu *v, uint64_t value);
 bool hvm_set_cr8(struct vcpu *v, uint64_t value);
+/* No bit is set but those that the guest's CPUID offers. For values that do not come by hvm_set_cr4. */
+bool hvm_cr4_is_offered(struct vcpu *v, uint64_t value);
 bool hvm_set_efer(struct vcpu *v, uint64_t value);
 bool hvm_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value);
 bool hvm_read_dr(struct vcpu *v, unsigned number, uint64_t *value);

@@ -55,8 +55,7 @@ int hvm_debug_port_init(struct domain *d); /* hvm/debug_port.c */
 int hvm_io_init(struct domain *d);
 void hvm_io_relinquish(struct domain *d); /* all servers go, waiting vcpus are let go */
 void hvm_io_destroy(struct domain *d);
-int hvm_io_vcpu_init(struct vcpu *v); /* its event channel in each server there is */
-void hvm_io_vcpu_destroy(struct vcpu *v);
+int hvm_io_vcpu_init(struct vcpu *v); /* its event channel in each server there is; they go with the servers */
 
 /* On the way in, v current, interrupts on. True: v may go on, answers are in io_cache. False: it waits (a softirq is
  * raised), or its domain has just been crashed. */

@@ -8,7 +8,8 @@
  * the slot's state and data and the ring's read pointer, each read once and checked; at worst its guest dies.
  *
  * Servers come, go and change their state only while their domain is paused, so whoever runs in the domain may look at
- * them without a lock. Ranges change under hvm_io.lock. Locks: hvm_io.lock, ioreq_server.ring_lock; inside domain.lock,
+ * them without a lock. Ranges and write_server change under hvm_io.lock while the domain runs; write_server is read
+ * without it, once. Locks: hvm_io.lock, ioreq_server.ring_lock; inside domain.lock,
  * outside the event channel lock, interrupts on.
  */
 #ifndef HV_IOREQ_H
@@ -90,7 +91,7 @@ struct hvm_io {
     uint32_t config_address; /* last written to port 0xcf8; vcpus race for it as on a machine */
     struct spinlock lock;
     uint8_t enabled;      /* bit per server that gets requests */
-    uint8_t write_server; /* gets writes to P2M_IOREQ_SERVER pages; or NO_IOREQ_SERVER */
+    uint8_t write_server; /* gets writes to P2M_IOREQ_SERVER pages; or NO_IOREQ_SERVER. Written with the lock */
     struct ioreq_server *server[IOREQ_SERVERS];
 };
 

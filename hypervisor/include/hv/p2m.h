@@ -8,8 +8,8 @@
  * held while CPUs are flushed or memory is allocated. Every change that takes something away bumps hvm->tlb_generation
  * and, before it returns, has made all CPUs that run the domain leave it; they compare the generation before they enter
  * again (p2m_flush). So: functions that change the table need interrupts on and no spin lock that an interrupted CPU
- * could wait for with interrupts off; lookups, p2m_get_page and p2m_fix_write_fault may be called from anywhere but
- * NMI.
+ * could wait for with interrupts off, p2m_fix_write_fault interrupts on and no lock; lookups, p2m_get_page and
+ * log_dirty_mark may be called from anywhere but NMI.
  *
  * References: an entry of the guest's own RAM holds none beyond PAGE_ALLOCATED (which p2m_release drops after the entry
  * is gone and flushed); P2M_FOREIGN, P2M_GRANT_WRITABLE and P2M_SHARED hold a general and a TYPE_WRITABLE reference,

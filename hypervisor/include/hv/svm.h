@@ -217,6 +217,8 @@ extern uint32_t svm_features; /* edx of CPUID_SVM_LEAF */
 void svm_load_debug_registers(struct vcpu *v);
 /* svm.c; control registers the guest changes without an exit, from the block to v->hvm */
 void svm_sync(struct vcpu *v);
+/* svm.c; the next vcpu of this CPU that needs an ASID flushes all of them. Current CPU. */
+void svm_forget_asids(void);
 /* event.c */
 void svm_inject(struct vcpu *v, const struct hvm_event *event);
 /* After an exit, if svm_inject has moved rip: back to the instruction, if its event was not delivered. */

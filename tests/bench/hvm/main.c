@@ -2,8 +2,9 @@
  * What exits of an HVM guest cost. Under QEMU's -icount the time stamp counter advances by one with each instruction,
  * of this guest, of the hypervisor and of Domain-0, so these figures are numbers of instructions.
  *
- * Started twice: as a PVH guest it measures what needs no device model; with a device model (in the place of
- * hvmloader) the chips that only such guests have, and the way to the device model and back.
+ * Started three times: as a PVH guest it measures what needs no device model; as one with the command line "tracked",
+ * whose writes the toolstack wants to know of, the fault that tells it; with a device model (in the place of hvmloader)
+ * the chips that only such guests have, and the way to the device model and back.
  *
  * Each thing is done in batches; the smallest batch counts (in a larger one something else came between), less what the
  * same loop costs with nothing in it. Lines of result, "BENCH name instructions", go to port 0xe9.
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #include <xen/xen.h>
+#include <xen/arch-x86/hvm/start_info.h>
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
@@ -44,6 +46,7 @@
 #define APIC_PAGE_EOI    0xfee000b0UL
 #define HPET_COUNTER     0xfed000f0UL
 #define NOTHING_THERE    0xc0000000UL
+#define UNTOUCHED_MEMORY 0x1800000UL /* behind this image and what the toolstack has put there */
 #define PORT_PIT         0x42
 #define PORT_PM_TIMER    0x1f48 /* before HVM_PARAM_ACPI_IOPORTS_LOCATION is set */
 #define PORT_KEYBOARD    0x64   /* status of the keyboard controller, which is the device model's */
@@ -57,7 +60,7 @@ struct gate {
 
 extern char on_ipi[], on_timer[], on_request[], on_exception[], second_start[], root_table[];
 volatile uint64_t interrupts_taken, requests_taken;
-uint32_t timer_count, answer;
+uint32_t timer_count, answer, start_info;
 static struct gate gates[256];
 static volatile bool second_is_ready;
 static uint64_t empty;
@@ -186,8 +189,8 @@ static void report(const char *name, uint64_t value)
 
 /* ---- measuring ---- */
 
-/* A loop of ROUNDS around one statement; yields the smallest time of a batch. */
-#define SMALLEST(statement)                                                                                            \
+/* A loop of ROUNDS around one statement; yields the smallest time of a batch after which `good` holds. */
+#define SMALLEST_IF(good, statement)                                                                                   \
     ({                                                                                                                 \
         uint64_t best_ = ~0UL;                                                                                         \
         for (unsigned batch_ = 0; batch_ < BATCHES; batch_++) {                                                        \
@@ -197,11 +200,20 @@ static void report(const char *name, uint64_t value)
                 statement;                                                                                             \
             }                                                                                                          \
             uint64_t time_ = rdtsc() - start_;                                                                         \
-            best_ = time_ < best_ ? time_ : best_;                                                                     \
+            best_ = (good) && time_ < best_ ? time_ : best_;                                                           \
         }                                                                                                              \
         best_;                                                                                                         \
     })
+#define SMALLEST(statement)      SMALLEST_IF(true, statement)
 #define MEASURE(name, statement) report(name, (SMALLEST(statement) - empty + ROUNDS / 2) / ROUNDS)
+
+/* The reference loses an interrupt now and then: a batch counts in which all have come. */
+static bool all_taken(volatile uint64_t *counter)
+{
+    uint64_t count = *counter;
+    *counter = 0;
+    return count == ROUNDS;
+}
 
 static uint64_t spin(void)
 {
@@ -316,17 +328,23 @@ static void measure_interrupts(void)
 {
     MEASURE("hvm_x2apic_eoi", wrmsr(X2APIC_EOI, 0));
     __asm__ volatile("sti");
-    uint64_t before = interrupts_taken;
-    MEASURE("hvm_ipi_self", ipi_self());
-    must(interrupts_taken - before == ROUNDS * BATCHES, "interrupt to self");
+    uint64_t time = SMALLEST_IF(all_taken(&interrupts_taken), ipi_self());
     __asm__ volatile("cli");
+    must(time != ~0UL, "interrupt to self");
+    report("hvm_ipi_self", (time - empty + ROUNDS / 2) / ROUNDS);
     measure_timer();
     start_second();
     answer = VECTOR_IPI;
-    before = requests_taken;
-    uint64_t time = (SMALLEST(ipi_other()) - empty) / (2 * ROUNDS);
-    must(requests_taken - before == ROUNDS * BATCHES, "interrupt to another");
-    report("hvm_ipi_other", time);
+    time = SMALLEST_IF(all_taken(&requests_taken), ipi_other());
+    must(time != ~0UL, "interrupt to another");
+    report("hvm_ipi_other", (time - empty) / (2 * ROUNDS));
+}
+
+/* Each page is written once. */
+static void measure_tracking(void)
+{
+    volatile uint8_t *page = (volatile uint8_t *)UNTOUCHED_MEMORY;
+    MEASURE("hvm_tracked_write", (*page = 1, page += 4096));
 }
 
 static void measure_chips(void)
@@ -338,6 +356,16 @@ static void measure_chips(void)
     MEASURE("hvm_hpet_read", read_memory(HPET_COUNTER));
     MEASURE("hvm_apic_page_eoi", write_memory(APIC_PAGE_EOI, 0));
     MEASURE("hvm_port_device_model", inb(PORT_KEYBOARD));
+}
+
+static bool is_tracked(void)
+{
+    static const char word[] = "tracked";
+    const char *line = (const char *)((const struct hvm_start_info *)(uint64_t)start_info)->cmdline_paddr;
+    for (unsigned i = 0; line && i < sizeof(word); i++)
+        if (line[i] != word[i])
+            return false;
+    return line;
 }
 
 void __attribute__((noreturn)) main(void)
@@ -352,6 +380,8 @@ void __attribute__((noreturn)) main(void)
     outl(PORT_PCI_ADDRESS, 0x80000000);
     if (inl(PORT_PCI_DATA) == 0x12378086) {
         measure_chips();
+    } else if (is_tracked()) {
+        measure_tracking();
     } else {
         measure_exits();
         enable_x2apic();

@@ -22,6 +22,7 @@
 start:
         cli
         cld
+        mov %ebx, start_info            /* of a PVH guest */
         mov $root_table, %eax
         movl $middle_table + 3, (%eax)
         mov $middle_table, %eax

@@ -12,6 +12,7 @@ WIDTH, HEIGHT = 1280, 800
 PATIENCE = 30
 WORK, HOME, CRASH = (0x34, 0x65, 0xa4), (0xe8, 0xa3, 0x3d), (0xd6, 0x6b, 0xa0)
 ERROR_EDGE = (0xe8, 0x68, 0x5f)
+YES = (0xff, 0xb5, 0xae)
 
 
 class Rig:
@@ -109,17 +110,19 @@ def test_cards(rig):
     wait_for('a running guest shows its full colour', lambda: rig.count(WORK) > 500)
 
 
-def test_questions(rig):
+def ask(rig):
     rig.keys('Delete')
-    time.sleep(1)
+    wait_for('Delete asks', lambda: rig.count(YES) > 0)
+
+
+def test_questions(rig):
+    ask(rig)
     rig.keys('Escape')
     stays('Escape says no', lambda: rig.state('work') == 'running')
-    rig.keys('Delete')
-    time.sleep(1)
+    ask(rig)
     rig.keys('Return')
     stays('Enter alone says no', lambda: rig.state('work') == 'running')
-    rig.keys('Delete')
-    time.sleep(1)
+    ask(rig)
     rig.keys('Tab', 'Return')
     wait_for('yes shuts the guest down', lambda: rig.state('work') == 'off')
 

@@ -38,7 +38,7 @@ static void check_untouched(const struct xen_memory_exchange *x)
 {
     CHECK(x->nr_exchanged == 0 && guest->pages == COUNT);
     for (unsigned i = 0; i < x->in.nr_extents; i++)
-        CHECK(fake_frames[in[i]].owner == 3 && fake_frames[in[i]].references == (PAGE_ALLOCATED | 1));
+        CHECK(fake_page[in[i]].owner == 3 && fake_page[in[i]].references == (PAGE_ALLOCATED | 1));
     CHECK(free_page_count() == FAKE_FRAMES - COUNT);
     CHECK_FRAMES();
 }
@@ -51,8 +51,8 @@ static void many_to_one(void)
     CHECK(exchange(&x) == 0 && x.nr_exchanged == COUNT);
     CHECK(out[0] + COUNT <= 256 && out[0] % COUNT == 0);
     for (unsigned i = 0; i < COUNT; i++) {
-        CHECK(fake_frames[out[0] + i].owner == 3 && m2p_get(out[0] + i) == 500 + i);
-        CHECK(fake_frames[in[i]].references & PAGE_FREE && m2p_get(in[i]) == M2P_INVALID);
+        CHECK(fake_page[out[0] + i].owner == 3 && m2p_get(out[0] + i) == 500 + i);
+        CHECK(fake_page[in[i]].references & PAGE_FREE && m2p_get(in[i]) == M2P_INVALID);
         CHECK(!fake_ram[out[0] + i][i]);
     }
     CHECK(guest->pages == COUNT);
@@ -93,9 +93,9 @@ static void mapped_frame_changes_nothing(void)
 {
     struct xen_memory_exchange x = setup(0, 6);
 
-    fake_frames[in[63]].references++;
+    fake_page[in[63]].references++;
     CHECK(exchange(&x) == -EINVAL);
-    fake_frames[in[63]].references--;
+    fake_page[in[63]].references--;
     check_untouched(&x);
 }
 
@@ -120,7 +120,7 @@ static void foreign_and_absent_frames_are_refused(void)
     in[0] = ~0UL;
     CHECK(exchange(&x) == -EINVAL);
     in[0] = first;
-    CHECK(fake_frames[first].references == (PAGE_ALLOCATED | 1));
+    CHECK(fake_page[first].references == (PAGE_ALLOCATED | 1));
     CHECK_FRAMES();
 }
 
@@ -129,10 +129,10 @@ static void partial_work_is_told(void)
 {
     struct xen_memory_exchange x = setup(0, 5);
 
-    fake_frames[in[40]].references++;
+    fake_page[in[40]].references++;
     CHECK(exchange(&x) == -EINVAL && x.nr_exchanged == 32);
-    fake_frames[in[40]].references--;
-    CHECK(fake_frames[in[0]].references & PAGE_FREE && fake_frames[in[32]].owner == 3 && out[1] == 501);
+    fake_page[in[40]].references--;
+    CHECK(fake_page[in[0]].references & PAGE_FREE && fake_page[in[32]].owner == 3 && out[1] == 501);
     CHECK_FRAMES();
 }
 

@@ -24,7 +24,7 @@
 
 #define MAX_DOMAINS 16
 
-struct page fake_frames[FAKE_FRAMES];
+struct page fake_page[FAKE_FRAMES];
 uint8_t (*fake_ram)[PAGE_SIZE];
 static unsigned long fake_m2p[FAKE_FRAMES];
 mfn_t max_mfn = FAKE_FRAMES;
@@ -87,7 +87,7 @@ void fake_reset(void)
         fake_ram = aligned_alloc(PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     memset(fake_ram, 0xa5, FAKE_FRAMES * PAGE_SIZE);
     for (unsigned i = 0; i < FAKE_FRAMES; i++) {
-        fake_frames[i] = (struct page){.references = PAGE_FREE, .owner = DOMID_INVALID};
+        fake_page[i] = (struct page){.references = PAGE_FREE, .owner = DOMID_INVALID};
         fake_m2p[i] = M2P_INVALID;
     }
     memset(&bootinfo, 0, sizeof(bootinfo));
@@ -178,9 +178,9 @@ void fake_check_frames(const char *file, int line)
         unsigned count = 0;
 
         for (mfn_t n = 0; domains[i] && n < FAKE_FRAMES; n++) {
-            uint64_t references = fake_frames[n].references;
+            uint64_t references = fake_page[n].references;
 
-            if (fake_frames[n].owner != domains[i]->id)
+            if (fake_page[n].owner != domains[i]->id)
                 continue;
             if (references & PAGE_FREE || !(references & PAGE_REFERENCES_MASK))
                 fail(file, line, "an owned frame without references");
@@ -230,7 +230,7 @@ int clear_guest_va(unsigned long to, size_t bytes)
 
 int copy_to_domain_mfn(struct domain *d, mfn_t mfn, size_t offset, const void *from, size_t bytes)
 {
-    if (mfn >= FAKE_FRAMES || fake_frames[mfn].owner != d->id)
+    if (mfn >= FAKE_FRAMES || fake_page[mfn].owner != d->id)
         return -EINVAL;
     memcpy(fake_ram[mfn] + offset, from, bytes);
     return 0;
@@ -262,7 +262,7 @@ bool mfn_is_ram(mfn_t mfn)
 static bool block_is_free(mfn_t first, unsigned order)
 {
     for (mfn_t n = first; n < first + (1UL << order); n++)
-        if (!(fake_frames[n].references & PAGE_FREE))
+        if (!(fake_page[n].references & PAGE_FREE))
             return false;
     return true;
 }
@@ -276,8 +276,8 @@ struct page *alloc_pages(unsigned order, unsigned address_bits)
     for (mfn_t first = limit; (first -= 1UL << order) < limit;)
         if (block_is_free(first, order)) {
             for (mfn_t n = first; n < first + (1UL << order); n++)
-                fake_frames[n] = (struct page){.references = 0, .owner = DOMID_INVALID};
-            return &fake_frames[first];
+                fake_page[n] = (struct page){.references = 0, .owner = DOMID_INVALID};
+            return &fake_page[first];
         }
     return NULL;
 }
@@ -295,7 +295,7 @@ uint64_t free_page_count(void)
     uint64_t count = 0;
 
     for (mfn_t n = 0; n < FAKE_FRAMES; n++)
-        count += !!(fake_frames[n].references & PAGE_FREE);
+        count += !!(fake_page[n].references & PAGE_FREE);
     return count;
 }
 

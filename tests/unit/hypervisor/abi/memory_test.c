@@ -31,7 +31,7 @@ static void populate_names_frames_and_clears_them(void)
     CHECK(d->pages == 8);
     for (unsigned i = 0; i < 4; i++) {
         CHECK(m2p_get(list[i]) == 100 * (i + 1) && m2p_get(list[i] + 1) == 100 * (i + 1) + 1);
-        CHECK(fake_frames[list[i]].owner == 3 && !fake_ram[list[i] + 1][4095] && !fake_ram[list[i]][0]);
+        CHECK(fake_page[list[i]].owner == 3 && !fake_ram[list[i] + 1][4095] && !fake_ram[list[i]][0]);
     }
     CHECK_FRAMES();
 }

@@ -2,6 +2,7 @@
  * Policies made from this machine's own CPUID: their order, what a PV guest never sees, what a toolstack can and cannot
  * change, and that nothing it sends is taken at its word.
  */
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/cpu_policy.h>
@@ -11,14 +12,6 @@
 #include <hv/viridian.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct cpu_features cpu_features;
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];

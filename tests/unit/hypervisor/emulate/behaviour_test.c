@@ -3,6 +3,7 @@
  * accesses that lose a race, vector moves, what retires with an instruction.
  */
 #include "machine.h"
+#include "tap.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -11,15 +12,6 @@
 static struct machine machine;
 static struct cpu_user_regs regs;
 static struct emulate_context context;
-static unsigned failed;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            printf("# line %d: %s\n", __LINE__, #condition);                                                           \
-            failed++;                                                                                                  \
-        }                                                                                                              \
-    } while (0)
 
 static void start(const char *hex)
 {
@@ -284,10 +276,7 @@ static void system_registers(void)
 
 int main(void)
 {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } tests[] = {
+    static const struct tap_test tests[] = {
         {"fault in the middle of a string instruction", fault_in_the_middle},
         {"wait in the middle of a string instruction", wait_in_the_middle},
         {"budget of repetitions", budget_ends_a_run},
@@ -306,13 +295,5 @@ int main(void)
         {"cmpxchg16b", wide_exchange},
         {"system registers", system_registers},
     };
-    unsigned bad = 0, count = sizeof(tests) / sizeof(tests[0]);
-    printf("1..%u\n", count);
-    for (unsigned i = 0; i < count; i++) {
-        failed = 0;
-        tests[i].run();
-        printf("%s %u - %s\n", failed ? "not ok" : "ok", i + 1, tests[i].name);
-        bad += failed != 0;
-    }
-    return bad != 0;
+    return run_tap_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

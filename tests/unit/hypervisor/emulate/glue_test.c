@@ -8,6 +8,7 @@
 #include <hv/p2m.h>
 #include <hv/traps.h>
 #include "../../../../hypervisor/hvm/emulate_glue.h"
+#include "tap.h"
 #include <stdio.h>
 
 #define CODE      0x4000UL
@@ -23,19 +24,11 @@ static struct hvm_domain hvm_domain;
 static struct hvm_vcpu hvm_vcpu;
 static struct vcpu vcpu = {.domain = &domain, .hvm = &hvm_vcpu};
 static struct cpu_user_regs regs;
-static unsigned mode_bytes, ring, reads, writes, repeats, failed;
+static unsigned mode_bytes, ring, reads, writes, repeats;
 static uint64_t written;
 static uint32_t shadow, repeat_count;
 static bool must_wait;
 static struct hvm_event injected;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            printf("# line %d: %s\n", __LINE__, #condition);                                                           \
-            failed++;                                                                                                  \
-        }                                                                                                              \
-    } while (0)
 
 /* ---- the fake guest ---- */
 
@@ -408,10 +401,7 @@ static void what_retires(void)
 
 int main(void)
 {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } tests[] = {
+    static const struct tap_test tests[] = {
         {"memory and device", memory_and_device},
         {"page faults", page_faults},
         {"unknown instructions", unknown_instructions},
@@ -422,13 +412,5 @@ int main(void)
         {"bulk moves", bulk_moves},
         {"what retires", what_retires},
     };
-    unsigned bad = 0, count = sizeof(tests) / sizeof(tests[0]);
-    printf("1..%u\n", count);
-    for (unsigned i = 0; i < count; i++) {
-        failed = 0;
-        tests[i].run();
-        printf("%s %u - %s\n", failed ? "not ok" : "ok", i + 1, tests[i].name);
-        bad += failed != 0;
-    }
-    return bad != 0;
+    return run_tap_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -71,6 +71,18 @@ static void test_cr0(void)
     check(hvm_set_cr0(&vcpu, CR0_PAGING | X86_CR0_TS) && flushes == before + 1);
 }
 
+/* For values that come from elsewhere than the guest's own writes. */
+static void test_cr4_is_offered(void)
+{
+    start();
+    check(hvm_cr4_is_offered(&vcpu, 0) && hvm_cr4_is_offered(&vcpu, 0x7ff));
+    check(hvm_cr4_is_offered(&vcpu, 0x7ff | X86_CR4_OSXSAVE)); /* leaf 1 has XSAVE */
+    check(!hvm_cr4_is_offered(&vcpu, CR4_PCIDE) && !hvm_cr4_is_offered(&vcpu, CR4_VMXE));
+    check(!hvm_cr4_is_offered(&vcpu, X86_CR4_SMEP) && !hvm_cr4_is_offered(&vcpu, 1UL << 32));
+    leaf_7_ebx = 1U << 7;
+    check(hvm_cr4_is_offered(&vcpu, X86_CR4_SMEP));
+}
+
 static void test_long_mode(void)
 {
     start();
@@ -180,6 +192,7 @@ int main(void)
 {
     test_pae();
     test_cr0();
+    test_cr4_is_offered();
     test_long_mode();
     test_cr4();
     test_cr3_and_cr8();

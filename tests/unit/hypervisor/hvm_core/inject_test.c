@@ -182,6 +182,26 @@ static void test_nmi(void)
     check(enter_guest() && injected.vector == 0x40);
 }
 
+/* Both come again when the delivery of an NMI faults while an interrupt is waiting for its turn. */
+static void test_nmi_then_exception(void)
+{
+    struct hvm_event e = interrupt(0x55);
+    start();
+    hvm_inject_event(&vcpu, &e);
+    hvm_inject_page_fault(&vcpu, 0x1000, 2);
+    check(enter_guest() && injected.vector == TRAP_page_fault);
+    interruptible = false;
+    vcpu.nmi_pending = true;
+    check(enter_guest() && injected.kind == HVM_EVENT_NMI);
+    hvm_inject_event(&vcpu, &(struct hvm_event){.vector = TRAP_nmi, .kind = HVM_EVENT_NMI});
+    hvm_inject_page_fault(&vcpu, 0x2000, 2);
+    check(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x2000);
+    check(enter_guest() && injected.kind == HVM_EVENT_NMI && !vcpu.nmi_pending);
+    check(enter_guest() && !injected.valid);
+    interruptible = true;
+    check(enter_guest() && injected.vector == 0x55 && injected.kind == HVM_EVENT_EXTERNAL);
+}
+
 /* No event comes between an instruction's I/O and its completion. */
 static void test_io(void)
 {
@@ -248,6 +268,7 @@ int main(void)
     test_interrupt_then_exception();
     test_interrupts();
     test_nmi();
+    test_nmi_then_exception();
     test_io();
     test_startup();
     test_owed_upcall();

@@ -4,20 +4,13 @@
 #ifndef HVM_CORE_MACHINE_H
 #define HVM_CORE_MACHINE_H
 
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/hvm_exit.h>
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 extern struct vcpu vcpu;
 extern struct hvm_vcpu hvm_vcpu;

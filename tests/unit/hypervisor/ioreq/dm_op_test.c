@@ -155,6 +155,51 @@ static void memory_types(void)
     CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
 }
 
+/* RAM that becomes the device model's keeps its frame for the way back; what never was RAM has none. */
+static void device_memory_and_back(void)
+{
+    struct xen_dm_op op = {.op = XEN_DMOP_set_mem_type, .u.set_mem_type = {1, HVMMEM_mmio_dm, 0, 3}};
+
+    ram(4);
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(kind_of[3], P2M_MMIO_DM);
+    op.u.set_mem_type = (struct xen_dm_op_set_mem_type){1, HVMMEM_ram_rw, 0, 3};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(kind_of[3], P2M_RAM);
+    kind_of[3] = P2M_MMIO_DM;
+    frame_of[3] = INVALID_MFN;
+    op.u.set_mem_type = (struct xen_dm_op_set_mem_type){1, HVMMEM_ram_rw, 0, 3};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL);
+}
+
+static void give_claim_up(void)
+{
+    guest->hvm->io->write_server = NO_IOREQ_SERVER;
+}
+
+/* The claim of writes goes while a write is on its way to who had it. */
+static void claim_lost_meanwhile(void)
+{
+    struct model m;
+    struct xen_dm_op op;
+
+    ram(4);
+    model_create(&m, 0);
+    op = (struct xen_dm_op){
+        .op = XEN_DMOP_map_mem_type_to_ioreq_server,
+        .u.map_mem_type_to_ioreq_server = {m.id, HVMMEM_ioreq_server, XEN_DMOP_IOREQ_MEM_ACCESS_WRITE, 0}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    kind_of[3] = P2M_IOREQ_SERVER;
+    during_lookup = give_claim_up;
+    fake_run(guest->vcpu[0]);
+    CHECK_EQUAL(hvm_memory_write(guest->vcpu[0], 0x3008, 4, 5), IO_OK);
+    during_lookup = NULL;
+    CHECK_EQUAL(m.slots[0].state, STATE_IOREQ_READY);
+    m.slots[0].state = STATE_IORESP_READY;
+    CHECK(hvm_io_complete(guest->vcpu[0]));
+    hvm_io_instruction_done(guest->vcpu[0]);
+}
+
 static void relocation(void)
 {
     struct xen_dm_op op = {.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {100, 0, 0, 150}};
@@ -265,9 +310,17 @@ static void random_buffers(void)
 int main(void)
 {
     static const struct unit_test tests[] = {
-        {"who may", who_may},           {"sizes", sizes},           {"arguments", arguments},
-        {"memory types", memory_types}, {"relocation", relocation}, {"modified memory", modified},
-        {"display memory", vram},       {"events", events},         {"random buffers", random_buffers},
+        {"who may", who_may},
+        {"sizes", sizes},
+        {"arguments", arguments},
+        {"memory types", memory_types},
+        {"device memory and back", device_memory_and_back},
+        {"a claim lost meanwhile", claim_lost_meanwhile},
+        {"relocation", relocation},
+        {"modified memory", modified},
+        {"display memory", vram},
+        {"events", events},
+        {"random buffers", random_buffers},
     };
 
     return run_tests(tests, sizeof(tests) / sizeof(tests[0]), guest_setup, guest_teardown);

@@ -16,6 +16,7 @@ int shutdown_reason;
 bool fill_p2m;
 enum p2m_type kind_of[FAKE_GFNS];
 mfn_t frame_of[FAKE_GFNS];
+void (*during_lookup)(void);
 
 /* ---- the rest of the hypervisor ---- */
 
@@ -103,7 +104,9 @@ void hvm_inject_event(struct vcpu *v, const struct hvm_event *event)
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *order)
 {
     *type = gfn < FAKE_GFNS ? kind_of[gfn] : P2M_HOLE;
-    return gfn < FAKE_GFNS ? frame_of[gfn] : INVALID_MFN;
+    if (during_lookup)
+        during_lookup();
+    return gfn < FAKE_GFNS && *type != P2M_MMIO_DM ? frame_of[gfn] : INVALID_MFN;
 }
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type)
 {
@@ -129,7 +132,7 @@ int memory_move_page(struct domain *d, uint64_t from, uint64_t to)
 }
 int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_type to)
 {
-    if (gfn >= FAKE_GFNS || kind_of[gfn] != from)
+    if (gfn >= FAKE_GFNS || kind_of[gfn] != from || (to != P2M_MMIO_DM && frame_of[gfn] == INVALID_MFN))
         return -EAGAIN;
     kind_of[gfn] = to;
     kinds_changed++;

@@ -2,6 +2,7 @@
  * Vectors, pirqs and MSI on a simulated machine: pins with a mask, one PCI function with MSI and MSI-X, a local APIC
  * that counts ends of interrupt, and event channels that count. The real x86/irq.c, x86/pirq.c and x86/msi.c run.
  */
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/apic_regs.h>
@@ -14,14 +15,6 @@
 #include <hv/page_type.h>
 #include <hv/pci.h>
 #include <hv/policy.h>
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 /* ---- The machine ---- */
 

@@ -3,6 +3,7 @@
  * An inter-processor interrupt is a flag that a CPU looks at when it would have interrupts on.
  */
 #include <pthread.h>
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/cpu.h>
@@ -11,14 +12,6 @@
 
 #define CPUS   6
 #define ROUNDS 3000
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = CPUS;

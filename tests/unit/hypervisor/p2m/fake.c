@@ -92,15 +92,6 @@ int allowed_on(const struct domain *subject, const struct domain *object)
 
 /* ---- frames ---- */
 
-mfn_t fake_frame_number(const void *va)
-{
-    size_t at = (size_t)((const uint8_t *)va - fake_ram[0]);
-
-    if (at / PAGE_SIZE >= FAKE_FRAMES)
-        panic("%p is not in memory", va);
-    return at / PAGE_SIZE;
-}
-
 bool mfn_is_ram(mfn_t mfn)
 {
     return mfn < FAKE_FRAMES;

@@ -4,6 +4,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "../count_failures.h"
 #include <hv/abi_internal.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
@@ -12,23 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern unsigned fake_failures;
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);                      \
-            fake_failures++;                                                                                           \
-        }                                                                                                              \
-    } while (0)
-#define CHECK_EQUAL(have, want)                                                                                        \
-    do {                                                                                                               \
-        long long _h = (long long)(have), _w = (long long)(want);                                                      \
-        if (_h != _w) {                                                                                                \
-            fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #have, _h, _w);         \
-            fake_failures++;                                                                                           \
-        }                                                                                                              \
-    } while (0)
 
 /* Fresh machine: guest (HVM, 2 vcpus, the second one running elsewhere) and Domain-0 (PV), which is current. */
 extern struct domain guest, control;

@@ -328,6 +328,21 @@ static void test_log_dirty(void)
     CHECK_EQUAL(op.mb, 3);
 }
 
+/* However many large pages are written to, what is reported is what was written. */
+static void test_log_dirty_splits_all(void)
+{
+    struct xen_domctl_shadow_op op;
+
+    for (gfn_t gfn = 0; gfn < 0xc00; gfn += 0x200)
+        fake_ram_at(gfn, 9);
+    CHECK_EQUAL(shadow_op(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0, &op), 0);
+    for (gfn_t gfn = 7; gfn < 0xc00; gfn += 0x200)
+        CHECK(p2m_fix_write_fault(&guest, gfn));
+    CHECK_EQUAL(shadow_op(XEN_DOMCTL_SHADOW_OP_CLEAN, 0x4000, &op), 0);
+    CHECK_EQUAL(dirty_bits(), 6);
+    CHECK(is_dirty(7) && is_dirty(0xa07));
+}
+
 /* No table to split with, and interrupts off: the whole large page counts as written. */
 static void test_log_dirty_without_tables(void)
 {
@@ -338,7 +353,7 @@ static void test_log_dirty_without_tables(void)
     p2m_set(&guest, 0x5000000, INVALID_MFN, 0, P2M_MMIO_DM);
     fake_fail_allocation = 1;
     p2m_set(&guest, 0x9000000, INVALID_MFN, 0, P2M_MMIO_DM);
-    CHECK(p2m_fix_write_fault(&guest, 9));
+    log_dirty_mark(&guest, 9);
     CHECK_EQUAL(kind_at(9), P2M_RAM);
     CHECK_EQUAL(shadow_op(XEN_DOMCTL_SHADOW_OP_CLEAN, 0x400, &op), 0);
     CHECK(is_dirty(9));
@@ -584,6 +599,7 @@ static const struct {
     {"pool_limit", test_pool_limit},
     {"move", test_move},
     {"log_dirty", test_log_dirty},
+    {"log_dirty_splits_all", test_log_dirty_splits_all},
     {"log_dirty_without_tables", test_log_dirty_without_tables},
     {"dirty_vram", test_dirty_vram},
     {"populate", test_populate},

@@ -2,19 +2,13 @@
  * The scheduler and the timers under a simulated machine: CPUs that serve their softirqs in turn, a clock that jumps to
  * the next timer, vcpus that spin, sleep and wake. The real core/sched.c and core/timer.c run.
  */
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/event_channel.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 #define MS 1000000ULL
 
 /* ---- The machine ---- */

@@ -5,19 +5,12 @@
  * unpack_test                 all tests, with files made now by the xz tool
  * unpack_test kernel VMLINUZ  unpacks a real kernel and compares it with what the xz tool gives
  */
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <hv/unpack.h>
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct blob {
     uint8_t *data;

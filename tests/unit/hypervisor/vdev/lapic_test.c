@@ -229,7 +229,9 @@ static void test_startup(void)
     EXPECT(vlapic_take_startup(V(1)), true);
     EXPECT(rig_startup_page[1], 0x12);
     EXPECT(vlapic_wait_for_startup(V(1)), true); /* cli; hlt */
+    write32(0, BASE + APIC_COMMAND, 0x4617);     /* a start-up message alone does not wake it */
     EXPECT(V(1)->offline, true);
+    EXPECT(rig_startups[1], 2);
     write32(0, BASE + APIC_COMMAND, 0x4500);
     write32(0, BASE + APIC_COMMAND, 0x4613);
     EXPECT(vlapic_take_startup(V(1)), true);

@@ -52,9 +52,10 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
     return clock_now * TSC_KHZ / 1000000 + rig_tsc_offset;
 }
 /* 14 July 2024, 12:00:00 UTC at system time 0. */
+uint64_t rig_wallclock = 1720958400;
 void wallclock_get(uint64_t *seconds, uint32_t *nanoseconds)
 {
-    *seconds = 1720958400;
+    *seconds = rig_wallclock;
     *nanoseconds = 0;
 }
 void apic_timer_set(ns_t deadline)
@@ -87,11 +88,13 @@ struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
 void hvm_vcpu_reset(struct vcpu *v)
 {
     rig_resets[v->id]++;
+    v->hvm->is_initialised = false;
     v->offline = v->id != 0;
 }
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page)
 {
     rig_startups[v->id]++;
+    v->hvm->is_initialised = true;
     rig_startup_page[v->id] = page;
     v->offline = false;
 }

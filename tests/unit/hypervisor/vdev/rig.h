@@ -41,6 +41,8 @@ void write32(unsigned vcpu, uint64_t gpa, uint32_t value);
 uint64_t read64(unsigned vcpu, uint64_t gpa);
 void write64(unsigned vcpu, uint64_t gpa, uint64_t value);
 
+extern uint64_t rig_wallclock; /* of the host: seconds since 1970 at system time 0 */
+
 /* Takes and ends the next interrupt as a guest would: its vector, -1 none. */
 int take(unsigned vcpu); /* acknowledges only */
 uint64_t rdmsr_(unsigned vcpu, uint32_t msr);

@@ -267,6 +267,25 @@ static void test_rtc_time(void)
     rig_stop();
 }
 
+/* The host's wall clock goes back an hour: seconds go on being counted. */
+static void test_rtc_wallclock_set_back(void)
+{
+    start(XEN_X86_EMU_RTC);
+    rtc_write(0x0b, 0x12); /* updates interrupt */
+    (void)rtc_read(0x0c);
+    rig_run(1000 * MS);
+    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    rig_wallclock -= 3600;
+    rig_run(1000 * MS);
+    (void)rtc_read(0x0c);
+    rig_run(1000 * MS);
+    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    rig_run(1000 * MS);
+    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    rig_wallclock += 3600;
+    rig_stop();
+}
+
 /* Every day of 800 years goes to registers and back. */
 static void test_rtc_calendar(void)
 {
@@ -505,6 +524,7 @@ int main(void)
     test_fast_tick();
     test_freeze();
     test_rtc_time();
+    test_rtc_wallclock_set_back();
     test_rtc_calendar();
     test_rtc_interrupts();
     test_hpet_counter();

@@ -3,19 +3,12 @@
  * are written out from the manual's tables here, not taken from the code under test.
  */
 #include <setjmp.h>
+#include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <hv/hvm_exit.h>
 #include <hv/traps.h>
-
-#define check(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct vcpu *fake_current;
 struct cpu_user_regs fake_guest_regs;

@@ -7,7 +7,8 @@
 #include <hv/policy.h>
 
 struct page fake_page[FAKE_FRAMES];
-uint8_t fake_ram[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
+static uint8_t memory[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
+uint8_t (*fake_ram)[PAGE_SIZE] = memory;
 mfn_t max_mfn = FAKE_FRAMES;
 __thread unsigned fake_irqs_off;
 static __thread struct real_cpu_info fake_cpu_info;

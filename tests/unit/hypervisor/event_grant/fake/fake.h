@@ -5,6 +5,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "../../count_failures.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +15,6 @@
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
-
-/* Checks. A failed one is printed and counted; the test goes on. */
-extern unsigned fake_failures;
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);                      \
-            fake_failures++;                                                                                           \
-        }                                                                                                              \
-    } while (0)
-#define CHECK_EQUAL(have, want)                                                                                        \
-    do {                                                                                                               \
-        long long _h = (long long)(have), _w = (long long)(want);                                                      \
-        if (_h != _w) {                                                                                                \
-            fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #have, _h, _w);         \
-            fake_failures++;                                                                                           \
-        }                                                                                                              \
-    } while (0)
 
 struct unit_test {
     const char *name;

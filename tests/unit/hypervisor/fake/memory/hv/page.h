@@ -1,6 +1,6 @@
 /*
- * The frame table and direct map of the tests: an array of frames in this program instead of fixed kernel addresses.
- * All else is the real header.
+ * On the host, machine memory is an array: the functions that would use the hypervisor's address space are replaced.
+ * The test defines the array and the frame table.
  */
 #ifndef FAKE_HV_PAGE_H
 #define FAKE_HV_PAGE_H
@@ -21,29 +21,37 @@
 #undef paddr_to_virt
 #undef virt_to_paddr
 
-#define FAKE_FRAMES 4096
-extern struct page fake_frames[FAKE_FRAMES];
+#define FAKE_FRAMES 4096U
+extern struct page fake_page[FAKE_FRAMES];
 extern uint8_t (*fake_ram)[PAGE_SIZE];
 
 static inline struct page *mfn_to_page(mfn_t mfn)
 {
-    return &fake_frames[mfn];
+    return &fake_page[mfn];
 }
 static inline mfn_t page_to_mfn(const struct page *page)
 {
-    return (mfn_t)(page - fake_frames);
+    return (mfn_t)(page - fake_page);
+}
+static inline void *mfn_to_virt(mfn_t mfn)
+{
+    return fake_ram[mfn];
 }
 static inline void *page_to_virt(const struct page *page)
 {
-    return fake_ram[page_to_mfn(page)];
+    return mfn_to_virt(page_to_mfn(page));
 }
 static inline void *paddr_to_virt(paddr_t pa)
 {
     return (uint8_t *)fake_ram + pa;
 }
+static inline paddr_t virt_to_paddr(const void *va)
+{
+    return (paddr_t)((const uint8_t *)va - (uint8_t *)fake_ram);
+}
 static inline mfn_t virt_to_mfn(const void *va)
 {
-    return (mfn_t)((const uint8_t *)va - (uint8_t *)fake_ram) >> PAGE_SHIFT;
+    return virt_to_paddr(va) >> PAGE_SHIFT;
 }
 
 #endif
