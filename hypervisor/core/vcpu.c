@@ -77,6 +77,16 @@ void vcpu_pause_sync(struct vcpu *v)
     vcpu_sleep_sync(v);
 }
 
+bool vcpu_try_pause(struct vcpu *v)
+{
+    __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+    vcpu_sleep(v);
+    if (!v->is_running && __atomic_load_n(&v->context_saved, __ATOMIC_ACQUIRE))
+        return true;
+    vcpu_unpause(v);
+    return false;
+}
+
 void vcpu_unpause(struct vcpu *v)
 {
     if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))

@@ -321,11 +321,6 @@ int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
     const struct hvm_irqs *irqs = v->domain->hvm->irqs;
     int vector;
 
-    if (unlikely(v->nmi_pending)) {
-        if (acknowledge)
-            v->nmi_pending = false;
-        return HVM_PENDING_NMI;
-    }
     if (irqs->callback != CALLBACK_NONE) {
         vector = callback_vector(v, irqs);
         if (vector >= 0)

@@ -68,7 +68,7 @@ static void note_startup(struct vcpu *v, uint8_t page)
 {
     struct vlapic *l = vlapic_of(v);
     unsigned long flags = spin_lock_irqsave(&l->startup_lock);
-    bool waits = v->offline && !v->hvm->is_initialised;
+    bool waits = v->offline && !v->initialised;
     bool listens = (waits || l->startup & STARTUP_INIT) && !(l->startup & STARTUP_SIPI);
 
     if (listens) {

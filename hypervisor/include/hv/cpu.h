@@ -125,6 +125,22 @@ DEFINE_CONTROL_REGISTER(dr3)
 DEFINE_CONTROL_REGISTER(dr6)
 DEFINE_CONTROL_REGISTER(dr7)
 
+/* DR0 to DR3. */
+static inline void write_breakpoints(const uint64_t address[4])
+{
+    write_dr0(address[0]);
+    write_dr1(address[1]);
+    write_dr2(address[2]);
+    write_dr3(address[3]);
+}
+static inline void read_breakpoints(uint64_t address[4])
+{
+    address[0] = read_dr0();
+    address[1] = read_dr1();
+    address[2] = read_dr2();
+    address[3] = read_dr3();
+}
+
 #define DEFINE_PORT_IO(suffix, type)                                                                                   \
     static inline type in##suffix(uint16_t port)                                                                       \
     {                                                                                                                  \

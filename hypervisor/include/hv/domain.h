@@ -205,7 +205,11 @@ int domain_kill(struct domain *d);
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 struct vcpu *domain_vcpu(const struct domain *d, unsigned id);
 void vcpu_free(struct vcpu *v);
+/* Pauses count. Returns when v, which is not current, is off every CPU with its registers in memory: not to be used by
+ * one vcpu of a domain on another, which may be waiting for it. */
 void vcpu_pause_sync(struct vcpu *v);
+/* Pauses v if that is so already; false: it is on a CPU, and not paused. Never waits. */
+bool vcpu_try_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Registers the guest's own vcpu_info area. */
 int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset);
