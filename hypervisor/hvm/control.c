@@ -155,11 +155,12 @@ bool hvm_set_cr8(struct vcpu *v, uint64_t value)
     return true;
 }
 
+/* On Intel CPUID tells SYSCALL in 64-bit code alone; the bit may be set in any, so long mode stands for it. */
 static uint64_t efer_allowed(struct vcpu *v)
 {
     struct cpuid r;
     hvm_cpuid(v, 0x80000001, 0, &r);
-    return EFER_LMA | (r.edx >> 11 & 1 ? EFER_SCE : 0) | (r.edx >> 20 & 1 ? EFER_NXE : 0) |
+    return EFER_LMA | (r.edx & (1U << 11 | 1U << 29) ? EFER_SCE : 0) | (r.edx >> 20 & 1 ? EFER_NXE : 0) |
            (r.edx >> 25 & 1 ? EFER_FFXSR : 0) | (r.edx >> 29 & 1 ? EFER_LME : 0);
 }
 

@@ -79,13 +79,15 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, uint32_t error_code)
     hvm_inject_event(v, &e);
 }
 
-#define DR6_SINGLE_STEP 0x4000UL
+#define DR6_SINGLE_STEP    0x4000UL
+#define DR7_GENERAL_DETECT 0x2000UL /* off while #DB is handled */
 
 void hvm_single_step(struct vcpu *v)
 {
     if (hvm_vendor->sync)
         hvm_vendor->sync(v);
     v->hvm->dr6 |= DR6_SINGLE_STEP;
+    v->hvm->dr7 &= ~DR7_GENERAL_DETECT;
     hvm_vendor->update_dr(v);
     hvm_inject_exception(v, TRAP_debug, HVM_NO_ERROR_CODE);
 }

@@ -335,7 +335,7 @@ int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
         }
         return vector;
     }
-    if (irqs->has_pic && irqs->pic[0].int_output && vlapic_accepts_pic(v))
+    if (irqs->has_pic && irqs->pic[0].int_output && vpic_reaches(v))
         return from_pic(v->domain, acknowledge);
     return -1;
 }

@@ -16,7 +16,6 @@ def arguments():
     parser.add_argument('--headless', action='store_true', help='no window even where there is a display')
     parser.add_argument('--smp', type=int, default=2, metavar='N', help='processors (default 2)')
     parser.add_argument('--video', choices=['std', 'virtio'], default='std', help='display adapter')
-    parser.add_argument('--hvm', action='store_true', help='also start the guest "client", a desktop as a whole PC')
     parser.add_argument('--toolstack', action='store_true', help='stop at the toolstack: no switcher, no guests')
     parser.add_argument('--gdb', action='store_true', help='wait for gdb on localhost:1234')
     return parser.parse_args()
@@ -37,8 +36,6 @@ def make_machine(options):
     if options.gdb:
         extra += ['-S', '-gdb', 'tcp:127.0.0.1:1234']
     dom0 = 'systemd.unit=roundhouse-toolstack.target' if options.toolstack else ''
-    if options.hvm:
-        dom0 += ' systemd.wants=roundhouse-start@client.service'
     return window, Machine(standard_modules(images, hypervisor, dom0_extra=dom0), f'{options.build}/run',
                            disks=[f'{images}/uivm.img', f'{images}/guest.img'], smp=options.smp,
                            uefi=options.uefi, video=options.video, display='gtk' if window else 'none', extra=extra)

@@ -1,11 +1,11 @@
-"""The machine of ./dev run: the switcher on screen, then two real desktops, flipped by hotkey."""
+"""The machine of ./dev run: the switcher on screen, then the real desktops, two PV and one HVM, flipped by hotkey."""
 
 import time
 
 from boots import Boot
 from machine import RigError
 
-DESKTOPS = {'work': 0x3465a4, 'home': 0x2e8b57}
+DESKTOPS = {'work': 0x3465a4, 'home': 0x2e8b57, 'client': 0x8f5902}
 
 
 def hue_share(machine, colour):
@@ -40,7 +40,7 @@ def switcher_first(rig):
 
 
 def desktops_drawn(rig):
-    """Both desktops are drawn."""
+    """The desktops are drawn."""
     limit = int(240 * rig.machine.patience)
     for name in DESKTOPS:
         status, _ = rig.machine.run(f"timeout {limit} sh -c 'until grep -aqs \"desktop drawn\" {console(name)}; do sleep 1; done'",
@@ -53,7 +53,7 @@ def desktops_drawn(rig):
 
 
 def hotkeys_flip(rig):
-    """Ctrl+Alt+1 and 2 show the desktops, each in its colour."""
+    """Ctrl+Alt+1, 2 and 3 show the desktops, each in its colour."""
     for slot, name in enumerate(DESKTOPS, 1):
         rig.machine.key('ctrl', 'alt', str(slot))
         time.sleep(5 * rig.machine.patience)

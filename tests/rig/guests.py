@@ -15,8 +15,6 @@ DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'driv
 EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft',
             't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139too', 'e1000')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
-HVM_SOURCES = f'{HERE}/../guests/hvm'
-HVM_KERNELS = sorted(name for name in os.listdir(HVM_SOURCES) if os.path.exists(f'{HVM_SOURCES}/{name}/main.c'))
 GRUB_CONFIG = '''serial --unit=0 --speed=115200
 terminal_input console
 terminal_output console serial
@@ -36,9 +34,7 @@ def tests_disk(build):
     disk = f'{build}/images/tests.img'
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
     sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
-    kernels = {name: f'{build}/tests/guests/hvm/hvm-{name}' for name in HVM_KERNELS}
     sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'uivm.tar.key', 'memtest.bin')]
-    sources += kernels.values()
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -47,14 +43,12 @@ def tests_disk(build):
         return disk
     tree = f'{disk}.tree'
     shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(f'{tree}/root/hvm')
+    os.makedirs(f'{tree}/root')
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
     add_drivers(build, f'{tree}/drivers', f'{tree}/root/guest.cpio.gz', f'{tree}/root/pc.cpio.gz')
     make_cd(build, f'{tree}/cd', f'{tree}/root/pc.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
-    for name, path in kernels.items():
-        subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/root/hvm/{name}'], check=True)
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '64M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)

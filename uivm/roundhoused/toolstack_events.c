@@ -5,6 +5,7 @@
  */
 #include "toolstack_events.h"
 #include "errors.h"
+#include "toolstack_context.h"
 #include "toolstack_log.h"
 
 #include <libxl.h>
@@ -159,7 +160,8 @@ struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer use
 {
     struct toolstack_events *events = g_new0(struct toolstack_events, 1);
     events->log = toolstack_log_new();
-    if (libxl_ctx_alloc(&events->ctx, LIBXL_VERSION, 0, events->log)) {
+    events->ctx = toolstack_context_new(events->log);
+    if (!events->ctx) {
         g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
                     "The hypervisor's toolstack cannot be reached (%s). This service runs as root in the service "
                     "machine of a booted hypervisor, after xenstored.",

@@ -145,7 +145,7 @@ static bool deliver_to(struct vcpu *v, unsigned mode, uint8_t vector, bool level
     case APIC_STARTUP:
         note_startup(v, vector);
         return true;
-    default: /* system management mode there is none; ExtINT comes through vlapic_accepts_pic() */
+    default: /* system management mode there is none; ExtINT comes through vpic_reaches() */
         return true;
     }
 }

@@ -61,14 +61,17 @@ static void restore_nmi_blocking(void)
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
 }
 
-/* The processor leaves DR6 alone when #DB exits; the bits it would have set are in the qualification. */
+/* The processor leaves DR6 and DR7.GD alone when #DB exits and when we deliver it: the bits that it would have set are
+ * in the qualification, and its handler may use the debug registers. */
 static void note_debug_status(struct vcpu *v)
 {
-    const uint64_t conditions = 0xf, status = 0xe00f; /* B0-B3; with BD, BS, BT */
+    const uint64_t conditions = 0xf, status = 0xe00f, general_detect = 0x2000; /* B0-B3; with BD, BS, BT; GD of DR7 */
     uint64_t bits = vmread(VMCS_EXIT_QUALIFICATION) & status;
     v->hvm->dr6 = (v->hvm->dr6 & ~conditions) | bits;
     if (v->hvm->dr_loaded)
         write_dr6(v->hvm->dr6);
+    v->hvm->dr7 &= ~general_detect;
+    vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~general_detect);
 }
 
 /* NMIs and machine checks are the host's: to its own handlers, interrupts off. */

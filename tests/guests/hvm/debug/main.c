@@ -113,10 +113,16 @@ static void general_detect(void)
 void test_main(void)
 {
     trap_hooks[TRAP_DB] = stopped;
+    say("registers");
     registers();
+    say("breakpoint");
     breakpoint();
+    say("watchpoint");
     watchpoint();
+    say("single step");
     single_step();
-    if (!on_platform("tcg")) /* QEMU does not know DR7.GD */
+    if (!on_platform("tcg")) { /* QEMU does not know DR7.GD */
+        say("general detect");
         general_detect();
+    }
 }

@@ -1,8 +1,7 @@
 /*
  * Exceptions with and without error code, software interrupts, NMI, the interrupt shadow, and interrupts held back.
  *
- * Without a saved next-RIP, as in QEMU, the reference gives an ICEBP in the guest #UD: it does not know the
- * instruction.
+ * QEMU 7.2 raises #UD for ICEBP, under any hypervisor.
  */
 #include "hvm.h"
 

@@ -22,21 +22,38 @@ void power_off(void)
         HYPERCALL(sched_op, SCHEDOP_shutdown, &off);
 }
 
-bool on_platform(const char *name)
+const char *option(const char *key)
 {
-    static const char key[] = "platform=";
-    for (const char *at = (const char *)start_info->cmdline_paddr; at && *at; at++) {
+    const char *at = (const char *)start_info->cmdline_paddr;
+    while (at && *at) {
         unsigned n = 0;
         while (key[n] && at[n] == key[n])
             n++;
-        if (key[n])
-            continue;
-        at += n;
-        for (n = 0; name[n] && at[n] == name[n]; n++)
-            ;
-        return !name[n] && (!at[n] || at[n] == ' ');
+        if (!key[n] && at[n] == '=')
+            return at + n + 1;
+        while (*at && *at != ' ')
+            at++;
+        at += *at == ' ';
     }
-    return false;
+    return NULL;
+}
+
+bool same_word(const char *word, const char *name)
+{
+    unsigned n = 0;
+    while (name[n] && word && word[n] == name[n])
+        n++;
+    return word && !name[n] && (!word[n] || word[n] == ' ');
+}
+
+bool on_platform(const char *name)
+{
+    return same_word(option("platform"), name);
+}
+
+bool on_reference(void)
+{
+    return same_word(option("hypervisor"), "reference");
 }
 
 void memory_set(void *to, int value, size_t n)

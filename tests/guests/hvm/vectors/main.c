@@ -1,5 +1,7 @@
 /*
  * Vector and x87 registers of two vcpus that take turns on processors: each finds its own.
+ *
+ * QEMU 7.2 does not leave the guest at XSETBV, so neither hypervisor there knows of the upper halves.
  */
 #include "hvm.h"
 
@@ -38,7 +40,7 @@ static void enable(void)
 {
     uint32_t out[4];
     cpuid(1, 0, out);
-    if (!(out[2] >> 28 & 1 && out[2] >> 26 & 1))
+    if (on_platform("tcg") || !(out[2] >> 28 & 1 && out[2] >> 26 & 1))
         return;
     WRITE_REGISTER("cr4", READ_REGISTER("cr4") | CR4_OSXSAVE);
     __asm__ volatile("xsetbv" : : "a"(7), "c"(0), "d"(0));
