@@ -156,6 +156,21 @@ DEFINE_PORT_IO(b, uint8_t)
 DEFINE_PORT_IO(w, uint16_t)
 DEFINE_PORT_IO(l, uint32_t)
 
+/* 1, 2 or 4 bytes. */
+static inline uint32_t in_port(uint16_t port, unsigned bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+static inline void out_port(uint32_t value, uint16_t port, unsigned bytes)
+{
+    if (bytes == 1)
+        outb((uint8_t)value, port);
+    else if (bytes == 2)
+        outw((uint16_t)value, port);
+    else
+        outl(value, port);
+}
+
 static inline void irq_enable(void)
 {
     __asm__ volatile("sti" ::: "memory");
