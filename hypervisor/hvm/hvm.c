@@ -172,9 +172,11 @@ void hvm_vcpu_reset(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
     struct cpu_user_regs *regs = hvm_regs(v);
+    struct cpuid identity;
+    hvm_cpuid(v, 1, 0, &identity);
     memset(regs, 0, offsetof(struct cpu_user_regs, es));
     regs->rflags = 2;
-    regs->rdx = cpuid(1, 0).eax;
+    regs->rdx = identity.eax;
     h->cr0 = X86_CR0_ET;
     h->cr2 = h->cr3 = h->cr4 = h->efer = 0;
     memset(h->dr, 0, sizeof(h->dr));

@@ -82,17 +82,26 @@ static void note_startup(struct vcpu *v, uint8_t page)
     }
 }
 
+/* The reset comes before the note is taken: until then a start-up message that follows it is listened to. An INIT that
+ * comes after the look for one has its reset too. */
 static bool act_on_startup(struct vcpu *v, struct vlapic *l)
 {
+    bool was_reset = false;
     unsigned long flags;
     uint32_t startup;
 
-    if (l->startup & STARTUP_INIT) {
-        vlapic_reset(v);
-        hvm_vcpu_reset(v);
+    for (;;) {
+        if (l->startup & STARTUP_INIT) {
+            vlapic_reset(v);
+            hvm_vcpu_reset(v);
+            was_reset = true;
+        }
+        flags = spin_lock_irqsave(&l->startup_lock);
+        startup = l->startup;
+        if (was_reset || !(startup & STARTUP_INIT))
+            break;
+        spin_unlock_irqrestore(&l->startup_lock, flags);
     }
-    flags = spin_lock_irqsave(&l->startup_lock);
-    startup = l->startup;
     l->startup = 0;
     v->offline = !(startup & STARTUP_SIPI) && !(l->base & APIC_BASE_BSP);
     spin_unlock_irqrestore(&l->startup_lock, flags);
