@@ -68,7 +68,7 @@ int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 
     if (error)
         return error;
-    if (!(is_hvm(d) ? v->hvm->is_initialised : v->initialised))
+    if (!v->initialised)
         return -ENODATA;
     context = zalloc(sizeof(*context));
     if (!context)

@@ -24,22 +24,19 @@
 
 /* ---- Life ---- */
 
-/* An HVM vcpu may have got its state from an INIT and SIPI too. */
-static bool is_initialised(const struct vcpu *v)
-{
-    return v->initialised || (v->hvm && v->hvm->is_initialised);
-}
-
+/* After an INIT it may be on its way off a CPU, or back onto one by a start-up message. It is not waited for: two that
+ * did so for each other would wait for ever. */
 static long hvm_initialise(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_hvm_context context;
     if (copy_argument_in(&context, argument))
         return -EFAULT;
+    if (!vcpu_try_pause(v))
+        return v->initialised ? -EEXIST : -EBUSY;
     spin_lock(&v->domain->lock);
-    long error = is_initialised(v) ? -EEXIST : hvm_vcpu_set_context(v, &context);
-    if (!error)
-        v->initialised = true;
+    long error = v->initialised ? -EEXIST : hvm_vcpu_set_context(v, &context);
     spin_unlock(&v->domain->lock);
+    vcpu_unpause(v);
     return error;
 }
 
@@ -71,7 +68,7 @@ static long vcpu_up(struct vcpu *v, unsigned long argument)
 {
     struct domain *d = v->domain;
     spin_lock(&d->lock);
-    bool ready = is_initialised(v);
+    bool ready = v->initialised;
     if (ready)
         v->offline = false;
     spin_unlock(&d->lock);

@@ -236,10 +236,26 @@ static enum emulate_outcome repeat_memory(struct emulate_context *c, uint64_t to
                     count);
 }
 
-/* A device model's answers belong to one repetition: the next one begins with none. */
+static bool device_model_has_answered(const struct vcpu *v)
+{
+    const struct emulate_cache *cache = &v->hvm->io_cache;
+    bool answered = v->hvm->io_servers;
+
+    for (unsigned i = 0; i < cache->count; i++)
+        answered = answered || !cache->entry[i].write;
+    return answered;
+}
+
+/* A device model's answers belong to one repetition, and an interrupt may come before the next one. Writes that nobody
+ * waits for are different: to fill the screen by one exit for each character would wake the device model as often. */
 static bool may_go_on(struct emulate_context *c)
 {
-    return !hvm_io_answered(emulated(c));
+    struct vcpu *v = emulated(c);
+
+    if (device_model_has_answered(v))
+        return false;
+    hvm_io_instruction_done(v);
+    return true;
 }
 
 static const struct emulate_operations operations = {

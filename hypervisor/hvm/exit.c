@@ -107,7 +107,8 @@ static void read_cpuid(struct vcpu *v, struct cpu_user_regs *regs, const struct 
     hvm_skip_instruction(v, regs, exit);
 }
 
-/* Halted with interrupts off: nothing but an INIT brings it back. When it is the last one, that was the guest's end. */
+/* Halted with interrupts off: only an INIT brings it back. (An NMI would, but nobody halts so to wait for one; kernels
+ * take processors down this way.) When it is the last one, that was the guest's end. */
 static void halt_for_good(struct vcpu *v)
 {
     struct domain *d = v->domain;
@@ -427,7 +428,6 @@ static const exit_handler handlers[EXIT_COUNT] = {
     [EXIT_SHUTDOWN] = shutdown,
     [EXIT_NMI] = nothing,
     [EXIT_MACHINE_CHECK] = machine_check,
-    [EXIT_APIC_ACCESS] = nested_fault,
     [EXIT_UNKNOWN] = unknown,
 };
 

@@ -172,9 +172,11 @@ void hvm_vcpu_reset(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
     struct cpu_user_regs *regs = hvm_regs(v);
+    struct cpuid identity;
+    hvm_cpuid(v, 1, 0, &identity);
     memset(regs, 0, offsetof(struct cpu_user_regs, es));
     regs->rflags = 2;
-    regs->rdx = cpuid(1, 0).eax;
+    regs->rdx = identity.eax;
     h->cr0 = X86_CR0_ET;
     h->cr2 = h->cr3 = h->cr4 = h->efer = 0;
     memset(h->dr, 0, sizeof(h->dr));
@@ -188,14 +190,14 @@ void hvm_vcpu_reset(struct vcpu *v)
     forget_events(v);
     h->upcall_owed = true; /* what the APIC held is gone */
     viridian_vcpu_reset(v);
-    h->is_initialised = v->initialised = false;
+    v->initialised = false;
 }
 
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page)
 {
     reset_segments(v, (uint16_t)(page << 8));
     hvm_regs(v)->rip = 0;
-    v->hvm->is_initialised = v->initialised = true;
+    v->initialised = true;
 }
 
 /* ---- VCPUOP_initialise ---- */
@@ -290,7 +292,7 @@ int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context)
         return err;
     update_control_registers(v);
     forget_events(v);
-    v->hvm->is_initialised = v->initialised = true;
+    v->initialised = true;
     return 0;
 }
 

@@ -143,18 +143,21 @@ static enum io_result device_port(struct vcpu *v, uint16_t port, unsigned bytes,
 
 /* ---- accesses ---- */
 
+static inline enum io_result port_access(struct vcpu *v, uint16_t port, unsigned bytes, bool write, uint32_t *value)
+{
+    enum io_result result = chip_port(v, port, bytes, write, value);
+
+    return result == IO_UNHANDLED ? device_port(v, port, bytes, write, value) : result;
+}
+
 enum io_result hvm_port_read(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t *value)
 {
-    enum io_result result = chip_port(v, port, bytes, false, value);
-
-    return result == IO_UNHANDLED ? device_port(v, port, bytes, false, value) : result;
+    return port_access(v, port, bytes, false, value);
 }
 
 enum io_result hvm_port_write(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
 {
-    enum io_result result = chip_port(v, port, bytes, true, &value);
-
-    return result == IO_UNHANDLED ? device_port(v, port, bytes, true, &value) : result;
+    return port_access(v, port, bytes, true, &value);
 }
 
 static enum io_result device_memory(struct vcpu *v, uint64_t gpa, unsigned bytes, bool write, uint64_t *value)
@@ -175,18 +178,21 @@ static enum io_result device_memory(struct vcpu *v, uint64_t gpa, unsigned bytes
     return IO_OK;
 }
 
+static inline enum io_result memory_access(struct vcpu *v, uint64_t gpa, unsigned bytes, bool write, uint64_t *value)
+{
+    enum io_result result = chip_memory(v, gpa, bytes, write, value);
+
+    return result == IO_UNHANDLED ? device_memory(v, gpa, bytes, write, value) : result;
+}
+
 enum io_result hvm_memory_read(struct vcpu *v, uint64_t gpa, unsigned bytes, uint64_t *value)
 {
-    enum io_result result = chip_memory(v, gpa, bytes, false, value);
-
-    return result == IO_UNHANDLED ? device_memory(v, gpa, bytes, false, value) : result;
+    return memory_access(v, gpa, bytes, false, value);
 }
 
 enum io_result hvm_memory_write(struct vcpu *v, uint64_t gpa, unsigned bytes, uint64_t value)
 {
-    enum io_result result = chip_memory(v, gpa, bytes, true, &value);
-
-    return result == IO_UNHANDLED ? device_memory(v, gpa, bytes, true, &value) : result;
+    return memory_access(v, gpa, bytes, true, &value);
 }
 
 /* ---- string instructions ---- */

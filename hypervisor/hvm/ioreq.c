@@ -165,8 +165,6 @@ int ioreq_server_enable(struct domain *d, ioservid_t id, bool enable)
         io->enabled = (uint8_t)((io->enabled & ~(1U << id)) | (unsigned)enable << id);
     }
     spin_unlock(&io->lock);
-    if (s && !enable)
-        abandon_all(d, id);
     domain_unpause(d);
     return s ? 0 : -ENOENT;
 }

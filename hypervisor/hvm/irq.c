@@ -321,11 +321,6 @@ int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
     const struct hvm_irqs *irqs = v->domain->hvm->irqs;
     int vector;
 
-    if (unlikely(v->nmi_pending)) {
-        if (acknowledge)
-            v->nmi_pending = false;
-        return HVM_PENDING_NMI;
-    }
     if (irqs->callback != CALLBACK_NONE) {
         vector = callback_vector(v, irqs);
         if (vector >= 0)
@@ -340,7 +335,7 @@ int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
         }
         return vector;
     }
-    if (irqs->has_pic && irqs->pic[0].int_output && vlapic_accepts_pic(v))
+    if (irqs->has_pic && irqs->pic[0].int_output && vpic_reaches(v))
         return from_pic(v->domain, acknowledge);
     return -1;
 }

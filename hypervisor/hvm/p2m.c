@@ -498,15 +498,19 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
 
 /* ---- the end ---- */
 
-/* The entry of the next 2 MiB that has one, taken out; false: there are no more. */
+#define LOOKS_PER_LOCK 512
+
+/* The entry of the next 2 MiB that has one, taken out; with entry 0 if none has among those that there is time for (a
+ * guest may leave any number of tables empty). False: there are no more. */
 static bool detach_next(struct p2m *p2m, struct retired *old)
 {
-    bool found = false;
+    bool more;
 
+    *old = (struct retired){0};
     unsigned long flags = spin_lock_irqsave(&p2m->lock);
     p2m->dying = true;
     p2m_write_begin(p2m);
-    while (!found && p2m->relinquish_next < p2m->limit) {
+    for (unsigned n = 0; n < LOOKS_PER_LOCK && !old->entry && p2m->relinquish_next < p2m->limit; n++) {
         unsigned level;
         pte_t *entry = p2m_find(p2m, p2m->relinquish_next, &level);
 
@@ -520,12 +524,12 @@ static bool detach_next(struct p2m *p2m, struct retired *old)
         }
         *old = (struct retired){*entry, level, p2m->relinquish_next};
         *entry = 0;
-        found = old->entry != 0;
         p2m->relinquish_next += 1UL << level_order(level);
     }
+    more = old->entry || p2m->relinquish_next < p2m->limit;
     p2m_write_end(p2m);
     spin_unlock_irqrestore(&p2m->lock, flags);
-    return found;
+    return more;
 }
 
 /* Only tables without entries are left below the root. */
@@ -550,7 +554,7 @@ static void free_upper_tables(struct domain *d)
 int p2m_relinquish(struct domain *d)
 {
     struct p2m *p2m = d->hvm->p2m;
-    struct retired old = {0};
+    struct retired old;
 
     if (!p2m)
         return 0;

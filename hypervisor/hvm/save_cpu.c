@@ -227,7 +227,7 @@ static int load(struct domain *d, unsigned instance, const void *body)
     hvm_vendor->flush_tlb(v);
     if (c->flags & XEN_X86_FPU_INITIALISED)
         xstate_import_fxsave(v, c->fpu_regs);
-    v->hvm->is_initialised = v->initialised = true;
+    v->initialised = true;
     v->offline = false;
     vcpu_wake(v);
     return 0;

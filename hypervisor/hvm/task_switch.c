@@ -39,6 +39,7 @@ enum { T_ES, T_CS, T_SS, T_DS, T_FS, T_GS, T_LDT };
 #define TYPE_TSS_BUSY        2U /* bit */
 #define TYPE_TSS_32          8U /* bit */
 #define DESC_BUSY            (1UL << 41)
+#define EFLAGS_DEFINED       0x003f7fd5U /* the others are 0, bit 1 is 1 */
 
 /* False: a fault of the access itself has been injected. */
 static bool access(struct vcpu *v, uint64_t linear, void *buffer, size_t bytes, bool write)
@@ -311,7 +312,7 @@ static void set_registers(struct vcpu *v, const struct task_state *t, const stru
         hvm_set_cr3(v, t->cr3);
     hvm_set_cr0(v, v->hvm->cr0 | X86_CR0_TS);
     regs->rip = t->eip;
-    regs->rflags = t->eflags | 2 | (nested ? X86_EFLAGS_NT : 0);
+    regs->rflags = (t->eflags & EFLAGS_DEFINED) | 2 | (nested ? X86_EFLAGS_NT : 0);
     for (unsigned i = 0; i < 8; i++)
         *general(regs, i) = t->general[i];
     v->hvm->dr7 &= ~0x55UL; /* local breakpoints belong to the old task */

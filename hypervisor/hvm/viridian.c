@@ -277,6 +277,14 @@ static void write_guest_os_id(struct vcpu *v, uint64_t value)
 #define XAPIC_ICR_LOW  0x300
 #define XAPIC_ICR_HIGH 0x310
 
+#define APIC_BASE_ENABLE 0x800U
+
+/* Without its page in memory an access there would be a device model's. */
+static bool has_icr(const struct vcpu *v)
+{
+    return vlapic_base(v) & APIC_BASE_ENABLE;
+}
+
 static bool read_icr(struct vcpu *v, uint64_t *value)
 {
     uint64_t base = vlapic_base(v) & PAGE_MASK, low = 0, high = 0;
@@ -392,7 +400,7 @@ static bool rdmsr_apic(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     switch (msr) {
     case HV_ICR:
-        return v->hvm->lapic && read_icr(v, value);
+        return has_icr(v) && read_icr(v, value);
     case HV_TPR:
         *value = vlapic_get_tpr(v);
         return v->hvm->lapic != NULL;
@@ -440,7 +448,7 @@ static bool wrmsr_apic(struct vcpu *v, uint32_t msr, uint64_t value)
     else if (msr == HV_EOI)
         vlapic_eoi(v);
     else if (msr == HV_ICR)
-        return write_icr(v, value);
+        return has_icr(v) && write_icr(v, value);
     else
         vlapic_set_tpr(v, (uint8_t)value);
     return true;

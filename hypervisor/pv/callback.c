@@ -181,10 +181,7 @@ void pv_load_debug_registers(const struct vcpu *v)
         write_dr7(0x400);
         return;
     }
-    write_dr0(v->pv.dr[0]);
-    write_dr1(v->pv.dr[1]);
-    write_dr2(v->pv.dr[2]);
-    write_dr3(v->pv.dr[3]);
+    write_breakpoints(v->pv.dr);
     write_dr6(0xffff0ff0);
     write_dr7(v->pv.dr[7]);
 }

@@ -59,7 +59,7 @@ bool pv_port_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value)
         *value = v->domain->pci_cf8;
         return true;
     }
-    *value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+    *value = in_port(port, size);
     return true;
 }
 
@@ -75,11 +75,6 @@ bool pv_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
         v->domain->pci_cf8 = value;
         return true;
     }
-    if (size == 1)
-        outb((uint8_t)value, port);
-    else if (size == 2)
-        outw((uint16_t)value, port);
-    else
-        outl(value, port);
+    out_port(value, port, size);
     return true;
 }

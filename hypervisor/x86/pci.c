@@ -87,20 +87,13 @@ static bool access_ok(unsigned reg, unsigned size)
 static uint32_t port_read(uint32_t sbdf, unsigned reg, unsigned size)
 {
     outl(CONFIG_ENABLE | sbdf << 8 | (reg & ~3U), CONFIG_ADDRESS);
-    uint16_t port = CONFIG_DATA + (reg & 3);
-    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+    return in_port(CONFIG_DATA + (reg & 3), size);
 }
 
 static void port_write(uint32_t sbdf, unsigned reg, unsigned size, uint32_t value)
 {
     outl(CONFIG_ENABLE | sbdf << 8 | (reg & ~3U), CONFIG_ADDRESS);
-    uint16_t port = CONFIG_DATA + (reg & 3);
-    if (size == 1)
-        outb((uint8_t)value, port);
-    else if (size == 2)
-        outw((uint16_t)value, port);
-    else
-        outl(value, port);
+    out_port(value, CONFIG_DATA + (reg & 3), size);
 }
 
 /* AMD's processors take ECAM accesses through al/ax/eax only; the asm makes that so. */

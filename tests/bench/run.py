@@ -261,7 +261,7 @@ def arguments():
     parser.add_argument('build', help=argparse.SUPPRESS)
     parser.add_argument('--only', nargs='+', choices=['image', 'handoff', 'handoff_small', 'micro', 'stock', 'hvm_micro', 'hvm_boot'])
     parser.add_argument('--hypervisor', choices=['roundhouse', 'reference'], help='one side alone')
-    parser.add_argument('--limit', type=int, default=300, help='seconds of this host for one boot (default 300)')
+    parser.add_argument('--limit', type=int, default=600, help='seconds of this host for one boot (default 600)')
     return parser.parse_args()
 
 

@@ -27,6 +27,9 @@ void display_free(struct display *display);
 
 gboolean display_seat_present(struct display *display);
 
+/* The seat's screen; before the seat has come, a common size. */
+struct guest_screen display_screen(struct display *display);
+
 /* Offers a domain its screen, keyboard and pointer: after its creation, before it runs. */
 gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */

@@ -75,6 +75,13 @@ gboolean display_seat_present(struct display *display)
     return display->present;
 }
 
+struct guest_screen display_screen(struct display *display)
+{
+    struct guest_screen screen;
+    vdisplay_screen(display->broker, &screen.width, &screen.height);
+    return screen;
+}
+
 gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
 {
     g_autoptr(GError) cause = NULL;

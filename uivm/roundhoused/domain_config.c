@@ -32,14 +32,32 @@ static const libxl_domain_type types[] = {
     [GUEST_PV] = LIBXL_DOMAIN_TYPE_PV, [GUEST_PVH] = LIBXL_DOMAIN_TYPE_PVH, [GUEST_HVM] = LIBXL_DOMAIN_TYPE_HVM};
 
 /*
+ * What libxl has no words for. A tablet gives positions, and on this controller it does not wake QEMU a thousand times
+ * a second. The machine type is an old one, whose card does not tell the system in the guest what screen it has.
+ */
+static char **device_arguments(struct guest_screen screen)
+{
+    GPtrArray *list = g_ptr_array_new();
+    const char *const fixed[] = {"-device", "qemu-xhci,id=roundhouse-usb",
+                                 "-device", "usb-tablet,bus=roundhouse-usb.0",
+                                 "-global", "VGA.edid=on"};
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
+        g_ptr_array_add(list, g_strdup(fixed[i]));
+    g_ptr_array_add(list, g_strdup("-global"));
+    g_ptr_array_add(list, g_strdup_printf("VGA.xres=%u", screen.width));
+    g_ptr_array_add(list, g_strdup("-global"));
+    g_ptr_array_add(list, g_strdup_printf("VGA.yres=%u", screen.height));
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(list, FALSE);
+}
+
+/*
  * The PC and its device model. QEMU runs as a user of its own (xen-qemuuser-range-base plus the domain's id), in an
  * empty root folder and under a system call filter, and can touch nothing but this domain: all that is what libxl
  * makes of dm_restrict. Its screen is a socket in a folder of root's, which it opens before it gives up root.
  */
-static void fill_pc(libxl_domain_build_info *build, const struct guest_config *config)
+static void fill_pc(libxl_domain_build_info *build, const struct guest_config *config, struct guest_screen screen)
 {
-    static const char *const devices[] = {"-device", "qemu-xhci,id=roundhouse-usb", "-device",
-                                          "usb-tablet,bus=roundhouse-usb.0"};
     gboolean vga = config->display == GUEST_DISPLAY_VGA;
     build->device_model_version = LIBXL_DEVICE_MODEL_VERSION_QEMU_XEN;
     libxl_defbool_set(&build->dm_restrict, true);
@@ -57,17 +75,15 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     libxl_defbool_set(&build->u.hvm.vnc.findunused, false);
     g_autofree char *path = vga_socket_path(config->name);
     build->u.hvm.vnc.listen = g_strdup_printf("unix:%s", path);
-    /* A tablet gives positions, and on this controller it does not wake QEMU a thousand times a second. */
-    build->extra_hvm = g_new0(char *, G_N_ELEMENTS(devices) + 1);
-    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
-        build->extra_hvm[i] = g_strdup(devices[i]);
+    build->extra_hvm = device_arguments(screen);
 }
 
 /*
  * libxl frees what it finds in its structures with free(3), which g_strdup's memory is made for since
  * GLib 2.46.
  */
-static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, const struct guest_config *config)
+static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, const struct guest_config *config,
+                            struct guest_screen screen)
 {
     libxl_domain_build_info_init_type(build, types[config->type]);
     build->max_vcpus = (int)config->vcpus;
@@ -80,7 +96,7 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
     build->ramdisk = g_strdup(config->ramdisk);
     build->cmdline = g_strdup(config->cmdline);
     if (config->type == GUEST_HVM)
-        fill_pc(build, config);
+        fill_pc(build, config, screen);
 }
 
 static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
@@ -151,7 +167,7 @@ static gboolean fill_network(libxl_domain_config *domain, const struct guest_con
 }
 
 gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
-                            GArray *holds, GError **error)
+                            struct guest_screen screen, GArray *holds, GError **error)
 {
     if ((config->kernel && !check_readable("kernel", config->kernel, error)) ||
         (config->ramdisk && !check_readable("ramdisk", config->ramdisk, error)))
@@ -160,7 +176,7 @@ gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const s
     domain->c_info.name = g_strdup(config->name);
     libxl_uuid_generate(&domain->c_info.uuid);
     libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);
-    fill_build_info(&domain->b_info, ctx, config);
+    fill_build_info(&domain->b_info, ctx, config, screen);
     /* The ends of a domain are dealt with here; these only tell other tools so. */
     domain->on_poweroff = domain->on_crash = domain->on_watchdog = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
     domain->on_reboot = LIBXL_ACTION_ON_SHUTDOWN_RESTART;

@@ -13,6 +13,6 @@
  * used.
  */
 gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
-                            GArray *holds, GError **error);
+                            struct guest_screen screen, GArray *holds, GError **error);
 
 #endif

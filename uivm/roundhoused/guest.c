@@ -301,7 +301,8 @@ static void start(struct job *job)
     publish_config(guest);
     guest->fate = FATE_OFF;
     set_state(guest, EVENT_START);
-    toolstack_create(guest->environment->toolstack, guest->config, created, job);
+    toolstack_create(guest->environment->toolstack, guest->config, display_screen(guest->environment->display), created,
+                     job);
 }
 
 /* ---- requests to a running guest ---- */

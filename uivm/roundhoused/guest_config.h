@@ -34,6 +34,11 @@ struct guest_disk {
     gboolean cdrom; /* a CD drive with this image in it; GUEST_HVM only */
 };
 
+/* The size in pixels of the screen that guests are shown on. */
+struct guest_screen {
+    guint width, height;
+};
+
 struct guest_config {
     char *path; /* the file it came from, for messages */
     char *name;

@@ -44,9 +44,10 @@ struct toolstack_domain {
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);
 void toolstack_free(struct toolstack *toolstack);
 
-/* Creates the guest's domain, paused. The definition is copied by the call. */
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user);
+/* Creates the guest's domain, paused. The definition is copied by the call. A graphics card prefers the screen's size.
+ */
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
+                      GAsyncReadyCallback done, gpointer user);
 /* The new domain's id, or -1; then nothing of it is left. */
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 

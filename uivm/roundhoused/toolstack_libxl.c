@@ -79,13 +79,24 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     return FALSE;
 }
 
-static int create_domain(connection *link, const struct guest_config *config, GArray *holds, GError **error)
+/*
+ * A disk behind a loop device is lost when its descriptor is closed before the backend has opened it, and
+ * when that is nobody says: the descriptors are kept as long as the domain.
+ */
+struct creation {
+    struct guest_config *config;
+    struct guest_screen screen;
+    GArray *holds;
+};
+
+static int create_domain(connection *link, struct creation *wanted, GError **error)
 {
     libxl_domain_config domain;
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, config, holds, error) || !check_memory(link, &domain, error))
+    if (!domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
+        !check_memory(link, &domain, error))
         goto out;
     if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
         set_libxl_error(error, link, "See the journal of roundhoused for more.");
@@ -95,15 +106,6 @@ out:
     libxl_domain_config_dispose(&domain);
     return result;
 }
-
-/*
- * A disk behind a loop device is lost when its descriptor is closed before the backend has opened it, and
- * when that is nobody says: the descriptors are kept as long as the domain.
- */
-struct creation {
-    struct guest_config *config;
-    GArray *holds;
-};
 
 static void holds_free(gpointer data)
 {
@@ -130,20 +132,20 @@ static void create_in_thread(GTask *task, gpointer source, gpointer data, GCance
     (void)source;
     (void)cancellable;
     if (connection_open(&link, &error))
-        domid = create_domain(&link, creation->config, creation->holds, &error);
+        domid = create_domain(&link, creation, &error);
     if (error)
         g_task_return_error(task, error);
     else
         g_task_return_int(task, domid);
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
+                      GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct creation *creation = g_new(struct creation, 1);
     (void)toolstack;
-    *creation = (struct creation){guest_config_copy(config), g_array_new(FALSE, FALSE, sizeof(int))};
+    *creation = (struct creation){guest_config_copy(config), screen, g_array_new(FALSE, FALSE, sizeof(int))};
     g_task_set_task_data(task, creation, creation_free);
     g_task_run_in_thread(task, create_in_thread);
 }

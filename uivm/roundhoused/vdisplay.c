@@ -184,6 +184,12 @@ unsigned vdisplay_focused(const struct vdisplay *vd)
     return vd->focused;
 }
 
+void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height)
+{
+    *width = vd->screen_width;
+    *height = vd->screen_height;
+}
+
 bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height)
 {
     const struct vguest *guest = vdisplay_find(vd, domid);

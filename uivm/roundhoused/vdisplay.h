@@ -65,6 +65,9 @@ bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 // What is on screen, as the seat last said; 0 before that.
 unsigned vdisplay_focused(const struct vdisplay *vd);
 
+// The size of the seat's screen in pixels, as the seat last said; a common one before that.
+void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height);
+
 // Whether the guest's screen is connected, and its size in pixels (0 by 0 before the first frame).
 bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height);
 

@@ -71,8 +71,6 @@ static void decode_port(struct vcpu *v, const struct vmcb *b, struct hvm_exit *e
     exit->port.bytes = info >> 4 & 7;
     exit->port.in = info & 1;
     exit->port.string = info & 4;
-    exit->port.rep = info & 8;
-    exit->port.segment = info >> 10 & 7;
     exit->length = (uint8_t)(b->exit_info_2 - b->rip);
 }
 
@@ -90,7 +88,6 @@ static void decode_nested_fault(struct vcpu *v, const struct vmcb *b, struct hvm
     exit->fault.fetch = info & PF_FETCH;
     exit->fault.read = !(info & (PF_WRITE | PF_FETCH));
     exit->fault.in_walk = info & NPF_IN_WALK;
-    exit->fault.linear_valid = false;
     exit->fault.byte_count = 0;
     if (svm_features & SVM_DECODE_ASSISTS && b->fetched_count <= sizeof(exit->fault.bytes)) {
         exit->fault.byte_count = b->fetched_count;

@@ -223,10 +223,7 @@ void svm_sync(struct vcpu *v)
 void svm_load_debug_registers(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
-    write_dr0(h->dr[0]);
-    write_dr1(h->dr[1]);
-    write_dr2(h->dr[2]);
-    write_dr3(h->dr[3]);
+    write_breakpoints(h->dr);
     h->dr_loaded = true;
     vmcb_of(v)->intercept_dr = 0;
     vmcb_of(v)->clean &= ~CLEAN_INTERCEPTS;
@@ -235,10 +232,7 @@ void svm_load_debug_registers(struct vcpu *v)
 static void save_debug_registers(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
-    h->dr[0] = read_dr0();
-    h->dr[1] = read_dr1();
-    h->dr[2] = read_dr2();
-    h->dr[3] = read_dr3();
+    read_breakpoints(h->dr);
     h->dr_loaded = false;
     vmcb_of(v)->intercept_dr = ~0U;
     vmcb_of(v)->clean &= ~CLEAN_INTERCEPTS;

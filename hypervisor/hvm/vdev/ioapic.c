@@ -2,7 +2,8 @@
  * Virtual IO-APIC: one 82093AA with 48 pins, at 0xfec00000. Source: Intel 82093AA data sheet.
  *
  * A pin with a level-triggered entry sends when its line is high and its remote IRR is clear; the EOI of the vector
- * clears that. A rising edge is sent if the entry is not masked at that moment, and lost otherwise.
+ * clears that. A rising edge is sent if the entry is not masked at that moment, and lost otherwise. Pin 0 is the PIC's
+ * output: firmware has it take the PIC's interrupts to the first processor.
  */
 #include "chips.h"
 
@@ -13,6 +14,7 @@
 #define REGISTER_TABLE 0x10
 #define VERSION        ((HVM_GSI_COUNT - 1) << 16 | 0x11)
 #define READ_ONLY_BITS 0x5000ULL /* delivery status, remote IRR */
+#define EXTINT         7         /* delivery mode */
 
 _Static_assert(VIOAPIC_NUM_PINS == HVM_GSI_COUNT, "saved record");
 
@@ -74,6 +76,16 @@ bool vioapic_pin_open(struct domain *d, unsigned pin)
 bool vioapic_pin_is(struct domain *d, unsigned pin, uint8_t vector)
 {
     return entry_of(d, pin)->fields.vector == vector;
+}
+
+bool vioapic_passes_pic(const struct vcpu *v)
+{
+    const struct hvm_irqs *irqs = v->domain->hvm->irqs;
+    const union vioapic_redir_entry *e = &irqs->ioapic.redirtbl[0];
+    unsigned destination = e->fields.dest_id;
+
+    return irqs->has_ioapic && !e->fields.mask && e->fields.delivery_mode == EXTINT &&
+           vlapic_match(v, destination == 0xff ? VLAPIC_BROADCAST : destination, e->fields.dest_mode);
 }
 
 /* ---- registers ---- */

@@ -68,7 +68,7 @@ static void note_startup(struct vcpu *v, uint8_t page)
 {
     struct vlapic *l = vlapic_of(v);
     unsigned long flags = spin_lock_irqsave(&l->startup_lock);
-    bool waits = v->offline && !v->hvm->is_initialised;
+    bool waits = v->offline && !v->initialised;
     bool listens = (waits || l->startup & STARTUP_INIT) && !(l->startup & STARTUP_SIPI);
 
     if (listens) {
@@ -82,17 +82,26 @@ static void note_startup(struct vcpu *v, uint8_t page)
     }
 }
 
+/* The reset comes before the note is taken: until then a start-up message that follows it is listened to. An INIT that
+ * comes after the look for one has its reset too. */
 static bool act_on_startup(struct vcpu *v, struct vlapic *l)
 {
+    bool was_reset = false;
     unsigned long flags;
     uint32_t startup;
 
-    if (l->startup & STARTUP_INIT) {
-        vlapic_reset(v);
-        hvm_vcpu_reset(v);
+    for (;;) {
+        if (l->startup & STARTUP_INIT) {
+            vlapic_reset(v);
+            hvm_vcpu_reset(v);
+            was_reset = true;
+        }
+        flags = spin_lock_irqsave(&l->startup_lock);
+        startup = l->startup;
+        if (was_reset || !(startup & STARTUP_INIT))
+            break;
+        spin_unlock_irqrestore(&l->startup_lock, flags);
     }
-    flags = spin_lock_irqsave(&l->startup_lock);
-    startup = l->startup;
     l->startup = 0;
     v->offline = !(startup & STARTUP_SIPI) && !(l->base & APIC_BASE_BSP);
     spin_unlock_irqrestore(&l->startup_lock, flags);
@@ -145,7 +154,7 @@ static bool deliver_to(struct vcpu *v, unsigned mode, uint8_t vector, bool level
     case APIC_STARTUP:
         note_startup(v, vector);
         return true;
-    default: /* system management mode there is none; ExtINT comes through vlapic_accepts_pic() */
+    default: /* system management mode there is none; ExtINT comes through vpic_reaches() */
         return true;
     }
 }

@@ -48,6 +48,11 @@ static int highest_line(const struct hvm_hw_vpic *p)
     return (int)((first + p->priority_add) & 7);
 }
 
+bool vpic_reaches(const struct vcpu *v)
+{
+    return vlapic_accepts_pic(v) || vioapic_passes_pic(v);
+}
+
 /* Works out both outputs anew; the slave's is the master's line 2. */
 static void refresh(struct domain *d)
 {
@@ -64,7 +69,7 @@ static void refresh(struct domain *d)
     if (was || !master->int_output)
         return;
     for_each_vcpu(d, v) {
-        if (vlapic_accepts_pic(v))
+        if (vpic_reaches(v))
             hvm_kick(v);
         else
             vlapic_pic_rises(v);
@@ -92,7 +97,7 @@ bool vpic_line_open(struct domain *d, unsigned line)
     if (pic_of(d, line >> 3)->imr & 1 << (line & 7) || (line > 7 && pic_of(d, 0)->imr & 1 << CASCADE_LINE))
         return false;
     for_each_vcpu(d, v) {
-        if (vlapic_accepts_pic(v))
+        if (vpic_reaches(v))
             return true;
     }
     return false;

@@ -159,7 +159,7 @@ static void debug_register(struct vcpu *v, struct hvm_exit *e)
     vmx_load_debug_registers(v);
 }
 
-/* Table 27-5; the segment of OUTS from table 27-8, in the order of enum hvm_segment. */
+/* Table 27-5. */
 static void port(struct vcpu *v, struct hvm_exit *e)
 {
     uint64_t qualification = vmread(VMCS_EXIT_QUALIFICATION);
@@ -167,11 +167,7 @@ static void port(struct vcpu *v, struct hvm_exit *e)
     e->port.bytes = (qualification & 7) + 1;
     e->port.in = qualification & 0x08;
     e->port.string = qualification & 0x10;
-    e->port.rep = qualification & 0x20;
     e->write = !e->port.in;
-    e->port.segment = e->port.in ? SEG_ES : SEG_DS;
-    if (e->port.string && !e->port.in && vmx_capabilities.string_information)
-        e->port.segment = vmread(VMCS_EXIT_INFORMATION) >> 15 & 7;
 }
 
 /* Table 27-7. */
@@ -183,11 +179,7 @@ static void ept_violation(struct vcpu *v, struct hvm_exit *e)
     e->fault.write = qualification & 0x02;
     e->fault.fetch = qualification & 0x04;
     e->fault.present = qualification & 0x38;
-    e->fault.linear_valid = qualification & 0x80;
-    if (e->fault.linear_valid) {
-        e->fault.in_walk = !(qualification & 0x100);
-        e->fault.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
-    }
+    e->fault.in_walk = (qualification & 0x180) == 0x080; /* a linear address led to it, and not its own translation */
     if (qualification & EVENT_NMI_UNBLOCK && !e->interrupted.valid)
         restore_nmi_blocking();
 }

@@ -16,11 +16,10 @@
 #include <hv/traps.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
-#define CPUID_VMX         (1U << 5) /* leaf 1, ecx */
-#define BASIC_STRING_INFO (1UL << 54)
-#define BASIC_TRUE        (1UL << 55)
-#define BASIC_REVISION    0x7fffffffU
-#define FEATURE_RDTSCP    (1U << 27) /* leaf 0x80000001, edx */
+#define CPUID_VMX      (1U << 5) /* leaf 1, ecx */
+#define BASIC_TRUE     (1UL << 55)
+#define BASIC_REVISION 0x7fffffffU
+#define FEATURE_RDTSCP (1U << 27) /* leaf 0x80000001, edx */
 
 #define EPT_4_LEVELS   (1UL << 6)
 #define EPT_WRITE_BACK (1UL << 14)
@@ -45,7 +44,7 @@
 #define PAUSE_WINDOW 4096
 
 struct vmx_capabilities vmx_capabilities;
-_Static_assert(sizeof(struct vmx_capabilities) == 72, "no padding: compared as bytes");
+_Static_assert(sizeof(struct vmx_capabilities) == 64, "no padding: compared as bytes");
 
 static struct vmx_cpu {
     void *region;        /* VMXON */
@@ -207,7 +206,6 @@ static bool read_capabilities(struct vmx_capabilities *c)
         .cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1),
         .cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0),
         .cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1),
-        .string_information = basic & BASIC_STRING_INFO,
     };
     for (unsigned i = 0; i < ARRAY_SIZE(wanted_ept); i++)
         if (!(c->ept_vpid & wanted_ept[i].bit))

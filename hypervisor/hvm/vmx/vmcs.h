@@ -75,7 +75,6 @@ enum vmcs_field {
     VMCS_VECTORING_EVENT = 0x4408,
     VMCS_VECTORING_ERROR_CODE = 0x440a,
     VMCS_EXIT_LENGTH = 0x440c,
-    VMCS_EXIT_INFORMATION = 0x440e,
     VMCS_GUEST_LIMIT = 0x4800, /* + 2 * es .. tr */
     VMCS_GUEST_GDTR_LIMIT = 0x4810,
     VMCS_GUEST_IDTR_LIMIT = 0x4812,
@@ -90,7 +89,6 @@ enum vmcs_field {
     VMCS_CR0_SHADOW = 0x6004,
     VMCS_CR4_SHADOW = 0x6006,
     VMCS_EXIT_QUALIFICATION = 0x6400,
-    VMCS_GUEST_LINEAR_ADDRESS = 0x640a,
     VMCS_GUEST_CR0 = 0x6800,
     VMCS_GUEST_CR3 = 0x6802,
     VMCS_GUEST_CR4 = 0x6804,
@@ -180,8 +178,6 @@ struct vmx_capabilities {
     uint32_t pin, processor, secondary, exit, entry; /* the controls we run with; windows, DR and long mode apart */
     uint64_t ept_vpid;
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-    uint64_t string_information; /* exits of INS and OUTS tell the segment; of this width so that two can be compared as
-                                    bytes */
 };
 extern struct vmx_capabilities vmx_capabilities;
 

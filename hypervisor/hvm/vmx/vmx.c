@@ -40,10 +40,7 @@ static void write_dr_exit(struct vcpu *v, bool exits)
 void vmx_load_debug_registers(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
-    write_dr0(h->dr[0]);
-    write_dr1(h->dr[1]);
-    write_dr2(h->dr[2]);
-    write_dr3(h->dr[3]);
+    write_breakpoints(h->dr);
     write_dr6(h->dr6 | DR6_RESERVED);
     h->dr_loaded = true;
     write_dr_exit(v, false);
@@ -52,10 +49,7 @@ void vmx_load_debug_registers(struct vcpu *v)
 static void save_debug_registers(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
-    h->dr[0] = read_dr0();
-    h->dr[1] = read_dr1();
-    h->dr[2] = read_dr2();
-    h->dr[3] = read_dr3();
+    read_breakpoints(h->dr);
     h->dr_loaded = false;
     write_dr_exit(v, true);
 }

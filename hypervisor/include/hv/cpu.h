@@ -125,6 +125,22 @@ DEFINE_CONTROL_REGISTER(dr3)
 DEFINE_CONTROL_REGISTER(dr6)
 DEFINE_CONTROL_REGISTER(dr7)
 
+/* DR0 to DR3. */
+static inline void write_breakpoints(const uint64_t address[4])
+{
+    write_dr0(address[0]);
+    write_dr1(address[1]);
+    write_dr2(address[2]);
+    write_dr3(address[3]);
+}
+static inline void read_breakpoints(uint64_t address[4])
+{
+    address[0] = read_dr0();
+    address[1] = read_dr1();
+    address[2] = read_dr2();
+    address[3] = read_dr3();
+}
+
 #define DEFINE_PORT_IO(suffix, type)                                                                                   \
     static inline type in##suffix(uint16_t port)                                                                       \
     {                                                                                                                  \
@@ -139,6 +155,21 @@ DEFINE_CONTROL_REGISTER(dr7)
 DEFINE_PORT_IO(b, uint8_t)
 DEFINE_PORT_IO(w, uint16_t)
 DEFINE_PORT_IO(l, uint32_t)
+
+/* 1, 2 or 4 bytes. */
+static inline uint32_t in_port(uint16_t port, unsigned bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+static inline void out_port(uint32_t value, uint16_t port, unsigned bytes)
+{
+    if (bytes == 1)
+        outb((uint8_t)value, port);
+    else if (bytes == 2)
+        outw((uint16_t)value, port);
+    else
+        outl(value, port);
+}
 
 static inline void irq_enable(void)
 {

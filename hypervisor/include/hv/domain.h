@@ -81,9 +81,10 @@ struct vcpu {
     ns_t periodic_period;
 
     /* Shared with the guest. */
-    struct vcpu_info *info;       /* [d] in shared_info or a registered page; never NULL */
-    mfn_t info_mfn;               /* INVALID_MFN while in shared_info */
-    unsigned long runstate_guest; /* [v] linear address the guest registered; 0 none */
+    struct vcpu_info *info;        /* [d] in shared_info or a registered page, or info_of_ours; never NULL */
+    struct vcpu_info info_of_ours; /* takes what is written while the guest has no place for it */
+    mfn_t info_mfn;                /* INVALID_MFN while in shared_info */
+    unsigned long runstate_guest;  /* [v] linear address the guest registered; 0 none */
     unsigned long time_guest;
 
     void *xstate;   /* [v] xsave area, 64-byte aligned; x86/xstate.c */
@@ -205,7 +206,11 @@ int domain_kill(struct domain *d);
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 struct vcpu *domain_vcpu(const struct domain *d, unsigned id);
 void vcpu_free(struct vcpu *v);
+/* Pauses count. Returns when v, which is not current, is off every CPU with its registers in memory: not to be used by
+ * one vcpu of a domain on another, which may be waiting for it. */
 void vcpu_pause_sync(struct vcpu *v);
+/* Pauses v if that is so already; false: it is on a CPU, and not paused. Never waits. */
+bool vcpu_try_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Registers the guest's own vcpu_info area. */
 int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset);

@@ -96,7 +96,6 @@ struct hvm_vcpu {
     bool waits_for_io;             /* [a] off the run queue until its ioreq is answered */
     uint8_t io_servers;            /* [v] bit per ioreq server that has yet to answer */
     uint8_t io_invalidate;         /* [v] bit per ioreq server that is yet to be told of changed mappings */
-    bool is_initialised;           /* has been given a start state: context, INIT/SIPI */
     void *vendor;                  /* struct svm_vcpu or struct vmx_vcpu */
 };
 

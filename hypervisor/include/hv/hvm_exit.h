@@ -32,8 +32,7 @@ enum hvm_exit_reason {
     EXIT_SHUTDOWN, /* triple fault */
     EXIT_NMI,
     EXIT_MACHINE_CHECK,
-    EXIT_APIC_ACCESS, /* VT-x APIC page */
-    EXIT_UNKNOWN,     /* .code: the vendor's number; kills the guest with a log line */
+    EXIT_UNKNOWN, /* .code: the vendor's number; kills the guest with a log line */
     EXIT_COUNT,
 };
 
@@ -49,16 +48,13 @@ struct hvm_exit {
     struct {
         uint16_t port;
         uint8_t bytes; /* 1, 2, 4 */
-        bool in, string, rep;
-        uint8_t segment; /* of a string instruction, enum hvm_segment, where known */
+        bool in, string;
     } port;
     struct {
         uint64_t gpa;
         bool read, write, fetch;
-        bool present; /* there was an entry */
-        bool linear_valid;
-        bool in_walk; /* while the processor read the guest's own page tables */
-        uint64_t linear;
+        bool present;      /* there was an entry */
+        bool in_walk;      /* while the processor read the guest's own page tables */
         uint8_t bytes[15]; /* instruction bytes, if the processor gives them */
         uint8_t byte_count;
     } fault;

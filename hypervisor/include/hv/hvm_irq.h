@@ -21,10 +21,9 @@ int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line); /* 0-3
 /* A message as written to the local APIC range. -EINVAL when it names no processor. */
 int hvm_msi(struct domain *d, uint64_t address, uint32_t data);
 
-/* Asks in order: NMI, callback vector, local APIC, PIC. Nothing deliverable: -1; the interrupt flag and shadows are the
- * caller's to look at. `acknowledge` takes it (in service). v is current; also brings the line of a GSI or INTx
- * callback up to date. Called on every way in. */
-#define HVM_PENDING_NMI 0x102 /* the answer for an NMI, which no vector looks like */
+/* Asks in order: callback vector, local APIC, PIC. Nothing deliverable: -1; the interrupt flag and shadows, and NMIs
+ * (vcpu.nmi_pending, which anybody may set at any time), are the caller's to look at. `acknowledge` takes it (in
+ * service). v is current; also brings the line of a GSI or INTx callback up to date. Called on every way in. */
 int hvm_pending_interrupt(struct vcpu *v, bool acknowledge);
 /* v's interrupt state changed: wakes it, and interrupts it if it runs elsewhere. Any context. */
 void hvm_kick(struct vcpu *v);

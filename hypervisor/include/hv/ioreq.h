@@ -100,6 +100,8 @@ struct hvm_io {
 int ioreq_server_create(struct domain *d, unsigned handling, ioservid_t *id);
 /* Waiting vcpus are let go: what they have read is all ones. -ENOENT */
 int ioreq_server_destroy(struct domain *d, ioservid_t id);
+/* A server that is not enabled gets no requests; those it has are still to be answered: device models stop for a while,
+ * for a saved copy of the guest or when they are paused, and go on. -ENOENT */
 int ioreq_server_enable(struct domain *d, ioservid_t id, bool enable);
 int ioreq_server_ring_port(struct domain *d, ioservid_t id, evtchn_port_t *port); /* 0: no ring */
 /* type: XEN_DMOP_IO_RANGE_*. Errors as io_ranges_*, -ENOENT no such server. */
@@ -123,7 +125,7 @@ struct io_access {
 enum io_result ioreq_access(struct vcpu *v, const struct io_access *a, uint64_t *value);
 /* The one consumer of all ports that servers answer by (event_channel.h). */
 void ioreq_event(struct domain *d, unsigned vcpu, evtchn_port_t port, bool gone);
-/* Server id goes or stops: what v waits for of it will not come. d is paused. */
+/* Server id goes: what v waits for of it will not come. d is paused. */
 void ioreq_abandon(struct vcpu *v, unsigned id);
 
 #endif

@@ -77,6 +77,8 @@ int p2m_move(struct domain *d, gfn_t from, gfn_t to);
 /* Only the kind, if it is `from` now: -EAGAIN otherwise. RAM that becomes P2M_MMIO_DM keeps its frame for the way back.
  */
 int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_type to);
+/* Every vcpu of d forgets what its processor remembers of translations, the guest's own too, before it runs guest code
+ * again; those that run have left the guest when this returns. Interrupts on. */
 void p2m_flush(struct domain *d);
 
 /* The frame at gfn with a general reference, and TYPE_WRITABLE too if `write`; NULL with *error = -EINVAL (nothing

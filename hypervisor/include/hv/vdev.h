@@ -67,10 +67,13 @@ void vioapic_eoi(struct domain *d, uint8_t vector);               /* from a loca
 /* Would an edge at this pin become an interrupt, and is it `vector`? hvm_irqs.lock held */
 bool vioapic_pin_open(struct domain *d, unsigned pin);
 bool vioapic_pin_is(struct domain *d, unsigned pin, uint8_t vector);
+/* Does pin 0 hand the PIC's interrupts to v (ExtINT)? No lock: a look. */
+bool vioapic_passes_pic(const struct vcpu *v);
 
 /* ---- vdev/pic.c ---- */
 int vpic_init(struct domain *d);
 void vpic_set_line(struct domain *d, unsigned line, bool level); /* hvm_irqs.lock held */
+bool vpic_reaches(const struct vcpu *v);                         /* by its local APIC's LINT0 or by the IO-APIC */
 int vpic_pending(struct domain *d);                              /* -1: nothing */
 int vpic_ack(struct domain *d);                                  /* the vector */
 bool vpic_line_open(struct domain *d, unsigned line);            /* hvm_irqs.lock held */

@@ -125,7 +125,7 @@ static void measure(const char *name, void (*once)(void), unsigned rounds, unsig
     printf("BENCH %s %llu\n", name, (unsigned long long)(best / rounds / each));
 }
 
-#define DISK_BYTES   (16U << 20)
+#define DISK_BYTES   (4U << 20)
 #define DISK_REQUEST (128U << 10)
 
 /* Drivers are in /modules, in the order in which they can be loaded; a file's name begins with its number. */

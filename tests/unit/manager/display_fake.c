@@ -44,6 +44,12 @@ gboolean display_seat_present(struct display *display)
     return display->present;
 }
 
+struct guest_screen display_screen(struct display *display)
+{
+    (void)display;
+    return (struct guest_screen){1280, 800};
+}
+
 gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
 {
     if (display->domids[config->slot]) {

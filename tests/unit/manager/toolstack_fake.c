@@ -111,10 +111,11 @@ static gboolean create_now(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, GAsyncReadyCallback done,
-                      gpointer user)
+void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
+                      GAsyncReadyCallback done, gpointer user)
 {
     GTask *task = g_task_new(NULL, NULL, done, user);
+    (void)screen;
     g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
     g_object_set_data(G_OBJECT(task), "toolstack", toolstack);
     g_timeout_add_full(G_PRIORITY_DEFAULT, option_ms(config, "create_ms", 20), create_now, task, g_object_unref);

@@ -105,11 +105,11 @@ static void fill_new_tasks(void)
 {
     static const uint32_t general[] = {1, 2, 3, 4, STACK, 6, 7, 8};
     static const uint16_t selectors[] = {SEL_DATA, SEL_CODE, SEL_DATA, SEL_DATA, 0, SEL_DATA, 0};
-    put32(NEW_TSS + 28, 0x7000);   /* cr3 */
-    put32(NEW_TSS + 32, 0x12345);  /* eip */
-    put32(NEW_TSS + 36, 0x202);    /* eflags */
-    put16(NEW_TSS16 + 14, 0x4321); /* ip */
-    put16(NEW_TSS16 + 16, 0x202);  /* flags */
+    put32(NEW_TSS + 28, 0x7000);     /* cr3 */
+    put32(NEW_TSS + 32, 0x12345);    /* eip */
+    put32(NEW_TSS + 36, 0xffc08208); /* eflags, with all bits set and bit 1 clear that no processor has so */
+    put16(NEW_TSS16 + 14, 0x4321);   /* ip */
+    put16(NEW_TSS16 + 16, 0x202);    /* flags */
     for (unsigned i = 0; i < 8; i++) {
         put32(NEW_TSS + 40 + 4 * i, general[i]);
         put16(NEW_TSS16 + 18 + 2 * i, (uint16_t)general[i]);

@@ -460,17 +460,26 @@ static void destroyed_with_request(void)
     CHECK_EQUAL(ioreq_server_destroy(guest, 60000), -ENOENT);
 }
 
+/* A device model that stops and goes on: the request it has is answered, others do not reach it meanwhile. */
 static void disabled_with_request(void)
 {
-    struct xen_dm_op op = {.op = XEN_DMOP_set_ioreq_server_state};
+    struct xen_dm_op op = {.op = XEN_DMOP_set_ioreq_server_state, .u.set_ioreq_server_state = {model.id, 0, 0}};
+    struct vcpu *other_vcpu = guest->vcpu[1];
     uint32_t value = 0;
 
     with_model(HVM_IOREQSRV_BUFIOREQ_OFF);
     CHECK_EQUAL(hvm_port_read(v, 0x100, 1, &value), IO_RETRY);
     CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
-    CHECK(hvm_io_complete(v) && hvm_port_read(v, 0x100, 1, &value) == IO_OK && value == 0xff);
-    hvm_io_instruction_done(v);
-    CHECK(hvm_port_read(v, 0x100, 1, &value) == IO_OK && value == 0xff && !v->hvm->waits_for_io);
+    CHECK(v->hvm->waits_for_io && !hvm_io_complete(v));
+    fake_run(other_vcpu);
+    CHECK(hvm_port_read(other_vcpu, 0x100, 1, &value) == IO_OK && value == 0xff);
+    fake_run(v);
+    op.u.set_ioreq_server_state.enabled = 1;
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    model_take(&model, 0);
+    model_answer(&model, 0, 7);
+    CHECK(hvm_io_complete(v) && hvm_port_read(v, 0x100, 1, &value) == IO_OK && value == 7);
+    CHECK_EQUAL(crashes, 0);
 }
 
 /* The guest has no say in these ports. */

@@ -534,6 +534,18 @@ static void test_dying(void)
     CHECK_EQUAL(p2m_relinquish(&guest), 0);
 }
 
+/* Tables that the guest has left empty, far apart: more entries than are looked at in one go. */
+static void test_dying_with_empty_tables(void)
+{
+    for (gfn_t i = 0; i < 20; i++) {
+        fake_ram_at(i << 18, 0);
+        if (i != 7)
+            CHECK_EQUAL(p2m_release(&guest, i << 18, 0), 0);
+    }
+    CHECK_EQUAL(p2m_relinquish(&guest), 0);
+    CHECK_EQUAL(kind_at(7UL << 18), P2M_HOLE);
+}
+
 /* Lookups while tables come, go and are overwritten: an answer is one that was true at some time. */
 static volatile bool stop_reading;
 static mfn_t race_small, race_large;
@@ -606,6 +618,7 @@ static const struct {
     {"add_to_physmap", test_add_to_physmap},
     {"grant_map", test_grant_map},
     {"dying", test_dying},
+    {"dying_with_empty_tables", test_dying_with_empty_tables},
     {"race", test_race},
     {"destroy_at_once", test_destroy_at_once},
 };

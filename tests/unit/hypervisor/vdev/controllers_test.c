@@ -307,6 +307,22 @@ static void test_pic_wiring(void)
     rig_stop();
 }
 
+/* As firmware leaves it: LINT0 masked, pin 0 of the IO-APIC hands the PIC's interrupts to the processor it names. */
+static void test_pic_by_ioapic(void)
+{
+    start(2, XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIC);
+    pic_setup();
+    route(0, APIC_EXTINT << 8, 2); /* the second one */
+    pulse(4);
+    EXPECT(take(0), -1);
+    EXPECT(take(1), 0x34);
+    outb_(0x20, 0x20);
+    ioapic_write(0x10, MASK | APIC_EXTINT << 8);
+    pulse(4);
+    EXPECT(take(1), -1);
+    rig_stop();
+}
+
 /* ---- upcalls ---- */
 
 static void event(unsigned vcpu)
@@ -390,6 +406,7 @@ int main(void)
     test_pic_modes();
     test_elcr();
     test_pic_wiring();
+    test_pic_by_ioapic();
     test_callback_vector();
     test_upcall_vector();
     test_callback_lines();

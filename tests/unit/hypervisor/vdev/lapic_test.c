@@ -194,8 +194,10 @@ static void test_messages(void)
     EXPECT(hvm_msi(&rig_domain, 0xfee01000, 0x55), -EINVAL); /* no such processor */
     EXPECT(hvm_msi(&rig_domain, 0xfed00000, 0x55), -EINVAL);
     EXPECT(hvm_msi(&rig_domain, 0xfee00000, 0x400), 0);
-    EXPECT(take(0), HVM_PENDING_NMI);
-    EXPECT(V(0)->nmi_pending, false);
+    EXPECT(V(0)->nmi_pending, true);
+    EXPECT(take(0), -1); /* not to be mistaken for an interrupt */
+    EXPECT(V(0)->nmi_pending, true);
+    V(0)->nmi_pending = false;
     rig_stop();
 }
 

@@ -88,13 +88,13 @@ struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
 void hvm_vcpu_reset(struct vcpu *v)
 {
     rig_resets[v->id]++;
-    v->hvm->is_initialised = false;
+    v->initialised = false;
     v->offline = v->id != 0;
 }
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page)
 {
     rig_startups[v->id]++;
-    v->hvm->is_initialised = true;
+    v->initialised = true;
     rig_startup_page[v->id] = page;
     v->offline = false;
 }

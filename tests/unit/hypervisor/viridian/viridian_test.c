@@ -87,9 +87,10 @@ void p2m_flush(struct domain *owner)
 }
 
 /* The local APIC. */
+static bool apic_on = true;
 uint64_t vlapic_base(const struct vcpu *v)
 {
-    return 0xfee00900;
+    return !v->hvm->lapic ? 0 : apic_on ? 0xfee00900 : 0xfee00100;
 }
 bool vlapic_x2apic(const struct vcpu *v)
 {
@@ -329,6 +330,9 @@ static void apic(void)
     wr(0x40000071, 0x0200000000000041);
     CHECK(icr_xapic[0] == 0x41 && icr_xapic[1] == 0x02000000);
     CHECK_EQUAL(rd(0x40000071), 0x0200000000000041);
+    apic_on = false;
+    CHECK(refuses(0x40000071));
+    apic_on = true;
     x2apic = true;
     wr(0x40000071, 0x200000042);
     CHECK(icr_x2apic == 0x200000042 && rd(0x40000071) == 0x200000042);
