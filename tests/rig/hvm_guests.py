@@ -7,7 +7,7 @@ import os
 import re
 
 import ramdisk
-from bochs import Bochs
+from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE
 from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules
 
@@ -71,7 +71,7 @@ class KernelsBoot:
                            f'hypervisor={"reference" if reference else "ours"}\n')
         kernel, disk = ramdisk.build(rig.images, folder, 'kernels', {**files, 'kernels/list': f'{folder}.list'})
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M{f" {REFERENCE_OPTIONS}" if reference else ""}'
-        modules = Modules(rig.hypervisor, options, [(kernel, 'console=hvc0 quiet rdinit=/init'), (disk, '')])
+        modules = Modules(rig.hypervisor, options, [(kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}'), (disk, '')])
         return (Bochs if self.platform == 'bochs' else Machine)(modules, evidence, memory=1024)
 
 

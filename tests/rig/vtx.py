@@ -4,7 +4,7 @@ import os
 import shutil
 
 import ramdisk
-from bochs import Bochs
+from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE, pack
 from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Modules
 
@@ -29,7 +29,7 @@ class VtxBoot:
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=640M,max:640M'
         if os.path.basename(rig.hypervisor) == 'reference.elf':
             options += f' {REFERENCE_OPTIONS}'
-        modules = Modules(rig.hypervisor, options, [(kernel, 'console=hvc0 loglevel=7 rdinit=/init'), (disk, '')])
+        modules = Modules(rig.hypervisor, options, [(kernel, f'console=hvc0 loglevel=7 rdinit=/init {KERNEL_OPTIONS}'), (disk, '')])
         return Bochs(modules, evidence, memory=MEMORY)
 
 
