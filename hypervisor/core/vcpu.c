@@ -11,14 +11,11 @@
 #include <hv/sched.h>
 #include <hv/xstate.h>
 
-/* A vcpu beyond the shared page's array has nowhere to take events until it registers its own; writes go nowhere. */
-static struct vcpu_info nowhere[MAX_VCPUS];
-
-static struct vcpu_info *initial_info(struct domain *d, unsigned id)
+/* A vcpu beyond the shared page's array has nowhere to take events until it registers its own. */
+static struct vcpu_info *initial_info(struct vcpu *v)
 {
-    if (id < ARRAY_SIZE(d->shared_info->vcpu_info))
-        return &d->shared_info->vcpu_info[id];
-    return &nowhere[id];
+    struct shared_info *shared = v->domain->shared_info;
+    return v->id < ARRAY_SIZE(shared->vcpu_info) ? &shared->vcpu_info[v->id] : &v->info_of_ours;
 }
 
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
@@ -33,7 +30,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->domain = d;
     v->id = id;
     v->info_mfn = INVALID_MFN;
-    v->info = initial_info(d, id);
+    v->info = initial_info(v);
     v->info->evtchn_upcall_mask = !is_hvm(d);
     v->offline = true;
     list_init(&v->run_link);
@@ -111,7 +108,7 @@ int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset)
 void vcpu_unregister_info(struct vcpu *v)
 {
     mfn_t mfn = v->info_mfn;
-    v->info = &nowhere[v->id]; /* shared_info goes too */
+    v->info = &v->info_of_ours; /* shared_info goes too */
     v->info_mfn = INVALID_MFN;
     if (mfn != INVALID_MFN)
         page_put_with_type(mfn_to_page(mfn));

@@ -81,9 +81,10 @@ struct vcpu {
     ns_t periodic_period;
 
     /* Shared with the guest. */
-    struct vcpu_info *info;       /* [d] in shared_info or a registered page; never NULL */
-    mfn_t info_mfn;               /* INVALID_MFN while in shared_info */
-    unsigned long runstate_guest; /* [v] linear address the guest registered; 0 none */
+    struct vcpu_info *info;        /* [d] in shared_info or a registered page, or info_of_ours; never NULL */
+    struct vcpu_info info_of_ours; /* takes what is written while the guest has no place for it */
+    mfn_t info_mfn;                /* INVALID_MFN while in shared_info */
+    unsigned long runstate_guest;  /* [v] linear address the guest registered; 0 none */
     unsigned long time_guest;
 
     void *xstate;   /* [v] xsave area, 64-byte aligned; x86/xstate.c */

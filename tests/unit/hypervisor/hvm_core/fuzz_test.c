@@ -365,7 +365,6 @@ static struct hvm_exit random_exit(void)
     e.port.bytes = (uint8_t)(1U << below(3));
     e.port.in = below(2);
     e.port.string = below(2);
-    e.port.rep = below(2);
     e.fault.gpa = random_value();
     e.fault.write = below(2);
     e.fault.fetch = below(2);

@@ -34,9 +34,12 @@ void svm_forget_asids(void)
 {
     forgotten++;
 }
+static uint8_t code[15];
+static unsigned code_bytes;
 unsigned hvm_fetch(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t bytes[15])
 {
-    return 0;
+    memcpy(bytes, code, sizeof(code));
+    return code_bytes;
 }
 void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
@@ -83,8 +86,57 @@ static void test_refused_entry(void)
     check(!handled && crashes == 1 && forgotten == 1);
 }
 
+static uint64_t state = 88172645463325252ULL;
+static uint64_t random64(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+/* Whatever the guest ran and the processor says of it: a record that hvm/exit.c can index its tables with. */
+static void test_random_exits(void)
+{
+    static const uint8_t likely[] = {0x0f, 0x22, 0x66, 0x48, 0xf0, 0x41, 0xe0};
+    static const uint8_t widths[] = {1, 2, 4};
+    for (unsigned round = 0; round < 500000; round++) {
+        machine_reset();
+        handled = crashes = 0;
+        for (unsigned i = 0; i < sizeof(code); i++)
+            code[i] =
+                random64() >> 40 & 1 ? (uint8_t)(random64() >> 32) : likely[(random64() >> 32) % ARRAY_SIZE(likely)];
+        code_bytes = (random64() >> 32) % 16;
+        svm_features = random64() >> 32 & 1 ? SVM_NRIP_SAVE | SVM_DECODE_ASSISTS : 0;
+        segment[SEG_CS].attributes = (uint16_t)random64();
+        block = (struct vmcb){.rip = random64(), .exit_code = random64() >> 32 & 0x7ff, .exit_info_1 = random64()};
+        block.exit_code = round % 8 ? block.exit_code % 0x90 : round % 16 ? block.exit_code : SVM_EXIT_NPF;
+        block.exit_info_2 = block.next_rip = block.rip + (random64() >> 32) % 16;
+        block.exit_interrupt_info = random64() >> 40 & 1 ? random64() : 0;
+        block.fetched_count = (uint8_t)random64();
+        block.interrupt_shadow = random64();
+        if (block.exit_code == SVM_EXIT_IOIO)
+            block.exit_info_1 = (block.exit_info_1 & ~0x70UL) | (uint64_t)widths[round % 3] << 4;
+        block.efer = EFER_SVME;
+        svm = (struct svm_vcpu){.vmcb = &block, .nmi_iret_rip = ~0UL};
+        hvm_vcpu.vendor = &svm;
+        seen.interrupted.valid = false;
+        svm_exit(&fake_regs);
+        check(handled + crashes <= 1 && fake_regs.rip == block.rip);
+        if (!handled)
+            continue;
+        check(seen.reason < EXIT_COUNT && seen.length <= 15 && seen.code == block.exit_code);
+        check(seen.reason != EXIT_PORT || seen.port.bytes == 1 || seen.port.bytes == 2 || seen.port.bytes == 4);
+        check(seen.reason != EXIT_CR_WRITE || seen.reg < 16);
+        check(seen.reason != EXIT_NESTED_FAULT || seen.fault.byte_count <= sizeof(seen.fault.bytes));
+        check(seen.reason != EXIT_TASK_SWITCH || seen.task.reason <= 3);
+        check(seen.reason != EXIT_MACHINE_CHECK || block.exit_code == SVM_EXIT_EXCEPTION + 18);
+    }
+}
+
 int main(void)
 {
+    test_random_exits();
     test_mode_of_a_skipped_instruction();
     test_unknown();
     test_refused_entry();
