@@ -13,7 +13,7 @@ DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'driv
            'drm/drm_kms_helper.ko', 'drivers/xen/xen-front-pgdir-shbuf.ko', 'drm/xen/drm_xen_front.ko')
 # What a guest without PV drivers needs, in the order of loading: IDE disk and CD, both network cards of QEMU.
 EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft',
-            't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139too', 'e1000')
+            't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
 GRUB_CONFIG = '''serial --unit=0 --speed=115200
 terminal_input console
