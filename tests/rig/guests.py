@@ -172,4 +172,6 @@ class Guest:
             raise RigError(f'guest {self.name} is still there after {limit} s; it printed:\n' + self.said('')[-1500:])
 
     def destroy(self):
-        self.machine.run(f'xl destroy {self.name}')
+        # A QEMU that is told to go switches its guest off, and the xl that waits for that may be first to destroy it.
+        self.machine.run(f'xl destroy {self.name}', 90, check=False)
+        self.wait_gone(60)
