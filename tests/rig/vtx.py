@@ -74,9 +74,9 @@ def virtualisation(rig):
 def guest_shell(rig):
     """A PVH guest starts and its shell answers."""
     rig.note('start', told(rig, 'start'))
-    kind, processors, vectors = told(rig, 'guest').split(', ', 2)
+    kind, processors, *vectors = told(rig, 'guest').rstrip(',').split(', ', 2)
     rig.note('guest', f'{kind}, {processors}')
-    check_vectors(rig, vectors)
+    check_vectors(rig, ''.join(vectors))
     rig.note('answer', told(rig, 'answer'))
 
 
