@@ -138,7 +138,7 @@ def hvm_with_e1000(rig):
 
 
 def hvm_viridian(rig):
-    """viridian=1 and no PV drivers: Linux runs as a guest of Hyper-V, by its clock and its processor numbers."""
+    """viridian=1 without PV drivers: Linux with 2 processors by emulated hardware, and its clock goes right."""
     guest = hvm(rig.machine, 'viridian', 'viridian', vcpus=2, console='ttyS0', options='xen_nopv',
                 config='viridian=1').create()
     guest.wait_gone(2 * START)

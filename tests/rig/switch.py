@@ -80,9 +80,10 @@ def wait_for_picture(rig, name, limit=15):
 
 
 def keys_of(rig, name):
-    """The key events a guest has reported: (code, state) in order."""
+    """The presses and releases a guest has reported: (code, state) in order. Repeats are its own kernel's."""
     text = rig.machine.run(f'grep -a "GUEST key" {log(name)} | tr -d "\\r"', check=False)[1]
-    return [tuple(int(field) for field in line.split()[-2:]) for line in text.splitlines()]
+    events = [tuple(int(field) for field in line.split()[-2:]) for line in text.splitlines()]
+    return [event for event in events if event[1] != 2]
 
 
 def settled(rig):
