@@ -4,6 +4,7 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/cpu_policy.h>
+#include <hv/domain_tsc.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/irq.h>
@@ -11,7 +12,6 @@
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/sched.h>
-#include <hv/time.h>
 
 /* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
@@ -141,29 +141,35 @@ int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 
 /* ---- time stamp counter ---- */
 
-/* Guests read the counter of the processor (HVM: with an offset); only the modes that come to that can be had: default
- * and native. */
-#define TSC_MODE_DEFAULT       0
-#define TSC_MODE_NEVER_EMULATE 2
-
 int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
 {
-    uint32_t mode = op->u.tsc_info.tsc_mode;
+    const struct xen_domctl_tsc_info *info = &op->u.tsc_info;
+    bool emulated = info->tsc_mode == TSC_MODE_ALWAYS_EMULATE;
 
-    if (is_current_domain(d))
+    if (is_current_domain(d) || info->tsc_mode > TSC_MODE_NEVER_EMULATE)
         return -EINVAL;
-    if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NEVER_EMULATE)
-        return -EOPNOTSUPP;
-    d->tsc_mode = mode;
+    if (d->creation_finished && emulated != d->tsc.emulated)
+        return -EBUSY;
+    d->tsc.mode = info->tsc_mode;
+    d->tsc.incarnation = info->incarnation + 1; /* of this life of the guest */
+    d->tsc.ahead = emulated ? info->elapsed_nsec - now() : 0;
+    if (emulated) {
+        d->tsc.khz = info->gtsc_khz ? info->gtsc_khz : (uint32_t)tsc_khz();
+        d->tsc.counts_per_ns = clock_counts_per_ns(d->tsc.khz * 1000UL);
+        d->tsc.scale = clock_scale_of(d->tsc.khz * 1000UL);
+    }
+    d->tsc.emulated = emulated;
+    if (is_hvm(d))
+        hvm_update_tsc_mode(d);
     return 0;
 }
 
 int domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
 {
-    op->u.tsc_info.tsc_mode = d->tsc_mode;
-    op->u.tsc_info.gtsc_khz = (uint32_t)tsc_khz();
-    op->u.tsc_info.incarnation = 0;
-    op->u.tsc_info.elapsed_nsec = now();
+    op->u.tsc_info.tsc_mode = d->tsc.mode;
+    op->u.tsc_info.gtsc_khz = domain_tsc_khz(d);
+    op->u.tsc_info.incarnation = d->tsc.incarnation;
+    op->u.tsc_info.elapsed_nsec = now() + d->tsc.ahead;
     return 0;
 }
 

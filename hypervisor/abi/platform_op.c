@@ -17,8 +17,6 @@
 
 _Static_assert(sizeof(struct xen_platform_op) == 136, "ABI");
 
-#define NS_PER_SECOND 1000000000U
-
 static int set_time(uint64_t seconds, uint32_t nanoseconds, uint64_t at)
 {
     struct domain *d;

@@ -117,8 +117,7 @@ static long sched_shutdown_code(unsigned long argument)
 
 /* ---- Watchdogs: two per domain, in a list because few domains have any. Bits of watchdog_mask: in use. ---- */
 
-#define WATCHDOGS     2
-#define NS_PER_SECOND 1000000000ULL
+#define WATCHDOGS 2
 
 struct watchdogs {
     struct list link;

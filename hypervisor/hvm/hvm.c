@@ -5,6 +5,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/descriptor_tables.h>
+#include <hv/domain_tsc.h>
 #include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
@@ -335,7 +336,14 @@ bool hvm_paging(const struct vcpu *v)
 
 uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
-    return rdtsc() + v->hvm->tsc_offset;
+    return domain_tsc(v->domain) + v->hvm->tsc_offset;
+}
+
+void hvm_update_tsc_mode(struct domain *d)
+{
+    struct vcpu *v;
+    for_each_vcpu(d, v)
+        hvm_vendor->update_tsc(v);
 }
 
 void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
@@ -349,5 +357,5 @@ void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
 
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
 {
-    hvm_set_tsc_offset(v, value - rdtsc());
+    hvm_set_tsc_offset(v, value - domain_tsc(v->domain));
 }

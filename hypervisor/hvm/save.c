@@ -7,6 +7,7 @@
  * stays: the caller destroys the guest.
  */
 #include <hv/console.h>
+#include <hv/domain_tsc.h>
 #include <hv/page_alloc.h>
 #include <hv/time.h>
 #include <hv/vdev.h>
@@ -42,14 +43,14 @@ int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance,
     return 0;
 }
 
-static int save_header(struct hvm_save_buffer *b)
+static int save_header(const struct domain *d, struct hvm_save_buffer *b)
 {
     struct hvm_save_header header = {
         .magic = HVM_FILE_MAGIC,
         .version = HVM_FILE_VERSION,
         .changeset = ~0ULL,
         .cpuid = cpuid(1, 0).eax,
-        .gtsc_khz = (uint32_t)tsc_khz(),
+        .gtsc_khz = domain_tsc_khz(d),
     };
 
     return hvm_save_record(b, HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
@@ -58,7 +59,7 @@ static int save_header(struct hvm_save_buffer *b)
 int hvm_save(struct domain *d, uint8_t *buffer, uint32_t *bytes)
 {
     struct hvm_save_buffer b = {.data = buffer, .size = *bytes};
-    int error = save_header(&b);
+    int error = save_header(d, &b);
 
     for (unsigned i = 0; i < ARRAY_SIZE(handlers) && !error; i++)
         error = handlers[i]->save(d, &b);

@@ -4,6 +4,7 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/domain_tsc.h>
 #include <hv/hvm.h>
 #include <hv/page_alloc.h>
 #include <hv/sched.h>
@@ -145,13 +146,13 @@ static void load_tsc(struct vcpu *v, uint64_t tsc)
 {
     struct domain *d = v->domain;
     struct vcpu *other;
-    uint64_t offset = tsc - rdtsc();
+    uint64_t offset = tsc - domain_tsc(d);
     int64_t difference = (int64_t)(offset - d->hvm->tsc_offset);
     if (v->id == 0) {
         d->hvm->tsc_offset = offset;
         for_each_vcpu(d, other)
             hvm_set_tsc_offset(other, offset);
-    } else if ((uint64_t)(difference < 0 ? -difference : difference) > tsc_khz() * 1000) {
+    } else if ((uint64_t)(difference < 0 ? -difference : difference) > domain_tsc_khz(d) * 1000UL) {
         hvm_set_tsc_offset(v, offset);
     }
 }

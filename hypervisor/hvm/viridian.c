@@ -8,6 +8,7 @@
  */
 #include "viridian_state.h"
 #include <hv/console.h>
+#include <hv/domain_tsc.h>
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
@@ -190,9 +191,9 @@ static uint64_t reference_count(const struct viridian_domain *s)
 }
 
 /* Counts of the reference counter per tick of the TSC, times 2^64: long division, as it is below 1. */
-static uint64_t tsc_scale(void)
+static uint64_t tsc_scale(const struct domain *d)
 {
-    const uint64_t khz = tsc_khz();
+    const uint64_t khz = domain_tsc_khz(d);
     uint64_t quotient = 0, rest = 1000000 / NS_PER_UNIT;
     for (unsigned i = 0; i < 64; i++) {
         rest <<= 1;
@@ -220,9 +221,9 @@ static void write_reference_tsc(struct vcpu *v)
     struct reference_tsc_page page = {0};
     if (!(s->reference_tsc_msr & PAGE_MSR_ENABLE))
         return;
-    if (cpu_features.invariant_tsc) {
+    if (cpu_features.invariant_tsc || v->domain->tsc.emulated) {
         page.sequence = 1;
-        page.scale = tsc_scale();
+        page.scale = tsc_scale(v->domain);
         uint64_t scaled = (uint64_t)((unsigned __int128)hvm_guest_tsc(v) * page.scale >> 64);
         page.offset = (int64_t)(reference_count(s) - scaled);
     }
@@ -387,7 +388,7 @@ static bool rdmsr_time(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = s->reference_tsc_msr;
         return has(v, HVMPV_reference_tsc);
     case HV_TSC_FREQUENCY:
-        *value = tsc_khz() * 1000;
+        *value = domain_tsc_khz(v->domain) * 1000UL;
         return has_frequencies(v);
     case HV_APIC_FREQUENCY:
         *value = APIC_BUS_HERTZ;

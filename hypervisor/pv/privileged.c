@@ -5,6 +5,7 @@
 #include <hv/cpu.h>
 #include <hv/cpu_policy.h>
 #include <hv/decode.h>
+#include <hv/domain_tsc.h>
 #include <hv/guest_copy.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
@@ -164,17 +165,31 @@ static enum result msr_read(struct vcpu *v, struct cpu_user_regs *regs, const st
     return DONE;
 }
 
+/* Comes here when the counter is emulated, and from a guest's kernel that has set TSD against its own users. */
 static enum result time_stamp(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
-    uint64_t value = rdtsc();
+    if (!guest_kernel_mode(v) && v->pv.cr4 & X86_CR4_TSD)
+        return NOT_OURS;
+    uint64_t value = domain_tsc(v->domain);
     regs->rax = (uint32_t)value;
     regs->rdx = value >> 32;
     return DONE;
 }
 
-/* 0f 01: xgetbv (d0), xsetbv (d1), invlpg; only these are here. */
+/* TSC_AUX of a PV guest is 0. */
+static enum result time_stamp_and_aux(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    regs->rcx = 0;
+    return time_stamp(v, regs, i);
+}
+
+/* 0f 01: xgetbv (d0), xsetbv (d1), rdtscp (f9), invlpg; only these are here. */
 static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
+    if (i->mod == 3 && (i->reg & 7) == 7 && (i->rm & 7) == 1)
+        return time_stamp_and_aux(v, regs, i);
+    if (!guest_kernel_mode(v))
+        return NOT_OURS;
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 0) {
         regs->rax = (uint32_t)v->xcr0;
         regs->rdx = v->xcr0 >> 32;
@@ -192,16 +207,16 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
 
 static const struct {
     uint8_t map, first, last;
-    bool user_too; /* port access, by IOPL or bitmap */
+    bool user_too; /* port access, by IOPL or bitmap; time stamp counter */
     emulate function;
 } table[] = {
     {0, 0x6c, 0x6f, true, port_string},       {0, 0xe4, 0xe7, true, port_in_out},
     {0, 0xec, 0xef, true, port_in_out},       {0, 0xf4, 0xf4, false, halt},
-    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x01, 0x01, false, group_01},
+    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x01, 0x01, true, group_01},
     {1, 0x06, 0x06, false, clear_ts},         {1, 0x08, 0x09, false, cache_flush},
     {1, 0x20, 0x20, false, control_register}, {1, 0x22, 0x22, false, control_register},
     {1, 0x21, 0x21, false, debug_register},   {1, 0x23, 0x23, false, debug_register},
-    {1, 0x30, 0x30, false, msr_write},        {1, 0x31, 0x31, false, time_stamp},
+    {1, 0x30, 0x30, false, msr_write},        {1, 0x31, 0x31, true, time_stamp},
     {1, 0x32, 0x32, false, msr_read},
 };
 

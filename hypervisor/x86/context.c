@@ -36,10 +36,13 @@ unsigned long pv_fix_cr4(unsigned long wanted)
     return (wanted & GUEST_CR4 & (host | X86_CR4_TSD | X86_CR4_DE)) | (host & ~(GUEST_CR4 | X86_CR4_VMXE));
 }
 
-/* OSXSAVE and FSGSBASE stay set for us; a guest that did not set them merely does not see the CPUID bits. */
+/* OSXSAVE and FSGSBASE stay set for us; a guest that did not set them merely does not see the CPUID bits. With TSD,
+ * rdtsc of user and kernel comes to us as #GP. */
 void set_guest_cr4(const struct vcpu *v)
 {
     unsigned long cr4 = (read_cr4() & ~(X86_CR4_TSD | X86_CR4_DE)) | (v->pv.cr4 & (X86_CR4_TSD | X86_CR4_DE));
+    if (v->domain->tsc.emulated)
+        cr4 |= X86_CR4_TSD;
     if (cr4 != read_cr4())
         write_cr4(cr4);
 }

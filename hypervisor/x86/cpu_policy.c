@@ -8,10 +8,10 @@
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
+#include <hv/domain_tsc.h>
 #include <hv/hvm.h>
 #include <hv/page.h>
 #include <hv/page_alloc.h>
-#include <hv/time.h>
 #include <xen/arch-x86/cpuid.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
@@ -457,16 +457,17 @@ static unsigned machine_address_bits(void)
 
 struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
 {
-    const struct cpu *cpu = this_cpu();
-    uint32_t khz = (uint32_t)tsc_khz();
-    uint32_t flags = (cpu_features.invariant_tsc ? 2 : 0) | (HAS(&host_policy, RDTSCP) ? 4 : 0);
+    const struct domain *d = v->domain;
+    const struct clock_scale scale = domain_tsc_scale(d);
+    uint32_t flags = (d->tsc.emulated ? 1 : 0) | (cpu_features.invariant_tsc ? 2 : 0) |
+                     (HAS(&host_policy, RDTSCP) ? 4 : 0);
     switch (subleaf) {
     case 0:
-        return (struct cpuid){flags, v->domain->tsc_mode, khz, 0};
+        return (struct cpuid){flags, d->tsc.mode, domain_tsc_khz(d), d->tsc.incarnation};
     case 1:
-        return (struct cpuid){0, 0, cpu->clock.multiplier, (uint32_t)cpu->clock.shift};
+        return (struct cpuid){0, 0, scale.multiplier, (uint32_t)scale.shift};
     case 2:
-        return (struct cpuid){khz, 0, 0, 0};
+        return (struct cpuid){(uint32_t)tsc_khz(), 0, 0, 0};
     default:
         return (struct cpuid){0};
     }

@@ -12,7 +12,7 @@
 #include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/domain.h>
+#include <hv/domain_tsc.h>
 #include <hv/guest_copy.h>
 #include <hv/irq.h>
 #include <hv/pagetable.h>
@@ -397,11 +397,15 @@ void vcpu_update_time(struct vcpu *v)
     uint32_t version = (READ_ONCE(time->version) | 1) + 2;
     WRITE_ONCE(time->version, version);
     barrier();
-    time->tsc_timestamp = cpu->clock.tsc + (v->hvm ? v->hvm->tsc_offset : 0); /* as the guest reads it */
-    time->system_time = cpu->clock.time;
-    time->tsc_to_system_mul = cpu->clock.multiplier;
-    time->tsc_shift = cpu->clock.shift;
-    time->flags = cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+    const struct clock_scale scale = domain_tsc_scale(v->domain);
+    const bool emulated = v->domain->tsc.emulated;
+    const ns_t start = emulated ? domain_tsc_start(v->domain) : cpu->clock.time;
+    time->tsc_timestamp = (emulated ? domain_tsc_at(v->domain, start) : cpu->clock.tsc) +
+                          (v->hvm ? v->hvm->tsc_offset : 0); /* as the guest reads it */
+    time->system_time = start;
+    time->tsc_to_system_mul = scale.multiplier;
+    time->tsc_shift = scale.shift;
+    time->flags = emulated || cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     barrier();
     WRITE_ONCE(time->version, version + 1);
     if (v == current && v->time_guest) {

@@ -125,6 +125,17 @@ def guest_network(rig):
     machine.run('kill $(cat /tmp/server.pid)', check=False)
 
 
+def emulated_clock(rig):
+    """tsc_mode="always_emulate": a guest whose rdtsc all come to the hypervisor keeps time."""
+    machine = rig.machine
+    before = int(machine.run('date +%s'))
+    guest = Guest(machine, 'clock', 'clock', config='tsc_mode="always_emulate"').create()
+    guest.wait_gone(60)
+    after, date = int(machine.run('date +%s')), int(guest.said('GUEST date').split()[2])
+    rig.check(before - 1 <= date <= after + 1, f"the guest's date was {date}, Domain-0's {before} before and {after} after")
+    rig.note('guest said', guest.said('GUEST [^d]'))
+
+
 def crashing_guest(rig):
     """A guest whose kernel dies goes alone."""
     guest = Guest(rig.machine, 'crash', 'crash').create()
@@ -194,4 +205,5 @@ def memory_comes_back(rig):
 
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
-    guest_disk, guest_network, vector_registers, crashing_guest, spinning_guest, killed_during_io, memory_comes_back, power_off])]
+    guest_disk, guest_network, vector_registers, emulated_clock, crashing_guest, spinning_guest, killed_during_io,
+    memory_comes_back, power_off])]

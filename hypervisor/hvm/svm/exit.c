@@ -129,6 +129,11 @@ static void decode_iret(struct vcpu *v, const struct vmcb *b, struct hvm_exit *e
     s->vmcb->clean &= ~CLEAN_INTERCEPTS;
 }
 
+static void decode_rdtscp(struct vcpu *v, const struct vmcb *b, struct hvm_exit *exit)
+{
+    exit->write = true;
+}
+
 static const struct {
     uint8_t reason;   /* enum hvm_exit_reason; 0 = EXIT_NOTHING */
     bool known, sync; /* sync: control registers are looked at */
@@ -142,6 +147,7 @@ static const struct {
     [0x061] = {EXIT_NMI, true, false, NULL},
     [0x063] = {EXIT_NOTHING, true, false, NULL}, /* INIT: meant for the machine, which does not take it */
     [SVM_EXIT_VINTR] = {EXIT_INTERRUPT_WINDOW, true, false, decode_window},
+    [0x06e] = {EXIT_RDTSC, true, true, NULL},
     [0x06f] = {EXIT_RDPMC, true, false, NULL},
     [0x072] = {EXIT_CPUID, true, false, NULL},
     [SVM_EXIT_IRET] = {EXIT_NOTHING, true, false, decode_iret},
@@ -157,7 +163,8 @@ static const struct {
     [0x080] = {EXIT_VIRTUALISATION, true, false, NULL}, /* VMRUN */
     [0x081] = {EXIT_HYPERCALL, true, true, NULL},
     [0x082 ... 0x086] = {EXIT_VIRTUALISATION, true, false, NULL}, /* VMLOAD, VMSAVE, STGI, CLGI, SKINIT */
-    [0x089] = {EXIT_INVD, true, false, NULL},                     /* WBINVD */
+    [0x087] = {EXIT_RDTSC, true, true, decode_rdtscp},
+    [0x089] = {EXIT_INVD, true, false, NULL}, /* WBINVD */
     [0x08a] = {EXIT_MONITOR, true, false, NULL},
     [0x08b] = {EXIT_MONITOR, true, false, NULL},
     [0x08c] = {EXIT_MONITOR, true, false, NULL},

@@ -202,8 +202,15 @@ static void svm_update_pat(struct vcpu *v)
 
 static void svm_update_tsc(struct vcpu *v)
 {
-    vmcb_of(v)->tsc_offset = v->hvm->tsc_offset;
-    vmcb_of(v)->clean &= ~CLEAN_INTERCEPTS;
+    struct vmcb *b = vmcb_of(v);
+    b->tsc_offset = v->hvm->tsc_offset;
+    b->intercept_1 &= ~SVM_RDTSC;
+    b->intercept_2 &= ~SVM_RDTSCP;
+    if (v->domain->tsc.emulated) {
+        b->intercept_1 |= SVM_RDTSC;
+        b->intercept_2 |= SVM_RDTSCP;
+    }
+    b->clean &= ~CLEAN_INTERCEPTS;
 }
 
 void svm_sync(struct vcpu *v)

@@ -7,7 +7,7 @@
  * it serves. The timer's function only reads, so a guest that stops its timer while the function runs on another CPU
  * gets one late interrupt at worst, as it may on a processor.
  */
-#include <hv/time.h>
+#include <hv/domain_tsc.h>
 #include "lapic.h"
 
 #define MODE_MASK     0x00060000U
@@ -15,8 +15,6 @@
 #define MODE_DEADLINE APIC_LVT_TIMER_DEADLINE
 /* Longer than that a deadline is not looked ahead; the timer's function then finds it still to come. */
 #define FARTHEST_DEADLINE (1ULL << 50)
-
-static struct clock_scale tsc_scale; /* the same for all, written at each vlapic_init */
 
 static uint32_t timer_mode(const struct vlapic *l)
 {
@@ -30,7 +28,8 @@ static uint64_t period_of(const struct vlapic *l)
 
 static void set_for_deadline(struct vlapic *l, uint64_t counts)
 {
-    ns_t ns = clock_scale_to_ns(min(counts, FARTHEST_DEADLINE), tsc_scale.multiplier, tsc_scale.shift);
+    const struct clock_scale scale = domain_tsc_scale(l->vcpu->domain);
+    ns_t ns = clock_scale_to_ns(min(counts, FARTHEST_DEADLINE), scale.multiplier, scale.shift);
 
     /* Never early: the conversion rounds down, by less than this. */
     timer_set(&l->timer, now() + ns + (ns >> 30) + 1);
@@ -205,7 +204,6 @@ void vlapic_migrate_timers(struct vcpu *v, struct cpu *cpu)
 
 void vlapic_timer_init(struct vlapic *l)
 {
-    tsc_scale = clock_scale_of(tsc_khz() * 1000);
     l->timer_unit = VLAPIC_BUS_NS * 2;
     l->timer_vector = -1;
     timer_init(&l->timer, fires, l, l->vcpu->cpu ? l->vcpu->cpu : this_cpu());

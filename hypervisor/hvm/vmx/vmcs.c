@@ -112,6 +112,7 @@ static const struct {
 } switched_controls[] = {
     {"interrupt-window exiting", PROCESSOR, CPU_INTERRUPT_WINDOW},
     {"NMI-window exiting", PROCESSOR, CPU_NMI_WINDOW},
+    {"RDTSC exiting", PROCESSOR, CPU_RDTSC_EXIT},
     {"IA-32e mode guest", ENTRY, VMENTRY_LONG_MODE},
 };
 

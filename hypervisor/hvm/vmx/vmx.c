@@ -172,9 +172,13 @@ static void update_efer(struct vcpu *v)
 
 /* ---- time, memory types ---- */
 
+/* RDTSC exiting is for rdtscp too. */
 static void update_tsc(struct vcpu *v)
 {
+    uint32_t *controls = &vmx_of(v)->processor_controls;
     struct vcpu *previous = vmcs_begin(v);
+    *controls = v->domain->tsc.emulated ? *controls | CPU_RDTSC_EXIT : *controls & ~CPU_RDTSC_EXIT;
+    vmwrite(VMCS_PROCESSOR_CONTROLS, *controls);
     vmwrite(VMCS_TSC_OFFSET, v->hvm->tsc_offset);
     vmcs_end(v, previous);
 }

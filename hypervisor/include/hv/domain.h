@@ -10,6 +10,7 @@
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
 
+#include <hv/clock_scale.h>
 #include <hv/lib.h>
 #include <hv/page.h>
 #include <hv/percpu.h>
@@ -149,7 +150,14 @@ struct domain {
 
     uint32_t weight, cap; /* [s] */
     int64_t time_offset_seconds;
-    uint32_t tsc_mode;
+    struct { /* hv/domain_tsc.h */
+        uint32_t mode, incarnation;
+        ns_t ahead;             /* of system time; may be negative, modulo 2^64; 0 if not emulated */
+        bool emulated;          /* the rest counts only then */
+        uint32_t khz;
+        uint64_t counts_per_ns; /* 32.32 */
+        struct clock_scale scale;
+    } tsc;
     struct {
         uint32_t nr_leaves;
         struct xen_cpuid_leaf *leaf; /* [d] cpu policy set by the toolstack; NULL = host policy */

@@ -45,7 +45,7 @@ struct hvm_domain {
     bool is_hap;                   /* [c] always: there are no shadow page tables */
     bool shared_info_32;           /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
     mfn_t shared_info_gfn;         /* where the guest mapped it; INVALID_MFN none */
-    uint64_t tsc_offset;        /* guest TSC = host TSC (scaled: never) + this, for vcpus that did not write theirs */
+    uint64_t tsc_offset;        /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
     int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
     uint64_t generation_id_gpa;
     volatile uint64_t tlb_generation; /* bumped by p2m changes; vcpus with an older one flush before they run */
@@ -173,7 +173,7 @@ struct hvm_vendor {
     void (*update_cr)(struct vcpu *v, unsigned cr); /* hvm->cr0/cr2/cr3/cr4 changed */
     void (*update_efer)(struct vcpu *v);
     void (*update_dr)(struct vcpu *v); /* dr[], dr6, dr7 were changed by us */
-    void (*update_tsc)(struct vcpu *v);
+    void (*update_tsc)(struct vcpu *v); /* its offset, or whether the domain's is emulated, was changed by us */
     void (*update_pat)(struct vcpu *v);
     uint64_t (*get_msr)(struct vcpu *v, uint32_t msr); /* those the hardware switches: STAR family, SYSENTER, KGS */
     void (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -217,6 +217,8 @@ bool hvm_write_dr(struct vcpu *v, unsigned number, uint64_t value);
 bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 uint64_t hvm_guest_tsc(const struct vcpu *v);
+/* The counter of d, which does not run, is emulated now or no longer. */
+void hvm_update_tsc_mode(struct domain *d);
 /* Of v alone; its TSC deadline and, if it is current, the time in its vcpu_info follow. */
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value);
 void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset);

@@ -15,6 +15,10 @@ bool hvm_available(void)
     return fake_hvm_available;
 }
 
+void hvm_update_tsc_mode(struct domain *d)
+{
+}
+
 void hvm_params_init(struct domain *d)
 {
 }

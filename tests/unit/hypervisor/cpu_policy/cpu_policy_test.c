@@ -132,7 +132,7 @@ static void test_system(void)
 
 static void test_guest_view(void)
 {
-    struct domain d = {.tsc_mode = 2};
+    struct domain d = {.tsc.mode = 2};
     struct vcpu v = {.domain = &d, .id = 3};
     struct cpuid r;
     pv_cpuid(&v, 0x40000000, 0, &r);

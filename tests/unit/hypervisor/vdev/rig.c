@@ -184,6 +184,9 @@ void rig_start(unsigned count, uint32_t emulation)
     memset(rig_startups, 0, sizeof(rig_startups));
     timer_init_cpu(&cpus[0]);
     cpus[0].online = true;
+    const struct clock_scale scale = clock_scale_of(TSC_KHZ * 1000UL);
+    cpus[0].clock.multiplier = scale.multiplier;
+    cpus[0].clock.shift = scale.shift;
     hvm_domain.emulation = emulation;
     hvm_domain.param[HVM_PARAM_HPET_ENABLED] = 1;
     hvm_domain.param[HVM_PARAM_TIMER_MODE] = HVMPTM_no_delay_for_missed_ticks;
