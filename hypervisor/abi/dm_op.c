@@ -302,6 +302,24 @@ static long set_mem_type(struct dm_call *c)
     return 0;
 }
 
+/* A device's memory has its home where QEMU made it, and goes where the guest puts the BAR. When the guest moves the
+ * BAR on, QEMU does not always bring the memory home before it asks for the way from there; so we know where it is. */
+static gfn_t place_of(struct domain *d, gfn_t gfn)
+{
+    const struct hvm_move *moved = &d->hvm->moved;
+    enum p2m_type type;
+
+    p2m_lookup(d, gfn, &type, NULL);
+    return !p2m_is_own_ram(type) && gfn - moved->from < moved->pages ? moved->to + (gfn - moved->from) : gfn;
+}
+
+static void note_move(struct hvm_move *moving, gfn_t from, gfn_t to)
+{
+    if (from != moving->from + moving->pages || to != moving->to + moving->pages)
+        *moving = (struct hvm_move){from, to, 0};
+    moving->pages++;
+}
+
 static long relocate_memory(struct dm_call *c)
 {
     struct xen_dm_op_relocate_memory *op = &c->op.u.relocate_memory;
@@ -309,15 +327,17 @@ static long relocate_memory(struct dm_call *c)
     if (op->pad || !gfns_ok(op->src_gfn, op->size) || !gfns_ok(op->dst_gfn, op->size))
         return -EINVAL;
     while (op->size) {
-        long result = memory_move_page(c->d, op->src_gfn, op->dst_gfn);
+        long result = memory_move_page(c->d, place_of(c->d, op->src_gfn), op->dst_gfn);
 
         if (result)
             return result;
+        note_move(&c->d->hvm->moving, op->src_gfn, op->dst_gfn);
         op->src_gfn++;
         op->dst_gfn++;
         if (--op->size % PAGES_PER_YIELD_CHECK == 0 && op->size && hypercall_should_yield())
             return -ERESTART;
     }
+    c->d->hvm->moved = c->d->hvm->moving;
     return 0;
 }
 

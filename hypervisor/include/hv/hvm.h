@@ -48,6 +48,9 @@ struct hvm_domain {
     uint64_t tsc_offset;        /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
     int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
     uint64_t generation_id_gpa;
+    struct hvm_move {
+        uint64_t from, to, pages; /* gfns */
+    } moved, moving;              /* abi/dm_op.c: memory that the device model had moved last, and is having moved */
     volatile uint64_t tlb_generation; /* bumped by p2m changes; vcpus with an older one flush before they run */
 };
 

@@ -211,9 +211,15 @@ static void relocation(void)
     fake_yield_every = 1;
     CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
     CHECK(frame_of[150] == first && frame_of[249] == last && kind_of[0] == P2M_HOLE && kind_of[99] == P2M_HOLE);
-    op = (struct xen_dm_op){.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {1, 0, 150, FAKE_GFNS}};
+    /* Asked for from its home again, without having been brought back there. */
+    op = (struct xen_dm_op){.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {100, 0, 0, 120}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK(frame_of[120] == first && frame_of[219] == last && kind_of[249] == P2M_HOLE);
+    op = (struct xen_dm_op){.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {1, 0, 100, 5}};
+    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -EINVAL); /* one beyond: nothing was there */
+    op = (struct xen_dm_op){.op = XEN_DMOP_relocate_memory, .u.relocate_memory = {1, 0, 120, FAKE_GFNS}};
     CHECK_EQUAL(dm_op(1, &op, sizeof(op)), -ENOMEM);
-    CHECK(frame_of[150] == first); /* as before */
+    CHECK(frame_of[120] == first); /* as before */
 }
 
 static void modified(void)
