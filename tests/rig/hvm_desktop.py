@@ -97,7 +97,7 @@ def screen_is_what_the_guest_drew(rig):
             raise RigError(f'{different} of {SCREEN[1]} rows are not what the guest drew')
         time.sleep(0.5)
     rig.machine.screenshot('drawn.png')
-    rig.note('guest', rig.machine.run(f'grep -a "GUEST drew" {log(NAME)} | tr -d "\\r"').strip())
+    rig.note('guest', rig.machine.run(f'grep -a "GUEST drew\\|GUEST sound" {log(NAME)} | tr -d "\\r"').strip())
 
 
 def keys_reach_it(rig):
