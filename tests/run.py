@@ -50,20 +50,27 @@ def explain(test):
         print('   ', line)
 
 
+def rounds_of(build, suites):
+    """What to run, in rounds: (arguments of `meson test`, name of its log). The batches of the rig run two at a time, each
+    on one processor, and the reference's before ours, which are compared with them."""
+    known = {test['name']: {suite.split(':')[-1] for suite in test['suite']} for test in json.loads(subprocess.run(
+        ['meson', 'introspect', '--tests', build], capture_output=True, text=True, check=True).stdout)}
+    for suite in suites:
+        if not any(suite in of for of in known.values()):
+            names = sorted(set().union(*known.values()))
+            sys.exit(f'./dev test: there is no suite "{suite}". There are: {", ".join(names)}.')
+    chosen = {name: of for name, of in known.items() if of & set(suites)}
+    batches = [name for name, of in chosen.items() if of & {'rig', 'parts'}]
+    reference = [name for name in batches if name.endswith('-reference')]
+    return [(names + options, log) for names, options, log in (
+        ([name for name in chosen if name not in batches], [], 'quick'),
+        (reference, ['--num-processes', '2'], 'reference'),
+        ([name for name in batches if name not in reference], ['--num-processes', '2'], 'roundhouse')) if names]
+
+
 def main():
     build, suites = sys.argv[1], [name for name in sys.argv[2:] if name != 'all']
-    rounds = []
-    if suites:
-        known = {suite.split(':')[-1] for test in json.loads(subprocess.run(
-            ['meson', 'introspect', '--tests', build], capture_output=True, text=True, check=True).stdout)
-            for suite in test['suite']}
-        for suite in suites:
-            if suite not in known:
-                sys.exit(f'./dev test: there is no suite "{suite}". There are: {", ".join(sorted(known))}.')
-        rounds.append(([part for suite in suites for part in ('--suite', suite)]
-                       + (['--verbose'] if {'rig', 'parts'} & set(suites) else []), 'chosen'))
-    else:
-        rounds = [(['--no-suite', 'rig', '--no-suite', 'parts'], 'quick'), (['--suite', 'rig', '--verbose'], 'rig')]
+    rounds = rounds_of(build, suites or ['style', 'unit', 'guests', 'rig'])
     tests = [test for arguments, log in rounds for test in meson(build, arguments, log)]
     totals = [sum(column) for column in zip((0, 0, 0), *(count(test) for test in tests))]
     for test in tests:

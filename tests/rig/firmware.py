@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from boots import Boot, power_off, toolstack_ready
-from guests import Guest
+from guests import Guest, making
 from machine import RigError
 
 MENU = 'Memory test'
@@ -50,23 +50,31 @@ INSTALLER_DISK = '/dev/sdd'
 
 
 def installer_cd(rig):
-    """Makes (once) the CD that boots Debian's installer."""
-    cd, tree = f'{rig.images}/installer.iso', f'{rig.images}/installer.tree'
+    """Makes (once) the CD that boots Debian's installer, without its kernel modules: they are three quarters of it, the
+    first question needs none, and under emulation the firmware reads a CD at some 80 KB/s."""
+    cd = f'{rig.images}/installer.iso'
     parts = [f'{rig.images}/installer.{name}' for name in ('kernel', 'initrd')]
     for part in parts:
         rig.check(os.path.exists(part), f'{part} is not there; fetch it by: uivm/image/build {rig.build} installer')
-    if os.path.exists(cd) and os.path.getmtime(cd) > max(os.path.getmtime(path) for path in parts + [__file__]):
-        return [cd]
+    with making(cd) as new:
+        if not os.path.exists(cd) or os.path.getmtime(cd) < max(os.path.getmtime(path) for path in parts + [__file__]):
+            make_installer_cd(rig, parts, new)
+            os.replace(new, cd)
+    return [cd]
+
+
+def make_installer_cd(rig, parts, cd):
+    tree = f'{rig.images}/installer.tree'
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f'{tree}/boot/grub')
-    for part, name in zip(parts, ('linux', 'initrd')):
-        shutil.copy(part, f'{tree}/boot/{name}')
+    shutil.copy(parts[0], f'{tree}/boot/linux')
+    subprocess.run(['bsdtar', '-czf', f'{tree}/boot/initrd', '--format=newc', '--exclude=lib/modules/*/kernel', f'@{parts[1]}'],
+                   check=True)
     with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
         config.write(INSTALLER_MENU)
     made = subprocess.run(['grub-mkrescue', '-o', cd, tree], capture_output=True, text=True)
     shutil.rmtree(tree)
     rig.check(made.returncode == 0, f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
-    return [cd]
 
 
 def pc(machine, name, config, memory=256):
@@ -98,19 +106,20 @@ def ready(rig):
         rig.machine.run(f"cat >/tmp/{name}.py <<'END'\n{text}END")
 
 
-def linux_from_cd(rig, name, firmware, seconds):
-    """GRUB's menu from the CD, then by a key of the keyboard Linux, to its own power-off."""
+def linux_from_cd(rig, firmware):
+    """GRUB's menu from the CD, then by a key of the keyboard Linux, to its own power-off; what that said."""
     machine = rig.machine
-    guest = pc(machine, name, f'bios="{firmware}"\nboot="d"\ndisk=["/var/tmp/cd.iso,raw,hdc,cdrom"]').create()
-    wait_serial(machine, name, MENU, seconds)
-    press(machine, name, 'l')
-    guest.wait_gone(seconds)
-    rig.note('guest said', guest.said('GUEST'))
+    # By UEFI, GRUB takes a fourth of the memory for itself and keeps the kernel in it.
+    guest = pc(machine, firmware, f'bios="{firmware}"\nboot="d"\ndisk=["/var/tmp/cd.iso,raw,hdc,cdrom"]', memory=512).create()
+    wait_serial(machine, firmware, MENU, 400)
+    press(machine, firmware, 'l')
+    guest.wait_gone(400)
+    return guest.said('GUEST')
 
 
 def seabios_cd(rig):
     """SeaBIOS boots GRUB from a CD, and GRUB boots Linux."""
-    linux_from_cd(rig, 'seabios', 'seabios', 400)
+    rig.note('guest said', linux_from_cd(rig, 'seabios'))
 
 
 def memory_test(rig):
@@ -141,18 +150,25 @@ def network_boot(rig):
 
 def ovmf_cd(rig):
     """OVMF boots GRUB from a CD, and GRUB boots Linux."""
-    linux_from_cd(rig, 'ovmf', 'ovmf', 900)
+    said = linux_from_cd(rig, 'ovmf')
+    rig.check('type=HVM' in said and 'GUEST done' in said, f'the guest said:\n{said}')
+
+
+# The reference lets the guest write CR8 by itself, and QEMU 7.2 fails an assertion of its own when an interrupt waits then.
+ovmf_cd.not_on = ('reference',)
 
 
 def debian_installer(rig):
     """Debian's installer starts from a CD and draws its first question."""
     machine = rig.machine
-    guest = pc(machine, 'installer', f'boot="d"\ndisk=["phy:{INSTALLER_DISK},hdc,cdrom,r"]', memory=512).create()
+    # With less memory its first question is another.
+    guest = pc(machine, 'installer', f'boot="d"\ndisk=["phy:{INSTALLER_DISK},hdc,cdrom,r"]', memory=1024).create()
     wait_serial(machine, 'installer', 'Choose the language', 900)
-    machine.run('sleep 5; xl qemu-monitor-command installer "screendump /tmp/installer.ppm"', 60)
-    screen = machine.run('python3 /tmp/shares.py /tmp/installer.ppm').split()
-    rig.note('screen', screen[0])
-    rig.check(float(screen[1]) > 0.1, f'the screen is not blue: {screen}')
+    limit = int(120 * machine.patience)
+    look = 'xl qemu-monitor-command installer "screendump /tmp/dump.ppm" && python3 /tmp/shares.py /tmp/dump.ppm'
+    screen = machine.run(f"timeout {limit} sh -c 'until {look} | grep -q \" 0.1\"; do sleep 3; done'; {look}", 200, check=False)[1]
+    rig.check(' 0.1' in screen, f'size and share of blue on the screen after {limit} s: {screen}')
+    rig.note('screen', screen.split()[0])
     guest.destroy()
 
 

@@ -1,5 +1,7 @@
 """The rig's small guests: a disk with their initramfs and their CD for Domain-0, and guests as objects."""
 
+import contextlib
+import fcntl
 import gzip
 import hashlib
 import os
@@ -10,10 +12,11 @@ from machine import RigError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko', 'drivers/gpu/drm/drm.ko',
-           'drm/drm_kms_helper.ko', 'drivers/xen/xen-front-pgdir-shbuf.ko', 'drm/xen/drm_xen_front.ko')
-# What a guest without PV drivers needs, in the order of loading: IDE disk and CD, both network cards of QEMU.
+           'drm/drm_kms_helper.ko', 'drivers/xen/xen-front-pgdir-shbuf.ko', 'drm/xen/drm_xen_front.ko', 'x86/kernel/msr.ko')
+# What a guest without PV drivers needs, in the order of loading: IDE disk and CD, both network cards of QEMU, USB 3.
 EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft',
-            't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000')
+            't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000',
+            'usb-common', 'usbcore', 'xhci-hcd', 'xhci-pci')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
 GRUB_CONFIG = '''serial --unit=0 --speed=115200
 terminal_input console
@@ -29,18 +32,33 @@ menuentry "Memory test" --hotkey=m {
 '''
 
 
+@contextlib.contextmanager
+def making(path):
+    """Holds off other rigs that want to make the same file, and gives a name to make it under: what is there already may
+    be in use by a machine."""
+    with open(f'{path}.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield f'{path}.new'
+
+
 def tests_disk(build):
     """Makes (once) the disk that brings the small guests' initramfs and the rig's programs to Domain-0."""
     disk = f'{build}/images/tests.img'
+    with making(disk) as new:
+        make_tests_disk(build, disk, new)
+    return disk
+
+
+def make_tests_disk(build, disk, new):
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
-    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors')]
+    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors', 'viridian')]
     sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'uivm.tar.key', 'memtest.bin')]
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
             digest.update(file.read())
     if os.path.exists(disk) and read(f'{disk}.key') == digest.hexdigest():
-        return disk
+        return
     tree = f'{disk}.tree'
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f'{tree}/root')
@@ -49,12 +67,12 @@ def tests_disk(build):
     make_cd(build, f'{tree}/cd', f'{tree}/root/pc.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
-    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', disk, '64M'],
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '64M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
+    os.replace(new, disk)
     with open(f'{disk}.key', 'w') as key:
         key.write(digest.hexdigest())
-    return disk
 
 
 def read(path):
@@ -70,7 +88,7 @@ def make_initramfs(build, tree, out):
         os.makedirs(f'{tree}/{folder}')
     shutil.copy('/bin/busybox', f'{tree}/bin')
     os.symlink('busybox', f'{tree}/bin/sh')
-    for name in ('screen', 'vectors'):
+    for name in ('screen', 'vectors', 'viridian'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/bin')
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     shutil.copy(f'{HERE}/guest/init', f'{tree}/init')

@@ -1,9 +1,12 @@
 """Runs one batch of scenarios on one hypervisor and reports in TAP (Test Anything Protocol).
 
 A batch is a list of boots; a boot is a machine on which its scenarios run in order. A scenario notes what it saw that
-must not depend on the hypervisor; the notes of the reference are kept, and a difference from them is a failure."""
+must not depend on the hypervisor; the notes of the reference are kept, and a difference from them is a failure. Where a
+plain ./dev test has no time to run a batch on the reference, its notes were recorded (recorded/BATCH.json) and hold until
+it is run there again, which fails if it notes anything else."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -33,9 +36,14 @@ class Rig:
     def __init__(self, options):
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
         self.images = f'{options.build}/images'
-        self.only = options.only
+        self.only, self.record, self.recorded = options.only, options.record, Recorded(options.batch)
         self.machine = None
         self.notes = []
+
+    def wants(self, scenario):
+        """Whether it is to run: chosen on the command line, and not one that stops this hypervisor's emulator."""
+        chosen = not self.only or scenario_name(scenario) in self.only
+        return chosen and self.name not in getattr(scenario, 'not_on', ())
 
     def note(self, what, value):
         """Notes something that must be the same on every hypervisor."""
@@ -70,6 +78,7 @@ def arguments():
     parser.add_argument('--build', required=True)
     parser.add_argument('--hypervisor', required=True, help='multiboot2 image')
     parser.add_argument('--name', required=True, help='"reference" keeps the notes that others are compared with')
+    parser.add_argument('--record', action='store_true', help='keep the notes with the sources: for the reference')
     parser.add_argument('--only', nargs='+', help='run these scenarios alone')
     return parser.parse_args()
 
@@ -78,19 +87,46 @@ def scenario_name(scenario):
     return scenario.__name__.replace('_', '-')
 
 
+class Recorded:
+    """The notes of the reference for one batch that are kept with the sources."""
+
+    def __init__(self, batch):
+        self.path = f'{os.path.dirname(os.path.abspath(__file__))}/recorded/{batch}.json'
+        self.notes = {}
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.notes = json.load(file)
+
+    def keep(self, scenario, lines):
+        self.notes[scenario] = lines
+        with open(f'{self.path}.new', 'w') as file:
+            json.dump(self.notes, file, indent=1, sort_keys=True)
+            file.write('\n')
+        os.replace(f'{self.path}.new', self.path)
+
+
+def expected_notes(rig, own, scenario):
+    """What the reference noted in this build or, for the reference itself and where that has not run, as recorded; or None."""
+    live = own.replace(f'/{rig.name}/', '/reference/')
+    if rig.name != 'reference' and os.path.exists(live):
+        with open(live) as file:
+            return file.read().splitlines()
+    return rig.recorded.notes.get(scenario)
+
+
 def compare(rig, evidence, scenario):
     """The difference between these notes and the reference's, or None."""
     own = f'{evidence}/{scenario}.notes'
+    text = ''.join(f'{note}\n' for note in rig.notes)     # a note may have several lines
     with open(own, 'w') as file:
-        file.write('\n'.join(rig.notes) + '\n')
-    reference = own.replace(f'/{rig.name}/', '/reference/')
-    if rig.name == 'reference' or not rig.notes:
-        return None
-    if not os.path.exists(reference):
-        return f'there are no notes of the reference to compare with ({reference}); run its batch first'
-    with open(reference) as file:
-        expected = file.read().splitlines()
-    noted = ('\n'.join(rig.notes) + '\n').splitlines()  # a note may have several lines, the file has all of them
+        file.write(text)
+    noted = text.splitlines()
+    if rig.record and noted:
+        rig.recorded.keep(scenario, noted)
+    expected = expected_notes(rig, own, scenario)
+    if expected is None:
+        return None if rig.name == 'reference' or not noted else \
+            'there are no notes of the reference to compare with; run its batch first'
     different = [f'reference  {a}\n{rig.name}  {b}' for a, b in zip(expected, noted) if a != b]
     if len(expected) != len(noted):
         different.append(f'the reference noted {len(expected)} lines, here were {len(noted)}')
@@ -123,7 +159,7 @@ def keep_evidence(machine, name):
 
 
 def run_boot(rig, boot, report, evidence):
-    scenarios = [s for s in boot.scenarios if not rig.only or scenario_name(s) in rig.only]
+    scenarios = [scenario for scenario in boot.scenarios if rig.wants(scenario)]
     if not scenarios:
         return
     folder = f'{evidence}/{boot.name}'

@@ -48,7 +48,7 @@ def guest_initramfs(folder):
 
 def told(rig, what):
     """Waits for Domain-0's line about `what`; returns the rest of that line."""
-    return rig.machine.expect(rf'^RIG: {what}: (.*)$', LIMIT, FAIL).group(1).strip()
+    return rig.machine.expect(rf'^RIG: {what}: (.*)\n', LIMIT, FAIL).group(1).strip()
 
 
 def toolstack_up(rig):

@@ -109,7 +109,8 @@ static void x2apic(void)
     CHECK_IS(1, rdmsr(MSR_X2APIC + (APIC_LDR >> 4)));
     CHECK_IS(TRAPPED(TRAP_GP, 0), try_wrmsr(MSR_X2APIC + (APIC_EOI >> 4), 1));
     CHECK_IS(TRAPPED(TRAP_GP, 0), try_wrmsr(MSR_X2APIC + (APIC_VERSION >> 4), 0));
-    CHECK_IS(TRAPPED(TRAP_GP, 0), try_rdmsr(MSR_X2APIC + 0x1, &value));
+    if (!on_reference()) /* where VT-x virtualises the registers, and the reference lets it, reserved ones read as 0 */
+        CHECK_IS(TRAPPED(TRAP_GP, 0), try_rdmsr(MSR_X2APIC + 0x1, &value));
     CHECK_IS(TRAPPED(TRAP_GP, 0), try_wrmsr(MSR_X2APIC + (APIC_TPR >> 4), 0x100));
     ticks = 0;
     wrmsr(MSR_X2APIC + (APIC_LVT_TIMER >> 4), VECTOR);
