@@ -33,8 +33,9 @@ enum {
 
 #define FIFO_BYTES          16
 #define MAX_INTERRUPT_TURNS 64
-/* At 9600 baud a full FIFO drains in 17 ms; a port read takes about 1 us. Beyond this the UART is stuck. */
-#define MAX_POLLS 100000
+/* At 9600 baud a full FIFO drains in 17 ms; a port read takes about 1 us. Beyond this nobody takes what is sent, as
+ * when the other end of an emulated line is busy. */
+#define MAX_POLLS 1000000
 
 static bool present;
 static unsigned transmit_bytes; /* what the UART takes at once when it is empty */
@@ -78,24 +79,28 @@ bool serial_init(unsigned baud)
     return true;
 }
 
+/* Once it has been waited for in vain it is looked at without waiting, until it takes bytes again. */
 static bool uart_wait_empty(void)
 {
-    for (unsigned polls = 0; polls < MAX_POLLS; polls++) {
-        if (uart_read(UART_LINE_STATUS) & UART_HOLDING_EMPTY)
+    static bool held_up;
+    for (unsigned polls = 0; polls < (held_up ? 1 : MAX_POLLS); polls++) {
+        if (uart_read(UART_LINE_STATUS) & UART_HOLDING_EMPTY) {
+            held_up = false;
             return true;
+        }
         cpu_relax();
     }
+    held_up = true;
     return false;
 }
 
+/* What a line that is held up cannot take is lost. */
 static void uart_put(char c)
 {
     static unsigned room; /* how much the FIFO still takes since it was last seen empty */
     if (room == 0) {
-        if (!uart_wait_empty()) {
-            present = false;
+        if (!uart_wait_empty())
             return;
-        }
         room = transmit_bytes;
     }
     uart_write(UART_DATA, (uint8_t)c);

@@ -70,6 +70,8 @@ class Machine:
         self.modules, self.disks, self.smp, self.memory = modules, disks, smp, memory
         self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
         self.process = self.serial = self.qmp = None
+        self.reads_console = threading.Event()
+        self.reads_console.set()
         self.position = 0       # how far into serial.log `expect` has looked
         self.sequence = 0
         self.patience = 2       # stretches time limits; set by how long the boot took
@@ -158,7 +160,7 @@ class Machine:
     def keep_log(self):
         with open(self.serial_path, 'ab', buffering=0) as log:
             try:
-                while data := self.serial.recv(65536):
+                while self.reads_console.wait() and (data := self.serial.recv(65536)):
                     log.write(data)
             except OSError:
                 pass

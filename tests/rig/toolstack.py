@@ -1,6 +1,8 @@
 """Stock tools and stock guests, all on one power-on: every xl command that the project promises, a guest's disk and
 network, guests that crash, spin or are killed, and memory that comes back."""
 
+import time
+
 from boots import Boot, power_off, processors
 from guests import Guest
 
@@ -125,6 +127,17 @@ def guest_network(rig):
     machine.run('kill $(cat /tmp/server.pid)', check=False)
 
 
+def unread_console(rig):
+    """A serial line that nobody reads for a while holds nothing up, and is heard again."""
+    machine = rig.machine
+    machine.reads_console.clear()
+    machine.serial.sendall(b'seq 80000; touch /tmp/unread\n')
+    time.sleep(10 * machine.patience)
+    machine.reads_console.set()
+    time.sleep(5 * machine.patience)
+    machine.run('ls /tmp/unread && rm /tmp/unread', 60)
+
+
 def emulated_clock(rig):
     """tsc_mode="always_emulate": a guest whose rdtsc all come to the hypervisor keeps time."""
     machine = rig.machine
@@ -205,5 +218,5 @@ def memory_comes_back(rig):
 
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
-    guest_disk, guest_network, vector_registers, emulated_clock, crashing_guest, spinning_guest, killed_during_io,
+    guest_disk, guest_network, vector_registers, unread_console, emulated_clock, crashing_guest, spinning_guest, killed_during_io,
     memory_comes_back, power_off])]
