@@ -309,8 +309,10 @@ static gfn_t place_of(struct domain *d, gfn_t gfn)
     const struct hvm_move *moved = &d->hvm->moved;
     enum p2m_type type;
 
+    if (gfn - moved->from >= moved->pages)
+        return gfn;
     p2m_lookup(d, gfn, &type, NULL);
-    return !p2m_is_own_ram(type) && gfn - moved->from < moved->pages ? moved->to + (gfn - moved->from) : gfn;
+    return p2m_is_own_ram(type) ? gfn : moved->to + (gfn - moved->from);
 }
 
 static void note_move(struct hvm_move *moving, gfn_t from, gfn_t to)

@@ -179,8 +179,10 @@ static enum result time_stamp(struct vcpu *v, struct cpu_user_regs *regs, const 
 /* TSC_AUX of a PV guest is 0. */
 static enum result time_stamp_and_aux(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
+    if (time_stamp(v, regs, i) != DONE)
+        return NOT_OURS;
     regs->rcx = 0;
-    return time_stamp(v, regs, i);
+    return DONE;
 }
 
 /* 0f 01: xgetbv (d0), xsetbv (d1), rdtscp (f9), invlpg; only these are here. */

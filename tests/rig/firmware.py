@@ -50,8 +50,8 @@ INSTALLER_DISK = '/dev/sdd'
 
 
 def installer_cd(rig):
-    """Makes (once) the CD that boots Debian's installer, without its kernel modules: they are three quarters of it, the
-    first question needs none, and under emulation the firmware reads a CD at some 80 KB/s."""
+    """Makes (once) the CD that boots Debian's installer, without its kernel modules: they are most of it, the first
+    question needs none, and under emulation the firmware is slow to read a CD."""
     cd = f'{rig.images}/installer.iso'
     parts = [f'{rig.images}/installer.{name}' for name in ('kernel', 'initrd')]
     for part in parts:

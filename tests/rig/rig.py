@@ -80,7 +80,10 @@ def arguments():
     parser.add_argument('--name', required=True, help='"reference" keeps the notes that others are compared with')
     parser.add_argument('--record', action='store_true', help='keep the notes with the sources: for the reference')
     parser.add_argument('--only', nargs='+', help='run these scenarios alone')
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.record and options.name != 'reference':
+        parser.error('--record is for the reference: what it notes is what others are compared with')
+    return options
 
 
 def scenario_name(scenario):
