@@ -1,6 +1,6 @@
 """Boots on each kind of firmware and number of processors."""
 
-from guests import Guest, tests_disk
+from guests import KERNEL, Guest, tests_disk
 from machine import Machine, standard_modules
 
 
@@ -41,7 +41,7 @@ def firmware(rig):
 
 def guest(rig):
     """A guest starts, runs and switches itself off."""
-    guest = Guest(rig.machine, 'hello', 'hello').create()
+    guest = Guest(rig.machine, 'hello', 'hello', kernel=KERNEL).create()
     guest.wait_gone(40)
     rig.note('guest', guest.said())
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import gzip
 import hashlib
+import lzma
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common',
             't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000',
             'usb-common', 'usbcore', 'xhci-hcd', 'xhci-pci')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
+UNPACKED = '/mnt/vmlinux'    # the same: to unpack it takes an emulated Domain-0 longer than all the rest of xl create
 GRUB_CONFIG = '''serial --unit=0 --speed=115200
 terminal_input console
 terminal_output console serial
@@ -52,7 +54,7 @@ def tests_disk(build):
 def make_tests_disk(build, disk, new):
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
     sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors', 'viridian')]
-    sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'uivm.tar.key', 'memtest.bin')]
+    sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'guest.img.vmlinuz', 'uivm.tar.key', 'memtest.bin')]
     digest = hashlib.sha256()
     for path in sources + [__file__]:
         with open(path, 'rb') as file:
@@ -67,7 +69,8 @@ def make_tests_disk(build, disk, new):
     make_cd(build, f'{tree}/cd', f'{tree}/root/pc.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
-    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '64M'],
+    unpack_kernel(f'{build}/images/guest.img.vmlinuz', f'{tree}/root/vmlinux')
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '144M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     os.replace(new, disk)
@@ -111,6 +114,17 @@ def take_modules(archive, wanted, folder):
         subprocess.run(['strip', '--strip-debug', path], check=True)
 
 
+def unpack_kernel(path, out):
+    """The ELF image inside a bzImage that is packed by xz, as Debian's are."""
+    with open(path, 'rb') as file:
+        image = file.read()
+    start = image.find(b'\xfd7zXZ\0')
+    if start < 0:
+        raise RigError(f'{path} holds no kernel that is packed by xz')
+    with open(out, 'wb') as file:
+        file.write(lzma.LZMADecompressor().decompress(image[start:]))
+
+
 def compress(tree, out):
     with gzip.GzipFile(out, 'wb', compresslevel=6, mtime=0) as file:
         file.write(pack(tree))
@@ -152,10 +166,11 @@ def make_cd(build, tree, initramfs, out):
 class Guest:
     """A small guest of one machine, started by `xl create`."""
 
-    def __init__(self, machine, name, test, memory=160, options='', config='', kind='pv', vcpus=1):
+    def __init__(self, machine, name, test, memory=160, options='', config='', kind='pv', vcpus=1, kernel=None):
+        kernel = kernel or (KERNEL if kind == 'hvm' else UNPACKED)
         self.machine, self.name, self.log = machine, name, f'/var/log/xen/console/guest-{name}.log'
         self.text = '\n'.join([
-            f'name="{name}"', f'type="{kind}"', f'memory={memory}', f'vcpus={vcpus}', f'kernel="{KERNEL}"',
+            f'name="{name}"', f'type="{kind}"', f'memory={memory}', f'vcpus={vcpus}', f'kernel="{kernel}"',
             'ramdisk="/mnt/guest.cpio.gz"', f'extra="console=hvc0 quiet test={test} memory={memory} {options}"',
             'on_poweroff="destroy"', 'on_reboot="restart"', 'on_crash="destroy"', config])
 

@@ -2,7 +2,7 @@
 promises for them, and a QEMU that dies."""
 
 from boots import Boot, power_off, toolstack_ready
-from guests import Guest
+from guests import KERNEL, Guest
 
 CYCLES = 3
 START = 200     # seconds from xl create to a shell: the reference emulates firmware and kernel start slowly
@@ -48,7 +48,7 @@ def check_devices(rig, guest):
 
 def pvh_devices(rig):
     """PVH Linux with 2 processors: disk and network by PV drivers, and its own power-off."""
-    guest = Guest(rig.machine, 'pvh', 'devices', kind='pvh', vcpus=2, options='salt=pvh', config='\n'.join([
+    guest = Guest(rig.machine, 'pvh', 'devices', kind='pvh', vcpus=2, kernel=KERNEL, options='salt=pvh', config='\n'.join([
         'disk=["phy:/dev/loop7,xvda,w"]', f'vif=["bridge=xenbr0,mac={MAC}"]'])).create()
     guest.wait_gone(120)
     check_devices(rig, guest)

@@ -2,14 +2,13 @@
 
 It boots in a few seconds of an emulated processor: no drivers, no boot units, nothing to unpack but by copying."""
 
-import lzma
 import os
 import re
 import shutil
 import subprocess
 import tarfile
 
-from guests import HERE, pack
+from guests import HERE, pack, unpack_kernel
 from machine import RigError
 
 # The last is not linked to: ending a thread loads it.
@@ -59,17 +58,6 @@ class Archive:
 
     def find(self, ending):
         return next((name for name in self.members if name.endswith(ending)), ending)
-
-
-def unpack_kernel(path, out):
-    """The ELF image inside a bzImage that is packed by xz, as Debian's are."""
-    with open(path, 'rb') as file:
-        image = file.read()
-    start = image.find(b'\xfd7zXZ\0')
-    if start < 0:
-        raise RigError(f'{path} holds no kernel that is packed by xz')
-    with open(out, 'wb') as file:
-        file.write(lzma.LZMADecompressor().decompress(image[start:]))
 
 
 def build(images, folder, init, files):

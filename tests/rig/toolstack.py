@@ -4,7 +4,7 @@ network, guests that crash, spin or are killed, and memory that comes back."""
 import time
 
 from boots import Boot, power_off, processors
-from guests import Guest
+from guests import KERNEL, Guest
 
 CYCLES = 20
 
@@ -45,7 +45,7 @@ def xl_dmesg(rig):
 def create_and_console(rig):
     """xl create, xl console both ways."""
     machine = rig.machine
-    guest = Guest(machine, 'keep', 'stay').create()
+    guest = Guest(machine, 'keep', 'stay', kernel=KERNEL).create()
     guest.wait_for('GUEST up')
     # xl console wants a terminal: script gives it one. Ctrl+] leaves.
     machine.run("(sleep 3; echo ping from the rig; sleep 5; printf '\\035'; sleep 2) | "
