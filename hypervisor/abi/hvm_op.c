@@ -61,12 +61,6 @@ static int set_acpi_ports(struct domain *d, uint64_t value)
     return value > 1 ? -EINVAL : vpm_set_ioports(d, value);
 }
 
-static int set_generation_id(struct domain *d, uint64_t value)
-{
-    d->hvm->generation_id_gpa = value;
-    return 0;
-}
-
 static int check_shutdown_reason(struct domain *d, uint64_t value)
 {
     return value > SHUTDOWN_MAX ? -EINVAL : 0;
@@ -114,7 +108,7 @@ static const struct {
     PARAM(TRIPLE_FAULT_REASON, 0, check_shutdown_reason),
     PARAM(IOREQ_SERVER_PFN, ONCE, NULL),
     PARAM(NR_IOREQ_SERVER_PAGES, ONCE, check_server_pages),
-    PARAM(VM_GENERATION_ID_ADDR, GUEST_READS | GUEST_WRITES, set_generation_id),
+    PARAM(VM_GENERATION_ID_ADDR, GUEST_READS | GUEST_WRITES, NULL),
     PARAM(ALTP2M, GUEST_READS, check_off),
     PARAM(X87_FIP_WIDTH, GUEST_READS | GUEST_WRITES, check_fip_width),
     PARAM(VM86_TSS_SIZED, GUEST_READS | GUEST_WRITES, NULL),

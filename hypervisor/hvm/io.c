@@ -268,11 +268,6 @@ enum io_result hvm_memory_repeat(struct vcpu *v, uint64_t gpa, unsigned bytes, b
 
 /* ---- life ---- */
 
-bool hvm_has_device_model(const struct domain *d)
-{
-    return d->hvm->io->enabled != 0;
-}
-
 int hvm_io_init(struct domain *d)
 {
     struct hvm_io *io = zalloc(sizeof(*io));

@@ -84,12 +84,6 @@ void hvm_chip_line(struct domain *d, unsigned gsi, bool level)
     source(d, &d->hvm->irqs->gsi_chip, gsi, gsi, level);
 }
 
-void hvm_gsi(struct domain *d, unsigned gsi, bool level)
-{
-    if (gsi < HVM_GSI_COUNT)
-        source(d, &d->hvm->irqs->gsi, gsi, gsi, level);
-}
-
 bool hvm_chip_edge(struct domain *d, unsigned gsi)
 {
     struct hvm_irqs *irqs = d->hvm->irqs;

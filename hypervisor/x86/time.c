@@ -392,20 +392,16 @@ static void copy_time_to_guest(unsigned long address, const struct vcpu_time_inf
 
 void vcpu_update_time(struct vcpu *v)
 {
-    const struct cpu *cpu = this_cpu();
+    const struct tsc_anchor anchor = domain_tsc_anchor(v->domain);
     struct vcpu_time_info *time = &v->info->time;
     uint32_t version = (READ_ONCE(time->version) | 1) + 2;
     WRITE_ONCE(time->version, version);
     barrier();
-    const struct clock_scale scale = domain_tsc_scale(v->domain);
-    const bool emulated = v->domain->tsc.emulated;
-    const ns_t start = emulated ? domain_tsc_start(v->domain) : cpu->clock.time;
-    time->tsc_timestamp = (emulated ? domain_tsc_at(v->domain, start) : cpu->clock.tsc) +
-                          (v->hvm ? v->hvm->tsc_offset : 0); /* as the guest reads it */
-    time->system_time = start;
-    time->tsc_to_system_mul = scale.multiplier;
-    time->tsc_shift = scale.shift;
-    time->flags = emulated || cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+    time->tsc_timestamp = anchor.count + (v->hvm ? v->hvm->tsc_offset : 0); /* as the guest reads it */
+    time->system_time = anchor.time;
+    time->tsc_to_system_mul = anchor.scale.multiplier;
+    time->tsc_shift = anchor.scale.shift;
+    time->flags = v->domain->tsc.emulated || cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     barrier();
     WRITE_ONCE(time->version, version + 1);
     if (v == current && v->time_guest) {

@@ -32,15 +32,26 @@ static inline uint64_t domain_tsc_at(const struct domain *d, ns_t time)
     return clock_ns_to_counts(time + d->tsc.ahead, d->tsc.counts_per_ns);
 }
 
-/* From when on it counts: the first moment of system time, or its own if that came later. Only if it is emulated. */
-static inline ns_t domain_tsc_start(const struct domain *d)
-{
-    return (int64_t)d->tsc.ahead < 0 ? -d->tsc.ahead : 0;
-}
-
 static inline uint64_t domain_tsc(const struct domain *d)
 {
     return unlikely(d->tsc.emulated) ? domain_tsc_at(d, now()) : rdtsc();
+}
+
+/* A moment, and how time goes on from there: what a guest needs to tell the time by its counter. */
+struct tsc_anchor {
+    uint64_t count;
+    ns_t time;
+    struct clock_scale scale;
+};
+
+/* The processor's own has it where this CPU's clock was last set; an emulated one where it begins to count: the first
+ * moment of system time, or its own if that came later. */
+static inline struct tsc_anchor domain_tsc_anchor(const struct domain *d)
+{
+    const struct cpu *cpu = this_cpu();
+    const ns_t start = (int64_t)d->tsc.ahead < 0 ? -d->tsc.ahead : 0;
+    return d->tsc.emulated ? (struct tsc_anchor){domain_tsc_at(d, start), start, d->tsc.scale}
+                           : (struct tsc_anchor){cpu->clock.tsc, cpu->clock.time, domain_tsc_scale(d)};
 }
 
 #endif

@@ -47,7 +47,6 @@ struct hvm_domain {
     mfn_t shared_info_gfn;         /* where the guest mapped it; INVALID_MFN none */
     uint64_t tsc_offset;        /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
     int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
-    uint64_t generation_id_gpa;
     struct hvm_move {
         uint64_t from, to, pages; /* gfns */
     } moved, moving;              /* abi/dm_op.c: memory that the device model had moved last, and is having moved */

@@ -64,8 +64,6 @@ static inline bool hvm_io_complete(struct vcpu *v)
 {
     return !(v->hvm->io_servers | v->hvm->io_invalidate) || hvm_io_take_answers(v);
 }
-/* Is any device model there? Without one (PVH) unclaimed accesses are answered at once. */
-bool hvm_has_device_model(const struct domain *d);
 /* Tells every device model that mappings have changed (IOREQ_TYPE_INVALIDATE); v, which is current, waits on its way
  * back to the guest for all of them. */
 void hvm_broadcast_invalidate(struct vcpu *v);

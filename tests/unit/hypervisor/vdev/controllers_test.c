@@ -78,7 +78,6 @@ static void test_edges(void)
     EXPECT(take(0), 0x42);
     eoi(0);
     hvm_isa_irq(&rig_domain, 16, true); /* no such line */
-    hvm_gsi(&rig_domain, 48, true);
     hvm_pci_intx(&rig_domain, 32, 0, true);
     EXPECT(take(0), -1);
     rig_stop();
@@ -100,16 +99,16 @@ static void test_levels(void)
     EXPECT(ioapic_read(0x10 + 56), LEVEL | 0x61);
     /* Two sources of one line: device 3 INTA, and GSI 28 as such. */
     hvm_pci_intx(&rig_domain, 3, 0, true);
-    hvm_gsi(&rig_domain, 28, true);
+    hvm_chip_line(&rig_domain, 28, true);
     EXPECT(take(0), 0x61);
     hvm_pci_intx(&rig_domain, 3, 0, false);
     eoi(0);
     EXPECT(take(0), 0x61);
-    hvm_gsi(&rig_domain, 28, false);
+    hvm_chip_line(&rig_domain, 28, false);
     eoi(0);
     EXPECT(take(0), -1);
     route(28, LEVEL | MASK | 0x61, 0);
-    hvm_gsi(&rig_domain, 28, true);
+    hvm_chip_line(&rig_domain, 28, true);
     EXPECT(take(0), -1);
     route(28, LEVEL | 0x61, 0); /* unmasked while high */
     EXPECT(take(0), 0x61);

@@ -92,7 +92,7 @@ static void random_line(struct vcpu *v)
         hvm_pci_intx(&rig_domain, next_random() % 33, next_random() % 5, level);
         break;
     case 2:
-        hvm_gsi(&rig_domain, next_random() % 50, level);
+        hvm_chip_line(&rig_domain, next_random() % HVM_GSI_COUNT, level);
         break;
     case 3:
         hvm_set_pci_link(&rig_domain, next_random() % 5, next_random() % 17);
