@@ -69,7 +69,7 @@ static void chips(void)
     CHECK(hvm_memory_read(v, 0xfee00000, 8, &wide) == IO_OK && wide == ~0ULL);
     CHECK(hvm_memory_read(v, 0xfee00000, 2, &wide) == IO_OK && wide == 0xffff);
     CHECK(hvm_memory_write(v, 0xfee00000, 4, 1) == IO_OK);
-    CHECK(!hvm_io_answered(v));
+    CHECK(!guest->hvm->io->enabled && !hvm_io_answered(v));
     for (unsigned i = 3; i < PORT_CLAIMS_MAX; i++)
         CHECK_EQUAL(hvm_claim_ports(guest, 0x1000, 0x800, chip_b), 0);
     CHECK_EQUAL(hvm_claim_ports(guest, 1, 1, chip_b), -ENOSPC);
@@ -90,6 +90,7 @@ static void read_round_trip(void)
     struct ioreq request;
 
     with_model(HVM_IOREQSRV_BUFIOREQ_OFF);
+    CHECK(guest->hvm->io->enabled);
     CHECK_EQUAL(hvm_port_read(v, 0x170, 2, &value), IO_RETRY);
     CHECK(v->hvm->waits_for_io && (cpus[0].softirq_pending & 1 << SOFTIRQ_SCHEDULE));
     CHECK(!hvm_io_complete(v) && v->hvm->waits_for_io);
@@ -453,6 +454,7 @@ static void destroyed_with_request(void)
     model_destroy(&model);
     CHECK(!v->hvm->waits_for_io && hvm_io_complete(v));
     CHECK(hvm_port_read(v, 0x100, 2, &value) == IO_OK && value == 0xffff);
+    CHECK(!guest->hvm->io->enabled);
     fake_run(control->vcpu[0]);
     CHECK_EQUAL(ioreq_server_destroy(guest, model.id), -ENOENT);
     CHECK_EQUAL(ioreq_server_destroy(guest, 60000), -ENOENT);
