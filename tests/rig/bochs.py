@@ -49,6 +49,8 @@ DISK_PLACES = ['ata0-slave', 'ata1-master', 'ata1-slave']
 class Bochs(Machine):
     """A running Bochs. Leaves serial.log and Bochs's own messages (bochs.log, bochs.out) in `evidence`."""
 
+    emulator_log = 'bochs.out'
+
     def __init__(self, modules, evidence, disks=(), memory=2048):
         if len(disks) > len(DISK_PLACES):
             raise RigError(f'Bochs takes {len(DISK_PLACES)} disks beside the boot medium, not {len(disks)}')
@@ -62,7 +64,7 @@ class Bochs(Machine):
         listener = socket.create_server(('127.0.0.1', 0))
         self.configure(listener.getsockname()[1])
         display = self.start_screen()
-        with open(f'{self.evidence}/bochs.out', 'wb') as log:
+        with open(f'{self.evidence}/{self.emulator_log}', 'wb') as log:
             self.process = subprocess.Popen(
                 ['bochs', '-q', '-f', f'{self.folder}/bochsrc', '-rc', f'{self.folder}/commands'],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, 'DISPLAY': display})
@@ -109,7 +111,7 @@ class Bochs(Machine):
                     return connection
                 except socket.timeout:
                     pass
-        with open(f'{self.evidence}/bochs.out', errors='replace') as log:
+        with open(f'{self.evidence}/{self.emulator_log}', errors='replace') as log:
             raise RigError(f'Bochs did not start: {log.read()[-1500:]}')
 
     def stop(self):

@@ -61,6 +61,8 @@ def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
 class Machine:
     """A running machine. Leaves serial.log, screenshots and QEMU's own messages in `evidence`."""
 
+    emulator_log = 'qemu.log'
+
     def __init__(self, modules, evidence, disks=(), smp=1, memory=4096, uefi=False, video='std',
                  display='none', extra=()):
         os.makedirs(evidence, exist_ok=True)
@@ -83,7 +85,7 @@ class Machine:
         arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
                      '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp',
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
-                     '-monitor', 'none', '-no-reboot',
+                     '-monitor', 'none', '-no-reboot', '-d', 'cpu_reset',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
                      '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
                      '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
@@ -102,7 +104,7 @@ class Machine:
         """Starts QEMU. `release_serial` leaves the serial socket free for a person."""
         self.modules.write_iso(f'{self.folder}/boot.iso')
         open(self.serial_path, 'wb').close()
-        with open(f'{self.evidence}/qemu.log', 'wb') as log:
+        with open(f'{self.evidence}/{self.emulator_log}', 'wb') as log:
             self.process = subprocess.Popen(self.command(release_serial),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.started = time.monotonic()
@@ -135,6 +137,14 @@ class Machine:
         """Why QEMU ended, as its last SHUTDOWN event says: guest-shutdown, guest-reset, ..."""
         return self.qmp.end_reason()
 
+    def account_of_end(self):
+        """What is known of an end that nobody asked for: the end of the console, the emulator's words and its status."""
+        status = self.process.wait()
+        with open(f'{self.evidence}/{self.emulator_log}', errors='replace') as log:
+            words = log.read().splitlines()
+        return '\n'.join(['the end of the console:', *self.log().splitlines()[-30:], 'the end of what the emulator said:', *words[-10:],
+                          f'it ended by signal {-status}' if status < 0 else f'it ended with status {status}'])
+
     def age(self):
         return time.monotonic() - self.started
 
@@ -152,7 +162,7 @@ class Machine:
                 if not self.running():
                     break
                 time.sleep(0.1)
-        with open(f'{self.evidence}/qemu.log', errors='replace') as log:
+        with open(f'{self.evidence}/{self.emulator_log}', errors='replace') as log:
             raise RigError(f'QEMU did not start: {log.read()[-1500:]}')
 
     # --- serial console ---
@@ -182,7 +192,7 @@ class Machine:
             if fail and (bad := re.search(fail, text, re.M)):
                 raise RigError(f'the console said "{bad.group(0)}" while waiting for "{pattern}"')
             if not alive:
-                raise RigError(f'the machine switched off while waiting for "{pattern}"')
+                raise RigError(f'the machine ended while waiting for "{pattern}"\n{self.account_of_end()}')
             if time.monotonic() > deadline:
                 tail = '\n'.join(text.splitlines()[-12:])
                 raise RigError(f'"{pattern}" was not printed within {timeout:.0f} s; last lines:\n{tail}')
@@ -308,8 +318,11 @@ class Qmp:
         return reason
 
     def call(self, command, **arguments):
-        self.stream.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
-        self.stream.flush()
+        try:
+            self.stream.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
+            self.stream.flush()
+        except BrokenPipeError:
+            raise RigError(f'QEMU had ended before {command}') from None
         while True:
             line = self.stream.readline()
             if not line:
