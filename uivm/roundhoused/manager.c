@@ -24,9 +24,10 @@ struct manager {
     gboolean seat_late;
     gboolean switcher_shown;
     guint switcher_timer;
-    int foreground;       /* domain that goes first; -1: none */
-    gboolean host_query;  /* under way */
-    guint autostart_slot; /* guests below have had their turn */
+    int foreground;           /* domain that goes first; -1: none */
+    gboolean host_query;      /* under way */
+    guint autostart_slot;     /* guests below have had their turn */
+    gboolean autostart_again; /* the guest whose turn it is has failed once */
     struct machine_end *ending;
 };
 
@@ -106,15 +107,24 @@ static gboolean query_host(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- autostart: one guest after another, smallest slot first ---- */
+/*
+ * ---- autostart: one guest after another, smallest slot first ----
+ * When the machine has just come up it is at its busiest, and Debian's script for disks gives up after 40 s. Nobody
+ * sits there to press Start, so what the toolstack could not do is tried a second time.
+ */
 
 static void autostart_next(struct manager *manager);
 
 static void autostarted(struct guest *guest, const GError *error, gpointer data)
 {
-    (void)guest;
-    (void)error; /* it is in the guest's Error property */
-    autostart_next(data);
+    struct manager *manager = data;
+    if (g_error_matches(error, RH_ERROR, RH_ERROR_TOOLSTACK) && guest_state(guest) == GUEST_OFF &&
+        !manager->autostart_again && !manager->ending) {
+        manager->autostart_again = TRUE;
+        guest_request(guest, REQUEST_START, autostarted, manager);
+    } else {
+        autostart_next(manager); /* the error is in the guest's Error property */
+    }
 }
 
 static void autostart_next(struct manager *manager)
@@ -125,6 +135,7 @@ static void autostart_next(struct manager *manager)
         if (config->slot < manager->autostart_slot)
             continue;
         manager->autostart_slot = config->slot + 1;
+        manager->autostart_again = FALSE;
         if (config->autostart && guest_state(guest) == GUEST_OFF) {
             guest_request(guest, REQUEST_START, autostarted, manager);
             return;

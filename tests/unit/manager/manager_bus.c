@@ -324,7 +324,7 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
 }
 
 /*
- * After the picture, smallest slot first, the next one only when the one before runs or has failed; and once
+ * After the picture, smallest slot first, the next one only when the one before runs or has failed twice; and once
  * per boot.
  */
 static void test_autostart(struct fixture *fixture, gconstpointer data)
@@ -338,6 +338,7 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "zebra", 1, "autostart=true\ncmdline=create_ms=200");
     define(fixture, "broken", 2, "autostart=true\ncmdline=create_error=x");
     define(fixture, "idle", 3, "");
+    define(fixture, "late", 4, "autostart=true\ncmdline=create_error=x create_fails=3");
     define(fixture, "apple", 9, "autostart=true");
     start_service(fixture);
     g_autoptr(GError) error = NULL;
@@ -351,7 +352,9 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
     WAIT_FOR(strstr(order.slots->str, "9running"));
-    g_assert_cmpstr(order.slots->str, ==, "1starting 1running 2starting 2off 9starting 9running ");
+    g_assert_cmpstr(order.slots->str, ==,
+                    "1starting 1running 2starting 2off 2starting 2off 4starting 4off 4starting 4running "
+                    "9starting 9running ");
     g_dbus_connection_signal_unsubscribe(bus, subscription);
     g_object_unref(bus);
     g_string_free(order.slots, TRUE);

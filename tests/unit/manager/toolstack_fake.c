@@ -2,6 +2,7 @@
  * A hypervisor in memory, for tests: 4 GiB, domains that do what their guest's cmdline says.
  *   create_ms=N       creation takes N ms (default 20)
  *   create_error=TEXT creation fails (up to the next space)
+ *   create_fails=N    of create_error, only the first N creations fail
  *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
  *   deaf              does not react to shutdown and reboot
  *   shutdown_ms=N     takes N ms to shut down (default 20)
@@ -28,6 +29,7 @@ struct toolstack {
     GHashTable *domains; /* domid -> struct domain, owned */
     int last_domid;
     int foreground;
+    guint failures; /* creations that were to fail and did */
 };
 
 struct news {
@@ -53,7 +55,7 @@ static char *option(const struct guest_config *config, const char *name)
     return NULL;
 }
 
-static guint option_ms(const struct guest_config *config, const char *name, guint otherwise)
+static guint option_number(const struct guest_config *config, const char *name, guint otherwise)
 {
     g_autofree char *value = option(config, name);
     return value ? (guint)g_ascii_strtoull(value, NULL, 10) : otherwise;
@@ -95,7 +97,8 @@ static gboolean create_now(gpointer data)
     struct toolstack *toolstack = g_object_get_data(G_OBJECT(task), "toolstack");
     struct guest_config *config = g_task_get_task_data(task);
     g_autofree char *failure = option(config, "create_error");
-    if (failure) {
+    if (failure && toolstack->failures < option_number(config, "create_fails", G_MAXUINT)) {
+        toolstack->failures++;
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "The toolstack says: %s.", failure);
     } else if ((guint64)config->memory_mib * 1024 > free_kib(toolstack)) {
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_NO_MEMORY,
@@ -118,7 +121,7 @@ void toolstack_create(struct toolstack *toolstack, const struct guest_config *co
     (void)screen;
     g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
     g_object_set_data(G_OBJECT(task), "toolstack", toolstack);
-    g_timeout_add_full(G_PRIORITY_DEFAULT, option_ms(config, "create_ms", 20), create_now, task, g_object_unref);
+    g_timeout_add_full(G_PRIORITY_DEFAULT, option_number(config, "create_ms", 20), create_now, task, g_object_unref);
 }
 
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
@@ -138,7 +141,7 @@ static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
                  {"vanish_ms", TOOLSTACK_END_VANISHED}};
     domain->started = TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(plans); i++) {
-        guint after = option_ms(domain->config, plans[i].option, G_MAXUINT);
+        guint after = option_number(domain->config, plans[i].option, G_MAXUINT);
         if (after != G_MAXUINT)
             end_later(toolstack, domain->domid, plans[i].end, after);
     }
@@ -147,7 +150,7 @@ static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
 static void ask_to_end(struct toolstack *toolstack, struct domain *domain, enum toolstack_end end)
 {
     if (!strstr(domain->config->cmdline, "deaf"))
-        end_later(toolstack, domain->domid, end, option_ms(domain->config, "shutdown_ms", 20));
+        end_later(toolstack, domain->domid, end, option_number(domain->config, "shutdown_ms", 20));
 }
 
 static void carry_out(struct toolstack *toolstack, struct domain *domain, enum toolstack_operation operation)
