@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import gzip
 import hashlib
-import lzma
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common',
             't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000',
             'usb-common', 'usbcore', 'xhci-hcd', 'xhci-pci')
 KERNEL = '/usr/lib/roundhouse/guest/vmlinuz'
-UNPACKED = '/mnt/vmlinux'    # the same: to unpack it takes an emulated Domain-0 longer than all the rest of xl create
+UNPACKED = '/usr/lib/roundhouse/guest/vmlinux'    # the same: to unpack it takes longer than all the rest of xl create
 GRUB_CONFIG = '''serial --unit=0 --speed=115200
 terminal_input console
 terminal_output console serial
@@ -69,8 +68,7 @@ def make_tests_disk(build, disk, new):
     make_cd(build, f'{tree}/cd', f'{tree}/root/pc.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
-    unpack_kernel(f'{build}/images/guest.img.vmlinuz', f'{tree}/root/vmlinux')
-    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '144M'],
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '64M'],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     os.replace(new, disk)
@@ -112,17 +110,6 @@ def take_modules(archive, wanted, folder):
         with open(path, 'wb') as file:
             file.write(module.stdout)
         subprocess.run(['strip', '--strip-debug', path], check=True)
-
-
-def unpack_kernel(path, out):
-    """The ELF image inside a bzImage that is packed by xz, as Debian's are."""
-    with open(path, 'rb') as file:
-        image = file.read()
-    start = image.find(b'\xfd7zXZ\0')
-    if start < 0:
-        raise RigError(f'{path} holds no kernel that is packed by xz')
-    with open(out, 'wb') as file:
-        file.write(lzma.LZMADecompressor().decompress(image[start:]))
 
 
 def compress(tree, out):

@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 
-from guests import HERE, pack, unpack_kernel
+from guests import HERE, pack
 from machine import RigError
 
+UNPACK = f'{HERE}/../../uivm/image/unpack_kernel.py'
 # The last is not linked to: ending a thread loads it.
 FILES = ['usr/sbin/xl', 'usr/bin/xenstore-read'] + [
     f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xenstored', 'xenconsoled', 'xen-init-dom0')] + [
@@ -68,7 +70,7 @@ def build(images, folder, init, files):
     for name in ('bin', 'dev', 'proc', 'sys', 'modules', 'lib64'):
         os.makedirs(f'{tree}/{name}')
     kernel = f'{folder}/vmlinux'
-    unpack_kernel(f'{images}/uivm.img.vmlinuz', kernel)
+    subprocess.run([sys.executable, UNPACK, f'{images}/uivm.img.vmlinuz', kernel], check=True)
     archive = Archive(f'{images}/uivm.tar', tree)
     for name in FILES:
         archive.copy(name)
