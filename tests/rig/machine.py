@@ -4,6 +4,7 @@
 docs/testing.md gives the reason of each flag."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -141,7 +142,7 @@ class Machine:
         """What is known of an end that nobody asked for: the end of the console, the emulator's words and its status."""
         status = self.process.wait()
         with open(f'{self.evidence}/{self.emulator_log}', errors='replace') as log:
-            words = log.read().splitlines()
+            words = [line for line in log.read().splitlines() if line and '=' not in line[:8]]     # registers at each reset
         return '\n'.join(['the end of the console:', *self.log().splitlines()[-30:], 'the end of what the emulator said:', *words[-10:],
                           f'it ended by signal {-status}' if status < 0 else f'it ended with status {status}'])
 
@@ -306,7 +307,8 @@ class Qmp:
         self.call('qmp_capabilities')
 
     def close(self):
-        self.stream.close()
+        with contextlib.suppress(BrokenPipeError):      # what it had not taken when it ended
+            self.stream.close()
         self.connection.close()
 
     def end_reason(self):
