@@ -177,6 +177,7 @@ static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)
     uint64_t code = b->exit_code;
     exit->code = code;
     exit->length = instruction_bytes(b);
+    exit->write = false;
     exit->interrupted.valid = false;
     if (unlikely(b->exit_interrupt_info & SVM_EVENT_VALID))
         svm_decode_interrupted(v, &exit->interrupted);

@@ -79,6 +79,16 @@ static void with_aux(void)
     CHECK_IS(0x1234, aux);
 }
 
+/* After an exit that writes: what rdtscp does to rcx rdtsc must not do. */
+static void without_aux(void)
+{
+    const uint64_t mark = 0x1122334455667788;
+    uint64_t rcx = mark;
+    wrmsr(MSR_TSC, rdtsc());
+    __asm__ volatile("rdtsc" : "+c"(rcx) : : "rax", "rdx");
+    CHECK_IS(mark, rcx);
+}
+
 static volatile uint64_t user_value;
 static void read_as_user(uint64_t ignored)
 {
@@ -112,6 +122,7 @@ void test_main(void)
     rate();
     forward();
     with_aux();
+    without_aux();
     denied();
     writes();
 }
