@@ -12,12 +12,12 @@ POINT = re.compile(r'^\s*(not )?ok\b[^#\n]*(#\s*skip\b)?', re.I | re.M)
 PROTOCOL = re.compile(r'^\s*1\.\.\d+', re.M)
 
 
-def meson(build, arguments, log):
+def meson(build, arguments, log, output=None):
     """Runs `meson test`; returns what its log says, one dictionary for each test."""
     path = f'{build}/meson-logs/{log}.json'
     if os.path.exists(path):
         os.unlink(path)
-    subprocess.run(['meson', 'test', '-C', build, '--no-rebuild', '--logbase', log, *arguments])
+    subprocess.run(['meson', 'test', '-C', build, '--no-rebuild', '--logbase', log, *arguments], stdout=output)
     if not os.path.exists(path):
         return []
     with open(path) as file:
