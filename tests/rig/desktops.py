@@ -2,23 +2,11 @@
 
 import time
 
+import pictures
 from boots import Boot
 from machine import RigError
 
 DESKTOPS = {'work': 0x3465a4, 'home': 0x2e8b57, 'client': 0x8f5902}
-
-
-def hue_share(machine, colour):
-    """The share of pixels that are a shade of `colour`: the wallpaper is a gradient over it."""
-    width, height, data = machine.screen()
-    red, green, blue = colour.to_bytes(3, 'big')
-    order = sorted(range(3), key=lambda i: (red, green, blue)[i])
-    step, hits = 97 * 3, 0
-    pixels = range(0, width * height * 3, step)
-    for i in pixels:
-        pixel = data[i:i + 3]
-        hits += pixel[order[0]] < pixel[order[1]] < pixel[order[2]]
-    return hits / len(pixels)
 
 
 def console(name):
@@ -30,13 +18,27 @@ def shell_ready(rig):
     rig.machine.login()
 
 
+def picture(rig):
+    return pictures.Picture(*rig.machine.screen())
+
+
+def wait_for_picture(rig, what, seconds, right):
+    """Waits until `right` says of the picture that it is `what`. Says so with the last picture kept if it never does."""
+    end = time.monotonic() + seconds * rig.machine.patience
+    while not right(picture(rig)):
+        if time.monotonic() > end:
+            name = rig.machine.screenshot(f'not-{what.replace(" ", "-")}.png')
+            raise RigError(f'the screen is not {what} after {seconds * rig.machine.patience:.0f} s; it is in {name}')
+        time.sleep(0.5)
+
+
 def switcher_first(rig):
     """The switcher is on screen before the desktops are."""
-    run, limit = rig.machine.run, int(120 * rig.machine.patience)
-    run(f"timeout {limit} sh -c 'until systemctl -q is-active roundhouse-ui roundhouse-seat roundhoused; do sleep 1; done'", 150)
-    time.sleep(10 * rig.machine.patience)
+    wait_for_picture(rig, 'the switcher', 120, pictures.is_switcher)
+    print(f'# switcher drawn at {rig.machine.age():.0f} s', flush=True)
     rig.machine.screenshot('switcher.png')
-    print(f'# switcher up at {rig.machine.age():.0f} s', flush=True)
+    drawn = [name for name in DESKTOPS if rig.machine.run(f'grep -aqs "desktop drawn" {console(name)}', check=False)[0] == 0]
+    rig.check(not drawn, f'drawn before the switcher was seen: {", ".join(drawn)}')
 
 
 def desktops_drawn(rig):
@@ -53,19 +55,17 @@ def desktops_drawn(rig):
 
 
 def hotkeys_flip(rig):
-    """Ctrl+Alt+1, 2 and 3 show the desktops, each in its colour."""
+    """Ctrl+Alt+1, 2 and 3 show the desktops, each its own picture; Ctrl+Alt+Space the bar, Ctrl+Alt+0 the switcher."""
     for slot, name in enumerate(DESKTOPS, 1):
         rig.machine.key('ctrl', 'alt', str(slot))
-        time.sleep(5 * rig.machine.patience)
+        wait_for_picture(rig, f'the desktop {name}', 20, lambda there, name=name: pictures.which_desktop(there, DESKTOPS) == name)
         rig.machine.screenshot(f'{name}.png')
-        shares = {other: hue_share(rig.machine, colour) for other, colour in DESKTOPS.items()}
-        rig.check(shares[name] > 0.4 and shares[name] == max(shares.values()),
-                  f'the screen is not the desktop {name}: shades of each colour {shares}')
     rig.machine.key('ctrl', 'alt', 'spc')
-    time.sleep(3 * rig.machine.patience)
+    last = DESKTOPS['client'].to_bytes(3, 'big')
+    wait_for_picture(rig, 'the bar', 20, lambda there: there.at(there.width // 2, 18) == last)
     rig.machine.screenshot('bar.png')
     rig.machine.key('ctrl', 'alt', '0')
-    time.sleep(3 * rig.machine.patience)
+    wait_for_picture(rig, 'the switcher again', 20, pictures.is_switcher)
     rig.machine.screenshot('switcher-with-guests.png')
 
 
