@@ -64,13 +64,13 @@ static cache_entry *replay(struct emulate_cache *cache, const struct io_access *
     return NULL;
 }
 
-/* An instruction with more accesses than that starts over: none has them. */
+/* NULL: full, which no instruction makes it (emulate.h). */
 static cache_entry *record(struct emulate_cache *cache, const struct io_access *a)
 {
     cache_entry *e;
 
     if (cache->count == EMULATE_CACHE_ENTRIES)
-        cache->count = 0;
+        return NULL;
     e = &cache->entry[cache->count++];
     e->address = entry_address(a);
     e->bytes = entry_bytes(a);
@@ -367,6 +367,10 @@ enum io_result ioreq_access(struct vcpu *v, const struct io_access *a, uint64_t 
     if (id < 0)
         return nobody(a, value);
     e = record(cache, a);
+    if (!e) {
+        domain_crash(v->domain, "an instruction of v%u has more than %u accesses to devices", v->id, cache->count);
+        return wait_and_retry(v);
+    }
     if (post_late(v, (unsigned)id, a)) {
         e->done = true;
         return IO_OK;

@@ -106,7 +106,8 @@ static enum emulate_outcome copy_frame_pointers(struct emulation *e, unsigned le
 
 EXECUTE(enter_frame)
 {
-    unsigned bytes = e->destination.bytes, level = e->i.immediate2 & 31, width = e->context->stack_bytes;
+    unsigned bytes = e->destination.bytes, width = e->context->stack_bytes;
+    unsigned level = e->i.immediate2 & EMULATE_ENTER_LEVELS;
     TRY(push(e, e->regs.rbp, bytes));
     uint64_t frame = e->regs.rsp, top;
     if (level)

@@ -107,8 +107,18 @@ enum emulate_outcome emulate_instruction(struct emulate_context *c);
 /* Only its length (prefixes, opcode, operands), 0 if it is no whole valid instruction in `count` bytes. */
 unsigned instruction_length(const uint8_t *bytes, unsigned count, unsigned code_bytes);
 
-/* What an instruction has read from devices so far, in order; so that running it again repeats no access. */
-#define EMULATE_CACHE_ENTRIES 6
+/*
+ * What an instruction has read from devices so far, in order; so that running it again repeats no access. It must hold
+ * all of the longest instruction, which is ENTER: the frame pointer, for each outer level a read and a push, the new
+ * frame pointer. Reads and pushes are two rows of neighbours; where a row meets a page's end, an access of eight bytes
+ * falls into four of a device's, and it may meet two: the stack pointer of 16-bit code wraps.
+ */
+#define EMULATE_ENTER_LEVELS  31
+#define EMULATE_ENTER_PARTS   (2 + 2 * (EMULATE_ENTER_LEVELS - 1) + 2 * 2 * 3)
+#define EMULATE_VECTOR_PARTS  7 /* 32 bytes across a page's end: 8 + 8 + 8 + 4 + 2 + 1, and 1 */
+#define EMULATE_CACHE_ENTRIES EMULATE_ENTER_PARTS
+_Static_assert(EMULATE_CACHE_ENTRIES >= 2 * EMULATE_VECTOR_PARTS && EMULATE_CACHE_ENTRIES >= 8 + 2 * 3,
+               "also what reads and writes a vector, and PUSHA and POPA");
 struct emulate_cache {
     unsigned count, used;
     struct {

@@ -581,6 +581,53 @@ static void play_model(void)
     model_send(&model, i);
 }
 
+/* One run of an instruction that reads so many neighbours; the emulator runs it anew after each answer. */
+static bool run_reads(unsigned count)
+{
+    v->hvm->io_cache.used = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t value = 0;
+        if (hvm_memory_read(v, 0xa0000 + 4 * i, 4, &value) == IO_RETRY)
+            return false;
+        CHECK_EQUAL(value, 100 + i);
+    }
+    hvm_io_instruction_done(v);
+    return true;
+}
+
+/* However many accesses an instruction has, each is made once. */
+static void longest_instruction(void)
+{
+    for (unsigned count = 1; count <= EMULATE_CACHE_ENTRIES; count++) {
+        unsigned requests = 0;
+        with_model(HVM_IOREQSRV_BUFIOREQ_OFF);
+        while (!run_reads(count) && requests <= count) {
+            struct ioreq r = model_take(&model, 0);
+            CHECK_EQUAL(r.addr, 0xa0000 + 4 * requests);
+            requests++;
+            model_answer(&model, 0, 100 + (r.addr - 0xa0000) / 4);
+            CHECK(hvm_io_complete(v));
+        }
+        CHECK_EQUAL(requests, count);
+        CHECK_EQUAL(crashes, 0);
+        model_destroy(&model);
+    }
+}
+
+/* One with more would be a fault of ours, and ends its guest. */
+static void too_long_an_instruction(void)
+{
+    unsigned requests = 0;
+    with_model(HVM_IOREQSRV_BUFIOREQ_OFF);
+    while (!run_reads(EMULATE_CACHE_ENTRIES + 1) && !guest->is_shut_down && requests < 1000) {
+        requests++;
+        model_answer(&model, 0, 100 + (model_take(&model, 0).addr - 0xa0000) / 4);
+        hvm_io_complete(v);
+    }
+    CHECK_EQUAL(requests, EMULATE_CACHE_ENTRIES);
+    CHECK_EQUAL(crashes, 1);
+}
+
 /* Another guest takes the place of one that died. */
 static void start_over(void)
 {
@@ -626,6 +673,8 @@ int main(void)
         {"a read", read_round_trip},
         {"several accesses in one instruction", two_accesses},
         {"a write", posted_write},
+        {"the longest instruction", longest_instruction},
+        {"an instruction longer than that", too_long_an_instruction},
         {"nobody there", nobody_there},
         {"PCI configuration", config_space},
         {"string instructions", repeated},
