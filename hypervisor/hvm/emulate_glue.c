@@ -270,6 +270,7 @@ static const struct emulate_operations operations = {
     .go_on = may_go_on,
     .linear = segment_linear,
     .load_segment = segment_load,
+    .load_code = segment_load_code,
     .read_selector = segment_selector,
     .read_table = system_read_table,
     .write_table = system_write_table,
@@ -299,9 +300,17 @@ static void retire(struct vcpu *v, const struct emulate_context *c)
         hvm_single_step(v);
 }
 
-/* Real mode has no error codes. */
-static void deliver(struct vcpu *v, const struct emulate_context *c)
+/* The processor does not look at the level of a gate for what it is told is an exception; int1 passes every gate. */
+static bool may_interrupt(struct emulate_context *c)
 {
+    return (c->exception.vector == TRAP_debug && !c->exception.is_interrupt) || gate_admits(c, c->exception.vector);
+}
+
+/* Real mode has no error codes. */
+static void deliver(struct vcpu *v, struct emulate_context *c)
+{
+    if (c->exception.software_bytes && !may_interrupt(c))
+        emulate_raise(c, TRAP_gp_fault, c->exception.vector * 8U + 2);
     bool coded = c->exception.has_error_code && c->protected_mode;
     hvm_io_instruction_done(v);
     if (c->exception.vector == TRAP_page_fault) {

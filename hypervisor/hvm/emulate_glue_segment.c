@@ -121,7 +121,7 @@ static enum emulate_outcome load_paragraph(struct emulate_context *c, enum emula
 static enum emulate_outcome load_null(struct emulate_context *c, enum emulate_segment segment, uint16_t selector)
 {
     bool stack_ok = c->code_bytes == 8 && c->cpl < 3 && (selector & SELECTOR_RPL) == c->cpl;
-    if (segment == EMU_CS || (segment == EMU_SS && !stack_ok))
+    if (segment == EMU_SS && !stack_ok)
         return emulate_raise(c, TRAP_gp_fault, 0);
     struct hvm_segment_register s = {.selector = selector};
     if (segment == EMU_SS)
@@ -194,7 +194,7 @@ static void unpack_descriptor(uint64_t d, struct hvm_segment_register *s)
         s->limit = s->limit << 12 | 0xfff;
 }
 
-static enum emulate_outcome load_descriptor(struct emulate_context *c, enum emulate_segment segment, uint16_t selector)
+static enum emulate_outcome load_data(struct emulate_context *c, enum emulate_segment segment, uint16_t selector)
 {
     struct hvm_segment_register s = {.selector = selector};
     uint64_t linear = 0, descriptor = 0;
@@ -203,23 +203,15 @@ static enum emulate_outcome load_descriptor(struct emulate_context *c, enum emul
     if (outcome != EMULATE_OK)
         return outcome;
     unpack_descriptor(descriptor, &s);
-    if (segment == EMU_CS && !(s.attributes & SEG_ATTR_S))
-        return EMULATE_UNHANDLED; /* a gate or a task */
-    bool ok = segment == EMU_CS   ? code_loadable(c, s.attributes, rpl)
-              : segment == EMU_SS ? stack_loadable(c, s.attributes, rpl)
-                                  : data_loadable(c, s.attributes, rpl);
-    if (!ok)
+    if (!(segment == EMU_SS ? stack_loadable(c, s.attributes, rpl) : data_loadable(c, s.attributes, rpl)))
         return emulate_raise(c, TRAP_gp_fault, error_code);
     if (!(s.attributes & SEG_ATTR_PRESENT))
         return emulate_raise(c, segment == EMU_SS ? TRAP_stack_error : TRAP_no_segment, error_code);
     outcome = mark_accessed(c, linear, s.attributes);
-    if (outcome != EMULATE_OK)
-        return outcome;
     s.attributes |= SEGMENT_ACCESSED;
-    if (segment == EMU_CS)
-        s.selector = (uint16_t)(error_code | c->cpl);
-    set_segment(c, segment, &s);
-    return EMULATE_OK;
+    if (outcome == EMULATE_OK)
+        set_segment(c, segment, &s);
+    return outcome;
 }
 
 enum emulate_outcome segment_load(struct emulate_context *c, enum emulate_segment segment, uint16_t selector)
@@ -228,7 +220,68 @@ enum emulate_outcome segment_load(struct emulate_context *c, enum emulate_segmen
         return load_paragraph(c, segment, selector);
     if (!(selector & ~SELECTOR_RPL))
         return load_null(c, segment, selector);
-    return load_descriptor(c, segment, selector);
+    return load_data(c, segment, selector);
+}
+
+/* VM entry refuses what the processor itself would never hold in rip; so what a program has us load is looked at here.
+ */
+static bool holds_target(const struct emulate_context *c, const struct hvm_segment_register *s, uint64_t target)
+{
+    const struct vcpu *v = emulated(c);
+    if (v->hvm->efer & EFER_LMA && s->attributes & SEG_ATTR_L && !has_paragraphs(c))
+        return is_canonical_address(v, target);
+    return target <= s->limit;
+}
+
+/* Real and virtual-8086 mode: the segment keeps its limit. */
+static enum emulate_outcome load_code_paragraph(struct emulate_context *c, uint16_t selector, uint64_t target)
+{
+    if (!holds_target(c, emulated_segment(c, SEG_CS), target))
+        return emulate_raise(c, TRAP_gp_fault, 0);
+    return load_paragraph(c, EMU_CS, selector);
+}
+
+enum emulate_outcome segment_load_code(struct emulate_context *c, uint16_t selector, uint64_t target)
+{
+    struct hvm_segment_register s = {.selector = (uint16_t)((selector & ~SELECTOR_RPL) | c->cpl)};
+    uint64_t linear = 0, descriptor = 0;
+    if (has_paragraphs(c))
+        return load_code_paragraph(c, selector, target);
+    if (!(selector & ~SELECTOR_RPL))
+        return emulate_raise(c, TRAP_gp_fault, 0);
+    enum emulate_outcome outcome = read_descriptor(c, selector, &linear, &descriptor);
+    if (outcome != EMULATE_OK)
+        return outcome;
+    unpack_descriptor(descriptor, &s);
+    if (!(s.attributes & SEG_ATTR_S))
+        return EMULATE_UNHANDLED; /* a gate or a task */
+    if (!code_loadable(c, s.attributes, selector & SELECTOR_RPL))
+        return emulate_raise(c, TRAP_gp_fault, selector & ~SELECTOR_RPL);
+    if (!(s.attributes & SEG_ATTR_PRESENT))
+        return emulate_raise(c, TRAP_no_segment, selector & ~SELECTOR_RPL);
+    if (!holds_target(c, &s, target))
+        return emulate_raise(c, TRAP_gp_fault, 0);
+    outcome = mark_accessed(c, linear, s.attributes);
+    s.attributes |= SEGMENT_ACCESSED;
+    if (outcome == EMULATE_OK)
+        set_segment(c, EMU_CS, &s);
+    return outcome;
+}
+
+/* ---- gates ---- */
+
+bool gate_admits(struct emulate_context *c, uint8_t vector)
+{
+    const struct hvm_segment_register *table = emulated_segment(c, SEG_IDTR);
+    unsigned bytes = emulated(c)->hvm->efer & EFER_LMA ? 16 : 8, at = vector * bytes;
+    uint8_t rights; /* byte 5 of a gate */
+    uint32_t fault;
+    uint64_t gpa;
+    if (at + bytes - 1 > table->limit)
+        return true;
+    if (hvm_copy_linear(emulated(c), table->base + at + 5, &rights, 1, WALK_READ | WALK_SYSTEM, &fault, &gpa))
+        return true;
+    return DPL_OF(rights) >= c->cpl;
 }
 
 /* ---- ports ---- */

@@ -57,14 +57,11 @@ EXECUTE(return_near)
 
 /* ---- far ---- */
 
-/* In real mode a segment keeps its limit, so the target can be checked before; otherwise the next fetch does it. */
 static enum emulate_outcome load_code(struct emulation *e, uint16_t selector, uint64_t target)
 {
-    unsigned bytes = e->i.operand_bytes;
-    if (is_real_mode(e) || is_virtual_8086(e))
-        TRY(jump_to(e, target, bytes));
-    TRY(OPERATION(e, load_segment, EMU_CS, selector));
-    e->regs.rip = low_bytes(target, bytes);
+    target = low_bytes(target, e->i.operand_bytes);
+    TRY(OPERATION(e, load_code, selector, target));
+    e->regs.rip = target;
     return EMULATE_OK;
 }
 

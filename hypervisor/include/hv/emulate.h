@@ -58,9 +58,12 @@ struct emulate_operations {
     /* Offset in a segment to linear address, with every check of the segment for an access of `bytes`. */
     enum emulate_outcome (*linear)(struct emulate_context *c, enum emulate_segment segment, uint64_t offset,
                                    unsigned bytes, enum emulate_access access, uint64_t *linear);
-    /* EMU_CS: to the same privilege level only, anything else (gates, tasks) is EMULATE_UNHANDLED. Takes effect at
-     * once; the last operation of its instruction that can fail. */
+    /* Not EMU_CS. Takes effect at once. */
     enum emulate_outcome (*load_segment)(struct emulate_context *c, enum emulate_segment segment, uint16_t selector);
+    /* CS, for code that goes on at `target` in it, which is checked against it. To the same privilege level only,
+     * anything else (gates, tasks) is EMULATE_UNHANDLED. Takes effect at once; the last operation of its instruction
+     * that can fail. */
+    enum emulate_outcome (*load_code)(struct emulate_context *c, uint16_t selector, uint64_t target);
     uint16_t (*read_selector)(struct emulate_context *c, enum emulate_segment segment);
     void (*read_table)(struct emulate_context *c, enum emulate_table table, uint64_t *base, uint16_t *limit);
     enum emulate_outcome (*write_table)(struct emulate_context *c, enum emulate_table table, uint64_t base,

@@ -260,6 +260,31 @@ static void memory_and_device(void)
     CHECK(RUN("\x48\x8b\x03") == EMULATE_OK && regs.rip == CODE + 3 && regs.rax == 0x2222222222222222);
 }
 
+/* hv/emulate.h reckons with so many accesses to devices for one instruction. */
+static void longest_instructions(void)
+{
+    static const struct {
+        const char *code;
+        unsigned bytes, mode, accesses;
+    } longest[] = {
+        {"\xc8\x00\x00\x1f", 4, 8, 62}, /* enter 0,31 */
+        {"\xc8\x00\x00\x1f", 4, 4, 62}, {"\x60", 1, 4, 8},     {"\x61", 1, 4, 8},
+        {"\xff\x33", 2, 8, 2},          {"\x8f\x03", 2, 8, 2},
+    };
+    for (unsigned i = 0; i < sizeof(longest) / sizeof(longest[0]); i++) {
+        start(longest[i].mode, 0);
+        regs.rsp = DEVICE + 0x800;
+        regs.rbp = DEVICE + 0xc00;
+        regs.rbx = DEVICE + 0xe00;
+        CHECK(run(longest[i].code, longest[i].bytes) == EMULATE_OK);
+        CHECK(reads + writes == longest[i].accesses && reads + writes <= EMULATE_CACHE_ENTRIES);
+    }
+    start(8, 0);
+    regs.rsp = DEVICE + 0x14; /* both rows leave the device's page */
+    regs.rbp = DEVICE + 0x13;
+    CHECK(RUN("\xc8\x00\x00\x1f") == EMULATE_OK && reads + writes == 2 + 2 + 1 + 2);
+}
+
 static void page_faults(void)
 {
     start(8, 3);
@@ -345,6 +370,110 @@ static void segment_loads(void)
     CHECK(RUN("\x8e\xd0") == EMULATE_EXCEPTION && injected.vector == TRAP_gp_fault && injected.error_code == 0x18);
 }
 
+/* jmp far [rbx], whose pointer begins in the device: the hypervisor loads what a program chose. */
+static enum emulate_outcome far_jump(uint16_t selector, uint64_t target)
+{
+    uint64_t rest = target >> 8;
+    regs.rbx = DEVICE + PAGE_SIZE - 1;
+    memcpy(ram + DEVICE + PAGE_SIZE, &rest, 7);
+    memcpy(ram + DEVICE + PAGE_SIZE + 7, &selector, 2);
+    reads = (unsigned)(target & 0xff) / 0x11 - 1; /* so that the device reads as the target's first byte */
+    return mode_bytes == 8 ? RUN("\x48\xff\x2b") : RUN("\xff\x2b");
+}
+
+static bool is_gp(enum emulate_outcome outcome, uint32_t error_code)
+{
+    return outcome == EMULATE_EXCEPTION && injected.vector == TRAP_gp_fault && injected.has_error_code &&
+           injected.error_code == error_code && regs.rip == CODE;
+}
+
+static void far_targets(void)
+{
+    start(8, 0);
+    hvm_vcpu.efer = EFER_LMA;
+    segment[SEG_CS] = (struct hvm_segment_register){.limit = ~0U, .selector = 0x10, .attributes = 0xa9b};
+    put_descriptor(0x10, 0x00af9a000000ffff); /* 64-bit */
+    put_descriptor(0x18, 0x00cf9a000000ffff); /* 32-bit */
+    put_descriptor(0x20, 0x004f9a000000ffff); /* 32-bit, 1 MiB */
+    CHECK(far_jump(0x10, 0x0000700000001122) == EMULATE_OK && regs.rip == 0x0000700000001122);
+    CHECK(segment[SEG_CS].selector == 0x10);
+    CHECK(far_jump(0x10, 0xffff800000000011) == EMULATE_OK && regs.rip == 0xffff800000000011);
+    CHECK(is_gp(far_jump(0x10, 0x00f0000000000022), 0) && segment[SEG_CS].selector == 0x10);
+    CHECK(is_gp(far_jump(0x10, 0x0000800000000022), 0));
+    CHECK(is_gp(far_jump(0x18, 0x0000001200000022), 0) && segment[SEG_CS].selector == 0x10 && ram[0x201d] == 0x9a);
+    CHECK(is_gp(far_jump(0x20, 0x0000000000100022), 0));
+    CHECK(far_jump(0x20, 0x00000000000fff11) == EMULATE_OK && segment[SEG_CS].limit == 0xfffff);
+    start(4, 0);
+    segment[SEG_CS].selector = 0x18;
+    put_descriptor(0x18, 0x00409a0000000fff);
+    CHECK(is_gp(RUN("\xea\x00\x10\x00\x00\x18\x00"), 0));
+    CHECK(is_gp(RUN("\x9a\x00\x10\x00\x00\x18\x00"), 0) || injected.vector == TRAP_page_fault);
+    CHECK(RUN("\xea\xff\x0f\x00\x00\x18\x00") == EMULATE_OK && regs.rip == 0xfff);
+    CHECK(is_gp(RUN("\xea\x00\x00\x00\x00\x00\x00"), 0)); /* a null selector */
+}
+
+/* lretq and iret: what they pop is looked at as a jump's target is. */
+static void popped_targets(void)
+{
+    start(8, 0);
+    hvm_vcpu.efer = EFER_LMA;
+    put_descriptor(0x10, 0x00af9a000000ffff);
+    put_descriptor(0x18, 0x00cf9a000000ffff);
+    regs.rsp = 0x2800;
+    uint64_t frame[2] = {0x0000001200000022, 0x18};
+    memcpy(ram + 0x2800, frame, sizeof(frame));
+    CHECK(is_gp(RUN("\x48\xcb"), 0) && regs.rsp == 0x2800);
+    frame[0] = 0x1000000000000000;
+    frame[1] = 0x10;
+    memcpy(ram + 0x2800, frame, sizeof(frame));
+    CHECK(is_gp(RUN("\x48\xcb"), 0));
+    CHECK(is_gp(RUN("\xc3"), 0)); /* ret: near */
+    start(4, 0);
+    put_descriptor(0x18, 0x00409a0000000fff);
+    regs.rsp = 0x2800;
+    const uint32_t interrupt[3] = {0x1000, 0x18, 2};
+    memcpy(ram + 0x2800, interrupt, sizeof(interrupt));
+    CHECK(is_gp(RUN("\xcf"), 0));
+    start(4, 0); /* real mode: the segment keeps its limit */
+    hvm_vcpu.cr0 = 0;
+    mode_bytes = 2;
+    segment[SEG_CS].limit = 0xffff;
+    regs.rsp = 0x2800;
+    memcpy(ram + 0x2800, (const uint32_t[2]){0x10000, 0x100}, 8);
+    CHECK(RUN("\x66\xcb") == EMULATE_EXCEPTION && injected.vector == TRAP_gp_fault);
+}
+
+static void put_gate(unsigned vector, unsigned bytes, uint8_t rights)
+{
+    ram[0x2400 + vector * bytes + 5] = rights;
+}
+
+/* The processor does not look at a gate's level for an exception that it is told of. */
+static void gates(void)
+{
+    for (unsigned long_mode = 0; long_mode < 2; long_mode++) {
+        unsigned bytes = long_mode ? 16 : 8;
+        start(long_mode ? 8 : 4, 3);
+        hvm_vcpu.efer = long_mode ? EFER_LMA : 0;
+        segment[SEG_IDTR] = (struct hvm_segment_register){.base = 0x2400, .limit = 0x3ff};
+        put_gate(3, bytes, 0xee);
+        CHECK(RUN("\xcc") == EMULATE_EXCEPTION && injected.vector == TRAP_int3 && injected.length == 1);
+        put_gate(3, bytes, 0x8e);
+        CHECK(is_gp(RUN("\xcc"), 3 * 8 + 2) && !injected.length);
+        CHECK(is_gp(RUN("\xcd\x20"), 0x20 * 8 + 2));
+        put_gate(1, bytes, 0x8e);
+        CHECK(RUN("\xf1") == EMULATE_EXCEPTION && injected.vector == TRAP_debug); /* int1 passes */
+        CHECK(is_gp(RUN("\xcd\x01"), 1 * 8 + 2));
+        ring = 0;
+        CHECK(RUN("\xcc") == EMULATE_EXCEPTION && injected.vector == TRAP_int3);
+    }
+    start(4, 3);
+    segment[SEG_IDTR] = (struct hvm_segment_register){.base = 0x2400, .limit = 0x3ff};
+    regs.rflags = 0x802;
+    put_gate(4, 8, 0x8e);
+    CHECK(is_gp(RUN("\xce"), 4 * 8 + 2));
+}
+
 static void ports(void)
 {
     start(4, 3);
@@ -403,11 +532,15 @@ int main(void)
 {
     static const struct tap_test tests[] = {
         {"memory and device", memory_and_device},
+        {"the longest instructions", longest_instructions},
         {"page faults", page_faults},
         {"unknown instructions", unknown_instructions},
         {"instruction bytes from the processor", given_bytes},
         {"limits and types of segments", limits_and_types},
         {"segment loads", segment_loads},
+        {"targets of far jumps", far_targets},
+        {"targets that are popped", popped_targets},
+        {"levels of gates", gates},
         {"ports", ports},
         {"bulk moves", bulk_moves},
         {"what retires", what_retires},

@@ -172,6 +172,13 @@ static enum emulate_outcome load_segment(struct emulate_context *c, enum emulate
     return EMULATE_OK;
 }
 
+static enum emulate_outcome load_code(struct emulate_context *c, uint16_t selector, uint64_t target)
+{
+    uint64_t linear;
+    enum emulate_outcome outcome = find_linear(c, EMU_CS, target, 1, EMU_EXECUTE, &linear);
+    return outcome == EMULATE_OK ? load_segment(c, EMU_CS, selector) : outcome;
+}
+
 static uint16_t read_selector(struct emulate_context *c, enum emulate_segment segment)
 {
     return machine_of(c)->selector[segment];
@@ -254,10 +261,10 @@ static enum emulate_outcome write_vector(struct emulate_context *c, unsigned num
 
 #define COMMON                                                                                                         \
     .fetch = fetch, .read = read_memory, .write = write_memory, .exchange = exchange, .port_in = port_in,              \
-    .port_out = port_out, .linear = find_linear, .load_segment = load_segment, .read_selector = read_selector,         \
-    .read_table = read_table, .write_table = write_table, .read_cr = read_cr, .write_cr = write_cr,                    \
-    .read_dr = read_dr, .write_dr = write_dr, .read_msr = read_msr, .write_msr = write_msr, .cpuid = identify,         \
-    .invlpg = invalidate, .read_vector = read_vector, .write_vector = write_vector
+    .port_out = port_out, .linear = find_linear, .load_segment = load_segment, .load_code = load_code,                 \
+    .read_selector = read_selector, .read_table = read_table, .write_table = write_table, .read_cr = read_cr,          \
+    .write_cr = write_cr, .read_dr = read_dr, .write_dr = write_dr, .read_msr = read_msr, .write_msr = write_msr,      \
+    .cpuid = identify, .invlpg = invalidate, .read_vector = read_vector, .write_vector = write_vector
 
 const struct emulate_operations machine_operations = {COMMON};
 const struct emulate_operations machine_bulk_operations = {
