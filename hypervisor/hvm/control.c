@@ -195,30 +195,6 @@ bool hvm_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value)
 #define DR7_WRITABLE 0xffff23ffUL
 #define DR7_ONES     0x400UL
 
-static uint64_t read_address(struct vcpu *v, unsigned number)
-{
-    if (!v->hvm->dr_loaded || v != current)
-        return v->hvm->dr[number];
-    switch (number) {
-    case 0:
-        return read_dr0();
-    case 1:
-        return read_dr1();
-    case 2:
-        return read_dr2();
-    default:
-        return read_dr3();
-    }
-}
-
-/* Those in the processor may be newer than ours: all four are taken before one changes. */
-static void write_address(struct vcpu *v, unsigned number, uint64_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        v->hvm->dr[i] = read_address(v, i);
-    v->hvm->dr[number] = value;
-}
-
 static unsigned alias(unsigned number)
 {
     return number == 4 ? 6 : number == 5 ? 7 : number;
@@ -231,7 +207,7 @@ bool hvm_read_dr(struct vcpu *v, unsigned number, uint64_t *value)
     if (hvm_vendor->sync)
         hvm_vendor->sync(v);
     number = alias(number);
-    *value = number < 4 ? read_address(v, number) : number == 6 ? v->hvm->dr6 : v->hvm->dr7;
+    *value = number < 4 ? v->hvm->dr[number] : number == 6 ? v->hvm->dr6 : v->hvm->dr7;
     return true;
 }
 
@@ -243,7 +219,7 @@ bool hvm_write_dr(struct vcpu *v, unsigned number, uint64_t value)
     if (hvm_vendor->sync)
         hvm_vendor->sync(v);
     if (number < 4)
-        write_address(v, number, value);
+        v->hvm->dr[number] = value;
     else if (number == 6)
         v->hvm->dr6 = (value & DR6_WRITABLE) | DR6_ONES;
     else

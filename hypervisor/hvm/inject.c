@@ -207,5 +207,4 @@ void hvm_enter(struct vcpu *v)
         h->pending.valid = false;
     }
     hvm_vendor->enter();
-    __builtin_unreachable();
 }

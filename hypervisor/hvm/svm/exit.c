@@ -199,14 +199,15 @@ static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)
         exits[code].decode(v, b, exit);
 }
 
-/* The processor refuses the state it was given: by a context somebody loaded, or what the emulator made of it. */
-static void report_invalid(struct vcpu *v, const struct vmcb *b)
+/* By a context somebody loaded, or what the emulator made of it. */
+void svm_refuse(struct vcpu *v, const char *broken)
 {
+    const struct vmcb *b = vmcb_of(v);
     svm_forget_asids(); /* the flush that this entry was to do may not have happened */
     log_error("d%uv%u: cr0 %lx cr3 %lx cr4 %lx efer %lx rip %lx cs %x/%x ss %x/%x cpl %u event %lx", v->domain->id,
               v->id, b->cr0, b->cr3, b->cr4, b->efer, b->rip, b->cs.selector, b->cs.attributes, b->ss.selector,
               b->ss.attributes, b->cpl, b->event_injection);
-    domain_crash(v->domain, "VMRUN refused the guest's state");
+    domain_crash(v->domain, "VMRUN refuses the guest's state: %s", broken ? broken : "it breaks no rule that we know");
 }
 
 void svm_exit(struct cpu_user_regs *regs)
@@ -224,7 +225,7 @@ void svm_exit(struct cpu_user_regs *regs)
     b->clean = CLEAN_EVERYTHING;
     b->tlb_control = TLB_NOTHING;
     if (unlikely(b->exit_code == SVM_EXIT_INVALID)) {
-        report_invalid(v, b);
+        svm_refuse(v, svm_broken_rule(b));
         return;
     }
     b->event_injection = 0;

@@ -223,6 +223,8 @@ void svm_sync(struct vcpu *v)
     h->efer = b->efer & ~(uint64_t)EFER_SVME;
     h->dr6 = b->dr6;
     h->dr7 = b->dr7;
+    if (h->dr_loaded)
+        read_breakpoints(h->dr);
 }
 
 /* ---- debug registers: the guest's are in the processor from its first use until it leaves the CPU ---- */
@@ -236,11 +238,10 @@ void svm_load_debug_registers(struct vcpu *v)
     vmcb_of(v)->clean &= ~CLEAN_INTERCEPTS;
 }
 
-static void save_debug_registers(struct vcpu *v)
+/* svm_sync has brought ours up to date. */
+static void leave_debug_registers(struct vcpu *v)
 {
-    struct hvm_vcpu *h = v->hvm;
-    read_breakpoints(h->dr);
-    h->dr_loaded = false;
+    v->hvm->dr_loaded = false;
     vmcb_of(v)->intercept_dr = ~0U;
     vmcb_of(v)->clean &= ~CLEAN_INTERCEPTS;
 }
@@ -377,7 +378,7 @@ static void svm_put_away(struct vcpu *v)
 {
     svm_sync(v);
     if (v->hvm->dr_loaded)
-        save_debug_registers(v);
+        leave_debug_registers(v);
     if (has_tsc_aux && v->hvm->tsc_aux)
         wrmsr(MSR_TSC_AUX, 0);
 }
@@ -405,6 +406,14 @@ static void sync_tpr(struct vcpu *v, struct vmcb *b)
     b->clean &= ~CLEAN_TPR;
 }
 
+/* What the guest itself did to its state the processor has seen; the event, and what we changed, it has not. */
+static const char *broken_rule(const struct vmcb *b)
+{
+    if (unlikely((b->clean & CLEAN_CHECKED) != CLEAN_CHECKED))
+        return svm_broken_rule(b);
+    return svm_broken_event(b);
+}
+
 static void svm_enter(void)
 {
     struct vcpu *v = current;
@@ -419,7 +428,12 @@ static void svm_enter(void)
     b->rip = regs->rip;
     b->rsp = regs->rsp;
     b->rflags = regs->rflags;
-    svm_run(s->vmcb_address);
+    const char *broken = broken_rule(b);
+    if (likely(!broken))
+        svm_run(s->vmcb_address);
+    irq_enable();
+    svm_refuse(v, broken);
+    irq_disable();
 }
 
 const struct hvm_vendor svm_vendor = {

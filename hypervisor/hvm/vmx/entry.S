@@ -14,9 +14,10 @@ vmx_enter:
         and $~15, %rsp
         call vmx_prepare_entry
         MAIN_STACK
-        test %al, %al                   /* the flags last until the choice below */
+        cmp $1, %eax                    /* enum vmx_entry; the flags last until the choice below */
+        ja exit_to_guest
         RESTORE_REGS
-        jz 1f
+        jb 1f
         vmresume
         jmp 2f
 1:      vmlaunch

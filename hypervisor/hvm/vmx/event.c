@@ -8,6 +8,8 @@
 #include <hv/cpu.h>
 #include <hv/traps.h>
 
+#define SHADOW ((uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+
 static bool is_software(unsigned type)
 {
     return type == HVM_EVENT_SOFTWARE || type == EVENT_TYPE_INT1 || type == EVENT_TYPE_INT3;
@@ -28,8 +30,11 @@ static unsigned event_type(const struct hvm_event *event)
     return event->vector == TRAP_debug ? EVENT_TYPE_INT1 : HVM_EVENT_EXCEPTION;
 }
 
-/* Real mode has no error codes. The delivery of an NMI blocks the next even when it is cut short; to be entered with
- * again it must find none blocked. */
+/*
+ * Real mode has no error codes. The delivery of an NMI blocks the next even when it is cut short; to be entered with
+ * again it must find none blocked. The delivery of whatever ends an interrupt shadow, and a shadow that stayed would
+ * want a pending single step with TF, which the exit by a #DB has taken away (26.3.1.5).
+ */
 void vmx_inject(struct vcpu *v, const struct hvm_event *event)
 {
     unsigned type = event_type(event);
@@ -43,8 +48,11 @@ void vmx_inject(struct vcpu *v, const struct hvm_event *event)
         vmwrite(VMCS_ENTRY_LENGTH, event->length);
     if (event->kind == HVM_EVENT_EXCEPTION && event->vector == TRAP_page_fault)
         v->hvm->cr2 = event->cr2;
-    if (event->kind == HVM_EVENT_NMI)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)INTERRUPTIBILITY_NMI);
+    if (event->kind != HVM_EVENT_EXTERNAL) {
+        uint64_t ended = SHADOW | (event->kind == HVM_EVENT_NMI ? INTERRUPTIBILITY_NMI : 0);
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~ended);
+        vmx_of(v)->changed = true;
+    }
     vmwrite(VMCS_ENTRY_EVENT, field);
     vmcs_end(v, previous);
 }
@@ -75,7 +83,7 @@ bool vmx_can_interrupt(struct vcpu *v, bool nmi)
     struct vcpu *previous = vmcs_begin(v);
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     vmcs_end(v, previous);
-    return !(blocked & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | (nmi ? INTERRUPTIBILITY_NMI : 0)));
+    return !(blocked & (SHADOW | (nmi ? INTERRUPTIBILITY_NMI : 0)));
 }
 
 static void write_processor_controls(struct vcpu *v, uint32_t controls)
@@ -104,10 +112,10 @@ uint32_t vmx_get_shadow(struct vcpu *v)
     struct vcpu *previous = vmcs_begin(v);
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     vmcs_end(v, previous);
-    return blocked & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+    return (uint32_t)(blocked & SHADOW);
 }
 
-/* A shadow together with TF must have its single step pending (26.3.1.5); both shadows at once cannot be. */
+/* Both shadows at once cannot be. */
 void vmx_set_shadow(struct vcpu *v, uint32_t shadow)
 {
     const struct cpu_user_regs *regs = v == current ? guest_regs() : &v->regs;
@@ -116,10 +124,19 @@ void vmx_set_shadow(struct vcpu *v, uint32_t shadow)
         wanted &= ~INTERRUPTIBILITY_STI;
     struct vcpu *previous = vmcs_begin(v);
     uint64_t now = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t next = (now & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) | wanted;
+    uint64_t next = (now & ~SHADOW) | wanted;
     if (next != now)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, next);
-    if (wanted)
-        vmwrite(VMCS_GUEST_PENDING_DEBUG, regs->rflags & X86_EFLAGS_TF ? PENDING_DEBUG_STEP : 0);
     vmcs_end(v, previous);
+    if (next != now)
+        vmx_of(v)->changed = true;
+}
+
+void vmx_settle_pending_debug(void)
+{
+    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY) & SHADOW))
+        return;
+    uint64_t pending = vmread(VMCS_GUEST_PENDING_DEBUG), steps = PENDING_DEBUG_STEP;
+    bool traps = vmread(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF;
+    vmwrite(VMCS_GUEST_PENDING_DEBUG, traps ? pending | steps : pending & ~steps);
 }

@@ -238,7 +238,7 @@ static const struct translation translations[REASON_COUNT] = {
 
 /* ---- entries that fail ---- */
 
-static void crash(struct vcpu *v, const char *what, unsigned number)
+static void crash(struct vcpu *v, const char *what, unsigned number, const char *broken)
 {
     guest_log(LOG_WARNING, v, "cr0 %#lx cr3 %#lx cr4 %#lx efer %#lx", vmread(VMCS_GUEST_CR0), vmread(VMCS_GUEST_CR3),
               vmread(VMCS_GUEST_CR4), vmread(VMCS_GUEST_EFER));
@@ -253,19 +253,42 @@ static void crash(struct vcpu *v, const char *what, unsigned number)
     guest_log(LOG_WARNING, v, "controls pin %#lx processor %#lx %#lx exit %#lx entry %#lx", vmread(VMCS_PIN_CONTROLS),
               vmread(VMCS_PROCESSOR_CONTROLS), vmread(VMCS_SECONDARY_CONTROLS), vmread(VMCS_EXIT_CONTROLS),
               vmread(VMCS_ENTRY_CONTROLS));
-    domain_crash(v->domain, "VT-x did not enter vcpu %u: %s %u", v->id, what, number);
+    domain_crash(v->domain, "VT-x did not enter vcpu %u: %s %u (%s)", v->id, what, number,
+                 broken ? broken : "it breaks no rule that we know");
 }
 
 void vmx_entry_refused(void)
 {
     unsigned error = (unsigned)vmread(VMCS_INSTRUCTION_ERROR);
     irq_enable();
-    crash(current, "instruction error", error);
+    crash(current, "instruction error", error, vmx_broken_rule());
 }
 
 /* ---- in and out ---- */
 
-bool vmx_prepare_entry(void)
+/* Has anything happened to the guest's state but that an instruction was skipped? With TF set a shadow is of interest.
+ */
+static bool wants_check(const struct vmx_vcpu *x, const struct cpu_user_regs *regs)
+{
+    const uint64_t arithmetic = 0xcd5, longest = 15;
+    return x->changed || regs->rip - x->exit_rip > longest || regs->rflags & X86_EFLAGS_TF ||
+           (regs->rflags ^ x->exit_rflags) & ~(arithmetic | X86_EFLAGS_RF);
+}
+
+/* False: no processor could be in this state, and the guest has ended for it. */
+static bool check_entry(struct vmx_vcpu *x)
+{
+    vmx_settle_pending_debug();
+    const char *broken = vmx_broken_rule();
+    x->changed = false;
+    if (likely(!broken))
+        return true;
+    irq_enable();
+    crash(current, "entry check", 0, broken);
+    return false;
+}
+
+enum vmx_entry vmx_prepare_entry(void)
 {
     struct vcpu *v = current;
     struct vmx_vcpu *x = vmx_of(v);
@@ -274,18 +297,21 @@ bool vmx_prepare_entry(void)
     vmwrite(VMCS_GUEST_RIP, regs->rip);
     vmwrite(VMCS_GUEST_RSP, regs->rsp);
     vmwrite(VMCS_GUEST_RFLAGS, regs->rflags | always_one);
+    if (unlikely(wants_check(x, regs)) && !check_entry(x))
+        return VMX_NO_ENTRY;
     if (read_cr2() != v->hvm->cr2)
         write_cr2(v->hvm->cr2);
     vmx_flush_before_entry(v);
-    return x->launched;
+    return x->launched ? VMX_RESUME : VMX_LAUNCH;
 }
 
 static void save_registers(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs();
-    regs->rip = vmread(VMCS_GUEST_RIP);
+    struct vmx_vcpu *x = vmx_of(v);
+    regs->rip = x->exit_rip = vmread(VMCS_GUEST_RIP);
     regs->rsp = vmread(VMCS_GUEST_RSP);
-    regs->rflags = vmread(VMCS_GUEST_RFLAGS);
+    regs->rflags = x->exit_rflags = vmread(VMCS_GUEST_RFLAGS);
     v->hvm->cr2 = read_cr2();
 }
 
@@ -319,7 +345,7 @@ void vmx_exit(void)
     save_registers(v);
     if (unlikely(e.code & REASON_ENTRY_FAILURE)) {
         irq_enable();
-        crash(v, "entry failure", e.code & REASON_NUMBER);
+        crash(v, "entry failure", e.code & REASON_NUMBER, vmx_broken_rule());
         return;
     }
     e.code &= REASON_NUMBER;

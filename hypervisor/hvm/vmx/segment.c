@@ -101,6 +101,7 @@ void vmx_set_segment(struct vcpu *v, enum hvm_segment which, const struct hvm_se
         vmwrite(VMCS_GUEST_ATTRIBUTES + at, rights);
     }
     vmcs_end(v, previous);
+    vmx_of(v)->changed = true;
 }
 
 unsigned vmx_cpl(struct vcpu *v)

@@ -33,9 +33,6 @@
 #define EPT_POINTER_WRITE_BACK 6UL
 #define EPT_POINTER_4_LEVELS   (3UL << 3)
 
-#define INVALIDATE_ADDRESS 0UL /* INVVPID */
-#define INVALIDATE_ONE     1UL /* one VPID, one EPT pointer */
-
 #define NO_LINK  (~0UL)
 #define NR_VPIDS 65536
 
@@ -113,6 +110,7 @@ static const struct {
     {"interrupt-window exiting", PROCESSOR, CPU_INTERRUPT_WINDOW},
     {"NMI-window exiting", PROCESSOR, CPU_NMI_WINDOW},
     {"RDTSC exiting", PROCESSOR, CPU_RDTSC_EXIT},
+    {"MOV-DR exiting", PROCESSOR, CPU_DR_EXIT},
     {"IA-32e mode guest", ENTRY, VMENTRY_LONG_MODE},
 };
 
@@ -152,11 +150,11 @@ static const uint32_t control_msr[CONTROL_WORDS] = {
  * say the truth exist only if others say so, which the caller has seen. */
 static bool choose_controls(uint32_t chosen[CONTROL_WORDS])
 {
-    uint32_t may[CONTROL_WORDS];
+    uint32_t must[CONTROL_WORDS], may[CONTROL_WORDS];
     for (unsigned word = 0; word < CONTROL_WORDS; word++) {
         uint64_t value = 0;
         rdmsr_safe(control_msr[word], &value);
-        chosen[word] = (uint32_t)value;
+        chosen[word] = must[word] = (uint32_t)value;
         may[word] = (uint32_t)(value >> 32);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(wanted_controls); i++) {
@@ -166,7 +164,7 @@ static bool choose_controls(uint32_t chosen[CONTROL_WORDS])
             return lacks(wanted_controls[i].name);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(switched_controls); i++)
-        if (!(may[switched_controls[i].word] & switched_controls[i].bit))
+        if (!((may[switched_controls[i].word] & ~must[switched_controls[i].word]) & switched_controls[i].bit))
             return lacks(switched_controls[i].name);
     for (unsigned i = 0; i < ARRAY_SIZE(unwanted_controls); i++)
         if (chosen[unwanted_controls[i].word] & unwanted_controls[i].bit)
@@ -307,14 +305,6 @@ static void *new_region(void)
     return region;
 }
 
-static void vmxon(paddr_t region)
-{
-    bool failed;
-    __asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(region) : "memory");
-    if (failed)
-        panic("CPU %u does not enter VMX operation", smp_processor_id());
-}
-
 void vmx_init_cpu(void)
 {
     struct vmx_cpu *c = &vmx_cpus[smp_processor_id()];
@@ -333,25 +323,22 @@ void vmx_init_cpu(void)
     if (has_tsc_aux)
         c->tsc_aux = rdmsr(MSR_TSC_AUX);
     write_cr4(read_cr4() | X86_CR4_VMXE);
-    vmxon(virt_to_paddr(c->region));
+    if (!vmxon(virt_to_paddr(c->region)))
+        panic("CPU %u does not enter VMX operation", smp_processor_id());
 }
 
 /* ---- one VMCS ---- */
 
-static void vmptrld(struct vcpu *v)
+static void load_vmcs(struct vcpu *v)
 {
-    bool failed;
-    __asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(vmx_of(v)->vmcs_address) : "memory");
-    if (failed)
+    if (!vmptrld(vmx_of(v)->vmcs_address))
         panic("vmptrld of d%uv%u failed", v->domain->id, v->id);
     vmx_cpus[smp_processor_id()].loaded = v;
 }
 
-static void vmclear(struct vcpu *v)
+static void clear_vmcs(struct vcpu *v)
 {
-    bool failed;
-    __asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(vmx_of(v)->vmcs_address) : "memory");
-    if (failed)
+    if (!vmclear(vmx_of(v)->vmcs_address))
         panic("vmclear of d%uv%u failed", v->domain->id, v->id);
     vmx_of(v)->launched = false;
     if (vmx_cpus[smp_processor_id()].loaded == v)
@@ -362,7 +349,7 @@ struct vcpu *vmcs_begin(struct vcpu *v)
 {
     struct vcpu *previous = vmx_cpus[smp_processor_id()].loaded;
     if (previous != v)
-        vmptrld(v);
+        load_vmcs(v);
     return previous;
 }
 
@@ -370,9 +357,9 @@ void vmcs_end(struct vcpu *v, struct vcpu *previous)
 {
     if (previous == v)
         return;
-    vmclear(v);
+    clear_vmcs(v);
     if (previous)
-        vmptrld(previous);
+        load_vmcs(previous);
 }
 
 static uint32_t allocate_vpid(void)
@@ -477,12 +464,13 @@ int vmcs_create(struct vcpu *v)
         .vmcs = vmcs,
         .vmcs_address = virt_to_paddr(vmcs),
         .processor_controls = vmx_capabilities.processor,
+        .changed = true,
         .entry_controls = vmx_capabilities.entry & ~VMENTRY_LONG_MODE,
         .ept_pointer = p2m_root(v->domain) | EPT_POINTER_4_LEVELS | EPT_POINTER_WRITE_BACK,
     };
     v->hvm->vendor = x;
     v->hvm->asid = vpid;
-    vmclear(v);
+    clear_vmcs(v);
     struct vcpu *previous = vmcs_begin(v);
     write_controls(v, x);
     write_guest_constants();
@@ -539,40 +527,21 @@ void vmcs_install(struct vcpu *v)
 {
     struct vmx_vcpu *x = vmx_of(v);
     struct cpu *cpu = this_cpu();
-    vmptrld(v);
+    load_vmcs(v);
     if (x->cpu == cpu)
         return;
     x->cpu = cpu;
+    x->changed = true;
     x->flush_linear = x->flush_physical = true;
     write_host_state(cpu);
 }
 
 void vmcs_put_away(struct vcpu *v)
 {
-    vmclear(v);
+    clear_vmcs(v);
 }
 
 /* ---- translations ---- */
-
-struct invalidation {
-    uint64_t context, address;
-};
-
-static void invept(uint64_t ept_pointer)
-{
-    struct invalidation what = {ept_pointer, 0};
-    bool failed;
-    __asm__ volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(what), "r"(INVALIDATE_ONE) : "memory");
-    BUG_ON(failed);
-}
-
-static void invvpid(uint64_t kind, uint32_t vpid, uint64_t linear)
-{
-    struct invalidation what = {vpid, linear};
-    bool failed;
-    __asm__ volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(what), "r"(kind) : "memory");
-    BUG_ON(failed);
-}
 
 /* Interrupts are off: a change of the p2m after this look sends an interrupt that makes the guest exit at once. */
 void vmx_flush_before_entry(struct vcpu *v)
@@ -582,18 +551,18 @@ void vmx_flush_before_entry(struct vcpu *v)
     if (unlikely(x->flush_physical || x->ept_generation != generation)) {
         x->flush_physical = false;
         x->ept_generation = generation;
-        invept(x->ept_pointer);
+        BUG_ON(!invept(INVALIDATE_ONE, (struct invalidation){x->ept_pointer, 0}));
     }
     if (unlikely(x->flush_linear)) {
         x->flush_linear = false;
-        invvpid(INVALIDATE_ONE, v->hvm->asid, 0);
+        BUG_ON(!invvpid(INVALIDATE_ONE, (struct invalidation){v->hvm->asid, 0}));
     }
 }
 
 void vmx_invlpg(struct vcpu *v, uint64_t linear)
 {
     if (v == current && vmx_capabilities.ept_vpid & VPID_ADDRESS && is_canonical(linear))
-        invvpid(INVALIDATE_ADDRESS, v->hvm->asid, linear);
+        BUG_ON(!invvpid(INVALIDATE_ADDRESS, (struct invalidation){v->hvm->asid, linear}));
     else
         vmx_of(v)->flush_linear = true;
 }

@@ -6,6 +6,7 @@
 #ifndef HV_VMX_VMCS_H
 #define HV_VMX_VMCS_H
 
+#include "instructions.h"
 #include <hv/console.h>
 #include <hv/hvm.h>
 
@@ -188,6 +189,8 @@ struct vmx_vcpu {
     bool launched;                     /* vmresume instead of vmlaunch; ends with VMCLEAR */
     bool flush_linear, flush_physical; /* before the next entry: by VPID, by EPT pointer */
     struct cpu *cpu;                   /* whose host state the VMCS holds; where its translations may be cached */
+    bool changed;                      /* we have written guest state: it is checked before the next entry */
+    uint64_t exit_rip, exit_rflags;    /* as the guest left them */
     uint32_t processor_controls, entry_controls;
     uint64_t ept_pointer, ept_generation; /* hvm_domain.tlb_generation at the last flush_physical */
     /* MSRs the processor does not switch; ours are restored when the vcpu leaves the CPU. */
@@ -198,25 +201,6 @@ struct vmx_vcpu {
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *v)
 {
     return v->hvm->vendor;
-}
-
-/* Interrupts do not matter: no interrupt handler touches a VMCS. A field the processor does not know is our fault. */
-void vmcs_access_failed(const char *how, unsigned long field) __noreturn;
-static inline uint64_t vmread(unsigned long field)
-{
-    uint64_t value;
-    bool failed;
-    __asm__ volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(failed) : "r"(field));
-    if (unlikely(failed))
-        vmcs_access_failed("vmread", field);
-    return value;
-}
-static inline void vmwrite(unsigned long field, uint64_t value)
-{
-    bool failed;
-    __asm__ volatile("vmwrite %2, %1" : "=@ccbe"(failed) : "r"(field), "rm"(value));
-    if (unlikely(failed))
-        vmcs_access_failed("vmwrite", field);
 }
 
 /* vmx/vmcs.c */
@@ -245,6 +229,9 @@ void vmx_want_window(struct vcpu *v, bool nmi);
 void vmx_close_window(struct vcpu *v, uint32_t control);
 uint32_t vmx_get_shadow(struct vcpu *v);
 void vmx_set_shadow(struct vcpu *v, uint32_t shadow);
+/* A shadow together with TF must have its single step pending, and none without TF (26.3.1.5). RFLAGS is in the VMCS.
+ */
+void vmx_settle_pending_debug(void);
 bool vmx_event_is_software(uint32_t field); /* INT, INT3, INTO, INT1 */
 /* From an event field and what belongs to it, as the neutral code knows it. */
 struct hvm_event vmx_decode_event(const struct vcpu *v, uint32_t field, uint32_t error_code, uint8_t length);
@@ -262,8 +249,12 @@ void vmx_load_debug_registers(struct vcpu *v);
 void vmx_enter(void);
 extern char vmx_exit_point[];
 
+/* vmx/check.c: the rule of VM entry that the current VMCS breaks, NULL if none. About a hundred VMREADs. */
+const char *vmx_broken_rule(void);
+
 /* vmx/exit.c, called from entry.S with interrupts off. */
-bool vmx_prepare_entry(void); /* true: the VMCS has been launched */
+enum vmx_entry { VMX_LAUNCH, VMX_RESUME, VMX_NO_ENTRY }; /* entry.S knows the values; NO_ENTRY: the guest has ended */
+enum vmx_entry vmx_prepare_entry(void);
 void vmx_exit(void);
 void vmx_entry_refused(void); /* VMLAUNCH or VMRESUME fell through */
 

@@ -46,11 +46,10 @@ void vmx_load_debug_registers(struct vcpu *v)
     write_dr_exit(v, false);
 }
 
-static void save_debug_registers(struct vcpu *v)
+/* vmx_sync has brought ours up to date. */
+static void leave_debug_registers(struct vcpu *v)
 {
-    struct hvm_vcpu *h = v->hvm;
-    read_breakpoints(h->dr);
-    h->dr_loaded = false;
+    v->hvm->dr_loaded = false;
     write_dr_exit(v, true);
 }
 
@@ -58,6 +57,7 @@ static void update_dr(struct vcpu *v)
 {
     struct vcpu *previous = vmcs_begin(v);
     vmwrite(VMCS_GUEST_DR7, (v->hvm->dr7 & DR7_WRITABLE) | DR7_FIXED);
+    vmx_of(v)->changed = true;
     if (v == current && (v->hvm->dr_loaded || v->hvm->dr7 & DR7_ENABLED))
         vmx_load_debug_registers(v);
     vmcs_end(v, previous);
@@ -80,6 +80,7 @@ void vmx_sync(struct vcpu *v)
     h->cr4 = (h->cr4 & ~X86_CR4_PGE) | (vmread(VMCS_GUEST_CR4) & X86_CR4_PGE);
     if (!h->dr_loaded)
         return;
+    read_breakpoints(h->dr);
     h->dr6 = read_dr6();
     h->dr7 = vmread(VMCS_GUEST_DR7);
 }
@@ -96,7 +97,7 @@ static void put_away(struct vcpu *v)
     vmx_of(v)->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
     vmx_sync(v);
     if (v->hvm->dr_loaded)
-        save_debug_registers(v);
+        leave_debug_registers(v);
     vmcs_put_away(v);
     vmx_load_host_msrs();
 }
@@ -152,6 +153,7 @@ static void update_cr(struct vcpu *v, unsigned cr)
     if (uses_pae(h))
         load_pdptes(v);
     vmcs_end(v, previous);
+    vmx_of(v)->changed = true;
     vmx_of(v)->flush_linear = true; /* entries do not flush what a VPID tags */
 }
 
@@ -167,7 +169,7 @@ static void update_efer(struct vcpu *v)
     if (uses_pae(v->hvm))
         load_pdptes(v);
     vmcs_end(v, previous);
-    x->flush_linear = true;
+    x->changed = x->flush_linear = true;
 }
 
 /* ---- time, memory types ---- */
@@ -188,6 +190,7 @@ static void update_pat(struct vcpu *v)
     struct vcpu *previous = vmcs_begin(v);
     vmwrite(VMCS_GUEST_PAT, v->hvm->pat);
     vmcs_end(v, previous);
+    vmx_of(v)->changed = true;
 }
 
 /* ---- MSRs ---- */
@@ -265,6 +268,7 @@ static void set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
         struct vcpu *previous = vmcs_begin(v);
         vmwrite(field, value);
         vmcs_end(v, previous);
+        vmx_of(v)->changed = true;
         return;
     }
     uint64_t *saved = saved_msr(v, msr);

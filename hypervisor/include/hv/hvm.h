@@ -45,8 +45,8 @@ struct hvm_domain {
     bool is_hap;                   /* [c] always: there are no shadow page tables */
     bool shared_info_32;           /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
     mfn_t shared_info_gfn;         /* where the guest mapped it; INVALID_MFN none */
-    uint64_t tsc_offset;        /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
-    int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
+    uint64_t tsc_offset;           /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
+    int64_t time_of_day_offset;    /* seconds the guest's RTC is ahead of the host's clock */
     struct hvm_move {
         uint64_t from, to, pages; /* gfns */
     } moved, moving;              /* abi/dm_op.c: memory that the device model had moved last, and is having moved */
@@ -136,8 +136,9 @@ void hvm_install(struct vcpu *v);
 /* On the way out, interrupts off (they may be on meanwhile): takes INIT and start-up messages, completes answered I/O,
  * chooses the event that is due. False: to be asked again once softirqs are served; one is raised if v may not run. */
 bool hvm_prepare_entry(struct vcpu *v);
-/* The last step, interrupts off: hands over what is pending, and goes. */
-void hvm_enter(struct vcpu *v) __noreturn;
+/* The last step, interrupts off: hands over what is pending, and goes. Returns only when the guest is in a state that
+ * no processor enters; it has ended then. */
+void hvm_enter(struct vcpu *v);
 
 /* ---- guest state ---- */
 enum hvm_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR, SEG_GDTR, SEG_IDTR, SEG_COUNT };
@@ -169,12 +170,12 @@ struct hvm_vendor {
     void (*get_segment)(struct vcpu *v, enum hvm_segment which, struct hvm_segment_register *out);
     void (*set_segment)(struct vcpu *v, enum hvm_segment which, const struct hvm_segment_register *in);
     unsigned (*cpl)(struct vcpu *v);
-    /* NULL, or: brings hvm->cr*, efer, dr6 and dr7 up to date with what the guest changed without an exit. The vendor
-     * does so itself in put_away and before exits whose handlers look at control registers. */
+    /* NULL, or: brings hvm->cr*, efer and the debug registers up to date with what the guest changed without an exit.
+     * The vendor does so itself in put_away and before exits whose handlers look at control registers. */
     void (*sync)(struct vcpu *v);
     void (*update_cr)(struct vcpu *v, unsigned cr); /* hvm->cr0/cr2/cr3/cr4 changed */
     void (*update_efer)(struct vcpu *v);
-    void (*update_dr)(struct vcpu *v); /* dr[], dr6, dr7 were changed by us */
+    void (*update_dr)(struct vcpu *v);  /* dr[], dr6, dr7, all up to date before, were changed by us */
     void (*update_tsc)(struct vcpu *v); /* its offset, or whether the domain's is emulated, was changed by us */
     void (*update_pat)(struct vcpu *v);
     uint64_t (*get_msr)(struct vcpu *v, uint32_t msr); /* those the hardware switches: STAR family, SYSENTER, KGS */
@@ -187,7 +188,7 @@ struct hvm_vendor {
     void (*flush_tlb)(struct vcpu *v); /* this vcpu's translations, before it runs next */
     void (*invlpg)(struct vcpu *v, uint64_t linear);
     bool uses_ept;       /* format of the p2m's entries: EPT; otherwise NPT */
-    void (*enter)(void); /* asm; from exit_to_guest, interrupts off, does not return */
+    void (*enter)(void); /* from exit_to_guest, interrupts off; returns as hvm_enter() does */
 };
 extern const struct hvm_vendor *hvm_vendor;
 extern const struct hvm_vendor svm_vendor, vmx_vendor;

@@ -177,6 +177,8 @@ _Static_assert(sizeof(struct vmcb) == 4096, "APM volume 2, appendix B");
 #define CLEAN_SEGMENTS   (1U << 8)
 #define CLEAN_CR2        (1U << 9)
 #define CLEAN_EVERYTHING 0x3ffU
+/* what rules of entry are about */
+#define CLEAN_CHECKED (CLEAN_ASID | CLEAN_NESTED | CLEAN_CR | CLEAN_DR | CLEAN_SEGMENTS)
 
 #define SVM_EXIT_CR_READ   0x000U
 #define SVM_EXIT_CR_WRITE  0x010U
@@ -221,6 +223,11 @@ void svm_load_debug_registers(struct vcpu *v);
 void svm_sync(struct vcpu *v);
 /* svm.c; the next vcpu of this CPU that needs an ASID flushes all of them. Current CPU. */
 void svm_forget_asids(void);
+/* check.c; the rule of VMRUN that the block breaks, NULL if none; of them those of the event alone */
+const char *svm_broken_rule(const struct vmcb *b);
+const char *svm_broken_event(const struct vmcb *b);
+/* exit.c; ends v's guest, whose state VMRUN refuses for this rule */
+void svm_refuse(struct vcpu *v, const char *broken);
 /* event.c */
 void svm_inject(struct vcpu *v, const struct hvm_event *event);
 /* After an exit, if svm_inject has moved rip: back to the instruction, if its event was not delivered. */

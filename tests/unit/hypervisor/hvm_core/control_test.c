@@ -34,9 +34,10 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t value)
 {
     tpr = value;
 }
-uint64_t fake_debug_register(unsigned number)
+static void take_debug_registers(struct vcpu *v)
 {
-    return debug_register[number];
+    if (v->hvm->dr_loaded)
+        memcpy(v->hvm->dr, debug_register, sizeof(debug_register));
 }
 
 static uint64_t pae_table[4];
@@ -155,6 +156,7 @@ static void test_debug_registers(void)
     check(hvm_write_dr(&vcpu, 7, 0xffffffff) && hvm_vcpu.dr7 == 0xffff27ff);
     check(hvm_read_dr(&vcpu, 5, &value) && value == 0xffff27ff && !hvm_read_dr(&vcpu, 8, &value));
     /* loaded: the processor's are the newer ones, and none is lost when another is written */
+    machine_sync = take_debug_registers;
     hvm_vcpu.dr_loaded = true;
     for (unsigned i = 0; i < 4; i++)
         debug_register[i] = 0x1000 + i;

@@ -184,11 +184,6 @@ int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
     return below(2) ? 0 : -EINVAL;
 }
-uint64_t fake_debug_register(unsigned number)
-{
-    check(number < 4);
-    return random64();
-}
 void compat_latch_layout(struct vcpu *v)
 {
 }

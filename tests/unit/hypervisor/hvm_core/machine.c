@@ -10,6 +10,7 @@ struct cpu cpus[NR_CPUS];
 struct cpu_features cpu_features = {.vendor = VENDOR_AMD, .physical_address_bits = 40, .xsave = true, .xcr0_mask = 7};
 struct hvm_segment_register segment[SEG_COUNT];
 struct hvm_event injected;
+void (*machine_sync)(struct vcpu *v);
 bool interruptible, nmi_allowed, window_wanted, interrupts_on;
 unsigned flushes, shutdowns, crashes, softirqs, debug_updates;
 
@@ -27,6 +28,11 @@ static unsigned cpl(struct vcpu *v)
 }
 static void update_cr(struct vcpu *v, unsigned cr)
 {
+}
+static void sync(struct vcpu *v)
+{
+    if (machine_sync)
+        machine_sync(v);
 }
 static void update(struct vcpu *v)
 {
@@ -60,6 +66,7 @@ static const struct hvm_vendor vendor = {
     .get_segment = get_segment,
     .set_segment = set_segment,
     .cpl = cpl,
+    .sync = sync,
     .update_cr = update_cr,
     .update_efer = update,
     .update_dr = update_dr,
@@ -80,6 +87,7 @@ void machine_reset(void)
     memset(&fake_regs, 0, sizeof(fake_regs));
     memset(segment, 0, sizeof(segment));
     injected = (struct hvm_event){0};
+    machine_sync = NULL;
     interruptible = nmi_allowed = true;
     window_wanted = interrupts_on = false;
     flushes = shutdowns = crashes = softirqs = debug_updates = 0;

@@ -20,6 +20,8 @@ extern bool interruptible, nmi_allowed, window_wanted;
 extern unsigned flushes, shutdowns, crashes, softirqs, debug_updates;
 extern bool interrupts_on;
 
+extern void (*machine_sync)(struct vcpu *v); /* hvm_vendor->sync; NULL: nothing changes without an exit */
+
 /* Everything as after power-up. */
 void machine_reset(void);
 

@@ -34,6 +34,11 @@ void svm_forget_asids(void)
 {
     forgotten++;
 }
+static const char *broken;
+const char *svm_broken_rule(const struct vmcb *b)
+{
+    return broken;
+}
 static uint8_t code[15];
 static unsigned code_bytes;
 unsigned hvm_fetch(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t bytes[15])

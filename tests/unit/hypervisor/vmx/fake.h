@@ -25,12 +25,6 @@ extern struct cpu_user_regs fake_guest_regs;
 #define current      fake_current
 #define guest_regs() (&fake_guest_regs)
 
-#define vmread  real_vmread
-#define vmwrite real_vmwrite
-#include "../../../../hypervisor/hvm/vmx/vmcs.h"
-#undef vmread
-#undef vmwrite
-
 extern uint64_t fake_cr2, fake_dr6, fake_vmcs[0x8000];
 extern bool fake_irqs_on;
 
@@ -50,6 +44,10 @@ static inline void write_dr6(unsigned long value)
 {
     fake_dr6 = value;
 }
+
+/* In place of hvm/vmx/instructions.h. */
+#define HV_VMX_INSTRUCTIONS_H
+void vmcs_access_failed(const char *how, unsigned long field) __noreturn;
 static inline uint64_t vmread(unsigned long field)
 {
     return fake_vmcs[field];
@@ -58,5 +56,17 @@ static inline void vmwrite(unsigned long field, uint64_t value)
 {
     fake_vmcs[field] = value;
 }
+struct invalidation {
+    uint64_t context, address;
+};
+#define INVALIDATE_ADDRESS 0UL
+#define INVALIDATE_ONE     1UL
+bool vmxon(paddr_t region);
+bool vmptrld(paddr_t vmcs);
+bool vmclear(paddr_t vmcs);
+bool invept(uint64_t kind, struct invalidation what);
+bool invvpid(uint64_t kind, struct invalidation what);
+
+#include "../../../../hypervisor/hvm/vmx/vmcs.h"
 
 #endif

@@ -56,6 +56,13 @@ void vmx_load_debug_registers(struct vcpu *v)
 {
     debug_loads++;
 }
+static const char *broken;
+static unsigned checks;
+const char *vmx_broken_rule(void)
+{
+    checks++;
+    return broken;
+}
 
 static void begin(void)
 {
@@ -94,7 +101,7 @@ static void test_registers(void)
     fake_guest_regs.rip = 0x1113;
     fake_guest_regs.rflags = 0;
     hvm.cr2 = 0x5555;
-    check(vmx_prepare_entry());
+    check(vmx_prepare_entry() == VMX_RESUME);
     check(fake_vmcs[0x681e] == 0x1113 && fake_vmcs[0x6820] == 2 && fake_cr2 == 0x5555);
 }
 
@@ -285,13 +292,94 @@ static void test_blocking(void)
     vmx_set_shadow(&vcpu, 1);
     check(fake_vmcs[0x4824] == 1 && vmx_get_shadow(&vcpu) == 1 && !vmx_can_interrupt(&vcpu, false));
     vmx_set_shadow(&vcpu, 3);
-    check(fake_vmcs[0x4824] == 2 && fake_vmcs[0x6822] == 0);
-    fake_guest_regs.rflags |= 0x100;
-    vmx_set_shadow(&vcpu, 2);
-    check(fake_vmcs[0x6822] == 0x4000);
+    check(fake_vmcs[0x4824] == 2);
     fake_vmcs[0x4824] = 8 | 2;
     vmx_set_shadow(&vcpu, 0);
     check(fake_vmcs[0x4824] == 8 && vmx_can_interrupt(&vcpu, false) && !vmx_can_interrupt(&vcpu, true));
+}
+
+/* SDM volume 3, 26.3.1.5: with blocking by STI or MOV SS a single step is pending if and only if TF is set. */
+static bool single_step_agrees(void)
+{
+    bool shadow = fake_vmcs[0x4824] & 3, tf = fake_vmcs[0x6820] & 0x100, step = fake_vmcs[0x6822] & 0x4000;
+    return !shadow || tf == step;
+}
+
+/* A #DB of a program that has TF set, behind MOV SS or STI: the exit has taken the pending step away. */
+static void test_debug_in_shadow(void)
+{
+    static const struct {
+        uint32_t shadow, event;
+        unsigned length;
+    } cases[] = {{2, 0x80000501, 1}, {1, 0x80000301, 0}, {2, 0x80000301, 0}, {1, 0x80000501, 1}};
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        begin();
+        fake_vmcs[0x4824] = cases[i].shadow;
+        fake_vmcs[0x6820] = 0x302;
+        fake_vmcs[0x4404] = cases[i].event;
+        leave(0, 0x4000, cases[i].length);
+        vmx_inject(&vcpu, &seen.event);
+        check(vmx_prepare_entry() == VMX_RESUME && single_step_agrees());
+        check((fake_vmcs[0x4824] & 3) == 0 && (fake_vmcs[0x4016] & 0x800000ff) == 0x80000001);
+    }
+}
+
+/* The same without an event: whoever changes TF or the shadow. */
+static void test_settled_single_step(void)
+{
+    for (unsigned shadow = 0; shadow < 3; shadow++)
+        for (unsigned n = 0; n < 4; n++) {
+            begin();
+            fake_guest_regs.rflags = 0x202 | (n & 1 ? 0x100 : 0);
+            fake_vmcs[0x6822] = n & 2 ? 0x4001 : 1;
+            vmx_set_shadow(&vcpu, shadow);
+            vmx_prepare_entry();
+            check(single_step_agrees() && fake_vmcs[0x6822] & 1);
+            check(shadow || fake_vmcs[0x6822] == (n & 2 ? 0x4001 : 1U));
+        }
+}
+
+/* Checked is what we changed, and nothing of what a guest does all the time. */
+static void test_when_checked(void)
+{
+    begin();
+    fake_vmcs[0x681e] = 0x1000;
+    fake_vmcs[0x6820] = 0x202;
+    leave(10, 0, 2);
+    vmx.changed = false;
+    checks = 0;
+    fake_guest_regs.rip += 2; /* an instruction skipped */
+    fake_guest_regs.rflags |= 0x8d5;
+    vmx_inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 0xf3, .kind = HVM_EVENT_EXTERNAL});
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 0);
+    fake_guest_regs.rip = 0x1010;
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 1);
+    fake_guest_regs.rip = 0xfff;
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 2);
+    fake_guest_regs.rip = 0x1000;
+    fake_guest_regs.rflags = 2;
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 3);
+    fake_guest_regs.rflags = 0x202;
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 3);
+    vmx_set_segment(&vcpu, SEG_DS, &(struct hvm_segment_register){0});
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 4);
+    vmx_set_shadow(&vcpu, 1);
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 5);
+    vmx_set_shadow(&vcpu, 1);
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 5);
+    vmx_inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 13, .kind = HVM_EVENT_EXCEPTION});
+    check(vmx_prepare_entry() == VMX_RESUME && checks == 6 && !crashes);
+}
+
+/* A state that no processor enters ends its guest, and nothing else. */
+static void test_broken_rule(void)
+{
+    begin();
+    vmx.changed = true;
+    broken = "a rule";
+    check(vmx_prepare_entry() == VMX_NO_ENTRY && crashes == 1 && fake_irqs_on);
+    broken = NULL;
+    check(vmx_prepare_entry() == VMX_LAUNCH && crashes == 1);
 }
 
 static void set(enum hvm_segment which, uint16_t selector, uint64_t base, uint32_t limit, uint16_t attributes)
@@ -393,6 +481,10 @@ int main(void)
     test_interrupted();
     test_injection();
     test_blocking();
+    test_debug_in_shadow();
+    test_settled_single_step();
+    test_when_checked();
+    test_broken_rule();
     test_segments();
     test_refusals();
     return 0;
