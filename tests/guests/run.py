@@ -24,7 +24,8 @@ boot
 '''
 VERDICT = re.compile(r'Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b(.*)')
 VERDICT_LINE = re.compile(VERDICT.pattern + r'\n')
-CRASH = re.compile(r'Panic on CPU|hypervisor panic|domain_crash|Domain 0 crashed|Domain-0 crashed|Cannot start Domain-0.*')
+CRASH = re.compile(r'Roundhouse stops: .*|Panic on CPU.*|hypervisor panic.*|domain_crash.*|Domain 0 crashed.*|Domain-0 crashed.*|'
+                   r'Cannot start Domain-0.*|Triple fault')
 
 
 def image(path, folder, name):
@@ -61,6 +62,7 @@ def boot(medium, hypervisor, kernel, smp, limit):
     """Returns (verdict, its reason, the whole console)."""
     command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp', '-m', '512',
                '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
+               '-d', 'cpu_reset', '-D', f'{os.path.dirname(medium)}/resets',
                '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', medium, '-boot', 'd']
     log = f'{os.path.dirname(medium)}/console'
     with open(log, 'wb') as out:
@@ -78,13 +80,19 @@ def boot(medium, hypervisor, kernel, smp, limit):
             machine.kill()
         machine.wait()
     console = read(log)
-    found = VERDICT.findall(console)
+    resets = [line for line in read(f'{os.path.dirname(medium)}/resets').splitlines() if CRASH.search(line)]
+    return (*judge('\n'.join([console, *resets]), f'not switched off after {limit} s' if late else None), console)
+
+
+def judge(console, late):
+    """(verdict, its reason). What the kernel says of itself holds only if nothing crashed and the machine ended."""
+    crash = CRASH.search(console)
+    if crash:
+        return 'CRASH', crash.group(0)
     if late:
-        return 'HANG', f'not switched off after {limit} s', console
-    if not found:
-        crash = CRASH.search(console)
-        return 'CRASH', crash.group(0) if crash else 'no verdict', console
-    return found[-1][0], found[-1][1].strip(), console
+        return 'HANG', late
+    found = VERDICT.findall(console)
+    return (found[-1][0], found[-1][1].strip()) if found else ('CRASH', 'no verdict')
 
 
 def explain(console):
@@ -93,35 +101,55 @@ def explain(console):
     return lines or [line for line in console.splitlines() if 'warning: TCG' not in line][-25:]
 
 
-def main():
+def reference_image(options):
+    candidates = [options.reference] if options.reference else [f'{options.build}/images/reference.elf', PACKAGED_REFERENCE]
+    for path in candidates:
+        if os.path.exists(path):
+            return path
+    sys.exit(f'there is no reference hypervisor to compare with: fetch it by "uivm/image/build {options.build} reference" or give its path; '
+             '--only roundhouse compares with nothing')
+
+
+def hypervisors_of(options):
+    """{name: image} of what the kernels run on."""
+    if options.only and options.compare or options.only == 'roundhouse' and options.reference is not None:
+        sys.exit(f'--only {options.only} leaves nothing to compare')
+    images = {}
+    if options.only != 'reference':
+        images['roundhouse'] = f'{options.build}/hypervisor/roundhouse.elf'
+    if options.only == 'reference' or options.compare or options.reference is not None:
+        images['reference'] = reference_image(options)
+    return images
+
+
+def kernels_of(options):
+    """{name: image} of the kernels that are to run."""
+    folder = f'{options.build}/tests/guests'
+    kernels = {name[6:]: f'{folder}/{name}' for name in sorted(os.listdir(folder)) if name.startswith('guest-') and not name.endswith('.p')}
+    unknown = set(options.kernel) - set(kernels)
+    if unknown:
+        sys.exit(f'there is no test kernel {", ".join(sorted(unknown))}; there are: {", ".join(kernels)}')
+    return {name: path for name, path in kernels.items() if not options.kernel or name in options.kernel}
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--build', default='build')
     parser.add_argument('--reference', nargs='?', const='', help='also run on the reference; its image')
     parser.add_argument('--only', choices=['roundhouse', 'reference'])
-    parser.add_argument('--compare', action='store_true', help='with the reference if there is one')
+    parser.add_argument('--compare', action='store_true', help='with the reference, as --reference does')
     parser.add_argument('--smp', type=int, default=2)
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
     parser.add_argument('--hypervisor-options', default='', help='added to the command line, as guest_loglvl=all')
     parser.add_argument('--tap', action='store_true', help='nothing but TAP, for meson')
     parser.add_argument('--verbose', action='store_true', help='whole consoles')
     parser.add_argument('kernel', nargs='*')
-    options = parser.parse_args()
-    kernels = {name[6:]: f'{options.build}/tests/guests/{name}' for name in sorted(os.listdir(f'{options.build}/tests/guests'))
-               if name.startswith('guest-') and not name.endswith('.p')}
-    unknown = set(options.kernel) - set(kernels)
-    if unknown:
-        sys.exit(f'there is no test kernel {", ".join(sorted(unknown))}; there are: {", ".join(kernels)}')
-    kernels = {name: path for name, path in kernels.items() if not options.kernel or name in options.kernel}
-    hypervisors = {}
-    if options.only != 'reference':
-        hypervisors['roundhouse'] = f'{options.build}/hypervisor/roundhouse.elf'
-    if options.only == 'reference' or ((options.compare or options.reference is not None) and not options.only):
-        candidates = [options.reference] if options.reference else [f'{options.build}/images/reference.elf', PACKAGED_REFERENCE]
-        path = next((path for path in candidates if os.path.exists(path)), None)
-        if not path and not options.compare:
-            sys.exit('there is no reference hypervisor here: install xen-hypervisor-4.17-amd64 or give its path')
-        if path:
-            hypervisors['reference'] = path
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    hypervisors, kernels = hypervisors_of(options), kernels_of(options)
     folder = tempfile.mkdtemp(prefix='guests-')
     try:
         run_all(make_medium(folder, hypervisors, kernels, options.hypervisor_options), hypervisors, kernels, options)

@@ -22,14 +22,17 @@ while True:
         print("iPXE" if b"iPXE" in packet else "another", flush=True)
         break
 '''
-# Says the size of a screen dump, how many colours it has, and a hash of its first line of text.
-LOOK = '''import hashlib, re, sys
+# Says the size of a screen dump, how many colours its first line of text has, and how many pixels the program's name there takes.
+LOOK = '''import collections, re, sys
 data = open(sys.argv[1], "rb").read()
 head = re.match(rb"P6\\n(\\d+) (\\d+)\\n255\\n", data)
 width, height = int(head[1]), int(head[2])
 pixels = data[head.end():]
 row = pixels[:16 * width * 3]
-print(width, height, len({row[n:n + 3] for n in range(0, len(row), 3)}), hashlib.md5(row[:28 * 9 * 3]).hexdigest())
+cells = b"".join(row[n:n + 10 * 9 * 3] for n in range(0, len(row), width * 3))      # the name, without its version
+colours = collections.Counter(cells[n:n + 3] for n in range(0, len(cells), 3))
+ink = colours.total() - colours.most_common(1)[0][1]
+print(width, height, len({row[n:n + 3] for n in range(0, len(row), 3)}), ink)
 '''
 # Says the size of a screen dump and the share of its pixels that are VGA's blue.
 SHARES = '''import re, sys

@@ -25,7 +25,7 @@ def ready(rig):
     toolstack_ready(rig)
     run = rig.machine.run
     run(f'truncate -s 16M {DISK}; losetup /dev/loop7 {DISK}')
-    run('ip addr add 10.77.0.1/24 dev xenbr0; head -c 1000000 /usr/bin/bash >/tmp/served', 60)
+    run('ip addr add 10.77.0.1/24 dev xenbr0; seq 1000000 | head -c 1000000 >/tmp/served', 60)
     run('setsid python3 -m http.server 7777 --directory /tmp >/dev/null 2>&1 </dev/null & true')
 
 
@@ -200,23 +200,31 @@ def hvm_save_and_restore(rig):
 
 
 def qemu_dies(rig):
-    """A QEMU that is killed, and one that is stopped, take their guest with them and nothing else."""
+    """A QEMU that is killed or stopped harms its own guest alone, and that guest can be destroyed."""
     machine = rig.machine
     other = Guest(machine, 'other', 'tick', kind='pvh').create()
     other.wait_for('GUEST tick 1')
     free = []       # after the first guest beside the other, for which tables may have grown
-    for signal in ('KILL', 'STOP', 'KILL'):
+    for signal, state in (('KILL', 'gone'), ('STOP', 'stopped'), ('KILL', 'gone')):
         guest = hvm(machine, 'victim', 'stay').create()
         process = machine.run('pgrep -f -- "-xen-domid $(xl domid victim) "').strip()
         machine.run(f'kill -{signal} {process}')
+        rig.check(device_model(machine, process) == state, f'QEMU is not {state} after SIG{signal}')
         ticks = len(other.said('GUEST tick').splitlines())
         other.wait_for(f'GUEST tick {ticks + 3}', 30)
+        rig.check(guest.exists(), f'the guest ended by itself after SIG{signal} to its QEMU')
         guest.destroy()
         machine.run(f'kill -KILL {process}', check=False)  # one that is stopped cannot hear libxl's signal to end
         free.append(free_pages(machine))
     rig.check(other.exists(), 'the other guest is gone')
     rig.note('pages lost', free[0] - free[-1])
     other.destroy()
+
+
+def device_model(machine, process):
+    """What has become of a QEMU: running, stopped or gone."""
+    letter = machine.run(f"sleep 1; sed -n 's/^State:[[:space:]]*\\(.\\).*/\\1/p' /proc/{process}/status", check=False)[1].strip()
+    return {'T': 'stopped', 'Z': 'gone', '': 'gone'}.get(letter[:1], 'running')
 
 
 def hvm_memory(rig):

@@ -9,7 +9,7 @@ import re
 import ramdisk
 from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE
-from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules
+from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules, patience
 
 SOURCES = f'{HERE}/../guests/hvm'
 LIMIT = 20     # seconds for one kernel on an idle machine
@@ -86,7 +86,7 @@ def toolstack_up(rig):
     """Domain-0 starts the toolstack."""
     machine = rig.machine
     machine.expect('^RIG: toolstack up$', 120 * machine.patience, PROBLEM)
-    machine.patience = max(machine.patience, machine.age() / 8)
+    machine.patience = max(machine.patience, patience(machine.age(), 8))
 
 
 def scenario_name(run):

@@ -23,6 +23,15 @@ REFERENCE_OPTIONS = 'spec-ctrl=eager-fpu'
 DOM0_OPTIONS = 'root=LABEL=roundhouse rw fastboot console=hvc0 quiet loglevel=4 net.ifnames=0'
 
 
+# Time limits are for an idle machine. A slow boot stretches them, but no further than this: beyond it, slow is wrong.
+MAX_PATIENCE = 10
+
+
+def patience(seconds, idle):
+    """How far limits are stretched where something took `seconds` that takes `idle` seconds on an idle machine."""
+    return min(max(2, seconds / idle), MAX_PATIENCE)
+
+
 class RigError(Exception):
     """A step of a scenario did not happen in time or came out wrong."""
 
@@ -233,7 +242,7 @@ class Machine:
         """Waits for Domain-0's shell and teaches it to run commands that come in base64."""
         self.expect(r'root@roundhouse[^\n]*# ?$', timeout, fail=r'Panic|PANIC|panic on CPU|Kernel panic')
         self.type('PS1= PS2= exec sh\n')    # dash: no line editor
-        self.patience = max(2, self.age() / 20)
+        self.patience = patience(self.age(), 20)
         self.type('dmesg -n 1; stty cols 500\n')
         # Few processes: under emulation, beside a busy guest, each costs seconds.
         self.type('f() { echo "@$1"begin; gzip -c /tmp/.out | base64 -w 100; echo "@$1"end $rc; }\n')

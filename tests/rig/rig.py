@@ -6,7 +6,6 @@ plain ./dev test has no time to run a batch on the reference, its notes were rec
 it is run there again, which fails if it notes anything else."""
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ import firmware
 import hvm
 import hvm_desktop
 import hvm_guests
+import notes
 import switch
 import toolstack
 import vtx
@@ -36,7 +36,7 @@ class Rig:
     def __init__(self, options):
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
         self.images = f'{options.build}/images'
-        self.only, self.record, self.recorded = options.only, options.record, Recorded(options.batch)
+        self.only, self.record, self.recorded = options.only, options.record, notes.Recorded(options.batch)
         self.machine = None
         self.notes = []
 
@@ -69,7 +69,7 @@ class Report:
 
     def finish(self):
         print(f'1..{self.count}', flush=True)
-        return 1 if self.failed else 0
+        return 1 if self.failed or not self.count else 0
 
 
 def arguments():
@@ -83,6 +83,10 @@ def arguments():
     options = parser.parse_args()
     if options.record and options.name != 'reference':
         parser.error('--record is for the reference: what it notes is what others are compared with')
+    known = {scenario_name(scenario) for boot in BATCHES[options.batch] for scenario in boot.scenarios}
+    unknown = set(options.only or ()) - known
+    if unknown:
+        parser.error(f'batch {options.batch} has no scenario {", ".join(sorted(unknown))}; it has {", ".join(sorted(known))}')
     return options
 
 
@@ -90,58 +94,36 @@ def scenario_name(scenario):
     return scenario.__name__.replace('_', '-')
 
 
-class Recorded:
-    """The notes of the reference for one batch that are kept with the sources."""
-
-    def __init__(self, batch):
-        self.path = f'{os.path.dirname(os.path.abspath(__file__))}/recorded/{batch}.json'
-        self.notes = {}
-        if os.path.exists(self.path):
-            with open(self.path) as file:
-                self.notes = json.load(file)
-
-    def keep(self, scenario, lines):
-        self.notes[scenario] = lines
-        with open(f'{self.path}.new', 'w') as file:
-            json.dump(self.notes, file, indent=1, sort_keys=True)
-            file.write('\n')
-        os.replace(f'{self.path}.new', self.path)
-
-
-def expected_notes(rig, own, scenario):
-    """What the reference noted in this build or, for the reference itself and where that has not run, as recorded; or None."""
-    live = own.replace(f'/{rig.name}/', '/reference/')
-    if rig.name != 'reference' and os.path.exists(live):
-        with open(live) as file:
-            return file.read().splitlines()
-    return rig.recorded.notes.get(scenario)
+def expected_notes(rig, live, scenario, build_key):
+    """(what the reference noted in this build or else as recorded, why there is nothing to compare with)."""
+    lines, stale = notes.read(live, build_key) if rig.name != 'reference' else (None, None)
+    if lines is not None:
+        return lines, None
+    lines, missing = rig.recorded.lines(scenario_name(scenario), notes.key_of(scenario))
+    return lines, stale or missing
 
 
 def compare(rig, evidence, scenario):
-    """The difference between these notes and the reference's, or None."""
-    own = f'{evidence}/{scenario}.notes'
-    text = ''.join(f'{note}\n' for note in rig.notes)     # a note may have several lines
-    with open(own, 'w') as file:
-        file.write(text)
-    noted = text.splitlines()
+    """What is wrong with these notes: the difference from the reference's, or that there is nothing to compare with."""
+    name, build_key = scenario_name(scenario), notes.key_of_build(rig.images, scenario)
+    own = f'{evidence}/{name}.notes'
+    noted = ''.join(f'{note}\n' for note in rig.notes).splitlines()     # a note may have several lines
+    notes.write(own, build_key, noted)
     if rig.record and noted:
-        rig.recorded.keep(scenario, noted)
-    expected = expected_notes(rig, own, scenario)
+        rig.recorded.keep(name, notes.key_of(scenario), noted)
+    if rig.name == 'reference' and name not in rig.recorded.scenarios:
+        return None
+    expected, missing = expected_notes(rig, own.replace(f'/{rig.name}/', '/reference/'), scenario, build_key)
     if expected is None:
-        return None if rig.name == 'reference' or not noted else \
-            'there are no notes of the reference to compare with; run its batch first'
-    different = [f'reference  {a}\n{rig.name}  {b}' for a, b in zip(expected, noted) if a != b]
-    if len(expected) != len(noted):
-        different.append(f'the reference noted {len(expected)} lines, here were {len(noted)}')
-    return '\n'.join(['differs from the reference:'] + different) if different else None
+        return missing if noted or rig.name == 'reference' else None
+    return notes.difference(rig.name, expected, noted)
 
 
 def run_scenario(rig, scenario, evidence):
-    name = scenario_name(scenario)
     rig.notes = []
     try:
         scenario(rig)
-        return compare(rig, evidence, name)
+        return compare(rig, evidence, scenario)
     except RigError as error:
         return str(error)
     except Exception:

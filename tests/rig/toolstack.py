@@ -115,8 +115,7 @@ def guest_disk(rig):
 def guest_network(rig):
     """A guest's network: ping, and a file fetched whole."""
     machine = rig.machine
-    machine.run('ip addr add 10.77.0.1/24 dev xenbr0; head -c 2000000 /usr/bin/bash >/tmp/served; head -c 700000 '
-                '/usr/bin/perl >>/tmp/served; true', 60)
+    machine.run('ip addr add 10.77.0.1/24 dev xenbr0; seq 1000000 | head -c 2700000 >/tmp/served', 60)
     machine.run("setsid python3 -m http.server 7777 --directory /tmp >/dev/null 2>&1 </dev/null & echo $! >/tmp/server.pid")
     guest = Guest(machine, 'net', 'network', config='vif=["bridge=xenbr0,mac=00:16:3e:77:00:02"]').create()
     guest.wait_gone(60)
