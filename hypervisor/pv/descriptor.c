@@ -120,23 +120,19 @@ int pv_validate_descriptor_page(struct domain *d, mfn_t mfn)
 {
     uint64_t *entry = mfn_to_virt(mfn);
     for (unsigned i = 0; i < 512; i++) {
-        uint64_t fixed = READ_ONCE(entry[i]);
+        uint64_t found = READ_ONCE(entry[i]), fixed = found;
         if (!pv_descriptor_ok(&fixed))
             return -EINVAL;
-        if (fixed != entry[i])
-            entry[i] = fixed;
+        if (fixed != found)
+            WRITE_ONCE(entry[i], fixed);
     }
     return 0;
 }
 
+/* pt_lock held. */
 static int get_descriptor_page(struct domain *d, mfn_t mfn)
 {
-    if (!mfn_is_ram(mfn))
-        return -EINVAL;
-    spin_lock(&d->pt_lock);
-    int err = page_get_with_type(mfn_to_page(mfn), d, TYPE_DESCRIPTOR);
-    spin_unlock(&d->pt_lock);
-    return err;
+    return mfn_is_ram(mfn) ? page_get_with_type(mfn_to_page(mfn), d, TYPE_DESCRIPTOR) : -EINVAL;
 }
 
 void pv_drop_gdt(struct vcpu *v)
@@ -155,7 +151,9 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
     for (unsigned i = 0; i < count; i++) {
+        spin_lock(&v->domain->pt_lock);
         int err = get_descriptor_page(v->domain, frames[i]);
+        spin_unlock(&v->domain->pt_lock);
         if (err) {
             while (i-- > 0)
                 page_put_with_type(mfn_to_page(frames[i]));
@@ -195,6 +193,22 @@ void pv_drop_ldt(struct vcpu *v)
     v->pv.ldt_entries = 0;
 }
 
+/* The frame behind an address of the LDT. Entry and frame are looked at under one hold of the lock: the guest may change
+ * the entry at any other time. */
+static int get_ldt_page(struct vcpu *v, unsigned long address, mfn_t *mfn)
+{
+    struct domain *d = v->domain;
+    struct walk found;
+    int err = -EINVAL;
+    spin_lock(&d->pt_lock);
+    if (pv_walk(v, address, &found) && (found.entry & PTE_PRESENT)) {
+        *mfn = pte_mfn(found.entry);
+        err = get_descriptor_page(d, *mfn);
+    }
+    spin_unlock(&d->pt_lock);
+    return err;
+}
+
 /* The frames are found through the guest's page tables once, here; later remapping of the address does not matter. */
 int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries)
 {
@@ -203,14 +217,12 @@ int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries)
     if (entries > 8192 || (address & ~PAGE_MASK) || (entries && !guest_range_ok(address, entries * 8UL)))
         return -EINVAL;
     for (unsigned i = 0; i < pages; i++) {
-        pte_t *e = pv_walk(v, address + i * PAGE_SIZE, NULL);
-        int err = e && (*e & PTE_PRESENT) ? get_descriptor_page(v->domain, pte_mfn(*e)) : -EINVAL;
+        int err = get_ldt_page(v, address + i * PAGE_SIZE, &mfns[i]);
         if (err) {
             while (i-- > 0)
                 page_put_with_type(mfn_to_page(mfns[i]));
             return err;
         }
-        mfns[i] = pte_mfn(*e);
     }
     pv_drop_ldt(v);
     for (unsigned i = 0; i < pages; i++) {

@@ -16,9 +16,11 @@
 static bool find_entry(struct vcpu *v, uint64_t address, bool contains_pte, mfn_t *table, unsigned *index)
 {
     if (!contains_pte) {
-        if (!pv_walk(v, address, table))
+        struct walk at;
+        if (!pv_walk(v, address, &at))
             return false;
-        *index = PTE_INDEX(address, 1);
+        *table = at.table;
+        *index = at.index;
         return true;
     }
     mfn_t mfn = address >> PAGE_SHIFT;
@@ -61,7 +63,7 @@ int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replace
     int status = GNTST_general_error;
     spin_lock(&d->pt_lock);
     if (find_entry(v, address, flags & GNTMAP_contains_pte, &table, &index)) {
-        pte_t old = ((pte_t *)mfn_to_virt(table))[index];
+        pte_t old = READ_ONCE(((pte_t *)mfn_to_virt(table))[index]);
         if ((old & PTE_PRESENT) && pte_mfn(old) == mfn &&
             !pv_write_entry(d, NULL, table, index, 1, replacement, false, NULL))
             status = GNTST_okay;

@@ -234,10 +234,11 @@ static long update_va(unsigned long va, uint64_t value, uint64_t flags, struct d
     struct vcpu *v = current;
     struct domain *d = v->domain;
     struct update_target t = {d, foreign};
-    mfn_t l1;
+    struct walk at;
+    int err = -EINVAL;
     spin_lock(&d->pt_lock);
-    pte_t *e = pv_walk(v, va, &l1);
-    int err = e ? write_table(&t, l1, PTE_INDEX(va, 1), 1, value, MMU_NORMAL_PT_UPDATE) : -EINVAL;
+    if (pv_walk(v, va, &at))
+        err = write_table(&t, at.table, at.index, 1, value, MMU_NORMAL_PT_UPDATE);
     spin_unlock(&d->pt_lock);
     return err ? err : flush_after_update(va, flags);
 }

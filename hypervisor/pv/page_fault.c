@@ -16,7 +16,7 @@ static bool is_spurious(struct vcpu *v, unsigned long address, uint32_t error)
     if (error & PF_RESERVED)
         return false;
     for (unsigned level = 4; level > 0; level--) {
-        e = ((pte_t *)mfn_to_virt(mfn))[PTE_INDEX(address, level)];
+        e = READ_ONCE(((pte_t *)mfn_to_virt(mfn))[PTE_INDEX(address, level)]);
         if (!(e & PTE_PRESENT))
             return false;
         rights &= e;

@@ -196,18 +196,23 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
     return 0;
 }
 
-pte_t *pv_walk(struct vcpu *v, unsigned long va, mfn_t *l1_mfn)
+static pte_t read_entry(mfn_t table, unsigned index)
+{
+    return READ_ONCE(((const pte_t *)mfn_to_virt(table))[index]);
+}
+
+bool pv_walk(struct vcpu *v, unsigned long va, struct walk *found)
 {
     mfn_t mfn = v->pv.kernel_mode || !v->pv.root_user ? v->pv.root_kernel : v->pv.root_user;
     if (!mfn || !is_canonical(va) || !guest_range_ok(va, 1))
-        return NULL;
+        return false;
     for (unsigned level = 4; level > 1; level--) {
-        pte_t e = ((pte_t *)mfn_to_virt(mfn))[PTE_INDEX(va, level)];
+        pte_t e = read_entry(mfn, PTE_INDEX(va, level));
         if (!(e & PTE_PRESENT))
-            return NULL;
+            return false;
         mfn = pte_mfn(e);
     }
-    if (l1_mfn)
-        *l1_mfn = mfn;
-    return (pte_t *)mfn_to_virt(mfn) + PTE_INDEX(va, 1);
+    unsigned index = PTE_INDEX(va, 1);
+    *found = (struct walk){read_entry(mfn, index), mfn, index};
+    return true;
 }

@@ -184,11 +184,12 @@ bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address)
         return false;
     bool done = false;
     spin_lock(&d->pt_lock);
-    pte_t *e = pv_walk(v, address, NULL);
-    if (e && (*e & PTE_PRESENT) && !(*e & PTE_WRITE) && mfn_is_ram(pte_mfn(*e))) {
-        struct page *page = mfn_to_page(pte_mfn(*e));
+    struct walk at;
+    if (pv_walk(v, address, &at) && (at.entry & (PTE_PRESENT | PTE_WRITE)) == PTE_PRESENT &&
+        mfn_is_ram(pte_mfn(at.entry))) {
+        struct page *page = mfn_to_page(pte_mfn(at.entry));
         if (page->owner == d->id && page_is_table(page) && (page->type & TYPE_MASK) == TYPE_L1)
-            done = emulate_on_entry(regs, &i, pte_mfn(*e), address & ~PAGE_MASK);
+            done = emulate_on_entry(regs, &i, pte_mfn(at.entry), address & ~PAGE_MASK);
     }
     spin_unlock(&d->pt_lock);
     if (done)

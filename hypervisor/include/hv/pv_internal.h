@@ -60,8 +60,14 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
 /* References a level-1 entry stands for. */
 int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry);
 void pv_put_l1e(struct domain *pt_owner, pte_t entry);
-/* Walks v's present tables. The entry's address in the direct map and the frame of its L1 table, or NULL. */
-pte_t *pv_walk(struct vcpu *v, unsigned long va, mfn_t *l1_mfn);
+/* What v's present tables say about va: the level-1 entry as it was read, once, and where it stands. A value and no
+ * pointer: a second look could find another entry. False: a table is missing on the way. */
+struct walk {
+    pte_t entry;
+    mfn_t table;
+    unsigned index;
+};
+bool pv_walk(struct vcpu *v, unsigned long va, struct walk *found);
 
 /* pv/callback.c: -EPERM for a value a guest must not have; v->pv.dr into the processor. */
 int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value);

@@ -32,10 +32,10 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
 
 static mfn_t table;
 
-pte_t *pv_walk(struct vcpu *v, unsigned long va, mfn_t *l1)
+bool pv_walk(struct vcpu *v, unsigned long va, struct walk *found)
 {
-    *l1 = table;
-    return mfn_to_virt(table);
+    *found = (struct walk){.table = table};
+    return true;
 }
 
 int pv_domain_cpus(struct domain *d, cpumask_t *mask)

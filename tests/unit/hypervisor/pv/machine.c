@@ -1,0 +1,143 @@
+#include "machine.h"
+#include <hv/acpi.h>
+#include <hv/bootinfo.h>
+#include <hv/console.h>
+#include <hv/hypercall.h>
+#include <hv/irq.h>
+#include <hv/page_alloc.h>
+#include <hv/pagetable.h>
+#include <hv/policy.h>
+
+struct page fake_page[FAKE_FRAMES];
+static uint8_t ram[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
+uint8_t (*fake_ram)[PAGE_SIZE] = ram;
+static unsigned long m2p[FAKE_FRAMES];
+mfn_t max_mfn = FAKE_FRAMES;
+struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
+unsigned cpu_count = 1;
+struct vcpu *fake_current[NR_CPUS];
+struct cpu_features cpu_features = {.physical_address_bits = 40};
+struct acpi_facts acpi;
+struct bootinfo bootinfo;
+static pte_t idle_table[PTES_PER_TABLE];
+pte_t *idle_root = idle_table;
+
+struct domain guest, other;
+struct vcpu guest_vcpu, other_vcpu;
+struct domain xen_domain = {.id = DOMID_XEN, .references = 1}, io_domain = {.id = DOMID_IO, .references = 1};
+static struct vcpu *vcpu_of_guest[1] = {&guest_vcpu}, *vcpu_of_other[1] = {&other_vcpu};
+
+void fake_deadlock(void)
+{
+    panic("a lock was taken twice, or given back twice");
+}
+
+void panic(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    abort();
+}
+
+void printk(enum log_level level, const char *format, ...)
+{
+}
+
+bool mfn_is_ram(mfn_t mfn)
+{
+    return mfn < max_mfn && !(fake_page[mfn].references & PAGE_IO);
+}
+
+void m2p_set(mfn_t mfn, unsigned long pfn)
+{
+    m2p[mfn] = pfn;
+}
+
+unsigned long m2p_get(mfn_t mfn)
+{
+    return m2p[mfn];
+}
+
+struct domain *domain_find(domid_t id)
+{
+    return id == guest.id ? &guest : id == other.id ? &other : id == DOMID_XEN ? &xen_domain : NULL;
+}
+
+void domain_hold(struct domain *d)
+{
+    d->references++;
+}
+
+void domain_put(struct domain *d)
+{
+    check(d->references > 0);
+    d->references--;
+}
+
+/* A boot that has given nothing away. */
+bool boot_frame_taken(paddr_t pa, paddr_t *skip_to)
+{
+    return false;
+}
+
+void pagetable_use_allocator(void)
+{
+}
+
+/* Every processor of this machine is the one that asks. */
+__attribute__((weak)) void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
+{
+}
+
+static void domain_start(struct domain *d, domid_t id, struct vcpu *v, struct vcpu **list)
+{
+    *d = (struct domain){.id = id, .references = 1, .max_vcpus = 1, .vcpu = list, .max_pages = FAKE_FRAMES};
+    d->page_list = d->parked_list = d->xenheap_list = PAGE_NONE;
+    *v = (struct vcpu){.domain = d, .cpu = &cpus[0], .is_running = true};
+    v->pv.kernel_mode = true;
+}
+
+void machine_start(void)
+{
+    for (unsigned i = 0; i < FAKE_FRAMES; i++)
+        fake_page[i] = (struct page){.owner = DOMID_INVALID, .next = PAGE_NONE, .prev = PAGE_NONE};
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++)
+        idle_table[i] = 0x1000 | PTE_PRESENT;
+    bootinfo.memory_count = 1;
+    bootinfo.memory[0] = (struct memory_range){PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE, MEMORY_RAM};
+    cpus[0].online = true;
+    page_alloc_init();
+    domain_start(&guest, 1, &guest_vcpu, vcpu_of_guest);
+    domain_start(&other, 2, &other_vcpu, vcpu_of_other);
+    machine_run(&guest_vcpu);
+}
+
+void machine_run(struct vcpu *v)
+{
+    fake_current[0] = v;
+}
+
+mfn_t frame_of(struct domain *d)
+{
+    struct page *page = domain_alloc_pages(d, 0, ANY_ADDRESS);
+    check(page);
+    return page_to_mfn(page);
+}
+
+mfn_t tree_make(struct vcpu *v, unsigned long va, pte_t leaf)
+{
+    mfn_t table[5];
+    for (unsigned level = 1; level <= 4; level++) {
+        table[level] = frame_of(v->domain);
+        table_at(table[level])[PTE_INDEX(va, level)] =
+            level == 1 ? leaf : make_pte(table[level - 1], PTE_PRESENT | PTE_WRITE);
+    }
+    spin_lock(&v->domain->pt_lock);
+    check(!page_get_with_type(mfn_to_page(table[4]), v->domain, TYPE_L4));
+    spin_unlock(&v->domain->pt_lock);
+    v->pv.root_kernel = table[4];
+    return table[1];
+}
