@@ -184,17 +184,16 @@ static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)
                                      XEN_DOMCTL_PFINFO_L4TAB};
     xen_pfn_t kind = XEN_DOMCTL_PFINFO_NOTAB;
     struct page *page;
+    unsigned table;
 
     if (mfn >= max_mfn || !page_get(mfn_to_page(mfn), d))
         return XEN_DOMCTL_PFINFO_XTAB;
     page = mfn_to_page(mfn);
     if (page->references & PAGE_BROKEN)
         kind = XEN_DOMCTL_PFINFO_BROKEN;
-    else if (page_is_table(page)) {
-        uint64_t type = READ_ONCE(page->type);
-
-        kind = level[((type & TYPE_MASK) - TYPE_L1) >> TYPE_SHIFT & 3];
-        kind |= type & TYPE_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0;
+    else if ((table = page_table_level(page)) != 0) {
+        kind = level[table - 1];
+        kind |= READ_ONCE(page->type) & TYPE_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0;
     }
     page_put(page);
     return kind;

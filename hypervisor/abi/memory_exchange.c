@@ -10,7 +10,7 @@
 #include <hv/abi_internal.h>
 #include <hv/guest_copy.h>
 #include <hv/page_alloc.h>
-#include <hv/tlb.h>
+#include <hv/page_type.h>
 
 /* Largest chunk in frames: bounds the work between two chances to be interrupted, and the scratch memory. */
 #define MAX_CHUNK_ORDER 12
@@ -25,27 +25,21 @@ struct exchange {
     uint64_t *pfn;                        /* where the guest wants each */
 };
 
-static bool claim_frame(struct domain *d, mfn_t mfn)
+/* Frame n of the input of this chunk. The guest's own number: it may be beyond all frames. */
+static mfn_t input_frame(const struct exchange *x, uint64_t n)
 {
-    uint64_t only_owner = PAGE_ALLOCATED | 1;
-    struct page *page;
-
-    if (mfn >= max_mfn)
-        return false;
-    page = mfn_to_page(mfn);
-    return page->owner == d->id &&
-           __atomic_compare_exchange_n(&page->references, &only_owner, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return x->in[n >> x->in_order] + (n & ((1UL << x->in_order) - 1));
 }
 
-static void unclaim_frame(mfn_t mfn)
+static bool claim_frame(struct domain *d, mfn_t mfn)
 {
-    __atomic_store_n(&mfn_to_page(mfn)->references, PAGE_ALLOCATED | 1, __ATOMIC_RELEASE);
+    return mfn < max_mfn && page_claim(mfn_to_page(mfn), d);
 }
 
 static void unclaim_frames(const struct exchange *x, uint64_t frames)
 {
     for (uint64_t n = 0; n < frames; n++)
-        unclaim_frame(x->in[n >> x->in_order] + (n & ((1UL << x->in_order) - 1)));
+        page_give(mfn_to_page(input_frame(x, n)), x->domain, 0);
 }
 
 static int claim_input(struct exchange *x)
@@ -55,7 +49,7 @@ static int claim_input(struct exchange *x)
     if (copy_from_guest_offset(x->in, x->args.in.extent_start, first, x->in_per_chunk))
         return -EFAULT;
     for (uint64_t n = 0; n < frames; n++)
-        if (!claim_frame(x->domain, x->in[n >> x->in_order] + (n & ((1UL << x->in_order) - 1)))) {
+        if (!claim_frame(x->domain, input_frame(x, n))) {
             unclaim_frames(x, n);
             return -EINVAL;
         }
@@ -102,14 +96,11 @@ static void release_input(struct exchange *x)
     uint64_t frames = x->in_per_chunk << x->in_order;
 
     for (uint64_t n = 0; n < frames; n++) {
-        mfn_t mfn = x->in[n >> x->in_order] + (n & ((1UL << x->in_order) - 1));
-        struct page *page = mfn_to_page(mfn);
+        mfn_t mfn = input_frame(x, n);
 
-        domain_remove_page(x->domain, page);
+        domain_remove_page(x->domain, mfn_to_page(mfn));
         m2p_set(mfn, M2P_INVALID);
-        page->owner = DOMID_INVALID;
-        page->tlbflush = tlbflush_clock;
-        free_pages(page, 0);
+        free_pages(mfn_to_page(mfn), 0);
     }
 }
 

@@ -314,7 +314,10 @@ static void start_vcpu(struct build *b)
 {
     struct vcpu *v = b->d->vcpu[0];
     const struct elf_kernel *k = &b->kernel;
-    int err = pv_pin_table(b->d, b->p2m[b->table_pfn], 4); /* the guest unpins it when it has tables of its own */
+    int err;
+    do
+        err = pv_pin_table(b->d, b->p2m[b->table_pfn], 4); /* the guest unpins it when it has tables of its own */
+    while (err == -ERESTART);
     if (!err)
         err = pv_set_root(v, b->p2m[b->table_pfn]);
     if (err)

@@ -54,10 +54,9 @@ int domain_assign_pages(struct domain *d, struct page *page, unsigned order)
     bool first = d->pages == 0;
     d->pages += (uint32_t)count;
     for (unsigned long i = count; i-- > 0;) {
-        page[i].owner = d->id;
         page[i].type = TYPE_NONE;
         list_insert(&d->page_list, &page[i]);
-        __atomic_store_n(&page[i].references, PAGE_ALLOCATED | 1, __ATOMIC_RELEASE);
+        page_give(&page[i], d, 0);
     }
     spin_unlock(&d->page_lock);
     if (first)
@@ -102,7 +101,6 @@ void domain_free_page(struct page *page)
     list_unlink(d, page);
     bool last = --*count == 0;
     spin_unlock(&d->page_lock);
-    page->owner = DOMID_INVALID;
     free_pages(page, 0);
     if (last || each_holds)
         domain_put(d);
@@ -114,16 +112,15 @@ void *domain_alloc_xenheap(struct domain *d)
     if (!page)
         return NULL;
     memset(page_to_virt(page), 0, PAGE_SIZE);
-    page->owner = d->id;
     /* We write to it without asking: while it is ours the guest cannot have it as a page table or descriptors. */
-    page->type = TYPE_WRITABLE | 1;
+    page->type = TYPE_WRITABLE | TYPE_READY | 1;
     m2p_set(page_to_mfn(page), M2P_INVALID);
     spin_lock(&d->page_lock);
     list_insert(&d->xenheap_list, page);
     d->xenheap_pages++;
     spin_unlock(&d->page_lock);
     domain_hold(d);
-    __atomic_store_n(&page->references, PAGE_ALLOCATED | PAGE_XENHEAP | 1, __ATOMIC_RELEASE);
+    page_give(page, d, PAGE_XENHEAP);
     return page_to_virt(page);
 }
 

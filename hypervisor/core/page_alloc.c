@@ -26,7 +26,7 @@ static void block_insert(mfn_t mfn, unsigned order)
 {
     struct page *page = mfn_to_page(mfn);
     uint32_t *head = &free_list[zone_of(mfn)][order];
-    page->references = PAGE_FREE;
+    page->references = PAGE_FREE | PAGE_OF(DOMID_INVALID);
     page->type = order;
     page->next = *head;
     page->prev = PAGE_NONE;
@@ -44,7 +44,7 @@ static void block_remove(mfn_t mfn, unsigned order)
         mfn_to_page(page->prev)->next = page->next;
     if (page->next != PAGE_NONE)
         mfn_to_page(page->next)->prev = page->prev;
-    page->references = 0;
+    page->references = PAGE_OF(DOMID_INVALID);
     page->type = 0;
 }
 
@@ -63,7 +63,7 @@ static void free_block(mfn_t mfn, unsigned order)
         if (!is_free_block(buddy, order) || zone_of(buddy) != zone_of(mfn))
             break;
         block_remove(buddy, order);
-        uint64_t stamp = max((uint64_t)mfn_to_page(mfn)->tlbflush, (uint64_t)mfn_to_page(buddy)->tlbflush);
+        uint64_t stamp = max(mfn_to_page(mfn)->tlbflush, mfn_to_page(buddy)->tlbflush);
         mfn &= ~(1UL << order);
         mfn_to_page(mfn)->tlbflush = stamp;
         order++;
@@ -105,7 +105,8 @@ struct page *alloc_pages(unsigned order, unsigned address_bits)
     struct page *page = mfn_to_page(mfn);
     uint64_t stamp = page->tlbflush;
     for (unsigned long i = 0; i < 1UL << order; i++)
-        page[i] = (struct page){.owner = DOMID_INVALID, .tlbflush = stamp, .next = PAGE_NONE, .prev = PAGE_NONE};
+        page[i] = (struct page){
+            .references = PAGE_OF(DOMID_INVALID), .tlbflush = stamp, .next = PAGE_NONE, .prev = PAGE_NONE};
     tlb_filter_and_flush(stamp);
     return page;
 }

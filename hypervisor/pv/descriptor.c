@@ -116,7 +116,7 @@ bool pv_descriptor_ok(uint64_t *descriptor)
     return true;
 }
 
-int pv_validate_descriptor_page(struct domain *d, mfn_t mfn)
+int pv_validate_descriptor_page(mfn_t mfn)
 {
     uint64_t *entry = mfn_to_virt(mfn);
     for (unsigned i = 0; i < 512; i++) {
@@ -193,8 +193,8 @@ void pv_drop_ldt(struct vcpu *v)
     v->pv.ldt_entries = 0;
 }
 
-/* The frame behind an address of the LDT. Entry and frame are looked at under one hold of the lock: the guest may change
- * the entry at any other time. */
+/* The frame behind an address of the LDT. Entry and frame are looked at under one hold of the lock: the guest may
+ * change the entry at any other time. */
 static int get_ldt_page(struct vcpu *v, unsigned long address, mfn_t *mfn)
 {
     struct domain *d = v->domain;

@@ -12,24 +12,25 @@
 #include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
-/* The entry's table and index, from a machine address (contains_pte) or through the caller's tables. */
-static bool find_entry(struct vcpu *v, uint64_t address, bool contains_pte, mfn_t *table, unsigned *index)
+/* The entry at a machine address (contains_pte), if that is in a level-1 table of d. The reference keeps the frame d's
+ * while its type is looked at; then the table itself keeps it, for it stays one as long as pt_lock is held. */
+static bool entry_at(struct domain *d, uint64_t address, struct walk *at)
 {
-    if (!contains_pte) {
-        struct walk at;
-        if (!pv_walk(v, address, &at))
-            return false;
-        *table = at.table;
-        *index = at.index;
-        return true;
-    }
     mfn_t mfn = address >> PAGE_SHIFT;
-    if ((address & 7) || !mfn_is_ram(mfn))
+    unsigned index = (address & ~PAGE_MASK) / 8;
+    if ((address & 7) || !mfn_is_ram(mfn) || !page_get(mfn_to_page(mfn), d))
         return false;
-    struct page *page = mfn_to_page(mfn);
-    *table = mfn;
-    *index = (address & ~PAGE_MASK) / 8;
-    return page->owner == v->domain->id && page_is_table(page) && (page->type & TYPE_MASK) == TYPE_L1;
+    bool is_l1 = page_table_level(mfn_to_page(mfn)) == 1;
+    if (is_l1)
+        *at = (struct walk){READ_ONCE(((pte_t *)mfn_to_virt(mfn))[index]), mfn, index};
+    page_put(mfn_to_page(mfn));
+    return is_l1;
+}
+
+/* pt_lock held. */
+static bool find_entry(struct vcpu *v, uint64_t address, unsigned flags, struct walk *at)
+{
+    return flags & GNTMAP_contains_pte ? entry_at(v->domain, address, at) : pv_walk(v, address, at);
 }
 
 int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
@@ -37,16 +38,15 @@ int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_fla
     struct vcpu *v = current;
     struct domain *d = v->domain;
     pte_t entry = make_pte(mfn, PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY | PTE_USER | PTE_NX) | cache_flags;
-    mfn_t table;
-    unsigned index;
+    struct walk at;
     int status = GNTST_general_error;
     if (!(flags & GNTMAP_readonly))
         entry |= PTE_WRITE;
     entry |= (uint64_t)(flags >> _GNTMAP_guest_avail0 & 7) << 9;
     spin_lock(&d->pt_lock);
-    if (find_entry(v, address, flags & GNTMAP_contains_pte, &table, &index)) {
+    if (find_entry(v, address, flags, &at)) {
         struct domain *owner = mfn_is_ram(mfn) ? page_owner(mfn_to_page(mfn)) : NULL;
-        if (owner && !pv_write_entry(d, owner, table, index, 1, entry, false, NULL))
+        if (owner && !pv_write_entry(d, owner, at.table, at.index, 1, entry, false, NULL))
             status = GNTST_okay;
     }
     spin_unlock(&d->pt_lock);
@@ -58,14 +58,12 @@ int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replace
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    mfn_t table;
-    unsigned index;
+    struct walk at;
     int status = GNTST_general_error;
     spin_lock(&d->pt_lock);
-    if (find_entry(v, address, flags & GNTMAP_contains_pte, &table, &index)) {
-        pte_t old = READ_ONCE(((pte_t *)mfn_to_virt(table))[index]);
-        if ((old & PTE_PRESENT) && pte_mfn(old) == mfn &&
-            !pv_write_entry(d, NULL, table, index, 1, replacement, false, NULL))
+    if (find_entry(v, address, flags, &at)) {
+        if ((at.entry & PTE_PRESENT) && pte_mfn(at.entry) == mfn &&
+            !pv_write_entry(d, NULL, at.table, at.index, 1, replacement, false, NULL))
             status = GNTST_okay;
     }
     spin_unlock(&d->pt_lock);

@@ -65,11 +65,6 @@ static void target_close(struct update_target *t)
     domain_put(t->pt_owner);
 }
 
-static unsigned table_level(const struct page *page)
-{
-    return page_is_table(page) ? (unsigned)((page->type & TYPE_MASK) >> TYPE_SHIFT) : 0;
-}
-
 static int write_plain(struct page *page, paddr_t pa, uint64_t value)
 {
     int err = page_get_type(page, TYPE_WRITABLE);
@@ -128,7 +123,7 @@ static int update_entry(const struct update_target *t, paddr_t pa, uint64_t valu
     if (!page_get(page, owner))
         return -EINVAL;
     spin_lock(&owner->pt_lock);
-    unsigned level = table_level(page);
+    unsigned level = page_table_level(page);
     int err = level ? write_table(t, mfn, (pa & ~PAGE_MASK) / 8, level, value, how) : write_plain(page, pa, value);
     spin_unlock(&owner->pt_lock);
     page_put(page);
@@ -177,8 +172,11 @@ long do_mmu_update(struct hypercall *call)
     err = target_open(&t, call->arg[3]);
     if (err)
         return err;
-    for (; done < count; done++) {
+    for (;; done++) {
         struct mmu_update u __uninitialized;
+        err = pv_finish_tables(t.pt_owner);
+        if (err || done == count)
+            break;
         if (done && hypercall_should_yield()) {
             err = -ERESTART;
             break;
@@ -235,7 +233,10 @@ static long update_va(unsigned long va, uint64_t value, uint64_t flags, struct d
     struct domain *d = v->domain;
     struct update_target t = {d, foreign};
     struct walk at;
-    int err = -EINVAL;
+    int err = pv_finish_tables(d);
+    if (err)
+        return err;
+    err = -EINVAL;
     spin_lock(&d->pt_lock);
     if (pv_walk(v, va, &at))
         err = write_table(&t, at.table, at.index, 1, value, MMU_NORMAL_PT_UPDATE);

@@ -43,11 +43,10 @@ int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level)
 {
     if (is_hvm(d) || !mfn_is_ram(mfn)) /* an HVM guest's frames never become tables */
         return -EINVAL;
-    struct page *page = mfn_to_page(mfn);
     spin_lock(&d->pt_lock);
-    int err = page_get_with_type(page, d, (uint64_t)level << TYPE_SHIFT);
-    if (!err && (__atomic_fetch_or(&page->type, TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED)) {
-        page_put_with_type(page);
+    int err = pv_get_table(d, mfn, level);
+    if (!err && (__atomic_fetch_or(&mfn_to_page(mfn)->type, TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED)) {
+        pv_put_table(d, mfn);
         err = -EINVAL;
     }
     spin_unlock(&d->pt_lock);
@@ -64,7 +63,7 @@ static int unpin(struct domain *d, mfn_t mfn)
     spin_lock(&d->pt_lock);
     int err = __atomic_fetch_and(&page->type, ~TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED ? 0 : -EINVAL;
     if (!err)
-        page_put_with_type(page);
+        pv_put_table(d, mfn);
     spin_unlock(&d->pt_lock);
     page_put(page);
     return err;
@@ -76,10 +75,8 @@ static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn)
     mfn_t old = *slot;
     if (old == mfn)
         return 0;
-    if (mfn && !mfn_is_ram(mfn))
-        return -EINVAL;
     spin_lock(&d->pt_lock);
-    int err = mfn ? page_get_with_type(mfn_to_page(mfn), d, TYPE_L4) : 0;
+    int err = mfn ? pv_get_table(d, mfn, 4) : 0;
     spin_unlock(&d->pt_lock);
     if (err)
         return err;
@@ -88,7 +85,7 @@ static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn)
         load_guest_root(v);
     if (old) {
         spin_lock(&d->pt_lock);
-        page_put_with_type(mfn_to_page(old));
+        pv_put_table(d, old);
         spin_unlock(&d->pt_lock);
     }
     return 0;
@@ -219,8 +216,11 @@ long do_mmuext_op(struct hypercall *call)
     struct domain *d = open_target((domid_t)call->arg[3], &err);
     if (!d)
         return err;
-    for (; done < count; done++) {
+    for (;; done++) {
         struct mmuext_op op;
+        err = pv_finish_tables(d);
+        if (err || done == count)
+            break;
         if (done && hypercall_should_yield()) {
             err = -ERESTART;
             break;

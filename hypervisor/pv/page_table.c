@@ -13,13 +13,6 @@
 #include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
-#define UPPER_FLAGS_DENIED PTE_PSE
-
-static uint64_t table_type(unsigned level)
-{
-    return (uint64_t)level << TYPE_SHIFT;
-}
-
 /* Frames outside RAM: the hardware domain may map what exists and is not kept by us, as the local APIC is. */
 static bool io_frame_allowed(const struct domain *d, mfn_t mfn)
 {
@@ -67,85 +60,52 @@ void pv_put_l1e(struct domain *pt_owner, pte_t entry)
     page_put(page);
 }
 
-/* An entry of a level 2-4 table names a table one level down, of the same domain. */
-static int get_upper(struct domain *d, unsigned level, pte_t *entry)
-{
-    pte_t e = *entry;
-    if (!(e & PTE_PRESENT))
-        return 0;
-    if ((e & UPPER_FLAGS_DENIED) || !mfn_is_ram(pte_mfn(e)))
-        return -EINVAL;
-    int err = page_get_with_type(mfn_to_page(pte_mfn(e)), d, table_type(level - 1));
-    if (!err)
-        *entry = e | PTE_USER;
-    return err;
-}
-
-static void put_upper(pte_t entry)
-{
-    if (entry & PTE_PRESENT)
-        page_put_with_type(mfn_to_page(pte_mfn(entry)));
-}
-
 static int get_entry(struct domain *d, struct domain *foreign, unsigned level, pte_t *entry)
 {
-    return level == 1 ? pv_get_l1e(d, foreign, entry) : get_upper(d, level, entry);
+    pte_t e = *entry;
+    if (level == 1)
+        return pv_get_l1e(d, foreign, entry);
+    if (!(e & PTE_PRESENT))
+        return 0;
+    *entry = e | PTE_USER;
+    return e & PTE_PSE ? -EINVAL : pv_get_table(d, pte_mfn(e), level - 1);
 }
 
 static void put_entry(struct domain *d, unsigned level, pte_t entry)
 {
     if (level == 1)
         pv_put_l1e(d, entry);
-    else
-        put_upper(entry);
+    else if (entry & PTE_PRESENT)
+        pv_put_table(d, pte_mfn(entry));
 }
 
-static bool is_hypervisor_slot(unsigned level, unsigned index)
+bool pv_is_hypervisor_slot(unsigned level, unsigned index)
 {
     return level == 4 && index >= FIRST_HYPERVISOR_SLOT && index <= LAST_HYPERVISOR_SLOT;
 }
 
-static void fill_hypervisor_slots(pte_t *root)
+void pv_fill_hypervisor_slots(pte_t *root)
 {
     for (unsigned i = FIRST_HYPERVISOR_SLOT; i <= LAST_HYPERVISOR_SLOT; i++)
         root[i] = idle_root[i];
 }
 
-int pv_validate_table(struct domain *d, mfn_t mfn, unsigned level)
+int pv_get_l1_entries(struct domain *d, mfn_t mfn)
 {
     pte_t *table = mfn_to_virt(mfn);
-    unsigned i;
-    int err = 0;
-    for (i = 0; i < PTES_PER_TABLE; i++) {
-        if (is_hypervisor_slot(level, i))
-            continue;
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         pte_t e = READ_ONCE(table[i]), fixed = e;
-        if (!(e & PTE_PRESENT))
-            continue;
-        err = get_entry(d, NULL, level, &fixed);
-        if (err)
-            break;
-        if (fixed != e)
+        int err = pv_get_l1e(d, NULL, &fixed);
+        if (!err && fixed != e)
             WRITE_ONCE(table[i], fixed);
+        if (!err)
+            continue;
+        log_debug("d%u: level-1 table %lx: entry %u = %lx refused (%d)", d->id, mfn, i, e, err);
+        while (i-- > 0)
+            pv_put_l1e(d, READ_ONCE(table[i]));
+        return err;
     }
-    if (!err) {
-        if (level == 4)
-            fill_hypervisor_slots(table);
-        return 0;
-    }
-    log_debug("d%u: level-%u table %lx: entry %u = %lx refused (%d)", d->id, level, mfn, i, table[i], err);
-    while (i-- > 0)
-        if (!is_hypervisor_slot(level, i))
-            put_entry(d, level, table[i]);
-    return err;
-}
-
-void pv_devalidate_table(struct domain *d, mfn_t mfn, unsigned level)
-{
-    pte_t *table = mfn_to_virt(mfn);
-    for (unsigned i = 0; i < PTES_PER_TABLE; i++)
-        if (!is_hypervisor_slot(level, i))
-            put_entry(d, level, READ_ONCE(table[i]));
+    return 0;
 }
 
 /* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange.
@@ -173,7 +133,7 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
 {
     pte_t *slot = (pte_t *)mfn_to_virt(table) + index;
     pte_t old = READ_ONCE(*slot);
-    if (is_hypervisor_slot(level, index))
+    if (pv_is_hypervisor_slot(level, index))
         return -EPERM;
     if (same_references(level, value, old)) {
         value |= PTE_USER;

@@ -2,37 +2,34 @@
  * General and type references of frames. The rules are in hv/page_type.h.
  */
 #include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
-static bool reference_get(struct page *page)
+/* One more, if the bits of `mask` are as in `wanted` at that moment. */
+static bool reference_get(struct page *page, uint64_t wanted, uint64_t mask)
 {
     uint64_t x = __atomic_load_n(&page->references, __ATOMIC_RELAXED), next;
     do {
         uint64_t count = x & PAGE_REFERENCES_MASK;
-        if (count == 0 || count >= TYPE_COUNT_LIMIT || (x & PAGE_FREE))
+        if (count == 0 || count >= TYPE_COUNT_LIMIT || (x & mask) != wanted)
             return false;
         next = x + 1;
     } while (!__atomic_compare_exchange_n(&page->references, &x, next, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return true;
 }
 
-/* The owner changes only while there are no references, so it is looked at after one was taken. */
 bool page_get(struct page *page, const struct domain *d)
 {
-    if (!reference_get(page))
-        return false;
-    if (likely(page->owner == d->id))
-        return true;
-    page_put(page);
-    return false;
+    return reference_get(page, PAGE_OF(d->id), PAGE_OF(0xffff));
 }
 
 bool page_get_owned(struct page *page)
 {
-    return reference_get(page);
+    return reference_get(page, 0, PAGE_FREE);
 }
 
 void page_put(struct page *page)
@@ -50,77 +47,89 @@ struct domain *page_owner(const struct page *page)
     return d;
 }
 
-static int validate(struct page *page, uint64_t type)
+/* The CPU that has it is flushing others, this one perhaps, or about to let go. */
+static uint64_t wait_for_change(const struct page *page)
 {
-    mfn_t mfn = page_to_mfn(page);
-    struct domain *d = page_owner(page);
-    if (!d)
-        return -EINVAL;
-    if (type == TYPE_DESCRIPTOR)
-        return pv_validate_descriptor_page(d, mfn);
-    return pv_validate_table(d, mfn, (unsigned)(type >> TYPE_SHIFT));
+    unsigned long flags = irq_save();
+    smp_call_interrupt(); /* with interrupts off it is not served otherwise */
+    irq_restore(flags);
+    cpu_relax();
+    return __atomic_load_n(&page->type, __ATOMIC_ACQUIRE);
 }
 
-/* The first reference of this type. The type is set before the check so that nobody can get the frame writable while it
- * runs; old writable translations are flushed first. */
-static int take_first(struct page *page, uint64_t type, uint64_t old)
+/* Changes of other kinds end without pt_lock, and soon. */
+static bool is_table_type(uint64_t type)
 {
-    bool check = type != TYPE_WRITABLE;
-    if ((old & TYPE_MASK) != type && (old & TYPE_MASK) != TYPE_NONE)
-        tlb_filter_and_flush(page->tlbflush);
-    if (!check)
+    return type >= TYPE_L1 && type <= TYPE_L4;
+}
+
+static bool is_changing(uint64_t x)
+{
+    return (x & TYPE_COUNT_MASK) && !(x & TYPE_READY);
+}
+
+int page_type_take(struct page *page, uint64_t type)
+{
+    uint64_t x = __atomic_load_n(&page->type, __ATOMIC_ACQUIRE), next;
+    do {
+        while (is_changing(x) && (x & TYPE_MASK) == type && !is_table_type(type))
+            x = wait_for_change(page);
+        if (!(x & TYPE_COUNT_MASK))
+            next = type | 1;
+        else if ((x & TYPE_MASK) != type)
+            return -EINVAL;
+        else if (is_changing(x) || (x & TYPE_COUNT_MASK) >= TYPE_COUNT_LIMIT)
+            return -EBUSY;
+        else
+            next = x + 1;
+    } while (!__atomic_compare_exchange_n(&page->type, &x, next, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    if (x & TYPE_COUNT_MASK)
         return 0;
-    int err = validate(page, type);
-    if (err) {
-        __atomic_store_n(&page->type, TYPE_NONE, __ATOMIC_RELEASE);
-        return err;
-    }
-    __atomic_or_fetch(&page->type, TYPE_VALIDATED, __ATOMIC_RELEASE);
-    return 0;
+    uint64_t former = x & TYPE_MASK;
+    if (former != type && former != TYPE_NONE)
+        tlb_filter_and_flush(page->tlbflush);
+    return PAGE_TYPE_CHANGING;
+}
+
+void page_type_ready(struct page *page)
+{
+    __atomic_or_fetch(&page->type, TYPE_READY, __ATOMIC_RELEASE);
+}
+
+bool page_type_drop(struct page *page)
+{
+    uint64_t x = __atomic_load_n(&page->type, __ATOMIC_RELAXED), next;
+    do {
+        ASSERT((x & TYPE_COUNT_MASK) && (x & TYPE_READY));
+        next = (x & TYPE_COUNT_MASK) == 1 ? x & ~TYPE_READY : x - 1;
+    } while (!__atomic_compare_exchange_n(&page->type, &x, next, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return (x & TYPE_COUNT_MASK) == 1;
+}
+
+/* The kind is kept: it tells the next user whether a flush is due, and the stamp of whom. */
+void page_type_idle(struct page *page)
+{
+    page->tlbflush = __atomic_load_n(&tlbflush_clock, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&page->type, page->type & TYPE_MASK, __ATOMIC_RELEASE);
 }
 
 int page_get_type(struct page *page, uint64_t type)
 {
-    uint64_t x = __atomic_load_n(&page->type, __ATOMIC_RELAXED), next;
-    do {
-        uint64_t count = x & TYPE_COUNT_MASK;
-        if (count == 0)
-            next = type | 1;
-        else if ((x & TYPE_MASK) != type)
-            return -EINVAL;
-        else if (count >= TYPE_COUNT_LIMIT)
-            return -EBUSY;
-        else
-            next = x + 1;
-    } while (!__atomic_compare_exchange_n(&page->type, &x, next, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-    if ((x & TYPE_COUNT_MASK) == 0)
-        return take_first(page, type, x);
-    /* A table that is being checked right now names itself: not supported (no linear page tables). */
-    return type == TYPE_WRITABLE || (x & TYPE_VALIDATED)
-               ? 0
-               : (__atomic_sub_fetch(&page->type, 1, __ATOMIC_RELEASE), -EINVAL);
+    int taken = page_type_take(page, type);
+    if (taken != PAGE_TYPE_CHANGING)
+        return taken;
+    int err = type == TYPE_DESCRIPTOR ? pv_validate_descriptor_page(page_to_mfn(page)) : 0;
+    if (err)
+        page_type_idle(page);
+    else
+        page_type_ready(page);
+    return err;
 }
 
-/* The last reference of a table gives back what its entries name; its owner's pt_lock is held then, so that no new
- * reference of that type can come while the count is still 1. */
 void page_put_type(struct page *page)
 {
-    uint64_t x = __atomic_load_n(&page->type, __ATOMIC_RELAXED), next;
-    do {
-        uint64_t type = x & TYPE_MASK;
-        ASSERT(x & TYPE_COUNT_MASK);
-        if ((x & TYPE_COUNT_MASK) == 1) {
-            if (type >= TYPE_L1 && type <= TYPE_L4 && (x & TYPE_VALIDATED)) {
-                pv_devalidate_table(page_owner(page), page_to_mfn(page), (unsigned)(type >> TYPE_SHIFT));
-                __atomic_and_fetch(&page->type, ~TYPE_VALIDATED, __ATOMIC_RELAXED);
-                x &= ~TYPE_VALIDATED;
-            }
-            page->tlbflush = tlbflush_clock;
-            next = type; /* kept, with count 0: tells the next user whether a flush is due */
-        } else {
-            next = x - 1;
-        }
-    } while (!__atomic_compare_exchange_n(&page->type, &x, next, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    if (page_type_drop(page))
+        page_type_idle(page);
 }
 
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)

@@ -90,6 +90,15 @@ static enum result halt(struct vcpu *v, struct cpu_user_regs *regs, const struct
     return DONE;
 }
 
+/* A tree that has to be made first takes several entries of the same instruction. */
+static enum result load_root_table(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, mfn_t mfn)
+{
+    int err = mfn ? pv_set_root(v, mfn) : -EINVAL;
+    if (err == -ERESTART)
+        regs->rip -= i->length; /* undone by the caller's advance */
+    return err && err != -ERESTART ? NOT_OURS : DONE;
+}
+
 static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     uint64_t *reg = decode_register(regs, i->rm);
@@ -116,7 +125,7 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
         v->info->arch.cr2 = *reg;
         return DONE;
     case 16 | 3:
-        return !(*reg >> PAGE_SHIFT) || pv_set_root(v, *reg >> PAGE_SHIFT) ? NOT_OURS : DONE;
+        return load_root_table(v, regs, i, *reg >> PAGE_SHIFT);
     case 16 | 4:
         v->pv.cr4 = pv_fix_cr4(*reg);
         set_guest_cr4(v);

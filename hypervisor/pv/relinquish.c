@@ -13,7 +13,7 @@ static void drop_pin(struct domain *d, struct page *page)
     if (!(__atomic_fetch_and(&page->type, ~TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED))
         return;
     spin_lock(&d->pt_lock);
-    page_put_with_type(page);
+    pv_put_table(d, page_to_mfn(page));
     spin_unlock(&d->pt_lock);
 }
 
@@ -22,7 +22,8 @@ static void drop_pin(struct domain *d, struct page *page)
 int pv_relinquish_memory(struct domain *d)
 {
     for (unsigned n = 0;; n++) {
-        if (n && n % 64 == 0 && hypercall_should_yield())
+        int err = pv_abandon_tables(d);
+        if (err || (n && n % 64 == 0 && hypercall_should_yield()))
             return -ERESTART;
         spin_lock(&d->page_lock);
         uint32_t mfn = d->page_list;

@@ -94,6 +94,8 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     int err = set_roots(v, c);
     if (!err)
         err = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
+    if (err == -ERESTART) /* what it has by now it finds again */
+        return err;
     if (err) {
         pv_vcpu_release(v);
         return err;

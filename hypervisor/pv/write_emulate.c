@@ -188,7 +188,7 @@ bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address)
     if (pv_walk(v, address, &at) && (at.entry & (PTE_PRESENT | PTE_WRITE)) == PTE_PRESENT &&
         mfn_is_ram(pte_mfn(at.entry))) {
         struct page *page = mfn_to_page(pte_mfn(at.entry));
-        if (page->owner == d->id && page_is_table(page) && (page->type & TYPE_MASK) == TYPE_L1)
+        if (page->owner == d->id && page_table_level(page) == 1) /* the mapping keeps the frame its owner's */
             done = emulate_on_entry(regs, &i, pte_mfn(at.entry), address & ~PAGE_MASK);
     }
     spin_unlock(&d->pt_lock);

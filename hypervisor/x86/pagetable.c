@@ -235,17 +235,17 @@ static void fill_root_slots(void)
 static void classify_frames(void)
 {
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
-        frametable[mfn] = (struct page){.references = PAGE_IO, .owner = DOMID_IO};
+        frametable[mfn] = (struct page){.references = PAGE_IO | PAGE_OF(DOMID_IO)};
     for (unsigned i = 0; i < bootinfo.memory_count; i++) {
         const struct memory_range *r = &bootinfo.memory[i];
         if (r->kind != MEMORY_RAM)
             continue;
         for (mfn_t mfn = max(r->start, (paddr_t)MiB) >> PAGE_SHIFT; mfn < r->end >> PAGE_SHIFT; mfn++)
-            frametable[mfn] = (struct page){.owner = DOMID_INVALID, .next = PAGE_NONE, .prev = PAGE_NONE};
+            frametable[mfn] = (struct page){.references = PAGE_OF(DOMID_INVALID), .next = PAGE_NONE, .prev = PAGE_NONE};
     }
     for (mfn_t mfn = m2p_start >> PAGE_SHIFT; mfn < (m2p_start + m2p_bytes) >> PAGE_SHIFT; mfn++)
-        frametable[mfn] = (struct page){.references = PAGE_XENHEAP | 1,
-                                        .owner = DOMID_XEN}; /* the toolstack maps it to save guests */
+        /* the toolstack maps it to save guests */
+        frametable[mfn] = (struct page){.references = PAGE_XENHEAP | PAGE_OF(DOMID_XEN) | 1};
 }
 
 void pagetable_init(void)

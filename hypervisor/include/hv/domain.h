@@ -99,6 +99,18 @@ struct vcpu {
     void *evtchn_fifo; /* abi/event_channel_fifo.c: control block of this vcpu */
 };
 
+/* Page tables being made or taken apart, in pieces; pv/table_tree.c. */
+struct table_work {
+    struct table_step {
+        mfn_t table;
+        pte_t entry;      /* the one being looked at, read once */
+        unsigned index;   /* entries below it have their references */
+    } path[5];            /* by level, from root down to level: the tree being made */
+    unsigned root, level; /* root 0: none */
+    int result;           /* -ERESTART: under way; 0: made, its reference is kept for who asked; else why not */
+    mfn_t closing;        /* first table to be taken apart; 0: none */
+};
+
 enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
 struct domain {
@@ -126,7 +138,8 @@ struct domain {
 
     struct hvm_domain *hvm; /* [c] NULL: a PV domain */
 
-    struct spinlock pt_lock; /* [t] all page tables owned by this domain */
+    struct spinlock pt_lock;      /* [t] all page tables owned by this domain */
+    struct table_work table_work; /* [t] */
 
     struct shared_info *shared_info; /* [c] one page of ours */
     struct event_channels *events;   /* [c] */
@@ -152,8 +165,8 @@ struct domain {
     int64_t time_offset_seconds;
     struct { /* hv/domain_tsc.h */
         uint32_t mode, incarnation;
-        ns_t ahead;             /* of system time; may be negative, modulo 2^64; 0 if not emulated */
-        bool emulated;          /* the rest counts only then */
+        ns_t ahead;    /* of system time; may be negative, modulo 2^64; 0 if not emulated */
+        bool emulated; /* the rest counts only then */
         uint32_t khz;
         uint64_t counts_per_ns; /* 32.32 */
         struct clock_scale scale;

@@ -66,23 +66,37 @@ static inline bool guest_range_ok(unsigned long va, unsigned long bytes)
 /*
  * One record per machine frame, 32 bytes.
  *
- * references: bits 0-31 count of references; PAGE_ALLOCATED holds while the owner has not freed the frame (and is
- *   one of the references). A frame goes back to the allocator when the count drops to 0.
+ * references: whose the frame is and who still needs it to stay so, in one word, so that both change in one step:
+ *   bits 0-31 count of references, 32-47 PAGE_*, 48-63 owner (PAGE_OF). PAGE_ALLOCATED holds while the owner has not
+ *   freed the frame (and is one of the references). A frame goes back to the allocator when the count drops to 0; from
+ *   0 it rises only by a store of the whole word by whoever has the frame for himself.
+ * owner: that part of the word, to read: domid; DOMID_INVALID for frames of the hypervisor itself, DOMID_XEN for
+ *   frames guests may map read-only. Worth something only to who holds a reference.
  * type: what the frame may be used for while the type count is above 0: the kinds exclude each other, so a frame that
  *   is a page table or descriptor table cannot be mapped writable at the same time. Protocol in hv/page_type.h.
- * owner: domid; DOMID_INVALID for frames of the hypervisor itself, DOMID_XEN for frames guests may map read-only.
  * tlbflush: value of tlbflush_clock when the last type reference went away (see hv/tlb.h).
  * next, prev: mfn of the neighbours in the owner's page list, or in the allocator's free list. Owner's page_lock.
  */
 struct page {
-    uint64_t references;
+    union {
+        uint64_t references;
+        struct {
+            uint16_t word[3], owner;
+        };
+    };
     uint64_t type;
-    uint64_t owner : 16, tlbflush : 48;
+    union {
+        uint64_t tlbflush;
+        struct {
+            uint32_t next, entries;
+        } closing; /* of a page table that is being taken apart; pv/table_tree.c */
+    };
     uint32_t next, prev;
 };
 _Static_assert(sizeof(struct page) == 32, "frame table entry");
 
 #define PAGE_REFERENCES_MASK 0xffffffffUL
+#define PAGE_OF(domid)       ((uint64_t)(domid) << 48)
 #define PAGE_ALLOCATED       (1UL << 32) /* the owner's own reference exists */
 #define PAGE_XENHEAP         (1UL << 33) /* memory of ours that a guest may map (shared info, grant tables) */
 #define PAGE_FREE            (1UL << 34) /* in the allocator; `next/prev` link, `type` holds the order */

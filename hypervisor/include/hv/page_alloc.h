@@ -18,7 +18,7 @@ void page_alloc_init(void);
 /* Hands over RAM that was in use during boot. Page-aligned bounds; the frames have no owner. */
 void page_alloc_add(paddr_t start, paddr_t end);
 
-/* 2^order frames, naturally aligned, every byte below 2^address_bits; contents undefined; references = 0, owner =
+/* 2^order frames, naturally aligned, every byte below 2^address_bits; contents undefined; no references, owner =
  * DOMID_INVALID. NULL when there is no such block. TLBs that could still reach the frames have been flushed. */
 struct page *alloc_pages(unsigned order, unsigned address_bits);
 void free_pages(struct page *page, unsigned order);

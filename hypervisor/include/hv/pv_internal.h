@@ -48,13 +48,32 @@ int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries);
 void pv_drop_ldt(struct vcpu *v);
 /* A descriptor a guest may have: ring 1-3 code, data; 64-bit call gates excluded. Fixes the DPL where the ABI does. */
 bool pv_descriptor_ok(uint64_t *descriptor);
-int pv_validate_descriptor_page(struct domain *d, mfn_t mfn);
+int pv_validate_descriptor_page(mfn_t mfn);
+
+/* pv/table_tree.c; owner's pt_lock held but for pv_finish_tables and pv_abandon_tables. */
+/* A reference to a page table of d and its type. -ERESTART: it takes longer, ask for it again. */
+int pv_get_table(struct domain *d, mfn_t mfn, unsigned level);
+void pv_put_table(struct domain *d, mfn_t mfn);
+/* A piece of what is under way; -ERESTART while there is more. _finish takes the lock, and nothing where there is no
+ * work: every call that changes tables of d, or what its frames are used for, begins and ends with it. */
+int pv_table_work(struct domain *d);
+int pv_finish_table_work(struct domain *d);
+static inline int pv_finish_tables(struct domain *d)
+{
+    const struct table_work *w = &d->table_work;
+    return likely(!READ_ONCE(w->closing) && !READ_ONCE(w->root)) ? 0 : pv_finish_table_work(d);
+}
+/* The same for a domain that ends: what is being made is given up. */
+int pv_abandon_tables(struct domain *d);
 
 /* pv/page_table.c; owner's pt_lock held. */
-int pv_validate_table(struct domain *d, mfn_t mfn, unsigned level);
-void pv_devalidate_table(struct domain *d, mfn_t mfn, unsigned level);
-/* Writes one entry of a validated table of pt_owner; frames it names belong to `foreign` (NULL: to pt_owner). *replaced
- * (may be NULL) receives what was there at the moment of the exchange. */
+/* The references of all entries of a level-1 table, or none. */
+int pv_get_l1_entries(struct domain *d, mfn_t mfn);
+/* Entries of a root table that are ours. */
+bool pv_is_hypervisor_slot(unsigned level, unsigned index);
+void pv_fill_hypervisor_slots(pte_t *root);
+/* Writes one entry of a table in use of pt_owner; frames it names belong to `foreign` (NULL: to pt_owner). *replaced
+ * (may be NULL) receives what was there at the moment of the exchange. -ERESTART: nothing was written, again. */
 int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
                    pte_t value, bool preserve_ad, pte_t *replaced);
 /* References a level-1 entry stands for. */
@@ -74,7 +93,7 @@ int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value);
 void pv_load_debug_registers(const struct vcpu *v);
 
 /* pv/mmuext.c */
-/* MMUEXT_PIN_Ln_TABLE. -EINVAL: not such a table, or pinned already. */
+/* MMUEXT_PIN_Ln_TABLE. -EINVAL: not such a table, or pinned already; -ERESTART: again, as for pv_set_root. */
 int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level);
 /* CPUs whose TLB may hold translations of d's running vcpus, or of those in the caller's bitmap of vcpu ids. */
 int pv_domain_cpus(struct domain *d, cpumask_t *mask);

@@ -87,7 +87,7 @@ void fake_reset(void)
         fake_ram = aligned_alloc(PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     memset(fake_ram, 0xa5, FAKE_FRAMES * PAGE_SIZE);
     for (unsigned i = 0; i < FAKE_FRAMES; i++) {
-        fake_page[i] = (struct page){.references = PAGE_FREE, .owner = DOMID_INVALID};
+        fake_page[i] = (struct page){.references = PAGE_FREE | PAGE_OF(DOMID_INVALID)};
         fake_m2p[i] = M2P_INVALID;
     }
     memset(&bootinfo, 0, sizeof(bootinfo));
@@ -276,7 +276,7 @@ struct page *alloc_pages(unsigned order, unsigned address_bits)
     for (mfn_t first = limit; (first -= 1UL << order) < limit;)
         if (block_is_free(first, order)) {
             for (mfn_t n = first; n < first + (1UL << order); n++)
-                fake_page[n] = (struct page){.references = 0, .owner = DOMID_INVALID};
+                fake_page[n] = (struct page){.references = PAGE_OF(DOMID_INVALID)};
             return &fake_page[first];
         }
     return NULL;
@@ -285,8 +285,8 @@ struct page *alloc_pages(unsigned order, unsigned address_bits)
 void free_pages(struct page *page, unsigned order)
 {
     for (unsigned long n = 0; n < 1UL << order; n++) {
-        CHECK(!page[n].references && page[n].owner == DOMID_INVALID);
-        page[n].references = PAGE_FREE;
+        CHECK(!(page[n].references & ~PAGE_OF(0xffff)));
+        page[n].references = PAGE_FREE | PAGE_OF(DOMID_INVALID);
     }
 }
 
@@ -313,10 +313,8 @@ int domain_assign_pages(struct domain *d, struct page *page, unsigned order)
 {
     if (d->pages + (1UL << order) > d->max_pages)
         return -E2BIG;
-    for (unsigned long n = 0; n < 1UL << order; n++) {
-        page[n].references = PAGE_ALLOCATED | 1;
-        page[n].owner = d->id;
-    }
+    for (unsigned long n = 0; n < 1UL << order; n++)
+        page_give(&page[n], d, 0);
     d->pages += 1U << order;
     return 0;
 }
@@ -353,9 +351,7 @@ void page_put(struct page *page)
     CHECK(page->references & PAGE_REFERENCES_MASK);
     if (--page->references & PAGE_REFERENCES_MASK)
         return;
-    CHECK(!page->references);
     domain_remove_page(find_domain(page->owner), page);
-    page->owner = DOMID_INVALID;
     free_pages(page, 0);
 }
 

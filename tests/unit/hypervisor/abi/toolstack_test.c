@@ -181,7 +181,7 @@ static void page_kinds(void)
     fake_domain(3, 10);
     plain = domain_alloc_pages(dom0, 0, ANY_ADDRESS);
     table = domain_alloc_pages(dom0, 0, ANY_ADDRESS);
-    table->type = TYPE_L4 | TYPE_PINNED | TYPE_VALIDATED | 1;
+    table->type = TYPE_L4 | TYPE_PINNED | TYPE_READY | 1;
     for (unsigned i = 0; i < 100; i++)
         list[i] = i == 70 ? page_to_mfn(table) : i == 99 ? page_to_mfn(plain) : i == 1 ? ~0UL : 5;
     set_xen_guest_handle(op.u.getpageframeinfo3.array, list);

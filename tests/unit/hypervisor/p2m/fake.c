@@ -123,7 +123,7 @@ static mfn_t take(unsigned order)
         if (n < 1UL << order)
             continue;
         for (n = 0; n < 1UL << order; n++)
-            fake_page[mfn + n] = (struct page){.owner = DOMID_INVALID};
+            fake_page[mfn + n] = (struct page){.references = PAGE_OF(DOMID_INVALID)};
         return mfn;
     }
     return INVALID_MFN;
@@ -197,7 +197,7 @@ mfn_t fake_frame_of(struct domain *d, unsigned order)
     if (mfn == INVALID_MFN)
         panic("the machine is out of frames");
     for (mfn_t n = 0; n < 1UL << order; n++) {
-        fake_page[mfn + n] = (struct page){.references = PAGE_ALLOCATED | 1, .owner = d->id};
+        fake_page[mfn + n] = (struct page){.references = PAGE_OF(d->id) | PAGE_ALLOCATED | 1};
         memset(fake_ram[mfn + n], 0, PAGE_SIZE);
         d->pages++;
     }
@@ -341,7 +341,7 @@ void fake_start(bool use_ept, bool can_1g)
         fake_ram = aligned_alloc(PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     memset(fake_ram, 0xee, FAKE_FRAMES * PAGE_SIZE);
     for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++) {
-        fake_page[mfn] = (struct page){.references = PAGE_FREE, .owner = DOMID_INVALID};
+        fake_page[mfn] = (struct page){.references = PAGE_FREE | PAGE_OF(DOMID_INVALID)};
         fake_m2p[mfn] = M2P_INVALID;
     }
     hvm_vendor = use_ept ? &ept : &npt;

@@ -38,6 +38,11 @@ bool pv_walk(struct vcpu *v, unsigned long va, struct walk *found)
     return true;
 }
 
+int pv_finish_table_work(struct domain *d)
+{
+    return 0;
+}
+
 int pv_domain_cpus(struct domain *d, cpumask_t *mask)
 {
     return 0;
@@ -83,7 +88,7 @@ int main(void)
 
     fake_start(false, false);
     table = fake_frame_of(&control, 0);
-    mfn_to_page(table)->type = TYPE_L1 | 1;
+    mfn_to_page(table)->type = TYPE_L1 | TYPE_READY | 1;
     mfn_t ram = fake_ram_at(0x200, 9), own = fake_frame_of(&guest, 0);
 
     CHECK_EQUAL(update(0, 0x234UL << 12 | PW, guest.id), 0);

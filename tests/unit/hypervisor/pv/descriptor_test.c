@@ -1,6 +1,6 @@
 /*
- * The real pv/descriptor.c over the real page types and tables. Another vcpu of the guest gets its chance whenever a lock
- * is given back.
+ * The real pv/descriptor.c over the real page types and tables. Another vcpu of the guest gets its chance whenever a
+ * lock is given back.
  */
 #include "machine.h"
 #include <hv/boot.h>
@@ -30,15 +30,6 @@ void map_page(unsigned long va, mfn_t mfn, uint64_t flags)
     shown[(va - DESCRIPTOR_VA) >> PAGE_SHIFT] = flags & PTE_WRITE ? mfn : 0;
 }
 
-void tlb_flush_local_va(unsigned long va)
-{
-}
-
-void tlb_filter_and_flush(uint64_t stamp)
-{
-}
-volatile uint64_t tlbflush_clock = 1;
-
 mfn_t cpu_gdt_mfn(const struct cpu *cpu)
 {
     return 1;
@@ -50,12 +41,6 @@ unsigned long find_first_zero(const unsigned long *map, unsigned long bits)
     while (n < bits && test_bit(n, map))
         n++;
     return n;
-}
-
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    memcpy(to, (void *)from, bytes);
-    return 0;
 }
 
 static void set_leaf(mfn_t mfn)

@@ -1,12 +1,17 @@
 #include "machine.h"
+#include <hv/abi_internal.h>
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
+#include <hv/p2m.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
+#include <hv/tlb.h>
+
+#define __weak __attribute__((weak))
 
 struct page fake_page[FAKE_FRAMES];
 static uint8_t ram[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
@@ -22,6 +27,7 @@ struct bootinfo bootinfo;
 static pte_t idle_table[PTES_PER_TABLE];
 pte_t *idle_root = idle_table;
 
+bool machine_yields;
 struct domain guest, other;
 struct vcpu guest_vcpu, other_vcpu;
 struct domain xen_domain = {.id = DOMID_XEN, .references = 1}, io_domain = {.id = DOMID_IO, .references = 1};
@@ -87,9 +93,88 @@ void pagetable_use_allocator(void)
 {
 }
 
-/* Every processor of this machine is the one that asks. */
-__attribute__((weak)) void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
+/* ---- What a test may have in a version of its own ---- */
+
+__weak volatile uint64_t tlbflush_clock = 1;
+
+__weak void tlb_filter_and_flush(uint64_t stamp)
 {
+    check(stamp <= tlbflush_clock);
+}
+
+__weak void tlb_flush_local(void)
+{
+}
+
+__weak void tlb_flush_local_va(unsigned long va)
+{
+}
+
+__weak void tlb_flush_mask(const cpumask_t *mask, unsigned long va)
+{
+}
+
+/* Nobody else answers: there is one processor. */
+__weak void smp_call_interrupt(void)
+{
+    panic("waiting for a processor that is not there");
+}
+
+__weak void load_guest_root(struct vcpu *v)
+{
+}
+
+__weak int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries)
+{
+    return -EINVAL;
+}
+
+__weak int pv_validate_descriptor_page(mfn_t mfn)
+{
+    return 0;
+}
+
+__weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool write)
+{
+    return NULL;
+}
+
+struct spinlock reservation_lock;
+
+/* ---- Around hypercalls; a guest's address is one of ours ---- */
+
+int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
+{
+    if (!from)
+        return -EFAULT;
+    memcpy(to, (void *)from, bytes);
+    return 0;
+}
+
+int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
+{
+    if (!to)
+        return -EFAULT;
+    memcpy((void *)to, from, bytes);
+    return 0;
+}
+
+bool hypercall_should_yield(void)
+{
+    return machine_yields;
+}
+
+int allowed_on(const struct domain *subject, const struct domain *object)
+{
+    return subject->is_privileged || subject == object ? 0 : -EPERM;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    struct domain *d = domain_find(id);
+    if (d)
+        domain_hold(d);
+    return d;
 }
 
 static void domain_start(struct domain *d, domid_t id, struct vcpu *v, struct vcpu **list)
@@ -103,7 +188,7 @@ static void domain_start(struct domain *d, domid_t id, struct vcpu *v, struct vc
 void machine_start(void)
 {
     for (unsigned i = 0; i < FAKE_FRAMES; i++)
-        fake_page[i] = (struct page){.owner = DOMID_INVALID, .next = PAGE_NONE, .prev = PAGE_NONE};
+        fake_page[i] = (struct page){.references = PAGE_OF(DOMID_INVALID), .next = PAGE_NONE, .prev = PAGE_NONE};
     for (unsigned i = 0; i < PTES_PER_TABLE; i++)
         idle_table[i] = 0x1000 | PTE_PRESENT;
     bootinfo.memory_count = 1;
@@ -136,7 +221,7 @@ mfn_t tree_make(struct vcpu *v, unsigned long va, pte_t leaf)
             level == 1 ? leaf : make_pte(table[level - 1], PTE_PRESENT | PTE_WRITE);
     }
     spin_lock(&v->domain->pt_lock);
-    check(!page_get_with_type(mfn_to_page(table[4]), v->domain, TYPE_L4));
+    check(!pv_get_table(v->domain, table[4], 4));
     spin_unlock(&v->domain->pt_lock);
     v->pv.root_kernel = table[4];
     return table[1];

@@ -1,6 +1,6 @@
 /*
- * A small machine for the files of pv/ and core/ that deal in frames: RAM and frame table are arrays, two PV domains with
- * a vcpu each, processors that remember what was flushed.
+ * A small machine for the files of pv/ and core/ that deal in frames: RAM and frame table are arrays, two PV domains
+ * with a vcpu each, processors that remember what was flushed.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -13,6 +13,7 @@
 
 extern struct domain guest, other;
 extern struct vcpu guest_vcpu, other_vcpu;
+extern bool machine_yields; /* something else waits for the processor */
 
 /* Frames 1 .. FAKE_FRAMES-1 go to the allocator; nobody has anything yet. */
 void machine_start(void);

@@ -100,7 +100,7 @@ static mfn_t new_frame(struct domain *d, uint64_t flags)
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++) {
         if (fake_page[mfn].references)
             continue;
-        fake_page[mfn] = (struct page){.references = 1 | PAGE_ALLOCATED | flags, .owner = d->id};
+        fake_page[mfn] = (struct page){.references = PAGE_OF(d->id) | PAGE_ALLOCATED | flags | 1};
         memset(fake_ram[mfn], 0, PAGE_SIZE);
         return mfn;
     }
@@ -114,7 +114,7 @@ mfn_t fake_frame(struct domain *d)
 
 void fake_make_table(mfn_t mfn)
 {
-    fake_page[mfn].type = TYPE_L1 | TYPE_VALIDATED | 1;
+    fake_page[mfn].type = TYPE_L1 | TYPE_READY | 1;
     fake_page[mfn].references++;
 }
 
@@ -229,7 +229,7 @@ void fake_domain_free(struct domain *d)
             domains[i] = NULL;
     for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
         if (fake_page[mfn].references && fake_page[mfn].owner == d->id) {
-            CHECK_EQUAL(fake_references(mfn), (fake_page[mfn].type & TYPE_VALIDATED) ? 1 : 0);
+            CHECK_EQUAL(fake_references(mfn), (fake_page[mfn].type & TYPE_READY) ? 1 : 0);
             fake_page[mfn] = (struct page){0};
         }
     CHECK_EQUAL(d->references, 1);
