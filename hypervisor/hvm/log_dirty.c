@@ -14,6 +14,7 @@
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
+#include <hv/viridian.h>
 
 #define BLOCK       512U
 #define BLOCK_WORDS (BLOCK / BITS_PER_LONG)
@@ -244,6 +245,7 @@ static void mark_shared_areas(struct domain *d)
     for_each_vcpu(d, v)
         if (v->info_mfn != INVALID_MFN)
             log_dirty_mark(d, m2p_get(v->info_mfn));
+    viridian_mark_pages(d);
 }
 
 static int collect(struct domain *d, struct xen_domctl_shadow_op *op)

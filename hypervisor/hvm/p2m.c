@@ -195,6 +195,22 @@ struct page *p2m_get_page(struct domain *d, gfn_t gfn, bool write, int *error)
     return NULL;
 }
 
+struct page *p2m_hold_own_page(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type kind;
+    struct page *page = get_frame(d, gfn, KIND(RAM) | KIND(RAM_LOG_DIRTY), &kind);
+
+    if (!page)
+        return NULL;
+    if (page_get_type(page, TYPE_WRITABLE)) {
+        page_put(page);
+        return NULL;
+    }
+    if (kind == P2M_RAM_LOG_DIRTY)
+        log_dirty_mark(d, gfn);
+    return page;
+}
+
 struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool write)
 {
     enum p2m_type kind;

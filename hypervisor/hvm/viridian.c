@@ -3,8 +3,7 @@
  * Source: Hypervisor Top Level Functional Specification 5.0: chapters 2 (CPUID), 3 (hypercall page), 9 (crash), 10
  * (APIC), 12 (time); the register numbers are in its appendices.
  *
- * Not offered: the synthetic interrupt controller and timers. A toolstack may ask for them (HVMPV_synic, HVMPV_stimer);
- * a guest that is not told of them uses its APIC.
+ * Not there: the synthetic interrupt controller and timers (HVMPV_synic, HVMPV_stimer).
  */
 #include "viridian_state.h"
 #include <hv/console.h>
@@ -59,6 +58,8 @@ static bool has_frequencies(const struct vcpu *v)
 
 /* ---- life ---- */
 
+#define ABSENT_FEATURES (HVMPV_synic | HVMPV_stimer)
+
 int viridian_enable(struct domain *d, uint64_t features)
 {
     struct viridian_domain *old = d->hvm->viridian, *new;
@@ -68,6 +69,11 @@ int viridian_enable(struct domain *d, uint64_t features)
         return 0;
     if (features & ~(uint64_t)HVMPV_feature_mask || !(features & HVMPV_base_freq))
         return -EINVAL;
+    if (features & ABSENT_FEATURES) {
+        log_warning("d%u: viridian's %s not there", d->id,
+                    features & HVMPV_synic ? "synic (synthetic interrupt controller) is" : "stimer (timers) are");
+        return -EOPNOTSUPP;
+    }
     if (d->creation_finished)
         return -EBUSY;
     new = zalloc(sizeof(*new) + d->max_vcpus * sizeof(new->vcpu[0]));
@@ -100,6 +106,13 @@ void viridian_relinquish(struct domain *d)
 {
     for (unsigned i = 0; d->hvm->viridian && i < d->max_vcpus; i++)
         drop_assist_page(&d->hvm->viridian->vcpu[i]);
+}
+
+void viridian_mark_pages(struct domain *d)
+{
+    for (unsigned i = 0; d->hvm->viridian && i < d->max_vcpus; i++)
+        if (d->hvm->viridian->vcpu[i].assist_page)
+            log_dirty_mark(d, m2p_get(page_to_mfn(d->hvm->viridian->vcpu[i].assist_page)));
 }
 
 void viridian_destroy(struct domain *d)
@@ -310,12 +323,11 @@ static bool write_icr(struct vcpu *v, uint64_t value)
 static void hold_assist_page(struct vcpu *v, uint64_t msr)
 {
     struct viridian_vcpu *s = vcpu_state(v);
-    int error;
     drop_assist_page(s);
     s->assist_msr = msr;
     if (!(msr & PAGE_MSR_ENABLE))
         return;
-    s->assist_page = p2m_get_page(v->domain, msr >> PAGE_SHIFT, true, &error);
+    s->assist_page = p2m_hold_own_page(v->domain, msr >> PAGE_SHIFT);
     if (s->assist_page)
         s->assist = page_to_virt(s->assist_page);
     else

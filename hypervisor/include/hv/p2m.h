@@ -87,6 +87,10 @@ struct page *p2m_get_page(struct domain *d, gfn_t gfn, bool write, int *error);
 /* The same for an access that is over before a p2m_flush could matter: never takes TYPE_WRITABLE, which only keeps
  * frames from becoming page tables; what an HVM domain can reach never becomes one. Give back with page_put. */
 struct page *p2m_get_page_briefly(struct domain *d, gfn_t gfn, bool write, int *error);
+/* For pages that we write to in the guest's name from now on: RAM of its own, for what others granted or share would be
+ * written to after it was taken back. A general and a TYPE_WRITABLE reference, given back with page_put_with_type;
+ * NULL: no such page. Who holds one has log_dirty.c mark it (mark_shared_areas). */
+struct page *p2m_hold_own_page(struct domain *d, gfn_t gfn);
 /* For those who map the guest's memory with power over it (Domain-0): own RAM and pages of ours, read-only kinds too;
  * `write` only makes log-dirty pages dirty. A general reference; NULL: -EINVAL. */
 struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool write);

@@ -14,13 +14,16 @@ static inline uint32_t hypercall_page_msr(const struct domain *d)
 }
 
 /* HVM_PARAM_VIRIDIAN; before the domain runs first. features: HVMPV_*; 0 changes nothing while it is off. -EINVAL:
- * unknown bits, HVMPV_base_freq missing, or something else than before; -EBUSY: it has run; -ENOMEM. */
+ * unknown bits, HVMPV_base_freq missing, or something else than before; -EOPNOTSUPP, with a log line: synthetic
+ * interrupt controller or timers; -EBUSY: it has run; -ENOMEM. */
 int viridian_enable(struct domain *d, uint64_t features);
 /* INIT or reset of v: its assist page is off again. v is current or off every CPU; any domain. */
 void viridian_vcpu_reset(struct vcpu *v);
 /* Gives back the guest's frames; step of hvm_domain_relinquish, all vcpus stopped for good. */
 void viridian_relinquish(struct domain *d);
 void viridian_destroy(struct domain *d);
+/* The pages that we write to without being asked become dirty. */
+void viridian_mark_pages(struct domain *d);
 
 /* All below: of a domain that has it (d->hvm->viridian), v the current vcpu. */
 

@@ -396,3 +396,9 @@ void fake_stop(void)
     CHECK_EQUAL(objects, 0);
     CHECK_EQUAL(guest.pages, 0);
 }
+
+unsigned fake_viridian_marks;
+void viridian_mark_pages(struct domain *d)
+{
+    fake_viridian_marks++;
+}

@@ -204,6 +204,33 @@ static void test_get_page_kinds(void)
     CHECK(!p2m_get_page_privileged(&guest, 2, false));
 }
 
+/* What we go on writing to must be the guest's own: what others granted is taken back some day. */
+static void test_hold_own_page(void)
+{
+    mfn_t mfn = fake_ram_at(1, 0), theirs = fake_frame_of(&control, 0);
+    struct page *page = p2m_hold_own_page(&guest, 1);
+
+    CHECK(page == mfn_to_page(mfn) && fake_references(mfn) == 2 && fake_type_references(mfn) == 1);
+    page_put_with_type(page);
+    CHECK_EQUAL(p2m_change_type(&guest, 1, P2M_RAM, P2M_RAM_LOG_DIRTY), 0);
+    page = p2m_hold_own_page(&guest, 1);
+    CHECK(page && kind_at(1) == P2M_RAM);
+    page_put_with_type(page);
+    CHECK_EQUAL(p2m_change_type(&guest, 1, P2M_RAM, P2M_RAM_READONLY), 0);
+    CHECK(!p2m_hold_own_page(&guest, 1) && fake_references(mfn) == 1);
+    for (enum p2m_type kind = P2M_FOREIGN; kind <= P2M_SHARED; kind++) {
+        bool writable = kind != P2M_GRANT_READONLY;
+        struct page *held = mfn_to_page(theirs);
+
+        CHECK(writable ? !page_get_with_type(held, &control, TYPE_WRITABLE) : page_get(held, &control));
+        CHECK_EQUAL(p2m_set(&guest, 2, theirs, 0, kind), 0);
+        CHECK(!p2m_hold_own_page(&guest, 2));
+        CHECK_EQUAL(p2m_clear(&guest, 2, 0), 0);
+        CHECK_EQUAL(fake_references(theirs), 1);
+    }
+    CHECK(!p2m_hold_own_page(&guest, 3) && !p2m_hold_own_page(&guest, ~0UL));
+}
+
 static void test_no_memory(void)
 {
     mfn_t large = fake_ram_at(0x200, 9);
@@ -607,6 +634,7 @@ static const struct {
     {"1g", test_1g},
     {"release_held", test_release_held},
     {"get_page_kinds", test_get_page_kinds},
+    {"hold_own_page", test_hold_own_page},
     {"no_memory", test_no_memory},
     {"pool_limit", test_pool_limit},
     {"move", test_move},

@@ -53,14 +53,15 @@ void guest_log(enum log_level level, const struct vcpu *v, const char *format, .
 {
 }
 
+#define ALL_FEATURES (HVMPV_feature_mask & ~(HVMPV_synic | HVMPV_stimer))
+
 /* Guest memory: frame numbers are the fake machine's. */
 static bool is_ram(uint64_t gfn)
 {
     return gfn < FAKE_FRAMES && page_owner(&fake_page[gfn]) == d;
 }
-struct page *p2m_get_page(struct domain *owner, gfn_t gfn, bool write, int *error)
+struct page *p2m_hold_own_page(struct domain *owner, gfn_t gfn)
 {
-    *error = -EINVAL;
     if (!is_ram(gfn) || page_get_with_type(&fake_page[gfn], owner, TYPE_WRITABLE))
         return NULL;
     return &fake_page[gfn];
@@ -80,6 +81,12 @@ int hvm_copy_from_physical(struct domain *owner, void *to, uint64_t gpa, size_t 
 {
     uint8_t *at = physical(gpa, bytes);
     return at ? memcpy(to, at, bytes), 0 : -EINVAL;
+}
+static gfn_t marked;
+void log_dirty_mark(struct domain *owner, gfn_t gfn)
+{
+    CHECK(owner == d);
+    marked = gfn;
 }
 void p2m_flush(struct domain *owner)
 {
@@ -224,6 +231,8 @@ static void enabling(void)
     CHECK(!hvm.viridian && !viridian_is_hypercall(v, &regs) && !viridian_take_eoi_assist(v));
     viridian_offer_eoi_assist(v);
     CHECK_EQUAL(viridian_enable(d, HVMPV_apic_assist), -EINVAL); /* without the base */
+    CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | HVMPV_synic), -EOPNOTSUPP);
+    CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | HVMPV_stimer), -EOPNOTSUPP);
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq | 1ULL << 40), -EINVAL);
     fake_fail_allocation = 1;
     CHECK_EQUAL(viridian_enable(d, HVMPV_base_freq), -ENOMEM);
@@ -252,7 +261,7 @@ static void offers(void)
     CHECK(refuses(0x40000100) && refuses(0x40000105) && refuses(0x40000003) && refuses(0x40000080));
     CHECK(refuses(0x400000b0) && refuses(0x40000106) && refuses(0x40000024) && !viridian_wrmsr(v, 0x40000002, 1));
     viridian_destroy(d);
-    CHECK_EQUAL(viridian_enable(d, HVMPV_feature_mask & ~HVMPV_no_freq), 0);
+    CHECK_EQUAL(viridian_enable(d, ALL_FEATURES & ~HVMPV_no_freq), 0);
     r = viridian_cpuid(v, 0x40000003);
     CHECK(r.eax == 0xa73 && r.edx == (1 << 3 | 1 << 8 | 1 << 10)); /* no synthetic interrupts (2) or timers (3) */
     CHECK_EQUAL(viridian_cpuid(v, 0x40000004).eax, 0x42c);
@@ -348,6 +357,8 @@ static void apic(void)
     memset(fake_ram[frame], 0xff, PAGE_SIZE);
     wr(0x40000073, frame << PAGE_SHIFT | 1);
     CHECK(*word == 0 && fake_type_references(frame) == 1);
+    viridian_mark_pages(d);
+    CHECK_EQUAL(marked, m2p_get(frame));
     viridian_offer_eoi_assist(v);
     CHECK_EQUAL(*word, 1);
     CHECK(!viridian_take_eoi_assist(v) && *word == 0); /* the guest has not come to its EOI yet */
@@ -455,7 +466,7 @@ static void saving(void)
     CHECK(save_viridian_domain.save(d, &buffer) == 0 && save_viridian_vcpu.save(d, &buffer) == 0 && saved_records == 0);
     CHECK_EQUAL(save_viridian_domain.load(d, 0, saved), -EINVAL);
     CHECK_EQUAL(save_viridian_vcpu.load(d, 0, saved), -EINVAL);
-    CHECK_EQUAL(viridian_enable(d, HVMPV_feature_mask), 0);
+    CHECK_EQUAL(viridian_enable(d, ALL_FEATURES), 0);
     wr(0x40000000, 42);
     wr(0x40000001, calls | 1);
     wr(0x40000021, tsc | 1);
@@ -472,7 +483,7 @@ static void saving(void)
     CHECK_EQUAL(fake_references(assist), 0);
     memset(fake_ram[tsc >> PAGE_SHIFT], 0, PAGE_SIZE);
     clock_now = 300; /* another machine, up for less time than the guest has lived */
-    CHECK_EQUAL(viridian_enable(d, HVMPV_feature_mask), 0);
+    CHECK_EQUAL(viridian_enable(d, ALL_FEATURES), 0);
     CHECK_EQUAL(save_viridian_domain.load(d, 1, record), -EINVAL);
     CHECK_EQUAL(save_viridian_domain.load(d, 0, record), 0);
     CHECK_EQUAL(save_viridian_vcpu.load(d, 2, saved), -EINVAL);
