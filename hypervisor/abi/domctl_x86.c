@@ -159,8 +159,11 @@ int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
         d->tsc.scale = clock_scale_of(d->tsc.khz * 1000UL);
     }
     d->tsc.emulated = emulated;
-    if (is_hvm(d))
+    if (is_hvm(d)) { /* its vcpus' control structures are their CPUs' while they run */
+        domain_pause_sync(d);
         hvm_update_tsc_mode(d);
+        domain_unpause(d);
+    }
     return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #define MSR_TSC          0x00000010U
 #define MSR_PLATFORM_ID  0x00000017U
+#define MSR_TSC_ADJUST   0x0000003bU
 #define MSR_BIOS_SIGN_ID 0x0000008bU
 #define MSR_MTRR_CAP     0x000000feU
 #define MSR_MCG_STATUS   0x0000017aU
@@ -38,8 +39,9 @@
 #define MSR_AMD_OSVW     0xc0010140U
 #define MSR_AMD_DE_CFG   0xc0011029U
 
-#define MISC_ENABLE_VALUE  0x800UL /* BTS unavailable */
-#define MISC_ENABLE_PEBS   0x1000UL
+#define MISC_ENABLE_STRING 0x1UL    /* fast strings */
+#define MISC_ENABLE_BTS    0x800UL  /* not available */
+#define MISC_ENABLE_PEBS   0x1000UL /* not available */
 #define VM_CR_LOCKED_OFF   0x18UL
 #define DE_CFG_LFENCE      0x2UL
 #define HWCR_TSC_CONSTANT  0x01000000UL
@@ -60,9 +62,31 @@ static bool read_tsc(struct vcpu *v, uint32_t msr, uint64_t *value)
     *value = hvm_guest_tsc(v);
     return true;
 }
+/* Whichever of the two is written, the other moves by as much: SDM volume 3, 17.17.3. */
 static bool write_tsc(struct vcpu *v, uint32_t msr, uint64_t value)
 {
+    v->hvm->tsc_adjust += value - hvm_guest_tsc(v);
     hvm_set_guest_tsc(v, value);
+    return true;
+}
+
+static bool has_tsc_adjust(struct vcpu *v)
+{
+    struct cpuid r;
+    hvm_cpuid(v, 7, 0, &r);
+    return r.ebx >> 1 & 1;
+}
+static bool read_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    *value = v->hvm->tsc_adjust;
+    return has_tsc_adjust(v);
+}
+static bool write_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    if (!has_tsc_adjust(v))
+        return false;
+    hvm_set_tsc_offset(v, v->hvm->tsc_offset + value - v->hvm->tsc_adjust);
+    v->hvm->tsc_adjust = value;
     return true;
 }
 
@@ -141,14 +165,16 @@ static bool read_mcg_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
+/* Whether the processor's strings are fast is not the guest's to say. */
 static bool read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    *value = v->hvm->misc_enable | MISC_ENABLE_VALUE | MISC_ENABLE_PEBS;
+    uint64_t real;
+    rdmsr_safe(MSR_MISC_ENABLE, &real);
+    *value = (real & MISC_ENABLE_STRING) | MISC_ENABLE_BTS | MISC_ENABLE_PEBS;
     return cpu_features.vendor == VENDOR_INTEL;
 }
 static bool write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    v->hvm->misc_enable = value & 1;
     return cpu_features.vendor == VENDOR_INTEL;
 }
 
@@ -211,6 +237,7 @@ static const struct {
     {MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, read_switched, write_address},
     {MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux},
     {MSR_TSC, MSR_TSC, read_tsc, write_tsc},
+    {MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust},
     {MSR_APIC_BASE, MSR_APIC_BASE, read_lapic, write_lapic},
     {MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL},
     {MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_zero, write_ignored},

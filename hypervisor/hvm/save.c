@@ -25,7 +25,7 @@ static const struct hvm_save_handler *const handlers[] = {
     &save_hpet,          &save_pmtimer,
     &save_mtrr,          &save_viridian_domain,
     &save_viridian_vcpu, &save_cpu_xsave,
-    &save_cpu_msr,
+    &save_cpu_msr,       &save_tsc_adjust,
 };
 
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)

@@ -9,6 +9,7 @@
 #include <hv/page_alloc.h>
 #include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/traps.h>
 #include <hv/vdev.h>
 #include <hv/xstate.h>
 
@@ -19,8 +20,9 @@
 #define GENERAL_REGISTERS(DO)                                                                                          \
     DO(rax)                                                                                                            \
     DO(rbx)                                                                                                            \
-    DO(rcx) DO(rdx) DO(rbp) DO(rsi) DO(rdi) DO(rsp) DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15)      \
-        DO(rip) DO(rflags)
+    DO(rcx)                                                                                                            \
+    DO(rdx)                                                                                                            \
+    DO(rbp) DO(rsi) DO(rdi) DO(rsp) DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15) DO(rip) DO(rflags)
 #define SEGMENTS(DO)                                                                                                   \
     DO(cs, SEG_CS)                                                                                                     \
     DO(ds, SEG_DS) DO(es, SEG_ES) DO(fs, SEG_FS) DO(gs, SEG_GS) DO(ss, SEG_SS) DO(tr, SEG_TR) DO(ldtr, SEG_LDTR)
@@ -101,8 +103,8 @@ static void save_control(struct vcpu *v, struct hvm_hw_cpu *c)
     c->dr7 = h->dr7;
     c->tsc = hvm_guest_tsc(v);
     const struct hvm_event *e = h->pending.valid ? &h->pending : &h->postponed;
-    if (!e->valid)
-        return;
+    if (!e->valid || e->length)
+        return; /* what an instruction raised it raises again: rip is still there */
     c->pending_valid = 1;
     c->pending_vector = e->vector;
     c->pending_type = e->kind & 7U;
@@ -130,7 +132,8 @@ static void load_control(struct vcpu *v, const struct hvm_hw_cpu *c)
             hvm_vendor->update_cr(v, cr);
     hvm_vendor->update_dr(v);
     h->postponed.valid = h->redo_valid = false;
-    h->pending = (struct hvm_event){.valid = c->pending_valid,
+    /* An int n runs again. */
+    h->pending = (struct hvm_event){.valid = c->pending_valid && c->pending_type != HVM_EVENT_SOFTWARE,
                                     .vector = c->pending_vector,
                                     .kind = c->pending_type,
                                     .has_error_code = c->pending_error_valid,
@@ -189,15 +192,29 @@ static bool attributes_ok(const struct hvm_hw_cpu *c)
     return !(all >> 12);
 }
 
+/* One that a processor can be told of: SDM volume 3, 26.2.1.3. */
 static bool event_ok(const struct hvm_hw_cpu *c)
 {
-    return !c->pending_valid ||
-           (!c->pending_reserved && (c->pending_type == HVM_EVENT_EXTERNAL || c->pending_type == HVM_EVENT_NMI ||
-                                     c->pending_type == HVM_EVENT_EXCEPTION || c->pending_type == HVM_EVENT_SOFTWARE));
+    if (!c->pending_valid)
+        return true;
+    if (c->pending_reserved ||
+        (c->pending_error_valid &&
+         (!trap_has_error_code(c->pending_vector) || c->pending_type != HVM_EVENT_EXCEPTION || c->error_code >> 16)))
+        return false;
+    switch (c->pending_type) {
+    case HVM_EVENT_EXTERNAL:
+    case HVM_EVENT_SOFTWARE:
+        return true;
+    case HVM_EVENT_NMI:
+        return c->pending_vector == TRAP_nmi;
+    case HVM_EVENT_EXCEPTION:
+        return c->pending_vector < 32 && c->pending_vector != TRAP_nmi;
+    }
+    return false;
 }
 
-/* What the processor itself would not hold, or the guest is not offered. The rest it refuses when the vcpu runs, and
- * that is the guest's end. */
+/* What the processor itself would not hold, or the guest is not offered. The rest ends the guest before it is entered.
+ */
 static bool record_ok(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     bool paging = c->cr0 & X86_CR0_PG, long_mode = c->msr_efer & EFER_LMA;
@@ -298,3 +315,30 @@ static int load_msr_list(struct domain *d, unsigned instance, const void *body)
 
 const struct hvm_save_handler save_cpu_msr = {
     CPU_MSR_CODE, offsetof(struct hvm_msr, msr) + MAX_MSRS * sizeof(struct hvm_one_msr), save_nothing, load_msr_list};
+
+/* ---- TSC_ADJUST: the number the guest reads back; the counter itself is in the CPU record ---- */
+
+static int save_adjust(struct domain *d, struct hvm_save_buffer *b)
+{
+    struct vcpu *v;
+    int err = 0;
+    for_each_vcpu(d, v) {
+        struct hvm_tsc_adjust record = {v->hvm->tsc_adjust};
+        if (!err)
+            err = hvm_save_record(b, HVM_SAVE_CODE(TSC_ADJUST), (uint16_t)v->id, &record, sizeof(record));
+    }
+    return err;
+}
+
+static int load_adjust(struct domain *d, unsigned instance, const void *body)
+{
+    const struct hvm_tsc_adjust *record = body;
+    struct vcpu *v = domain_vcpu(d, instance);
+    if (!v)
+        return -EINVAL;
+    v->hvm->tsc_adjust = record->tsc_adjust;
+    return 0;
+}
+
+const struct hvm_save_handler save_tsc_adjust = {HVM_SAVE_CODE(TSC_ADJUST), sizeof(struct hvm_tsc_adjust), save_adjust,
+                                                 load_adjust};

@@ -37,9 +37,9 @@ static struct policy raw_policy, host_policy, dom0_policy, guest_policy[4]; /* t
 /* ---- Features: the words of a feature set, where CPUID has them, and which a guest of each kind may (max) or does
  * (default) get. Words 16 and 17 are MSR_ARCH_CAPABILITIES, which no guest of ours can read; so IBRS, STIBP, SSBD and
  * IBPB, which need MSRs as well, are left out of all columns. HVM guests are not given what would need state that is
- * not switched (protection keys, MPX, supervisor components of XSAVES, breakpoint address masks) and no virtualisation
- * of their own. PCID and INVPCID work as on the processor itself: nested paging leaves CR3 to the guest, and our
- * flushes drop an ASID or VPID with all its PCIDs. ---- */
+ * not switched (protection keys, MPX, supervisor components of XSAVES, breakpoint address masks), no virtualisation
+ * of their own, and no ACPI bit, which means MSRs that throttle a processor. PCID and INVPCID work as on the processor
+ * itself: nested paging leaves CR3 to the guest, and our flushes drop an ASID or VPID with all its PCIDs. ---- */
 
 enum kind { PV_MAX, PV_DEFAULT, HVM_MAX, HVM_DEFAULT, KINDS };
 
@@ -49,7 +49,7 @@ static const struct {
     unsigned reg;
     uint32_t known, guest[KINDS];
 } words[FEATURE_WORDS] = {
-    [0] = {1, NO_SUBLEAF, REG_D, 0xbfebfbff, {0x1fc9cbf5, 0x0fc9cbf5, 0x1fcbfbff, 0x0fcbfbff}},
+    [0] = {1, NO_SUBLEAF, REG_D, 0xbfebfbff, {0x1fc9cbf5, 0x0fc9cbf5, 0x1f8bfbff, 0x0f8bfbff}},
     [1] = {1, NO_SUBLEAF, REG_C, 0xf7fef3ff, {0xf6f83203, 0xf6d83203, 0xf7fa3203, 0xf7fa3203}},
     [2] = {0x80000001, NO_SUBLEAF, REG_D, 0xffffffff, {0xea500800, 0xea500800, 0xee500800, 0xee500800}},
     [3] = {0x80000001, NO_SUBLEAF, REG_C, 0x2469bfff, {0x042109e3, 0x042109e1, 0x002109f3, 0x002109f1}},
@@ -459,8 +459,8 @@ struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
 {
     const struct domain *d = v->domain;
     const struct clock_scale scale = domain_tsc_scale(d);
-    uint32_t flags = (d->tsc.emulated ? 1 : 0) | (cpu_features.invariant_tsc ? 2 : 0) |
-                     (HAS(&host_policy, RDTSCP) ? 4 : 0);
+    uint32_t flags =
+        (d->tsc.emulated ? 1 : 0) | (cpu_features.invariant_tsc ? 2 : 0) | (HAS(&host_policy, RDTSCP) ? 4 : 0);
     switch (subleaf) {
     case 0:
         return (struct cpuid){flags, d->tsc.mode, domain_tsc_khz(d), d->tsc.incarnation};

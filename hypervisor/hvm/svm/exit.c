@@ -138,7 +138,7 @@ static const struct {
     uint8_t reason;   /* enum hvm_exit_reason; 0 = EXIT_NOTHING */
     bool known, sync; /* sync: control registers are looked at */
     decoder decode;
-} exits[0x90] = {
+} exits[0xa5] = {
     [SVM_EXIT_CR_WRITE + 4] = {EXIT_CR_WRITE, true, true, decode_cr_write},
     [SVM_EXIT_CR_WRITE + 8] = {EXIT_CR_WRITE, true, true, decode_cr_write},
     [SVM_EXIT_DR_READ... SVM_EXIT_DR_WRITE + 15] = {EXIT_NOTHING, true, true, decode_dr},
@@ -170,6 +170,11 @@ static const struct {
     [0x08c] = {EXIT_MONITOR, true, false, NULL},
     [0x08d] = {EXIT_XSETBV, true, true, NULL},
     [0x08e] = {EXIT_VIRTUALISATION, true, false, NULL}, /* RDPRU */
+    /* Not offered: INVLPGB, the same with arguments that it refuses, MCOMMIT, TLBSYNC. */
+    [0x0a0] = {EXIT_VIRTUALISATION, true, false, NULL},
+    [0x0a1] = {EXIT_VIRTUALISATION, true, false, NULL},
+    [0x0a3] = {EXIT_VIRTUALISATION, true, false, NULL},
+    [0x0a4] = {EXIT_VIRTUALISATION, true, false, NULL},
 };
 
 static void decode(struct vcpu *v, struct vmcb *b, struct hvm_exit *exit)

@@ -2,6 +2,7 @@
  * AMD SVM with nested paging: set-up of processors and of a vcpu's control block, and what neutral code asks of both.
  * Source: AMD APM volume 2, chapter 15.
  */
+#include "instructions.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/p2m.h>
@@ -105,7 +106,7 @@ static void svm_init_cpu(void)
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, virt_to_paddr(save));
     paddr_t host = virt_to_paddr(own);
-    __asm__ volatile("vmsave %%rax" ::"a"(host) : "memory");
+    vmsave(host);
     cpu_info()->hvm_host = host;
     asids[smp_processor_id()] = (struct asid_allocator){.generation = 1, .next = 1};
 }
@@ -351,7 +352,7 @@ static void svm_invlpg(struct vcpu *v, uint64_t linear)
     if (v != current || v->hvm->asid_generation != asids[smp_processor_id()].generation)
         svm_flush_tlb(v);
     else
-        __asm__ volatile("invlpga %%rax, %%ecx" ::"a"(linear), "c"(v->hvm->asid) : "memory");
+        invlpga(linear, v->hvm->asid);
 }
 
 static void assign_asid(struct vcpu *v, struct vmcb *b, struct asid_allocator *a)

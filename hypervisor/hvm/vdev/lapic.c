@@ -439,6 +439,14 @@ static bool x2apic_write(struct vlapic *l, unsigned reg, uint64_t value)
 
 /* The base may move and the mode go round: disabled -> xAPIC -> x2APIC -> disabled, and back to disabled at any time
  * (SDM 11.12.5). */
+static bool offers_x2apic(struct vcpu *v)
+{
+    struct cpuid r;
+
+    hvm_cpuid(v, 1, 0, &r);
+    return r.ecx >> 21 & 1;
+}
+
 static bool write_base(struct vlapic *l, uint64_t value)
 {
     uint64_t mode = value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC),
@@ -448,6 +456,8 @@ static bool write_base(struct vlapic *l, uint64_t value)
         return false;
     if (mode == APIC_BASE_X2APIC || (mode == APIC_BASE_ENABLE && old & APIC_BASE_X2APIC) ||
         (mode & APIC_BASE_X2APIC && !(old & APIC_BASE_ENABLE)))
+        return false;
+    if (mode & ~old & APIC_BASE_X2APIC && !offers_x2apic(l->vcpu))
         return false;
     l->base = (value & ~(uint64_t)APIC_BASE_BSP) | (l->base & APIC_BASE_BSP);
     if (mode == old)

@@ -74,17 +74,16 @@ static void note_debug_status(struct vcpu *v)
     vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~general_detect);
 }
 
-/* NMIs and machine checks are the host's: to its own handlers, interrupts off. */
 static void exception(struct vcpu *v, struct hvm_exit *e)
 {
     uint32_t field = (uint32_t)vmread(VMCS_EXIT_EVENT);
     unsigned type = field >> EVENT_TYPE_SHIFT & EVENT_TYPE, vector = field & EVENT_VECTOR;
     if (type == HVM_EVENT_NMI) {
-        __asm__ volatile("int $2" ::: "memory");
+        host_nmi();
         return;
     }
     if (vector == TRAP_machine_check) {
-        __asm__ volatile("int $18" ::: "memory");
+        host_machine_check();
         return;
     }
     if (field & EVENT_NMI_UNBLOCK && vector != TRAP_double_fault && !e->interrupted.valid)
@@ -95,11 +94,6 @@ static void exception(struct vcpu *v, struct hvm_exit *e)
     e->event = vmx_decode_event(v, field, (uint32_t)vmread(VMCS_EXIT_ERROR_CODE), (uint8_t)vmread(VMCS_EXIT_LENGTH));
     if (e->event.kind == HVM_EVENT_EXCEPTION && vector == TRAP_page_fault)
         e->event.cr2 = vmread(VMCS_EXIT_QUALIFICATION);
-}
-
-static void machine_check(struct vcpu *v, struct hvm_exit *e)
-{
-    __asm__ volatile("int $18" ::: "memory");
 }
 
 static void interrupt_window(struct vcpu *v, struct hvm_exit *e)
@@ -193,7 +187,8 @@ struct translation {
     void (*fill)(struct vcpu *v, struct hvm_exit *e);
 };
 
-/* INIT, SIPI and SMI never come, nor what belongs to controls we leave off: those stay EXIT_UNKNOWN. */
+/* INIT, SIPI and SMI never come, nor what belongs to controls we leave off: those stay EXIT_UNKNOWN. The machine check
+ * is an entry that failed, and has no row. */
 static const struct translation translations[REASON_COUNT] = {
     [REASON_EXCEPTION] = {EXIT_NOTHING, false, false, exception},
     [REASON_INTERRUPT] = {EXIT_NOTHING, false, false, NULL},
@@ -226,7 +221,6 @@ static const struct translation translations[REASON_COUNT] = {
     [REASON_MWAIT] = {EXIT_MONITOR, true, false, NULL},
     [REASON_MONITOR] = {EXIT_MONITOR, true, false, NULL},
     [REASON_PAUSE] = {EXIT_PAUSE, true, false, NULL},
-    [REASON_MACHINE_CHECK] = {EXIT_NOTHING, false, false, machine_check},
     [REASON_EPT_VIOLATION] = {EXIT_NESTED_FAULT, false, false, ept_violation},
     [REASON_INVEPT] = {EXIT_VIRTUALISATION, true, false, NULL},
     [REASON_RDTSCP] = {EXIT_RDTSC, true, true, NULL},
@@ -337,6 +331,17 @@ static const struct translation *translation_of(uint64_t reason)
     return t->reason || t->fill || reason == REASON_INTERRUPT ? t : &unknown;
 }
 
+/* The guest is as it was, its event is still to be delivered. A machine check is no fault of the guest's: if the host's
+ * handler lets things go on, it tries again. */
+static void entry_failed(struct vcpu *v, unsigned reason)
+{
+    if (reason == REASON_MACHINE_CHECK)
+        host_machine_check();
+    irq_enable();
+    if (reason != REASON_MACHINE_CHECK)
+        crash(v, "entry failure", reason, vmx_broken_rule());
+}
+
 /* An interrupt is not acknowledged by its exit: switching interrupts on takes it. */
 void vmx_exit(void)
 {
@@ -344,8 +349,7 @@ void vmx_exit(void)
     struct hvm_exit e = {.code = vmread(VMCS_EXIT_REASON)};
     save_registers(v);
     if (unlikely(e.code & REASON_ENTRY_FAILURE)) {
-        irq_enable();
-        crash(v, "entry failure", e.code & REASON_NUMBER, vmx_broken_rule());
+        entry_failed(v, e.code & REASON_NUMBER);
         return;
     }
     e.code &= REASON_NUMBER;

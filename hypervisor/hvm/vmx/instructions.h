@@ -1,5 +1,6 @@
 /*
- * The instructions of VT-x. Source: Intel SDM volume 3, chapter 30. Unit tests have others in their place.
+ * The instructions of VT-x, and others that only ring 0 may rely on. Source: Intel SDM volume 3, chapter 30. Unit tests
+ * have others in their place.
  */
 #ifndef HV_VMX_INSTRUCTIONS_H
 #define HV_VMX_INSTRUCTIONS_H
@@ -24,6 +25,30 @@ static inline void vmwrite(unsigned long field, uint64_t value)
     __asm__ volatile("vmwrite %2, %1" : "=@ccbe"(failed) : "r"(field), "rm"(value));
     if (unlikely(failed))
         vmcs_access_failed("vmwrite", field);
+}
+
+/* Of the GDT, or the IDT. */
+static inline uint64_t table_base(bool idt)
+{
+    struct __packed {
+        uint16_t limit;
+        uint64_t base;
+    } table;
+    if (idt)
+        __asm__ volatile("sidt %0" : "=m"(table));
+    else
+        __asm__ volatile("sgdt %0" : "=m"(table));
+    return table.base;
+}
+
+/* What ended a guest's run is the host's: to its own handlers, interrupts off. */
+static inline void host_nmi(void)
+{
+    __asm__ volatile("int $2" ::: "memory");
+}
+static inline void host_machine_check(void)
+{
+    __asm__ volatile("int $18" ::: "memory");
 }
 
 /* The others are false when they fail. */

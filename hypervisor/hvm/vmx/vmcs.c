@@ -284,19 +284,6 @@ bool vmx_probe(void)
     return true;
 }
 
-static uint64_t table_base(bool idt)
-{
-    struct __packed {
-        uint16_t limit;
-        uint64_t base;
-    } table;
-    if (idt)
-        __asm__ volatile("sidt %0" : "=m"(table));
-    else
-        __asm__ volatile("sgdt %0" : "=m"(table));
-    return table.base;
-}
-
 static void *new_region(void)
 {
     uint32_t *region = alloc_zeroed_pages(0);

@@ -82,7 +82,7 @@ struct hvm_vcpu {
         uint64_t def_type, fixed[11], base[8], mask[8];
     } mtrr;
     uint64_t tsc_offset, tsc_aux;
-    uint64_t misc_enable;
+    uint64_t tsc_adjust; /* what the guest has moved its counter by */
     uint64_t xss;
     uint32_t asid;
     uint64_t asid_generation, tlb_generation;

@@ -113,7 +113,7 @@ struct hvm_save_handler {
 };
 extern const struct hvm_save_handler save_cpu, save_pic, save_ioapic, save_lapic, save_lapic_regs, save_pci_irq,
     save_isa_irq, save_pci_link, save_pit, save_rtc, save_hpet, save_pmtimer, save_mtrr, save_viridian_domain,
-    save_viridian_vcpu, save_cpu_xsave, save_cpu_msr;
+    save_viridian_vcpu, save_cpu_xsave, save_cpu_msr, save_tsc_adjust;
 /* XEN_DOMCTL_gethvmcontext with a NULL buffer asks for the size. d is paused. */
 int hvm_save(struct domain *d, uint8_t *buffer, uint32_t *bytes);
 int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes);

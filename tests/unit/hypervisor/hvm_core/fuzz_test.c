@@ -102,6 +102,14 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t value)
 {
 }
+void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
+{
+}
+bool rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+    *value = random64();
+    return below(2);
+}
 bool hvm_hypercall(struct vcpu *v, struct cpu_user_regs *regs)
 {
     regs->rax = random64();

@@ -61,6 +61,16 @@ static void flush(struct vcpu *v)
     flushes++;
 }
 
+static uint64_t switched_msr;
+static uint64_t get_msr(struct vcpu *v, uint32_t msr)
+{
+    return switched_msr;
+}
+static void set_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    switched_msr = value;
+}
+
 static const struct hvm_vendor vendor = {
     .name = "test",
     .get_segment = get_segment,
@@ -69,6 +79,9 @@ static const struct hvm_vendor vendor = {
     .sync = sync,
     .update_cr = update_cr,
     .update_efer = update,
+    .update_pat = update,
+    .get_msr = get_msr,
+    .set_msr = set_msr,
     .update_dr = update_dr,
     .inject = inject,
     .can_interrupt = can_interrupt,

@@ -84,6 +84,16 @@ static void test_unknown(void)
     check(handled == 1 && seen.reason == EXIT_UNKNOWN && seen.code == EXIT_CODE_NONE);
 }
 
+/* Instructions that are intercepted because they are not offered: INVLPGB in both forms, MCOMMIT, TLBSYNC, RDPRU. */
+static void test_not_offered(void)
+{
+    static const uint8_t codes[] = {0xa0, 0xa1, 0xa3, 0xa4, 0x8e};
+    for (unsigned i = 0; i < sizeof(codes); i++) {
+        exit_with(codes[i], 0);
+        check(handled == 1 && seen.reason == EXIT_VIRTUALISATION);
+    }
+}
+
 /* What the refused entry was to flush may still be there. */
 static void test_refused_entry(void)
 {
@@ -144,6 +154,7 @@ int main(void)
     test_random_exits();
     test_mode_of_a_skipped_instruction();
     test_unknown();
+    test_not_offered();
     test_refused_entry();
     return 0;
 }

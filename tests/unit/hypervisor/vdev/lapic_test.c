@@ -122,6 +122,11 @@ static void test_x2apic(void)
     CHECK(!vlapic_wrmsr(V(0), MSR_APIC_BASE, 0xfee00d00), "disabled cannot become x2APIC at once");
     wrmsr_(0, MSR_APIC_BASE, 0xfee00900);
     EXPECT(read32(0, BASE + APIC_SPURIOUS), 0xff);
+    rig_x2apic_hidden = true;
+    CHECK(!vlapic_wrmsr(V(0), MSR_APIC_BASE, 0xfee00d00), "not offered");
+    CHECK(vlapic_wrmsr(V(1), MSR_APIC_BASE, rdmsr_(1, MSR_APIC_BASE)), "who is in it already may stay");
+    rig_x2apic_hidden = false;
+    wrmsr_(0, MSR_APIC_BASE, 0xfee00d00);
     rig_stop();
 }
 

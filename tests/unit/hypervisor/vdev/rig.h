@@ -17,6 +17,7 @@
 
 extern struct domain rig_domain;
 extern uint64_t rig_tsc_offset; /* of the guest */
+extern bool rig_x2apic_hidden;  /* CPUID offers no x2APIC */
 extern unsigned rig_kicks[];    /* by vcpu: times it was woken */
 extern unsigned rig_resets[], rig_startups[], rig_startup_page[];
 

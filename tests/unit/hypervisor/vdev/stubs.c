@@ -1,4 +1,4 @@
-/* Records that other parts save: here they are not. And Microsoft's EOI assist, for a guest that has it. */
+/* Records that other parts save: here they are not. And Microsoft's EOI assist, for a guest that has it; CPUID. */
 #include <hv/vdev.h>
 #include <hv/viridian.h>
 #include "rig.h"
@@ -39,4 +39,10 @@ bool viridian_take_eoi_assist(struct vcpu *v)
 bool viridian_eoi_offered(const struct vcpu *v)
 {
     return offered;
+}
+
+bool rig_x2apic_hidden;
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
+{
+    *out = (struct cpuid){.ecx = rig_x2apic_hidden ? 0 : 1U << 21};
 }

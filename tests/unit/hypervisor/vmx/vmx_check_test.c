@@ -14,6 +14,7 @@ struct vcpu *fake_current;
 struct cpu_user_regs fake_guest_regs;
 uint64_t fake_cr2, fake_dr6, fake_vmcs[0x8000];
 bool fake_irqs_on;
+unsigned fake_nmis, fake_machine_checks;
 struct vmx_capabilities vmx_capabilities;
 struct cpu_features cpu_features = {.physical_address_bits = 40};
 

@@ -14,6 +14,7 @@ struct vcpu *fake_current;
 struct cpu_user_regs fake_guest_regs;
 uint64_t fake_cr2, fake_dr6, fake_vmcs[0x8000];
 bool fake_irqs_on;
+unsigned fake_nmis, fake_machine_checks;
 struct vmx_capabilities vmx_capabilities;
 
 static struct domain domain;
@@ -426,6 +427,22 @@ static void test_refusals(void)
     check(crashes == 1 && fake_irqs_on);
 }
 
+/* NMIs and machine checks are the host's, and no guest ends for them; also where one cuts an entry short. */
+static void test_host_events(void)
+{
+    begin();
+    fake_vmcs[0x4404] = 0x80000202;
+    leave(0, 0, 0);
+    check(fake_nmis == 1 && seen.reason == EXIT_NOTHING);
+    fake_vmcs[0x4404] = 0x80000312;
+    leave(0, 0, 0);
+    check(fake_machine_checks == 1 && seen.reason == EXIT_NOTHING);
+    begin();
+    fake_vmcs[0x4016] = 0x80000b0e;
+    leave(0x80000029, 0, 0);
+    check(fake_machine_checks == 2 && !crashes && !handled && fake_vmcs[0x4016] == 0x80000b0e);
+}
+
 static uint64_t state = 88172645463325252ULL;
 static uint64_t random64(void)
 {
@@ -487,5 +504,6 @@ int main(void)
     test_broken_rule();
     test_segments();
     test_refusals();
+    test_host_events();
     return 0;
 }

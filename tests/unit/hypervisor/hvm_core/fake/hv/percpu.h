@@ -8,9 +8,12 @@
 #undef guest_regs
 #undef this_cpu
 #undef smp_processor_id
+#undef cpu_info
 extern struct vcpu *fake_current;
 extern struct cpu_user_regs fake_regs;
 void fake_raise_softirq(enum softirq n);
+extern struct cpu_info fake_cpu_info;
+#define cpu_info()         (&fake_cpu_info)
 #define current            fake_current
 #define guest_regs()       (&fake_regs)
 #define this_cpu()         (&cpus[0])
