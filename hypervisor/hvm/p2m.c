@@ -515,6 +515,7 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
 /* ---- the end ---- */
 
 #define LOOKS_PER_LOCK 512
+#define FREED_PER_LOCK 16
 
 /* The entry of the next 2 MiB that has one, taken out; with entry 0 if none has among those that there is time for (a
  * guest may leave any number of tables empty). False: there are no more. */
@@ -526,59 +527,108 @@ static bool detach_next(struct p2m *p2m, struct retired *old)
     unsigned long flags = spin_lock_irqsave(&p2m->lock);
     p2m->dying = true;
     p2m_write_begin(p2m);
-    for (unsigned n = 0; n < LOOKS_PER_LOCK && !old->entry && p2m->relinquish_next < p2m->limit; n++) {
+    for (unsigned n = 0; n < LOOKS_PER_LOCK && !old->entry && p2m->relinquish.next < p2m->limit; n++) {
         unsigned level;
-        pte_t *entry = p2m_find(p2m, p2m->relinquish_next, &level);
+        pte_t *entry = p2m_find(p2m, p2m->relinquish.next, &level);
 
         if (level == 1) { /* a table of small pages: taken out of the one above */
             pte_t *table = p2m->root;
 
             for (unsigned at = P2M_LEVELS; at > 2; at--)
-                table = entry_table(table[PTE_INDEX(p2m->relinquish_next << PAGE_SHIFT, at)]);
-            entry = &table[PTE_INDEX(p2m->relinquish_next << PAGE_SHIFT, 2)];
+                table = entry_table(table[PTE_INDEX(p2m->relinquish.next << PAGE_SHIFT, at)]);
+            entry = &table[PTE_INDEX(p2m->relinquish.next << PAGE_SHIFT, 2)];
             level = 2;
         }
-        *old = (struct retired){*entry, level, p2m->relinquish_next};
+        *old = (struct retired){*entry, level, p2m->relinquish.next};
         *entry = 0;
-        p2m->relinquish_next += 1UL << level_order(level);
+        p2m->relinquish.next += 1UL << level_order(level);
     }
-    more = old->entry || p2m->relinquish_next < p2m->limit;
+    more = old->entry || p2m->relinquish.next < p2m->limit;
     p2m_write_end(p2m);
     spin_unlock_irqrestore(&p2m->lock, flags);
     return more;
 }
 
-/* Only tables without entries are left below the root. */
-static void free_upper_tables(struct domain *d)
+/* Tables whose entries are all gone, of 1 GiB and then of 512: those among the next LOOKS_PER_LOCK. False: there are no
+ * more of this level. */
+static bool free_upper_tables(struct p2m *p2m)
 {
-    struct p2m *p2m = d->hvm->p2m;
+    pte_t *empty[FREED_PER_LOCK];
+    unsigned count = 0, n;
 
-    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
-        struct retired old = {p2m->root[i], P2M_LEVELS, (gfn_t)i << level_order(P2M_LEVELS)};
+    unsigned long flags = spin_lock_irqsave(&p2m->lock);
+    p2m_write_begin(p2m);
+    for (n = 0; n < LOOKS_PER_LOCK && count < FREED_PER_LOCK && p2m->relinquish.next < p2m->limit; n++) {
+        unsigned level = P2M_LEVELS;
+        pte_t *entry = &p2m->root[PTE_INDEX(p2m->relinquish.next << PAGE_SHIFT, P2M_LEVELS)];
 
-        unsigned long flags = spin_lock_irqsave(&p2m->lock);
-        p2m_write_begin(p2m);
-        p2m->root[i] = 0;
-        p2m_write_end(p2m);
-        spin_unlock_irqrestore(&p2m->lock, flags);
-        retire(d, old, false);
+        for (; *entry && level > p2m->relinquish.level; level--)
+            entry = &entry_table(*entry)[PTE_INDEX(p2m->relinquish.next << PAGE_SHIFT, level - 1)];
+        if (*entry)
+            empty[count++] = entry_table(*entry);
+        *entry = 0;
+        p2m->relinquish.next += 1UL << level_order(level);
     }
+    p2m_write_end(p2m);
+    spin_unlock_irqrestore(&p2m->lock, flags);
+    for (n = 0; n < count; n++)
+        p2m_free_table(p2m, empty[n]);
+    return p2m->relinquish.next < p2m->limit;
 }
 
-#define BLOCKS_PER_YIELD_CHECK 16
+/* A part of the leaf of 1 GiB that is being retired. */
+static void retire_part(struct domain *d)
+{
+    struct p2m *p2m = d->hvm->p2m;
+    mfn_t mfn = pte_mfn(p2m->relinquish.entry) + p2m->relinquish.entry_done;
+    pte_t part = make_leaf(p2m, mfn, 2, entry_kind(p2m->relinquish.entry));
 
-int p2m_relinquish(struct domain *d)
+    retire(d, (struct retired){part, 2, p2m->relinquish.entry_gfn + p2m->relinquish.entry_done}, false);
+    p2m->relinquish.entry_done += PTES_PER_TABLE;
+    if (p2m->relinquish.entry_done == 1UL << level_order(3))
+        p2m->relinquish.entry = 0;
+}
+
+/* At most 512 frames. False: nothing is left. */
+static bool relinquish_some(struct domain *d)
 {
     struct p2m *p2m = d->hvm->p2m;
     struct retired old;
 
+    if (p2m->relinquish.entry) {
+        retire_part(d);
+        return true;
+    }
+    if (p2m->relinquish.level)
+        return free_upper_tables(p2m);
+    if (!detach_next(p2m, &old))
+        return false;
+    if (old.level < 3) {
+        retire(d, old, false);
+    } else if (old.entry & p2m->format->present) {
+        p2m->relinquish.entry = old.entry;
+        p2m->relinquish.entry_gfn = old.gfn;
+        p2m->relinquish.entry_done = 0;
+    }
+    return true;
+}
+
+#define BLOCKS_PER_YIELD_CHECK 16
+
+/* Small entries first, then the tables above them, level by level. */
+int p2m_relinquish(struct domain *d)
+{
+    struct p2m *p2m = d->hvm->p2m;
+
     if (!p2m)
         return 0;
-    for (unsigned n = 1; detach_next(p2m, &old); n++) {
-        retire(d, old, false);
+    for (unsigned n = 1; p2m->relinquish.level <= P2M_LEVELS; n++) {
+        if (!relinquish_some(d)) {
+            p2m->relinquish.level = p2m->relinquish.level ? p2m->relinquish.level + 1 : 3;
+            p2m->relinquish.next = 0;
+        }
         if (n % BLOCKS_PER_YIELD_CHECK == 0 && hypercall_should_yield())
             return -ERESTART;
     }
-    free_upper_tables(d);
     return 0;
 }

@@ -36,7 +36,12 @@ struct p2m {
     pte_t *reserve[P2M_RESERVE]; /* lock */
     unsigned reserved;
 
-    gfn_t relinquish_next;
+    struct { /* the end, as far as it has come */
+        gfn_t next;
+        unsigned level; /* entries of this level name the tables that go now; 0: those of 2 MiB and what they map */
+        pte_t entry;    /* taken out, of level 3, and in part retired; 0: none */
+        gfn_t entry_gfn, entry_done;
+    } relinquish;
     struct {         /* one domctl at a time */
         bool on;     /* log-dirty of the whole domain */
         uint32_t op; /* that is under way, at `next` (0: none) */

@@ -573,6 +573,30 @@ static void test_dying_with_empty_tables(void)
     CHECK_EQUAL(kind_at(7UL << 18), P2M_HOLE);
 }
 
+/* However the guest has spread its memory, each run of the end frees a few tables and lets others go on. */
+static void test_end_in_pieces(void)
+{
+    unsigned runs = 0;
+    int error;
+
+    CHECK_EQUAL(p2m_set_pool_size(&guest, 4 * MiB), 0);
+    for (gfn_t i = 1; i < 300; i++) {
+        fake_ram_at(i << 18, 0);
+        CHECK_EQUAL(p2m_release(&guest, i << 18, 0), 0);
+    }
+    fake_yield_every = 1;
+    do {
+        unsigned used = fake_used();
+
+        error = p2m_relinquish(&guest);
+        CHECK(used - fake_used() <= 16 * 16);
+        runs++;
+    } while (error == -ERESTART);
+    CHECK_EQUAL(error, 0);
+    CHECK(runs > 300 / 16);
+    CHECK_EQUAL(p2m_relinquish(&guest), 0);
+}
+
 /* Lookups while tables come, go and are overwritten: an answer is one that was true at some time. */
 static volatile bool stop_reading;
 static mfn_t race_small, race_large;
@@ -647,6 +671,7 @@ static const struct {
     {"grant_map", test_grant_map},
     {"dying", test_dying},
     {"dying_with_empty_tables", test_dying_with_empty_tables},
+    {"end_in_pieces", test_end_in_pieces},
     {"race", test_race},
     {"destroy_at_once", test_destroy_at_once},
 };
