@@ -204,6 +204,23 @@ static void test_get_page_kinds(void)
     CHECK(!p2m_get_page_privileged(&guest, 2, false));
 }
 
+/* What a processor may remember of the map is gone before a change returns: those in the guest have left it, and the
+ * others compare the generation before they enter. */
+static void test_flushes_of_changes(void)
+{
+    uint64_t before = guest.hvm->tlb_generation;
+
+    fake_ram_at(1, 0);
+    CHECK(guest.hvm->tlb_generation == before && fake_flushes == 0); /* nothing was there to remember */
+    CHECK_EQUAL(p2m_change_type(&guest, 1, P2M_RAM, P2M_RAM_READONLY), 0);
+    CHECK(guest.hvm->tlb_generation == before + 1 && fake_flushes == 1);
+    CHECK_EQUAL(p2m_change_type(&guest, 1, P2M_RAM_READONLY, P2M_RAM), 0);
+    CHECK_EQUAL(p2m_move(&guest, 1, 2), 0);
+    CHECK(guest.hvm->tlb_generation == before + 3 && fake_flushes == 3);
+    CHECK_EQUAL(p2m_release(&guest, 2, 0), 0);
+    CHECK(guest.hvm->tlb_generation == before + 4 && fake_flushes == 4);
+}
+
 /* What we go on writing to must be the guest's own: what others granted is taken back some day. */
 static void test_hold_own_page(void)
 {
@@ -658,6 +675,7 @@ static const struct {
     {"1g", test_1g},
     {"release_held", test_release_held},
     {"get_page_kinds", test_get_page_kinds},
+    {"flushes_of_changes", test_flushes_of_changes},
     {"hold_own_page", test_hold_own_page},
     {"no_memory", test_no_memory},
     {"pool_limit", test_pool_limit},

@@ -117,11 +117,13 @@ static void test_x2apic(void)
     wrmsr_(0, 0x830, 0xffffffffULL << 32 | 0x63); /* broadcast */
     for (unsigned i = 0; i < 4; i++)
         EXPECT(take(i), 0x63);
+    wrmsr_(0, 0x808, 0x30);
     wrmsr_(0, MSR_APIC_BASE, 0xfee00100); /* off: everything is forgotten */
     EXPECT(vlapic_x2apic(V(0)), false);
     CHECK(!vlapic_wrmsr(V(0), MSR_APIC_BASE, 0xfee00d00), "disabled cannot become x2APIC at once");
     wrmsr_(0, MSR_APIC_BASE, 0xfee00900);
     EXPECT(read32(0, BASE + APIC_SPURIOUS), 0xff);
+    EXPECT(read32(0, BASE + APIC_TASK_PRIORITY), 0);
     rig_x2apic_hidden = true;
     CHECK(!vlapic_wrmsr(V(0), MSR_APIC_BASE, 0xfee00d00), "not offered");
     CHECK(vlapic_wrmsr(V(1), MSR_APIC_BASE, rdmsr_(1, MSR_APIC_BASE)), "who is in it already may stay");
