@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "displif_buffers.h"
 #include "foreign.h"
@@ -20,7 +21,9 @@ static_assert(sizeof(struct xendispl_evt) == 64 && sizeof(struct xendispl_event_
 
 // A guest nobody looks at may flip this often. A guest that draws in to the visible buffer without flipping
 // is looked at this often: the protocol has no message for that.
-enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096, ROUNDS_PER_TURN = 4 };
+enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 4096 };
+// One guest's share of the main loop: so many requests in a turn, and after more than FREE_US a rest.
+enum { REQUESTS_PER_TURN = 64, FREE_US = 2000, REST_FACTOR = 3 };
 
 struct displif {
     struct guest *guest;
@@ -33,7 +36,8 @@ struct displif {
     uint64_t shown;        // cookie of the framebuffer in the picture; 0 none
     bool flip_unanswered;  // the guest waits for the event
     bool flipped_recently; // since the last scan
-    struct wl_event_source *flip_timer, *scan_timer, *turn;
+    bool resting;          // until rest_timer
+    struct wl_event_source *flip_timer, *scan_timer, *rest_timer;
 };
 
 #define READ_ONCE(x) (*(volatile __typeof__(x) *)&(x))
@@ -151,33 +155,17 @@ static void respond(struct displif *displif, const struct xendispl_req *request,
     displif->ring.rsp_prod_pvt++;
 }
 
-static void on_request(void *data);
-
-static void on_turn(void *data)
+// Copies requests out, performs them and answers, as many as one turn may have. Returns whether more are there, or -1
+// when the ring cannot be right.
+static int work(struct displif *displif)
 {
-    struct displif *displif = data;
-    displif->turn = NULL;
-    on_request(displif);
-}
-
-// Handles what is in the ring, but not for ever: a guest that never stops asking waits for the others' turns.
-static void on_request(void *data)
-{
-    struct displif *displif = data;
-    int more = 1, notify;
-    for (unsigned round = 0; more; round++) {
-        if (round == ROUNDS_PER_TURN) {
-            if (!displif->turn)
-                displif->turn = wl_event_loop_add_idle(displif->guest->seat->loop, on_turn, displif);
-            return;
-        }
+    int notify, more = 1;
+    for (unsigned done = 0; more && done < REQUESTS_PER_TURN;) {
         RING_IDX produced = READ_ONCE(displif->ring.sring->req_prod);
         xen_rmb();
-        if (RING_REQUEST_PROD_OVERFLOW(&displif->ring, produced)) {
-            guest_display_failed(displif->guest, EPROTO);
-            return;
-        }
-        while (displif->ring.req_cons != produced) {
+        if (RING_REQUEST_PROD_OVERFLOW(&displif->ring, produced))
+            return -1;
+        for (; displif->ring.req_cons != produced && done < REQUESTS_PER_TURN; done++) {
             struct xendispl_req request;
             memcpy(&request, RING_GET_REQUEST(&displif->ring, displif->ring.req_cons), sizeof(request));
             displif->ring.req_cons++;
@@ -188,6 +176,41 @@ static void on_request(void *data)
             ports_notify(displif->ports, displif->request_port);
         RING_FINAL_CHECK_FOR_REQUESTS(&displif->ring, more);
     }
+    return more;
+}
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+// A guest that asks for much, or for what takes long, then waits longer than it was worked for. The loop's idle
+// callbacks would not do: those added while they run are run in the same turn.
+static void on_request(void *data)
+{
+    struct displif *displif = data;
+    if (displif->resting)
+        return; // on_rested() looks again
+    int64_t begin = now_us();
+    int more = work(displif);
+    int64_t spent = now_us() - begin;
+    if (more < 0) {
+        guest_display_failed(displif->guest, EPROTO);
+        return;
+    }
+    displif->resting = more || spent > FREE_US;
+    if (displif->resting)
+        wl_event_source_timer_update(displif->rest_timer, 1 + (int)(spent * REST_FACTOR / 1000));
+}
+
+static int on_rested(void *data)
+{
+    struct displif *displif = data;
+    displif->resting = false;
+    on_request(displif);
+    return 0;
 }
 
 static void on_event_port(void *data)
@@ -223,7 +246,9 @@ struct displif *displif_connect(struct guest *guest, struct ports *ports, const 
     displif->request_port = displif->event_port = -1;
     displif->flip_timer = wl_event_loop_add_timer(guest->seat->loop, on_flip_timer, displif);
     displif->scan_timer = wl_event_loop_add_timer(guest->seat->loop, on_scan_timer, displif);
-    if (!displif->flip_timer || !displif->scan_timer || !connect_rings(displif, connect)) {
+    displif->rest_timer = wl_event_loop_add_timer(guest->seat->loop, on_rested, displif);
+    displif_buffers_limit(&displif->buffers, connect->width, connect->height);
+    if (!displif->flip_timer || !displif->scan_timer || !displif->rest_timer || !connect_rings(displif, connect)) {
         int error = errno;
         displif_disconnect(displif);
         errno = error;
@@ -244,8 +269,8 @@ void displif_disconnect(struct displif *displif)
         wl_event_source_remove(displif->flip_timer);
     if (displif->scan_timer)
         wl_event_source_remove(displif->scan_timer);
-    if (displif->turn)
-        wl_event_source_remove(displif->turn);
+    if (displif->rest_timer)
+        wl_event_source_remove(displif->rest_timer);
     displif_buffers_clear(&displif->buffers);
     foreign_unmap_grants(displif->ring.sring, 1);
     foreign_unmap_grants(displif->events, 1);

@@ -12,7 +12,7 @@
 #include "foreign.h"
 #include "link_protocol.h"
 
-enum { PAGE_BYTES = 4096, REFERENCES_PER_PAGE = PAGE_BYTES / 4 - 1 };
+enum { PAGE_BYTES = 4096, REFERENCES_PER_PAGE = PAGE_BYTES / 4 - 1, SLACK_BYTES = 1 << 20 };
 
 static struct displif_buffer *find_buffer(struct displif_buffers *all, uint64_t cookie)
 {
@@ -58,7 +58,13 @@ static bool acceptable(const struct displif_buffers *all, const struct xendispl_
     if (r->bpp != 16 && r->bpp != 24 && r->bpp != 32)
         return false;
     uint64_t needed = (uint64_t)r->data_ofs + (uint64_t)r->width * (r->bpp / 8) * r->height;
-    return needed <= r->buffer_sz && r->buffer_sz <= DISPLIF_MAX_BYTES - all->total_bytes;
+    return needed <= r->buffer_sz && r->buffer_sz <= all->max_bytes &&
+           r->buffer_sz <= DISPLIF_MAX_BYTES - all->total_bytes;
+}
+
+void displif_buffers_limit(struct displif_buffers *all, uint32_t width, uint32_t height)
+{
+    all->max_bytes = (size_t)width * height * 8 + SLACK_BYTES;
 }
 
 int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const struct xendispl_dbuf_create_req *request)

@@ -31,10 +31,13 @@ struct displif_framebuffer {
 struct displif_buffers {
     struct displif_buffer buffers[DISPLIF_MAX_BUFFERS];
     struct displif_framebuffer framebuffers[DISPLIF_MAX_FRAMEBUFFERS];
-    size_t total_bytes;
-    uint64_t *row_sums; // of the picture at the last scan
+    size_t total_bytes, max_bytes; // of all buffers; of one
+    uint64_t *row_sums;            // of the picture at the last scan
     uint32_t row_count;
 };
+
+// Buffers may hold two screens of that size and a little, all together DISPLIF_MAX_BYTES: mapping takes time.
+void displif_buffers_limit(struct displif_buffers *all, uint32_t width, uint32_t height);
 
 int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const struct xendispl_dbuf_create_req *request);
 int displif_buffers_destroy(struct displif_buffers *all, uint64_t cookie); // and its framebuffers

@@ -10,9 +10,9 @@
 #include "keyboard.h"
 #include "link.h"
 #include "log.h"
+#include "news.h"
 #include "rfb.h"
 #include "scene.h"
-#include "ui.h"
 
 static bool on_screen(const struct guest *guest)
 {
@@ -24,8 +24,7 @@ void guest_set_picture(struct guest *guest, const struct image *picture)
     struct image before = guest->picture;
     guest->picture = picture ? *picture : (struct image){0};
     if (before.width != guest->picture.width || before.height != guest->picture.height) {
-        link_mode(guest->seat->link, guest->slot, guest->picture.width, guest->picture.height);
-        ui_guest_size(guest->seat->ui, guest->slot, guest->picture.width, guest->picture.height);
+        news_guest_size(guest->seat->news, guest->slot);
         if (on_screen(guest))
             seat_damage_all(guest->seat);
     } else if (on_screen(guest)) {

@@ -12,6 +12,7 @@
 #include "link_protocol.h"
 #include "listen.h"
 #include "log.h"
+#include "news.h"
 #include "output.h"
 #include "seat.h"
 
@@ -35,13 +36,26 @@ static void drop_peer(struct link *link)
     link->greeted = false;
 }
 
-static void send_message(struct link *link, const struct link_message *message)
+// False: there is no room now.
+static bool try_message(struct link *link, const struct link_message *message)
 {
     if (link->peer < 0 || !link->greeted)
-        return;
+        return true;
     if (send(link->peer, message, sizeof(*message), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*message))
-        return;
+        return true;
+    if (errno == EAGAIN)
+        return false;
     log_error("the manager does not take messages (%s): dropping the connection", strerror(errno));
+    drop_peer(link);
+    return true;
+}
+
+// For answers, of which there are no more than the manager asked for.
+static void send_message(struct link *link, const struct link_message *message)
+{
+    if (try_message(link, message))
+        return;
+    log_error("the manager does not read what it asked for: dropping the connection");
     drop_peer(link);
 }
 
@@ -56,9 +70,9 @@ void link_send_hello(struct link *link)
     send_message(link, &m);
 }
 
-void link_focus_changed(struct link *link, unsigned slot)
+bool link_focus_changed(struct link *link, unsigned slot)
 {
-    send_message(link, &(struct link_message){.type = LINK_FOCUS_CHANGED, .slot = slot});
+    return try_message(link, &(struct link_message){.type = LINK_FOCUS_CHANGED, .slot = slot});
 }
 
 static void send_result(struct link *link, uint32_t type, unsigned slot, int error)
@@ -73,12 +87,12 @@ void link_display_closed(struct link *link, unsigned slot, int error)
     send_result(link, LINK_DISPLAY_CLOSED, slot, error);
 }
 
-void link_mode(struct link *link, unsigned slot, uint32_t width, uint32_t height)
+bool link_mode(struct link *link, unsigned slot, uint32_t width, uint32_t height)
 {
     struct link_message m = {.type = LINK_MODE, .slot = slot};
     m.mode.width = width;
     m.mode.height = height;
-    send_message(link, &m);
+    return try_message(link, &m);
 }
 
 static void on_hello(struct link *link, const struct link_message *m, int fd)
@@ -95,7 +109,7 @@ static void on_hello(struct link *link, const struct link_message *m, int fd)
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         if (seat->guests[slot].present && seat->guests[slot].domid != m->hello.domid[slot])
             seat_guest_remove(seat, slot);
-    link_focus_changed(link, seat->focus.current);
+    news_repeat(seat->news);
 }
 
 static void on_guest_add(struct link *link, const struct link_message *m, int fd)

@@ -11,6 +11,7 @@
 #include "input.h"
 #include "link.h"
 #include "log.h"
+#include "news.h"
 #include "rfb.h"
 #include "scene.h"
 #include "ui.h"
@@ -139,7 +140,7 @@ static void focus_moved(struct seat *seat, unsigned before)
     seat_cursor_update(seat);
     seat_pointer_motion(seat, now_ms(), 0, 0);
     ui_focus_changed(seat->ui, now);
-    link_focus_changed(seat->link, now);
+    news_focus(seat->news);
 }
 
 static void deliver_release(void *data, unsigned slot, uint32_t code)
@@ -222,9 +223,10 @@ bool seat_start(struct seat *seat)
 {
     seat->output->listener = (struct output_listener){on_output_ready, on_output_resized, seat};
     seat->ports = ports_new(seat->loop);
+    seat->news = news_new(seat);
     seat->frame_timer = wl_event_loop_add_timer(seat->loop, on_frame_timer, seat);
     seat->repeat_timer = wl_event_loop_add_timer(seat->loop, seat_repeat, seat);
-    if (!seat->ports || !seat->frame_timer || !seat->repeat_timer) {
+    if (!seat->ports || !seat->news || !seat->frame_timer || !seat->repeat_timer) {
         log_error("out of memory");
         return false;
     }
@@ -245,6 +247,7 @@ void seat_stop(struct seat *seat)
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         seat_guest_remove(seat, slot);
     ports_free(seat->ports);
+    news_free(seat->news);
     wl_event_source_remove(seat->frame_timer);
     wl_event_source_remove(seat->repeat_timer);
 }

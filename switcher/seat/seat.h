@@ -15,6 +15,7 @@
 #include "session.h"
 
 struct link;
+struct news;
 struct ui;
 struct input;
 
@@ -26,6 +27,7 @@ struct seat {
     struct input *input; // NULL when headless
     struct ports *ports;
     struct link *link;
+    struct news *news;
     struct ui *ui;
 
     struct guest guests[LINK_SLOTS]; // [0] is not used

@@ -20,6 +20,34 @@ static void on_client_destroyed(struct wl_listener *listener, void *data)
     seat_damage_all(ui->seat);
 }
 
+struct counted {
+    struct ui *ui;
+    struct wl_listener destroyed;
+};
+
+static void on_object_destroyed(struct wl_listener *listener, void *data)
+{
+    (void)data;
+    struct counted *counted = wl_container_of(listener, counted, destroyed);
+    counted->ui->object_count--;
+    free(counted);
+}
+
+// The one place that bounds what the client can make us allocate: every object of every protocol comes by here.
+static void on_object_created(struct wl_listener *listener, void *data)
+{
+    struct ui *ui = wl_container_of(listener, ui, object_created);
+    struct counted *counted = ui->object_count < UI_OBJECTS ? calloc(1, sizeof(*counted)) : NULL;
+    if (!counted) {
+        wl_client_post_no_memory(ui->client);
+        return;
+    }
+    ui->object_count++;
+    counted->ui = ui;
+    counted->destroyed.notify = on_object_destroyed;
+    wl_resource_add_destroy_listener(data, &counted->destroyed);
+}
+
 static int on_connection(int fd, uint32_t mask, void *data)
 {
     (void)mask;
@@ -39,6 +67,8 @@ static int on_connection(int fd, uint32_t mask, void *data)
     }
     ui->client_destroyed.notify = on_client_destroyed;
     wl_client_add_destroy_listener(ui->client, &ui->client_destroyed);
+    ui->object_created.notify = on_object_created;
+    wl_client_add_resource_created_listener(ui->client, &ui->object_created);
     log_info("the interface is connected");
     return 0;
 }
@@ -58,7 +88,7 @@ struct ui *ui_new(struct seat *seat, const char *socket_path, uid_t uid)
     ui->listener = listen_at(socket_path, SOCK_STREAM, 0666); // the peer's user is checked instead
     if (ui->listener >= 0)
         ui->listener_source = wl_event_loop_add_fd(seat->loop, ui->listener, WL_EVENT_READABLE, on_connection, ui);
-    if (!ui->listener_source || !ui_seat_start(ui)) {
+    if (!ui->listener_source || !ui_seat_start(ui) || !ui_thumbnails_start(ui)) {
         ui_free(ui);
         return NULL;
     }
@@ -81,6 +111,7 @@ void ui_free(struct ui *ui)
     if (ui->listener >= 0)
         close(ui->listener);
     ui_seat_stop(ui);
+    ui_thumbnails_stop(ui);
     free(ui);
 }
 

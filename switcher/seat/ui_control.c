@@ -123,21 +123,8 @@ static void request_thumbnail(struct wl_client *client, struct wl_resource *reso
                               struct wl_resource *buffer)
 {
     (void)client;
-    struct wl_shm_buffer *shm = wl_shm_buffer_get(buffer);
-    uint32_t format = shm ? wl_shm_buffer_get_format(shm) : 0;
-    if (!slot_valid(resource, slot, 1))
-        return;
-    if (!shm || (format != WL_SHM_FORMAT_ARGB8888 && format != WL_SHM_FORMAT_XRGB8888)) {
-        wl_resource_post_error(resource, ROUNDHOUSE_SEAT_V1_ERROR_BAD_BUFFER, "want wl_shm, 32 bits a pixel");
-        return;
-    }
-    const struct image *picture = &from(resource)->seat->guests[slot].picture;
-    if (picture->width) {
-        struct canvas canvas = {wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                                (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm)};
-        pixels_scale(&canvas, picture);
-    }
-    roundhouse_seat_v1_send_thumbnail_done(resource, slot, picture->width > 0);
+    if (slot_valid(resource, slot, 1))
+        ui_thumbnail_ask(from(resource), resource, slot, buffer);
 }
 
 static const struct roundhouse_seat_v1_interface implementation = {

@@ -5,7 +5,7 @@
 
 #include "ui_internal.h"
 
-enum { MAX_TYPES = 32 };
+enum { MAX_TYPES = 32, TYPE_LENGTH = 128 };
 
 struct source {
     struct ui *ui;
@@ -25,7 +25,7 @@ static void destroy_request(struct wl_client *client, struct wl_resource *resour
 static void source_offer(struct wl_client *client, struct wl_resource *resource, const char *type)
 {
     struct source *source = wl_resource_get_user_data(resource);
-    if (source->count == MAX_TYPES)
+    if (source->count == MAX_TYPES || strlen(type) > TYPE_LENGTH)
         return;
     source->types[source->count] = strdup(type);
     if (source->types[source->count])

@@ -24,6 +24,16 @@ struct ui_region {
     struct ui_region_step steps[REGION_STEPS];
 };
 
+// The interface is not trusted: it may have this many objects of all kinds together, and this many surfaces, each of
+// which may be as large as the screen and blended. Positions it names are kept within UI_FAR, so that sums of the
+// positions of all surfaces fit in an int32_t.
+enum { UI_OBJECTS = 2048, UI_SURFACES = 64, UI_FAR = 1 << 20 };
+
+static inline int32_t ui_near(int32_t position)
+{
+    return position < -UI_FAR ? -UI_FAR : position > UI_FAR ? UI_FAR : position;
+}
+
 // A client's shared memory, held so that it stays mapped while it is drawn from.
 struct ui_buffer {
     struct image image; // width 0: none
@@ -80,7 +90,8 @@ struct ui {
     uid_t uid;
     struct wl_event_source *listener_source;
     struct wl_client *client;
-    struct wl_listener client_destroyed;
+    struct wl_listener client_destroyed, object_created;
+    unsigned object_count, surface_count; // of the client
     struct wl_list surfaces, windows;
     struct wl_list outputs, pointers, keyboards, data_devices, controls; // resources
 
@@ -97,7 +108,15 @@ struct ui {
     struct ui_surface *cursor;
     bool cursor_hidden, cursor_set; // set: the client chose one since the pointer entered
     struct wl_resource *selection;  // wl_data_source
+    struct ui_thumbnails *thumbnails;
 };
+
+// ui_buffer.c
+// The pixels of a wl_buffer, valid as long as it lives; false, and the client is told why it is cut off, when they are
+// not 32 bits each, lie outside their rows, or are more than LINK_MAX_SIZE a side.
+bool ui_buffer_pixels(struct wl_resource *buffer, struct image *image);
+void ui_buffer_take(struct ui_buffer *buffer, struct wl_resource *resource); // NULL: none
+void ui_buffer_drop(struct ui_buffer *buffer);
 
 // ui_surface.c
 void ui_compositor_start(struct ui *ui);
@@ -135,6 +154,11 @@ void ui_focus_update(struct ui *ui); // windows came, went or moved
 // ui_data.c
 void ui_data_start(struct ui *ui);
 void ui_data_offer_selection(struct ui *ui); // the keyboard has come to the client
+
+// ui_thumbnail.c: small pictures of guests, one a frame.
+bool ui_thumbnails_start(struct ui *ui);
+void ui_thumbnails_stop(struct ui *ui);
+void ui_thumbnail_ask(struct ui *ui, struct wl_resource *control, unsigned slot, struct wl_resource *buffer);
 
 // ui_control.c: wl_output and roundhouse_seat_v1
 void ui_control_start(struct ui *ui);

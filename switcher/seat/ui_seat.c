@@ -279,8 +279,8 @@ static void pointer_set_cursor(struct wl_client *client, struct wl_resource *res
     ui->cursor_hidden = !surface;
     if (surface) {
         surface->role = ROLE_CURSOR;
-        surface->offset_x = hotspot_x;
-        surface->offset_y = hotspot_y;
+        surface->offset_x = ui_near(hotspot_x);
+        surface->offset_y = ui_near(hotspot_y);
     }
     seat_cursor_update(ui->seat);
 }

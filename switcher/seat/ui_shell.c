@@ -332,7 +332,13 @@ static void xdg_surface_toplevel(struct wl_client *client, struct wl_resource *r
 static void xdg_surface_popup(struct wl_client *client, struct wl_resource *resource, uint32_t id,
                               struct wl_resource *parent, struct wl_resource *positioner)
 {
-    struct ui_window *window = from(resource);
+    struct ui_window *window = from(resource), *up = parent ? from(parent) : NULL;
+    for (struct ui_window *w = up; w; w = w->parent) {
+        if (w == window) {
+            wl_resource_post_error(resource, XDG_WM_BASE_ERROR_INVALID_POPUP_PARENT, "a popup on itself");
+            return;
+        }
+    }
     if (!take_role(window, resource, ROLE_POPUP))
         return;
     window->popup = wl_resource_create(client, &xdg_popup_interface, wl_resource_get_version(resource), id);
@@ -341,7 +347,7 @@ static void xdg_surface_popup(struct wl_client *client, struct wl_resource *reso
         return;
     }
     wl_resource_set_implementation(window->popup, &popup_implementation, window, popup_gone);
-    window->parent = parent ? from(parent) : NULL;
+    window->parent = up;
     place_popup(window, positioner);
 }
 

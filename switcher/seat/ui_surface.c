@@ -117,43 +117,6 @@ void ui_surface_send_frames(struct ui_surface *surface, uint32_t time)
     }
 }
 
-// Buffers.
-
-static void on_buffer_destroyed(struct wl_listener *listener, void *data)
-{
-    (void)data;
-    struct ui_buffer *buffer = wl_container_of(listener, buffer, destroyed);
-    wl_list_remove(&buffer->destroyed.link);
-    buffer->resource = NULL; // its memory is still ours, through the pool
-}
-
-static void buffer_drop(struct ui_buffer *buffer)
-{
-    if (buffer->resource) {
-        wl_buffer_send_release(buffer->resource);
-        wl_list_remove(&buffer->destroyed.link);
-    }
-    if (buffer->pool)
-        wl_shm_pool_unref(buffer->pool);
-    *buffer = (struct ui_buffer){0};
-}
-
-static void buffer_take(struct ui_buffer *buffer, struct wl_resource *resource)
-{
-    struct wl_shm_buffer *shm = resource ? wl_shm_buffer_get(resource) : NULL;
-    buffer_drop(buffer);
-    if (!shm)
-        return;
-    uint32_t format = wl_shm_buffer_get_format(shm);
-    buffer->image = (struct image){wl_shm_buffer_get_data(shm), (uint32_t)wl_shm_buffer_get_width(shm),
-                                   (uint32_t)wl_shm_buffer_get_height(shm), (uint32_t)wl_shm_buffer_get_stride(shm),
-                                   format == WL_SHM_FORMAT_ARGB8888 ? PIXEL_ARGB8888 : PIXEL_XRGB8888};
-    buffer->pool = wl_shm_buffer_ref_pool(shm);
-    buffer->resource = resource;
-    buffer->destroyed.notify = on_buffer_destroyed;
-    wl_resource_add_destroy_listener(resource, &buffer->destroyed);
-}
-
 // wl_surface.
 
 static void on_pending_destroyed(struct wl_listener *listener, void *data)
@@ -184,8 +147,8 @@ static void surface_attach(struct wl_client *client, struct wl_resource *resourc
         wl_resource_add_destroy_listener(buffer, &surface->pending_destroyed);
     }
     if (surface->role == ROLE_CURSOR) {
-        surface->offset_x -= x;
-        surface->offset_y -= y;
+        surface->offset_x = ui_near(surface->offset_x - ui_near(x));
+        surface->offset_y = ui_near(surface->offset_y - ui_near(y));
     }
 }
 
@@ -238,7 +201,7 @@ static void surface_commit(struct wl_client *client, struct wl_resource *resourc
     bool attached = surface->attached;
     if (attached) {
         ui_surface_damage_all(surface); // while the old size is known, if it changes
-        buffer_take(&surface->buffer, surface->pending_buffer);
+        ui_buffer_take(&surface->buffer, surface->pending_buffer);
         forget_pending_buffer(surface);
         surface->attached = false;
     }
@@ -316,9 +279,10 @@ static void surface_gone(struct wl_resource *resource)
         wl_resource_set_user_data(surface->subsurface, NULL);
     ui_window_surface_gone(surface);
     wl_list_remove(&surface->link);
+    ui->surface_count--;
     ui_seat_surface_gone(surface);
     forget_pending_buffer(surface);
-    buffer_drop(&surface->buffer);
+    ui_buffer_drop(&surface->buffer);
     destroy_callbacks(&surface->pending_frames);
     destroy_callbacks(&surface->frames);
     free(surface);
@@ -327,7 +291,8 @@ static void surface_gone(struct wl_resource *resource)
 
 static void compositor_create_surface(struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
-    struct ui_surface *surface = calloc(1, sizeof(*surface));
+    struct ui *ui = wl_resource_get_user_data(resource);
+    struct ui_surface *surface = ui->surface_count < UI_SURFACES ? calloc(1, sizeof(*surface)) : NULL;
     if (surface)
         surface->resource = wl_resource_create(client, &wl_surface_interface, wl_resource_get_version(resource), id);
     if (!surface || !surface->resource) {
@@ -335,7 +300,8 @@ static void compositor_create_surface(struct wl_client *client, struct wl_resour
         wl_client_post_no_memory(client);
         return;
     }
-    surface->ui = wl_resource_get_user_data(resource);
+    surface->ui = ui;
+    ui->surface_count++;
     wl_list_init(&surface->subsurfaces);
     wl_list_init(&surface->sibling);
     wl_list_init(&surface->pending_frames);
@@ -408,6 +374,8 @@ static void subsurface_set_position(struct wl_client *client, struct wl_resource
 {
     (void)client;
     struct ui_surface *surface = wl_resource_get_user_data(resource);
+    x = ui_near(x);
+    y = ui_near(y);
     if (!surface || (surface->offset_x == x && surface->offset_y == y))
         return;
     ui_surface_damage_all(surface);

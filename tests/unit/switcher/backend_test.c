@@ -31,6 +31,7 @@ static struct guest *guest;
 static struct rect damage;
 static unsigned damage_count, picture_count;
 static int failure;
+static uint32_t answers_wanted, *endless_prod; // of a guest whose ring never runs empty
 
 static void *map(const uint64_t *frames, size_t count)
 {
@@ -105,6 +106,8 @@ void guest_set_picture(struct guest *g, const struct image *picture)
 {
     g->picture = picture ? *picture : (struct image){0};
     picture_count++;
+    if (endless_prod && *endless_prod < answers_wanted)
+        ++*endless_prod; // as if it had been written meanwhile
 }
 
 void guest_damage(struct guest *g, struct rect area)
@@ -373,6 +376,8 @@ static int ask(const struct xendispl_req *request)
     front.req_prod_pvt++;
     RING_PUSH_REQUESTS(&front);
     kick(REQUEST_PORT);
+    for (int turns = 0; turns < 1000 && front.sring->rsp_prod == front.rsp_cons; turns++)
+        wl_event_loop_dispatch(seat->loop, 100); // the guest rests after a slow request
     CHECK(front.sring->rsp_prod == front.rsp_cons + 1);
     struct xendispl_resp *response = RING_GET_RESPONSE(&front, front.rsp_cons);
     front.rsp_cons++;
@@ -448,6 +453,9 @@ static void displif_refuses(void)
     request.op.dbuf_create.buffer_sz = UINT32_MAX;
     CHECK(ask(&request) == -EINVAL);
     request = create_request(10);
+    request.op.dbuf_create.buffer_sz = 4 << 20; // a screen is 1.2 MB
+    CHECK(ask(&request) == -EINVAL);
+    request = create_request(10);
     request.op.dbuf_create.data_ofs = UINT32_MAX;
     CHECK(ask(&request) == -EINVAL);
     request = create_request(10);
@@ -488,6 +496,31 @@ static void displif_refuses(void)
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 
+// A guest that writes a request for each answer, as another processor may at any time.
+static void displif_endless(void)
+{
+    struct displif *displif = displif_start();
+    for (unsigned i = 0; i < 32; i++)
+        *RING_GET_REQUEST(&front, i) = (struct xendispl_req){.id = 9, .operation = XENDISPL_OP_SET_CONFIG};
+    endless_prod = &front.sring->req_prod;
+    answers_wanted = 5000;
+    *endless_prod = 32;
+    kick(REQUEST_PORT);
+    uint32_t first = front.sring->rsp_prod;
+    CHECK(first > 0 && first <= 200); // the turn ended although the ring never ran empty
+    kick(REQUEST_PORT);
+    CHECK(front.sring->rsp_prod == first); // asking again does not end its rest
+    for (int turns = 0; turns < 1000 && front.sring->rsp_prod < answers_wanted; turns++) {
+        uint32_t before = front.sring->rsp_prod;
+        wl_event_loop_dispatch(seat->loop, 100);
+        CHECK(front.sring->rsp_prod - before <= 200);
+    }
+    CHECK(front.sring->rsp_prod >= answers_wanted);
+    endless_prod = NULL;
+    displif_disconnect(displif);
+    CHECK(mapped_ranges == 0 && bound == 0);
+}
+
 static void displif_scan(void)
 {
     struct displif_buffers all = {0};
@@ -520,6 +553,7 @@ int main(void)
     keyboard_hostile();
     displif_works();
     displif_refuses();
+    displif_endless();
     displif_scan();
     wl_event_loop_destroy(seat->loop);
     free(seat);

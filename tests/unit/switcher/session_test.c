@@ -3,182 +3,47 @@
 //   session_test PATH-OF-ROUNDHOUSE-SEAT
 #include <errno.h>
 #include <fcntl.h>
-#include <png.h>
-#include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <wayland-client.h>
 
-#include "check.h"
-#include "link_protocol.h"
+#include "harness.h"
 #include "roundhouse-seat-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
-enum { WIDTH = 320, HEIGHT = 200, BAR = 20, PATIENCE_MS = 5000 };
+enum { BAR = 20 };
 
 // Within the coloured tile of a guest without a picture, beside the cursor in the middle of the screen.
 enum { INSIDE_X = 100, INSIDE_Y = 60 };
 
-static char directory[] = "/tmp/seat-test-XXXXXX", link_path[64], ui_path[64];
-static pid_t seat_pid;
-static int manager = -1;
 static struct wl_display *display; // NULL while there is no interface
+
+static void look_after_interface(void)
+{
+    if (display)
+        wl_display_roundtrip(display);
+}
 
 // ---- the manager ----
 
-static int connect_to(const char *path, int type)
+static void reconnect_with(uint32_t domain_in_slot_1)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, path);
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-    for (int waited = 0; waited < PATIENCE_MS; waited += 20) {
-        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-            return fd;
-        usleep(20000);
-    }
-    fprintf(stderr, "no seat at %s\n", path);
-    exit(1);
-}
-
-static void tell(const struct link_message *message, int fd)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec part = {(void *)message, sizeof(*message)};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-    }
-    CHECK(sendmsg(manager, &header, MSG_NOSIGNAL) == sizeof(*message));
-}
-
-// The next message from the seat; type 0 when it hung up.
-static struct link_message hear(void)
-{
-    struct link_message message = {0};
-    struct pollfd ready = {.fd = manager, .events = POLLIN};
-    if (poll(&ready, 1, PATIENCE_MS) != 1) {
-        fprintf(stderr, "the seat says nothing\n");
-        exit(1);
-    }
-    ssize_t size = recv(manager, &message, sizeof(message), 0);
-    if (size <= 0)
-        return (struct link_message){0};
-    CHECK(link_message_valid(&message, (size_t)size, 0, LINK_TO_MANAGER));
-    return message;
-}
-
-static struct link_message hear_type(uint32_t type)
-{
-    struct link_message message;
-    do
-        message = hear();
-    while (message.type != type && message.type != 0);
-    CHECK(message.type == type);
-    return message;
-}
-
-static void hello(uint32_t domain_in_slot_1)
-{
-    struct link_message message = {.type = LINK_HELLO};
-    message.hello.version = LINK_VERSION;
+    uint32_t domains[LINK_SLOTS];
     for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
-        message.hello.domid[slot] = slot == 1 ? domain_in_slot_1 : LINK_NO_DOMAIN;
-    tell(&message, -1);
-    message = hear_type(LINK_HELLO);
-    CHECK(message.hello.version == LINK_VERSION && message.hello.width == WIDTH && message.hello.height == HEIGHT);
-}
-
-static void reconnect(uint32_t domain_in_slot_1)
-{
-    if (manager >= 0)
-        close(manager);
-    manager = connect_to(link_path, SOCK_SEQPACKET);
-    hello(domain_in_slot_1);
-    hear_type(LINK_FOCUS_CHANGED);
-}
-
-static void add_guest(unsigned slot, uint32_t domid, uint32_t rgb)
-{
-    struct link_message message = {.type = LINK_GUEST_ADD, .slot = slot};
-    message.guest_add.domid = domid;
-    message.guest_add.rgb = rgb;
-    strcpy(message.guest_add.name, "guest");
-    tell(&message, -1);
-}
-
-static void focus(unsigned slot)
-{
-    tell(&(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1);
-}
-
-static int capture_error(unsigned slot, int fd)
-{
-    struct link_message message = {.type = LINK_CAPTURE, .slot = slot};
-    message.capture.whole_screen = slot == 0;
-    tell(&message, fd);
-    return (int)hear_type(LINK_CAPTURE_DONE).closed.error;
-}
-
-static uint32_t screen[HEIGHT][WIDTH];
-
-static void capture(void)
-{
-    int fd = memfd_create("capture", MFD_CLOEXEC);
-    CHECK(capture_error(0, fd) == 0);
-    off_t size = lseek(fd, 0, SEEK_END);
-    void *file = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
-    png_image png = {.version = PNG_IMAGE_VERSION};
-    CHECK(png_image_begin_read_from_memory(&png, file, (size_t)size));
-    CHECK(png.width == WIDTH && png.height == HEIGHT);
-    png.format = PNG_FORMAT_BGRA;
-    CHECK(png_image_finish_read(&png, NULL, screen, 0, NULL));
-    munmap(file, (size_t)size);
-    close(fd);
-}
-
-static uint32_t at(int x, int y)
-{
-    return screen[y][x] & 0xffffff;
-}
-
-// Frames take a moment to be on screen: looks until the pixel has the colour, or for long enough.
-static bool shows(int x, int y, uint32_t rgb)
-{
-    for (int waited = 0; waited < PATIENCE_MS; waited += 30) {
-        if (display)
-            wl_display_roundtrip(display);
-        capture();
-        if (at(x, y) == rgb)
-            return true;
-        usleep(30000);
-    }
-    fprintf(stderr, "pixel %d,%d is %06x, not %06x\n", x, y, at(x, y), rgb);
-    return false;
+        domains[slot] = slot == 1 ? domain_in_slot_1 : LINK_NO_DOMAIN;
+    reconnect(domains);
 }
 
 static void the_manager(void)
 {
-    manager = connect_to(link_path, SOCK_SEQPACKET);
+    connect_manager();
     focus(0); // before HELLO
     CHECK(hear().type == 0);
-    reconnect(LINK_NO_DOMAIN);
+    reconnect_with(LINK_NO_DOMAIN);
     add_guest(1, 5, 0xcc2200);
     add_guest(2, 6, 0x0022cc);
     focus(1);
@@ -192,50 +57,11 @@ static void the_manager(void)
 
 // ---- a device model ----
 
-static void model_says(int model, const void *bytes, size_t size)
-{
-    CHECK(send(model, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
-}
-
-static void model_hears(int model, size_t size)
-{
-    uint8_t bytes[64];
-    CHECK(size <= sizeof(bytes) && recv(model, bytes, size, MSG_WAITALL) == (ssize_t)size);
-}
-
-// One update: the picture is 64 by 48 and all of it has the colour.
-static void model_draws(int model, uint32_t rgb)
-{
-    static const uint8_t head[16] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 64, 0, 48};
-    uint32_t pixels[64 * 48];
-    for (unsigned i = 0; i < 64 * 48; i++)
-        pixels[i] = rgb;
-    model_says(model, head, sizeof(head));
-    model_says(model, pixels, sizeof(pixels));
-}
-
-static int model_connect(void)
-{
-    int pair[2];
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    struct link_message message = {.type = LINK_RFB_CONNECT, .slot = 2};
-    message.rfb.videoram_limit = 1 << 20;
-    tell(&message, pair[0]);
-    close(pair[0]);
-    CHECK(hear_type(LINK_DISPLAY_READY).slot == 2);
-    return pair[1];
-}
-
 // Slot 2, which is on screen, has emulated graphics: a picture in the middle, until the device model goes wrong.
 static void emulated_screen(void)
 {
-    static const uint8_t init[24] = {0, 64, 0, 48};
-    int model = model_connect();
-    model_says(model, "RFB 003.008\n\1\1\0\0\0\0", 18);
-    model_says(model, init, sizeof(init));
-    model_hears(model, 12 + 1 + 1);
-    model_hears(model, 20 + 4 + 6 * 4);
-    model_hears(model, 10);
+    int model = model_connect(2);
+    model_greets(model);
     struct link_message mode = hear_type(LINK_MODE);
     CHECK(mode.slot == 2 && mode.mode.width == 64 && mode.mode.height == 48);
     model_draws(model, 0x12ab34);
@@ -247,7 +73,7 @@ static void emulated_screen(void)
     CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPROTO);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x0022cc)); // the placeholder again
     close(model);
-    close(model_connect());
+    close(model_connect(2));
     CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPIPE);
 }
 
@@ -265,15 +91,15 @@ static void guests_go(void)
     CHECK(hear_type(LINK_FOCUS_CHANGED).slot == 0);
     focus(1);
     CHECK(hear_type(LINK_FOCUS_CHANGED).slot == 1);
-    reconnect(5); // the manager came back and knows the guest: it stays on screen
+    reconnect_with(5); // the manager came back and knows the guest: it stays on screen
     CHECK(shows(INSIDE_X, INSIDE_Y, 0xcc2200));
-    reconnect(77); // it knows another: ours is gone
+    reconnect_with(77); // it knows another: ours is gone
     CHECK(capture_error(0, open("/dev/null", O_WRONLY | O_CLOEXEC)) == 0);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x1d2128));
     message.type = 4711;
     tell(&message, -1);
     CHECK(hear().type == 0);
-    reconnect(LINK_NO_DOMAIN);
+    reconnect_with(LINK_NO_DOMAIN);
     add_guest(1, 5, 0xcc2200);
 }
 
@@ -595,7 +421,7 @@ static void shared_memory_vanishes(struct window *switcher)
     wl_display_roundtrip(display);
     // Zeros are wholly transparent: the background shows, and the seat lives.
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x1d2128));
-    CHECK(kill(seat_pid, 0) == 0);
+    CHECK(seat_lives());
 }
 
 static void the_interface(void)
@@ -614,7 +440,10 @@ static void the_interface(void)
     the_bar();
     int fd;
     roundhouse_seat_v1_thumbnail(control, 1, buffer(16, 10, 0, &fd));
-    wl_display_roundtrip(display);
+    for (int waited = 0; waited < PATIENCE_MS && thumbnail_result == 99; waited += 10) {
+        wl_display_roundtrip(display);
+        usleep(10000);
+    }
     CHECK(thumbnail_result == 0); // that guest has no picture
     shared_memory_vanishes(&switcher);
     roundhouse_seat_v1_focus(control, 10);
@@ -626,31 +455,14 @@ static void the_interface(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 || !mkdtemp(directory))
+    if (argc != 2)
         return 2;
-    char link_option[80], ui_option[80], user[80], uid[40];
-    snprintf(link_path, sizeof(link_path), "%s/link", directory);
-    snprintf(ui_path, sizeof(ui_path), "%s/wayland", directory);
-    snprintf(link_option, sizeof(link_option), "--link=%s", link_path);
-    snprintf(ui_option, sizeof(ui_option), "--ui=%s", ui_path);
-    snprintf(user, sizeof(user), "--ui-user=%s", getpwuid(geteuid())->pw_name);
-    snprintf(uid, sizeof(uid), "--manager-uid=%u", geteuid());
-    seat_pid = fork();
-    if (seat_pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl(argv[1], argv[1], "--headless", "--mode=320x200", link_option, ui_option, user, uid, NULL);
-        _exit(127);
-    }
     alarm(110);
+    while_waiting = look_after_interface;
+    seat_start_process(argv[1]);
     the_manager();
     emulated_screen();
     guests_go();
     the_interface();
-    int status;
-    kill(seat_pid, SIGTERM);
-    CHECK(waitpid(seat_pid, &status, 0) == seat_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    unlink(link_path);
-    unlink(ui_path);
-    rmdir(directory);
-    return check_end();
+    return seat_end();
 }
