@@ -181,7 +181,7 @@ static void on_keyboard_disconnect(struct link *link, const struct link_message 
 static void on_focus(struct link *link, const struct link_message *m, int fd)
 {
     (void)fd;
-    seat_focus(link->seat, m->slot);
+    seat_focus(link->seat, m->slot, false);
 }
 
 static void on_capture(struct link *link, const struct link_message *m, int fd)

@@ -20,16 +20,18 @@ struct output_buffer *output_begin(struct output *output)
     return &output->buffers[back_index(output)];
 }
 
-void output_present(struct output *output)
+bool output_present(struct output *output)
 {
     unsigned index = back_index(output);
     struct damage drawn = output->buffers[index].stale;
     damage_clear(&output->buffers[index].stale);
     output->busy = true;
-    if (output->ops->present(output, index, &drawn))
+    bool presented = output->ops->present(output, index, &drawn);
+    if (presented)
         output->front = index;
     else
         output->buffers[index].stale = drawn;
+    return presented;
 }
 
 const struct canvas *output_front(const struct output *output)

@@ -26,7 +26,7 @@ struct output_listener {
 };
 
 struct output_ops {
-    // Shows the buffer, `drawn` being what changed in it; false when that cannot be done now.
+    // Shows the buffer, `drawn` being what changed in it; false when that cannot be done now. ready() follows.
     bool (*present)(struct output *output, unsigned index, const struct damage *drawn);
     void (*pause)(struct output *output);
     void (*resume)(struct output *output);
@@ -59,8 +59,9 @@ void output_damage(struct output *output, struct rect area);
 // The buffer to draw in, whose `stale` says what; NULL while a frame is on its way or the session is away.
 struct output_buffer *output_begin(struct output *output);
 
-// Shows what was drawn in the buffer that output_begin() gave.
-void output_present(struct output *output);
+// Shows what was drawn in the buffer that output_begin() gave. False when that failed: the screen is as it was, the
+// buffer lacks what it lacked, and ready() calls for another attempt.
+bool output_present(struct output *output);
 
 // What is on screen now.
 const struct canvas *output_front(const struct output *output);

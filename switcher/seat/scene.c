@@ -63,12 +63,17 @@ struct rect scene_cursor_area(const struct seat *seat)
                          (int32_t)image.height};
 }
 
-static void paint_cursor(struct seat *seat, struct canvas *canvas, struct rect area)
+// A guest's pointer is drawn within its own picture, below everything of ours; the interface's above.
+static void paint_cursor(struct seat *seat, struct canvas *canvas, struct rect area, bool of_guest)
 {
     struct image image;
     int32_t x, y;
-    if (cursor_image(seat, &image, &x, &y))
-        pixels_blend(canvas, area, &image, (int32_t)seat->pointer_x - x, (int32_t)seat->pointer_y - y);
+    const struct guest *owner = cursor_owner(seat);
+    if ((owner != NULL) != of_guest || !cursor_image(seat, &image, &x, &y))
+        return;
+    if (owner)
+        area = rect_intersect(area, scene_guest_area(seat, owner));
+    pixels_blend(canvas, area, &image, (int32_t)seat->pointer_x - x, (int32_t)seat->pointer_y - y);
 }
 
 // The place of a guest that has no picture yet, or no longer: a tile in its colour.
@@ -99,7 +104,11 @@ void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)
         pixels_fill(canvas, area, BACKGROUND);
         ui_paint(seat->ui, canvas, area, UI_LAYER_SWITCHER);
     }
-    if (seat->bar_shown)
+    paint_cursor(seat, canvas, area, true);
+    if (seat->bar_shown) {
+        // Whatever the bar leaves transparent is not the guest's to fill.
+        pixels_fill(canvas, rect_intersect(area, ui_bar_strip(seat->ui)), BACKGROUND);
         ui_paint(seat->ui, canvas, area, UI_LAYER_BAR);
-    paint_cursor(seat, canvas, area);
+    }
+    paint_cursor(seat, canvas, area, false);
 }

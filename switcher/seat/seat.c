@@ -32,14 +32,17 @@ static void frame(struct seat *seat)
     struct output_buffer *buffer = output_begin(seat->output);
     if (!buffer)
         return; // ready() calls again
-    seat->frame_wanted = false;
     if (buffer->stale.count == 0) {
+        seat->frame_wanted = false;
         wl_event_source_timer_update(seat->frame_timer, FRAME_MS);
         return;
     }
     for (unsigned i = 0; i < buffer->stale.count; i++)
         scene_paint(seat, &buffer->canvas, buffer->stale.rects[i]);
-    output_present(seat->output);
+    seat->presenting = output_present(seat->output);
+    seat->frame_wanted = !seat->presenting; // tried again when the output is ready
+    if (seat->presenting)
+        seat->painted_changes = seat->focus_changes;
 }
 
 static void frame_idle(void *data)
@@ -67,7 +70,11 @@ static int on_frame_timer(void *data)
 static void on_output_ready(void *data)
 {
     struct seat *seat = data;
-    tell_presented(seat);
+    if (seat->presenting) {
+        seat->presenting = false;
+        seat->shown_changes = seat->painted_changes;
+        tell_presented(seat);
+    }
     frame(seat);
 }
 
@@ -99,6 +106,11 @@ void seat_damage_all(struct seat *seat)
     seat_damage(seat, (struct rect){0, 0, (int32_t)seat->output->width, (int32_t)seat->output->height});
 }
 
+bool seat_shows_focus(const struct seat *seat)
+{
+    return seat->shown_changes == seat->focus_changes;
+}
+
 struct guest *seat_focused_guest(struct seat *seat)
 {
     return seat->focus.current == FOCUS_SWITCHER ? NULL : &seat->guests[seat->focus.current];
@@ -123,6 +135,8 @@ void seat_bar_show(struct seat *seat, bool show)
 static void focus_moved(struct seat *seat, unsigned before)
 {
     unsigned now = seat->focus.current;
+    seat->focus_changes++;
+    seat->startled = true;
     seat->repeat_code = 0;
     seat->interface_buttons = (struct key_set){0};
     seat->wheel_rest = 0;
@@ -156,13 +170,14 @@ static void deliver_release(void *data, unsigned slot, uint32_t code)
     }
 }
 
-bool seat_focus(struct seat *seat, unsigned slot)
+bool seat_focus(struct seat *seat, unsigned slot, bool user_asked)
 {
     unsigned before = seat->focus.current;
     if (!focus_switch(&seat->focus, slot, deliver_release, seat))
         return false;
     if (seat->focus.current != before)
         focus_moved(seat, before);
+    seat->startled = seat->startled && !user_asked;
     return true;
 }
 
@@ -234,6 +249,7 @@ bool seat_start(struct seat *seat)
         struct session_listener listener = {on_session_enabled, on_session_disabled, seat};
         session_set_listener(seat->session, &listener);
     }
+    seat->focus_changes = 1; // nothing is on screen yet
     seat->pointer_x = seat->output->width / 2.0;
     seat->pointer_y = seat->output->height / 2.0;
     ui_keyboard_enter(seat->ui);

@@ -43,7 +43,12 @@ struct seat {
 
     uint32_t repeat_code; // key that repeats in the focused guest; 0 none
     struct wl_event_source *repeat_timer, *frame_timer, *failure_idle;
-    bool frame_wanted, frame_scheduled;
+    bool frame_wanted, frame_scheduled, presenting; // presenting: a frame is on its way to the screen
+    // Which focus the picture is of: changes of focus so far, and how many of them the frame on its way and the one on
+    // screen know.
+    uint32_t focus_changes, painted_changes, shown_changes;
+    bool startled;       // the focus moved without the user's doing, who may still be typing for the one before
+    uint32_t last_press; // when a key or button was pressed last, whoever it was for
     int display_errors[LINK_SLOTS]; // displays to be closed at the next turn
 };
 
@@ -52,8 +57,13 @@ struct seat {
 bool seat_start(struct seat *seat);
 void seat_stop(struct seat *seat);
 
-// Shows a slot: false when no guest sits there. Whoever loses the focus gets its held keys released first.
-bool seat_focus(struct seat *seat, unsigned slot);
+// Shows a slot: false when no guest sits there. Whoever loses the focus gets its held keys released first. Unless the
+// user asked for it, what is typed without a pause afterwards goes nowhere.
+bool seat_focus(struct seat *seat, unsigned slot, bool user_asked);
+
+// Whether what is on screen is what has the focus. For a frame or two after a change it is not, and for longer when
+// the screen fails; nobody is sent what the user does meanwhile.
+bool seat_shows_focus(const struct seat *seat);
 
 // The guest that has the focus; NULL when the switcher has it.
 struct guest *seat_focused_guest(struct seat *seat);

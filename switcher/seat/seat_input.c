@@ -6,7 +6,7 @@
 #include "seat.h"
 #include "ui.h"
 
-enum { REPEAT_DELAY_MS = 500, REPEAT_PERIOD_MS = 40, NOTCH = 120 };
+enum { REPEAT_DELAY_MS = 500, REPEAT_PERIOD_MS = 40, NOTCH = 120, CALM_MS = 1000 };
 
 int seat_repeat(void *data);
 
@@ -67,13 +67,13 @@ static void act(struct seat *seat, struct hotkey_decision decision)
 {
     switch (decision.verdict) {
     case HOTKEY_SLOT:
-        seat_focus(seat, decision.slot);
+        seat_focus(seat, decision.slot, true);
         break;
     case HOTKEY_PREVIOUS:
-        seat_focus(seat, focus_neighbour(&seat->focus, -1));
+        seat_focus(seat, focus_neighbour(&seat->focus, -1), true);
         break;
     case HOTKEY_NEXT:
-        seat_focus(seat, focus_neighbour(&seat->focus, +1));
+        seat_focus(seat, focus_neighbour(&seat->focus, +1), true);
         break;
     case HOTKEY_BAR:
         if (seat->focus.current != FOCUS_SWITCHER)
@@ -85,6 +85,16 @@ static void act(struct seat *seat, struct hotkey_decision decision)
     }
 }
 
+// Whether a press is meant for whom has the focus: only if that is what is on screen, and, when the focus moved without
+// the user's doing, only after a pause. What is typed for a desktop that just died must not act on the switcher.
+static bool meant_for_focus(struct seat *seat, uint32_t time)
+{
+    bool calm = time - seat->last_press >= CALM_MS;
+    seat->last_press = time;
+    seat->startled = seat->startled && !calm;
+    return !seat->startled && seat_shows_focus(seat);
+}
+
 void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
     struct hotkey_decision decision = hotkey_feed(&seat->hotkeys, code, pressed);
@@ -92,6 +102,8 @@ void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
         act(seat, decision);
         return;
     }
+    if (pressed && !meant_for_focus(seat, time))
+        return;
     if (!focus_key(&seat->focus, code, pressed))
         return;
     struct guest *guest = seat_focused_guest(seat);
@@ -186,6 +198,8 @@ static void interface_button(struct seat *seat, uint32_t time, uint32_t code, bo
 void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
     struct guest *guest = seat_focused_guest(seat);
+    if (pressed && !meant_for_focus(seat, time))
+        return;
     if (guest && interface_has_pointer(seat)) {
         interface_button(seat, time, code, pressed);
         return;
@@ -201,6 +215,8 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
 {
     struct guest *guest = seat_focused_guest(seat);
+    if (!seat_shows_focus(seat))
+        return;
     if (interface_has_pointer(seat)) {
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
         return;

@@ -155,6 +155,15 @@ struct rect ui_bar_area(const struct ui *ui)
     return area;
 }
 
+struct rect ui_bar_strip(const struct ui *ui)
+{
+    struct ui_window *window;
+    wl_list_for_each(window, &ui->windows, link)
+        if (in_layer(window, UI_LAYER_BAR) && window->is_bar)
+            return (struct rect){0, 0, (int32_t)ui->seat->output->width, (int32_t)window->bar_height};
+    return (struct rect){0};
+}
+
 bool ui_bar_contains(const struct ui *ui, double x, double y)
 {
     struct ui_window *window;

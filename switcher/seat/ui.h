@@ -24,7 +24,8 @@ void ui_free(struct ui *ui);
 // Draws what of the layer lies in the area.
 void ui_paint(struct ui *ui, struct canvas *canvas, struct rect area, enum ui_layer layer);
 bool ui_layer_mapped(const struct ui *ui, enum ui_layer layer);
-struct rect ui_bar_area(const struct ui *ui); // on screen, with its menus; empty when there is no bar
+struct rect ui_bar_area(const struct ui *ui);  // on screen, with its menus; empty when there is no bar
+struct rect ui_bar_strip(const struct ui *ui); // without them
 bool ui_bar_contains(const struct ui *ui, double x, double y);
 
 // The client's cursor while the pointer is over it: false when it asked for none. Hotspot in pixels.

@@ -67,8 +67,10 @@ static bool slot_valid(struct wl_resource *resource, uint32_t slot, uint32_t low
 static void request_focus(struct wl_client *client, struct wl_resource *resource, uint32_t slot)
 {
     (void)client;
+    struct seat *seat = from(resource)->seat;
+    // The user can only have asked for it where the interface is to be seen.
     if (slot_valid(resource, slot, 0))
-        seat_focus(from(resource)->seat, slot);
+        seat_focus(seat, slot, seat->focus.current == FOCUS_SWITCHER || seat->bar_shown);
 }
 
 static void request_set_switcher(struct wl_client *client, struct wl_resource *resource,

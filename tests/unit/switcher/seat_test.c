@@ -1,0 +1,444 @@
+// Who gets keys, and whose picture is on screen: the seat's real focus, frames and input over a screen that fails when
+// it is told to. Guests and interface are fakes that note what reaches them.
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "displif.h"
+#include "guest_input.h"
+#include "input.h"
+#include "link.h"
+#include "news.h"
+#include "rfb.h"
+#include "scene.h"
+#include "seat.h"
+#include "ui.h"
+
+enum { WIDTH = 64, HEIGHT = 48, NOBODY = 99 };
+
+static struct seat *seat;
+static struct output screen;
+static uint32_t pixels[OUTPUT_BUFFERS][WIDTH * HEIGHT];
+static bool screen_fails;
+static unsigned presented, told_presented;
+
+// What reached somebody last, and how much did.
+static struct {
+    unsigned slot, count;
+    uint32_t code;
+    bool pressed;
+} got;
+
+static void note(unsigned slot, uint32_t code, bool pressed)
+{
+    got.slot = slot;
+    got.code = code;
+    got.pressed = pressed;
+    got.count++;
+}
+
+// ---- fakes ----
+
+void log_info(const char *format, ...)
+{
+    (void)format;
+}
+
+void log_error(const char *format, ...)
+{
+    (void)format;
+}
+
+void displif_presented(struct displif *displif)
+{
+    (void)displif;
+}
+
+bool guest_input_present(const struct guest *guest)
+{
+    return guest->present;
+}
+
+bool guest_input_absolute(const struct guest *guest)
+{
+    (void)guest;
+    return true;
+}
+
+void guest_input_key(struct guest *guest, uint32_t code, bool pressed)
+{
+    note(guest->slot, code, pressed);
+}
+
+void guest_input_position(struct guest *guest, double x, double y)
+{
+    (void)guest;
+    (void)x;
+    (void)y;
+}
+
+void guest_input_motion(struct guest *guest, int32_t dx, int32_t dy)
+{
+    (void)guest;
+    (void)dx;
+    (void)dy;
+}
+
+void guest_input_wheel(struct guest *guest, int32_t notches)
+{
+    note(guest->slot, (uint32_t)notches, true);
+}
+
+void guest_disconnect_display(struct guest *guest)
+{
+    (void)guest;
+}
+
+void guest_disconnect_keyboard(struct guest *guest)
+{
+    (void)guest;
+}
+
+void input_resume(struct input *input)
+{
+    (void)input;
+}
+
+void input_suspend(struct input *input)
+{
+    (void)input;
+}
+
+void link_send_hello(struct link *link)
+{
+    (void)link;
+}
+
+struct news *news_new(struct seat *s)
+{
+    return (struct news *)s;
+}
+
+void news_free(struct news *news)
+{
+    (void)news;
+}
+
+void news_focus(struct news *news)
+{
+    CHECK(news != NULL);
+}
+
+void rfb_shown(struct rfb *rfb)
+{
+    (void)rfb;
+}
+
+struct ports *ports_new(struct wl_event_loop *loop)
+{
+    return (struct ports *)loop;
+}
+
+void ports_free(struct ports *ports)
+{
+    (void)ports;
+}
+
+void session_set_listener(struct session *session, const struct session_listener *listener)
+{
+    (void)session;
+    (void)listener;
+}
+
+struct rect scene_guest_area(const struct seat *s, const struct guest *guest)
+{
+    (void)s;
+    (void)guest;
+    return (struct rect){0, 0, WIDTH, HEIGHT};
+}
+
+struct rect scene_cursor_area(const struct seat *s)
+{
+    (void)s;
+    return (struct rect){0};
+}
+
+// The picture of a slot is its number in every pixel.
+void scene_paint(struct seat *s, struct canvas *canvas, struct rect area)
+{
+    for (int32_t y = area.y; y < area.y + area.height; y++)
+        for (int32_t x = area.x; x < area.x + area.width; x++)
+            ((uint32_t *)canvas->pixels)[y * WIDTH + x] = s->focus.current;
+}
+
+void ui_frame_done(struct ui *ui, uint32_t time)
+{
+    (void)ui;
+    (void)time;
+    told_presented++;
+}
+
+bool ui_layer_mapped(const struct ui *ui, enum ui_layer layer)
+{
+    (void)ui;
+    (void)layer;
+    return true;
+}
+
+struct rect ui_bar_area(const struct ui *ui)
+{
+    (void)ui;
+    return (struct rect){0, 0, WIDTH, 8};
+}
+
+bool ui_bar_contains(const struct ui *ui, double x, double y)
+{
+    (void)ui;
+    return x >= 0 && y < 8;
+}
+
+void ui_keyboard_enter(struct ui *ui)
+{
+    (void)ui;
+}
+
+void ui_keyboard_leave(struct ui *ui)
+{
+    (void)ui;
+}
+
+void ui_key(struct ui *ui, uint32_t time, uint32_t code, bool pressed)
+{
+    (void)ui;
+    (void)time;
+    note(FOCUS_SWITCHER, code, pressed);
+}
+
+void ui_pointer_move(struct ui *ui, uint32_t time, double x, double y)
+{
+    (void)ui;
+    (void)time;
+    (void)x;
+    (void)y;
+}
+
+void ui_pointer_leave(struct ui *ui)
+{
+    (void)ui;
+}
+
+void ui_pointer_button(struct ui *ui, uint32_t time, uint32_t code, bool pressed)
+{
+    (void)ui;
+    (void)time;
+    note(FOCUS_SWITCHER, code, pressed);
+}
+
+void ui_pointer_wheel(struct ui *ui, uint32_t time, bool horizontal, double distance, int32_t v120)
+{
+    (void)ui;
+    (void)time;
+    (void)horizontal;
+    (void)distance;
+    note(FOCUS_SWITCHER, (uint32_t)v120, true);
+}
+
+void ui_focus_changed(struct ui *ui, unsigned slot)
+{
+    (void)ui;
+    (void)slot;
+}
+
+void ui_bar_changed(struct ui *ui, bool shown)
+{
+    (void)ui;
+    (void)shown;
+}
+
+void ui_resized(struct ui *ui)
+{
+    (void)ui;
+}
+
+// ---- the screen ----
+
+static bool present(struct output *output, unsigned index, const struct damage *drawn)
+{
+    CHECK(output == &screen && index != screen.front && drawn->count > 0);
+    presented += !screen_fails;
+    return !screen_fails;
+}
+
+static const struct output_ops ops = {.present = present};
+
+// The vertical blank, or the moment to try again.
+static void blank(void)
+{
+    wl_event_loop_dispatch(seat->loop, 0); // draws
+    if (!screen.busy)
+        return;
+    screen.busy = false;
+    screen.listener.ready(screen.listener.data);
+    wl_event_loop_dispatch(seat->loop, 0);
+}
+
+static unsigned on_screen(void)
+{
+    return pixels[screen.front][WIDTH * HEIGHT / 2];
+}
+
+static void settle(void)
+{
+    for (int i = 0; i < 4; i++)
+        blank();
+}
+
+static uint32_t now = 100000;
+
+// Whom a key pressed now, so long after the one before, reaches.
+static unsigned press(uint32_t later, uint32_t code)
+{
+    got.slot = NOBODY;
+    now += later;
+    seat_key(seat, now, code, true);
+    return got.slot;
+}
+
+static unsigned release(uint32_t code)
+{
+    got.slot = NOBODY;
+    seat_key(seat, now += 10, code, false);
+    return got.slot;
+}
+
+static unsigned type(uint32_t later, uint32_t code)
+{
+    unsigned pressed = press(later, code), released = release(code);
+    CHECK(pressed == released);
+    return pressed;
+}
+
+static void hotkey(uint32_t code)
+{
+    seat_key(seat, now += 10, KEY_LEFTCTRL, true);
+    seat_key(seat, now += 10, KEY_LEFTALT, true);
+    seat_key(seat, now += 10, code, true);
+    seat_key(seat, now += 10, code, false);
+    seat_key(seat, now += 10, KEY_LEFTALT, false);
+    seat_key(seat, now += 10, KEY_LEFTCTRL, false);
+}
+
+static void start(void)
+{
+    seat = calloc(1, sizeof(*seat));
+    seat->loop = wl_event_loop_create();
+    seat->output = &screen;
+    screen = (struct output){.ops = &ops, .width = WIDTH, .height = HEIGHT};
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
+        screen.buffers[i].canvas = (struct canvas){(uint8_t *)pixels[i], WIDTH, HEIGHT, WIDTH * 4};
+    CHECK(seat_start(seat));
+    for (unsigned slot = 1; slot <= 3; slot++)
+        CHECK(seat_guest_add(seat, slot, &(struct link_guest_add){.domid = 10 + slot}));
+}
+
+// ---- tests ----
+
+static void keys_follow_the_picture(void)
+{
+    CHECK(type(5000, KEY_A) == NOBODY); // nothing is on screen yet
+    settle();
+    CHECK(type(10, KEY_A) == FOCUS_SWITCHER);
+    hotkey(KEY_2);
+    CHECK(seat->focus.current == 2 && on_screen() == 0 && type(10, KEY_A) == NOBODY);
+    settle();
+    CHECK(on_screen() == 2 && type(10, KEY_A) == 2);
+    seat_pointer_wheel(seat, now, false, 0, 120);
+    CHECK(got.slot == 2 && got.code == 1);
+}
+
+static void screen_that_fails(void)
+{
+    hotkey(KEY_1);
+    settle();
+    screen_fails = true;
+    hotkey(KEY_3);
+    unsigned before = told_presented, frames = presented;
+    settle();
+    CHECK(on_screen() == 1 && presented == frames && told_presented == before);
+    CHECK(type(2000, KEY_A) == NOBODY); // neither to whom is seen nor to whom is not
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_wheel(seat, now, false, 0, 120);
+    CHECK(got.slot == NOBODY);
+    screen_fails = false;
+    settle(); // nothing else has changed
+    CHECK(on_screen() == 3 && told_presented > before && type(10, KEY_A) == 3);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    CHECK(got.code == KEY_A); // its press went nowhere
+}
+
+static void releases_follow_presses(void)
+{
+    hotkey(KEY_1);
+    settle();
+    CHECK(press(10, KEY_B) == 1);
+    hotkey(KEY_2);
+    settle();
+    CHECK(got.slot == 1 && release(KEY_B) == NOBODY);
+    CHECK(press(10, KEY_C) == 2 && press(10, KEY_C) == NOBODY && release(KEY_C) == 2);
+}
+
+static void typing_when_a_guest_dies(void)
+{
+    hotkey(KEY_2);
+    settle();
+    CHECK(type(10, KEY_A) == 2 && press(10, KEY_B) == 2);
+    seat_guest_remove(seat, 2);
+    CHECK(seat->focus.current == FOCUS_SWITCHER);
+    settle();
+    CHECK(on_screen() == 0 && release(KEY_B) == NOBODY);
+    for (int i = 0; i < 50; i++) // typed on, for ten seconds
+        CHECK(type(200, KEY_3) == NOBODY);
+    got.slot = NOBODY;
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    CHECK(got.slot == NOBODY);
+    CHECK(type(1500, KEY_3) == FOCUS_SWITCHER && type(10, KEY_4) == FOCUS_SWITCHER);
+}
+
+static void hotkeys_work_at_once(void)
+{
+    CHECK(seat_guest_add(seat, 2, &(struct link_guest_add){.domid = 22}));
+    hotkey(KEY_2);
+    settle();
+    CHECK(type(10, KEY_A) == 2);
+    seat_guest_remove(seat, 2);
+    hotkey(KEY_1);
+    settle();
+    CHECK(on_screen() == 1 && type(10, KEY_A) == 1); // the user has seen what happened
+}
+
+static void focus_that_nobody_asked_for(void)
+{
+    CHECK(type(10, KEY_A) == 1 && seat_focus(seat, 3, false));
+    settle();
+    CHECK(on_screen() == 3 && type(100, KEY_B) == NOBODY && type(1000, KEY_B) == 3);
+    CHECK(seat_focus(seat, 1, true));
+    settle();
+    CHECK(type(100, KEY_B) == 1);
+}
+
+int main(void)
+{
+    start();
+    keys_follow_the_picture();
+    screen_that_fails();
+    releases_follow_presses();
+    typing_when_a_guest_dies();
+    hotkeys_work_at_once();
+    focus_that_nobody_asked_for();
+    seat_stop(seat);
+    wl_event_loop_dispatch_idle(seat->loop);
+    wl_event_loop_destroy(seat->loop);
+    free(seat);
+    return check_end();
+}
