@@ -14,6 +14,7 @@
 #include "displif_buffers.h"
 #include "foreign.h"
 #include "log.h"
+#include "remember.h"
 #include "seat.h"
 
 static_assert(sizeof(struct xendispl_req) == 64 && sizeof(struct xendispl_resp) == 64, "displif packet size");
@@ -33,10 +34,11 @@ struct displif {
     struct xendispl_event_page *events;
     uint32_t event_count; // produced, and the next event's id
     struct displif_buffers buffers;
-    uint64_t shown;        // cookie of the framebuffer in the picture; 0 none
-    bool flip_unanswered;  // the guest waits for the event
-    bool flipped_recently; // since the last scan
-    bool resting;          // until rest_timer
+    struct remembered_displif *remembered; // NULL: nobody remembers
+    uint64_t shown;                        // cookie of the framebuffer in the picture; 0 none
+    bool flip_unanswered;                  // the guest waits for the event
+    bool flipped_recently;                 // since the last scan
+    bool resting;                          // until rest_timer
     struct wl_event_source *flip_timer, *scan_timer, *rest_timer;
 };
 
@@ -87,18 +89,25 @@ static int on_scan_timer(void *data)
     return 0;
 }
 
+static void set_shown(struct displif *displif, uint64_t cookie)
+{
+    displif->shown = cookie;
+    if (displif->remembered)
+        displif->remembered->shown = cookie;
+}
+
 static int show(struct displif *displif, uint64_t cookie)
 {
     struct image image;
     if (cookie == 0) {
-        displif->shown = 0;
+        set_shown(displif, 0);
         guest_set_picture(displif->guest, NULL);
         return 0;
     }
     int error = displif_buffers_image(&displif->buffers, cookie, &image);
     if (error)
         return error;
-    displif->shown = cookie;
+    set_shown(displif, cookie);
     guest_set_picture(displif->guest, &image);
     return 0;
 }
@@ -120,6 +129,33 @@ static void hide_if_shown(struct displif *displif, bool still_there)
 {
     if (displif->shown && !still_there)
         show(displif, 0);
+}
+
+static void remember_buffers(struct displif *displif)
+{
+    struct remembered_displif *remembered = displif->remembered;
+    if (!remembered)
+        return;
+    remembered->domid = LINK_NO_DOMAIN; // while it is half done
+    displif_buffers_remember(&displif->buffers, remembered);
+    remembered->domid = displif->guest->domid;
+}
+
+// The guest will not tell again what it told a seat before this one.
+static void restore(struct displif *displif, const struct link_displif_connect *connect)
+{
+    struct remembered_displif *remembered = displif->remembered;
+    if (remembered && remembered->domid == displif->guest->domid &&
+        memcmp(&remembered->connect, connect, sizeof(*connect)) == 0) {
+        displif_buffers_restore(&displif->buffers, displif->guest->domid, remembered);
+        show(displif, remembered->shown);
+    }
+    if (remembered) {
+        remembered->domid = LINK_NO_DOMAIN;
+        remembered->connect = *connect;
+        remembered->shown = displif->shown;
+    }
+    remember_buffers(displif);
 }
 
 static int perform(struct displif *displif, const struct xendispl_req *request)
@@ -148,6 +184,12 @@ static int perform(struct displif *displif, const struct xendispl_req *request)
     }
 }
 
+static bool changes_buffers(uint8_t operation)
+{
+    return operation == XENDISPL_OP_DBUF_CREATE || operation == XENDISPL_OP_DBUF_DESTROY ||
+           operation == XENDISPL_OP_FB_ATTACH || operation == XENDISPL_OP_FB_DETACH;
+}
+
 static void respond(struct displif *displif, const struct xendispl_req *request, int error)
 {
     struct xendispl_resp response = {.id = request->id, .operation = request->operation, .status = -error};
@@ -169,7 +211,10 @@ static int work(struct displif *displif)
             struct xendispl_req request;
             memcpy(&request, RING_GET_REQUEST(&displif->ring, displif->ring.req_cons), sizeof(request));
             displif->ring.req_cons++;
-            respond(displif, &request, perform(displif, &request));
+            int error = perform(displif, &request);
+            if (!error && changes_buffers(request.operation))
+                remember_buffers(displif);
+            respond(displif, &request, error);
         }
         RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&displif->ring, notify);
         if (notify)
@@ -247,6 +292,8 @@ struct displif *displif_connect(struct guest *guest, struct ports *ports, const 
     displif->flip_timer = wl_event_loop_add_timer(guest->seat->loop, on_flip_timer, displif);
     displif->scan_timer = wl_event_loop_add_timer(guest->seat->loop, on_scan_timer, displif);
     displif->rest_timer = wl_event_loop_add_timer(guest->seat->loop, on_rested, displif);
+    if (guest->seat->remembered)
+        displif->remembered = &guest->seat->remembered->displif[guest->slot];
     displif_buffers_limit(&displif->buffers, connect->width, connect->height);
     if (!displif->flip_timer || !displif->scan_timer || !displif->rest_timer || !connect_rings(displif, connect)) {
         int error = errno;
@@ -254,6 +301,7 @@ struct displif *displif_connect(struct guest *guest, struct ports *ports, const 
         errno = error;
         return NULL;
     }
+    restore(displif, connect);
     wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
     on_request(displif);
     return displif;

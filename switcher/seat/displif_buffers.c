@@ -3,6 +3,7 @@
 
 #include "displif_buffers.h"
 
+#include <assert.h>
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +12,12 @@
 
 #include "foreign.h"
 #include "link_protocol.h"
+#include "remember.h"
 
 enum { PAGE_BYTES = 4096, REFERENCES_PER_PAGE = PAGE_BYTES / 4 - 1, SLACK_BYTES = 1 << 20 };
+
+static_assert((int)REMEMBER_BUFFERS == DISPLIF_MAX_BUFFERS && (int)REMEMBER_FRAMEBUFFERS == DISPLIF_MAX_FRAMEBUFFERS,
+              "all of it can be remembered");
 
 static struct displif_buffer *find_buffer(struct displif_buffers *all, uint64_t cookie)
 {
@@ -87,9 +92,15 @@ int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const st
     free(references);
     if (error)
         return error;
-    *buffer = (struct displif_buffer){request->dbuf_cookie, memory,           pages,
-                                      request->width,       request->height,  request->bpp,
-                                      request->buffer_sz,   request->data_ofs};
+    *buffer = (struct displif_buffer){request->dbuf_cookie,
+                                      memory,
+                                      pages,
+                                      request->width,
+                                      request->height,
+                                      request->bpp,
+                                      request->buffer_sz,
+                                      request->data_ofs,
+                                      request->gref_directory};
     all->total_bytes += buffer->bytes;
     return 0;
 }
@@ -140,8 +151,8 @@ int displif_buffers_attach(struct displif_buffers *all, const struct xendispl_fb
     if (!known_format(request->pixel_format, &format) || pixel_size(format) * 8 != buffer->bits || request->width < 1 ||
         request->width > buffer->width || request->height < 1 || request->height > buffer->height)
         return EINVAL;
-    *framebuffer =
-        (struct displif_framebuffer){request->fb_cookie, request->dbuf_cookie, request->width, request->height, format};
+    *framebuffer = (struct displif_framebuffer){request->fb_cookie, request->dbuf_cookie,  request->width,
+                                                request->height,    request->pixel_format, format};
     return 0;
 }
 
@@ -152,6 +163,42 @@ int displif_buffers_detach(struct displif_buffers *all, uint64_t cookie)
         return ENOENT;
     *framebuffer = (struct displif_framebuffer){0};
     return 0;
+}
+
+void displif_buffers_remember(const struct displif_buffers *all, struct remembered_displif *remembered)
+{
+    for (unsigned i = 0; i < DISPLIF_MAX_BUFFERS; i++) {
+        const struct displif_buffer *b = &all->buffers[i];
+        remembered->buffers[i] =
+            (struct remembered_buffer){b->cookie, b->width, b->height, b->bits, b->bytes, b->offset, b->directory};
+    }
+    for (unsigned i = 0; i < DISPLIF_MAX_FRAMEBUFFERS; i++) {
+        const struct displif_framebuffer *f = &all->framebuffers[i];
+        remembered->framebuffers[i] =
+            (struct remembered_framebuffer){f->cookie, f->buffer, f->width, f->height, f->fourcc, 0};
+    }
+}
+
+void displif_buffers_restore(struct displif_buffers *all, uint32_t domid, const struct remembered_displif *remembered)
+{
+    for (unsigned i = 0; i < DISPLIF_MAX_BUFFERS; i++) {
+        struct remembered_buffer b = remembered->buffers[i];
+        struct xendispl_dbuf_create_req create = {.dbuf_cookie = b.cookie,
+                                                  .width = b.width,
+                                                  .height = b.height,
+                                                  .bpp = b.bits,
+                                                  .buffer_sz = b.bytes,
+                                                  .data_ofs = b.offset,
+                                                  .gref_directory = b.directory};
+        if (b.cookie)
+            displif_buffers_create(all, domid, &create);
+    }
+    for (unsigned i = 0; i < DISPLIF_MAX_FRAMEBUFFERS; i++) {
+        struct remembered_framebuffer f = remembered->framebuffers[i];
+        struct xendispl_fb_attach_req attach = {f.buffer, f.cookie, f.width, f.height, f.fourcc};
+        if (f.cookie)
+            displif_buffers_attach(all, &attach);
+    }
 }
 
 void displif_buffers_clear(struct displif_buffers *all)

@@ -11,6 +11,7 @@
 
 struct xendispl_dbuf_create_req;
 struct xendispl_fb_attach_req;
+struct remembered_displif;
 
 enum { DISPLIF_MAX_BUFFERS = 16, DISPLIF_MAX_FRAMEBUFFERS = 32, DISPLIF_MAX_BYTES = 256 << 20 };
 
@@ -18,13 +19,13 @@ struct displif_buffer {
     uint64_t cookie; // 0: free
     const uint8_t *memory;
     size_t pages;
-    uint32_t width, height, bits, bytes, offset;
+    uint32_t width, height, bits, bytes, offset, directory;
 };
 
 struct displif_framebuffer {
     uint64_t cookie; // 0: free
     uint64_t buffer; // cookie
-    uint32_t width, height;
+    uint32_t width, height, fourcc;
     enum pixel_format format;
 };
 
@@ -44,6 +45,10 @@ int displif_buffers_destroy(struct displif_buffers *all, uint64_t cookie); // an
 int displif_buffers_attach(struct displif_buffers *all, const struct xendispl_fb_attach_req *request);
 int displif_buffers_detach(struct displif_buffers *all, uint64_t framebuffer);
 void displif_buffers_clear(struct displif_buffers *all);
+
+// For the next seat; and what of it can be had again, as if the guest asked anew.
+void displif_buffers_remember(const struct displif_buffers *all, struct remembered_displif *remembered);
+void displif_buffers_restore(struct displif_buffers *all, uint32_t domid, const struct remembered_displif *remembered);
 
 // What a framebuffer shows.
 int displif_buffers_image(const struct displif_buffers *all, uint64_t framebuffer, struct image *image);

@@ -12,6 +12,8 @@
 
 #include "foreign.h"
 #include "log.h"
+#include "remember.h"
+#include "seat.h"
 
 enum { PAGE_BYTES = 4096, FRAMES_PER_PAGE = PAGE_BYTES / 8 };
 
@@ -27,6 +29,8 @@ struct fbif {
     size_t pages;  // of memory
     size_t length; // bytes of memory the guest said it has
     uint32_t consumed;
+    uint64_t page_frame;
+    struct remembered_fbif *remembered; // NULL: nobody remembers
 };
 
 #define READ_ONCE(x) (*(volatile __typeof__(x) *)&(x))
@@ -47,6 +51,31 @@ static bool geometry(const struct fbif *fbif, int64_t width, int64_t height, int
     return true;
 }
 
+static void remember(struct fbif *fbif, const struct xenfb_resize *r)
+{
+    struct remembered_fbif *remembered = fbif->remembered;
+    if (!remembered)
+        return;
+    remembered->domid = LINK_NO_DOMAIN; // while it is half done
+    remembered->width = r->width;
+    remembered->height = r->height;
+    remembered->stride = r->stride;
+    remembered->depth = r->depth;
+    remembered->offset = r->offset;
+    remembered->page_frame = fbif->page_frame;
+    remembered->domid = fbif->guest->domid;
+}
+
+// The shared page says what size the guest began with, and an event told a seat before this one what came after.
+static void restore(struct fbif *fbif, struct image *image)
+{
+    const struct remembered_fbif *r = fbif->remembered;
+    struct image later;
+    if (r && r->domid == fbif->guest->domid && r->page_frame == fbif->page_frame &&
+        geometry(fbif, r->width, r->height, r->stride, r->depth, r->offset, &later))
+        *image = later;
+}
+
 static bool handle_event(struct fbif *fbif, const union xenfb_out_event *event)
 {
     if (event->type == XENFB_TYPE_UPDATE) {
@@ -59,6 +88,7 @@ static bool handle_event(struct fbif *fbif, const union xenfb_out_event *event)
         struct image image;
         if (!geometry(fbif, r->width, r->height, r->stride, r->depth, r->offset, &image))
             return false;
+        remember(fbif, r);
         guest_set_picture(fbif->guest, &image);
     }
     return true; // unknown events are to be ignored
@@ -139,6 +169,9 @@ struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct
     fbif->guest = guest;
     fbif->ports = ports;
     fbif->port = -1;
+    fbif->page_frame = connect->page_frame;
+    if (guest->seat->remembered)
+        fbif->remembered = &guest->seat->remembered->fbif[guest->slot];
     struct image image;
     fbif->page = foreign_map_frames(privcmd, guest->domid, &connect->page_frame, 1, PROT_READ | PROT_WRITE);
     if (fbif->page && map_framebuffer(fbif, connect->videoram_limit, privcmd, &image))
@@ -151,6 +184,7 @@ struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct
     }
     // Where an earlier backend stopped; a guest that lies here only cheats itself of updates.
     fbif->consumed = READ_ONCE(fbif->page->out_cons);
+    restore(fbif, &image);
     guest_set_picture(guest, &image);
     on_port(fbif);
     return fbif;

@@ -11,6 +11,7 @@
 #include "link.h"
 #include "log.h"
 #include "news.h"
+#include "remember.h"
 #include "rfb.h"
 #include "scene.h"
 
@@ -53,6 +54,22 @@ void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x
         seat_cursor_update(guest->seat);
 }
 
+// What is remembered of it stays: the display that is connected next may be the one that a former seat had.
+static void close_display(struct guest *guest)
+{
+    guest->seat->display_errors[guest->slot] = 0;
+    if (guest->picture.width)
+        guest_set_picture(guest, NULL);
+    if (guest->cursor.width)
+        guest_set_cursor(guest, &(struct image){0}, 0, 0);
+    fbif_disconnect(guest->fbif);
+    displif_disconnect(guest->displif);
+    rfb_disconnect(guest->rfb);
+    guest->rfb = NULL;
+    guest->fbif = NULL;
+    guest->displif = NULL;
+}
+
 static void close_failed(void *data)
 {
     struct seat *seat = data;
@@ -81,7 +98,7 @@ int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *conn
         close(privcmd);
         return 0;
     }
-    guest_disconnect_display(guest);
+    close_display(guest);
     guest->fbif_connect = *connect;
     guest->fbif = fbif_connect(guest, guest->seat->ports, connect, privcmd);
     int error = guest->fbif ? 0 : errno;
@@ -93,7 +110,7 @@ int guest_connect_displif(struct guest *guest, const struct link_displif_connect
 {
     if (guest->displif && memcmp(connect, &guest->displif_connect, sizeof(*connect)) == 0)
         return 0;
-    guest_disconnect_display(guest);
+    close_display(guest);
     guest->displif_connect = *connect;
     guest->displif = displif_connect(guest, guest->seat->ports, connect);
     return guest->displif ? 0 : errno;
@@ -102,7 +119,7 @@ int guest_connect_displif(struct guest *guest, const struct link_displif_connect
 // Each message brings a new connection, so it is never a repeated one.
 int guest_connect_rfb(struct guest *guest, const struct link_rfb_connect *connect, int socket)
 {
-    guest_disconnect_display(guest);
+    close_display(guest);
     guest->rfb = rfb_connect(guest, connect, socket);
     return guest->rfb ? 0 : errno;
 }
@@ -123,17 +140,8 @@ int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_conne
 
 void guest_disconnect_display(struct guest *guest)
 {
-    guest->seat->display_errors[guest->slot] = 0;
-    if (guest->picture.width)
-        guest_set_picture(guest, NULL);
-    if (guest->cursor.width)
-        guest_set_cursor(guest, &(struct image){0}, 0, 0);
-    fbif_disconnect(guest->fbif);
-    displif_disconnect(guest->displif);
-    rfb_disconnect(guest->rfb);
-    guest->rfb = NULL;
-    guest->fbif = NULL;
-    guest->displif = NULL;
+    remember_no_display(guest->seat->remembered, guest->slot);
+    close_display(guest);
 }
 
 void guest_disconnect_keyboard(struct guest *guest)

@@ -11,12 +11,14 @@
 #include "link.h"
 #include "link_protocol.h"
 #include "log.h"
+#include "notify.h"
+#include "remember.h"
 #include "seat.h"
 #include "ui.h"
 
 struct options {
-    const char *link_path, *ui_path;
-    const char *ui_user; // NULL: the seat's own user
+    const char *link_path, *ui_path, *memory_path; // memory: NULL for none
+    const char *ui_user;                           // NULL: the seat's own user
     uid_t manager_uid;
     bool headless, legacy;
     uint32_t width, height;
@@ -29,6 +31,7 @@ static const char usage[] =
     "\n"
     "  --link=PATH          socket for roundhoused (" LINK_SOCKET_PATH ")\n"
     "  --ui=PATH            Wayland socket for the interface (" LINK_UI_SOCKET_PATH ")\n"
+    "  --memory=PATH        file for what the next seat must know if this one dies (none)\n"
     "  --ui-user=NAME       only this user may be the interface (rh-ui)\n"
     "  --manager-uid=UID    only this user may be the manager (0)\n"
     "  --mode=WxH           screen mode; the monitor's preferred one otherwise\n"
@@ -79,7 +82,18 @@ static bool parse_uid(const char *text, uid_t *uid)
     return false;
 }
 
-enum { OPT_LINK = 1, OPT_UI, OPT_UI_USER, OPT_MANAGER_UID, OPT_MODE, OPT_HEADLESS, OPT_SESSION, OPT_LEGACY, OPT_HELP };
+enum {
+    OPT_LINK = 1,
+    OPT_UI,
+    OPT_MEMORY,
+    OPT_UI_USER,
+    OPT_MANAGER_UID,
+    OPT_MODE,
+    OPT_HEADLESS,
+    OPT_SESSION,
+    OPT_LEGACY,
+    OPT_HELP
+};
 
 static bool take_option(int option, struct options *options)
 {
@@ -89,6 +103,9 @@ static bool take_option(int option, struct options *options)
         return true;
     case OPT_UI:
         options->ui_path = optarg;
+        return true;
+    case OPT_MEMORY:
+        options->memory_path = optarg;
         return true;
     case OPT_UI_USER:
         options->ui_user = optarg;
@@ -118,6 +135,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
     static const struct option known[] = {
         {"link", required_argument, NULL, OPT_LINK},
         {"ui", required_argument, NULL, OPT_UI},
+        {"memory", required_argument, NULL, OPT_MEMORY},
         {"ui-user", required_argument, NULL, OPT_UI_USER},
         {"manager-uid", required_argument, NULL, OPT_MANAGER_UID},
         {"mode", required_argument, NULL, OPT_MODE},
@@ -159,6 +177,9 @@ static bool start(struct seat *seat, const struct options *options)
     }
     if (!open_devices(seat, options))
         return false;
+    seat->remembered = remember_open(options->memory_path);
+    if (!seat->remembered)
+        return false;
     seat->ui = ui_new(seat, options->ui_path, user->pw_uid);
     seat->link = seat->ui ? link_new(seat, options->link_path, options->manager_uid) : NULL;
     if (!seat->link || !seat_start(seat))
@@ -182,18 +203,23 @@ int main(int argc, char **argv)
     struct wl_event_source *terminate = wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
     struct wl_event_source *interrupt = wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
     bool started = start(seat, &options);
+    struct remembered *remembered = seat->remembered;
+    struct notify *notify = started ? notify_start(seat->loop) : NULL;
     if (started) {
         wl_display_run(seat->display);
         seat_stop(seat);
     }
+    notify_stop(notify);
     input_close(seat->input);
     link_free(seat->link);
     ui_free(seat->ui);
     output_destroy(seat->output);
     session_close(seat->session);
+    remember_close(remembered);
+    bool well = started && !seat->failed;
     wl_event_source_remove(terminate);
     wl_event_source_remove(interrupt);
     wl_display_destroy(seat->display);
     free(seat);
-    return started ? EXIT_SUCCESS : EXIT_FAILURE;
+    return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include "link.h"
 #include "log.h"
 #include "news.h"
+#include "remember.h"
 #include "rfb.h"
 #include "scene.h"
 #include "ui.h"
@@ -45,10 +46,10 @@ static void frame(struct seat *seat)
         seat->painted_changes = seat->focus_changes;
 }
 
-static void frame_idle(void *data)
+static void on_frame_idle(void *data)
 {
     struct seat *seat = data;
-    seat->frame_scheduled = false;
+    seat->frame_idle = NULL;
     frame(seat);
 }
 
@@ -90,9 +91,8 @@ static void on_output_resized(void *data)
 void seat_want_frame(struct seat *seat)
 {
     seat->frame_wanted = true;
-    if (seat->frame_scheduled || !output_begin(seat->output))
-        return;
-    seat->frame_scheduled = wl_event_loop_add_idle(seat->loop, frame_idle, seat) != NULL;
+    if (!seat->frame_idle && output_begin(seat->output))
+        seat->frame_idle = wl_event_loop_add_idle(seat->loop, on_frame_idle, seat);
 }
 
 void seat_damage(struct seat *seat, struct rect area)
@@ -137,6 +137,8 @@ static void focus_moved(struct seat *seat, unsigned before)
     unsigned now = seat->focus.current;
     seat->focus_changes++;
     seat->startled = true;
+    seat->wanted_slot = FOCUS_SWITCHER;
+    remember_focus(seat->remembered, now, now ? seat->guests[now].domid : 0);
     seat->repeat_code = 0;
     seat->interface_buttons = (struct key_set){0};
     seat->wheel_rest = 0;
@@ -177,7 +179,10 @@ bool seat_focus(struct seat *seat, unsigned slot, bool user_asked)
         return false;
     if (seat->focus.current != before)
         focus_moved(seat, before);
-    seat->startled = seat->startled && !user_asked;
+    if (user_asked) {
+        seat->startled = false;
+        seat->wanted_slot = FOCUS_SWITCHER;
+    }
     return true;
 }
 
@@ -197,6 +202,8 @@ bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_ad
     log_info("slot %u: domain %u, %s", slot, guest->domid, guest->name);
     if (seat_focused_guest(seat) == guest)
         seat_damage_all(seat);
+    if (slot == seat->wanted_slot && add->domid == seat->wanted_domid)
+        seat_focus(seat, slot, false); // as it was before the seat died
     return true;
 }
 
@@ -224,6 +231,13 @@ static void on_session_enabled(void *data)
         input_resume(seat->input);
 }
 
+static void on_session_lost(void *data)
+{
+    struct seat *seat = data;
+    seat->failed = true;
+    wl_display_terminate(seat->display);
+}
+
 static void on_session_disabled(void *data)
 {
     struct seat *seat = data;
@@ -246,10 +260,12 @@ bool seat_start(struct seat *seat)
         return false;
     }
     if (seat->session) {
-        struct session_listener listener = {on_session_enabled, on_session_disabled, seat};
+        struct session_listener listener = {on_session_enabled, on_session_disabled, on_session_lost, seat};
         session_set_listener(seat->session, &listener);
     }
     seat->focus_changes = 1; // nothing is on screen yet
+    if (!remember_focused(seat->remembered, &seat->wanted_slot, &seat->wanted_domid))
+        seat->wanted_slot = FOCUS_SWITCHER;
     seat->pointer_x = seat->output->width / 2.0;
     seat->pointer_y = seat->output->height / 2.0;
     ui_keyboard_enter(seat->ui);
@@ -260,10 +276,14 @@ bool seat_start(struct seat *seat)
 
 void seat_stop(struct seat *seat)
 {
+    seat->remembered = NULL;     // what happens from here on is no news for the next seat
+    seat->output->paused = true; // nor worth a frame
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         seat_guest_remove(seat, slot);
     ports_free(seat->ports);
     news_free(seat->news);
-    wl_event_source_remove(seat->frame_timer);
-    wl_event_source_remove(seat->repeat_timer);
+    struct wl_event_source *sources[] = {seat->frame_timer, seat->repeat_timer, seat->frame_idle, seat->failure_idle};
+    for (unsigned i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        if (sources[i])
+            wl_event_source_remove(sources[i]);
 }

@@ -16,6 +16,7 @@
 
 struct link;
 struct news;
+struct remembered;
 struct ui;
 struct input;
 
@@ -28,6 +29,10 @@ struct seat {
     struct ports *ports;
     struct link *link;
     struct news *news;
+    struct remembered *remembered; // NULL: nobody remembers
+    unsigned wanted_slot;          // had the focus when a former seat died; 0: nobody, or the user has moved on
+    uint32_t wanted_domid;
+    bool failed; // the seat ends because it cannot go on
     struct ui *ui;
 
     struct guest guests[LINK_SLOTS]; // [0] is not used
@@ -42,8 +47,8 @@ struct seat {
     struct rect cursor_area;             // where the cursor was drawn last; empty when hidden
 
     uint32_t repeat_code; // key that repeats in the focused guest; 0 none
-    struct wl_event_source *repeat_timer, *frame_timer, *failure_idle;
-    bool frame_wanted, frame_scheduled, presenting; // presenting: a frame is on its way to the screen
+    struct wl_event_source *repeat_timer, *frame_timer, *frame_idle, *failure_idle; // idle: NULL when not scheduled
+    bool frame_wanted, presenting; // presenting: a frame is on its way to the screen
     // Which focus the picture is of: changes of focus so far, and how many of them the frame on its way and the one on
     // screen know.
     uint32_t focus_changes, painted_changes, shown_changes;

@@ -92,6 +92,8 @@ static bool meant_for_focus(struct seat *seat, uint32_t time)
     bool calm = time - seat->last_press >= CALM_MS;
     seat->last_press = time;
     seat->startled = seat->startled && !calm;
+    if (seat_shows_focus(seat))
+        seat->wanted_slot = FOCUS_SWITCHER; // the user goes on with what is there
     return !seat->startled && seat_shows_focus(seat);
 }
 

@@ -49,8 +49,13 @@ static int dispatch(int fd, uint32_t mask, void *data)
     (void)fd;
     (void)mask;
     struct session *session = data;
-    if (libseat_dispatch(session->seat, 0) < 0)
-        log_error("the seat manager does not answer: %s", strerror(errno));
+    if (libseat_dispatch(session->seat, 0) >= 0)
+        return 0;
+    log_error("the seat manager is gone: %s", strerror(errno));
+    wl_event_source_remove(session->source); // or it is readable for ever
+    session->source = NULL;
+    if (session->listener.lost)
+        session->listener.lost(session->listener.data);
     return 0;
 }
 

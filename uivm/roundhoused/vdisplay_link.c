@@ -1,5 +1,5 @@
 // The link to the seat: connecting, repeating what the seat missed, taking its news. Lost connections are
-// tried again every second.
+// tried again ten times a second: the seat is back in a moment.
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "vdisplay_private.h"
 
-enum { RETRY_SECONDS = 1 };
+enum { RETRY_MS = 100 };
 
 static void lost(struct vdisplay *vd);
 static gboolean on_retry(void *data);
@@ -85,7 +85,7 @@ static void lost(struct vdisplay *vd)
             vd->guests[slot]->devices[i].phase = VDEVICE_WAITING;
     }
     if (!vd->retry_source)
-        vd->retry_source = g_timeout_add_seconds(RETRY_SECONDS, on_retry, vd);
+        vd->retry_source = g_timeout_add(RETRY_MS, on_retry, vd);
     capture_finished(vd, ENOTCONN);
 }
 
@@ -210,7 +210,7 @@ static gboolean on_retry(void *data)
 static gboolean on_first_try(void *data)
 {
     struct vdisplay *vd = data;
-    vd->retry_source = try_connect(vd) ? 0 : g_timeout_add_seconds(RETRY_SECONDS, on_retry, vd);
+    vd->retry_source = try_connect(vd) ? 0 : g_timeout_add(RETRY_MS, on_retry, vd);
     return G_SOURCE_REMOVE;
 }
 

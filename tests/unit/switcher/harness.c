@@ -17,7 +17,7 @@
 
 pid_t seat_pid;
 int manager = -1;
-char ui_path[64];
+char ui_path[64], memory_path[64];
 uint32_t screen[HEIGHT][WIDTH];
 void (*while_waiting)(void);
 
@@ -29,15 +29,17 @@ void seat_start_process(const char *program)
         exit(2);
     snprintf(link_path, sizeof(link_path), "%s/link", directory);
     snprintf(ui_path, sizeof(ui_path), "%s/wayland", directory);
-    char link_option[80], ui_option[80], user[80], uid[40];
+    snprintf(memory_path, sizeof(memory_path), "%s/memory", directory);
+    char link_option[80], ui_option[80], memory_option[80], user[80], uid[40];
     snprintf(link_option, sizeof(link_option), "--link=%s", link_path);
     snprintf(ui_option, sizeof(ui_option), "--ui=%s", ui_path);
+    snprintf(memory_option, sizeof(memory_option), "--memory=%s", memory_path);
     snprintf(user, sizeof(user), "--ui-user=%s", getpwuid(geteuid())->pw_name);
     snprintf(uid, sizeof(uid), "--manager-uid=%u", geteuid());
     seat_pid = fork();
     if (seat_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl(program, program, "--headless", "--mode=320x200", link_option, ui_option, user, uid, NULL);
+        execl(program, program, "--headless", "--mode=320x200", link_option, ui_option, memory_option, user, uid, NULL);
         _exit(127);
     }
 }
@@ -46,6 +48,7 @@ static void remove_files(void)
 {
     unlink(link_path);
     unlink(ui_path);
+    unlink(memory_path);
     rmdir(directory);
 }
 

@@ -13,7 +13,7 @@ enum { WIDTH = 320, HEIGHT = 200, PATIENCE_MS = 20000 };
 
 extern pid_t seat_pid;
 extern int manager; // the link; -1 while there is none
-extern char ui_path[64];
+extern char ui_path[64], memory_path[64];
 extern uint32_t screen[HEIGHT][WIDTH]; // by capture()
 
 // Starts the seat; a second time: another seat at the same place.

@@ -9,6 +9,7 @@
 #include "input.h"
 #include "link.h"
 #include "news.h"
+#include "remember.h"
 #include "rfb.h"
 #include "scene.h"
 #include "seat.h"
@@ -333,6 +334,7 @@ static void start(void)
     seat = calloc(1, sizeof(*seat));
     seat->loop = wl_event_loop_create();
     seat->output = &screen;
+    seat->remembered = remember_open(NULL);
     screen = (struct output){.ops = &ops, .width = WIDTH, .height = HEIGHT};
     for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
         screen.buffers[i].canvas = (struct canvas){(uint8_t *)pixels[i], WIDTH, HEIGHT, WIDTH * 4};
@@ -427,6 +429,35 @@ static void focus_that_nobody_asked_for(void)
     CHECK(type(100, KEY_B) == 1);
 }
 
+// A former seat died while this guest was on screen: it has the screen again once it is known, unless the user goes on
+// with what is there or it is not the same guest.
+static void focus_of_a_former_seat(void)
+{
+    struct link_guest_add same = {.domid = 42}, other = {.domid = 43};
+    hotkey(KEY_0);
+    seat_guest_remove(seat, 2);
+    settle();
+    seat->wanted_slot = 2;
+    seat->wanted_domid = 42;
+    CHECK(seat_guest_add(seat, 2, &other) && seat->focus.current == 0);
+    seat_guest_remove(seat, 2);
+    CHECK(seat_guest_add(seat, 2, &same) && seat->focus.current == 2);
+    CHECK(type(10, KEY_A) == NOBODY); // begun before
+    hotkey(KEY_0);
+    seat_guest_remove(seat, 2);
+    settle();
+    seat->wanted_slot = 2;
+    CHECK(type(2000, KEY_A) == FOCUS_SWITCHER);
+    CHECK(seat_guest_add(seat, 2, &same) && seat->focus.current == 0);
+    unsigned slot;
+    uint32_t domid;
+    CHECK(!remember_focused(seat->remembered, &slot, &domid));
+    hotkey(KEY_2);
+    CHECK(remember_focused(seat->remembered, &slot, &domid) && slot == 2 && domid == 42);
+    seat->remembered->focus = UINT64_C(10) << 32 | 42;
+    CHECK(!remember_focused(seat->remembered, &slot, &domid));
+}
+
 int main(void)
 {
     start();
@@ -436,9 +467,11 @@ int main(void)
     typing_when_a_guest_dies();
     hotkeys_work_at_once();
     focus_that_nobody_asked_for();
+    focus_of_a_former_seat();
+    struct remembered *remembered = seat->remembered;
     seat_stop(seat);
-    wl_event_loop_dispatch_idle(seat->loop);
     wl_event_loop_destroy(seat->loop);
+    remember_close(remembered);
     free(seat);
     return check_end();
 }

@@ -1,0 +1,151 @@
+// The session over a seat manager that gives devices, takes them away, and dies. libseat is a fake.
+#include <errno.h>
+#include <fcntl.h>
+#include <libseat.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "session.h"
+
+static const struct libseat_seat_listener *listener;
+static void *listener_data;
+static int connection = -1;
+static bool dead, refuses;
+static unsigned enabled, disabled, lost, dispatched, acknowledged, errors;
+
+void log_info(const char *format, ...)
+{
+    (void)format;
+}
+
+void log_error(const char *format, ...)
+{
+    (void)format;
+    errors++;
+}
+
+void libseat_set_log_level(enum libseat_log_level level)
+{
+    (void)level;
+}
+
+struct libseat *libseat_open_seat(const struct libseat_seat_listener *given, void *data)
+{
+    listener = given;
+    listener_data = data;
+    connection = refuses ? -1 : eventfd(1, EFD_CLOEXEC);
+    return refuses ? NULL : (struct libseat *)&connection;
+}
+
+int libseat_close_seat(struct libseat *seat)
+{
+    CHECK(seat == (struct libseat *)&connection);
+    close(connection);
+    return 0;
+}
+
+int libseat_disable_seat(struct libseat *seat)
+{
+    (void)seat;
+    acknowledged++;
+    return 0;
+}
+
+int libseat_get_fd(struct libseat *seat)
+{
+    (void)seat;
+    return connection;
+}
+
+// A broken connection stays readable, and says so each time.
+int libseat_dispatch(struct libseat *seat, int timeout)
+{
+    (void)timeout;
+    dispatched++;
+    if (dead) {
+        errno = EPIPE;
+        return -1;
+    }
+    uint64_t what;
+    CHECK(read(connection, &what, sizeof(what)) == sizeof(what));
+    if (what == 1)
+        listener->enable_seat(seat, listener_data);
+    else
+        listener->disable_seat(seat, listener_data);
+    return 1;
+}
+
+int libseat_open_device(struct libseat *seat, const char *path, int *fd)
+{
+    (void)seat;
+    *fd = dead ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    return *fd < 0 ? -1 : 3;
+}
+
+int libseat_close_device(struct libseat *seat, int device)
+{
+    (void)seat;
+    CHECK(device == 3);
+    return dead ? -1 : 0;
+}
+
+const char *libseat_seat_name(struct libseat *seat)
+{
+    (void)seat;
+    return "seat0";
+}
+
+static void on_enabled(void *data)
+{
+    (void)data;
+    enabled++;
+}
+
+static void on_disabled(void *data)
+{
+    (void)data;
+    disabled++;
+    CHECK(acknowledged == 0); // only when the devices are no longer used
+}
+
+static void on_lost(void *data)
+{
+    (void)data;
+    lost++;
+}
+
+static void say(uint64_t what)
+{
+    CHECK(write(connection, &what, sizeof(what)) == sizeof(what));
+}
+
+int main(void)
+{
+    struct wl_event_loop *loop = wl_event_loop_create();
+    refuses = true;
+    CHECK(session_open(loop, SESSION_LIBSEAT) == NULL && errors == 1);
+    refuses = false;
+    struct session *session = session_open(loop, SESSION_LIBSEAT);
+    CHECK(session != NULL);
+    session_set_listener(session, &(struct session_listener){on_enabled, on_disabled, on_lost, NULL});
+    int fd = session_open_device(session, "/dev/null");
+    CHECK(fd >= 0 && session_open_device(session, "/dev/nothing") < 0);
+    say(2);
+    wl_event_loop_dispatch(loop, 0);
+    CHECK(disabled == 1 && acknowledged == 1 && enabled == 0);
+    say(1);
+    wl_event_loop_dispatch(loop, 0);
+    CHECK(enabled == 1 && lost == 0);
+    dead = true;
+    say(1);
+    unsigned before = dispatched;
+    for (int turns = 0; turns < 50; turns++)
+        wl_event_loop_dispatch(loop, 0);
+    CHECK(lost == 1 && dispatched == before + 1 && errors == 2); // told once, and the loop does not spin
+    session_close_device(session, fd);
+    session_close(session);
+    wl_event_loop_destroy(loop);
+    return check_end();
+}
