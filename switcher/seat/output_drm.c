@@ -27,6 +27,7 @@ struct drm_output {
     struct udev_monitor *monitor;
     uint32_t wanted_width, wanted_height;
     bool force_legacy, flip_pending;
+    bool mode_lost; // nothing of ours is on screen: the mode is set anew until that works
     int64_t presented_ms;
 };
 
@@ -44,9 +45,37 @@ static void frame_done(struct drm_output *drm)
         drm->base.listener.ready(drm->base.listener.data);
 }
 
+static bool start_mode(struct drm_output *drm);
+
+static void everything_is_stale(struct drm_output *drm)
+{
+    struct output *output = &drm->base;
+    output_damage(output, (struct rect){0, 0, (int32_t)output->width, (int32_t)output->height});
+}
+
+static void set_mode_again(struct drm_output *drm)
+{
+    bool have_buffers = drm->framebuffers[0].id != 0;
+    drm->flip_pending = false;
+    drm->mode_lost = have_buffers ? !kms_set_mode(&drm->kms, &drm->framebuffers[drm->base.front]) : !start_mode(drm);
+    drm->base.busy = drm->mode_lost;
+    if (drm->mode_lost) {
+        wl_event_source_timer_update(drm->timer, RETRY_MS);
+        return;
+    }
+    log_info("the screen is there");
+    everything_is_stale(drm);
+    frame_done(drm);
+}
+
 static int on_timer(void *data)
 {
     struct drm_output *drm = data;
+    if (drm->mode_lost) {
+        if (!drm->base.paused)
+            set_mode_again(drm);
+        return 0;
+    }
     if (drm->flip_pending)
         log_error("the graphics driver lost a page flip");
     drm->flip_pending = false;
@@ -89,16 +118,20 @@ static bool drm_present(struct output *output, unsigned index, const struct dama
         wl_event_source_timer_update(drm->timer, LOST_FLIP_MS);
         return true;
     }
-    if (errno != EBUSY)
-        log_error("cannot show a frame: %s", strerror(errno));
+    if (errno != EBUSY) {
+        log_error("cannot show a frame (%s): the mode is set again", strerror(errno));
+        drm->mode_lost = true;
+    }
     wl_event_source_timer_update(drm->timer, RETRY_MS);
     return false;
 }
 
 static void destroy_buffers(struct drm_output *drm)
 {
-    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
         kms_framebuffer_destroy(&drm->kms, &drm->framebuffers[i]);
+        drm->base.buffers[i] = (struct output_buffer){0};
+    }
 }
 
 // Makes buffers for the mode in drm->kms and shows the first.
@@ -118,7 +151,7 @@ static bool start_mode(struct drm_output *drm)
     output->height = drm->kms.mode.vdisplay;
     output->front = 0;
     output->busy = drm->flip_pending = false;
-    output_damage(output, (struct rect){0, 0, (int32_t)output->width, (int32_t)output->height});
+    everything_is_stale(drm);
     if (!kms_set_mode(&drm->kms, &drm->framebuffers[0])) {
         log_error("cannot set %ux%u: %s", output->width, output->height, strerror(errno));
         destroy_buffers(drm);
@@ -137,10 +170,7 @@ static void drm_resume(struct output *output)
 {
     struct drm_output *drm = (struct drm_output *)output;
     output->paused = false;
-    output->busy = drm->flip_pending = false;
-    kms_set_mode(&drm->kms, &drm->framebuffers[output->front]);
-    output_damage(output, (struct rect){0, 0, (int32_t)output->width, (int32_t)output->height});
-    output->listener.ready(output->listener.data);
+    set_mode_again(drm);
 }
 
 static void drm_destroy(struct output *output)
@@ -179,8 +209,7 @@ static int on_hotplug(int fd, uint32_t mask, void *data)
     drm->kms = found;
     if (!start_mode(drm)) {
         drm->kms = before;
-        if (!start_mode(drm))
-            exit(EXIT_FAILURE);
+        set_mode_again(drm);
     }
     drm->base.listener.resized(drm->base.listener.data);
     return 0;
