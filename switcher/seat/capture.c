@@ -5,17 +5,28 @@
 #include <png.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { WRITE_TIMEOUT_MS = 2000 };
+// A pipe that is ready takes CHUNK bytes at once; a longer write would wait for its reader.
+enum { WRITE_TIMEOUT_MS = 500, CHUNK = 4096 };
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static int write_all(int fd, const uint8_t *bytes, size_t size)
 {
+    int64_t end = now_ms() + WRITE_TIMEOUT_MS;
     while (size > 0) {
         struct pollfd ready = {.fd = fd, .events = POLLOUT};
-        if (poll(&ready, 1, WRITE_TIMEOUT_MS) != 1)
+        int64_t left = end - now_ms();
+        if (left <= 0 || poll(&ready, 1, (int)left) != 1)
             return ETIMEDOUT;
-        ssize_t written = write(fd, bytes, size);
+        ssize_t written = write(fd, bytes, size < CHUNK ? size : CHUNK);
         if (written < 0 && errno != EINTR && errno != EAGAIN)
             return errno;
         if (written > 0) {

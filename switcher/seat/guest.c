@@ -78,7 +78,7 @@ static void close_failed(void *data)
         int error = seat->display_errors[slot];
         if (!error || !seat->guests[slot].present)
             continue;
-        log_error("slot %u: its screen is closed: %s", slot, strerror(error));
+        log_guest(slot, "its screen is closed: %s", strerror(error));
         guest_disconnect_display(&seat->guests[slot]);
         link_display_closed(seat->link, slot, error);
     }

@@ -133,9 +133,9 @@ static void on_guest_remove(struct link *link, const struct link_message *m, int
 static void report(struct link *link, const char *what, unsigned slot, int error, uint32_t ready, uint32_t closed)
 {
     if (error)
-        log_error("slot %u: cannot connect the %s: %s", slot, what, strerror(error));
+        log_guest(slot, "cannot connect the %s: %s", what, strerror(error));
     else
-        log_info("slot %u: %s connected", slot, what);
+        log_guest(slot, "%s connected", what);
     send_result(link, error ? closed : ready, slot, error);
 }
 
@@ -225,7 +225,7 @@ static void handle(struct link *link, const struct link_message *m, int fd)
         if (h->type != m->type)
             continue;
         if (h->needs_guest && !link->seat->guests[m->slot].present) {
-            log_error("the manager speaks of slot %u, which is empty", m->slot);
+            log_guest(m->slot, "the manager speaks of it, and it is empty");
             break;
         }
         h->handle(link, m, fd);

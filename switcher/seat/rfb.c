@@ -50,7 +50,7 @@ static void fail(struct rfb *rfb, int error, const char *what)
     if (rfb->failed)
         return;
     rfb->failed = true;
-    log_error("slot %u: the device model %s", rfb->guest->slot, what);
+    log_guest(rfb->guest->slot, "the device model %s", what);
     wl_event_source_fd_update(rfb->source, 0);
     guest_display_failed(rfb->guest, error);
 }

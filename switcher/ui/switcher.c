@@ -380,12 +380,14 @@ static GtkWidget *build_stack(struct switcher *switcher)
 {
     GtkWidget *stack = switcher->stack = gtk_stack_new();
     gtk_stack_add_named(GTK_STACK(stack), page("Getting ready \342\200\246", NULL, NULL), "waiting");
-    gtk_stack_add_named(GTK_STACK(stack),
-                        page("The toolstack service does not answer",
-                             "Guests that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
-                             "To see what is wrong, log in on the console and ask:",
-                             "systemctl status roundhoused"),
-                        "overdue");
+    gtk_stack_add_named(
+        GTK_STACK(stack),
+        page("Desktops cannot be started or stopped just now",
+             "Those that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
+             "The service behind them is being started again. If this page stays for minutes, save your\n"
+             "work in the desktops that run, and switch this computer off and on again.",
+             NULL),
+        "overdue");
     gtk_stack_add_named(GTK_STACK(stack),
                         page("No guests yet",
                              "A guest appears here as soon as its definition is there. Put a file like this one in\n"

@@ -81,6 +81,15 @@ static void guests_go(void)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     CHECK(capture_error(2, nothing) == ENODATA);
+    int full[2];
+    CHECK(pipe2(full, O_CLOEXEC) == 0);
+    int size = fcntl(full[1], F_GETPIPE_SZ);
+    char *filling = calloc(1, (size_t)size);
+    CHECK(write(full[1], filling, (size_t)size - 1) == size - 1);
+    CHECK(capture_error(0, full[1]) == ETIMEDOUT); // nobody reads it, and the seat does not wait
+    free(filling);
+    close(full[0]);
+    close(full[1]);
     struct link_message message = {.type = LINK_FBIF_CONNECT, .slot = 2};
     message.fbif.videoram_limit = 1 << 20;
     tell(&message, nothing);
