@@ -221,9 +221,11 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
 /* Under the number by which the guest knows it. */
 static uint64_t shared_info_frame(const struct domain *d)
 {
-    if (!d->shared_info)
+    struct shared_info *shared = READ_ONCE(d->shared_info);
+
+    if (!shared)
         return INVALID_MFN;
-    return is_hvm(d) ? d->hvm->shared_info_gfn : virt_to_mfn(d->shared_info);
+    return is_hvm(d) ? d->hvm->shared_info_gfn : virt_to_mfn(shared);
 }
 
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
@@ -233,7 +235,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
     memset(info, 0, sizeof(*info));
     flags = vcpu_flags(d, info);
     flags |= d->dying == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
-    flags |= d->paused_by_controller ? XEN_DOMINF_paused : 0;
+    flags |= d->controller_pauses ? XEN_DOMINF_paused : 0;
     flags |= d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0;
     if (is_hvm(d)) {
         flags |= XEN_DOMINF_hvm_guest | (d->hvm->is_hap ? XEN_DOMINF_hap : 0);
@@ -256,7 +258,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 /* Answers for the first domain from the number named on: callers walk all domains this way. */
 static int get_domain_info(struct domain *none, struct xen_domctl *op)
 {
-    struct domain *d = domain_get_next(op->domain);
+    struct domain *d = domain_get_next_in_any_state(op->domain);
 
     if (!d)
         return -ESRCH;
@@ -401,6 +403,7 @@ static int unknown(struct domain *d, struct xen_domctl *op)
 #define NO_DOMAIN   1 /* the domain number is not one to look up */
 #define COPY_BACK   2 /* the structure is an answer too */
 #define ALWAYS_BACK 4 /* and in case of an error says which part was wrong */
+#define ANY_STATE   8 /* of dying and dead domains too; what others give to a domain, its end would not take back */
 
 /* What is not here is answered by -ENOSYS, once the domain is known to exist. */
 static const struct {
@@ -409,7 +412,7 @@ static const struct {
     unsigned flags;
 } commands[] = {
     {XEN_DOMCTL_createdomain, create_domain, NO_DOMAIN | COPY_BACK},
-    {XEN_DOMCTL_destroydomain, destroy_domain, 0},
+    {XEN_DOMCTL_destroydomain, destroy_domain, ANY_STATE},
     {XEN_DOMCTL_pausedomain, pause_domain, 0},
     {XEN_DOMCTL_unpausedomain, unpause_domain, 0},
     {XEN_DOMCTL_resumedomain, resume_domain, 0},
@@ -418,11 +421,11 @@ static const struct {
     {XEN_DOMCTL_max_mem, max_mem, 0},
     {XEN_DOMCTL_setdomainhandle, set_handle, 0},
     {XEN_DOMCTL_settimeoffset, set_time_offset, 0},
-    {XEN_DOMCTL_getvcpuinfo, get_vcpu_info, COPY_BACK},
+    {XEN_DOMCTL_getvcpuinfo, get_vcpu_info, COPY_BACK | ANY_STATE},
     {XEN_DOMCTL_setvcpuaffinity, set_vcpu_affinity, COPY_BACK},
-    {XEN_DOMCTL_getvcpuaffinity, get_vcpu_affinity, COPY_BACK},
+    {XEN_DOMCTL_getvcpuaffinity, get_vcpu_affinity, COPY_BACK | ANY_STATE},
     {XEN_DOMCTL_setnodeaffinity, set_node_affinity, 0},
-    {XEN_DOMCTL_getnodeaffinity, get_node_affinity, COPY_BACK},
+    {XEN_DOMCTL_getnodeaffinity, get_node_affinity, COPY_BACK | ANY_STATE},
     {XEN_DOMCTL_scheduler_op, scheduler_op, COPY_BACK},
     {XEN_DOMCTL_set_virq_handler, set_virq_handler, 0},
 
@@ -474,7 +477,7 @@ static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
 
     if (flags & NO_DOMAIN)
         return handler(NULL, op);
-    d = domain_get(op->domain);
+    d = flags & ANY_STATE ? domain_get_in_any_state(op->domain) : domain_get(op->domain);
     if (!d)
         return -ESRCH;
     result = allowed_on(current->domain, d);

@@ -21,9 +21,13 @@ static unsigned long *mask_bits(const struct domain *d)
     return has_compat_layout(d) ? (unsigned long *)compat_shared_info(d)->evtchn_mask : d->shared_info->evtchn_mask;
 }
 
-static void select_word(struct vcpu *v, evtchn_port_t port)
+/* A domain that is being built may have ports before it has vcpus: the bit stays pending. */
+static void select_word(struct domain *d, const struct event_channel *c, evtchn_port_t port)
 {
+    struct vcpu *v = d->vcpu[c->vcpu];
     bool was_selected;
+    if (!v)
+        return;
     if (has_compat_layout(v->domain)) {
         uint32_t bit = 1U << (port / 32), *selector = &((struct compat_vcpu_info *)v->info)->evtchn_pending_sel;
         was_selected = __atomic_fetch_or(selector, bit, __ATOMIC_SEQ_CST) & bit;
@@ -39,7 +43,7 @@ static void set_pending(struct domain *d, struct event_channel *c, evtchn_port_t
     if (test_and_set_bit(port, pending_bits(d)))
         return;
     if (!test_bit(port, mask_bits(d)))
-        select_word(d->vcpu[c->vcpu], port);
+        select_word(d, c, port);
 }
 
 static void clear_pending(struct domain *d, struct event_channel *c, evtchn_port_t port)
@@ -50,7 +54,7 @@ static void clear_pending(struct domain *d, struct event_channel *c, evtchn_port
 static void unmask(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
     if (test_and_clear_bit(port, mask_bits(d)) && test_bit(port, pending_bits(d)))
-        select_word(d->vcpu[c->vcpu], port);
+        select_word(d, c, port);
 }
 
 static bool is_pending(struct domain *d, const struct event_channel *c, evtchn_port_t port)

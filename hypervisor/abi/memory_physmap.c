@@ -54,7 +54,8 @@ static int show_page(struct domain *d, mfn_t mfn, gfn_t gfn)
 
 static int show_shared_info(struct domain *d, uint64_t index, gfn_t gfn)
 {
-    int error = !index && d->shared_info ? show_page(d, virt_to_mfn(d->shared_info), gfn) : -EINVAL;
+    struct shared_info *shared = READ_ONCE(d->shared_info);
+    int error = !index && shared ? show_page(d, virt_to_mfn(shared), gfn) : -EINVAL;
 
     if (!error)
         d->hvm->shared_info_gfn = gfn;

@@ -24,8 +24,8 @@ static int set_time(uint64_t seconds, uint32_t nanoseconds, uint64_t at)
     if (nanoseconds >= NS_PER_SECOND)
         return -EINVAL;
     wallclock_set(seconds, nanoseconds, at);
-    for (domid_t id = 0; (d = domain_get_next(id)) != NULL; id++) {
-        id = d->id;
+    for (domid_t next = 0; (d = domain_get_next(next)) != NULL;) {
+        next = (domid_t)(d->id + 1);
         domain_update_wallclock(d);
         domain_put(d);
     }

@@ -209,7 +209,7 @@ static int domain_info_list(struct xen_sysctl *op)
     uint32_t count = 0;
 
     while (count < list->max_domains && next < DOMID_FIRST_RESERVED) {
-        struct domain *d = domain_get_next(next);
+        struct domain *d = domain_get_next_in_any_state(next);
 
         if (!d)
             break;
@@ -229,7 +229,7 @@ static uint32_t count_domains(void)
     struct domain *d;
     uint32_t count = 0;
 
-    for (domid_t next = 0; (d = domain_get_next(next)) != NULL; count++) {
+    for (domid_t next = 0; (d = domain_get_next_in_any_state(next)) != NULL; count++) {
         next = (domid_t)(d->id + 1);
         domain_put(d);
     }
@@ -381,7 +381,7 @@ static void for_each_domain(void (*show)(struct domain *d))
 {
     struct domain *d;
 
-    for (domid_t next = 0; (d = domain_get_next(next)) != NULL;) {
+    for (domid_t next = 0; (d = domain_get_next_in_any_state(next)) != NULL;) {
         next = (domid_t)(d->id + 1);
         show(d);
         domain_put(d);

@@ -46,18 +46,39 @@ struct domain *domain_find(domid_t id)
     return id == DOMID_XEN ? &xen_domain : id == DOMID_IO ? &io_domain : NULL;
 }
 
-struct domain *domain_get(domid_t id)
+/* A lookup takes its reference only while there is one: without any, d is on its way to be freed. List lock held. */
+static bool try_hold(struct domain *d)
+{
+    int count = READ_ONCE(d->references);
+    while (count &&
+           !__atomic_compare_exchange_n(&d->references, &count, count + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return count;
+}
+
+struct domain *domain_get_in_any_state(domid_t id)
 {
     if (id >= DOMID_FIRST_RESERVED)
         return NULL;
     spin_lock(&domain_list_lock);
     struct domain *d = domain_table[id];
-    if (d && d->dying == DOMAIN_DEAD)
+    if (d && (!d->listed || !try_hold(d)))
         d = NULL;
-    if (d)
-        domain_hold(d);
     spin_unlock(&domain_list_lock);
     return d;
+}
+
+static struct domain *only_alive(struct domain *d)
+{
+    if (!d || READ_ONCE(d->dying) == DOMAIN_ALIVE)
+        return d;
+    domain_put(d);
+    return NULL;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    return only_alive(domain_get_in_any_state(id));
 }
 
 struct domain *domain_get_any(domid_t id)
@@ -68,21 +89,33 @@ struct domain *domain_get_any(domid_t id)
     return current->domain;
 }
 
+struct domain *domain_get_next_in_any_state(domid_t from)
+{
+    struct domain *found = NULL;
+    spin_lock(&domain_list_lock);
+    for (unsigned id = from; id < DOMID_FIRST_RESERVED && !found; id++) {
+        struct domain *d = domain_table[id];
+        if (d && d->listed && try_hold(d))
+            found = d;
+    }
+    spin_unlock(&domain_list_lock);
+    return found;
+}
+
 struct domain *domain_get_next(domid_t from)
 {
-    struct domain *d = NULL;
-    spin_lock(&domain_list_lock);
-    for (unsigned id = from; id < DOMID_FIRST_RESERVED && !d; id++) {
-        d = domain_table[id];
+    struct domain *d;
+    while ((d = domain_get_next_in_any_state(from)) != NULL) {
+        from = (domid_t)(d->id + 1);
+        if (only_alive(d))
+            break;
     }
-    if (d)
-        domain_hold(d);
-    spin_unlock(&domain_list_lock);
     return d;
 }
 
 void domain_hold(struct domain *d)
 {
+    ASSERT(READ_ONCE(d->references) > 0);
     __atomic_add_fetch(&d->references, 1, __ATOMIC_RELAXED);
 }
 
@@ -141,10 +174,11 @@ static int choose_id(domid_t wanted, struct domain *d)
     return err;
 }
 
-static void forget_id(struct domain *d)
+/* From here on lookups find it: it has all its parts. */
+static void list_domain(struct domain *d)
 {
     spin_lock(&domain_list_lock);
-    domain_table[d->id] = NULL;
+    d->listed = true;
     spin_unlock(&domain_list_lock);
 }
 
@@ -173,7 +207,7 @@ static void fill_fields(struct domain *d, const struct xen_domctl_createdomain *
     d->weight = SCHED_DEFAULT_WEIGHT;
     d->shutdown_code = ~0U;
     d->pause_count = 1;
-    d->paused_by_controller = true;
+    d->controller_pauses = 1;
 }
 
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
@@ -193,11 +227,10 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     }
     err = create_parts(d, config);
     if (err) {
-        domain_free_xenheap(d, d->shared_info);
-        forget_id(d);
-        domain_free(d);
+        domain_put(d);
         return err;
     }
+    list_domain(d);
     domain_update_wallclock(d);
     *out = d;
     return 0;
@@ -233,30 +266,33 @@ void domain_unpause(struct domain *d)
         vcpu_wake(v);
 }
 
-/* A pause that a flag remembers begins and ends under the lock with it, so that an end never overtakes its beginning.
- */
+/* The first of them pauses and the last one lets go, under the lock with their count. */
 int domain_pause_by_controller(struct domain *d)
 {
     struct vcpu *v;
+    int err = 0;
     spin_lock(&d->lock);
-    if (!d->paused_by_controller)
+    if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
+        err = -EOVERFLOW;
+    else if (!d->controller_pauses++)
         domain_pause(d);
-    d->paused_by_controller = true;
     spin_unlock(&d->lock);
     for_each_vcpu(d, v)
         vcpu_sleep_sync(v);
-    return 0;
+    return err;
 }
 
 int domain_unpause_by_controller(struct domain *d)
 {
+    int err = 0;
     spin_lock(&d->lock);
     d->creation_finished = true;
-    if (d->paused_by_controller)
+    if (!d->controller_pauses)
+        err = -EINVAL;
+    else if (!--d->controller_pauses)
         domain_unpause(d);
-    d->paused_by_controller = false;
     spin_unlock(&d->lock);
-    return 0;
+    return err;
 }
 
 void domain_shutdown(struct domain *d, unsigned reason)
@@ -323,8 +359,7 @@ static int step_free_shared(struct domain *d)
 {
     pirq_release_domain(d);
     grant_table_release_frames(d);
-    domain_free_xenheap(d, d->shared_info);
-    d->shared_info = NULL;
+    domain_free_xenheap(d, wallclock_take_page(d));
     memory_claim_drop(d);
     return 0;
 }

@@ -44,7 +44,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         return err;
     }
     sched_add_vcpu(v);
-    d->vcpu[id] = v;
+    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE); /* others send it events from here on */
     if (out)
         *out = v;
     return 0;

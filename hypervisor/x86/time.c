@@ -411,6 +411,8 @@ void vcpu_update_time(struct vcpu *v)
     }
 }
 
+/* Guests' pages are written under wallclock_lock: each is whole, none is older than one before, and a page that was
+ * taken away is written no more. */
 struct wallclock_fields {
     uint32_t *version, *seconds, *seconds_high, *nanoseconds;
 };
@@ -424,19 +426,33 @@ static struct wallclock_fields wallclock_fields(const struct domain *d)
     return (struct wallclock_fields){&shared->wc_version, &shared->wc_sec, &shared->wc_sec_hi, &shared->wc_nsec};
 }
 
-void domain_update_wallclock(struct domain *d)
+static void write_wallclock(const struct domain *d)
 {
     struct wallclock_fields fields = wallclock_fields(d);
-    uint64_t seconds;
-    uint32_t nanoseconds;
-    wallclock_get(&seconds, &nanoseconds);
-    seconds += (uint64_t)d->time_offset_seconds;
+    uint64_t seconds = wallclock_base / NS_PER_SECOND + (uint64_t)d->time_offset_seconds;
     uint32_t version = (READ_ONCE(*fields.version) | 1) + 2;
     WRITE_ONCE(*fields.version, version);
     barrier();
     *fields.seconds = (uint32_t)seconds;
     *fields.seconds_high = (uint32_t)(seconds >> 32);
-    *fields.nanoseconds = nanoseconds;
+    *fields.nanoseconds = (uint32_t)(wallclock_base % NS_PER_SECOND);
     barrier();
     WRITE_ONCE(*fields.version, version + 1);
+}
+
+void domain_update_wallclock(struct domain *d)
+{
+    unsigned long flags = spin_lock_irqsave(&wallclock_lock);
+    if (d->shared_info)
+        write_wallclock(d);
+    spin_unlock_irqrestore(&wallclock_lock, flags);
+}
+
+struct shared_info *wallclock_take_page(struct domain *d)
+{
+    unsigned long flags = spin_lock_irqsave(&wallclock_lock);
+    struct shared_info *page = d->shared_info;
+    WRITE_ONCE(d->shared_info, NULL);
+    spin_unlock_irqrestore(&wallclock_lock, flags);
+    return page;
 }

@@ -117,8 +117,8 @@ struct domain {
     domid_t id;                 /* [c] */
     xen_domain_handle_t handle; /* uuid [d] */
     uint32_t ssidref;
-    struct list link;        /* domain list lock */
     volatile int references; /* [a] */
+    bool listed;             /* domain list lock: has all its parts, so that lookups find it */
     struct spinlock lock;    /* [d] */
     bool is_privileged;      /* [c] control and hardware domain (Domain-0) */
     bool is_idle;
@@ -141,14 +141,15 @@ struct domain {
     struct spinlock pt_lock;      /* [t] all page tables owned by this domain */
     struct table_work table_work; /* [t] */
 
-    struct shared_info *shared_info; /* [c] one page of ours */
-    struct event_channels *events;   /* [c] */
-    struct grant_table *grants;      /* [c] */
-    unsigned long vm_assist;         /* [d] VMASST_TYPE_* bits */
+    struct shared_info
+        *shared_info;              /* one page of ours; NULL from some moment of DOMAIN_DYING on, wallclock_take_page */
+    struct event_channels *events; /* [c] */
+    struct grant_table *grants;    /* [c] */
+    unsigned long vm_assist;       /* [d] VMASST_TYPE_* bits */
 
     unsigned long polling;                        /* [a] a bit per vcpu in SCHEDOP_poll */
     int pause_count;                              /* [a] */
-    bool paused_by_controller;                    /* [d] */
+    unsigned controller_pauses;                   /* [d] XEN_DOMCTL_pausedomain without their unpausedomain */
     bool creation_finished;                       /* [d] first unpause has happened */
     volatile bool is_shutting_down, is_shut_down; /* [d] */
     unsigned shutdown_code;                       /* [d] SHUTDOWN_* */
@@ -192,23 +193,29 @@ extern struct domain xen_domain, io_domain;
 void domain_init(void);
 /* A new paused domain without vcpus. id: DOMID_INVALID = choose a free one. -ENOMEM, -EEXIST, -EINVAL. */
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out);
-/* NULL when there is none or it is dying and freed. */
+/* A domain that has all its parts and is alive; it may begin to die while it is held, so what dies early says how it is
+ * to be looked at. NULL: there is none. */
 struct domain *domain_get(domid_t id);
+/* The living domain with the smallest id >= from; NULL at the end. */
+struct domain *domain_get_next(domid_t from);
+/* The same for dying and dead ones too, for as long as somebody still holds their memory: for lists, and for what ends
+ * them. Nothing but their fields and vcpus may be looked at. */
+struct domain *domain_get_in_any_state(domid_t id);
+struct domain *domain_get_next_in_any_state(domid_t from);
 /* DOMID_SELF allowed. */
 struct domain *domain_get_any(domid_t id);
 /* No reference, any state: for the owner of a frame, which cannot go away while it owns one. NULL if unknown. */
 struct domain *domain_find(domid_t id);
+/* One more, for a caller who has one. */
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
-/* The domain with the smallest id >= from, with a reference; NULL at the end. For lists: shows dead ones too while
- * somebody still holds their memory. */
-struct domain *domain_get_next(domid_t from);
 
 /* Stops scheduling of all its vcpus; _sync waits until none is on a CPU. Nested. Not on oneself for _sync. */
 void domain_pause(struct domain *d);
 void domain_pause_sync(struct domain *d);
 void domain_unpause(struct domain *d);
-/* What XEN_DOMCTL_pausedomain/unpausedomain do: idempotent. */
+/* What XEN_DOMCTL_pausedomain and unpausedomain do: they count. -EOVERFLOW: too many; -EINVAL: it is not paused. */
+#define MAX_CONTROLLER_PAUSES 255U
 int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
 /* The guest (or we, for a crash) says it is over: all vcpus stop, VIRQ_DOM_EXC goes to Domain-0. */

@@ -27,5 +27,7 @@ void wallclock_set(uint64_t seconds, uint32_t nanoseconds, ns_t at);
 /* Fills the ABI's time fields: vcpu_info.time and shared_info.wc*. Versions are odd while being written. */
 void vcpu_update_time(struct vcpu *v);
 void domain_update_wallclock(struct domain *d);
+/* Sets d->shared_info to NULL. The page is the caller's: nobody writes to it any more. */
+struct shared_info *wallclock_take_page(struct domain *d);
 
 #endif

@@ -41,6 +41,7 @@ enum {
     ENOSPC = 28,
     EDOM = 33,
     ENOSYS = 38,
+    EOVERFLOW = 75,
     EISCONN = 106,
     ENOTCONN = 107,
     EOPNOTSUPP = 95

@@ -369,7 +369,7 @@ unsigned grant_table_max_frames(const struct domain *d)
 
 /* ---- domains ---- */
 
-struct domain *domain_get(domid_t id)
+struct domain *domain_get_in_any_state(domid_t id)
 {
     struct domain *d = find_domain(id);
 
@@ -378,12 +378,25 @@ struct domain *domain_get(domid_t id)
     return d;
 }
 
+static struct domain *only_alive(struct domain *d)
+{
+    if (!d || d->dying == DOMAIN_ALIVE)
+        return d;
+    domain_put(d);
+    return NULL;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    return only_alive(domain_get_in_any_state(id));
+}
+
 struct domain *domain_get_any(domid_t id)
 {
     return domain_get(id == DOMID_SELF ? current->domain->id : id);
 }
 
-struct domain *domain_get_next(domid_t from)
+struct domain *domain_get_next_in_any_state(domid_t from)
 {
     struct domain *best = NULL;
 
@@ -393,6 +406,13 @@ struct domain *domain_get_next(domid_t from)
     if (best)
         best->references++;
     return best;
+}
+
+struct domain *domain_get_next(domid_t from)
+{
+    struct domain *d = domain_get_next_in_any_state(from);
+
+    return !d || d->dying == DOMAIN_ALIVE ? d : (domain_put(d), domain_get_next((domid_t)(d->id + 1)));
 }
 
 void domain_put(struct domain *d)
@@ -461,12 +481,12 @@ size_t console_ring_read(char *to, size_t bytes, uint32_t *index, bool clear)
 
 int domain_pause_by_controller(struct domain *d)
 {
-    d->paused_by_controller = true;
+    d->controller_pauses++;
     return 0;
 }
 int domain_unpause_by_controller(struct domain *d)
 {
-    d->paused_by_controller = false;
+    d->controller_pauses--;
     return 0;
 }
 void domain_pause_sync(struct domain *d)

@@ -95,7 +95,7 @@ static void flags_of_a_domain(void)
     d->is_shut_down = true;
     d->shutdown_code = 3;
     d->vcpu[0]->is_running = false;
-    d->paused_by_controller = true;
+    d->controller_pauses = 1;
     CHECK(domctl(&op, XEN_DOMCTL_getdomaininfo, 3) == 0);
     CHECK(info->flags == (XEN_DOMINF_shutdown | XEN_DOMINF_paused | 3 << XEN_DOMINF_shutdownshift));
     CHECK_FRAMES();

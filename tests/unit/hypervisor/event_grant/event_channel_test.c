@@ -482,6 +482,23 @@ static void dying(void)
     CHECK_EQUAL(fake_domain_references(peer), 0);
 }
 
+/* A toolstack may make channels of a domain before it makes its vcpus. */
+static void before_there_are_vcpus(void)
+{
+    evtchn_port_t mine = alloc_unbound(guest, peer->id);
+    evtchn_port_t theirs = bind_to(peer, guest->id, mine);
+    struct vcpu *later = peer->vcpu[0];
+
+    take(peer, theirs);
+    memset(unblocked, 0, sizeof(unblocked));
+    peer->vcpu[0] = NULL;
+    CHECK_EQUAL(op_port(EVTCHNOP_send, mine), 0);
+    peer->vcpu[0] = later;
+    CHECK(!unblocked[0] && take(peer, theirs));
+    CHECK_EQUAL(op_port(EVTCHNOP_send, mine), 0);
+    CHECK(vcpu_event_pending(later) && take(peer, theirs));
+}
+
 static void closing_in_pieces(void)
 {
     struct evtchn_reset reset = {.dom = DOMID_SELF};
@@ -931,6 +948,7 @@ int main(void)
         {"virtual interrupts", virqs},
         {"physical interrupts", pirqs},
         {"dying domain", dying},
+        {"before there are vcpus", before_there_are_vcpus},
         {"closing in pieces", closing_in_pieces},
         {"FIFO order and priority", fifo_order_and_priority},
         {"FIFO masking and moving", fifo_masking_and_moving},

@@ -4,6 +4,9 @@
 #define HV_SPINLOCK_H
 #include <hv/types.h>
 void fake_deadlock(void);
+/* If the test has it: what another CPU does while this one waits for the lock. */
+struct spinlock;
+__attribute__((weak)) void fake_before_lock(struct spinlock *lock);
 struct spinlock {
     int held;
 };
@@ -13,6 +16,8 @@ struct spinlock {
     }
 static inline void spin_lock(struct spinlock *lock)
 {
+    if (fake_before_lock)
+        fake_before_lock(lock);
     if (lock->held++)
         fake_deadlock();
 }
