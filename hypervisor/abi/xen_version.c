@@ -26,10 +26,12 @@ static const struct xen_compile_info compile_info = {.compiler = "gcc " __VERSIO
  */
 static uint32_t pv_features(const struct domain *d)
 {
-    uint32_t features = 1U << XENFEAT_pae_pgdir_above_4gb | 1U << XENFEAT_mmu_pt_update_preserve_ad |
-                        1U << XENFEAT_highmem_assist | 1U << XENFEAT_gnttab_map_avail_bits |
-                        1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_direct_mapped;
+    uint32_t features = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
+                        1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported |
+                        1U << XENFEAT_direct_mapped;
 
+    if (d->is_privileged || test_bit(VMASST_TYPE_pae_extended_cr3, &d->vm_assist))
+        features |= 1U << XENFEAT_pae_pgdir_above_4gb;
     return d->is_privileged ? features | 1U << XENFEAT_dom0 : features;
 }
 
@@ -60,9 +62,7 @@ static long command_line(uint64_t argument)
 {
     xen_commandline_t line;
 
-    if (allowed_call(current->domain, POLICY_CONTROL))
-        return -EPERM;
-    strlcpy(line, bootinfo.cmdline, sizeof(line));
+    strlcpy(line, allowed_call(current->domain, POLICY_CONTROL) ? "<denied>" : bootinfo.cmdline, sizeof(line));
     return copy_argument_out(argument, &line) ? -EFAULT : 0;
 }
 

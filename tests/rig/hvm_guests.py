@@ -1,24 +1,34 @@
-"""The HVM test kernels (tests/guests/hvm): each is started by xl as a PVH guest and tells its verdict by port 0xe9, whose
-text the hypervisor logs. An expectation holds on the reference too, so SUCCESS on both is the comparison.
+"""The test kernels as guests that the toolstack makes: those of tests/guests/hvm as PVH guests, which tell their verdict by
+port 0xe9, whose text the hypervisor logs; those of tests/guests as PV guests without privilege, on their console. An
+expectation holds on the reference too, so SUCCESS on both is the comparison.
 
 They run on SVM in QEMU and on VT-x in Bochs, from a Domain-0 in a RAM disk that runs one after the other (domain0/kernels)."""
 
 import os
 import re
 
+import hostile
 import ramdisk
 from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE
 from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules, patience
 
-SOURCES = f'{HERE}/../guests/hvm'
+PV_SOURCES = f'{HERE}/../guests'
+SOURCES = f'{PV_SOURCES}/hvm'
 LIMIT = 20     # seconds for one kernel on an idle machine
+PARTNERED = {'hostile-caller'}   # kernels that need other guests about them, and that are built as PV and as HVM kernels
 PROBLEM = r'PANIC|Panic on CPU|Kernel panic'
-VERDICT = re.compile(r'^.*\bd\d+\b.* Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)
+VERDICT = re.compile(r'^(?:.*\bd\d+\b.* )?Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)
 POWER_OFF, REBOOT, CRASH = '0', '1', '3'      # reason codes of a domain's end
 ANY_END = '.*'
 # The hypervisor may end such a guest or give it a fault, as it can; one of them is in the log.
 DIES = {'reason': '[013]', 'log': r'crashed|[Tt]riple fault|unexpected trap', 'seconds': 10}
+
+
+def image_of(kernel, kind):
+    if kind == 'pvh':
+        return f'guests/hvm/hvm-{kernel}'
+    return f'guests/pv-{kernel}' if kernel in PARTNERED else f'guests/guest-{kernel}'
 
 
 class Run:
@@ -27,8 +37,10 @@ class Run:
     runs it too."""
 
     def __init__(self, kernel, case='', vcpus=1, reason=POWER_OFF, log=None, seconds=60, platforms=('tcg', 'bochs'),
-                 reference_on=('tcg', 'bochs'), tsc='default'):
+                 reference_on=('tcg', 'bochs'), tsc='default', kind='pvh'):
         self.name, self.kernel, self.case, self.vcpus = f'{kernel}-{case}'.rstrip('-'), kernel, case, vcpus
+        self.kind, self.name = kind, self.name if kind == 'pvh' else f'{kind}-{self.name}'
+        self.image = image_of(kernel, kind)
         self.reason, self.log, self.seconds = reason, log, seconds
         self.platforms, self.reference_on, self.tsc = platforms, reference_on, tsc
 
@@ -54,8 +66,11 @@ SPECIAL = [
     Run('fatal', 'crash', reason=CRASH, log='Test: fatal'),
     Run('fatal', 'reboot', reason=REBOOT, log='Test: fatal'),
 ] + [Run('wild', f'{mode}-{seed}', reason=ANY_END, log='Test: wild', seconds=5) for mode in ('long', 'real') for seed in range(4)]
+PV_RUNS = [Run(name, vcpus=2, platforms=('tcg',), kind='pv') for name in os.listdir(PV_SOURCES)
+           if os.path.exists(f'{PV_SOURCES}/{name}/main.c') and name not in PARTNERED]
+PARTNERED_RUNS = [Run('hostile-caller', vcpus=2, platforms=('tcg',), kind=kind) for kind in ('pv', 'pvh')]
 RUNS = sorted([Run(name) for name in os.listdir(SOURCES) if os.path.exists(f'{SOURCES}/{name}/main.c')
-               and name not in {run.kernel for run in SPECIAL}] + SPECIAL, key=lambda run: run.name)
+               and name not in {run.kernel for run in SPECIAL}] + SPECIAL + PV_RUNS + PARTNERED_RUNS, key=lambda run: run.name)
 
 
 class KernelsBoot:
@@ -70,14 +85,16 @@ class KernelsBoot:
         reference = os.path.basename(rig.hypervisor) == 'reference.elf'
         folder = f'{rig.build}/tests/rig/{self.name}-{rig.name}'
         wanted = [run for run, checks in zip(self.runs, self.scenarios) if rig.wants(checks)]
-        files = {f'kernels/{run.kernel}': f'{rig.build}/tests/guests/hvm/hvm-{run.kernel}' for run in wanted}
+        files = {f'kernels/{os.path.basename(run.image)}': f'{rig.build}/tests/{run.image}' for run in wanted}
+        if any(run.kernel in PARTNERED for run in wanted):
+            files['kernels/partner'] = f'{rig.build}/tests/{image_of("version", "pv")}'
         os.makedirs(folder, exist_ok=True)
         with open(f'{folder}.list', 'w') as file:
             for run in wanted:
-                file.write(f'{run.name} {run.kernel} {run.vcpus} {run.seconds} {run.tsc} platform={self.platform} '
-                           f'case={run.case} hypervisor={"reference" if reference else "ours"}\n')
+                file.write(f'{run.name} {os.path.basename(run.image)} {run.kind} {run.vcpus} {run.seconds} {run.tsc} '
+                           f'platform={self.platform} case={run.case} hypervisor={"reference" if reference else "ours"}\n')
         kernel, disk = ramdisk.build(rig.images, folder, 'kernels', {**files, 'kernels/list': f'{folder}.list'})
-        options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M{f" {REFERENCE_OPTIONS}" if reference else ""}'
+        options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M{f" {REFERENCE_OPTIONS} sync_console" if reference else ""}'
         modules = Modules(rig.hypervisor, options, [(kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}'), (disk, '')])
         return (Bochs if self.platform == 'bochs' else Machine)(modules, evidence, memory=1024)
 
@@ -107,6 +124,8 @@ def scenario(run, platform):
             return
         verdict = VERDICT.search(log)
         rig.check(verdict and verdict[1] == 'SUCCESS', tail)
+        if run.kernel == 'hostile-caller':
+            hostile.note_table(rig, run.kind, log)
     check_run.__name__ = scenario_name(run)
     check_run.__doc__ = f'Kernel {run.name}.'
     check_run.not_on = () if platform in run.reference_on else ('reference',)

@@ -38,7 +38,7 @@ class Rig:
         self.images = f'{options.build}/images'
         self.only, self.record, self.recorded = options.only, options.record, notes.Recorded(options.batch)
         self.machine = None
-        self.notes = []
+        self.notes, self.running = [], None     # of the running scenario; it and where its evidence goes
 
     def wants(self, scenario):
         """Whether it is to run: chosen on the command line, and not one that stops this hypervisor's emulator."""
@@ -48,6 +48,12 @@ class Rig:
     def note(self, what, value):
         """Notes something that must be the same on every hypervisor."""
         self.notes.append(f'{what}: {value}')
+
+    def reference_notes(self):
+        """What the running scenario noted on the reference, or None."""
+        scenario, evidence = self.running
+        live = f'{evidence}/{scenario_name(scenario)}.notes'.replace(f'/{self.name}/', '/reference/')
+        return expected_notes(self, live, scenario, notes.key_of_build(self.images, scenario))[0]
 
     def check(self, condition, message):
         if not condition:
@@ -120,7 +126,7 @@ def compare(rig, evidence, scenario):
 
 
 def run_scenario(rig, scenario, evidence):
-    rig.notes = []
+    rig.notes, rig.running = [], (scenario, evidence)
     try:
         scenario(rig)
         return compare(rig, evidence, scenario)

@@ -46,7 +46,7 @@ static void debug_registers(void)
     /* A breakpoint on what the hypervisor reads on our behalf, and on a syscall after mov to ss. */
     CHECK_IS(0, HYPERCALL(set_debugreg, 0, &watched));
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001)); /* read or write */
-    CHECK_IS(0, HYPERCALL(console_io, CONSOLEIO_write, 0, &watched));
+    CHECK_IS(is_privileged() ? 0 : -EPERM, HYPERCALL(console_io, CONSOLEIO_write, 0, &watched));
     struct mmu_update u = {~0UL, 0};
     CHECK_IS(0, HYPERCALL(set_debugreg, 0, &u));
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001));

@@ -47,7 +47,7 @@ static void interdomain(void)
     CHECK_IS(0, op(EVTCHNOP_status, &status));
     CHECK_IS(EVTCHNSTAT_interdomain, status.status);
     CHECK_IS(b, status.u.interdomain.port);
-    CHECK_IS(0, status.u.interdomain.dom);
+    CHECK_IS(own_domain(), status.u.interdomain.dom);
     CHECK_IS(0, close_port(a));
     status.port = b;
     CHECK_IS(0, op(EVTCHNOP_status, &status));
@@ -169,13 +169,13 @@ static void nonsense(void)
 static void exhaustion(void)
 {
     struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-    unsigned count = 0;
+    unsigned count = 0, limit = is_privileged() ? 4096 : 1024; /* the toolstack allows a guest fewer */
     long result;
     while (!(result = op(EVTCHNOP_alloc_unbound, &unbound)))
         count++;
     CHECK_IS(-ENOSPC, result);
     say("%u ports", count);
-    CHECK(count > 4000 && count < 4096);
+    CHECK(count > limit - 96 && count < limit);
     struct evtchn_reset reset = {.dom = DOMID_SELF};
     CHECK_IS(0, op(EVTCHNOP_reset, &reset));
     CHECK_IS(0, op(EVTCHNOP_alloc_unbound, &unbound));

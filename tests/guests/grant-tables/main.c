@@ -46,14 +46,14 @@ static void set_up(void)
 
 static void grant(unsigned ref, uint64_t mfn, unsigned flags)
 {
-    table[ref].domid = 0;
+    table[ref].domid = own_domain();
     table[ref].frame = (uint32_t)mfn;
     __atomic_store_n(&table[ref].flags, flags, __ATOMIC_SEQ_CST);
 }
 
 static struct gnttab_map_grant_ref map(void *at, unsigned ref, unsigned flags)
 {
-    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)at, .flags = flags, .ref = ref, .dom = 0};
+    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)at, .flags = flags, .ref = ref, .dom = own_domain()};
     CHECK_IS(0, op(GNTTABOP_map_grant_ref, &m, 1));
     return m;
 }

@@ -45,6 +45,21 @@ void finish(void) __attribute__((noreturn));
             failure("line %d: not refused: %s is %ld", __LINE__, #expression, got_);                                   \
     } while (0)
 
+/* Pointers that no hypercall may follow. */
+#define UNMAPPED      0x0000123456789000UL
+#define NON_CANONICAL 0x0000900000000000UL
+#define IN_HYPERVISOR 0xffff830000001000UL /* the range is 0xffff800000000000 to 0xffff87ffffffffff */
+#define ALMOST_TOP    0xfffffffffffffff8UL
+
+/* ---- Who we are ---- */
+uint16_t own_domain(void); /* our domain id, as the peer of a channel to ourselves */
+
+/* ---- The command line ---- */
+extern const char *command_line;
+/* The word that it has behind `key` and "="; NULL without it. */
+const char *option(const char *key);
+bool same_word(const char *word, const char *name); /* `word` ends at a blank or at the end of the text */
+
 /* ---- What each kind of kernel brings for it ---- */
 void console_out(const char *text, size_t length);
 void power_off(void) __attribute__((noreturn));

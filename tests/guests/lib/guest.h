@@ -53,12 +53,6 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
     hypercall(op, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
 #define HYPERCALL(op, ...) HYPERCALL_(__HYPERVISOR_##op, __VA_ARGS__, 0, 0, 0, 0, 0)
 
-/* Pointers that no hypercall may follow. */
-#define UNMAPPED      0x0000123456789000UL
-#define NON_CANONICAL 0x0000900000000000UL
-#define IN_HYPERVISOR 0xffff830000001000UL /* the range is 0xffff800000000000 to 0xffff87ffffffffff */
-#define ALMOST_TOP    0xfffffffffffffff8UL
-
 /* ---- Traps ---- */
 struct registers { /* the end, from rax on, is struct iret_context */
     uint64_t r15, r14, r13, r12, rbp, rbx, r8, r9, r10, rdx, rsi, rdi;
@@ -119,6 +113,8 @@ typedef uint64_t pte_t;
 #define VIRT_BASE_ADDRESS 0xffffffff80000000UL
 
 extern struct start_info *start_info;
+/* Whether we are Domain-0, and not a guest that the toolstack has made. */
+bool is_privileged(void);
 #define M2P ((const uint64_t *)0xffff800000000000UL)
 void *page_alloc(void); /* zeroed, mapped writable, never freed */
 uint64_t pfn_mfn(uint64_t pfn);

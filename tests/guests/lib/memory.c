@@ -1,5 +1,6 @@
 /* The kernel's memory, its page tables, and the start. */
 #include "guest.h"
+#include "ring_console.h"
 
 struct start_info *start_info;
 extern long hypercall_raw(void);
@@ -20,14 +21,24 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
     return result;
 }
 
+bool is_privileged(void)
+{
+    return start_info->flags & SIF_PRIVILEGED;
+}
+
 void console_out(const char *text, size_t length)
 {
-    HYPERCALL(console_io, CONSOLEIO_write, length, text);
+    if (is_privileged())
+        HYPERCALL(console_io, CONSOLEIO_write, length, text);
+    else
+        ring_console_out(text, length);
 }
 
 void power_off(void)
 {
     struct sched_shutdown off = {SHUTDOWN_poweroff};
+    if (!is_privileged())
+        ring_console_drain();
     for (;;)
         HYPERCALL(sched_op, SCHEDOP_shutdown, &off);
 }
@@ -182,6 +193,9 @@ uint64_t system_time(void)
 void guest_start(struct start_info *info)
 {
     start_info = info;
+    command_line = (const char *)info->cmd_line;
+    if (!is_privileged())
+        ring_console_start(mfn_va(info->console.domU.mfn), info->console.domU.evtchn);
     next_page = (info->pt_base - VIRT_BASE_ADDRESS) / PAGE + info->nr_pt_frames + 1;
     uint64_t last = next_page;
     pte_t *entry;
@@ -195,6 +209,8 @@ void guest_start(struct start_info *info)
     if (update_va(shared, info->shared_info | PTE_RW))
         error("cannot map the shared info page");
     vcpu0()->evtchn_upcall_mask = 1;
+    if (!is_privileged()) /* what its reader says wakes nobody */
+        shared->evtchn_mask[info->console.domU.evtchn / 64] |= 1UL << info->console.domU.evtchn % 64;
     traps_init();
     say("Test: %s", test_title);
     test_main();

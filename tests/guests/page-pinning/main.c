@@ -133,7 +133,7 @@ static void pages(void)
     CHECK_IS(0, mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (uint64_t)&cpus));
     CHECK_IS(0, mmuext(MMUEXT_INVLPG_MULTI, (uint64_t)a, (uint64_t)&cpus));
     CHECK_REFUSED(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, UNMAPPED));
-    CHECK_IS(0, mmuext(MMUEXT_FLUSH_CACHE, 0, 0));
+    CHECK_IS(is_privileged() ? 0 : -EACCES, mmuext(MMUEXT_FLUSH_CACHE, 0, 0));
     CHECK_REFUSED(mmuext(99, 0, 0));
     CHECK_REFUSED(mmuext(MMUEXT_NEW_BASEPTR, 0, 0));
     CHECK_REFUSED(mmuext(MMUEXT_NEW_BASEPTR, mfn_of(a), 0)); /* writable */

@@ -31,13 +31,14 @@ static void version(void)
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_compile_info, text));
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_changeset, text));
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_commandline, text));
+    CHECK_IS(!is_privileged(), same_word(text, "<denied>"));
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_guest_handle, text));
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_capabilities, text));
     CHECK(memory_compare(text, "xen-3.0-x86_64 ", 15) == 0);
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_platform_parameters, &parameters));
     CHECK_IS(0xffff800000000000UL, parameters.virt_start);
     CHECK_IS(0, HYPERCALL(xen_version, XENVER_get_features, &features));
-    CHECK_IS(0x228f0, features.submap);
+    CHECK_IS(is_privileged() ? 0x228f0 : 0x220e0, features.submap);
     features.submap_idx = 1;
     CHECK_IS(-EINVAL, HYPERCALL(xen_version, XENVER_get_features, &features));
     CHECK_IS(-ENOSYS, HYPERCALL(xen_version, 11, text));
@@ -54,6 +55,11 @@ static void version(void)
 static void console(void)
 {
     char text[8];
+    if (!is_privileged()) {
+        for (unsigned command = 0; command < 4; command++)
+            CHECK_IS(-EPERM, HYPERCALL(console_io, command, 5, UNMAPPED));
+        return;
+    }
     CHECK_IS(0, HYPERCALL(console_io, CONSOLEIO_write, 0, UNMAPPED));
     CHECK_IS(-EFAULT, HYPERCALL(console_io, CONSOLEIO_write, 5, UNMAPPED));
     CHECK_IS(-EFAULT, HYPERCALL(console_io, CONSOLEIO_write, 5, IN_HYPERVISOR));

@@ -68,6 +68,7 @@ static void refused(volatile pte_t *e)
 
 void test_main(void)
 {
+    CHECK_IS(0, HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables));
     pte_t *e = entry_of((uint64_t)page_a, 1);
     plain(e);
     refused(e);

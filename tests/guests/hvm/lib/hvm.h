@@ -24,13 +24,12 @@
 
 /* ---- Start ---- */
 extern struct hvm_start_info *start_info;
-/* The word that the command line has behind `key` and "="; NULL without it. */
-const char *option(const char *key);
 /* Whether the machine under the hypervisor is an emulator that lacks something; option "platform". */
 bool on_platform(const char *name);
 /* Whether the hypervisor is the reference, for what it does wrong; option "hypervisor". */
 bool on_reference(void);
-bool same_word(const char *word, const char *name); /* `word` ends at a blank or at the end of the text */
+/* From here on text goes to the guest's console and not to port 0xe9, for what is too much for the hypervisor's log. */
+void console_use_ring(void);
 
 /* ---- Segments ---- */
 enum {

@@ -1,5 +1,6 @@
 /* The start of an HVM test kernel in long mode: command line, hypercall page, memory, time. */
 #include "hvm.h"
+#include "../../lib/ring_console.h"
 
 void hvm_start(void);
 void traps_init(void);
@@ -7,43 +8,41 @@ void second_main(void);
 
 static char *next_page = (char *)0x400000; /* behind the kernel and its start info, with room */
 static uint32_t tsc_khz;
+static bool console_is_ring;
 struct hvm_start_info *start_info;
 
 void console_out(const char *text, size_t length)
 {
+    if (console_is_ring) {
+        ring_console_out(text, length);
+        return;
+    }
     while (length--)
         outb(0xe9, (uint8_t)*text++);
+}
+
+static uint64_t parameter(unsigned index)
+{
+    struct xen_hvm_param parameter = {.domid = DOMID_SELF, .index = index};
+    if (HYPERCALL(hvm_op, HVMOP_get_param, &parameter))
+        error("there is no parameter %u", index);
+    return parameter.value;
+}
+
+void console_use_ring(void)
+{
+    ring_console_start((void *)(parameter(HVM_PARAM_CONSOLE_PFN) * PAGE),
+                       (uint32_t)parameter(HVM_PARAM_CONSOLE_EVTCHN));
+    console_is_ring = true;
 }
 
 void power_off(void)
 {
     struct sched_shutdown off = {SHUTDOWN_poweroff};
+    if (console_is_ring)
+        ring_console_drain();
     for (;;)
         HYPERCALL(sched_op, SCHEDOP_shutdown, &off);
-}
-
-const char *option(const char *key)
-{
-    const char *at = (const char *)start_info->cmdline_paddr;
-    while (at && *at) {
-        unsigned n = 0;
-        while (key[n] && at[n] == key[n])
-            n++;
-        if (!key[n] && at[n] == '=')
-            return at + n + 1;
-        while (*at && *at != ' ')
-            at++;
-        at += *at == ' ';
-    }
-    return NULL;
-}
-
-bool same_word(const char *word, const char *name)
-{
-    unsigned n = 0;
-    while (name[n] && word && word[n] == name[n])
-        n++;
-    return word && !name[n] && (!word[n] || word[n] == ' ');
 }
 
 bool on_platform(const char *name)
@@ -131,6 +130,7 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
 void hvm_start(void)
 {
     traps_init();
+    command_line = (const char *)start_info->cmdline_paddr;
     uint32_t leaf = hypervisor_leaf(), out[4];
     if (!leaf)
         for (;;)
