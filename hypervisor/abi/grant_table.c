@@ -332,43 +332,32 @@ static int op_swap_grant_ref(union grant_argument *a, struct unmap_batch *batch)
     return 0;
 }
 
-static int op_dump_table(union grant_argument *a, struct unmap_batch *batch)
-{
-    struct domain *d;
-
-    a->dump_table.status = get_target(a->dump_table.dom, &d);
-    if (a->dump_table.status == GNTST_okay) {
-        grant_table_dump(d);
-        domain_put(d);
-    }
-    return 0;
-}
-
 /* transfer: no guest kernel of this century flips pages, they copy. cache_flush: DMA is coherent on x86. */
 static int op_not_supported(union grant_argument *a, struct unmap_batch *batch)
 {
     return -EOPNOTSUPP;
 }
 
-#define OPERATION(name, function, one) [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one}
+#define OPERATION(name, function, one)    [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one, false}
+#define PV_OPERATION(name, function, one) [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one, true}
 static const struct {
     int (*handler)(union grant_argument *a, struct unmap_batch *batch);
     uint8_t bytes;
-    bool single; /* the array must have one element */
+    bool single;  /* the array must have one element */
+    bool pv_only; /* it is about machine frames */
 } operations[] = {
     OPERATION(map_grant_ref, grant_op_map_grant_ref, false),
     OPERATION(unmap_grant_ref, grant_op_unmap_grant_ref, false),
     OPERATION(setup_table, op_setup_table, true),
-    OPERATION(dump_table, op_dump_table, true),
-    OPERATION(transfer, op_not_supported, false),
+    PV_OPERATION(transfer, op_not_supported, false),
     OPERATION(copy, grant_op_copy, false),
     OPERATION(query_size, op_query_size, true),
-    OPERATION(unmap_and_replace, grant_op_unmap_and_replace, false),
+    PV_OPERATION(unmap_and_replace, grant_op_unmap_and_replace, false),
     OPERATION(set_version, op_set_version, true),
-    OPERATION(get_status_frames, op_get_status_frames, true),
+    PV_OPERATION(get_status_frames, op_get_status_frames, true),
     OPERATION(get_version, op_get_version, true),
     OPERATION(swap_grant_ref, op_swap_grant_ref, false),
-    OPERATION(cache_flush, op_not_supported, false),
+    PV_OPERATION(cache_flush, op_not_supported, false),
 };
 
 static int do_element(unsigned command, uint64_t address, struct unmap_batch *batch)
@@ -392,7 +381,11 @@ long do_grant_table_op(struct hypercall *call)
     struct unmap_batch batch = {.count = 0};
     int rc = 0;
 
-    if (command >= ARRAY_SIZE(operations) || !current->domain->grants)
+    if (command >= ARRAY_SIZE(operations) || !operations[command].handler || !current->domain->grants)
+        return -ENOSYS;
+    if ((int32_t)left < 0)
+        return -EINVAL; /* such an array would be all of the caller's memory, which the answers would run over */
+    if (operations[command].pv_only && is_hvm(current->domain))
         return -ENOSYS;
     if (operations[command].single && left != 1)
         return -EINVAL;

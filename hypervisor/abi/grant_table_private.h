@@ -108,7 +108,6 @@ union grant_argument {
     struct gnttab_map_grant_ref map_grant_ref;
     struct gnttab_unmap_grant_ref unmap_grant_ref;
     struct gnttab_setup_table setup_table;
-    struct gnttab_dump_table dump_table;
     struct gnttab_transfer transfer;
     struct gnttab_copy copy;
     struct gnttab_query_size query_size;

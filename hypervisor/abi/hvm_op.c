@@ -15,6 +15,7 @@
 #include <hv/viridian.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 
 _Static_assert(sizeof(struct xen_hvm_param) == 16, "ABI");
 _Static_assert(sizeof(struct xen_hvm_evtchn_upcall_vector) == 8, "ABI");
@@ -236,7 +237,7 @@ static long trace(uint64_t argument)
 
     if (copy_argument_in(&op, argument))
         return -EFAULT;
-    return op.extra_bytes > sizeof(op.extra) ? -EINVAL : 0;
+    return op.extra_bytes > sizeof(op.extra) || op.event >> TRC_SUBCLS_SHIFT ? -EINVAL : 0;
 }
 
 static uint16_t public_mem_type(enum p2m_type type)

@@ -105,6 +105,8 @@ static long machphys_mapping(struct hypercall *call)
         .max_mfn = max_mfn - 1,
     };
 
+    if (is_hvm(current->domain))
+        return -ENOSYS; /* it sees no machine frame numbers */
     return copy_argument_out(call->arg[1], &mapping) ? -EFAULT : 0;
 }
 

@@ -104,6 +104,8 @@ static long vcpu_is_up(struct vcpu *v, unsigned long argument)
 
 static long vcpu_send_nmi(struct vcpu *v, unsigned long argument)
 {
+    if (argument)
+        return -EINVAL;
     v->nmi_pending = true;
     if (v->hvm) {
         hvm_kick(v);
@@ -320,9 +322,12 @@ static long stop_periodic_timer(struct vcpu *v, unsigned long argument)
     return 0;
 }
 
+/* The one-shot timer is its vcpu's own: no other vcpu sets or stops it. */
 static long set_singleshot_timer(struct vcpu *v, unsigned long argument)
 {
     struct vcpu_set_singleshot_timer op;
+    if (v != current)
+        return -EINVAL;
     if (copy_argument_in(&op, argument))
         return -EFAULT;
     if (op.flags & VCPU_SSHOTTMR_future && op.timeout_abs_ns < now())
@@ -333,6 +338,8 @@ static long set_singleshot_timer(struct vcpu *v, unsigned long argument)
 
 static long stop_singleshot_timer(struct vcpu *v, unsigned long argument)
 {
+    if (v != current)
+        return -EINVAL;
     timer_stop(&v->singleshot);
     return 0;
 }

@@ -118,7 +118,7 @@ static void bad_maps(void)
     grant(11, mfn_of(page_a), GTF_invalid);
     grant(12, mfn_of(page_a), GTF_accept_transfer);
     grant(13, mfn_of(page_a), GTF_permit_access);
-    table[13].domid = 5;
+    table[13].domid = (domid_t)(own_domain() + 100);
     grant(14, mfn_of(root_table()), GTF_permit_access);
     grant(15, 0xfee00, GTF_permit_access);
     grant(16, 0xb8, GTF_permit_access);

@@ -22,6 +22,8 @@ void error(const char *format, ...) __attribute__((format(printf, 1, 2), noretur
 void skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void finish(void) __attribute__((noreturn));
+/* From here on an HVM kernel too prints on the guest's console, for what is too much for the hypervisor's log. */
+void console_use_ring(void);
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \

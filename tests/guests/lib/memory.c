@@ -34,6 +34,10 @@ void console_out(const char *text, size_t length)
         ring_console_out(text, length);
 }
 
+void console_use_ring(void)
+{
+}
+
 void power_off(void)
 {
     struct sched_shutdown off = {SHUTDOWN_poweroff};

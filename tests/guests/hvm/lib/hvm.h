@@ -28,8 +28,6 @@ extern struct hvm_start_info *start_info;
 bool on_platform(const char *name);
 /* Whether the hypervisor is the reference, for what it does wrong; option "hypervisor". */
 bool on_reference(void);
-/* From here on text goes to the guest's console and not to port 0xe9, for what is too much for the hypervisor's log. */
-void console_use_ring(void);
 
 /* ---- Segments ---- */
 enum {

@@ -1,0 +1,119 @@
+/*
+ * Who may make which hypercall, and whom it may act on: the real dispatch table and the real policy, with handlers that
+ * do nothing. The expectations are written out here and not taken from the table.
+ */
+#include <hv/compat.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/hvm.h>
+#include <hv/hypercall.h>
+#include <hv/percpu.h>
+#include <hv/policy.h>
+#include <public/roundhouse.h>
+#include <xen/arch-x86/xen-mca.h>
+#include <xen/xen.h>
+
+#include "../check.h"
+
+#define DONE 4711
+struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
+struct vcpu *fake_current[NR_CPUS];
+
+#define HANDLERS(X)                                                                                                    \
+    X(set_trap_table)                                                                                                  \
+    X(mmu_update) X(set_gdt) X(stack_switch) X(set_callbacks) X(fpu_taskswitch) X(platform_op) X(set_debugreg)         \
+        X(get_debugreg) X(update_descriptor) X(memory_op) X(multicall) X(update_va_mapping) X(set_timer_op)            \
+            X(xen_version) X(console_io) X(grant_table_op) X(vm_assist) X(update_va_mapping_otherdomain) X(iret)       \
+                X(vcpu_op) X(set_segment_base) X(mmuext_op) X(xsm_op) X(sched_op) X(callback_op) X(event_channel_op)   \
+                    X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op) X(mca) X(roundhouse_op)
+#define HANDLER(name)                                                                                                  \
+    long do_##name(struct hypercall *call)                                                                             \
+    {                                                                                                                  \
+        return DONE;                                                                                                   \
+    }
+HANDLERS(HANDLER)
+bool hvm_compat_call(void)
+{
+    return false;
+}
+long compat_hypercall(struct hypercall *call)
+{
+    abort();
+}
+
+static struct domain control = {.id = 0, .is_privileged = true}, pv = {.id = 1}, pvh = {.id = 2}, other = {.id = 3};
+static struct hvm_domain pvh_hvm;
+
+static long call_as(struct domain *d, unsigned long number)
+{
+    struct vcpu v = {.domain = d};
+    struct hypercall call = {.number = number};
+    fake_current[0] = &v;
+    return hypercall_dispatch(&call);
+}
+
+/* What is the machine owner's. */
+static const unsigned of_control[] = {
+    __HYPERVISOR_platform_op, __HYPERVISOR_console_io,   __HYPERVISOR_update_va_mapping_otherdomain,
+    __HYPERVISOR_sysctl,      __HYPERVISOR_domctl,       __HYPERVISOR_dm_op,
+    __HYPERVISOR_mca,         __HYPERVISOR_roundhouse_op};
+/* What every guest may do, about itself or where the handler asks about the other one. */
+static const unsigned of_all[] = {__HYPERVISOR_memory_op,       __HYPERVISOR_multicall,  __HYPERVISOR_set_timer_op,
+                                  __HYPERVISOR_xen_version,     __HYPERVISOR_vm_assist,  __HYPERVISOR_grant_table_op,
+                                  __HYPERVISOR_vcpu_op,         __HYPERVISOR_xsm_op,     __HYPERVISOR_sched_op,
+                                  __HYPERVISOR_hvm_op,          __HYPERVISOR_physdev_op, __HYPERVISOR_xenpmu_op,
+                                  __HYPERVISOR_event_channel_op};
+static const unsigned of_pv[] = {
+    __HYPERVISOR_set_trap_table,    __HYPERVISOR_mmu_update,    __HYPERVISOR_set_gdt,
+    __HYPERVISOR_stack_switch,      __HYPERVISOR_set_callbacks, __HYPERVISOR_fpu_taskswitch,
+    __HYPERVISOR_set_debugreg,      __HYPERVISOR_get_debugreg,  __HYPERVISOR_update_descriptor,
+    __HYPERVISOR_update_va_mapping, __HYPERVISOR_iret,          __HYPERVISOR_set_segment_base,
+    __HYPERVISOR_mmuext_op,         __HYPERVISOR_callback_op};
+
+static bool is_in(const unsigned *list, unsigned count, unsigned number)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (list[i] == number)
+            return true;
+    return false;
+}
+#define IN(list, number) is_in(list, ARRAY_SIZE(list), number)
+
+static void every_number(void)
+{
+    for (unsigned number = 0; number < 70; number++) {
+        bool control_only = IN(of_control, number), all = IN(of_all, number), pv_only = IN(of_pv, number);
+        check(control_only + all + pv_only <= 1);
+        check(call_as(&control, number) == (control_only || all || pv_only ? DONE : -ENOSYS));
+        check(call_as(&pv, number) == (control_only ? -EPERM : all || pv_only ? DONE : -ENOSYS));
+        check(call_as(&pvh, number) == (control_only ? -EPERM : all ? DONE : -ENOSYS));
+    }
+    static const unsigned long far[] = {255, 0x7fffffff, 0x80000000, 0xffffffff, ~0UL};
+    for (unsigned i = 0; i < ARRAY_SIZE(far); i++)
+        check(call_as(&control, far[i]) == -ENOSYS && call_as(&pv, far[i]) == -ENOSYS &&
+              call_as(&pvh, far[i]) == -ENOSYS);
+}
+
+static void whom(void)
+{
+    struct domain *guests[] = {&pv, &pvh};
+    check(allowed_on(&control, &control) == 0 && allowed_on(&control, &pv) == 0 && allowed_on(&control, &pvh) == 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
+        check(allowed_on(guests[i], &control) == -EPERM && allowed_on(guests[i], &other) == -EPERM);
+        check(allowed_on(guests[i], guests[i]) == -EPERM); /* toolstack power over oneself */
+        check(allowed_call(guests[i], POLICY_CONTROL) == -EPERM && allowed_call(guests[i], POLICY_HARDWARE) == -EPERM);
+        check(allowed_call(guests[i], POLICY_DEVICE_MODEL) == -EPERM && allowed_call(guests[i], POLICY_ANYONE) == 0);
+    }
+    check(allowed_call(&pv, POLICY_PV) == 0 && allowed_call(&pvh, POLICY_PV) == -ENOSYS);
+    check(allowed_call(&pv, POLICY_PIRQS) == -EPERM && allowed_call(&pvh, POLICY_PIRQS) == -ENOSYS);
+    pvh_hvm.emulation = XEN_X86_EMU_USE_PIRQ;
+    check(allowed_call(&pvh, POLICY_PIRQS) == 0);
+}
+
+int main(void)
+{
+    pvh.hvm = &pvh_hvm;
+    every_number();
+    whom();
+    return 0;
+}
