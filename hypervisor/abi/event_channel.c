@@ -357,16 +357,13 @@ static void send_interdomain(struct domain *from, evtchn_port_t from_port, struc
 static int send_port(struct domain *d, evtchn_port_t port, bool ours)
 {
     struct event_channels *e = d->events;
-    struct event_channel *c = event_channel_of(e, port);
     struct domain *to = NULL;
     evtchn_port_t to_port = 0;
-    unsigned long flags;
+    unsigned long flags = spin_lock_irqsave(&e->lock);
+    struct event_channel *c = event_channel_of(e, port);
     int rc = 0;
 
-    if (!c)
-        return -EINVAL;
-    flags = spin_lock_irqsave(&e->lock);
-    switch (c->consumed == ours ? c->state : EVTCHNSTAT_closed) {
+    switch (c && c->consumed == ours ? c->state : EVTCHNSTAT_closed) {
     case EVTCHNSTAT_interdomain:
         if (try_send_interdomain(d, c))
             break;

@@ -67,7 +67,7 @@ SPECIAL = [
     Run('fatal', 'reboot', reason=REBOOT, log='Test: fatal'),
 ] + [Run('wild', f'{mode}-{seed}', reason=ANY_END, log='Test: wild', seconds=5) for mode in ('long', 'real') for seed in range(4)]
 PV_RUNS = [Run(name, vcpus=2, platforms=('tcg',), kind='pv') for name in os.listdir(PV_SOURCES)
-           if os.path.exists(f'{PV_SOURCES}/{name}/main.c') and name not in PARTNERED]
+           if os.path.exists(f'{PV_SOURCES}/{name}/main.c') and name not in PARTNERED | {'longest-run'}]
 PARTNERED_RUNS = [Run('hostile-caller', vcpus=2, platforms=('tcg',), kind=kind) for kind in ('pv', 'pvh')]
 RUNS = sorted([Run(name) for name in os.listdir(SOURCES) if os.path.exists(f'{SOURCES}/{name}/main.c')
                and name not in {run.kernel for run in SPECIAL}] + SPECIAL + PV_RUNS + PARTNERED_RUNS, key=lambda run: run.name)

@@ -1,0 +1,241 @@
+/*
+ * Event channels under four threads: two vcpus of each of two guests bind, send, move, mask, close and reset ports at
+ * once, drawn from a seed. Afterwards every channel has two ends that name each other, and nothing is left when the
+ * guests end.
+ *
+ * hv-event-channel-fuzz [SEED [CALLS]]; hv-event-channel-threads is the same under the thread sanitizer.
+ */
+#include "fake/fake.h"
+#include <hv/event_channel.h>
+#include <hv/hvm_irq.h>
+#include <hv/irq.h>
+#include <hv/sched.h>
+
+#include <pthread.h>
+
+enum { THREADS = 4, PORTS = 48 };
+
+static struct domain *control, *guests[2];
+static unsigned seed = 1, calls = 6000;
+static bool with_fifo;
+
+/* What event channels use of the rest. */
+void vcpu_unblock(struct vcpu *v)
+{
+    clear_bit(v->id, &v->domain->polling);
+}
+void apic_send_ipi(struct cpu *cpu, uint8_t vector)
+{
+}
+void hvm_assert_upcall(struct vcpu *v)
+{
+}
+int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
+{
+    return -1;
+}
+int pirq_bind(struct domain *d, int pirq, bool share)
+{
+    return -EPERM;
+}
+void pirq_unbind(struct domain *d, int pirq)
+{
+    abort();
+}
+int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
+{
+    *mfn = gfn;
+    return gfn < FAKE_FRAMES && page_owner(&fake_page[gfn]) == d ? 0 : -EINVAL;
+}
+
+static long op(unsigned command, void *argument)
+{
+    return fake_hypercall(do_event_channel_op, command, (uintptr_t)argument, 0, NULL);
+}
+
+/* Ports are few, so that calls meet; some do not exist. */
+static evtchn_port_t any_port(unsigned *state)
+{
+    return rand_r(state) % 50 ? rand_r(state) % PORTS : rand_r(state);
+}
+
+static domid_t any_domain(unsigned *state)
+{
+    static const domid_t some[] = {DOMID_SELF, DOMID_SELF, 1, 1, 2, 2, 0, 77, DOMID_IDLE};
+    return some[rand_r(state) % ARRAY_SIZE(some)];
+}
+
+static void bind_something(unsigned *state)
+{
+    struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = any_domain(state)};
+    struct evtchn_bind_interdomain bind = {.remote_dom = any_domain(state), .remote_port = any_port(state)};
+    struct evtchn_bind_virq virq = {.virq = rand_r(state) % NR_VIRQS, .vcpu = rand_r(state) % 3};
+    struct evtchn_bind_ipi ipi = {.vcpu = rand_r(state) % 3};
+    switch (rand_r(state) % 8) {
+    case 0 ... 2:
+        op(EVTCHNOP_alloc_unbound, &unbound);
+        return;
+    case 3 ... 5:
+        op(EVTCHNOP_bind_interdomain, &bind);
+        return;
+    case 6:
+        op(EVTCHNOP_bind_virq, &virq);
+        return;
+    }
+    op(EVTCHNOP_bind_ipi, &ipi);
+}
+
+static void use_something(unsigned *state)
+{
+    struct evtchn_bind_vcpu move = {.port = any_port(state), .vcpu = rand_r(state) % 3};
+    struct evtchn_set_priority priority = {.port = any_port(state), .priority = rand_r(state) % 17};
+    struct evtchn_status status = {.dom = any_domain(state), .port = any_port(state)};
+    struct evtchn_send port = {.port = any_port(state)};
+    switch (rand_r(state) % 8) {
+    case 0:
+        op(EVTCHNOP_bind_vcpu, &move);
+        return;
+    case 1:
+        op(EVTCHNOP_set_priority, &priority);
+        return;
+    case 2:
+        op(EVTCHNOP_status, &status);
+        return;
+    case 3:
+        op(EVTCHNOP_unmask, &port);
+        return;
+    }
+    op(EVTCHNOP_send, &port);
+}
+
+static void one_call(unsigned *state)
+{
+    struct evtchn_close close = {.port = any_port(state)};
+    struct evtchn_reset reset = {.dom = DOMID_SELF};
+    switch (rand_r(state) % 16) {
+    case 0 ... 5:
+        bind_something(state);
+        return;
+    case 6:
+        op(EVTCHNOP_close, &close);
+        return;
+    }
+    if (!with_fifo && rand_r(state) % 3000 == 0)
+        op(EVTCHNOP_reset, &reset);
+    use_something(state);
+}
+
+static void *run(void *which)
+{
+    unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
+    current = guests[n / 2]->vcpu[n % 2];
+    cpu_info()->cpu = current->cpu;
+    for (unsigned i = 0; i < calls; i++)
+        one_call(&state);
+    CHECK_EQUAL(fake_irqs_off, 0);
+    return NULL;
+}
+
+static void fifo_start(struct domain *d)
+{
+    fake_run(d->vcpu[0]);
+    for (unsigned vcpu = 0; vcpu < 2; vcpu++) {
+        struct evtchn_init_control init = {.control_gfn = fake_frame(d), .vcpu = vcpu};
+        CHECK_EQUAL(op(EVTCHNOP_init_control, &init), 0);
+    }
+    struct evtchn_expand_array expand = {.array_gfn = fake_frame(d)};
+    CHECK_EQUAL(op(EVTCHNOP_expand_array, &expand), 0);
+}
+
+/* Asked by the control domain. A port is an end of a channel, or 0. */
+static evtchn_port_t other_end(domid_t domain, evtchn_port_t port, domid_t *peer)
+{
+    struct evtchn_status status = {.dom = domain, .port = port};
+    if (op(EVTCHNOP_status, &status) || status.status != EVTCHNSTAT_interdomain)
+        return 0;
+    *peer = status.u.interdomain.dom;
+    return status.u.interdomain.port;
+}
+
+static void ends_name_each_other(void)
+{
+    fake_run(control->vcpu[0]);
+    unsigned channels = 0;
+    for (domid_t domain = 1; domain <= 2; domain++)
+        for (evtchn_port_t port = 1; port < 1024; port++) {
+            domid_t peer, back = DOMID_INVALID;
+            evtchn_port_t far = other_end(domain, port, &peer);
+            if (!far)
+                continue;
+            channels++;
+            CHECK_EQUAL(other_end(peer, far, &back), port);
+            CHECK_EQUAL(back, domain);
+        }
+    CHECK(channels > 0 ||
+          with_fifo); /* there a closed port comes back when its guest has looked, and these do not look */
+}
+
+static void all_at_once(void)
+{
+    pthread_t threads[THREADS];
+    for (unsigned n = 0; n < THREADS; n++)
+        pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
+    for (unsigned n = 0; n < THREADS; n++)
+        pthread_join(threads[n], NULL);
+    ends_name_each_other();
+}
+
+static void two_level(void)
+{
+    with_fifo = false;
+    all_at_once();
+}
+
+static void fifo(void)
+{
+    with_fifo = true;
+    fifo_start(guests[0]);
+    fifo_start(guests[1]);
+    all_at_once();
+}
+
+static void setup(void)
+{
+    control = fake_domain(0, 1, true);
+    CHECK_EQUAL(event_channels_init(control, -1), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        guests[i] = fake_domain((domid_t)(i + 1), 2, false);
+        CHECK_EQUAL(event_channels_init(guests[i], 1023), 0);
+    }
+}
+
+static void end(struct domain *d)
+{
+    d->dying = DOMAIN_DYING;
+    while (event_channels_close_all(d) == -ERESTART)
+        ;
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        event_channels_free_vcpu(d->vcpu[i]);
+    event_channels_free(d);
+}
+
+static void teardown(void)
+{
+    fake_run(control->vcpu[0]);
+    end(guests[0]);
+    end(guests[1]);
+    end(control);
+    fake_domain_free(guests[0]);
+    fake_domain_free(guests[1]);
+    fake_domain_free(control);
+}
+
+int main(int count, char **arguments)
+{
+    static const struct unit_test tests[] = {{"two-level channels under four threads", two_level},
+                                             {"FIFO channels under four threads", fifo}};
+    seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
+    calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
+    printf("seed %u, %u calls of each thread\n", seed, calls);
+    return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
+}
