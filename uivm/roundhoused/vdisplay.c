@@ -69,6 +69,25 @@ struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid)
     return NULL;
 }
 
+// The bound is per guest, so that one that makes lines without end hides nobody else's.
+void vguest_warn(struct vguest *guest, const char *format, ...)
+{
+    enum { LINES_PER_MINUTE = 10 };
+    gint64 now = g_get_monotonic_time();
+    if (guest->log_lines == 0 || now - guest->log_since > 60 * G_USEC_PER_SEC) {
+        if (guest->log_lines > LINES_PER_MINUTE)
+            g_warning("%s: %u more messages about it were left out", guest->name, guest->log_lines - LINES_PER_MINUTE);
+        guest->log_since = now;
+        guest->log_lines = 0;
+    }
+    if (++guest->log_lines > LINES_PER_MINUTE)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    g_logv(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
+}
+
 static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t domid, enum vdisplay_kind kind)
 {
     static const char *const names[] = {"vfb", "vdispl", "vkbd"};
@@ -164,7 +183,7 @@ void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state
 static bool no_seat(GError **error)
 {
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                "The screen is not connected: roundhouse-seat does not run");
+                "The screen does not answer at the moment. Wait a few seconds and try again");
     return false;
 }
 
@@ -174,7 +193,7 @@ bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No running guest sits in slot %u", slot);
         return false;
     }
-    if (!vdisplay_send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1))
+    if (vdisplay_send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1) != VDISPLAY_SENT)
         return no_seat(error);
     return true;
 }
@@ -207,7 +226,7 @@ bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_captu
     }
     struct link_message message = {.type = LINK_CAPTURE, .slot = slot};
     message.capture.whole_screen = slot == 0;
-    if (slot >= LINK_SLOTS || !vdisplay_send(vd, &message, fd))
+    if (slot >= LINK_SLOTS || vdisplay_send(vd, &message, fd) != VDISPLAY_SENT)
         return no_seat(error);
     vd->capture_callback = callback;
     vd->capture_data = data;

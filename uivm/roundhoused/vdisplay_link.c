@@ -14,10 +14,8 @@ enum { RETRY_MS = 100 };
 static void lost(struct vdisplay *vd);
 static gboolean on_retry(void *data);
 
-bool vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd)
+static bool send_packet(int link, const struct link_message *message, int fd)
 {
-    if (vd->link < 0 || (!vd->greeted && message->type != LINK_HELLO))
-        return false;
     struct iovec part = {(void *)message, sizeof(*message)};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
     union {
@@ -33,11 +31,28 @@ bool vdisplay_send(struct vdisplay *vd, const struct link_message *message, int 
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof(int));
     }
-    if (sendmsg(vd->link, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*message))
-        return true;
+    return sendmsg(link, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*message);
+}
+
+// What can be asked again: a seat that has no time for it is not to be started over for it.
+static bool is_wish(const struct link_message *message)
+{
+    return message->type == LINK_FOCUS || message->type == LINK_CAPTURE;
+}
+
+enum vdisplay_sent vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd)
+{
+    if (vd->link < 0 || (!vd->greeted && message->type != LINK_HELLO))
+        return VDISPLAY_NO_SEAT;
+    if (!link_message_valid(message, sizeof(*message), fd >= 0, LINK_TO_SEAT))
+        return VDISPLAY_REFUSED;
+    if (send_packet(vd->link, message, fd))
+        return VDISPLAY_SENT;
+    if (errno == EAGAIN && is_wish(message))
+        return VDISPLAY_NO_SEAT;
     g_warning("the seat does not take messages: %s", g_strerror(errno));
     lost(vd);
-    return false;
+    return VDISPLAY_NO_SEAT;
 }
 
 void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
@@ -48,7 +63,7 @@ void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
     memcpy(add.guest_add.name, guest->name, sizeof(add.guest_add.name));
     struct link_message state = {.type = LINK_GUEST_STATE, .slot = guest->slot};
     state.guest_state.state = guest->state;
-    if (vdisplay_send(vd, &add, -1))
+    if (vdisplay_send(vd, &add, -1) == VDISPLAY_SENT)
         vdisplay_send(vd, &state, -1);
 }
 
@@ -97,8 +112,10 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m)
         lost(vd);
         return;
     }
-    vd->screen_width = m->hello.width;
-    vd->screen_height = m->hello.height;
+    if (m->hello.width > 0 && m->hello.height > 0) {
+        vd->screen_width = m->hello.width;
+        vd->screen_height = m->hello.height;
+    }
     if (vd->greeted)
         return; // only the screen's size is new
     vd->greeted = true;

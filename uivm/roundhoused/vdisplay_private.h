@@ -1,5 +1,5 @@
-// Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c), the link to the
-// seat (vdisplay_link.c).
+// Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c: the handshake,
+// vdisplay_watch.c: when to look), the link to the seat (vdisplay_link.c).
 #pragma once
 
 #include <glib.h>
@@ -23,7 +23,12 @@ struct vdevice {
     struct vguest *guest;
     enum vdevice_type type;
     enum vdevice_phase phase;
+    bool refused;               // its guest wrote what cannot be: nothing but a new start of the handshake counts
     char *front, *back, *token; // xenstore directories; the watch's token
+    bool watched;               // false: its watch fired too often and is gone until the next look
+    bool look;                  // something has changed since the last look
+    unsigned events;            // watch events since the last look
+    gint64 next_look;           // monotonic microseconds
 };
 
 struct vguest {
@@ -39,11 +44,13 @@ struct vguest {
     bool vga_connected;     // the seat has been given a connection
     unsigned vga_tries;     // since the last connection
     guint vga_retry;
+    gint64 log_since; // monotonic microseconds: the minute that log_lines counts
+    unsigned log_lines;
 };
 
 struct vdisplay {
     struct xs_handle *store;
-    guint store_source, link_source, retry_source;
+    guint store_source, look_source, link_source, retry_source;
     char *socket_path;
     int link;     // -1 while there is no seat
     bool greeted; // the seat has said HELLO
@@ -60,11 +67,22 @@ struct vdisplay {
 
 struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid);
 
+// A line in the log about what a guest or its device model did: so many a minute for each guest, the rest are left out.
+void vguest_warn(struct vguest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 // vdisplay_store.c. Making is one transaction; an error tells the path.
 bool vdevice_create(struct vdevice *device, GError **error);
 void vdevice_destroy(struct vdevice *device);
 bool vdisplay_store_start(struct vdisplay *vd, GError **error);
 void vdisplay_store_stop(struct vdisplay *vd);
+
+// vdisplay_watch.c: what a guest's writes cost is bounded. Events are taken without a question to xenstored and only
+// mark the device; a marked device is looked at a few times a second at most, whatever its guest does, and a watch that
+// fires more often than that is taken away until the next look, so that no event waits in memory.
+bool vdevice_watch(struct vdevice *device);
+void vdevice_unwatch(struct vdevice *device);
+void vdisplay_watch_start(struct vdisplay *vd);
+void vdisplay_watch_stop(struct vdisplay *vd);
 
 // Looks at the frontend's state again and does what it calls for; also after the seat came back.
 void vdevice_update(struct vdevice *device);
@@ -79,6 +97,8 @@ void vdisplay_vga_stop(struct vguest *guest);
 // vdisplay_link.c
 void vdisplay_link_start(struct vdisplay *vd);
 void vdisplay_link_stop(struct vdisplay *vd);
-bool vdisplay_send(struct vdisplay *vd, const struct link_message *message,
-                   int fd); // fd -1: none; false: no seat
+// Sends what the seat will take and nothing else: a message that it would refuse, and end the connection for, does not
+// leave. fd -1: none.
+enum vdisplay_sent { VDISPLAY_SENT, VDISPLAY_NO_SEAT, VDISPLAY_REFUSED };
+enum vdisplay_sent vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd);
 void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest);

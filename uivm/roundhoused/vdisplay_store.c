@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
-#include <glib-unix.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,10 +14,19 @@
 #include <xen/io/xenbus.h>
 #include <xen/sys/privcmd.h>
 
+#include "guest_value.h"
+#include "link_encode.h"
+
 // Megabytes a guest may claim for its framebuffer: enough for 4096 by 2160.
 enum { VIDEORAM_MIB = 36 };
 
+// A transaction loses to every other change of what it touched: whoever makes such changes without end is not waited
+// for.
+enum { TRANSACTIONS_MAX = 32 };
+
+#ifndef PRIVCMD
 #define PRIVCMD "/dev/xen/privcmd"
+#endif
 
 static bool write_node(struct vdisplay *vd, xs_transaction_t t, const char *directory, const char *name,
                        const char *format, ...) G_GNUC_PRINTF(5, 6);
@@ -35,30 +42,57 @@ static bool write_node(struct vdisplay *vd, xs_transaction_t t, const char *dire
     return xs_write(vd->store, t, path, value, (unsigned)strlen(value));
 }
 
-static bool read_number(struct vdisplay *vd, const char *directory, const char *name, uint64_t *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", directory, name);
+typedef struct {
+    char *bytes; // NULL: no such node
     unsigned length;
-    char *text = xs_read(vd->store, XBT_NULL, path, &length), *end;
-    if (!text)
-        return false;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    bool number = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
-    free(text);
-    return number;
+} store_value;
+
+static void store_value_clear(store_value *value)
+{
+    free(value->bytes);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(store_value, store_value_clear)
+
+static struct guest_text text_of(const store_value *value)
+{
+    return (struct guest_text){value->bytes, value->length};
 }
 
-static uint64_t read_state(struct vdisplay *vd, const char *directory)
+static store_value read_value(struct vdisplay *vd, const char *directory, const char *name)
 {
-    uint64_t state;
-    return read_number(vd, directory, "state", &state) ? state : XenbusStateUnknown;
+    g_autofree char *path = g_strdup_printf("%s/%s", directory, name);
+    store_value value = {0};
+    value.bytes = xs_read(vd->store, XBT_NULL, path, &value.length);
+    return value;
 }
+
+// Unknown: no such node. False: it says what is no state.
+static bool read_state(struct vdisplay *vd, const char *directory, enum xenbus_state *state)
+{
+    g_auto(store_value) value = read_value(vd, directory, "state");
+    return guest_value_state(text_of(&value), state);
+}
+
+// One reader for each kind of value; false: not there, or not what it should be.
+#define READER(kind, type)                                                                                             \
+    static bool read_##kind(struct vdisplay *vd, const char *directory, const char *name, type *result)                \
+    {                                                                                                                  \
+        g_auto(store_value) value = read_value(vd, directory, name);                                                   \
+        return guest_value_##kind(text_of(&value), result);                                                            \
+    }
+READER(port, struct event_port)
+READER(grant, struct grant_reference)
+READER(frame, struct guest_frame)
+READER(size, struct screen_size)
+READER(flag, bool)
+READER(length, uint16_t)
+#undef READER
 
 static void set_back_state(struct vdevice *device, enum xenbus_state state)
 {
     struct vdisplay *vd = device->guest->vd;
-    if (read_state(vd, device->back) != state)
+    enum xenbus_state now;
+    if (!read_state(vd, device->back, &now) || now != state)
         write_node(vd, XBT_NULL, device->back, "state", "%d", state);
 }
 
@@ -110,41 +144,54 @@ static bool write_device(struct vdevice *device, xs_transaction_t t)
            write_node(vd, t, device->front, "state", "%d", XenbusStateInitialising);
 }
 
+// A state that is no state counts too: its node is there.
 static bool exists(struct vdevice *device)
 {
     struct vdisplay *vd = device->guest->vd;
-    return read_state(vd, device->front) != XenbusStateUnknown && read_state(vd, device->back) != XenbusStateUnknown;
+    enum xenbus_state front, back;
+    return (!read_state(vd, device->front, &front) || front != XenbusStateUnknown) &&
+           (!read_state(vd, device->back, &back) || back != XenbusStateUnknown);
+}
+
+static bool write_in_transaction(struct vdevice *device)
+{
+    struct vdisplay *vd = device->guest->vd;
+    for (unsigned i = 0; i < TRANSACTIONS_MAX; i++) {
+        xs_transaction_t t = xs_transaction_start(vd->store);
+        if (t == XBT_NULL)
+            return false;
+        bool written = write_device(device, t);
+        int write_error = errno;
+        if (xs_transaction_end(vd->store, t, !written) && written)
+            return true;
+        if (!written)
+            errno = write_error;
+        if (errno != EAGAIN)
+            return false;
+    }
+    return false;
 }
 
 bool vdevice_create(struct vdevice *device, GError **error)
 {
-    struct vdisplay *vd = device->guest->vd;
-    bool done = exists(device);
-    while (!done) {
-        xs_transaction_t t = xs_transaction_start(vd->store);
-        bool written = t != XBT_NULL && write_device(device, t);
-        int write_error = errno;
-        done = t != XBT_NULL && xs_transaction_end(vd->store, t, !written) && written;
-        if (done || (written && errno == EAGAIN))
-            continue;
+    if (!exists(device) && !write_in_transaction(device)) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot make the device %s in xenstore: %s", device->front,
-                    g_strerror(written ? errno : write_error));
+                    g_strerror(errno));
         return false;
     }
-    g_autofree char *state = g_strdup_printf("%s/state", device->front);
-    if (xs_watch(vd->store, state, device->token))
+    if (vdevice_watch(device))
         return true;
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot watch %s in xenstore: %s", state, g_strerror(errno));
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot watch %s in xenstore: %s", device->front,
+                g_strerror(errno));
     return false;
 }
 
 void vdevice_destroy(struct vdevice *device)
 {
     struct vdisplay *vd = device->guest->vd;
-    g_autofree char *state = g_strdup_printf("%s/state", device->front);
     g_autofree char *back_parent = g_path_get_dirname(device->back);
     g_autofree char *front_parent = g_path_get_dirname(device->front);
-    xs_unwatch(vd->store, state, device->token);
+    vdevice_unwatch(device);
     xs_rm(vd->store, XBT_NULL, back_parent);
     xs_rm(vd->store, XBT_NULL, front_parent);
 }
@@ -164,25 +211,19 @@ static int restricted_privcmd(uint32_t domid)
 
 static bool native_layout(struct vdevice *device)
 {
-    g_autofree char *path = g_strdup_printf("%s/protocol", device->front);
-    unsigned length;
-    char *text = xs_read(device->guest->vd->store, XBT_NULL, path, &length);
-    bool native = !text || strcmp(text, "x86_64-abi") == 0;
-    free(text);
-    return native;
+    g_auto(store_value) value = read_value(device->guest->vd, device->front, "protocol");
+    return !value.bytes || guest_value_is(text_of(&value), "x86_64-abi");
 }
 
 static bool describe_vfb(struct vdevice *device, struct link_message *message)
 {
     struct vdisplay *vd = device->guest->vd;
-    uint64_t frame, channel;
-    if (!read_number(vd, device->front, "page-ref", &frame) ||
-        !read_number(vd, device->front, "event-channel", &channel) || !native_layout(device))
+    struct guest_frame page;
+    struct event_port port;
+    if (!read_frame(vd, device->front, "page-ref", &page) || !read_port(vd, device->front, "event-channel", &port) ||
+        !native_layout(device))
         return false;
-    message->type = LINK_FBIF_CONNECT;
-    message->fbif.page_frame = frame;
-    message->fbif.event_channel = (uint32_t)channel;
-    message->fbif.videoram_limit = VIDEORAM_MIB << 20;
+    *message = link_encode_fbif(device->guest->slot, page, port, VIDEORAM_MIB << 20);
     return true;
 }
 
@@ -190,71 +231,38 @@ static bool describe_vdispl(struct vdevice *device, struct link_message *message
 {
     struct vdisplay *vd = device->guest->vd;
     g_autofree char *connector = g_strdup_printf("%s/0", device->front);
-    g_autofree char *path = g_strdup_printf("%s/" XENDISPL_FIELD_RESOLUTION, connector);
-    uint64_t request, request_channel, event, event_channel;
-    struct link_displif_connect *connect = &message->displif;
-    unsigned length;
-    char *resolution = xs_read(vd->store, XBT_NULL, path, &length);
-    bool sized = resolution && sscanf(resolution, "%ux%u", &connect->width, &connect->height) == 2;
-    free(resolution);
-    if (!sized || !read_number(vd, connector, XENDISPL_FIELD_REQ_RING_REF, &request) ||
-        !read_number(vd, connector, XENDISPL_FIELD_REQ_CHANNEL, &request_channel) ||
-        !read_number(vd, connector, XENDISPL_FIELD_EVT_RING_REF, &event) ||
-        !read_number(vd, connector, XENDISPL_FIELD_EVT_CHANNEL, &event_channel))
+    struct ring requests, events;
+    struct screen_size size;
+    if (!read_size(vd, connector, XENDISPL_FIELD_RESOLUTION, &size) ||
+        !read_grant(vd, connector, XENDISPL_FIELD_REQ_RING_REF, &requests.page) ||
+        !read_port(vd, connector, XENDISPL_FIELD_REQ_CHANNEL, &requests.port) ||
+        !read_grant(vd, connector, XENDISPL_FIELD_EVT_RING_REF, &events.page) ||
+        !read_port(vd, connector, XENDISPL_FIELD_EVT_CHANNEL, &events.port))
         return false;
-    message->type = LINK_DISPLIF_CONNECT;
-    connect->request_gref = (uint32_t)request;
-    connect->request_channel = (uint32_t)request_channel;
-    connect->event_gref = (uint32_t)event;
-    connect->event_channel = (uint32_t)event_channel;
+    *message = link_encode_displif(device->guest->slot, requests, events, size);
     return true;
 }
 
+// The range of positions stands in the back end's folder, which is ours; without one there are only movements.
 static bool describe_vkbd(struct vdevice *device, struct link_message *message)
 {
     struct vdisplay *vd = device->guest->vd;
-    struct link_keyboard_connect *connect = &message->keyboard;
-    uint64_t channel, absolute = 0, width = 0, height = 0, page;
-    if (!read_number(vd, device->front, XENKBD_FIELD_EVT_CHANNEL, &channel))
+    struct screen_size range;
+    struct ring ring;
+    struct guest_frame frame;
+    bool absolute;
+    if (!read_port(vd, device->front, XENKBD_FIELD_EVT_CHANNEL, &ring.port) ||
+        !read_flag(vd, device->front, XENKBD_FIELD_REQ_ABS_POINTER, &absolute))
         return false;
-    connect->by_grant = read_number(vd, device->front, XENKBD_FIELD_RING_GREF, &page);
-    if (!connect->by_grant && !read_number(vd, device->front, XENKBD_FIELD_RING_REF, &page))
+    bool ranged = absolute && read_length(vd, device->back, XENKBD_FIELD_WIDTH, &range.width) &&
+                  read_length(vd, device->back, XENKBD_FIELD_HEIGHT, &range.height);
+    if (read_grant(vd, device->front, XENKBD_FIELD_RING_GREF, &ring.page))
+        *message = link_encode_keyboard_by_grant(device->guest->slot, ring, ranged ? &range : NULL);
+    else if (read_frame(vd, device->front, XENKBD_FIELD_RING_REF, &frame))
+        *message = link_encode_keyboard_by_frame(device->guest->slot, frame, ring.port, ranged ? &range : NULL);
+    else
         return false;
-    read_number(vd, device->front, XENKBD_FIELD_REQ_ABS_POINTER, &absolute);
-    read_number(vd, device->back, XENKBD_FIELD_WIDTH, &width);
-    read_number(vd, device->back, XENKBD_FIELD_HEIGHT, &height);
-    message->type = LINK_KEYBOARD_CONNECT;
-    connect->page = page;
-    connect->event_channel = (uint32_t)channel;
-    connect->absolute = absolute == 1 && width > 0 && height > 0;
-    connect->width = (uint32_t)width;
-    connect->height = (uint32_t)height;
     return true;
-}
-
-static void connect_device(struct vdevice *device)
-{
-    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
-        [VDEVICE_VFB] = describe_vfb, [VDEVICE_VDISPL] = describe_vdispl, [VDEVICE_VKBD] = describe_vkbd};
-    struct vguest *guest = device->guest;
-    if (device->phase != VDEVICE_WAITING || !guest->vd->greeted)
-        return;
-    struct link_message message = {.slot = guest->slot};
-    if (!describe[device->type](device, &message)) {
-        g_warning("%s: its driver's entries under %s are incomplete or of a 32-bit guest", guest->name, device->front);
-        set_back_state(device, XenbusStateClosed);
-        return;
-    }
-    bool needs_privcmd = device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message.keyboard.by_grant);
-    int privcmd = needs_privcmd ? restricted_privcmd(guest->domid) : -1;
-    if (needs_privcmd && privcmd < 0) {
-        g_warning("%s: cannot open " PRIVCMD " for it: %s", guest->name, g_strerror(errno));
-        return;
-    }
-    if (vdisplay_send(guest->vd, &message, privcmd))
-        device->phase = VDEVICE_CONNECTING;
-    if (privcmd >= 0)
-        close(privcmd);
 }
 
 static void disconnect_device(struct vdevice *device)
@@ -266,10 +274,57 @@ static void disconnect_device(struct vdevice *device)
     device->phase = VDEVICE_WAITING;
 }
 
-void vdevice_update(struct vdevice *device)
+// The end of a device whose guest writes what cannot be. It stays so until its front end begins anew.
+static void refuse(struct vdevice *device, const char *why)
 {
-    switch (read_state(device->guest->vd, device->front)) {
+    vguest_warn(device->guest, "%s: %s; the device %s is closed", device->guest->name, why, device->front);
+    disconnect_device(device);
+    device->refused = true;
+    set_back_state(device, XenbusStateClosed);
+}
+
+static void send_connection(struct vdevice *device, const struct link_message *message, int privcmd)
+{
+    switch (vdisplay_send(device->guest->vd, message, privcmd)) {
+    case VDISPLAY_SENT:
+        device->phase = VDEVICE_CONNECTING;
+        break;
+    case VDISPLAY_REFUSED:
+        refuse(device, "its driver asks for what the seat cannot do");
+        break;
+    case VDISPLAY_NO_SEAT:
+        break; // the next one is asked again
+    }
+}
+
+static void connect_device(struct vdevice *device)
+{
+    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
+        [VDEVICE_VFB] = describe_vfb, [VDEVICE_VDISPL] = describe_vdispl, [VDEVICE_VKBD] = describe_vkbd};
+    struct vguest *guest = device->guest;
+    struct link_message message;
+    if (device->phase != VDEVICE_WAITING || !guest->vd->greeted || device->refused)
+        return;
+    if (!describe[device->type](device, &message)) {
+        refuse(device, "its driver's entries in xenstore are incomplete, out of range or of a 32-bit guest");
+        return;
+    }
+    bool needs_privcmd = device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message.keyboard.by_grant);
+    int privcmd = needs_privcmd ? restricted_privcmd(guest->domid) : -1;
+    if (needs_privcmd && privcmd < 0) {
+        vguest_warn(guest, "%s: cannot open " PRIVCMD " for it: %s", guest->name, g_strerror(errno));
+        return;
+    }
+    send_connection(device, &message, privcmd);
+    if (privcmd >= 0)
+        close(privcmd);
+}
+
+static void follow_state(struct vdevice *device, enum xenbus_state state)
+{
+    switch (state) {
     case XenbusStateInitialising:
+        device->refused = false;
         disconnect_device(device);
         set_back_state(device, XenbusStateInitWait);
         break;
@@ -279,6 +334,7 @@ void vdevice_update(struct vdevice *device)
         break;
     case XenbusStateClosing:
     case XenbusStateClosed:
+        device->refused = false;
         disconnect_device(device);
         // drm_xen_front waits for InitWait when it is unloaded, the others for Closed.
         set_back_state(device, device->type == VDEVICE_VDISPL ? XenbusStateInitWait : XenbusStateClosed);
@@ -286,6 +342,15 @@ void vdevice_update(struct vdevice *device)
     default:
         break;
     }
+}
+
+void vdevice_update(struct vdevice *device)
+{
+    enum xenbus_state state;
+    if (read_state(device->guest->vd, device->front, &state))
+        follow_state(device, state);
+    else if (!device->refused)
+        refuse(device, "its driver writes a state that is none");
 }
 
 void vdevice_ready(struct vdevice *device)
@@ -298,34 +363,11 @@ void vdevice_ready(struct vdevice *device)
 
 void vdevice_closed(struct vdevice *device, int error)
 {
-    if (device->phase == VDEVICE_WAITING)
+    if (device->phase == VDEVICE_WAITING || error == 0)
         return; // we asked for it
     device->phase = VDEVICE_WAITING;
-    g_warning("%s: the seat closed %s: %s", device->guest->name, device->front, g_strerror(error));
-    set_back_state(device, XenbusStateClosed);
-}
-
-static void handle_watch(struct vdisplay *vd, const char *token)
-{
-    unsigned domid, index;
-    if (sscanf(token, "%u %u", &domid, &index) != 2)
-        return;
-    struct vguest *guest = vdisplay_find(vd, domid);
-    if (guest && index < guest->device_count)
-        vdevice_update(&guest->devices[index]);
-}
-
-static gboolean on_watch(int fd, GIOCondition condition, void *data)
-{
-    (void)fd;
-    (void)condition;
-    struct vdisplay *vd = data;
-    char **event;
-    while ((event = xs_check_watch(vd->store)) != NULL) {
-        handle_watch(vd, event[XS_WATCH_TOKEN]);
-        free(event);
-    }
-    return G_SOURCE_CONTINUE;
+    g_autofree char *why = g_strdup_printf("the seat closed it (%s)", g_strerror(error));
+    refuse(device, why);
 }
 
 bool vdisplay_store_start(struct vdisplay *vd, GError **error)
@@ -340,13 +382,13 @@ bool vdisplay_store_start(struct vdisplay *vd, GError **error)
         g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "Cannot reach xenstored: %s", g_strerror(errno));
         return false;
     }
-    vd->store_source = g_unix_fd_add(xs_fileno(vd->store), G_IO_IN, on_watch, vd);
+    vdisplay_watch_start(vd);
     return true;
 }
 
 void vdisplay_store_stop(struct vdisplay *vd)
 {
-    g_clear_handle_id(&vd->store_source, g_source_remove);
+    vdisplay_watch_stop(vd);
     if (vd->store)
         xs_close(vd->store);
     vd->store = NULL;

@@ -38,7 +38,8 @@ static void not_connected(struct vguest *guest, int error)
         guest->vga_retry = g_timeout_add(RETRY_MS, on_retry, guest);
         return;
     }
-    g_warning("%s: its device model does not answer at %s: %s", guest->name, guest->vga_socket, g_strerror(error));
+    vguest_warn(guest, "%s: its device model does not answer at %s: %s", guest->name, guest->vga_socket,
+                g_strerror(error));
     if (ended && vd->lost_callback)
         vd->lost_callback(guest->domid, vd->lost_data);
 }
@@ -62,7 +63,7 @@ void vdisplay_vga_connect(struct vguest *guest)
     }
     struct link_message message = {.type = LINK_RFB_CONNECT, .slot = guest->slot};
     message.rfb.videoram_limit = VGA_MEMORY_KIB << 10;
-    guest->vga_connected = vdisplay_send(guest->vd, &message, fd);
+    guest->vga_connected = vdisplay_send(guest->vd, &message, fd) == VDISPLAY_SENT;
     guest->vga_tries = 0;
     close(fd);
 }
@@ -72,7 +73,7 @@ void vdisplay_vga_closed(struct vguest *guest, int error)
     if (!guest->vga_socket || !guest->vga_connected)
         return;
     guest->vga_connected = false;
-    g_warning("%s: the seat closed the device model's screen: %s", guest->name, g_strerror(error));
+    vguest_warn(guest, "%s: the seat closed the device model's screen: %s", guest->name, g_strerror(error));
     if (error == EPIPE)
         guest->vga_retry = g_timeout_add(RETRY_MS, on_retry, guest);
 }

@@ -1,0 +1,571 @@
+/*
+ * The display broker's real files between a xenstore in memory, in which guests write what they like, and a seat that
+ * checks every message as the real one does.
+ */
+#include "vdisplay_private.h"
+#include "guest_value.h"
+#include "link_protocol.h"
+#include "xenstore_fake.h"
+
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FRONT "/local/domain/7/device/"
+#define BACK  "/local/domain/0/backend/"
+
+/* Restricting a privcmd is all that is asked of ioctl. */
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    (void)fd;
+    (void)request;
+    return 0;
+}
+
+/* ---- the seat ---- */
+
+static struct {
+    char *folder, *path;
+    int listener, peer;
+    unsigned connections, refused; /* accepted so far; messages that ended one */
+    unsigned count[64];            /* messages by type */
+    struct link_message last[64];
+    unsigned order[64], total; /* the n-th message was of this type */
+    gboolean answers;          /* connections with READY, the end of one with CLOSED */
+} seat;
+
+static void seat_send(uint32_t type, uint32_t slot, int error)
+{
+    struct link_message message = {.type = type, .slot = slot};
+    message.closed.error = (uint32_t)error;
+    if (type == LINK_HELLO) {
+        message.hello.version = LINK_VERSION;
+        message.hello.width = 1280;
+        message.hello.height = 800;
+        for (unsigned i = 0; i < LINK_SLOTS; i++)
+            message.hello.domid[i] = LINK_NO_DOMAIN;
+    }
+    g_assert_cmpint(send(seat.peer, &message, sizeof(message), MSG_NOSIGNAL), ==, sizeof(message));
+}
+
+static void seat_answer(const struct link_message *message)
+{
+    switch (message->type) {
+    case LINK_HELLO:
+        seat_send(LINK_HELLO, 0, 0);
+        break;
+    case LINK_FBIF_CONNECT:
+    case LINK_DISPLIF_CONNECT:
+        seat_send(LINK_DISPLAY_READY, message->slot, 0);
+        break;
+    case LINK_KEYBOARD_CONNECT:
+        seat_send(LINK_KEYBOARD_READY, message->slot, 0);
+        break;
+    case LINK_DISPLAY_DISCONNECT:
+        seat_send(LINK_DISPLAY_CLOSED, message->slot, 0);
+        break;
+    case LINK_KEYBOARD_DISCONNECT:
+        seat_send(LINK_KEYBOARD_CLOSED, message->slot, 0);
+        break;
+    }
+}
+
+static void seat_drop(void)
+{
+    if (seat.peer >= 0)
+        close(seat.peer);
+    seat.peer = -1;
+}
+
+/* One message, if there is one. A message that the real seat would refuse ends the connection, as there. */
+static gboolean seat_step(void)
+{
+    struct link_message message = {0};
+    char control[256];
+    struct iovec part = {&message, sizeof(message)};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    if (seat.peer < 0) {
+        seat.peer = accept4(seat.listener, NULL, NULL, SOCK_CLOEXEC);
+        seat.connections += seat.peer >= 0;
+    }
+    if (seat.peer < 0)
+        return FALSE;
+    ssize_t size = recvmsg(seat.peer, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0)
+        return FALSE;
+    unsigned fds = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c), fds++)
+        close(*(int *)CMSG_DATA(c));
+    if (!link_message_valid(&message, (size_t)size, fds, LINK_TO_SEAT)) {
+        seat.refused += size > 0;
+        seat_drop();
+        return FALSE;
+    }
+    g_assert_cmpuint(message.type, <, G_N_ELEMENTS(seat.count));
+    seat.count[message.type]++;
+    seat.last[message.type] = message;
+    if (seat.total < G_N_ELEMENTS(seat.order))
+        seat.order[seat.total++] = message.type;
+    if (seat.answers)
+        seat_answer(&message);
+    return TRUE;
+}
+
+/* ---- the whole ---- */
+
+static struct vdisplay *vd;
+static unsigned warnings;
+
+static void count_warning(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+    (void)domain;
+    (void)level;
+    (void)data;
+    g_test_message("%s", message);
+    warnings++;
+}
+
+static gboolean tick(gpointer data)
+{
+    (*(unsigned *)data)++;
+    return G_SOURCE_CONTINUE;
+}
+
+/* Lets everybody go on for a number of turns of the main loop, each followed by what the seat does. */
+static void turns(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        g_main_context_iteration(NULL, FALSE);
+        while (seat_step())
+            ;
+    }
+}
+
+static gboolean on_patience(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Waits until a node has a value; FALSE after a time in which it should have come many times over. */
+static gboolean comes(const char *path, const char *value)
+{
+    gboolean late = FALSE;
+    guint source = g_timeout_add_seconds(20, on_patience, &late);
+    while (!late && g_strcmp0(xenstore_fake_read(path), value) != 0) {
+        g_main_context_iteration(NULL, FALSE);
+        while (seat_step())
+            ;
+        g_usleep(200);
+    }
+    if (!late)
+        g_source_remove(source);
+    return !late;
+}
+
+static void add(unsigned slot, uint32_t domid, enum vdisplay_kind kind)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = g_strdup_printf("guest%u", domid);
+    g_assert_true(vdisplay_add_guest(vd, slot, domid, name, 0x112233, kind, &error));
+    g_assert_no_error(error);
+}
+
+static void setup(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memset(&seat, 0, sizeof(seat));
+    seat.folder = g_dir_make_tmp("roundhouse-seat-XXXXXX", NULL);
+    seat.path = g_build_filename(seat.folder, "seat.sock", NULL);
+    seat.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    seat.peer = -1;
+    seat.answers = TRUE;
+    g_strlcpy(address.sun_path, seat.path, sizeof(address.sun_path));
+    g_assert_cmpint(bind(seat.listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    g_assert_cmpint(listen(seat.listener, 8), ==, 0);
+    xenstore_fake_reset();
+    warnings = 0;
+    g_log_set_handler(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, count_warning, NULL);
+    vd = vdisplay_new(seat.path, NULL);
+    g_assert_nonnull(vd);
+    turns(10);
+    g_assert_cmpuint(seat.count[LINK_HELLO], ==, 1);
+}
+
+static void teardown(void)
+{
+    vdisplay_free(vd);
+    seat_drop();
+    close(seat.listener);
+    g_unlink(seat.path);
+    g_rmdir(seat.folder);
+    g_free(seat.path);
+    g_free(seat.folder);
+}
+
+static void write_keyboard(const char *channel, const char *grant, const char *state)
+{
+    xenstore_fake_write(FRONT "vkbd/0/event-channel", channel);
+    xenstore_fake_write(FRONT "vkbd/0/page-gref", grant);
+    xenstore_fake_write(FRONT "vkbd/0/state", state);
+}
+
+static void write_screen(const char *channel, const char *page, const char *state)
+{
+    xenstore_fake_write(FRONT "vfb/0/event-channel", channel);
+    xenstore_fake_write(FRONT "vfb/0/page-ref", page);
+    xenstore_fake_write(FRONT "vfb/0/state", state);
+}
+
+/* ---- tests ---- */
+
+static void test_handshake(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    g_assert_cmpstr(xenstore_fake_read(BACK "vkbd/7/0/state"), ==, "2");
+    g_assert_cmpstr(xenstore_fake_read(BACK "vfb/7/0/width"), ==, "1280");
+    write_screen("6", "1234567", "3");
+    xenstore_fake_write(FRONT "vkbd/0/request-abs-pointer", "1");
+    write_keyboard("5", "9", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    const struct link_keyboard_connect *keyboard = &seat.last[LINK_KEYBOARD_CONNECT].keyboard;
+    g_assert_cmpuint(keyboard->event_channel, ==, 5);
+    g_assert_cmpuint(keyboard->page, ==, 9);
+    g_assert_true(keyboard->by_grant && keyboard->absolute && keyboard->width == 1280 && keyboard->height == 800);
+    g_assert_cmpuint(seat.last[LINK_FBIF_CONNECT].fbif.page_frame, ==, 1234567);
+    g_assert_cmpuint(seat.last[LINK_FBIF_CONNECT].fbif.event_channel, ==, 6);
+
+    /* The driver leaves and comes back. */
+    xenstore_fake_write(FRONT "vkbd/0/state", "6");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    xenstore_fake_write(FRONT "vkbd/0/state", "1");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    xenstore_fake_write(FRONT "vkbd/0/state", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    g_assert_cmpuint(warnings, ==, 0);
+    g_assert_cmpuint(seat.refused, ==, 0);
+    teardown();
+}
+
+/* A driver that leaves and comes back before the seat has answered: the answer to its leaving is not one to its coming.
+ */
+static void test_late_answer(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    write_keyboard("5", "9", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    seat.answers = FALSE;
+    xenstore_fake_write(FRONT "vkbd/0/state", "6");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    xenstore_fake_write(FRONT "vkbd/0/state", "1");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    xenstore_fake_write(FRONT "vkbd/0/state", "4");
+    while (seat.count[LINK_KEYBOARD_CONNECT] < 2)
+        turns(1);
+    seat_send(LINK_KEYBOARD_CLOSED, 1, 0);
+    seat_send(LINK_KEYBOARD_READY, 1, 0);
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    teardown();
+}
+
+/* Every bad value closes the device it was written for, is told in one line, and harms neither the link nor a device.
+ */
+static void test_bad_values(void)
+{
+    static const struct {
+        const char *channel, *grant, *state;
+    } bad[] = {
+        {"5", "5000000000", "4"},
+        {"5", "4294967295", "4"},
+        {"5", "0", "4"},
+        {"5", "-1", "4"},
+        {"5", "", "4"},
+        {"5", "9x", "4"},
+        {"5", " 9", "4"},
+        {"0", "9", "4"},
+        {"131072", "9", "4"},
+        {"4294967301", "9", "4"},
+        {NULL, "9", "4"},
+        {"5", NULL, "4"},
+        {"5", "18446744073709551625", "4"},
+        {"0x5", "9", "4"},
+        {"5", "9", "9"},
+        {"5", "9", "4444444444444444444444"},
+        {"5", "9", "running"},
+        {"5", "9", ""},
+        {"5", "9", "-1"},
+    };
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    write_screen("6", "77", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        unsigned connects = seat.count[LINK_KEYBOARD_CONNECT];
+        g_test_message("channel %s, grant %s, state %s", bad[i].channel, bad[i].grant, bad[i].state);
+        warnings = 0;
+        write_keyboard(bad[i].channel, bad[i].grant, bad[i].state);
+        g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+        write_keyboard(bad[i].channel, bad[i].grant, bad[i].state); /* insists */
+        turns(200);
+        g_assert_cmpstr(xenstore_fake_read(BACK "vkbd/7/0/state"), ==, "6");
+        g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT], ==, connects);
+        g_assert_cmpuint(warnings, <=, 1);
+        xenstore_fake_write(FRONT "vkbd/0/state", "1"); /* begins anew */
+        g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    }
+    write_keyboard("5", "9", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    g_assert_cmpstr(xenstore_fake_read(BACK "vfb/7/0/state"), ==, "4");
+    g_assert_cmpuint(seat.connections, ==, 1);
+    g_assert_cmpuint(seat.refused, ==, 0);
+    teardown();
+}
+
+/* The shared page of a 32-bit guest has another layout. */
+static void test_layout(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    xenstore_fake_write(FRONT "vfb/0/protocol", "x86_32-abi");
+    write_screen("6", "77", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "6"));
+    xenstore_fake_write(FRONT "vfb/0/state", "1");
+    g_assert_true(comes(BACK "vfb/7/0/state", "2"));
+    xenstore_fake_write(FRONT "vfb/0/protocol", "x86_64-abi");
+    xenstore_fake_write(FRONT "vfb/0/state", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    teardown();
+}
+
+/* Whatever a caller puts into a message: what the seat would end the connection for does not leave. */
+static void test_refused_message(void)
+{
+    struct link_message message = {.type = LINK_GUEST_STATE, .slot = 1};
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    message.guest_state.state = LINK_STATE_CRASHED + 1;
+    g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_REFUSED);
+    message.guest_state.state = LINK_STATE_CRASHED;
+    g_assert_cmpint(vdisplay_send(vd, &message, STDIN_FILENO), ==, VDISPLAY_REFUSED);
+    g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_SENT);
+    turns(10);
+    g_assert_cmpuint(seat.last[LINK_GUEST_STATE].guest_state.state, ==, LINK_STATE_CRASHED);
+    g_assert_cmpuint(seat.refused, ==, 0);
+    g_assert_cmpuint(seat.connections, ==, 1);
+    teardown();
+}
+
+static void test_bad_screen(void)
+{
+    static const struct {
+        const char *node, *value;
+    } bad[] = {
+        {"0/resolution", "0x0"},      {"0/resolution", "1280x0"},         {"0/resolution", "16385x800"},
+        {"0/resolution", "1280"},     {"0/resolution", "4294968576x800"}, {"0/resolution", "1280x800x"},
+        {"0/resolution", "x800"},     {"0/resolution", "-1x800"},         {"0/req-ring-ref", "4294967305"},
+        {"0/req-event-channel", "0"}, {"0/evt-ring-ref", "9 "},           {"0/evt-event-channel", "131072"},
+    };
+    setup();
+    add(1, 7, VDISPLAY_DISPLIF);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *path = g_strdup_printf(FRONT "vdispl/0/%s", bad[i].node);
+        xenstore_fake_write(FRONT "vdispl/0/0/resolution", "1280x800");
+        xenstore_fake_write(FRONT "vdispl/0/0/req-ring-ref", "8");
+        xenstore_fake_write(FRONT "vdispl/0/0/req-event-channel", "9");
+        xenstore_fake_write(FRONT "vdispl/0/0/evt-ring-ref", "10");
+        xenstore_fake_write(FRONT "vdispl/0/0/evt-event-channel", "11");
+        xenstore_fake_write(path, bad[i].value);
+        g_test_message("%s = %s", path, bad[i].value);
+        xenstore_fake_write(FRONT "vdispl/0/state", "4");
+        g_assert_true(comes(BACK "vdispl/7/0/state", "6"));
+        g_assert_cmpuint(seat.count[LINK_DISPLIF_CONNECT], ==, 0);
+        xenstore_fake_write(FRONT "vdispl/0/state", "1");
+        g_assert_true(comes(BACK "vdispl/7/0/state", "2"));
+        xenstore_fake_write(path, "1");
+    }
+    xenstore_fake_write(FRONT "vdispl/0/0/resolution", "16384x1");
+    xenstore_fake_write(FRONT "vdispl/0/0/req-event-channel", "131071");
+    xenstore_fake_write(FRONT "vdispl/0/0/req-ring-ref", "4294967294");
+    xenstore_fake_write(FRONT "vdispl/0/state", "4");
+    g_assert_true(comes(BACK "vdispl/7/0/state", "4"));
+    g_assert_cmpuint(seat.last[LINK_DISPLIF_CONNECT].displif.request_gref, ==, 4294967294);
+    g_assert_cmpuint(seat.last[LINK_DISPLIF_CONNECT].displif.width, ==, 16384);
+    g_assert_cmpuint(seat.connections, ==, 1);
+    teardown();
+}
+
+/* A guest that writes its state without end: the main loop goes on, questions to xenstored stay few, and another
+ * guest's devices, and its own other one, come up meanwhile. */
+static void test_flood(void)
+{
+    unsigned ticks = 0, calls;
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    add(2, 8, VDISPLAY_FBIF);
+    turns(10);
+    guint source = g_timeout_add(1, tick, &ticks);
+    xenstore_fake_flood(FRONT "vkbd/0/state");
+    calls = xenstore_fake_calls;
+    for (unsigned i = 0; i < 300; i++) {
+        turns(1);
+        g_usleep(1000);
+    }
+    g_assert_cmpuint(ticks, >, 30);
+    g_assert_cmpuint(xenstore_fake_calls - calls, <, 100);
+
+    write_screen("6", "77", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    xenstore_fake_write("/local/domain/8/device/vkbd/0/event-channel", "5");
+    xenstore_fake_write("/local/domain/8/device/vkbd/0/page-gref", "9");
+    xenstore_fake_write("/local/domain/8/device/vkbd/0/state", "4");
+    g_assert_true(comes(BACK "vkbd/8/0/state", "4"));
+
+    /* What was written last counts, although the watch was gone when it was written. */
+    xenstore_fake_write(FRONT "vkbd/0/event-channel", "5");
+    xenstore_fake_write(FRONT "vkbd/0/page-gref", "9");
+    xenstore_fake_write(FRONT "vkbd/0/state", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    xenstore_fake_flood(NULL);
+    xenstore_fake_write(FRONT "vkbd/0/state", "6");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    while (xenstore_fake_watches < 4)
+        turns(1);
+    g_source_remove(source);
+    teardown();
+}
+
+/* A guest that opens and closes its device without end: what it costs the seat and the log is bounded. */
+static void test_flapping(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    for (unsigned i = 0; i < 2000; i++) {
+        write_keyboard("5", i % 3 ? "9" : "0", i % 2 ? "4" : "1");
+        turns(1);
+    }
+    g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT] + seat.count[LINK_KEYBOARD_DISCONNECT], <, 200);
+    g_assert_cmpuint(warnings, <=, 10);
+    xenstore_fake_write(FRONT "vkbd/0/state", "1");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    write_keyboard("5", "9", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    g_assert_cmpuint(seat.connections, ==, 1);
+    teardown();
+}
+
+/* Lines in the log are bounded for each guest, and one guest's do not use up another's. */
+static void test_log_lines(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    add(2, 8, VDISPLAY_FBIF);
+    for (unsigned i = 0; i < 25; i++) {
+        write_keyboard("5", "0", "4");
+        g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+        xenstore_fake_write(FRONT "vkbd/0/state", "1");
+        g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    }
+    g_assert_cmpuint(warnings, ==, 10);
+    xenstore_fake_write("/local/domain/8/device/vkbd/0/state", "99");
+    g_assert_true(comes(BACK "vkbd/8/0/state", "6"));
+    g_assert_cmpuint(warnings, ==, 11);
+    teardown();
+}
+
+/* A seat that has no time is not given up for a wish that can be made again. */
+static void test_busy_seat(void)
+{
+    g_autoptr(GError) error = NULL;
+    unsigned sent = 0;
+    setup();
+    while (sent < 100000 && vdisplay_focus(vd, 0, &error))
+        sent++;
+    g_assert_nonnull(error);
+    turns(20);
+    g_assert_cmpuint(seat.connections, ==, 1);
+    g_assert_cmpuint(seat.count[LINK_FOCUS], ==, sent);
+    g_assert_true(vdisplay_focus(vd, 0, NULL));
+    teardown();
+}
+
+/* Another guest that changes xenstore all the time cannot keep the service in one transaction. */
+static void test_conflicts(void)
+{
+    g_autoptr(GError) error = NULL;
+    setup();
+    xenstore_fake_conflicts(TRUE);
+    g_assert_false(vdisplay_add_guest(vd, 1, 7, "guest7", 0, VDISPLAY_FBIF, &error));
+    g_assert_nonnull(error);
+    xenstore_fake_conflicts(FALSE);
+    add(1, 7, VDISPLAY_FBIF);
+    teardown();
+}
+
+/* After the seat's death everything is asked of the next one; what was refused stays so. */
+static void test_next_seat(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    write_screen("6", "77", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    write_keyboard("0", "9", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    seat_drop();
+    while (seat.count[LINK_FBIF_CONNECT] < 2)
+        turns(1);
+    turns(20);
+    g_assert_cmpuint(seat.connections, ==, 2);
+    g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT], ==, 0);
+    teardown();
+}
+
+/* The NUL ends no number: what stands behind it counts too. */
+static void test_bytes(void)
+{
+    struct event_port port;
+    struct screen_size size;
+    enum xenbus_state state;
+    bool flag;
+    g_assert_false(guest_value_port((struct guest_text){"5\0x", 3}, &port));
+    g_assert_true(guest_value_port((struct guest_text){"5\0x", 1}, &port));
+    g_assert_false(guest_value_size((struct guest_text){"12x\0", 4}, &size));
+    g_assert_false(guest_value_size((struct guest_text){NULL, 0}, &size));
+    g_assert_true(guest_value_state((struct guest_text){NULL, 0}, &state) && state == XenbusStateUnknown);
+    g_assert_true(guest_value_state((struct guest_text){"8", 1}, &state) && state == XenbusStateReconfigured);
+    g_assert_true(guest_value_flag((struct guest_text){"1", 1}, &flag) && flag);
+    g_assert_false(guest_value_flag((struct guest_text){"2", 1}, &flag));
+    g_assert_true(guest_value_flag((struct guest_text){NULL, 0}, &flag) && !flag);
+    g_assert_true(guest_value_is((struct guest_text){"abc", 3}, "abc"));
+    g_assert_false(guest_value_is((struct guest_text){"abc\0d", 5}, "abc"));
+    g_assert_false(guest_value_is((struct guest_text){"ab", 2}, "abc"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
+    g_test_add_func("/vdisplay/bytes", test_bytes);
+    g_test_add_func("/vdisplay/handshake", test_handshake);
+    g_test_add_func("/vdisplay/late-answer", test_late_answer);
+    g_test_add_func("/vdisplay/bad-values", test_bad_values);
+    g_test_add_func("/vdisplay/bad-screen", test_bad_screen);
+    g_test_add_func("/vdisplay/layout", test_layout);
+    g_test_add_func("/vdisplay/refused-message", test_refused_message);
+    g_test_add_func("/vdisplay/flood", test_flood);
+    g_test_add_func("/vdisplay/flapping", test_flapping);
+    g_test_add_func("/vdisplay/log-lines", test_log_lines);
+    g_test_add_func("/vdisplay/busy-seat", test_busy_seat);
+    g_test_add_func("/vdisplay/conflicts", test_conflicts);
+    g_test_add_func("/vdisplay/next-seat", test_next_seat);
+    return g_test_run();
+}
