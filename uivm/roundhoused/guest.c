@@ -21,6 +21,8 @@ struct guest {
     int domid;
     enum fate fate;
     gboolean destroying;     /* a destroy operation is under way */
+    gboolean operating;      /* another one is; there is never a second, so callers cannot queue work */
+    struct job *waiting;     /* a start that waits until the crashed domain is gone; NULL: none */
     gint64 started_at;       /* monotonic microseconds */
     guint quick_restarts;    /* restarts in a row that came right after a start */
     guint shutdown_deadline; /* source id, 0: none */
@@ -128,11 +130,14 @@ static void cancel_shutdown_deadline(struct guest *guest)
 static void gone(struct guest *guest)
 {
     enum fate fate = guest->fate;
+    struct job *waiting = g_steal_pointer(&guest->waiting);
     cancel_shutdown_deadline(guest);
     set_domid(guest, -1);
     guest->fate = FATE_OFF;
     set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : EVENT_GONE);
-    if (fate == FATE_RESTART && guest_state_allows(guest->state, REQUEST_START))
+    if (waiting)
+        start(waiting);
+    else if (fate == FATE_RESTART && guest_state_allows(guest->state, REQUEST_START))
         start(job_new(guest, REQUEST_START, NULL, NULL));
 }
 
@@ -156,8 +161,8 @@ static enum fate fate_of_reboot(struct guest *guest)
     if (guest->quick_restarts < QUICK_RESTARTS_MAX)
         return FATE_RESTART;
     g_autofree char *sentence =
-        g_strdup_printf("%s restarted %d times in a row right after its start and is left off. Its console log "
-                        "in /var/log/xen/console says why.",
+        g_strdup_printf("%s restarted %d times in a row right after its start and is left off. Start it once more; if "
+                        "that does not help, its system needs repair.",
                         guest->config->name, QUICK_RESTARTS_MAX);
     guest->quick_restarts = 0;
     set_error(guest, sentence);
@@ -170,10 +175,10 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
         return FATE_OFF;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has crashed. Start it again; its console log in /var/log/xen/console says what its "
-                        "system last did.",
-                        guest->config->name);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has crashed, and what was not saved in it is lost. Start it again; if it crashes each time, "
+        "its system needs repair.",
+        guest->config->name);
     set_error(guest, sentence);
     return FATE_CRASHED;
 }
@@ -189,6 +194,8 @@ void guest_domain_ended(struct guest *guest, enum toolstack_end end)
         return;
     }
     guest->fate = fate_of_end(guest, end);
+    if (guest->fate == FATE_CRASHED)
+        set_state(guest, EVENT_CRASHED); /* what is left is taken away, which may take minutes: nobody waits for that */
     destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
 }
 
@@ -200,6 +207,8 @@ static void destroyed(GObject *source, GAsyncResult *result, gpointer data)
     (void)source;
     guest->destroying = FALSE;
     if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
+        if (guest->waiting)
+            job_fail(g_steal_pointer(&guest->waiting), RH_ERROR_TOOLSTACK, "could not be started", error);
         job_fail(job, RH_ERROR_TOOLSTACK, "could not be taken away", error);
         return;
     }
@@ -324,6 +333,7 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
     struct guest *guest = job->guest;
     g_autoptr(GError) error = NULL;
     (void)source;
+    guest->operating = FALSE;
     if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
         job_fail(job, RH_ERROR_TOOLSTACK, operations[job->request].failure, error);
         return;
@@ -336,9 +346,21 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
     job_finish(job, NULL);
 }
 
+static void refuse_for_now(struct job *job, const char *why)
+{
+    g_autoptr(GError) error =
+        g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE, "%s %s. Wait a moment.", job->guest->config->name, why);
+    job_finish(job, error);
+}
+
 static void operate(struct job *job)
 {
     struct guest *guest = job->guest;
+    if (guest->operating) {
+        refuse_for_now(job, "is busy with what it was asked before");
+        return;
+    }
+    guest->operating = TRUE;
     toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated, job);
 }
 
@@ -346,14 +368,30 @@ static void destroy_on_request(struct job *job)
 {
     struct guest *guest = job->guest;
     if (guest->destroying) {
-        g_autoptr(GError) error = g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE,
-                                              "%s is being taken away already. Wait a moment.", guest->config->name);
-        job_finish(job, error);
+        refuse_for_now(job, "is being taken away already");
         return;
     }
     set_error(guest, "");
     guest->fate = FATE_OFF;
     destroy(job);
+}
+
+/* What is left of a crash goes first. */
+static void start_on_request(struct job *job)
+{
+    struct guest *guest = job->guest;
+    if (guest->waiting) {
+        refuse_for_now(job, "is going to be started already");
+        return;
+    }
+    guest->quick_restarts = 0;
+    if (guest->domid < 0) {
+        start(job);
+        return;
+    }
+    guest->waiting = job;
+    if (!guest->destroying)
+        destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
 }
 
 static void switch_to(struct job *job)
@@ -366,8 +404,8 @@ static void switch_to(struct job *job)
 }
 
 static void (*const handlers[REQUEST_COUNT])(struct job *) = {
-    [REQUEST_START] = start,      [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
-    [REQUEST_PAUSE] = operate,    [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
+    [REQUEST_START] = start_on_request, [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
+    [REQUEST_PAUSE] = operate,          [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
     [REQUEST_SWITCH] = switch_to,
 };
 
@@ -379,8 +417,6 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
         job_finish(job, error);
         return;
     }
-    if (request == REQUEST_START)
-        guest->quick_restarts = 0;
     handlers[request](job);
 }
 
@@ -440,7 +476,10 @@ static void connect_methods(struct guest *guest)
         g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
 }
 
-/* A domain of the guest's name that is already there: the service was restarted while the guest ran. */
+/*
+ * A domain of the guest's name that is already there: the service was restarted while the guest ran, or while it was
+ * being made; then it is of no use.
+ */
 static void take_over(struct guest *guest)
 {
     const struct guest_environment *environment = guest->environment;
@@ -448,6 +487,12 @@ static void take_over(struct guest *guest)
     struct toolstack_domain domain = toolstack_find(environment->toolstack, guest->config->name);
     if (domain.domid < 0)
         return;
+    if (!domain.begun) {
+        g_message("%s: domain %d has never run; its making was interrupted", guest->config->name, domain.domid);
+        set_domid(guest, domain.domid);
+        destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
+        return;
+    }
     guest->state = domain.paused ? GUEST_PAUSED : GUEST_RUNNING;
     set_domid(guest, domain.domid);
     rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));

@@ -40,8 +40,10 @@ static const char *const advice[GUEST_STATE_COUNT] = {
 #define TO(state) ((state) + 1)
 static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
     [GUEST_OFF] = {[EVENT_START] = TO(GUEST_STARTING)},
-    [GUEST_STARTING] =
-        {[EVENT_STARTED] = TO(GUEST_RUNNING), [EVENT_START_FAILED] = TO(GUEST_OFF), [EVENT_STOP] = TO(GUEST_STOPPING)},
+    [GUEST_STARTING] = {[EVENT_STARTED] = TO(GUEST_RUNNING),
+                        [EVENT_START_FAILED] = TO(GUEST_OFF),
+                        [EVENT_STOP] = TO(GUEST_STOPPING),
+                        [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_RUNNING] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
                        [EVENT_STOP] = TO(GUEST_STOPPING),
                        [EVENT_GONE] = TO(GUEST_OFF),

@@ -9,7 +9,7 @@
  *      +----------------+                v                |
  *      +---------------------------- stopping <-----------+
  *      gone                              |
- *                                        +--> crashed (gone, and it was a crash; start leaves it)
+ *                                        +--> crashed (from any state with a domain; start leaves it)
  */
 #ifndef RH_GUEST_STATE_H
 #define RH_GUEST_STATE_H
@@ -45,7 +45,7 @@ enum guest_event {
     EVENT_RESUMED,
     EVENT_STOP,    /* an end has been asked for, or has come by itself and is being cleaned up */
     EVENT_GONE,    /* the domain exists no more, in an orderly way */
-    EVENT_CRASHED, /* the domain exists no more, and it was its own fault */
+    EVENT_CRASHED, /* the domain runs no more, and it was its own fault */
     EVENT_COUNT
 };
 

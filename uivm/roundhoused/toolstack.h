@@ -39,6 +39,7 @@ struct toolstack_host {
 struct toolstack_domain {
     int domid; /* -1: there is no such domain */
     gboolean paused;
+    gboolean begun; /* it has run */
 };
 
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);

@@ -99,7 +99,7 @@ static int create_domain(connection *link, struct creation *wanted, GError **err
         !check_memory(link, &domain, error))
         goto out;
     if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
-        set_libxl_error(error, link, "See the journal of roundhoused for more.");
+        set_libxl_error(error, link, "Try again; if it fails each time, restart this machine.");
     else
         result = (int)domid;
 out:
@@ -280,14 +280,14 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
 struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
 {
     g_auto(connection) link = {0};
-    struct toolstack_domain domain = {-1, FALSE};
+    struct toolstack_domain domain = {-1, FALSE, FALSE};
     libxl_dominfo info;
     uint32_t domid;
     (void)toolstack;
     libxl_dominfo_init(&info);
     if (connection_open(&link, NULL) && libxl_name_to_domid(link.ctx, name, &domid) == 0 &&
         libxl_domain_info(link.ctx, &info, domid) == 0 && !info.dying)
-        domain = (struct toolstack_domain){(int)domid, info.paused};
+        domain = (struct toolstack_domain){(int)domid, info.paused, info.cpu_time > 0};
     libxl_dominfo_dispose(&info);
     return domain;
 }

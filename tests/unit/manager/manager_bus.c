@@ -85,6 +85,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     (void)data;
     g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
     g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
+    g_unsetenv("ROUNDHOUSE_FAKE_UNBEGUN");
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
@@ -256,8 +257,9 @@ static void test_ends(struct fixture *fixture, gconstpointer data)
     rh_guest1_call_start_sync(crash, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(is(crash, "crashed"));
-    g_assert_cmpint(rh_guest1_get_domain_id(crash), ==, -1);
+    WAIT_FOR(rh_guest1_get_domain_id(crash) == -1);
     WAIT_FOR(strstr(rh_guest1_get_error(crash), "crash has crashed"));
+    g_assert_null(strstr(rh_guest1_get_error(crash), "/var/log")); /* who reads it cannot go there */
     rh_guest1_call_start_sync(crash, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(is(crash, "crashed"));
@@ -303,6 +305,61 @@ static void test_reboot_and_destroy(struct fixture *fixture, gconstpointer data)
     g_assert_no_error(error);
     WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(is(work, "running"));
+}
+
+/* A crash is called one at once, however long it takes to clean up behind it; a start meanwhile waits for that. */
+static void test_crash_cleanup(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=crash_ms=50 operate_ms=1000");
+    define(fixture, "stuck", 2, "cmdline=crash_ms=50 destroy_fails=2");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), stuck = guest(fixture, "stuck");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+    WAIT_FOR(!is(work, "running"));
+    g_assert_true(is(work, "crashed"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
+    rh_guest1_call_start(work, NULL, NULL, NULL);
+    g_assert_false(rh_guest1_call_start_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "going to be started already");
+    WAIT_FOR(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 2);
+
+    /* What could not be taken away is tried again before the start. */
+    g_assert_true(rh_guest1_call_start_sync(stuck, NULL, &error));
+    WAIT_FOR(is(stuck, "crashed") && strstr(rh_guest1_get_error(stuck), "could not be taken away"));
+    g_assert_false(rh_guest1_call_start_sync(stuck, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "stuck could not be started");
+    g_assert_true(rh_guest1_call_start_sync(stuck, NULL, &error));
+    g_assert_no_error(error);
+}
+
+/* Callers cannot heap up work: while one thing is done to a guest a second one is refused, but for its end. */
+static void test_one_at_a_time(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=operate_ms=1500");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    rh_guest1_call_pause(work, NULL, NULL, NULL);
+    for (unsigned i = 0; i < 20; i++) {
+        g_assert_false(i % 2 ? rh_guest1_call_pause_sync(work, NULL, &error)
+                             : rh_guest1_call_shutdown_sync(work, NULL, &error));
+        expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "busy");
+    }
+    rh_guest1_call_destroy(work, NULL, NULL, NULL);
+    g_assert_false(rh_guest1_call_destroy_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "being taken away already");
+    WAIT_FOR(is(work, "stopping"));
+    WAIT_FOR(is(work, "off"));
+    rh_guest1_call_start_sync(work, NULL, &error);
+    g_assert_no_error(error);
+    rh_guest1_call_pause_sync(work, NULL, &error);
+    g_assert_no_error(error);
 }
 
 struct order {
@@ -394,6 +451,22 @@ static void test_taken_over(struct fixture *fixture, gconstpointer data)
     g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
     g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
     WAIT_FOR(is(work, "off"));
+}
+
+/* A domain that was being made when the service ended is taken away, and its guest can be started. */
+static void test_half_made(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    g_setenv("ROUNDHOUSE_FAKE_UNBEGUN", "work", TRUE);
+    define(fixture, "work", 1, "");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    WAIT_FOR(rh_guest1_get_domain_id(work) == -1);
+    g_assert_true(is(work, "off"));
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 2);
 }
 
 static void test_definitions_change(struct fixture *fixture, gconstpointer data)
@@ -558,6 +631,9 @@ int main(int argc, char **argv)
         {"/bus/ends", test_ends},
         {"/bus/reboot-and-destroy", test_reboot_and_destroy},
         {"/bus/autostart", test_autostart},
+        {"/bus/crash-cleanup", test_crash_cleanup},
+        {"/bus/one-at-a-time", test_one_at_a_time},
+        {"/bus/half-made", test_half_made},
         {"/bus/no-seat", test_no_seat},
         {"/bus/taken-over", test_taken_over},
         {"/bus/definitions-change", test_definitions_change},

@@ -264,6 +264,9 @@ static void test_lives(void)
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED, EVENT_START), ==, GUEST_STARTING);
     /* The end overtakes the answer to the unpause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STOP, EVENT_STARTED), ==, GUEST_STOPPING);
+    /* A crash is one at once, and stays one while what is left is taken away. */
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_CRASHED, EVENT_STOP), ==, GUEST_CRASHED);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_CRASHED, EVENT_STARTED), ==, GUEST_CRASHED);
     /* The end overtakes the answer to a pause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_PAUSED), ==, GUEST_STOPPING);
 }

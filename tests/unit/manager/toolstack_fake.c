@@ -6,6 +6,8 @@
  *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
  *   deaf              does not react to shutdown and reboot
  *   shutdown_ms=N     takes N ms to shut down (default 20)
+ *   operate_ms=N      a pause, and a destroy, take N ms (default 0)
+ *   destroy_fails=N   the first N attempts to destroy it fail
  * Its version says which domain goes first.
  */
 #include "toolstack.h"
@@ -30,6 +32,7 @@ struct toolstack {
     int last_domid;
     int foreground;
     guint failures; /* creations that were to fail and did */
+    guint destroy_failures;
 };
 
 struct news {
@@ -179,17 +182,47 @@ static void carry_out(struct toolstack *toolstack, struct domain *domain, enum t
     }
 }
 
+struct operation {
+    struct toolstack *toolstack;
+    enum toolstack_operation kind;
+    int domid;
+};
+
+static gboolean operate_now(gpointer data)
+{
+    GTask *task = data;
+    const struct operation *operation = g_task_get_task_data(task);
+    struct toolstack *toolstack = operation->toolstack;
+    struct domain *domain = g_hash_table_lookup(toolstack->domains, GINT_TO_POINTER(operation->domid));
+    gboolean fails = domain && operation->kind == TOOLSTACK_DESTROY &&
+                     toolstack->destroy_failures < option_number(domain->config, "destroy_fails", 0);
+    toolstack->destroy_failures += fails;
+    if (!domain || fails) {
+        g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "Domain %d does not %s.", operation->domid,
+                                fails ? "go" : "exist");
+    } else {
+        carry_out(toolstack, domain, operation->kind);
+        g_task_return_boolean(task, TRUE);
+    }
+    return G_SOURCE_REMOVE;
+}
+
 void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation operation, int domid,
                        GAsyncReadyCallback done, gpointer user)
 {
-    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    GTask *task = g_task_new(NULL, NULL, done, user);
+    struct operation *data = g_new(struct operation, 1);
     struct domain *domain = g_hash_table_lookup(toolstack->domains, GINT_TO_POINTER(domid));
-    if (!domain) {
-        g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "Domain %d does not exist.", domid);
-        return;
+    gboolean slow = operation == TOOLSTACK_PAUSE || operation == TOOLSTACK_DESTROY;
+    guint wait = domain && slow ? option_number(domain->config, "operate_ms", 0) : 0;
+    *data = (struct operation){toolstack, operation, domid};
+    g_task_set_task_data(task, data, g_free);
+    if (wait) {
+        g_timeout_add_full(G_PRIORITY_DEFAULT, wait, operate_now, task, g_object_unref);
+    } else {
+        operate_now(task);
+        g_object_unref(task);
     }
-    carry_out(toolstack, domain, operation);
-    g_task_return_boolean(task, TRUE);
 }
 
 gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
@@ -225,17 +258,19 @@ gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
     return TRUE;
 }
 
-/* ROUNDHOUSE_FAKE_RUNNING names a guest whose domain runs already. */
+/* ROUNDHOUSE_FAKE_RUNNING names a guest whose domain runs already, ROUNDHOUSE_FAKE_UNBEGUN one whose domain never has.
+ */
 struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
 {
-    if (g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_RUNNING"), name) != 0)
-        return (struct toolstack_domain){-1, FALSE};
+    gboolean begun = g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_RUNNING"), name) == 0;
+    if (!begun && g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_UNBEGUN"), name) != 0)
+        return (struct toolstack_domain){-1, FALSE, FALSE};
     struct domain *domain = g_new0(struct domain, 1);
     *domain = (struct domain){++toolstack->last_domid, g_new0(struct guest_config, 1), FALSE, TRUE};
     domain->config->cmdline = g_strdup("");
     domain->config->disks = g_ptr_array_new();
     g_hash_table_insert(toolstack->domains, GINT_TO_POINTER(domain->domid), domain);
-    return (struct toolstack_domain){domain->domid, FALSE};
+    return (struct toolstack_domain){domain->domid, !begun, begun};
 }
 
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
