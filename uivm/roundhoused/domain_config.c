@@ -39,12 +39,12 @@ static const libxl_domain_type types[] = {
 static char **device_arguments(struct guest_screen screen)
 {
     GPtrArray *list = g_ptr_array_new();
-    const char *const fixed[] = {"-device", "qemu-xhci,id=roundhouse-usb",
-                                 "-device", "usb-tablet,bus=roundhouse-usb.0",
+    const char *const fixed[] = {"-device",   "qemu-xhci,id=roundhouse-usb",
+                                 "-device",   "usb-tablet,bus=roundhouse-usb.0",
                                  "-audiodev", "none,id=roundhouse-sound",
-                                 "-device", "intel-hda",
-                                 "-device", "hda-output,audiodev=roundhouse-sound",
-                                 "-global", "VGA.edid=on"};
+                                 "-device",   "intel-hda",
+                                 "-device",   "hda-output,audiodev=roundhouse-sound",
+                                 "-global",   "VGA.edid=on"};
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
         g_ptr_array_add(list, g_strdup(fixed[i]));
     g_ptr_array_add(list, g_strdup("-global"));

@@ -3,6 +3,7 @@
  * (uivm/interfaces). Runs as root in the UI service machine, after xenstored.
  */
 #include "manager.h"
+#include "watchdog.h"
 
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -88,6 +89,7 @@ int main(int argc, char **argv)
                                 name_acquired, name_lost, &service, NULL);
     g_unix_signal_add(SIGTERM, stop, &service);
     g_unix_signal_add(SIGINT, stop, &service);
+    watchdog_start();
     g_main_loop_run(service.loop);
     if (service.manager)
         manager_free(service.manager);

@@ -3,11 +3,12 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_logs.h"
 #include "machine_end.h"
 #include "roundhouse_dbus.h"
 
 #define OBJECT_PATH         "/org/roundhouse/Manager1"
-#define HOST_SECONDS        3
+#define HOST_SECONDS        3 /* in which a guest's console, at xenconsoled's pace, makes less than a megabyte */
 #define RELOAD_MILLISECONDS 300
 #define SEAT_PATIENCE       60 /* seconds */
 #define SWITCHER_PATIENCE   30 /* seconds after the seat */
@@ -97,13 +98,19 @@ static void host_answered(GObject *source, GAsyncResult *result, gpointer data)
     rh_manager1_set_total_memory(manager->skeleton, host.total_kib);
 }
 
-static gboolean query_host(gpointer data)
+static void query_host(struct manager *manager)
 {
-    struct manager *manager = data;
-    if (!manager->host_query) {
-        manager->host_query = TRUE;
-        toolstack_query_host(manager->environment.toolstack, host_answered, manager);
-    }
+    if (manager->host_query)
+        return;
+    manager->host_query = TRUE;
+    toolstack_query_host(manager->environment.toolstack, host_answered, manager);
+}
+
+static gboolean look_after_host(gpointer data)
+{
+    guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
+    guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
+    query_host(data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -459,7 +466,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     load_definitions(manager);
     watch_definitions(manager);
     query_host(manager);
-    manager->host_timer = g_timeout_add_seconds(HOST_SECONDS, query_host, manager);
+    manager->host_timer = g_timeout_add_seconds(HOST_SECONDS, look_after_host, manager);
     manager->seat_timer = g_timeout_add_seconds(SEAT_PATIENCE, seat_overdue, manager);
     return manager;
 }

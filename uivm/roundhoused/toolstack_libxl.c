@@ -4,6 +4,7 @@
  * of domains come over one more context, in the main loop (toolstack_events.c).
  */
 #include "toolstack.h"
+#include "device_model.h"
 #include "domain_config.h"
 #include "errors.h"
 #include "toolstack_events.h"
@@ -172,10 +173,22 @@ static const struct {
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
 };
 
+#define DESTROY_PATIENCE_SECONDS 20
+
 struct operation {
     enum toolstack_operation kind;
     int domid;
+    guint overdue; /* source id while a destroy is under way, 0: none */
 };
+
+/* libxl waits for a device model that does not answer; the domain's memory is free when it is dead. */
+static gboolean destroy_overdue(gpointer data)
+{
+    struct operation *operation = data;
+    operation->overdue = 0;
+    device_model_kill(operation->domid);
+    return G_SOURCE_REMOVE;
+}
 
 static void operate_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -203,14 +216,21 @@ void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation ope
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct operation *data = g_new(struct operation, 1);
     (void)toolstack;
-    *data = (struct operation){operation, domid};
+    *data = (struct operation){operation, domid, 0};
+    if (operation == TOOLSTACK_DESTROY)
+        data->overdue = g_timeout_add_seconds(DESTROY_PATIENCE_SECONDS, destroy_overdue, data);
     g_task_set_task_data(task, data, g_free);
     g_task_run_in_thread(task, operate_in_thread);
 }
 
+/* A destroyed domain's device model is dead when libxl has seen to it; one that it missed would keep the memory. */
 gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
 {
+    struct operation *operation = g_task_get_task_data(G_TASK(result));
     (void)toolstack;
+    g_clear_handle_id(&operation->overdue, g_source_remove);
+    if (operation->kind == TOOLSTACK_DESTROY)
+        device_model_kill(operation->domid);
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
@@ -309,8 +329,10 @@ void toolstack_set_foreground(struct toolstack *toolstack, int domid)
 static void domain_ended(int domid, enum toolstack_end end, gpointer data)
 {
     struct toolstack *toolstack = data;
-    if (end == TOOLSTACK_END_VANISHED)
+    if (end == TOOLSTACK_END_VANISHED) {
         g_hash_table_remove(toolstack->holds, GINT_TO_POINTER(domid));
+        device_model_kill(domid);
+    }
     toolstack->end(domid, end, toolstack->user);
 }
 

@@ -8,6 +8,9 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define BUS_NAME         "org.roundhouse.Manager1"
 #define MANAGER_PATH     "/org/roundhouse/Manager1"
@@ -469,6 +472,48 @@ static void test_half_made(struct fixture *fixture, gconstpointer data)
     g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 2);
 }
 
+static int notify_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    return fd;
+}
+
+static unsigned told(int fd)
+{
+    char text[64] = "";
+    unsigned count = 0;
+    while (recv(fd, text, sizeof(text) - 1, 0) > 0)
+        count += g_str_equal(text, "WATCHDOG=1");
+    return count;
+}
+
+/* The main loop tells that it turns, and nothing else does: a stopped service is silent. */
+static void test_watchdog(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, "notify", NULL);
+    unsigned count = 0;
+    int fd = notify_socket(path);
+    (void)data;
+    g_setenv("NOTIFY_SOCKET", path, TRUE);
+    g_setenv("WATCHDOG_USEC", "30000", TRUE);
+    start_service(fixture);
+    WAIT_FOR((g_usleep(1000), g_main_context_wakeup(NULL), (count += told(fd)) >= 5));
+    g_subprocess_send_signal(fixture->service, SIGSTOP);
+    g_usleep(200000);
+    told(fd);
+    g_usleep(200000);
+    g_assert_cmpuint(told(fd), ==, 0);
+    g_subprocess_send_signal(fixture->service, SIGCONT);
+    count = 0;
+    WAIT_FOR((g_usleep(1000), g_main_context_wakeup(NULL), (count += told(fd)) >= 1));
+    g_unsetenv("NOTIFY_SOCKET");
+    g_unsetenv("WATCHDOG_USEC");
+    close(fd);
+}
+
 static void test_definitions_change(struct fixture *fixture, gconstpointer data)
 {
     GError *error = NULL;
@@ -634,6 +679,7 @@ int main(int argc, char **argv)
         {"/bus/crash-cleanup", test_crash_cleanup},
         {"/bus/one-at-a-time", test_one_at_a_time},
         {"/bus/half-made", test_half_made},
+        {"/bus/watchdog", test_watchdog},
         {"/bus/no-seat", test_no_seat},
         {"/bus/taken-over", test_taken_over},
         {"/bus/definitions-change", test_definitions_change},

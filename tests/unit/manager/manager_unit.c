@@ -1,10 +1,13 @@
 /* Guest definitions and the guest's state machine. */
 #include "errors.h"
 #include "guest_config.h"
+#include "guest_logs.h"
 #include "guest_state.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct directory {
     char *path;
@@ -238,6 +241,37 @@ static void test_no_directory(void)
     g_assert_cmpuint(problems->len, ==, 0);
 }
 
+/* ---- logs ---- */
+
+static void test_logs(struct directory *directory, gconstpointer data)
+{
+    g_autofree char *text = g_malloc(GUEST_LOG_MAX + 2), *now = NULL;
+    gsize length;
+    (void)data;
+    memset(text, 'a', GUEST_LOG_MAX + 1);
+    text[GUEST_LOG_MAX] = 'z';
+    text[GUEST_LOG_MAX + 1] = '\0';
+    g_autofree char *large = write_file(directory, "guest-large.log", text);
+    text[GUEST_LOG_MAX] = '\0';
+    g_autofree char *small = write_file(directory, "guest-small.log", text);
+    text[GUEST_LOG_MAX] = 'z';
+    g_autofree char *other = write_file(directory, "other", text);
+    g_autofree char *link = g_build_filename(directory->path, "link.log", NULL);
+    g_assert_cmpint(symlink(other, link), ==, 0);
+    int writer = open(large, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    guest_logs_trim(directory->path);
+    g_assert_cmpint(write(writer, "more", 4), ==, 4);
+    close(writer);
+    g_assert_true(g_file_get_contents(large, &now, &length, NULL));
+    g_assert_cmpuint(length, ==, GUEST_LOG_KEPT + 4);
+    g_assert_cmpstr(now + GUEST_LOG_KEPT - 1, ==, "zmore");
+    struct stat status;
+    g_assert_true(stat(small, &status) == 0 && status.st_size == GUEST_LOG_MAX);
+    g_assert_true(stat(other, &status) == 0 && status.st_size == GUEST_LOG_MAX + 1);
+    guest_logs_trim("/nonexistent");
+}
+
 /* ---- states ---- */
 
 static enum guest_state after(enum guest_state state, const enum guest_event *events, gsize count)
@@ -321,6 +355,7 @@ int main(int argc, char **argv)
     WITH_DIRECTORY("/config/hvm", test_hvm);
     WITH_DIRECTORY("/config/long-cmdline", test_long_cmdline);
     WITH_DIRECTORY("/config/directory", test_directory);
+    WITH_DIRECTORY("/logs/trim", test_logs);
 #undef WITH_DIRECTORY
     g_test_add_func("/config/no-directory", test_no_directory);
     g_test_add_func("/state/lives", test_lives);
