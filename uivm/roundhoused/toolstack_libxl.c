@@ -39,7 +39,7 @@ struct toolstack {
     gpointer user;
     GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
     connection host;   /* for questions about the host, which come often; one worker at a time has it */
-    gboolean host_open;
+    gboolean host_open, host_asked;
     xencall_handle *calls; /* NULL: cannot be had; only what libxl does not know goes this way */
 };
 
@@ -173,7 +173,9 @@ static const struct {
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
 };
 
+#ifndef DESTROY_PATIENCE_SECONDS
 #define DESTROY_PATIENCE_SECONDS 20
+#endif
 
 struct operation {
     enum toolstack_operation kind;
@@ -283,6 +285,7 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct host_query *query = g_new0(struct host_query, 1);
     query->toolstack = toolstack;
+    toolstack->host_asked = TRUE;
     g_task_set_task_data(task, query, g_free);
     g_task_run_in_thread(task, query_in_thread);
 }
@@ -290,7 +293,7 @@ void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done,
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,
                                      GError **error)
 {
-    (void)toolstack;
+    toolstack->host_asked = FALSE;
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
     *host = ((struct host_query *)g_task_get_task_data(G_TASK(result)))->host;
@@ -357,6 +360,8 @@ void toolstack_free(struct toolstack *toolstack)
     g_hash_table_unref(toolstack->holds);
     if (toolstack->calls)
         xencall_close(toolstack->calls);
-    /* A worker may still be asking: the host's connection ends with the process. */
+    if (toolstack->host_asked)
+        return; /* a worker uses the rest, which ends with the process */
+    connection_close(&toolstack->host);
     g_free(toolstack);
 }

@@ -1,0 +1,36 @@
+/*
+ * What of libxl and xencall talks to a hypervisor, in memory; the rest of libxl, which makes and frees its structures,
+ * is the real one. Contexts are counted: each that is opened has to be freed.
+ */
+#ifndef LIBXL_FAKE_H
+#define LIBXL_FAKE_H
+
+#include <glib.h>
+#include <libxl.h>
+
+enum libxl_fake_call { FAKE_NONE, FAKE_PAUSE, FAKE_UNPAUSE, FAKE_SHUTDOWN, FAKE_REBOOT, FAKE_DESTROY };
+
+extern struct libxl_fake {
+    int contexts; /* open now */
+    gboolean no_hypervisor;
+    const char *complaint; /* what libxl logs when something fails */
+
+    int create_result;
+    void (*created)(const libxl_domain_config *config); /* looks at what would be made */
+    guint64 need_kib, free_kib;
+
+    enum libxl_fake_call call; /* the last one */
+    uint32_t domid;
+    int result;
+    gboolean destroy_hangs; /* until the device model is killed */
+
+    libxl_dominfo info; /* of the domain named "work" */
+    unsigned watches;
+    guint64 foreground;
+} libxl_fake;
+
+void libxl_fake_reset(void);
+void libxl_fake_event(libxl_event_type type, uint32_t domid, int reason);
+void libxl_fake_go_on(void); /* ends a destroy that hangs */
+
+#endif

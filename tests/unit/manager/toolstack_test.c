@@ -1,0 +1,484 @@
+/* The real toolstack and domain_config.c on a libxl in memory: what is asked of it, with what rights, and what is let
+ * go. */
+#include "toolstack.h"
+#include "errors.h"
+#include "libxl_fake.h"
+#include "loop_disk.h"
+#include "vga_socket.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <libxl_utils.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xen/xen.h>
+
+/* ---- the system ---- */
+
+/* This test is made to look like a process of domain 7's device model, and is only said to be killed. */
+#define BASE_UID 424242
+
+static GArray *killed;
+static const char *loop_image;
+static gboolean loop_read_only;
+
+struct passwd *__wrap_getpwnam(const char *name);
+int __wrap_kill(pid_t pid, int signal);
+int __wrap_stat(const char *path, struct stat *status);
+int __real_stat(const char *path, struct stat *status);
+
+struct passwd *__wrap_getpwnam(const char *name)
+{
+    static struct passwd base = {.pw_uid = BASE_UID};
+    g_assert_cmpstr(name, ==, "xen-qemuuser-range-base");
+    return &base;
+}
+
+int __wrap_stat(const char *path, struct stat *status)
+{
+    g_autofree char *own = g_strdup_printf("/proc/%d", getpid());
+    int result = __real_stat(path, status);
+    if (g_str_equal(path, own))
+        status->st_uid = BASE_UID + 7;
+    return result;
+}
+
+int __wrap_kill(pid_t pid, int signal)
+{
+    g_assert_cmpint(signal, ==, SIGKILL);
+    g_array_append_val(killed, pid);
+    libxl_fake_go_on();
+    return 0;
+}
+
+static gboolean was_killed(void)
+{
+    for (guint i = 0; i < killed->len; i++)
+        g_assert_cmpint(g_array_index(killed, pid_t, i), ==, getpid());
+    return killed->len > 0;
+}
+
+int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error)
+{
+    loop_image = g_intern_string(image);
+    loop_read_only = read_only;
+    if (g_str_has_suffix(image, "bad")) {
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "No loop.");
+        return -1;
+    }
+    *device = g_strdup("/dev/loop7");
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    while (g_dir_read_name(dir))
+        count++;
+    return count;
+}
+
+/* ---- the whole ---- */
+
+static struct toolstack *toolstack;
+static char *folder, *kernel, *image;
+static struct {
+    int domid;
+    enum toolstack_end end;
+    unsigned count;
+} ended;
+
+static void note_end(int domid, enum toolstack_end end, gpointer user)
+{
+    (void)user;
+    ended.domid = domid;
+    ended.end = end;
+    ended.count++;
+}
+
+static char *make_file(const char *name, const char *text)
+{
+    char *path = g_build_filename(folder, name, NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    return path;
+}
+
+static void setup(void)
+{
+    g_autoptr(GError) error = NULL;
+    libxl_fake_reset();
+    memset(&ended, 0, sizeof(ended));
+    killed = g_array_new(FALSE, FALSE, sizeof(pid_t));
+    folder = g_dir_make_tmp("roundhouse-toolstack-XXXXXX", NULL);
+    kernel = make_file("vmlinuz", "kernel");
+    image = make_file("disk.img", "disk");
+    toolstack = toolstack_new(note_end, NULL, &error);
+    g_assert_no_error(error);
+}
+
+static void teardown(void)
+{
+    toolstack_free(toolstack);
+    g_array_unref(killed);
+    g_unlink(kernel);
+    g_unlink(image);
+    g_rmdir(folder);
+    g_free(kernel);
+    g_free(image);
+    g_free(folder);
+}
+
+static struct guest_config *config(enum guest_type type, const char *disk)
+{
+    g_autofree char *text = g_strdup_printf(
+        "[guest]\nname=work\nslot=3\ntype=%s\nkernel=%s\ncmdline=quiet\nmemory_mib=256\nvcpus=2\n%s%s\n",
+        type == GUEST_HVM ? "hvm" : (type == GUEST_PVH ? "pvh" : "pv"), kernel, disk ? "disk=" : "", disk ? disk : "");
+    g_autofree char *path = make_file("work.conf", text);
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = guest_config_load(path, &error);
+    g_assert_no_error(error);
+    g_unlink(path);
+    return config;
+}
+
+static void take_result(GObject *source, GAsyncResult *result, gpointer user)
+{
+    (void)source;
+    *(GAsyncResult **)user = g_object_ref(result);
+}
+
+static GAsyncResult *wait_for(GAsyncResult **result)
+{
+    while (!*result)
+        g_main_context_iteration(NULL, TRUE);
+    return *result;
+}
+
+/* The error's sentence, or NULL; freed by the caller. */
+static char *create(struct guest_config *wanted, int *domid)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    struct guest_screen screen = {1280, 800};
+    toolstack_create(toolstack, wanted, screen, take_result, &result);
+    guest_config_free(wanted);
+    *domid = toolstack_create_finish(toolstack, wait_for(&result), &error);
+    g_assert_true((*domid < 0) == (error != NULL));
+    return error ? g_strdup(error->message) : NULL;
+}
+
+static char *operate(enum toolstack_operation operation)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    toolstack_operate(toolstack, operation, 7, take_result, &result);
+    toolstack_operate_finish(toolstack, wait_for(&result), &error);
+    return error ? g_strdup(error->message) : NULL;
+}
+
+/* ---- tests: making ---- */
+
+static void check_pv(const libxl_domain_config *domain)
+{
+    g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
+    g_assert_cmpstr(domain->c_info.name, ==, "work");
+    g_assert_cmpuint(domain->b_info.max_memkb, ==, 256 * 1024);
+    g_assert_cmpuint(domain->b_info.target_memkb, ==, 256 * 1024);
+    g_assert_cmpint(domain->b_info.max_vcpus, ==, 2);
+    g_assert_cmpint(libxl_bitmap_count_set(&domain->b_info.avail_vcpus), ==, 2);
+    g_assert_cmpstr(domain->b_info.kernel, ==, kernel);
+    g_assert_cmpstr(domain->b_info.cmdline, ==, "quiet");
+    g_assert_true(libxl_defbool_val(domain->c_info.run_hotplug_scripts));
+    g_assert_cmpint(domain->num_disks, ==, 1);
+    g_assert_cmpint(domain->disks[0].readwrite, ==, 0);
+    g_assert_cmpint(domain->disks[0].format, ==, LIBXL_DISK_FORMAT_RAW);
+    g_assert_cmpint(domain->disks[0].backend, ==, LIBXL_DISK_BACKEND_PHY);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, "/dev/loop7");
+    g_assert_cmpstr(domain->disks[0].vdev, ==, "xvda");
+    g_assert_cmpint(domain->num_nics, ==, 0);
+    g_assert_cmpint(domain->on_crash, ==, LIBXL_ACTION_ON_SHUTDOWN_DESTROY);
+}
+
+static void check_writable(const libxl_domain_config *domain)
+{
+    g_assert_cmpint(domain->disks[0].readwrite, ==, 1);
+}
+
+/* A read-only disk is so for the guest and for the loop device below it. */
+static void test_pv(void)
+{
+    int domid;
+    setup();
+    g_autofree char *read_only = g_strdup_printf("%s,xvda,ro", image);
+    g_autofree char *writable = g_strdup_printf("%s,xvda,rw", image);
+    libxl_fake.created = check_pv;
+    g_assert_null(create(config(GUEST_PV, read_only), &domid));
+    g_assert_cmpint(domid, ==, 7);
+    g_assert_cmpstr(loop_image, ==, image);
+    g_assert_true(loop_read_only);
+    libxl_fake.created = check_writable;
+    g_assert_null(create(config(GUEST_PV, writable), &domid));
+    g_assert_false(loop_read_only);
+    teardown();
+}
+
+static gboolean has_argument(const libxl_domain_config *domain, const char *text)
+{
+    return g_strv_contains((const char *const *)domain->b_info.extra_hvm, text);
+}
+
+/* Its device model has no rights: its own user, no display but a socket of root's, no network service. */
+static void check_hvm(const libxl_domain_config *domain)
+{
+    const libxl_domain_build_info *build = &domain->b_info;
+    g_autofree char *path = vga_socket_path("work");
+    g_autofree char *listen = g_strdup_printf("unix:%s", path);
+    g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_HVM);
+    g_assert_true(libxl_defbool_val(build->dm_restrict));
+    g_assert_cmpint(build->device_model_version, ==, LIBXL_DEVICE_MODEL_VERSION_QEMU_XEN);
+    g_assert_true(libxl_defbool_val(build->u.hvm.vnc.enable));
+    g_assert_cmpstr(build->u.hvm.vnc.listen, ==, listen);
+    g_assert_false(libxl_defbool_val(build->u.hvm.vnc.findunused));
+    g_assert_false(libxl_defbool_val(build->u.hvm.spice.enable));
+    g_assert_false(libxl_defbool_val(build->u.hvm.sdl.enable));
+    g_assert_false(libxl_defbool_val(build->u.hvm.vkb_device));
+    g_assert_cmpint(build->u.hvm.vga.kind, ==, LIBXL_VGA_INTERFACE_TYPE_STD);
+    g_assert_cmpuint(build->video_memkb, ==, VGA_MEMORY_KIB);
+    g_assert_true(has_argument(domain, "VGA.xres=1280") && has_argument(domain, "VGA.yres=800"));
+    g_assert_true(has_argument(domain, "none,id=roundhouse-sound"));
+    g_assert_cmpint(domain->disks[0].is_cdrom, ==, 1);
+    g_assert_cmpint(domain->disks[0].readwrite, ==, 0);
+}
+
+static void check_pvh(const libxl_domain_config *domain)
+{
+    g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PVH);
+}
+
+static void test_hvm(void)
+{
+    int domid;
+    setup();
+    g_autofree char *cd = g_strdup_printf("%s,hdc,cdrom", image);
+    libxl_fake.created = check_hvm;
+    g_assert_null(create(config(GUEST_HVM, cd), &domid));
+    libxl_fake.created = check_pvh;
+    g_assert_null(create(config(GUEST_PVH, NULL), &domid));
+    teardown();
+}
+
+static void expect(char *sentence, const char *part)
+{
+    g_assert_nonnull(sentence);
+    if (!strstr(sentence, part))
+        g_error("\"%s\" does not say \"%s\"", sentence, part);
+    g_assert_null(strstr(sentence, "journal")); /* who reads it cannot go there */
+    g_free(sentence);
+}
+
+/* Nothing is left of what was not made: no context, no loop device. */
+static void test_not_made(void)
+{
+    int domid;
+    setup();
+    g_assert_null(create(config(GUEST_PV, NULL), &domid)); /* GLib opens what it keeps */
+    int contexts = libxl_fake.contexts;
+    unsigned descriptors = open_descriptors();
+    g_autofree char *disk = g_strdup_printf("%s,xvda,rw", image);
+    libxl_fake.complaint = "no vcpu today";
+    libxl_fake.create_result = ERROR_FAIL;
+    expect(create(config(GUEST_PV, disk), &domid), "The toolstack says: no vcpu today. Try again");
+    libxl_fake.create_result = 0;
+    libxl_fake.free_kib = 256 * 1024 - 1;
+    expect(create(config(GUEST_PV, disk), &domid), "It needs 256 MiB of memory and 255 MiB are free");
+    libxl_fake.free_kib++;
+    g_assert_null(create(config(GUEST_PV, NULL), &domid));
+    libxl_fake.no_hypervisor = TRUE;
+    expect(create(config(GUEST_PV, NULL), &domid), "The hypervisor does not answer (no vcpu today)");
+    libxl_fake.no_hypervisor = FALSE;
+    expect(create(config(GUEST_PV, "/nonexistent.img,xvda,rw"), &domid), "cannot be found");
+    expect(create(config(GUEST_PV, "/dev/null,xvda,rw"), &domid), "neither a block device nor an image file");
+    struct guest_config *no_kernel = config(GUEST_PV, NULL), *no_bridge = config(GUEST_PV, NULL);
+    g_free(no_kernel->kernel);
+    no_kernel->kernel = g_strdup("/nonexistent/vmlinuz");
+    expect(create(no_kernel, &domid), "kernel /nonexistent/vmlinuz cannot be read");
+    no_bridge->bridge = g_strdup("nobridge0");
+    expect(create(no_bridge, &domid), "network nobridge0 does not exist");
+    while (libxl_fake.contexts > contexts || open_descriptors() > descriptors) /* a worker may still be at its end */
+        g_usleep(1000);
+    teardown();
+}
+
+/* ---- tests: operations ---- */
+
+static void test_operations(void)
+{
+    static const struct {
+        enum toolstack_operation operation;
+        enum libxl_fake_call call;
+    } all[] = {{TOOLSTACK_PAUSE, FAKE_PAUSE},
+               {TOOLSTACK_UNPAUSE, FAKE_UNPAUSE},
+               {TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+               {TOOLSTACK_REBOOT, FAKE_REBOOT},
+               {TOOLSTACK_DESTROY, FAKE_DESTROY}};
+    setup();
+    int contexts = libxl_fake.contexts;
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        libxl_fake.call = FAKE_NONE;
+        libxl_fake.result = 0;
+        g_assert_null(operate(all[i].operation));
+        g_assert_cmpint(libxl_fake.call, ==, all[i].call);
+        g_assert_cmpuint(libxl_fake.domid, ==, 7);
+        g_assert_true(was_killed() == (all[i].operation == TOOLSTACK_DESTROY));
+        libxl_fake.result = ERROR_FAIL;
+        libxl_fake.complaint = "it resists";
+        expect(operate(all[i].operation), "it resists");
+        libxl_fake.result = ERROR_DOMAIN_NOTFOUND;
+        g_autofree char *gone = operate(all[i].operation);
+        g_assert_true((gone == NULL) == (all[i].operation == TOOLSTACK_DESTROY));
+    }
+    while (g_atomic_int_get(&libxl_fake.contexts) > contexts)
+        g_usleep(1000);
+    teardown();
+}
+
+/* libxl that waits for a device model without end is helped, by the end of its processes. */
+static void test_destroy_hangs(void)
+{
+    setup();
+    libxl_fake.destroy_hangs = TRUE;
+    g_assert_null(operate(TOOLSTACK_DESTROY));
+    g_assert_true(was_killed());
+    teardown();
+}
+
+/* ---- tests: ends ---- */
+
+static void next_end(void)
+{
+    unsigned before = ended.count;
+    while (ended.count == before)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void test_ends(void)
+{
+    static const struct {
+        int reason;
+        enum toolstack_end end;
+    } reasons[] = {{LIBXL_SHUTDOWN_REASON_POWEROFF, TOOLSTACK_END_POWEROFF},
+                   {LIBXL_SHUTDOWN_REASON_REBOOT, TOOLSTACK_END_REBOOT},
+                   {LIBXL_SHUTDOWN_REASON_CRASH, TOOLSTACK_END_CRASH},
+                   {LIBXL_SHUTDOWN_REASON_WATCHDOG, TOOLSTACK_END_CRASH},
+                   {255, TOOLSTACK_END_CRASH}};
+    g_autoptr(GError) error = NULL;
+    int domid;
+    setup();
+    g_autofree char *disk = g_strdup_printf("%s,xvda,rw", image);
+    g_assert_null(create(config(GUEST_PV, NULL), &domid)); /* GLib opens what it keeps */
+    unsigned before = open_descriptors();
+    g_assert_null(create(config(GUEST_PV, disk), &domid));
+    g_assert_true(toolstack_watch(toolstack, 7, &error));
+    for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, reasons[i].reason);
+        next_end();
+        g_assert_cmpint(ended.domid, ==, 7);
+        g_assert_cmpint(ended.end, ==, reasons[i].end);
+    }
+    g_assert_cmpuint(open_descriptors(), >, before); /* the loop device lives with the domain */
+    g_assert_cmpuint(libxl_fake.watches, ==, 1);
+    g_assert_false(was_killed());
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_DEATH, 7, 0);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_VANISHED);
+    g_assert_cmpuint(libxl_fake.watches, ==, 0);
+    g_assert_true(was_killed());
+    while (open_descriptors() > before)
+        g_usleep(1000);
+    libxl_fake.result = ERROR_FAIL;
+    libxl_fake.complaint = "no watch";
+    g_assert_false(toolstack_watch(toolstack, 8, &error));
+    g_assert_nonnull(strstr(error->message, "no watch"));
+    teardown();
+}
+
+/* ---- tests: questions ---- */
+
+static void test_find(void)
+{
+    setup();
+    int contexts = libxl_fake.contexts;
+    libxl_fake.info.domid = 9;
+    libxl_fake.info.cpu_time = 1;
+    struct toolstack_domain domain = toolstack_find(toolstack, "work");
+    g_assert_true(domain.domid == 9 && domain.begun && !domain.paused);
+    libxl_fake.info.paused = true;
+    libxl_fake.info.cpu_time = 0;
+    domain = toolstack_find(toolstack, "work");
+    g_assert_true(domain.domid == 9 && !domain.begun && domain.paused);
+    g_assert_cmpint(toolstack_find(toolstack, "other").domid, ==, -1);
+    libxl_fake.info.dying = true;
+    g_assert_cmpint(toolstack_find(toolstack, "work").domid, ==, -1);
+    libxl_fake.no_hypervisor = TRUE;
+    g_assert_cmpint(toolstack_find(toolstack, "work").domid, ==, -1);
+    g_assert_cmpint(libxl_fake.contexts, ==, contexts);
+    teardown();
+}
+
+static void test_host(void)
+{
+    struct toolstack_host host;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL, again = NULL;
+    setup();
+    toolstack_query_host(toolstack, take_result, &result);
+    g_assert_true(toolstack_query_host_finish(toolstack, wait_for(&result), &host, &error));
+    g_assert_cmpstr(host.version, ==, "4.17.x");
+    g_assert_cmpuint(host.free_kib, ==, 40);
+    g_assert_cmpuint(host.total_kib, ==, 4000);
+    libxl_fake.result = ERROR_FAIL;
+    toolstack_query_host(toolstack, take_result, &again);
+    g_assert_false(toolstack_query_host_finish(toolstack, wait_for(&again), &host, &error));
+    toolstack_set_foreground(toolstack, 3);
+    g_assert_cmpuint(libxl_fake.foreground, ==, 3);
+    toolstack_set_foreground(toolstack, -1);
+    g_assert_cmpuint(libxl_fake.foreground, ==, DOMID_INVALID);
+    teardown();
+}
+
+static void test_no_hypervisor(void)
+{
+    g_autoptr(GError) error = NULL;
+    libxl_fake_reset();
+    libxl_fake.no_hypervisor = TRUE;
+    libxl_fake.complaint = "no xenstore";
+    g_assert_null(toolstack_new(note_end, NULL, &error));
+    g_assert_nonnull(strstr(error->message, "no xenstore"));
+}
+
+/* Arrays in which libxl notes what it gave out stay with a context, whose real end is not called. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libxenlight.so\n";
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
+    g_test_add_func("/toolstack/pv", test_pv);
+    g_test_add_func("/toolstack/hvm", test_hvm);
+    g_test_add_func("/toolstack/not-made", test_not_made);
+    g_test_add_func("/toolstack/operations", test_operations);
+    g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
+    g_test_add_func("/toolstack/ends", test_ends);
+    g_test_add_func("/toolstack/find", test_find);
+    g_test_add_func("/toolstack/host", test_host);
+    g_test_add_func("/toolstack/no-hypervisor", test_no_hypervisor);
+    return g_test_run();
+}
