@@ -52,7 +52,7 @@ def tests_disk(build):
 
 def make_tests_disk(build, disk, new):
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
-    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'vectors', 'viridian')]
+    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'store', 'vectors', 'viridian')]
     sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'guest.img.vmlinuz', 'uivm.tar.key', 'memtest.bin')]
     digest = hashlib.sha256()
     for path in sources + [__file__]:
@@ -89,7 +89,7 @@ def make_initramfs(build, tree, out):
         os.makedirs(f'{tree}/{folder}')
     shutil.copy('/bin/busybox', f'{tree}/bin')
     os.symlink('busybox', f'{tree}/bin/sh')
-    for name in ('screen', 'vectors', 'viridian'):
+    for name in ('screen', 'store', 'vectors', 'viridian'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/bin')
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     shutil.copy(f'{HERE}/guest/init', f'{tree}/init')

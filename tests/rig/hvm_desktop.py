@@ -4,6 +4,7 @@ import time
 
 from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL
+from kill_sweep import PV_PLACES, Place, strikes, sweep
 from machine import RigError
 from switch import HEIGHT, KEYS, WIDTH, definition, keys_of, log, picture, settled, wait_for_picture
 
@@ -80,13 +81,7 @@ def first_picture(rig):
     rig.machine.screenshot('first.png')
 
 
-def screen_is_what_the_guest_drew(rig):
-    """The screen shows, pixel by pixel, what the guest's program drew on its frame buffer."""
-    limit = int(150 * rig.machine.patience)
-    status, _ = rig.machine.run(f"timeout {limit} sh -c 'until grep -aqs \"GUEST listens\" {log(NAME)}; do sleep 1; done'",
-                                200, check=False)
-    if status:
-        raise RigError(f'the guest drew nothing within {limit} s:\n' + rig.machine.run(f'tail -20 {log(NAME)}', check=False)[1])
+def wait_for_drawing(rig):
     wanted, deadline = picture(COLOUR, *SCREEN), time.monotonic() + 20 * rig.machine.patience
     while True:
         rows = shown(rig)
@@ -96,6 +91,16 @@ def screen_is_what_the_guest_drew(rig):
         if time.monotonic() > deadline:
             raise RigError(f'{different} of {SCREEN[1]} rows are not what the guest drew')
         time.sleep(0.5)
+
+
+def screen_is_what_the_guest_drew(rig):
+    """The screen shows, pixel by pixel, what the guest's program drew on its frame buffer."""
+    limit = int(150 * rig.machine.patience)
+    status, _ = rig.machine.run(f"timeout {limit} sh -c 'until grep -aqs \"GUEST listens\" {log(NAME)}; do sleep 1; done'",
+                                200, check=False)
+    if status:
+        raise RigError(f'the guest drew nothing within {limit} s:\n' + rig.machine.run(f'tail -20 {log(NAME)}', check=False)[1])
+    wait_for_drawing(rig)
     rig.machine.screenshot('drawn.png')
     rig.note('guest', rig.machine.run(f'grep -a "GUEST drew\\|GUEST sound" {log(NAME)} | tr -d "\\r"').strip())
 
@@ -119,6 +124,12 @@ def keys_reach_it(rig):
     rig.check(last.get(KEYS['x']) == 0, f'the held key was not pressed and released: {events}')
     rig.check(not any(last.values()), f'keys are still down in the guest: {last}')
     rig.check(KEYS['0'] not in last, 'the guest saw a chord\'s digit')
+
+
+def kills_and_stops_lose_nothing(rig):
+    """Each service, and QEMU, is killed or stopped once, and all comes back as it was."""
+    model = f"pgrep -f -- '-xen-domid {rig.machine.run(f'xl domid {NAME}').strip()} '"
+    sweep(rig, len(list(strikes(model))), [PV_PLACES[0], Place(SLOT, NAME, wait_for_drawing)], model)
 
 
 def pvh_frame_buffer(rig):

@@ -18,6 +18,7 @@ import firmware
 import hvm
 import hvm_desktop
 import hvm_guests
+import kill_sweep
 import notes
 import switch
 import toolstack
@@ -27,7 +28,8 @@ from machine import RigError
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
-           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS}
+           'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
+           'kill-sweep': kill_sweep.BOOTS}
 
 
 class Rig:

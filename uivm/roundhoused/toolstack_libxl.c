@@ -49,7 +49,7 @@ static gboolean connection_open(connection *link, GError **error)
     link->ctx = toolstack_context_new(link->log);
     if (link->ctx)
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Is xenstored running?",
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "The hypervisor does not answer (%s). Restart this machine.",
                 toolstack_log_first_error(link->log));
     return FALSE;
 }

@@ -356,6 +356,24 @@ static void test_destroy_hangs(void)
     teardown();
 }
 
+/* libxl repeats what a device model says. People read it, and the bus ends the connection of who sends what is no
+ * UTF-8. */
+static void test_words(void)
+{
+    setup();
+    g_autofree char *endless = g_strnfill(100000, 'x');
+    libxl_fake.result = ERROR_FAIL;
+    libxl_fake.complaint = "QMP: \xff\x1b[2J\n";
+    g_autofree char *sentence = operate(TOOLSTACK_PAUSE);
+    g_assert_true(g_utf8_validate(sentence, -1, NULL));
+    g_assert_nonnull(strstr(sentence, "QMP:"));
+    g_assert_null(strpbrk(sentence, "\x1b\n"));
+    libxl_fake.complaint = endless;
+    g_autofree char *shorter = operate(TOOLSTACK_PAUSE);
+    g_assert_cmpuint(strlen(shorter), <, 300);
+    teardown();
+}
+
 /* ---- tests: ends ---- */
 
 static void next_end(void)
@@ -475,6 +493,7 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/hvm", test_hvm);
     g_test_add_func("/toolstack/not-made", test_not_made);
     g_test_add_func("/toolstack/operations", test_operations);
+    g_test_add_func("/toolstack/words", test_words);
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
     g_test_add_func("/toolstack/find", test_find);
