@@ -218,7 +218,8 @@ static uint8_t *on_resize(void *data, uint32_t width, uint32_t height)
     if (rfb->pixels && now->width == width && now->height == height)
         return rfb->pixels;
     uint64_t size = (uint64_t)width * height * 4;
-    uint8_t *pixels = size <= rfb->limit && ++rfb->resizes <= RESIZES_PER_PERIOD ? calloc(1, size) : NULL;
+    bool fits = width <= LINK_MAX_SIZE && height <= LINK_MAX_SIZE && size <= rfb->limit;
+    uint8_t *pixels = fits && ++rfb->resizes <= RESIZES_PER_PERIOD ? calloc(1, size) : NULL;
     if (!pixels)
         return NULL;
     struct image image = {pixels, width, height, width * 4, PIXEL_XRGB8888};

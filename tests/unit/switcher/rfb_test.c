@@ -360,7 +360,9 @@ static void refuses_nonsense(void)
     refuses_rectangle((struct rect){0, 0, 1, 1}, 16);
     refuses_rectangle((struct rect){0, 0, 0, 10}, -223);        // no size
     refuses_rectangle((struct rect){0, 0, 16384, 16384}, -223); // beyond the video memory
-    refuses_rectangle((struct rect){0, 0, 257, 1}, -314);       // cursor too large
+    refuses_rectangle((struct rect){0, 0, 16385, 1}, -223);     // more than the manager takes from us
+    refuses_rectangle((struct rect){0, 0, 1, 16385}, -223);
+    refuses_rectangle((struct rect){0, 0, 257, 1}, -314); // cursor too large
     begin();
     handshake(64, 48, 99);
     close(server);
