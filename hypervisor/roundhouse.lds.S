@@ -33,6 +33,9 @@ SECTIONS
         extable_start = .;
         *(.extable)
         extable_end = .;
+        smap_sites_start = .;
+        *(.smap_sites)
+        smap_sites_end = .;
         . = ALIGN(8);
         *(.symbols)
         . = ALIGN(4096);

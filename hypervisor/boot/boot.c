@@ -15,6 +15,7 @@
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
 #include <hv/pci.h>
+#include <hv/protection.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
@@ -47,8 +48,10 @@ void boot_main(uint32_t magic, paddr_t info)
     descriptor_tables_init();
     descriptor_tables_init_cpu(&cpus[0]);
     cpu_features_init();
+    protection_init();
     cpu_features_init_cpu();
     pagetable_init();
+    protection_check_cpu();
     page_alloc_init();
     console_init_screen();
     acpi_init();

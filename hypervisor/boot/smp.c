@@ -15,6 +15,7 @@
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
 #include <hv/percpu.h>
+#include <hv/protection.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
 #include <hv/time.h>
@@ -71,6 +72,7 @@ void ap_main(struct cpu *cpu)
     descriptor_tables_init_cpu(cpu);
     wrmsr(MSR_PAT, boot_pat); /* before global pages are on: nothing is cached under another type yet */
     cpu_features_init_cpu();
+    protection_check_cpu();
     xstate_init_cpu();
     hvm_init_cpu();
     apic_init_cpu();

@@ -8,20 +8,20 @@
 #include <hv/guest_copy.h>
 #include <hv/p2m.h>
 #include <hv/page_type.h>
+#include <hv/protection.h>
 
 /* x86/entry.S: bytes left when a fault stopped them; copying has tried again by then. */
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes);
 unsigned long clear_guest_bytes(void *to, unsigned long bytes);
 
+/* Only between these two may the hypervisor touch a page that a guest's programs may: no file but this one has them. */
 static void open_guest(void)
 {
-    if (cpu_features.smap)
-        __asm__ volatile("stac" ::: "memory", "cc");
+    __asm__ volatile(SMAP_SITE(SMAP_STAC)::: "memory", "cc");
 }
 static void close_guest(void)
 {
-    if (cpu_features.smap)
-        __asm__ volatile("clac" ::: "memory", "cc");
+    __asm__ volatile(SMAP_SITE(SMAP_CLAC)::: "memory", "cc");
 }
 
 static int copy(void *to, const void *from, size_t bytes)

@@ -132,9 +132,8 @@ void cpu_features_init(void)
             *(bool *)((char *)f + bit->offset) = present;
     }
     read_xstate(f);
-    log_info("processor: %s, %u address bits, xstate %#lx in %u bytes%s%s%s", f->brand, f->physical_address_bits,
-             (unsigned long)f->xcr0_mask, f->xsave_bytes, f->smep ? ", SMEP" : "", f->smap ? ", SMAP" : "",
-             f->invariant_tsc ? ", invariant TSC" : "");
+    log_info("processor: %s, %u address bits, xstate %#lx in %u bytes%s", f->brand, f->physical_address_bits,
+             (unsigned long)f->xcr0_mask, f->xsave_bytes, f->invariant_tsc ? ", invariant TSC" : "");
 }
 
 static void require_boot_cpu_features(void)
@@ -161,6 +160,8 @@ void cpu_features_init_cpu(void)
     unsigned long on = X86_CR4_DE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
     if (f->smep)
         on |= X86_CR4_SMEP;
+    if (f->smap)
+        on |= X86_CR4_SMAP;
     if (f->fsgsbase)
         on |= X86_CR4_FSGSBASE;
     /* UMIP stays off: PV kernels and their programs run at CPL 3 and may read IDTR and friends as they always could. */

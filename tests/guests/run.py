@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'rig'))
+import emulator
+
 PACKAGED_REFERENCE = '/boot/xen-4.17-amd64.gz'
 COUNTED = {'longest-run'}     # the emulator counts instructions, and its clock is that count
 MODULES = 'multiboot2 smbios normal iso9660 biosdisk part_msdos test echo'
@@ -59,10 +62,9 @@ def read(path):
         return file.read().replace('\r', '')
 
 
-def boot(medium, hypervisor, kernel, smp, limit):
+def boot(qemu, medium, hypervisor, kernel, smp, limit):
     """Returns (verdict, its reason, the whole console)."""
-    command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp', '-m', '512',
-               '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
+    command = [*qemu, '-m', '512', '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
                '-d', 'cpu_reset', '-D', f'{os.path.dirname(medium)}/resets',
                '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', medium, '-boot', 'd']
     if kernel in COUNTED:
@@ -162,9 +164,10 @@ def main():
 
 def run_all(medium, hypervisors, kernels, options):
     passed = failed = skipped = 0
+    qemu = emulator.machine(options.build)
     print(f'1..{len(kernels)}')
     for number, kernel in enumerate(kernels, 1):
-        results = {name: boot(medium, name, kernel, options.smp, options.limit) for name in hypervisors}
+        results = {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors}
         verdicts = {result[0] for result in results.values()}
         text = ', '.join(f'{name} {result[0]}{" " + result[1] if result[1] else ""}' for name, result in results.items())
         if verdicts == {'SUCCESS'}:

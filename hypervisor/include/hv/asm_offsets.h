@@ -53,4 +53,9 @@
 
 #define HYPERVISOR_IMAGE_VA 0xffff810000000000
 
+/* Where SMAP is, a three-byte no-op listed in .smap_sites becomes 0f 01 and this byte (x86/protection.c). */
+#define SMAP_SITE_BYTES 0x0f, 0x1f, 0x00
+#define SMAP_CLAC       0xca
+#define SMAP_STAC       0xcb
+
 #endif

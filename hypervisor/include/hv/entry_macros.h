@@ -4,8 +4,15 @@
  */
 #include <hv/asm_offsets.h>
 
-/* From just above rdi, where an exception with its error code leaves rsp. */
+/* From just above rdi, where an exception with its error code leaves rsp. A guest may have set AC, and a copy from or
+ * to a guest that is interrupted has: what follows may touch no page of a guest's. */
 .macro SAVE_REGS
+.Lsmap_site_\@:
+        .byte SMAP_SITE_BYTES
+        .pushsection .smap_sites, "a"
+        .balign 4
+        .long .Lsmap_site_\@ - ., SMAP_CLAC
+        .popsection
         push %rdi
         push %rsi
         push %rdx
