@@ -487,7 +487,7 @@ static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
     return result;
 }
 
-static struct spinlock domctl_lock = SPINLOCK_INIT;
+static struct spinlock domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 
 long do_domctl(struct hypercall *call)
 {

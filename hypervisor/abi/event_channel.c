@@ -106,7 +106,7 @@ unsigned long event_lock_pair(struct domain *a, struct domain *b)
     }
     spin_lock(&a->events->lock);
     if (a != b)
-        spin_lock(&b->events->lock);
+        spin_lock_next(&b->events->lock);
     return flags;
 }
 
@@ -458,6 +458,8 @@ int event_channels_init(struct domain *d, unsigned max_port)
 
     if (!e)
         return -ENOMEM;
+    spin_lock_init(&e->bind_lock, LOCK_EVENT_BIND);
+    spin_lock_init(&e->lock, LOCK_EVENTS);
     e->abi = event_abi_initial(d);
     e->max_port = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
     e->bucket = zalloc(((e->max_port >> BUCKET_SHIFT) + 1) * sizeof(*e->bucket));

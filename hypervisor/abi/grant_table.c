@@ -415,6 +415,8 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
     gt = zalloc(sizeof(*gt));
     if (!gt)
         return -ENOMEM;
+    spin_lock_init(&gt->lock, LOCK_GRANT_TABLE);
+    spin_lock_init(&gt->handle_lock, LOCK_GRANT_HANDLES);
     gt->version = 1;
     gt->max_version = max_version ? max_version : 2;
     gt->max_frames = frames;

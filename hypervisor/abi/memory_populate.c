@@ -13,7 +13,7 @@
 #include <hv/page_type.h>
 #include <hv/policy.h>
 
-struct spinlock reservation_lock = SPINLOCK_INIT;
+struct spinlock reservation_lock = SPINLOCK_INIT(LOCK_RESERVATION);
 
 /* Sum of outstanding_pages over all domains; reservation_lock. */
 static uint64_t claimed_pages;

@@ -294,7 +294,7 @@ static const struct {
 };
 
 /* One at a time: they change what the whole machine shares. */
-static struct spinlock platform_lock = SPINLOCK_INIT;
+static struct spinlock platform_lock = SPINLOCK_INIT(LOCK_PLATFORM);
 
 long do_platform_op(struct hypercall *call)
 {

@@ -126,7 +126,7 @@ struct watchdogs {
 };
 
 static struct list watchdog_list = LIST_INIT(watchdog_list);
-static struct spinlock watchdog_lock;
+static struct spinlock watchdog_lock = SPINLOCK_INIT(LOCK_WATCHDOG);
 
 static void watchdog_bit(void *data)
 {

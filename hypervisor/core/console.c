@@ -20,7 +20,7 @@
 #define GUEST_LOG_INTERVAL (100 * 1000000ULL)
 
 static struct console_ring ring;
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE);
 static struct cpu_info *volatile owner; /* CPU that holds the lock */
 static bool serial_on, screen_on, panicking;
 static bool inside_line; /* what was printed last did not end a line */

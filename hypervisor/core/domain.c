@@ -23,11 +23,19 @@ struct domain *dom0;
 struct domain idle_domain = {.id = DOMID_IDLE_, .is_idle = true, .references = 1};
 struct domain xen_domain = {.id = DOMID_XEN, .references = 1}, io_domain = {.id = DOMID_IO, .references = 1};
 
-static struct spinlock domain_list_lock = SPINLOCK_INIT;
+static struct spinlock domain_list_lock = SPINLOCK_INIT(LOCK_DOMAIN_LIST);
 static struct domain *domain_table[DOMID_FIRST_RESERVED];
+
+static void init_locks(struct domain *d)
+{
+    spin_lock_init(&d->lock, LOCK_DOMAIN);
+    spin_lock_init(&d->page_lock, LOCK_DOMAIN_PAGES);
+    spin_lock_init(&d->pt_lock, LOCK_PAGE_TABLES);
+}
 
 static void init_special(struct domain *d)
 {
+    init_locks(d);
     d->page_list = d->xenheap_list = d->parked_list = PAGE_NONE;
     d->max_pages = ~0UL;
 }
@@ -196,6 +204,7 @@ static int create_parts(struct domain *d, const struct xen_domctl_createdomain *
 
 static void fill_fields(struct domain *d, const struct xen_domctl_createdomain *config, bool privileged)
 {
+    init_locks(d);
     d->references = 1;
     d->is_privileged = d->all_io = privileged;
     d->create_flags = config->flags;

@@ -20,7 +20,7 @@ struct cell {
 #define CELL_USED 0x0b1ec7edU
 #define CELL_FREE 0xf4eef4eeU
 
-static struct spinlock heap_lock = SPINLOCK_INIT;
+static struct spinlock heap_lock = SPINLOCK_INIT(LOCK_HEAP);
 static struct cell *free_cells[MAX_SHIFT + 1];
 
 static bool refill(unsigned shift)

@@ -13,7 +13,7 @@
 
 #define ZONES 41
 
-static struct spinlock alloc_lock = SPINLOCK_INIT;
+static struct spinlock alloc_lock = SPINLOCK_INIT(LOCK_PAGE_ALLOCATOR);
 static uint32_t free_list[ZONES][MAX_ORDER + 1];
 static uint64_t free_count, total_count;
 

@@ -7,6 +7,7 @@
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/irq.h>
+#include <hv/lock_check.h>
 #include <hv/symbols.h>
 #include <hv/time.h>
 
@@ -146,6 +147,7 @@ static __noreturn void dump_and_stop(const struct cpu_user_regs *regs, unsigned 
     dump_control_registers();
     dump_stack(regs ? (unsigned long)regs->rsp : frame);
     dump_backtrace(frame, regs ? (unsigned long)regs->rsp : 0);
+    lock_check_report();
     stop_machine();
 }
 

@@ -29,7 +29,7 @@ struct cap_account {
     int64_t budget;        /* ns left in this period; goes below 0 when a slice overran */
 };
 
-static struct spinlock sched_lock;
+static struct spinlock sched_lock = SPINLOCK_INIT(LOCK_SCHEDULER);
 static struct list run_queue = LIST_INIT(run_queue);
 static uint64_t queue_clock = CLOCK_START;
 static struct vcpu *running_on[NR_CPUS];

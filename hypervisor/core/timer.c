@@ -11,7 +11,7 @@
 #include <hv/time.h>
 #include <hv/timer.h>
 
-static struct spinlock timer_lock[NR_CPUS];
+static struct spinlock timer_lock[NR_CPUS] = {[0 ... NR_CPUS - 1] = SPINLOCK_INIT(LOCK_TIMERS)};
 static struct timer *running[NR_CPUS]; /* whose function runs now; timer_lock of that CPU */
 
 /* Locks the CPU that t is on. NULL (nothing locked): dead. */
@@ -116,7 +116,7 @@ void timer_migrate(struct timer *t, struct cpu *to)
             return;
         struct cpu *first = from->id < to->id ? from : to, *second = from->id < to->id ? to : from;
         unsigned long flags = spin_lock_irqsave(&timer_lock[first->id]);
-        spin_lock(&timer_lock[second->id]);
+        spin_lock_next(&timer_lock[second->id]);
         bool moved = t->cpu == from;
         if (moved) {
             bool active = t->active;

@@ -274,6 +274,7 @@ int hvm_io_init(struct domain *d)
 
     if (!io)
         return -ENOMEM;
+    spin_lock_init(&io->lock, LOCK_IOREQ);
     memset(io->port_slot, 0xff, sizeof(io->port_slot));
     io->write_server = NO_IOREQ_SERVER;
     d->hvm->io = io;

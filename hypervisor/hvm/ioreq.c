@@ -57,6 +57,7 @@ static struct ioreq_server *server_alloc(struct domain *d, unsigned handling)
 
     if (!s)
         return NULL;
+    spin_lock_init(&s->ring_lock, LOCK_IOREQ_RING);
     s->owner = current->domain->id;
     s->atomic_ring = handling == HVM_IOREQSRV_BUFIOREQ_ATOMIC;
     s->slots = domain_alloc_xenheap(d);

@@ -343,6 +343,7 @@ int hvm_irq_init(struct domain *d)
 
     if (!irqs)
         return -ENOMEM;
+    spin_lock_init(&irqs->lock, LOCK_HVM_IRQS);
     d->hvm->irqs = irqs;
     if (d->hvm->emulation & XEN_X86_EMU_LAPIC)
         error = vlapic_claim(d);

@@ -22,6 +22,8 @@ int p2m_init(struct domain *d)
 
     if (!p2m)
         return -ENOMEM;
+    spin_lock_init(&p2m->lock, LOCK_P2M);
+    spin_lock_init(&p2m->vram.lock, LOCK_DIRTY_VRAM);
     p2m_choose_format(p2m);
     p2m->limit = 1UL << (min(cpu_features.physical_address_bits, (unsigned)MAX_ADDRESS_BITS) - PAGE_SHIFT);
     p2m->root = alloc_zeroed_pages(0);

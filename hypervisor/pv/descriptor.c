@@ -21,7 +21,7 @@
 #define MAX_WINDOWS  4096
 #define WINDOW_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX)
 
-static struct spinlock window_lock = SPINLOCK_INIT;
+static struct spinlock window_lock = SPINLOCK_INIT(LOCK_DESCRIPTOR_WINDOWS);
 static BITMAP(window_used, MAX_WINDOWS);
 
 static unsigned long window_va(const struct vcpu *v, unsigned page)
@@ -52,6 +52,10 @@ int pv_descriptor_window_alloc(struct vcpu *v)
     if (n == MAX_WINDOWS)
         return -ENOMEM;
     v->pv.descriptor_window = (unsigned)n;
+    if (map_tables(window_va(v, 0), WINDOW_PAGES * PAGE_SIZE)) {
+        pv_descriptor_window_free(v);
+        return -ENOMEM;
+    }
     for (unsigned page = 0; page < WINDOW_PAGES; page++)
         show(v, page, INVALID_MFN);
     return 0;

@@ -18,7 +18,7 @@
 #define PIC2_DATA      0xa1
 #define PIC_EOI        0x20
 
-struct spinlock irq_lock = SPINLOCK_INIT;
+struct spinlock irq_lock = SPINLOCK_INIT(LOCK_INTERRUPTS);
 static struct irq irqs[256];
 static BITMAP(logged_vectors, 256);
 static uint64_t unexpected_count, spurious_count;

@@ -10,7 +10,6 @@
 #include <hv/cpu.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
-#include <hv/spinlock.h>
 #include <hv/tlb.h>
 #include <hv/xen.h>
 
@@ -25,7 +24,6 @@ mfn_t max_mfn;
 static paddr_t m2p_start;
 static size_t m2p_bytes;
 static bool direct_map_ready, allocator_ready;
-static struct spinlock map_lock = SPINLOCK_INIT;
 static unsigned long ioremap_next = IOREMAP_VA;
 
 /* Before the direct map exists the loader's one-to-one map of the first 4 GiB serves. */
@@ -132,40 +130,64 @@ paddr_t boot_alloc(size_t bytes, size_t align)
     return at;
 }
 
+/* 0: no memory. */
 static paddr_t new_table(void)
 {
     if (!allocator_ready)
         return boot_alloc(PAGE_SIZE, PAGE_SIZE);
     void *table = alloc_zeroed_pages(0);
-    if (!table)
-        panic("no memory for the hypervisor's page tables");
-    return virt_to_paddr(table);
+    return table ? virt_to_paddr(table) : 0;
 }
 
-/* The entry for va at `level` (1 = 4 KiB), making tables on the way; a large page on the way is a bug. */
-static pte_t *entry_at(unsigned long va, unsigned level)
+/* Tables are made without a lock, because giving out a frame may flush other CPUs' TLBs, and they only ever come: of
+ * two that are made for one entry one stays. */
+static bool make_table(pte_t *entry)
+{
+    pte_t none = 0;
+    paddr_t table = new_table();
+    if (!table)
+        return false;
+    if (!__atomic_compare_exchange_n(entry, &none, table | TABLE_FLAGS, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        free_virtual_pages(paddr_to_virt(table), 0);
+    return true;
+}
+
+/* The entry for va at `level` (1 = 4 KiB); where a table is missing on the way it is made, or NULL is the answer. A
+ * large page on the way is a bug. */
+static pte_t *find_entry(unsigned long va, unsigned level, bool make)
 {
     pte_t *table = idle_root;
     for (unsigned l = 4; l > level; l--) {
         pte_t *e = &table[PTE_INDEX(va, l)];
-        if (!(*e & PTE_PRESENT))
-            *e = new_table() | TABLE_FLAGS;
+        if (!(READ_ONCE(*e) & PTE_PRESENT) && !(make && make_table(e)))
+            return NULL;
         BUG_ON(*e & PTE_PSE);
         table = table_virt(*e & PTE_ADDRESS);
     }
     return &table[PTE_INDEX(va, level)];
 }
 
-pte_t *hypervisor_pte(unsigned long va)
+static pte_t *entry_at(unsigned long va, unsigned level)
 {
-    return entry_at(va, 1);
+    pte_t *entry = find_entry(va, level, true);
+    if (!entry)
+        panic("no memory for the hypervisor's page tables");
+    return entry;
+}
+
+int map_tables(unsigned long va, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += PAGE_SIZE)
+        if (!find_entry(va + at, 1, true))
+            return -ENOMEM;
+    return 0;
 }
 
 void map_page(unsigned long va, mfn_t mfn, uint64_t flags)
 {
-    spin_lock(&map_lock);
-    *entry_at(va, 1) = make_pte(mfn, flags);
-    spin_unlock(&map_lock);
+    pte_t *entry = find_entry(va, 1, false);
+    BUG_ON(!entry);
+    WRITE_ONCE(*entry, make_pte(mfn, flags));
 }
 
 /* Boot: maps a range with the largest pages that fit. */
@@ -287,14 +309,12 @@ mfn_t m2p_extent_mfn(unsigned long index)
 void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
 {
     paddr_t start = ROUND_DOWN(pa, PAGE_SIZE), end = ROUND_UP(pa + bytes, PAGE_SIZE);
-    spin_lock(&map_lock);
-    unsigned long va = ioremap_next;
-    ioremap_next += end - start + PAGE_SIZE; /* one unmapped page between mappings */
-    if (ioremap_next > IOREMAP_END)
+    size_t taken = end - start + PAGE_SIZE; /* one unmapped page between mappings */
+    unsigned long va = __atomic_fetch_add(&ioremap_next, taken, __ATOMIC_RELAXED);
+    if (va + taken > IOREMAP_END)
         panic("no address space left for device mappings");
     for (paddr_t p = start; p < end; p += PAGE_SIZE)
         *entry_at(va + (p - start), 1) = p | (DATA_FLAGS & ~PTE_GLOBAL) | cache_flags;
-    spin_unlock(&map_lock);
     return (void *)(va + (pa - start));
 }
 

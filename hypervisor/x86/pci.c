@@ -24,7 +24,7 @@ static struct ecam {
     volatile uint8_t *bus[256]; /* mapped on first use, then for good */
 } ecams[MAX_ECAM];
 static unsigned ecam_count;
-static struct spinlock config_lock = SPINLOCK_INIT;
+static struct spinlock config_lock = SPINLOCK_INIT(LOCK_PCI_CONFIG);
 
 int pci_ecam_add(paddr_t address, uint16_t segment, uint8_t first_bus, uint8_t last_bus)
 {

@@ -7,6 +7,7 @@
  */
 #include <hv/cpu.h>
 #include <hv/irq.h>
+#include <hv/lock_check.h>
 #include <hv/percpu.h>
 #include <hv/spinlock.h>
 
@@ -49,6 +50,7 @@ static void call_on(unsigned long mask, void (*function)(void *data), void *data
 {
     unsigned self = smp_processor_id();
     struct call *call = &calls[self];
+    lock_check_call();
     call->function = function;
     call->data = data;
     call->outstanding = 0;

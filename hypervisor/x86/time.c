@@ -347,7 +347,7 @@ static uint64_t cmos_seconds(void)
 
 /* ns since 1970 at system time 0. */
 static uint64_t wallclock_base;
-static struct spinlock wallclock_lock = SPINLOCK_INIT;
+static struct spinlock wallclock_lock = SPINLOCK_INIT(LOCK_WALL_CLOCK);
 
 void wallclock_get(uint64_t *seconds, uint32_t *nanoseconds)
 {

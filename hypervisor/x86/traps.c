@@ -9,6 +9,8 @@
 #include <hv/hvm.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
+#include <hv/lock_check.h>
+#include <hv/protection.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/sched.h>
@@ -161,6 +163,7 @@ static void own_trap(struct cpu_user_regs *regs)
 void do_trap(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector;
+    protection_check_closed();
     if (vector >= 32) {
         do_irq(regs);
         return;
@@ -263,6 +266,8 @@ static __noinline bool deliver(void)
 bool exit_work(void)
 {
     struct vcpu *v = current;
+    lock_check_no_lock();
+    protection_check_closed();
     if (READ_ONCE(this_cpu()->softirq_pending) || console_ring_grew)
         return serve();
     if (v->hvm)

@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'rig'))
 import emulator
 
+OURS = {'roundhouse': 'roundhouse.elf', 'checked': 'roundhouse-checked.elf'}
 PACKAGED_REFERENCE = '/boot/xen-4.17-amd64.gz'
 COUNTED = {'longest-run'}     # the emulator counts instructions, and its clock is that count
 MODULES = 'multiboot2 smbios normal iso9660 biosdisk part_msdos test echo'
@@ -117,11 +118,9 @@ def reference_image(options):
 
 def hypervisors_of(options):
     """{name: image} of what the kernels run on."""
-    if options.only and options.compare or options.only == 'roundhouse' and options.reference is not None:
+    if options.only and options.compare or options.only in OURS and options.reference is not None:
         sys.exit(f'--only {options.only} leaves nothing to compare')
-    images = {}
-    if options.only != 'reference':
-        images['roundhouse'] = f'{options.build}/hypervisor/roundhouse.elf'
+    images = {name: f'{options.build}/hypervisor/{file}' for name, file in OURS.items() if options.only in (None, name)}
     if options.only == 'reference' or options.compare or options.reference is not None:
         images['reference'] = reference_image(options)
     return images
@@ -141,7 +140,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--build', default='build')
     parser.add_argument('--reference', nargs='?', const='', help='also run on the reference; its image')
-    parser.add_argument('--only', choices=['roundhouse', 'reference'])
+    parser.add_argument('--only', choices=[*OURS, 'reference'], help='checked: our build that checks its locks')
     parser.add_argument('--compare', action='store_true', help='with the reference, as --reference does')
     parser.add_argument('--smp', type=int, default=2)
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')

@@ -555,6 +555,7 @@ int vlapic_init(struct vcpu *v)
     l = zalloc(sizeof(*l));
     if (!l)
         return -ENOMEM;
+    spin_lock_init(&l->startup_lock, LOCK_LAPIC_STARTUP);
     l->vcpu = v;
     l->id = vlapic_id_of(v->id);
     l->base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);

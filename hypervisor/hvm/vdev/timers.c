@@ -137,6 +137,7 @@ int vtimers_init(struct domain *d)
     t = zalloc(sizeof(*t));
     if (!t)
         return -ENOMEM;
+    spin_lock_init(&t->lock, LOCK_HVM_TIMERS);
     t->domain = d;
     t->frozen = (unsigned)d->pause_count;
     list_init(&t->alarms);

@@ -53,7 +53,7 @@ static struct vmx_cpu {
 
 static uint8_t *msr_bitmap;
 static bool has_tsc_aux;
-static struct spinlock vpid_lock;
+static struct spinlock vpid_lock = SPINLOCK_INIT(LOCK_VPID);
 static BITMAP(vpids, NR_VPIDS);
 
 void vmcs_access_failed(const char *how, unsigned long field)

@@ -16,9 +16,12 @@ void pagetable_init(void);
  * pa; never fails (panics when the window is used up). Not for RAM that a guest owns. Mappings stay for good. */
 void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags);
 
-/* Sets one 4 KiB mapping in the hypervisor range; va's tables are made when absent. Flushes nothing. */
+/* Makes the tables for [va, va+bytes) of the hypervisor range where they are absent; -ENOMEM. May flush other CPUs'
+ * TLBs, so not with a lock held that forbids it (hv/lock_order.h). */
+int __must_check map_tables(unsigned long va, size_t bytes);
+/* Sets one 4 KiB mapping there: one store, without a lock, so it may be made with interrupts off. Flushes nothing. va
+ * is the caller's alone. */
 void map_page(unsigned long va, mfn_t mfn, uint64_t flags);
-pte_t *hypervisor_pte(unsigned long va);
 
 /* Between boot_alloc and the page allocator: was this frame given out (or is it the image, a module, low memory)? If so
  * *skip_to is the end of what it belongs to. */

@@ -22,4 +22,13 @@ void protection_init(void);
 /* Every CPU, on the hypervisor's own page tables: tries what it must not be able to do, and panics if it can. */
 void protection_check_cpu(void);
 
+#ifdef HV_CHECKED
+/* Panics if guests' memory is open: an entry or a copy has forgotten to close it. */
+void protection_check_closed(void);
+#else
+static inline void protection_check_closed(void)
+{
+}
+#endif
+
 #endif

@@ -2,6 +2,7 @@
  * deadlock. */
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H
+#include <hv/lock_order.h>
 #include <hv/types.h>
 void fake_deadlock(void);
 /* If the test has it: what another CPU does while this one waits for the lock. */
@@ -10,16 +11,25 @@ __attribute__((weak)) void fake_before_lock(struct spinlock *lock);
 struct spinlock {
     int held;
 };
-#define SPINLOCK_INIT                                                                                                  \
+#define SPINLOCK_INIT(rank)                                                                                            \
     {                                                                                                                  \
         0                                                                                                              \
     }
+static inline void spin_lock_init(struct spinlock *lock, enum lock_rank rank)
+{
+    (void)rank;
+    lock->held = 0;
+}
 static inline void spin_lock(struct spinlock *lock)
 {
     if (fake_before_lock)
         fake_before_lock(lock);
     if (lock->held++)
         fake_deadlock();
+}
+static inline void spin_lock_next(struct spinlock *lock)
+{
+    spin_lock(lock);
 }
 static inline void spin_unlock(struct spinlock *lock)
 {
