@@ -4,6 +4,7 @@
 #include "emulate_glue.h"
 #include <hv/vdev.h>
 #include <hv/vector_registers.h>
+#include <hv/xstate.h>
 
 static enum emulate_outcome or_gp(struct emulate_context *c, bool ok)
 {
@@ -125,7 +126,7 @@ enum emulate_outcome system_read_vector(struct emulate_context *c, unsigned numb
 {
     if (emulated(c) != current)
         return EMULATE_UNHANDLED;
-    if (bytes == 32 && (emulated(c)->xcr0 & XCR0_SSE_AVX) != XCR0_SSE_AVX)
+    if (bytes == 32 && (xstate_xcr0(emulated(c)) & XCR0_SSE_AVX) != XCR0_SSE_AVX)
         return emulate_raise(c, TRAP_invalid_op, 0);
     read_vector_register(number, to, bytes);
     return EMULATE_OK;
@@ -135,7 +136,7 @@ enum emulate_outcome system_write_vector(struct emulate_context *c, unsigned num
 {
     if (emulated(c) != current)
         return EMULATE_UNHANDLED;
-    if (bytes == 32 && (emulated(c)->xcr0 & XCR0_SSE_AVX) != XCR0_SSE_AVX)
+    if (bytes == 32 && (xstate_xcr0(emulated(c)) & XCR0_SSE_AVX) != XCR0_SSE_AVX)
         return emulate_raise(c, TRAP_invalid_op, 0);
     write_vector_register(number, from, bytes);
     return EMULATE_OK;

@@ -9,6 +9,7 @@
 #include <hv/hvm.h>
 #include <hv/vdev.h>
 #include <hv/viridian.h>
+#include <hv/xstate.h>
 #include <xen/arch-x86/cpuid.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
@@ -78,9 +79,9 @@ static void add_dynamic(struct vcpu *v, uint32_t subleaf, struct xen_cpuid_leaf 
         break;
     case 0xd:
         if (l->subleaf == 0 && l->a)
-            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, false);
+            l->b = cpu_policy_xstate_bytes(v->domain, xstate_xcr0(v), false);
         if (l->subleaf == 1 && l->a & BIT(XSAVEC))
-            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0 | v->hvm->xss, true);
+            l->b = cpu_policy_xstate_bytes(v->domain, xstate_xcr0(v) | v->hvm->xss, true);
         break;
     case 0x80000001:
         add_extended(v, l);

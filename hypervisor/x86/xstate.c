@@ -54,6 +54,23 @@ static void load_xcr0(uint64_t value)
     *loaded = value;
 }
 
+static uint64_t xgetbv(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+/* QEMU lets an HVM guest write XCR0 without an exit, so that neither of our copies tells. */
+uint64_t xstate_xcr0(struct vcpu *v)
+{
+    if (cpu_features.xsave && v->hvm && this_cpu()->fpu_owner == v) {
+        loaded_xcr0[smp_processor_id()] = xgetbv();
+        v->xcr0 = loaded_xcr0[smp_processor_id()] & cpu_features.xcr0_mask;
+    }
+    return v->xcr0;
+}
+
 static void clear_ts(void)
 {
     __asm__ volatile("clts" ::: "memory");
@@ -118,6 +135,7 @@ void xstate_save(struct vcpu *v)
         return;
     clear_ts();
     if (cpu_features.xsave) {
+        xstate_xcr0(v);
         load_xcr0(cpu_features.xcr0_mask);
         if (cpu_features.xsaveopt)
             __asm__ volatile("xsaveopt64 %0" : "+m"(*area) : "a"(~0U), "d"(~0U) : "memory");

@@ -14,6 +14,8 @@ void xstate_save(struct vcpu *v);    /* registers -> v->xstate (CR0.TS is handle
 void xstate_restore(struct vcpu *v); /* v->xstate -> registers, XCR0; sets CR0.TS when v->pv.cr0_ts */
 /* XSETBV by the guest: -EINVAL for what is not allowed. */
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/* v's XCR0, from the processor while v is the one whose state is in it; v->xcr0 is right while v is on no CPU. */
+uint64_t xstate_xcr0(struct vcpu *v);
 /* CR0.TS of PV guests (__HYPERVISOR_fpu_taskswitch, MOV to CR0, CLTS): the next FPU use traps into the guest. */
 void xstate_set_ts(struct vcpu *v, bool ts);
 /* #NM happened while v ran. True: it is the guest's (whose TS is clear again, as the ABI has it). */

@@ -23,6 +23,20 @@ static void control(unsigned bit, bool told)
     WRITE_REGISTER("cr4", cr4);
 }
 
+/* The size told follows what the kernel has switched on, whether the processor left the guest for it or not. */
+static void state_sizes(uint32_t offered)
+{
+    static const uint32_t wanted[] = {3, 7, 1, 3};
+    for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+        if (wanted[i] & ~offered)
+            continue;
+        __asm__ volatile("xsetbv" : : "a"(wanted[i]), "c"(0), "d"(0));
+        HYPERCALL(sched_op, SCHEDOP_yield, 0); /* off the processor and on again */
+        uint32_t end = wanted[i] & 4 ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : 576;
+        CHECK_IS(end, leaf(0xd, 0, EBX));
+    }
+}
+
 void test_main(void)
 {
     uint32_t base = hypervisor_leaf();
@@ -58,6 +72,7 @@ void test_main(void)
         CHECK_IS(576, leaf(0xd, 0, EBX)); /* x87 and SSE, header */
         CHECK_IS(3, leaf(0xd, 0, EAX) & 3);
         CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("xsetbv", NO_OUT, "c"(0), "d"(0)));
+        state_sizes(leaf(0xd, 0, EAX));
     }
     uint32_t last = leaf(0, 0, EAX), out[4];
     CHECK(last >= 0xd);

@@ -10,6 +10,7 @@
 #include <hv/page.h>
 #include <hv/vdev.h>
 #include <hv/viridian.h>
+#include <hv/xstate.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
 
@@ -26,6 +27,10 @@ void panic(const char *format, ...)
 void *zalloc(size_t bytes)
 {
     return calloc(1, bytes);
+}
+uint64_t xstate_xcr0(struct vcpu *v)
+{
+    return v->xcr0;
 }
 uint64_t tsc_khz(void)
 {
