@@ -155,6 +155,7 @@ void cpu_features_init_cpu(void)
     const struct cpu_features *f = &cpu_features;
     undo_firmware_limits(f->vendor);
     require_boot_cpu_features();
+    wrmsr(MSR_PAT, PAT_OF_ABI); /* nothing is mapped yet with an entry that changes */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
     write_cr0((read_cr0() & ~X86_CR0_TS) | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP);
     unsigned long on = X86_CR4_DE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;

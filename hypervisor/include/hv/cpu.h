@@ -62,6 +62,9 @@
 #define MSR_GS_BASE        0xc0000101U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
 
+/* WB WT UC- UC WC WP UC UC: what the reference has; PV kernels read it and take their cache bits by it. */
+#define PAT_OF_ABI 0x0000050100070406UL
+
 #define EFER_SCE 0x0001U
 #define EFER_LME 0x0100U
 #define EFER_LMA 0x0400U

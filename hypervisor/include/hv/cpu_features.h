@@ -11,7 +11,7 @@
  * PGE, SSE2, SYSCALL). */
 void cpu_features_init(void);
 
-/* Every CPU, the boot CPU too, after protection_init(): EFER.NXE, CR0, CR4 as we run with them. Panics if this CPU
+/* Every CPU, the boot CPU too, after protection_init(): PAT, EFER.NXE, CR0, CR4 as we run with them. Panics if this CPU
  * lacks something that the boot CPU has. Leaves to others: EFER.SCE (entry code), CR4.OSXSAVE and XCR0
  * (xstate_init_cpu). */
 void cpu_features_init_cpu(void);
