@@ -32,6 +32,23 @@ static bool is_bzimage(const uint8_t *file, size_t bytes)
     return bytes >= HEADER_END && le16(file + BOOT_FLAG) == 0xaa55 && memcmp(file + HEADER_MAGIC, "HdrS", 4) == 0;
 }
 
+const char *packing_name(const uint8_t *in, size_t bytes)
+{
+    static const struct {
+        const char *name;
+        uint8_t bytes, magic[6];
+    } packings[] = {
+        {"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0}}, {"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}},
+        {"gzip", 2, {0x1f, 0x8b}},                {"lz4", 4, {0x02, 0x21, 0x4c, 0x18}},
+        {"bzip2", 3, {'B', 'Z', 'h'}},            {"lzma", 3, {0x5d, 0, 0}},
+        {"lzo", 3, {0x89, 'L', 'Z'}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(packings); i++)
+        if (bytes >= packings[i].bytes && memcmp(in, packings[i].magic, packings[i].bytes) == 0)
+            return packings[i].name;
+    return NULL;
+}
+
 const char *bzimage_payload(const uint8_t *file, size_t bytes, const uint8_t **payload, size_t *payload_bytes)
 {
     *payload = file;

@@ -75,6 +75,9 @@ static void unpack_kernel(struct build *b)
     const char *error = bzimage_payload(payload, bytes, &payload, &bytes);
     uint64_t size = bytes;
     b->image = payload;
+    if (!error && packing_name(payload, bytes) && !is_xz(payload, bytes))
+        refuse("the kernel is packed with %s, and only xz is unpacked here: unpack it to its vmlinux, and boot that",
+               packing_name(payload, bytes));
     if (!error && is_xz(payload, bytes)) {
         error = unxz_size(payload, bytes, &size);
         if (!error) {

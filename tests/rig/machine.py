@@ -11,10 +11,14 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'uivm', 'image'))
+import unpack_kernel
 
 FIRMWARE = '/usr/share/OVMF/OVMF_CODE.fd'
 HYPERVISOR_OPTIONS = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=1024M,max:1024M noreboot'
@@ -36,6 +40,20 @@ class RigError(Exception):
     """A step of a scenario did not happen in time or came out wrong."""
 
 
+def put_module(source, target):
+    """Onto the medium: as it is, but for a kernel that is packed by other means than xz, which the hypervisor does not know."""
+    with open(source, 'rb') as file:
+        image = file.read()
+    try:
+        name = unpack_kernel.packing(image)[0]
+    except unpack_kernel.NotPacked:
+        name = 'xz'
+    if name == 'xz':
+        shutil.copy(source, target)
+    else:
+        unpack_kernel.unpack_kernel(source, target)
+
+
 class Modules:
     """What the loader hands over: the hypervisor, then (path, command line) of each module."""
 
@@ -50,7 +68,7 @@ class Modules:
         lines = ['set timeout=0', 'insmod all_video', 'menuentry Roundhouse {',
                  f'  multiboot2 /boot/hypervisor {self.options}']
         for number, (source, options) in enumerate(self.modules):
-            shutil.copy(source, f'{tree}/boot/module{number}')
+            put_module(source, f'{tree}/boot/module{number}')
             lines.append(f'  module2 /boot/module{number} {options}')
         with open(tree + '/boot/grub/grub.cfg', 'w') as config:
             config.write('\n'.join(lines + ['}', '']))

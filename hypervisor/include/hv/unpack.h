@@ -11,6 +11,9 @@
  * error. Not a bzImage: *payload = file. */
 const char *bzimage_payload(const uint8_t *file, size_t bytes, const uint8_t **payload, size_t *payload_bytes);
 
+/* How a kernel is packed, by its first bytes: "xz", "zstd", ...; NULL: none of those that Linux knows. */
+const char *packing_name(const uint8_t *in, size_t bytes);
+
 /* Size of the unpacked xz stream from its index; 0 and an error otherwise. */
 const char *unxz_size(const uint8_t *in, size_t in_bytes, uint64_t *out_bytes);
 /* .xz stream with LZMA2 and an optional x86 BCJ filter, check CRC32 (verified), CRC64 (verified) or none. */

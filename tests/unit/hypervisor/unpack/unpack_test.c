@@ -212,6 +212,15 @@ static void put(uint8_t *at, uint64_t value, int bytes)
         at[i] = value >> (8 * i);
 }
 
+static void test_packing_name(void)
+{
+    static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0}, gzip[] = {0x1f, 0x8b};
+    static const uint8_t xz[] = {0xfd, '7', 'z', 'X', 'Z', 0};
+    check(!strcmp(packing_name(zstd, sizeof(zstd)), "zstd") && !strcmp(packing_name(gzip, sizeof(gzip)), "gzip"));
+    check(!strcmp(packing_name(xz, sizeof(xz)), "xz") && !packing_name(xz, sizeof(xz) - 1));
+    check(!packing_name((const uint8_t *)"\x7f" "ELF", 4) && !packing_name(gzip, 0));
+}
+
 static void test_bzimage(void)
 {
     uint8_t file[4096] = {0};
@@ -344,6 +353,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "kernel") == 0) {
         test_kernel(argv[2]);
     } else {
+        test_packing_name();
         test_bzimage();
         test_elf();
         test_round_trip();
