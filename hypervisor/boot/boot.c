@@ -16,9 +16,11 @@
 #include <hv/pagetable.h>
 #include <hv/pci.h>
 #include <hv/protection.h>
+#include <hv/provoke.h>
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
+#include <hv/stack_protector.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 #include <hv/xstate.h>
@@ -38,6 +40,7 @@ static void boot_cpu_prepare(void)
 
 void boot_main(uint32_t magic, paddr_t info)
 {
+    stack_protector_init();
     boot_cpu_prepare();
     bool multiboot = bootinfo_parse(magic, info);
     console_init_early();
@@ -71,6 +74,7 @@ void boot_main(uint32_t magic, paddr_t info)
     sched_init_cpu(&cpus[0]);
     console_init_irq();
     smp_init();
+    provoke_fault();
     dom0_build();
     log_info("%lu MiB free; starting Domain-0", free_page_count() >> (20 - PAGE_SHIFT));
     console_release_screen();

@@ -219,10 +219,17 @@ static void accept(const char *value)
 {
 }
 
+#ifdef HV_CHECKED
+#define OPTIONS_OF_TESTS {"provoke", accept}, /* core/provoke.c */
+#else
+#define OPTIONS_OF_TESTS
+#endif
+
 static const struct {
     const char *name;
     void (*set)(const char *value);
 } option_table[] = {
+    OPTIONS_OF_TESTS
     {"console", set_console},
     {"com1", set_com1},
     {"loglvl", set_loglvl},

@@ -31,7 +31,6 @@
 #define POLL_US         50
 
 static uint8_t saved_page[PAGE_SIZE];
-static uint64_t boot_pat;
 
 /* The last page of RAM below the video memory; 0: none. */
 static paddr_t find_low_page(void)
@@ -70,7 +69,6 @@ static struct trampoline_data *install_trampoline(paddr_t page)
 void ap_main(struct cpu *cpu)
 {
     descriptor_tables_init_cpu(cpu);
-    wrmsr(MSR_PAT, boot_pat); /* before global pages are on: nothing is cached under another type yet */
     cpu_features_init_cpu();
     protection_check_cpu();
     xstate_init_cpu();
@@ -119,7 +117,7 @@ static bool start(const struct cpu *cpu, struct trampoline_data *data, paddr_t p
 
 static bool bring_up(struct cpu *cpu, struct trampoline_data *data, paddr_t page)
 {
-    uint8_t *stack = alloc_zeroed_pages(STACK_ORDER);
+    uint8_t *stack = map_stack(cpu->id);
     if (!stack) {
         log_error("CPU %u (APIC id %u): no memory for its stack; left out", cpu->id, cpu->apic_id);
         return false;
@@ -130,12 +128,11 @@ static bool bring_up(struct cpu *cpu, struct trampoline_data *data, paddr_t page
     data->stack = (uint64_t)info & ~15UL;
     if (!start(cpu, data, page)) {
         log_warning("CPU %u (APIC id %u) does not start; left out", cpu->id, cpu->apic_id);
-        free_virtual_pages(stack, STACK_ORDER);
         return false;
     }
     if (wait_for(is_online, cpu, ONLINE_WAIT_US))
         return true;
-    /* It runs on its stack somewhere: stop it, and leave the memory to it. */
+    /* It runs on its stack somewhere, which the next one gets: stop it. */
     apic_send_init(cpu->apic_id);
     log_error("CPU %u (APIC id %u) started and did not get ready; stopped and left out", cpu->id, cpu->apic_id);
     return false;
@@ -168,7 +165,6 @@ static void start_others(void)
         log_warning("No RAM below 640 KiB: only one processor can be used");
         return;
     }
-    boot_pat = rdmsr(MSR_PAT);
     if (read_cr3() >> 32)
         panic("the idle page table is not below 4 GiB, where starting processors reach it");
     bring_up_all(install_trampoline(page), page, limit);

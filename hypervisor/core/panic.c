@@ -26,7 +26,8 @@ static __noreturn void halt_forever(void)
 static bool on_this_stack(unsigned long address, unsigned long bytes)
 {
     unsigned long end = (unsigned long)cpu_info();
-    return address >= ROUND_DOWN(end, STACK_SIZE) && address <= end - bytes && address % sizeof(long) == 0;
+    return address >= ROUND_DOWN(end, STACK_SIZE) && address <= end - bytes && address % sizeof(long) == 0 &&
+           !is_stack_guard(address) && !is_stack_guard(address + bytes - 1);
 }
 
 static void dump_where(void)
@@ -64,6 +65,8 @@ static void dump_control_registers(void)
 
 static void dump_stack(unsigned long sp)
 {
+    if (is_stack_guard(sp)) /* run over: its last words lie above */
+        sp = ROUND_UP(sp + 1, PAGE_SIZE);
     say("stack from %016lx:", sp);
     for (unsigned i = 0; i < STACK_WORDS; i += 3, sp += 3 * sizeof(long)) {
         if (!on_this_stack(sp, 3 * sizeof(long)))

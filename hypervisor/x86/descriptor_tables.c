@@ -95,7 +95,7 @@ static void fill_tss(struct tss *tss, struct cpu_info *ci)
     *tss = (struct tss){.iomap_base = sizeof(*tss)};
     tss->rsp[0] = (uint64_t)&ci->guest_regs.es;
     for (unsigned ist = IST_DOUBLE_FAULT; ist <= IST_DEBUG; ist++)
-        tss->ist[ist - 1] = block + ist * PAGE_SIZE;
+        tss->ist[ist - 1] = block + 2 * ist * PAGE_SIZE; /* each has a guard below it */
 }
 
 static void load_syscall_entry(const struct cpu *cpu, struct cpu_info *ci)

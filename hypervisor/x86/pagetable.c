@@ -204,6 +204,11 @@ static void map_range(unsigned long va, paddr_t pa, size_t bytes, uint64_t flags
     }
 }
 
+static bool is_boot_stack_guard(const char *p)
+{
+    return p >= boot_cpu_stack && p < boot_cpu_stack + STACK_SIZE && is_stack_guard((unsigned long)p);
+}
+
 static void map_image(void)
 {
     const struct {
@@ -216,7 +221,8 @@ static void map_image(void)
     };
     for (unsigned i = 0; i < ARRAY_SIZE(part); i++)
         for (char *p = part[i].start; p < part[i].end; p += PAGE_SIZE)
-            *entry_at((unsigned long)p, 1) = image_to_paddr(p) | part[i].flags;
+            if (!is_boot_stack_guard(p))
+                *entry_at((unsigned long)p, 1) = image_to_paddr(p) | part[i].flags;
 }
 
 static void map_ram(void)
@@ -316,6 +322,22 @@ void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
     for (paddr_t p = start; p < end; p += PAGE_SIZE)
         *entry_at(va + (p - start), 1) = p | (DATA_FLAGS & ~PTE_GLOBAL) | cache_flags;
     return (void *)(va + (pa - start));
+}
+
+void *map_stack(unsigned cpu)
+{
+    unsigned long base = STACKS_VA + cpu * (unsigned long)STACK_SIZE;
+    if (map_tables(base, STACK_SIZE))
+        return NULL;
+    for (unsigned long va = base; va < base + STACK_SIZE; va += PAGE_SIZE) {
+        if (is_stack_guard(va) || *find_entry(va, 1, false) & PTE_PRESENT)
+            continue;
+        void *page = alloc_zeroed_pages(0);
+        if (!page)
+            return NULL;
+        map_page(va, virt_to_mfn(page), DATA_FLAGS);
+    }
+    return (void *)base;
 }
 
 void pagetable_use_allocator(void)

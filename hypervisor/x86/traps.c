@@ -136,6 +136,12 @@ static struct {
     uint32_t error_code;
 } fixed_fault[NR_CPUS];
 
+static bool on_stack_guard(unsigned long address)
+{
+    unsigned long block = ROUND_DOWN((unsigned long)cpu_info(), STACK_SIZE);
+    return address - block < STACK_SIZE && is_stack_guard(address);
+}
+
 static void own_trap(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector;
@@ -154,6 +160,8 @@ static void own_trap(struct cpu_user_regs *regs)
         fixed_fault[smp_processor_id()].error_code = regs->error_code;
         return;
     }
+    if (vector == TRAP_double_fault && on_stack_guard(read_cr2()))
+        panic_regs(regs, "stack of CPU %u run over, at %#lx", smp_processor_id(), read_cr2());
     if (vector == TRAP_page_fault)
         panic_regs(regs, "page fault at %#lx (error %x) in the hypervisor", read_cr2(), regs->error_code);
     panic_regs(regs, "%s (error %x) in the hypervisor", trap_name[vector] ? trap_name[vector] : "exception",

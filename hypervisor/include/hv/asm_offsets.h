@@ -4,8 +4,7 @@
 #ifndef HV_ASM_OFFSETS_H
 #define HV_ASM_OFFSETS_H
 
-#define STACK_ORDER   3
-#define STACK_SIZE    (4096 << STACK_ORDER)
+#define STACK_SIZE    0x10000
 #define CPU_INFO_SIZE 232
 
 /* struct cpu_user_regs */

@@ -6,6 +6,7 @@
  *   0xffff804000000000  the same table, writable, ours only
  *   0xffff810000000000  hypervisor image
  *   0xffff818000000000  ioremap and other small mappings
+ *   0xffff81c000000000  stacks of all CPUs but the first
  *   0xffff820000000000  frame table: struct page[], one per machine frame
  *   0xffff828000000000  descriptor windows: GDT and LDT of every vcpu (pv/descriptor.c)
  *   0xffff830000000000  direct map of all RAM, up to 5 TiB
@@ -20,6 +21,7 @@
 #define IMAGE_VA      0xffff810000000000UL
 #define IOREMAP_VA    0xffff818000000000UL
 #define IOREMAP_END   0xffff81c000000000UL
+#define STACKS_VA     0xffff81c000000000UL
 #define FRAMETABLE_VA 0xffff820000000000UL
 #define DESCRIPTOR_VA 0xffff828000000000UL
 #define DIRECTMAP_VA  0xffff830000000000UL

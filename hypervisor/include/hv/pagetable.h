@@ -23,6 +23,9 @@ int __must_check map_tables(unsigned long va, size_t bytes);
  * is the caller's alone. */
 void map_page(unsigned long va, mfn_t mfn, uint64_t flags);
 
+/* A stack block (hv/percpu.h) for a CPU, zeroed, without its guard pages; the same one each time. NULL: no memory. */
+void *map_stack(unsigned cpu);
+
 /* Between boot_alloc and the page allocator: was this frame given out (or is it the image, a module, low memory)? If so
  * *skip_to is the end of what it belongs to. */
 bool boot_frame_taken(paddr_t pa, paddr_t *skip_to);

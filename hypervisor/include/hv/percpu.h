@@ -3,7 +3,8 @@
  *
  * Each CPU has one block of STACK_SIZE bytes, aligned to its size: four IST stacks of a page each (#DF, NMI,
  * #MC, #DB) at the bottom, the main stack above them, and at the very top struct cpu_info. Any stack pointer in the
- * block therefore leads to it by masking; no segment register is needed, FS and GS stay the guest's.
+ * block therefore leads to it by masking; no segment register is needed, FS and GS stay the guest's. Below each of the
+ * five stacks a page is not mapped: pages 0, 2, 4, 6 and 8 of the block.
  */
 #ifndef HV_PERCPU_H
 #define HV_PERCPU_H
@@ -60,6 +61,12 @@ static inline struct cpu_info *cpu_info(void)
     unsigned long sp;
     __asm__("mov %%rsp, %0" : "=r"(sp));
     return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1 - sizeof(struct cpu_info));
+}
+/* Whether an address in a block lies in a page that is not mapped. */
+static inline bool is_stack_guard(unsigned long address)
+{
+    unsigned long page = (address & (STACK_SIZE - 1)) / 4096;
+    return page <= 8 && page % 2 == 0;
 }
 #define this_cpu()         (cpu_info()->cpu)
 #define smp_processor_id() (this_cpu()->id)
