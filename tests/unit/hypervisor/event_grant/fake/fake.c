@@ -370,8 +370,8 @@ int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), 
     return fake_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Asked for HVM domains only. */
+/* Asked for HVM domains only, whose memory lies here at its machine addresses. */
 unsigned long m2p_get(mfn_t mfn)
 {
-    abort();
+    return mfn;
 }
