@@ -54,8 +54,7 @@ SPECIAL = [
     # QEMU 7.2 hangs in page tables of 32-bit code under nested paging.
     Run('pae', platforms=('bochs',)),
     Run('paging-32', platforms=('bochs',)),
-    # Not tried on the reference, nor under Bochs.
-    Run('programs', platforms=('tcg',), reference_on=()),
+    Run('programs', reference_on=()),  # not tried there
     Run('fatal', 'without-tables', reason=REBOOT, log='[Tt]riple fault'),
     Run('fatal', 'tables-in-hole', **DIES),
     Run('fatal', 'stack-in-hole', **DIES),

@@ -1,18 +1,19 @@
 /*
  * What a program of ring 3 may do to itself and not to its guest: far jumps to nowhere whose pointer the hypervisor
- * reads.
+ * reads, and debug traps in the shadow of MOV SS or STI.
  */
 #include "hvm.h"
 
-const char test_title[] = "programs that jump to nowhere";
+const char test_title[] = "programs that jump and trap oddly";
 
 #define HOLE        0xd0000000UL /* reads as ones, and is the hypervisor's to read */
 #define AREA        (1UL << 39)
 #define USER_CODE32 (FREE_SELECTOR | 3)
+#define RFLAGS_TF   0x100UL
 #define USER_STACK  (AREA + 4 * PAGE - 64)
 
 static uint8_t *pointer, *code;
-static unsigned faults;
+static unsigned faults, traps;
 static struct registers fault;
 
 /* Ends the program: the last instruction of its code page is int $0x7f. */
@@ -25,6 +26,13 @@ static bool faulted(struct registers *regs)
     regs->ss = USER_DATA;
     regs->rsp = USER_STACK;
     regs->rflags = 2;
+    return true;
+}
+
+static bool debugged(struct registers *regs)
+{
+    traps++;
+    regs->rflags &= ~RFLAGS_TF;
     return true;
 }
 
@@ -74,10 +82,32 @@ static void far_jumps(void)
     CHECK_IS(USER_CODE, fault.cs);
 }
 
+/* Ring 3: TF on, MOV SS, INT1 in its shadow. */
+static void trap_behind_mov_ss(uint64_t argument)
+{
+    __asm__ volatile(
+        "mov %%ss, %%eax\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tmov %%eax, %%ss\n\t.byte 0xf1\n\tnop\n\tnop" ::
+            : "rax", "memory", "cc");
+}
+
+static void trap_behind_sti(void)
+{
+    __asm__ volatile("cli\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tsti\n\t.byte 0xf1\n\tnop\n\tcli" ::
+                         : "memory", "cc");
+}
+
 void test_main(void)
 {
     gdt[FREE_SELECTOR / 8] = 0x00cffb000000ffffUL; /* 32-bit code of ring 3 */
     map();
     trap_hooks[TRAP_GP] = faulted;
     far_jumps();
+    if (on_platform("tcg")) /* QEMU 7.2 has no INT1 */
+        return;
+    trap_hooks[TRAP_DB] = debugged;
+    user_run(trap_behind_mov_ss, 0);
+    CHECK(traps > 0);
+    traps = 0;
+    trap_behind_sti();
+    CHECK(traps > 0);
 }
