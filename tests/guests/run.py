@@ -166,13 +166,14 @@ def run_all(medium, hypervisors, kernels, options):
     qemu = emulator.machine(options.build)
     print(f'1..{len(kernels)}')
     for number, kernel in enumerate(kernels, 1):
-        results = {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors}
+        results = {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors
+                   if name != 'checked' or kernel not in COUNTED}   # its checks are instructions too
         verdicts = {result[0] for result in results.values()}
         text = ', '.join(f'{name} {result[0]}{" " + result[1] if result[1] else ""}' for name, result in results.items())
         if verdicts == {'SUCCESS'}:
             passed += 1
             print(f'ok {number} - {kernel}: {text}', flush=True)
-        elif verdicts == {'SKIP'}:
+        elif verdicts <= {'SKIP'}:
             skipped += 1
             print(f'ok {number} - {kernel}: {text} # SKIP', flush=True)
         else:

@@ -23,10 +23,10 @@
     LOCK(DIRTY_VRAM, CALLED)        /* struct p2m: one caller of dirty_vram */                                         \
     LOCK(PAGE_TABLES, CALLED)       /* struct domain: all page tables it owns */                                       \
     LOCK(RESERVATION, CALLED)       /* abi/memory_populate.c: claims and what is left */                               \
+    LOCK(GRANT_HANDLES, CALLED)     /* struct grant_table: handles */                                                  \
     LOCK(P2M, IRQ)                  /* struct p2m; off so that its holder is not held up */                            \
     LOCK(DOMAIN_LIST, SHORT)        /* core/domain.c: which domain has which number */                                 \
     LOCK(DOMAIN_PAGES, SHORT)       /* struct domain: lists and counts of its frames */                                \
-    LOCK(GRANT_HANDLES, SHORT)      /* struct grant_table: handles */                                                  \
     LOCK(DESCRIPTOR_WINDOWS, SHORT) /* pv/descriptor.c: which are in use */                                            \
     LOCK(WATCHDOG, SHORT)           /* abi/sched_op.c */                                                               \
     LOCK(HVM_TIMERS, IRQ)           /* struct hvm_timers: all timer chips of a domain */                               \

@@ -97,8 +97,10 @@ static void msrs(void)
     CHECK_IS(GP, write_msr(0xc0000102, NON_CANONICAL));
     CHECK_IS(GP, write_msr(0xc0000100, NON_CANONICAL));
     CHECK_IS(GP, write_msr(0xc0000101, NON_CANONICAL));
-    CHECK_IS(0, read_msr(0x277, &value)); /* page attributes: WB WT UC- UC WC WP UC UC */
-    CHECK_IS(0x050100070406, value);
+    if (is_privileged()) {
+        CHECK_IS(0, read_msr(0x277, &value)); /* page attributes: WB WT UC- UC WC WP UC UC */
+        CHECK_IS(0x050100070406, value);
+    }
     CHECK_IS(0, read_msr(0xc0000080, &value));
     CHECK_IS(0xd01, value & 0xd01);
     CHECK_IS(0, write_msr(0xc0000080, value));

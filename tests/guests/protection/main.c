@@ -88,6 +88,7 @@ static void with_ac(void)
 
 void test_main(void)
 {
-    tried();
+    if (is_privileged())
+        tried();
     with_ac();
 }
