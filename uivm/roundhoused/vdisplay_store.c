@@ -244,25 +244,32 @@ static bool describe_vdispl(struct vdevice *device, struct link_message *message
 }
 
 // The range of positions stands in the back end's folder, which is ours; without one there are only movements.
+static bool read_range(struct vdevice *device, struct screen_size *range)
+{
+    struct vdisplay *vd = device->guest->vd;
+    return read_length(vd, device->back, XENKBD_FIELD_WIDTH, &range->width) &&
+           read_length(vd, device->back, XENKBD_FIELD_HEIGHT, &range->height);
+}
+
+// The ring's page is a grant where the driver offers one, else a frame.
 static bool describe_vkbd(struct vdevice *device, struct link_message *message)
 {
     struct vdisplay *vd = device->guest->vd;
-    struct screen_size range;
+    struct screen_size size;
     struct ring ring;
     struct guest_frame frame;
     bool absolute;
     if (!read_port(vd, device->front, XENKBD_FIELD_EVT_CHANNEL, &ring.port) ||
         !read_flag(vd, device->front, XENKBD_FIELD_REQ_ABS_POINTER, &absolute))
         return false;
-    bool ranged = absolute && read_length(vd, device->back, XENKBD_FIELD_WIDTH, &range.width) &&
-                  read_length(vd, device->back, XENKBD_FIELD_HEIGHT, &range.height);
-    if (read_grant(vd, device->front, XENKBD_FIELD_RING_GREF, &ring.page))
-        *message = link_encode_keyboard_by_grant(device->guest->slot, ring, ranged ? &range : NULL);
-    else if (read_frame(vd, device->front, XENKBD_FIELD_RING_REF, &frame))
-        *message = link_encode_keyboard_by_frame(device->guest->slot, frame, ring.port, ranged ? &range : NULL);
-    else
-        return false;
-    return true;
+    const struct screen_size *range = absolute && read_range(device, &size) ? &size : NULL;
+    g_auto(store_value) grant = read_value(vd, device->front, XENKBD_FIELD_RING_GREF);
+    bool good = grant.bytes ? guest_value_grant(text_of(&grant), &ring.page)
+                            : read_frame(vd, device->front, XENKBD_FIELD_RING_REF, &frame);
+    if (good)
+        *message = grant.bytes ? link_encode_keyboard_by_grant(device->guest->slot, ring, range)
+                               : link_encode_keyboard_by_frame(device->guest->slot, frame, ring.port, range);
+    return good;
 }
 
 static void disconnect_device(struct vdevice *device)

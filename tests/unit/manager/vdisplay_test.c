@@ -148,6 +148,11 @@ static void turns(unsigned count)
     }
 }
 
+static gint64 seconds_since(gint64 start)
+{
+    return (g_get_monotonic_time() - start) / G_USEC_PER_SEC;
+}
+
 /* Longer than a look at a device can be put off. */
 static void linger(void)
 {
@@ -330,7 +335,7 @@ static void test_bad_values(void)
         linger();
         g_assert_cmpstr(xenstore_fake_read(BACK "vkbd/7/0/state"), ==, "6");
         g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT], ==, connects);
-        g_assert_cmpuint(warnings, <=, 1);
+        g_assert_cmpuint(warnings, <=, 2);              /* one, and perhaps one about those that were left out */
         xenstore_fake_write(FRONT "vkbd/0/state", "1"); /* begins anew */
         g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
     }
@@ -339,6 +344,30 @@ static void test_bad_values(void)
     g_assert_cmpstr(xenstore_fake_read(BACK "vfb/7/0/state"), ==, "4");
     g_assert_cmpuint(seat.connections, ==, 1);
     g_assert_cmpuint(seat.refused, ==, 0);
+    teardown();
+}
+
+/* A frame serves where no grant is offered, and not in the place of a bad one. */
+static void test_keyboard_by_frame(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    xenstore_fake_write(FRONT "vkbd/0/page-ref", "1099511627775");
+    write_keyboard("5", NULL, "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
+    g_assert_false(seat.last[LINK_KEYBOARD_CONNECT].keyboard.by_grant);
+    g_assert_false(seat.last[LINK_KEYBOARD_CONNECT].keyboard.absolute);
+    g_assert_cmpuint(seat.last[LINK_KEYBOARD_CONNECT].keyboard.page, ==, 1099511627775);
+    xenstore_fake_write(FRONT "vkbd/0/state", "1");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    write_keyboard("5", "5000000000", "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    xenstore_fake_write(FRONT "vkbd/0/state", "1");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
+    xenstore_fake_write(FRONT "vkbd/0/page-ref", "1099511627776");
+    write_keyboard("5", NULL, "4");
+    g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    g_assert_cmpuint(seat.connections, ==, 1);
     teardown();
 }
 
@@ -420,6 +449,7 @@ static void test_bad_screen(void)
 static void test_flood(void)
 {
     unsigned ticks = 0, calls, fewest = 4;
+    gint64 start = g_get_monotonic_time();
     setup();
     add(1, 7, VDISPLAY_FBIF);
     add(2, 8, VDISPLAY_FBIF);
@@ -434,7 +464,7 @@ static void test_flood(void)
     }
     g_assert_cmpuint(fewest, ==, 3); /* else its events would heap up in memory */
     g_assert_cmpuint(ticks, >, 30);
-    g_assert_cmpuint(xenstore_fake_calls - calls, <, 100);
+    g_assert_cmpuint(xenstore_fake_calls - calls, <, 100 + 20 * seconds_since(start));
 
     write_screen("6", "77", "4");
     g_assert_true(comes(BACK "vfb/7/0/state", "4"));
@@ -460,14 +490,16 @@ static void test_flood(void)
 /* A guest that opens and closes its device without end: what it costs the seat and the log is bounded. */
 static void test_flapping(void)
 {
+    gint64 start = g_get_monotonic_time();
     setup();
     add(1, 7, VDISPLAY_FBIF);
     for (unsigned i = 0; i < 2000; i++) {
         write_keyboard("5", i % 3 ? "9" : "0", i % 2 ? "4" : "1");
         turns(1);
     }
-    g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT] + seat.count[LINK_KEYBOARD_DISCONNECT], <, 200);
-    g_assert_cmpuint(warnings, <=, 10);
+    g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT] + seat.count[LINK_KEYBOARD_DISCONNECT], <,
+                     50 + 20 * seconds_since(start));
+    g_assert_cmpuint(warnings, <=, 11 + 11 * seconds_since(start) / 60);
     xenstore_fake_write(FRONT "vkbd/0/state", "1");
     g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
     write_keyboard("5", "9", "4");
@@ -479,6 +511,7 @@ static void test_flapping(void)
 /* Lines in the log are bounded for each guest, and one guest's do not use up another's. */
 static void test_log_lines(void)
 {
+    gint64 start = g_get_monotonic_time();
     setup();
     add(1, 7, VDISPLAY_FBIF);
     add(2, 8, VDISPLAY_FBIF);
@@ -488,10 +521,12 @@ static void test_log_lines(void)
         xenstore_fake_write(FRONT "vkbd/0/state", "1");
         g_assert_true(comes(BACK "vkbd/7/0/state", "2"));
     }
-    g_assert_cmpuint(warnings, ==, 10);
+    unsigned before = warnings;
+    g_assert_cmpuint(before, >=, 10);
+    g_assert_cmpuint(before, <=, 10 + 11 * seconds_since(start) / 60);
     xenstore_fake_write("/local/domain/8/device/vkbd/0/state", "99");
     g_assert_true(comes(BACK "vkbd/8/0/state", "6"));
-    g_assert_cmpuint(warnings, ==, 11);
+    g_assert_cmpuint(warnings, ==, before + 1);
     teardown();
 }
 
@@ -572,6 +607,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vdisplay/late-answer", test_late_answer);
     g_test_add_func("/vdisplay/bad-values", test_bad_values);
     g_test_add_func("/vdisplay/bad-screen", test_bad_screen);
+    g_test_add_func("/vdisplay/keyboard-by-frame", test_keyboard_by_frame);
     g_test_add_func("/vdisplay/layout", test_layout);
     g_test_add_func("/vdisplay/refused-message", test_refused_message);
     g_test_add_func("/vdisplay/flood", test_flood);
