@@ -65,7 +65,7 @@ int main(int argc, char **argv)
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
         {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
-         "Autostart happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
+         "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };

@@ -25,9 +25,10 @@ struct manager {
     gboolean seat_late;
     gboolean switcher_shown;
     guint switcher_timer;
-    int foreground;           /* domain that goes first; -1: none */
-    gboolean host_query;      /* under way */
-    guint autostart_slot;     /* guests below have had their turn */
+    int foreground;      /* domain that goes first; -1: none */
+    gboolean host_query; /* under way */
+    gboolean autostart_begun;
+    guint autostart_slot;     /* guests below have had their turn; the marker says so too */
     gboolean autostart_again; /* the guest whose turn it is has failed once */
     struct machine_end *ending;
 };
@@ -134,6 +135,15 @@ static void autostarted(struct guest *guest, const GError *error, gpointer data)
     }
 }
 
+static void set_autostart_slot(struct manager *manager, guint slot)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = g_strdup_printf("%u\n", slot);
+    manager->autostart_slot = slot;
+    if (!g_file_set_contents(manager->autostart_marker, text, -1, &error))
+        g_warning("%s", error->message);
+}
+
 static void autostart_next(struct manager *manager)
 {
     for (guint i = 0; i < manager->guests->len && !manager->ending; i++) {
@@ -141,6 +151,7 @@ static void autostart_next(struct manager *manager)
         const struct guest_config *config = guest_config(guest);
         if (config->slot < manager->autostart_slot)
             continue;
+        set_autostart_slot(manager, config->slot); /* until it has started it is this one's turn */
         manager->autostart_slot = config->slot + 1;
         manager->autostart_again = FALSE;
         if (config->autostart && guest_state(guest) == GUEST_OFF) {
@@ -148,17 +159,21 @@ static void autostart_next(struct manager *manager)
             return;
         }
     }
-    manager->autostart_slot = GUEST_SLOT_MAX + 1;
+    set_autostart_slot(manager, GUEST_SLOT_MAX + 1);
 }
 
-/* Once per boot: a restart of the service must not bring back what the user has shut down. */
+/*
+ * Once per boot: a restart of the service must not bring back what the user has shut down. A service that ended amid it
+ * goes on where it was.
+ */
 static void autostart(struct manager *manager)
 {
-    g_autoptr(GError) error = NULL;
-    if (g_file_test(manager->autostart_marker, G_FILE_TEST_EXISTS))
+    g_autofree char *text = NULL;
+    if (manager->autostart_begun)
         return;
-    if (!g_file_set_contents(manager->autostart_marker, "", 0, &error))
-        g_warning("%s", error->message);
+    manager->autostart_begun = TRUE;
+    if (g_file_get_contents(manager->autostart_marker, &text, NULL, NULL))
+        manager->autostart_slot = (guint)g_ascii_strtoull(text, NULL, 10);
     autostart_next(manager);
 }
 

@@ -428,6 +428,32 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     g_assert_true(is(fresh, "off"));
 }
 
+/* A service that is killed amid autostart goes on where it was, and brings nothing back that had its turn. */
+static void test_autostart_killed(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    define(fixture, "first", 1, "autostart=true");
+    define(fixture, "slow", 2, "autostart=true\ncmdline=create_ms=1500");
+    define(fixture, "last", 3, "autostart=true");
+    start_service(fixture);
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
+    g_autoptr(RhGuest1) before = guest(fixture, "slow");
+    WAIT_FOR(is(before, "starting"));
+    g_subprocess_force_exit(fixture->service);
+    g_subprocess_wait(fixture->service, NULL, NULL);
+    g_clear_object(&fixture->service);
+    g_clear_object(&fixture->manager);
+
+    start_service(fixture);
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
+    g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
+    g_autoptr(RhGuest1) first = guest(fixture, "first"), slow = guest(fixture, "slow"), last = guest(fixture, "last");
+    WAIT_FOR(is(last, "running"));
+    g_assert_true(is(slow, "running"));
+    g_assert_true(is(first, "off"));
+}
+
 static void test_no_seat(struct fixture *fixture, gconstpointer data)
 {
     GError *error = NULL;
@@ -676,6 +702,7 @@ int main(int argc, char **argv)
         {"/bus/ends", test_ends},
         {"/bus/reboot-and-destroy", test_reboot_and_destroy},
         {"/bus/autostart", test_autostart},
+        {"/bus/autostart-killed", test_autostart_killed},
         {"/bus/crash-cleanup", test_crash_cleanup},
         {"/bus/one-at-a-time", test_one_at_a_time},
         {"/bus/half-made", test_half_made},
