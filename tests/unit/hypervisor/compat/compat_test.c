@@ -23,12 +23,6 @@
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 struct vcpu *fake_current[NR_CPUS];
 
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
-
 /* ---- The guest's memory is below 4 GiB ---- */
 
 #define GUEST_BYTES (64 * 1024)

@@ -19,15 +19,6 @@ struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 struct vcpu *fake_current[NR_CPUS];
 mfn_t max_mfn = 0x1c0000; /* 7 GiB */
 
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
 uint64_t xstate_xcr0(struct vcpu *v)
 {
     return v->xcr0;

@@ -48,9 +48,6 @@ void fake_deadlock(void)
     fprintf(stderr, "lock taken twice, or given back twice\n");
     abort();
 }
-void printk(enum log_level level, const char *format, ...)
-{
-}
 void fake_outb(uint8_t value, uint16_t port)
 {
 }
@@ -78,10 +75,6 @@ void send_guest_pirq(struct domain *d, unsigned pirq)
     check((d == dom0 || is_hvm(d)) && irq_lock.held == 0);
     events[pirq]++;
     last_eois_at_event = eois;
-}
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
 }
 bool mfn_is_ram(mfn_t mfn)
 {

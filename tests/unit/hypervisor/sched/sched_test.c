@@ -32,11 +32,6 @@ void fake_deadlock(void)
     fprintf(stderr, "lock taken twice, or given back twice\n");
     abort();
 }
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
 ns_t now(void)
 {
     return clock_now;
@@ -55,10 +50,6 @@ bool vcpu_event_deliverable(const struct vcpu *v)
 }
 void vcpu_timers_init(struct vcpu *v)
 {
-}
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
 }
 void domain_watchdogs_kill(struct domain *d)
 {

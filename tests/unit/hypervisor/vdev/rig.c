@@ -31,14 +31,6 @@ void fake_deadlock(void)
     fprintf(stderr, "lock taken twice, or given back twice\n");
     abort();
 }
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
-void printk(enum log_level level, const char *format, ...)
-{
-}
 ns_t now(void)
 {
     return clock_now;
@@ -65,10 +57,6 @@ void apic_timer_set(ns_t deadline)
 void cpu_raise_softirq(struct cpu *cpu, enum softirq n)
 {
     cpu->softirq_pending |= 1UL << n;
-}
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
 }
 void vcpu_unblock(struct vcpu *v)
 {
