@@ -32,6 +32,13 @@ class Pictures(unittest.TestCase):
         for name in SHOWN:
             self.assertEqual(pictures.is_switcher(picture(name)), name == 'switcher', name)
 
+    def test_empty_switcher(self):
+        """the switcher's ground with nothing on it is not the switcher"""
+        rows = [bytes(round(value) for value in pictures.ground(0, y / 400)) * 640 for y in range(400)]
+        empty = pictures.Picture(640, 400, b''.join(rows))
+        self.assertGreater(empty.share(pictures.MARGINS, pictures.ground), 0.9)
+        self.assertFalse(pictures.is_switcher(empty))
+
     def test_plain_colour(self):
         """a screen of one colour, a desktop's or the switcher's, is neither"""
         for colour in (*(value.to_bytes(3, 'big') for value in desktops.DESKTOPS.values()), pictures.GROUND[0], (0, 0, 0)):
