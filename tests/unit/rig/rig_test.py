@@ -13,6 +13,8 @@ import machine
 import notes
 import rig
 
+FOLDER = tempfile.TemporaryDirectory(prefix='rig-test-')
+
 SCENARIO = '''
 LIMIT = 5
 
@@ -29,7 +31,7 @@ def scenario(rig):
 
 def module(text):
     """A module made of this text, kept in a file so that its source can be read back."""
-    folder = tempfile.mkdtemp(prefix='rig-test-')
+    folder = tempfile.mkdtemp(dir=FOLDER.name)
     made = types.ModuleType(f'scenarios_{len(sys.modules)}')
     made.__file__ = f'{folder}/scenarios.py'
     with open(made.__file__, 'w') as file:
@@ -55,7 +57,7 @@ class Keys(unittest.TestCase):
 
     def test_build(self):
         """other images or another reference are another key"""
-        scenario, images = module(SCENARIO).scenario, tempfile.mkdtemp(prefix='rig-test-')
+        scenario, images = module(SCENARIO).scenario, tempfile.mkdtemp(dir=FOLDER.name)
         before = notes.key_of_build(images, scenario)
         for name in notes.IMAGES:
             with open(f'{images}/{name}', 'w') as file:
@@ -80,7 +82,7 @@ class Comparing(unittest.TestCase):
 
     def setUp(self):
         self.scenario = module(SCENARIO).scenario
-        self.folder = tempfile.mkdtemp(prefix='rig-test-')
+        self.folder = tempfile.mkdtemp(dir=FOLDER.name)
         self.images = f'{self.folder}/images'
         os.makedirs(self.images)
         for name in ('reference', 'ours'):
