@@ -106,12 +106,16 @@ def main():
     parser.add_argument('what', nargs='*', help='areas (files of tests/mutants), source files or parts of names')
     options = parser.parse_args()
     all_rows = rows.load()
-    stale = rows.problems(all_rows, rows.known_tests(options.build))
+    tests = rows.known_tests(options.build)
+    stale = rows.problems(all_rows, tests)
     for problem in stale:
         print(problem)
     if stale:
         sys.exit(f'\n0 passed, {len(stale)} failed')
     wanted = sorted(chosen(all_rows, options.what), key=lambda row: row['file'])
+    for row in [row for row in wanted if not rows.tried(row, tests)]:
+        print(f'not tried, for it takes a whole machine: {row["area"]}: {row["name"]}')
+    wanted = [dict(row, seen_by=rows.tried(row, tests)) for row in wanted if rows.tried(row, tests)]
     jobs = max(1, min(options.jobs, len(wanted), os.cpu_count()))
     folders = [f'{os.path.abspath(options.build)}/mutants/{number}' for number in range(jobs)]
     report, waiting = Report(), queue.Queue()

@@ -49,9 +49,11 @@ def unbuilt_sources(tests, targets, paths):
             if path.startswith('tests/') and path.endswith(('.c', '.S')) and os.path.realpath(os.path.join(tree.ROOT, path)) not in used]
 
 
-def idle_scripts(tests, texts):
-    """Python under tests/ that no test runs and no other script imports."""
+def idle_scripts(tests, targets, texts):
+    """Python under tests/ that no test and no step of the build runs and no other script imports."""
     used = {os.path.realpath(word) for test in tests for word in test['cmd']}
+    used |= {os.path.realpath(word) for target in targets for part in target['target_sources']
+             for word in part['compiler'] + part['sources']}
     problems = []
     for path in texts:
         name = os.path.basename(path)[:-3]
@@ -69,7 +71,7 @@ def main():
     good = [tree.report('every test is in a suite that is run', tests_without_suite(tests)),
             tree.report('every program of the tests is used', unused_programs(tests, targets, texts)),
             tree.report('every source of the tests is built', unbuilt_sources(tests, targets, paths)),
-            tree.report('every script of the tests is run', idle_scripts(tests, texts)),
+            tree.report('every script of the tests is run', idle_scripts(tests, targets, texts)),
             tree.report('tests were found', [] if len(tests) > 50 and len(texts) > 20 else
                         [f'{len(tests)} tests, {len(texts)} scripts: the way they are read is out of date'])]
     sys.exit(not all(good))

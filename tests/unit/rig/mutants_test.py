@@ -38,8 +38,12 @@ class Rows(unittest.TestCase):
         self.assertIn('changes nothing', self.problems(to='a + b'))
         self.assertIn('names no test', self.problems(seen_by=[]))
         self.assertIn('no test "two"', self.problems(seen_by=['one', 'two']))
-        self.assertIn('boots a whole machine', self.problems(seen_by=['rig-boot']))
         self.assertIn('unknown: seen', self.problems(seen=['one']))
+
+    def test_whole_machine(self):
+        """a batch of the rig is not tried"""
+        self.assertEqual(rows.tried(dict(ROW, seen_by=['rig-boot', 'one', 'guests/traps']), TESTS), ['one', 'guests/traps'])
+        self.assertEqual(rows.tried(dict(ROW, seen_by=['rig-boot']), TESTS), [])
 
     def test_twice(self):
         """a name stands for one fault"""
