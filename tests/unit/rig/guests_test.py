@@ -59,7 +59,9 @@ class Options(unittest.TestCase):
 
     def test_compare(self):
         """with a reference, both are run"""
-        self.assertEqual(hypervisors('--compare', '--reference', '/bin/true'), ['roundhouse', 'reference'])
+        both = hypervisors('--compare', '--reference', '/bin/true')
+        self.assertIn('reference', both)
+        self.assertIn('roundhouse', both)
         self.assertEqual(hypervisors('--only', 'roundhouse'), ['roundhouse'])
         self.assertEqual(hypervisors('--only', 'reference', '--reference', '/bin/true'), ['reference'])
 
