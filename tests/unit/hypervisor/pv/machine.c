@@ -134,6 +134,11 @@ __weak int pv_validate_descriptor_page(mfn_t mfn)
     return 0;
 }
 
+__weak void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code)
+{
+    panic("a fault that nobody expected at %lx", address);
+}
+
 __weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool write)
 {
     return NULL;
