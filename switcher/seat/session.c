@@ -10,7 +10,7 @@
 
 #include "log.h"
 
-enum { MAX_DEVICES = 64, ENABLE_TIMEOUT_MS = 1000 };
+enum { MAX_DEVICES = 64, ENABLE_TIMEOUT_MS = 5000 };
 
 struct session_device {
     int fd, id;
