@@ -65,13 +65,13 @@ void seat_kill(void)
     manager = -1;
 }
 
-int seat_end(void)
+int seat_end(int failed)
 {
     int status = 0;
     kill(seat_pid, SIGTERM);
     CHECK(waitpid(seat_pid, &status, 0) == seat_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     remove_files();
-    return check_end();
+    return check_end() || failed;
 }
 
 static void give_up(const char *why)

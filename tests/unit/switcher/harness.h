@@ -20,8 +20,9 @@ extern uint32_t screen[HEIGHT][WIDTH]; // by capture()
 void seat_start_process(const char *program);
 void seat_kill(void); // with SIGKILL
 bool seat_lives(void);
-// Ends the seat in good order, removes its files, and is main's return value.
-int seat_end(void);
+// Ends the seat in good order, removes its files, and is main's return value: `failed` is check_end() of the test
+// itself, for each file counts its own checks.
+int seat_end(int failed);
 
 // The manager's half of the link.
 void connect_manager(void);          // without HELLO

@@ -234,5 +234,5 @@ int main(int argc, char **argv)
     displif_flood(true);
     resize_storm();
     slow_manager();
-    return seat_end();
+    return seat_end(check_end());
 }

@@ -289,5 +289,5 @@ int main(int argc, char **argv)
     attacked_by("far away", far_away, false);
     attacked_by("focus storm", focus_storm, false);
     close(model);
-    return seat_end();
+    return seat_end(check_end());
 }

@@ -107,6 +107,15 @@ static struct xenfb_page *start_framebuffer(void)
     return page;
 }
 
+static struct link_message mode_of_framebuffer(void)
+{
+    struct link_message message;
+    do
+        message = hear_type(LINK_MODE);
+    while (message.type != 0 && message.slot != 3);
+    return message;
+}
+
 static struct link_message connect_framebuffer(void)
 {
     struct link_message message = {.type = LINK_FBIF_CONNECT, .slot = 3};
@@ -114,7 +123,7 @@ static struct link_message connect_framebuffer(void)
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     tell(&message, nothing);
     close(nothing);
-    return hear_type(LINK_MODE);
+    return mode_of_framebuffer();
 }
 
 // ---- seats ----
@@ -155,7 +164,7 @@ static void everything_is_back(void)
     XENFB_OUT_RING_REF(page, page->out_prod) = event;
     page->out_prod++;
     kick(FBIF_PORT);
-    CHECK(hear_type(LINK_MODE).mode.width == 48);
+    CHECK(mode_of_framebuffer().mode.width == 48);
     focus(2);
     CHECK(hear_type(LINK_FOCUS_CHANGED).slot == 2 && shows(10, 10, CARD_COLOUR));
 
@@ -257,5 +266,5 @@ int main(int argc, char **argv)
     closed_is_forgotten();
     the_switcher_is_remembered_too();
     spoilt_memory();
-    return seat_end();
+    return seat_end(check_end());
 }

@@ -473,5 +473,5 @@ int main(int argc, char **argv)
     emulated_screen();
     guests_go();
     the_interface();
-    return seat_end();
+    return seat_end(check_end());
 }
