@@ -141,6 +141,53 @@ def held_keys_are_released(rig):
     rig.check((KEYS['a'], 1) not in keys_of(rig, 'first')[before['first']:], 'the key held for the other guest came along')
 
 
+def plain(machine, name):
+    """Whether the screen shows nothing but what the seat itself draws while it waits: black, its ground, the guest's tile and
+    the pointer. Text of a console is of none of these colours, and neither is the switcher."""
+    _, _, data = machine.screen()
+    own = {bytes(3), b'\x1d\x21\x28', COLOURS[name].to_bytes(3, 'big')}
+    pointer = 24 * 24
+    return sum(data[i:i + 3] not in own for i in range(0, len(data), 3)) <= pointer
+
+
+def back_on_screen(rig, name, label):
+    """Looks at the screen without a pause until it is the guest's picture again."""
+    machine, wanted, shots, start = rig.machine, expected(name), 0, time.monotonic()
+    while (share := difference(machine, wanted)) > 0.08:
+        shots += 1
+        if not plain(machine, name) and difference(machine, wanted) > 0.08:
+            machine.screenshot(f'{label}-{shots}.png')
+            raise RigError(f'{label}: the screen shows something else than the guest or nothing ({label}-{shots}.png)')
+        if time.monotonic() - start > 15 * machine.patience:
+            machine.screenshot(f'{label}-late.png')
+            raise RigError(f'{label}: {share:.0%} of the rows are not what guest {name} drew')
+
+
+def picture_and_focus_survive(rig):
+    """When the seat, its seat manager or the switcher dies the guest on screen is back in a moment; no console is seen."""
+    machine, run = rig.machine, rig.machine.run
+    for slot, name, unit in ((3, 'card', 'roundhouse-seat'), (1, 'first', 'roundhouse-seat'), (3, 'card', 'seatd'),
+                             (3, 'card', 'roundhouse-ui')):
+        machine.key('ctrl', 'alt', str(slot))
+        wait_for_picture(rig, name)
+        settled(rig)
+        before, label = len(keys_of(rig, name)), f'{unit}-dies-under-{name}'
+        died = float(run(f'cut -d" " -f1 /proc/uptime; systemctl kill -s KILL {unit}').split()[0])
+        back_on_screen(rig, name, label)
+        settled(rig)
+        machine.screenshot(f'{label}.png')
+        rig.check(difference(machine, expected(name)) <= 0.08, f'{label}: the guest did not stay on screen')
+        machine.key('x')
+        settled(rig)
+        rig.check(keys_of(rig, name)[before:] == [(KEYS['x'], 1), (KEYS['x'], 0)],
+                  f'{label}: the guest on screen reports {keys_of(rig, name)[before:]}')
+        if unit != 'roundhouse-ui':
+            back = float(run(f'journalctl -b -u roundhouse-seat -o short-monotonic --no-pager | grep "slot {slot}: screen '
+                             'connected" | tail -1 | tr -d "[]" | cut -c1-13').split()[0])
+            print(f'# {label}: connected again after {back - died:.2f} s', flush=True)
+            rig.check(0 < back - died < rig.machine.patience, f'{label}: it took {back - died:.2f} s')
+
+
 def switcher_comes_back(rig):
     """Ctrl+Alt+0 shows the switcher again, and no guest's picture."""
     rig.machine.key('ctrl', 'alt', '0')
@@ -162,4 +209,4 @@ def guest_that_ends_leaves_the_screen(rig):
 
 
 BOOTS = [Boot('switch', [hotkey_shows_the_other_guest, keys_reach_the_guest_on_screen, held_keys_are_released,
-                         switcher_comes_back, guest_that_ends_leaves_the_screen, power_off], smp=2, ready=picture_ready)]
+                         picture_and_focus_survive, switcher_comes_back, guest_that_ends_leaves_the_screen, power_off], smp=2, ready=picture_ready)]
