@@ -1,5 +1,6 @@
 """Tries all interleavings of a Spin model: as it is, where there must be no error, and with each fault it names, which must be found."""
 
+import os
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def errors(model, define):
 
 
 def main():
-    model = sys.argv[1]
+    model = os.path.abspath(sys.argv[1])
     with open(model) as file:
         faults = re.search(r'Broken on purpose[^:]*: ([^.]*)\.', file.read())
     if not faults:
