@@ -197,29 +197,32 @@ static long for_each_extent(struct hypercall *call, struct extents *e, bool (*se
 }
 
 /*
- * 1: go on; otherwise the result of the call. A list too long for the command word, extents larger than the caller may
- * name, and a domain that is not there or not his count as "nothing more was done", as on the reference.
+ * Whether to go on; otherwise *result is the call's. A list too long for the command word, extents larger than the
+ * caller may name, and a domain that is not there or not his count as "nothing more was done", as on the reference.
  * Populate-on-demand is for guests whose frame numbers are ours to translate.
  */
-static long extents_prepare(struct hypercall *call, struct extents *e)
+static bool extents_prepare(struct hypercall *call, struct extents *e, long *result)
 {
     struct xen_memory_reservation *r = &e->reservation;
 
     e->start = call->arg[0] >> MEMOP_COMMAND_BITS;
-    if (copy_argument_in(r, call->arg[1]))
-        return -EFAULT;
+    *result = (long)e->start;
+    if (copy_argument_in(r, call->arg[1])) {
+        *result = -EFAULT;
+        return false;
+    }
     if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > memory_max_order(current->domain) ||
         r->mem_flags & XENMEMF_populate_on_demand)
-        return (long)e->start;
-    return domain_get_for_caller(r->domid, &e->domain) ? (long)e->start : 1;
+        return false;
+    return !domain_get_for_caller(r->domid, &e->domain);
 }
 
 long memory_populate(struct hypercall *call)
 {
     struct extents e = {.populate = (call->arg[0] & MEMOP_COMMAND_MASK) == XENMEM_populate_physmap};
-    long result = extents_prepare(call, &e);
+    long result;
 
-    if (result != 1)
+    if (!extents_prepare(call, &e, &result))
         return result;
     result = for_each_extent(call, &e, is_hvm(e.domain) ? give_gfns : give_extent);
     domain_put(e.domain);
@@ -229,9 +232,9 @@ long memory_populate(struct hypercall *call)
 long memory_decrease(struct hypercall *call)
 {
     struct extents e = {.populate = false};
-    long result = extents_prepare(call, &e);
+    long result;
 
-    if (result != 1)
+    if (!extents_prepare(call, &e, &result))
         return result;
     result = for_each_extent(call, &e, is_hvm(e.domain) ? return_gfns : return_extent);
     domain_put(e.domain);

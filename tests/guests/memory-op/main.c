@@ -185,6 +185,15 @@ static void hostile(void)
     CHECK_IS(-EFAULT, op(XENMEM_machphys_mapping, (void *)UNMAPPED));
     CHECK_IS(-ENOSYS, op(63, &r));
     CHECK_IS(before, pages());
+    /* A continuation of something that cannot be begun: as many as were done, and no more. */
+    static const unsigned commands[] = {XENMEM_populate_physmap, XENMEM_decrease_reservation,
+                                        XENMEM_increase_reservation};
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+        for (unsigned start = 0; start < 3; start++) {
+            r = reservation(frames, 4, 0);
+            r.domid = 77;
+            CHECK_IS(start, op(commands[i] | start << 6, &r));
+        }
     /* A continuation's start beyond the end. */
     r = reservation(frames, 4, 0);
     CHECK(op(XENMEM_decrease_reservation | 1000 << 6, &r) <= 1000);

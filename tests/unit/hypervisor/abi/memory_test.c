@@ -89,6 +89,12 @@ static void start_extent_is_the_guests_and_checked(void)
     fake_be(fake_domain(3, 4096));
     CHECK(memory_op(XENMEM_populate_physmap, &r) == 0);
     CHECK_FRAMES();
+    /* A continuation that cannot be begun: what was done before is the answer, 1 as well. */
+    r.domid = 77;
+    for (unsigned start = 0; start < 3; start++) {
+        CHECK(memory_op(XENMEM_populate_physmap | start << 6, &r) == (long)start);
+        CHECK(memory_op(XENMEM_decrease_reservation | start << 6, &r) == (long)start);
+    }
 }
 
 static void others_need_the_right(void)
