@@ -31,7 +31,6 @@ static void state_sizes(uint32_t offered)
         if (wanted[i] & ~offered)
             continue;
         __asm__ volatile("xsetbv" : : "a"(wanted[i]), "c"(0), "d"(0));
-        HYPERCALL(sched_op, SCHEDOP_yield, 0); /* off the processor and on again */
         uint32_t end = wanted[i] & 4 ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : 576;
         CHECK_IS(end, leaf(0xd, 0, EBX));
     }
