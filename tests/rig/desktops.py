@@ -58,7 +58,7 @@ def hotkeys_flip(rig):
     """Ctrl+Alt+1, 2 and 3 show the desktops, each its own picture; Ctrl+Alt+Space the bar, Ctrl+Alt+0 the switcher."""
     for slot, name in enumerate(DESKTOPS, 1):
         rig.machine.key('ctrl', 'alt', str(slot))
-        wait_for_picture(rig, f'the desktop {name}', 20, lambda there, name=name: pictures.which_desktop(there, DESKTOPS) == name)
+        wait_for_picture(rig, f'the desktop {name}', 90, lambda there, name=name: pictures.which_desktop(there, DESKTOPS) == name)
         rig.machine.screenshot(f'{name}.png')
     rig.machine.key('ctrl', 'alt', 'spc')
     last = DESKTOPS['client'].to_bytes(3, 'big')
