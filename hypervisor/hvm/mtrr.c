@@ -21,20 +21,6 @@ _Static_assert(VARIABLE_COUNT == MTRR_VCNT && FIXED_COUNT == NUM_FIXED_MSR, "ABI
 #define BASE_RESERVED      0xf00UL
 #define MASK_RESERVED      0x7ffUL
 
-/* Types of memory, bit n = type n: UC, WC, WT, WP, WB; the PAT also has UC-. */
-#define MTRR_TYPES 0x73U
-#define PAT_TYPES  0xf3U
-
-static bool types_ok(uint64_t value, unsigned allowed)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = (uint8_t)(value >> 8 * i);
-        if (type > 7 || !(allowed >> type & 1))
-            return false;
-    }
-    return true;
-}
-
 /* Index of a fixed-range register, or FIXED_COUNT. */
 static unsigned fixed_index(uint32_t msr)
 {
@@ -76,7 +62,7 @@ bool hvm_mtrr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 static bool write_pat(struct vcpu *v, uint64_t value)
 {
-    if (!types_ok(value, PAT_TYPES))
+    if (!memory_types_ok(value, PAT_TYPES))
         return false;
     v->hvm->pat = value;
     hvm_vendor->update_pat(v);
@@ -108,7 +94,7 @@ bool hvm_mtrr_write(struct vcpu *v, uint32_t msr, uint64_t value)
         return true;
     }
     if (fixed < FIXED_COUNT) {
-        if (!types_ok(value, MTRR_TYPES))
+        if (!memory_types_ok(value, MTRR_TYPES))
             return false;
         h->mtrr.fixed[fixed] = value;
         return true;
@@ -147,7 +133,7 @@ static int load(struct domain *d, unsigned instance, const void *body)
     for (unsigned i = 0; i < 2 * VARIABLE_COUNT && ok; i++)
         ok = write_variable(v, i, record->msr_mtrr_var[i]);
     for (unsigned i = 0; i < FIXED_COUNT && ok; i++)
-        ok = types_ok(record->msr_mtrr_fixed[i], MTRR_TYPES);
+        ok = memory_types_ok(record->msr_mtrr_fixed[i], MTRR_TYPES);
     if (ok)
         memcpy(v->hvm->mtrr.fixed, record->msr_mtrr_fixed, sizeof(v->hvm->mtrr.fixed));
     return ok ? 0 : -EINVAL;

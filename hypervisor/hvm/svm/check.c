@@ -4,16 +4,13 @@
  *
  * The processor checks too and says no more than "invalid"; emulators of it leave rules out.
  */
+#include "../entry_rule.h"
+
 #include <hv/cpu.h>
 #include <hv/cpu_features.h>
+#include <hv/hvm_mtrr.h>
 #include <hv/svm.h>
 #include <hv/traps.h>
-
-#define RULE(holds, text)                                                                                              \
-    do {                                                                                                               \
-        if (unlikely(!(holds)))                                                                                        \
-            return text;                                                                                               \
-    } while (0)
 
 #define CR0_NW         0x20000000UL
 #define CR0_CD         0x40000000UL
@@ -24,16 +21,6 @@
 #define MSR_MAP_BYTES  8192UL
 #define IO_MAP_BYTES   12288UL
 #define EVENT_RESERVED 0x7ffff000UL
-
-static bool pat_ok(uint64_t pat)
-{
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint8_t type = (uint8_t)(pat >> i);
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
-}
 
 static bool within(uint64_t physical, uint64_t bytes)
 {
@@ -50,7 +37,7 @@ static const char *check_registers(const struct vmcb *b)
     RULE(!(b->dr6 >> 32), "15.5.1: DR6 above bit 31");
     RULE(!(b->dr7 >> 32), "15.5.1: DR7 above bit 31");
     RULE(!(b->efer & EFER_RESERVED), "15.5.1: reserved bits of EFER");
-    RULE(pat_ok(b->pat), "15.25.3: PAT");
+    RULE(memory_types_ok(b->pat, PAT_TYPES), "15.25.3: PAT");
     return NULL;
 }
 

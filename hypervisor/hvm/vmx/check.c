@@ -5,18 +5,14 @@
  * host's state that is broken is noticed when the guest leaves. Rules of what we never switch on are not here: SMM,
  * SGX, posted interrupts, shadow VMCSs and the like; nor those of host fields that are written once from constants.
  */
+#include "../entry_rule.h"
 #include "vmcs.h"
 
 #include <hv/cpu.h>
 #include <hv/cpu_features.h>
+#include <hv/hvm_mtrr.h>
 #include <hv/p2m.h>
 #include <hv/traps.h>
-
-#define RULE(holds, text)                                                                                              \
-    do {                                                                                                               \
-        if (unlikely(!(holds)))                                                                                        \
-            return text;                                                                                               \
-    } while (0)
 
 #define SWITCHED_PROCESSOR (CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW | CPU_RDTSC_EXIT | CPU_DR_EXIT)
 #define EVENT_RESERVED     0x7ffff000U
@@ -37,16 +33,6 @@
 static bool within(uint64_t physical)
 {
     return !(physical >> cpu_features.physical_address_bits);
-}
-
-static bool pat_ok(uint64_t pat)
-{
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint8_t type = (uint8_t)(pat >> i);
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
 }
 
 static bool fixed_bits_ok(uint64_t value, uint64_t ones, uint64_t may)
@@ -136,7 +122,7 @@ static const char *check_host_registers(void)
     RULE(within(vmread(VMCS_HOST_CR3)), "26.2.2: host CR3");
     RULE(is_canonical(vmread(VMCS_HOST_SYSENTER_ESP)) && is_canonical(vmread(VMCS_HOST_SYSENTER_EIP)),
          "26.2.2: host SYSENTER");
-    RULE(pat_ok(vmread(VMCS_HOST_PAT)), "26.2.2: host PAT");
+    RULE(memory_types_ok(vmread(VMCS_HOST_PAT), PAT_TYPES), "26.2.2: host PAT");
     RULE(host_efer_ok(vmread(VMCS_HOST_EFER)), "26.2.2: host EFER");
     RULE(cr4 & X86_CR4_PAE, "26.2.4: host CR4.PAE");
     RULE(is_canonical(vmread(VMCS_HOST_RIP)), "26.2.4: host RIP");
@@ -181,7 +167,7 @@ static const char *check_registers(void)
     RULE(!(vmread(VMCS_GUEST_DR7) >> 32), "26.3.1.1: DR7");
     RULE(is_canonical(vmread(VMCS_GUEST_SYSENTER_ESP)) && is_canonical(vmread(VMCS_GUEST_SYSENTER_EIP)),
          "26.3.1.1: SYSENTER");
-    RULE(pat_ok(vmread(VMCS_GUEST_PAT)), "26.3.1.1: PAT");
+    RULE(memory_types_ok(vmread(VMCS_GUEST_PAT), PAT_TYPES), "26.3.1.1: PAT");
     RULE(!(efer & ~(uint64_t)EFER_DEFINED), "26.3.1.1: reserved bits of EFER");
     RULE(!!(efer & EFER_LMA) == is_long, "26.3.1.1: EFER.LMA against the entry control");
     RULE(!(cr0 & X86_CR0_PG) || !!(efer & EFER_LMA) == !!(efer & EFER_LME), "26.3.1.1: EFER.LMA against LME");
