@@ -1,7 +1,7 @@
 /*
  * __HYPERVISOR_sched_op: giving up the CPU, waiting, ending. Source: xen/sched.h.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/event_channel.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
@@ -131,7 +131,7 @@ static struct spinlock watchdog_lock = SPINLOCK_INIT(LOCK_WATCHDOG);
 static void watchdog_bit(void *data)
 {
     struct domain *d = data;
-    log_warning("d%u: its watchdog was not fed", d->id);
+    domain_log(LOG_WARNING, d, "its watchdog was not fed");
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 

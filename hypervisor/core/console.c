@@ -6,7 +6,6 @@
 #include <hv/console_ring.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
-#include <hv/rate_limit.h>
 #include <hv/screen.h>
 #include <hv/serial.h>
 #include <hv/spinlock.h>
@@ -14,10 +13,6 @@
 
 #define LINE_BYTES  512
 #define INPUT_BYTES 1024U
-
-/* A domain may cause BURST lines at once and one per INTERVAL from then on. */
-#define GUEST_LOG_BURST    32
-#define GUEST_LOG_INTERVAL (100 * 1000000ULL)
 
 static struct console_ring ring;
 static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE);
@@ -118,7 +113,7 @@ static size_t end_line(char *line, size_t length)
     return length;
 }
 
-static __printf(3, 0) void print_line(enum log_level level, const char *prefix, const char *format, va_list args)
+void vprintk(enum log_level level, const char *prefix, const char *format, va_list args)
 {
     char line[LINE_BYTES];
     size_t length = put_time_stamp(line, sizeof(line));
@@ -127,32 +122,12 @@ static __printf(3, 0) void print_line(enum log_level level, const char *prefix, 
     emit_line(level, line, end_line(line, length));
 }
 
-void vprintk(enum log_level level, const char *format, va_list args)
-{
-    print_line(level, "", format, args);
-}
-
 void printk(enum log_level level, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vprintk(level, format, args);
+    vprintk(level, "", format, args);
     va_end(args);
-}
-
-void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
-{
-    struct domain *d = v->domain;
-    if (!rate_limit_take(&d->log_tokens, &d->log_refill, time_stamp(), GUEST_LOG_BURST, GUEST_LOG_INTERVAL))
-        return;
-    char prefix[40];
-    snprintf(prefix, sizeof(prefix), "d%u[v%u] ", d->id, v->id);
-    va_list args;
-    va_start(args, format);
-    print_line(level, prefix, format, args);
-    va_end(args);
-    if (d->log_tokens == 0)
-        printk(LOG_WARNING, "d%u: too many messages, some are left out from here", d->id);
 }
 
 static void write_screen(const char *text, size_t bytes)

@@ -4,6 +4,7 @@
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
@@ -151,7 +152,7 @@ void domain_put(struct domain *d)
     spin_lock(&domain_list_lock);
     domain_table[d->id] = NULL;
     spin_unlock(&domain_list_lock);
-    log_debug("d%u: freed", d->id);
+    domain_log(LOG_DEBUG, d, "freed");
     domain_free(d);
 }
 
@@ -320,7 +321,7 @@ void domain_shutdown(struct domain *d, unsigned reason)
         hardware_domain_shutdown(reason);
     if (!first)
         return;
-    log_debug("d%u: shut down, reason %u", d->id, reason);
+    domain_log(LOG_DEBUG, d, "shut down, reason %u", reason);
     send_guest_global_virq(dom0, VIRQ_DOM_EXC);
 }
 
@@ -344,11 +345,11 @@ void domain_crash(struct domain *d, const char *format, ...)
     va_end(args);
     if (d->is_privileged)
         panic_regs(guest_regs(), "Domain-0 crashed: %s", reason);
-    log_error("d%u crashed: %s", d->id, reason);
+    domain_log(LOG_ERROR, d, "crashed: %s", reason);
     if (current->domain == d) {
         const struct cpu_user_regs *r = guest_regs();
-        log_info("d%uv%u rip %lx rsp %lx rflags %lx cr3 %lx rax %lx rcx %lx rdi %lx rsi %lx", d->id, current->id,
-                 r->rip, r->rsp, r->rflags, this_cpu()->current_cr3, r->rax, r->rcx, r->rdi, r->rsi);
+        domain_log(LOG_INFO, d, "rip %lx rsp %lx rflags %lx cr3 %lx rax %lx rcx %lx rdi %lx rsi %lx", r->rip, r->rsp,
+                   r->rflags, this_cpu()->current_cr3, r->rax, r->rcx, r->rdi, r->rsi);
     }
     domain_shutdown(d, SHUTDOWN_crash);
 }

@@ -1,7 +1,7 @@
 /*
  * Port 0xe9: firmware and early kernels of HVM guests write text to it, byte by byte. Whole lines go to the log.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/hvm_io.h>
 
 #define DEBUG_PORT 0xe9
@@ -21,7 +21,7 @@ static void put(struct vcpu *v, char c)
     }
     h->debug_line[at] = 0;
     h->debug_length = 0;
-    guest_log(LOG_INFO, v, "%s", h->debug_line);
+    domain_log(LOG_INFO, v->domain, "%s", h->debug_line);
 }
 
 /* Reads give the port's own number: firmware finds out by that whether somebody listens. */

@@ -3,7 +3,7 @@
  * instruction raises goes back to the guest.
  */
 #include "emulate_glue.h"
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/hvm_exit.h>
 
 /* ---- memory ---- */
@@ -331,8 +331,8 @@ static enum emulate_outcome give_up(struct vcpu *v, const struct emulate_context
 {
     const struct emulated_vcpu *e = c->owner;
     const uint8_t *b = e->code;
-    guest_log(
-        LOG_WARNING, v,
+    domain_log(
+        LOG_WARNING, v->domain,
         "no emulation of the instruction at %#lx: %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x (%u-bit, ring %u)",
         c->regs->rip, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], 8 * c->code_bytes, c->cpl);
     hvm_io_instruction_done(v);

@@ -3,6 +3,7 @@
  * wait for the device model, or the guest's end.
  */
 #include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
@@ -122,7 +123,7 @@ static void halt_for_good(struct vcpu *v)
     if (!down)
         return; /* the INIT has come already */
     if (last) {
-        log_info("d%u: every vcpu has halted with interrupts off; the guest is over", d->id);
+        domain_log(LOG_INFO, d, "every vcpu has halted with interrupts off; the guest is over");
         domain_shutdown(d, SHUTDOWN_poweroff);
     }
     vcpu_sleep(v);
@@ -389,7 +390,7 @@ static void pause(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_e
 
 static void shutdown(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
-    log_info("d%uv%u: triple fault; the guest restarts", v->domain->id, v->id);
+    domain_log(LOG_INFO, v->domain, "triple fault; the guest restarts");
     domain_shutdown(v->domain, SHUTDOWN_reboot);
 }
 

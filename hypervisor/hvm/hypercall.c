@@ -2,7 +2,7 @@
  * Hypercalls of HVM guests: registers by the mode of the caller, and the page of stubs that issues them.
  * Source: xen/arch-x86/xen-x86_32.h and xen-x86_64.h (calling conventions).
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/hvm_exit.h>
 #include <hv/hypercall.h>
@@ -89,6 +89,6 @@ bool hvm_write_hypercall_page(struct vcpu *v, uint64_t gpa)
     int err = hvm_copy_to_physical(v->domain, gpa & PAGE_MASK, page, PAGE_SIZE);
     free_virtual_pages(page, 0);
     if (err)
-        log_debug("d%uv%u: no RAM at %#lx for the hypercall page", v->domain->id, v->id, gpa);
+        domain_log(LOG_DEBUG, v->domain, "no RAM at %#lx for the hypercall page", gpa);
     return !err;
 }

@@ -3,7 +3,7 @@
  * hvm->pending for the next entry; a second one merges with it as in the processor. Sources: Intel SDM volume 3, 6.15
  * (table 6-5); AMD APM volume 2, 8.2.9 and 15.20.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/event_channel.h>
 #include <hv/hvm_exit.h>
@@ -30,7 +30,7 @@ static enum exception_class class_of(const struct hvm_event *e)
 static void triple_fault(struct vcpu *v)
 {
     const struct cpu_user_regs *r = hvm_regs(v);
-    log_info("d%uv%u: triple fault at rip %lx; the guest restarts", v->domain->id, v->id, r->rip);
+    domain_log(LOG_INFO, v->domain, "triple fault at rip %lx; the guest restarts", r->rip);
     v->hvm->pending.valid = false;
     domain_shutdown(v->domain, SHUTDOWN_reboot);
 }

@@ -6,7 +6,7 @@
  * and those of vcpus or chips that the guest does not have are refused. When a stream is refused what was loaded before
  * stays: the caller destroys the guest.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/domain_tsc.h>
 #include <hv/page_alloc.h>
 #include <hv/time.h>
@@ -133,7 +133,7 @@ int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes)
         else
             error = load_record(d, &descriptor, body);
     }
-    log_info("d%u: context refused (error %d) at byte %u of %u", d->id, -error, b.at, bytes);
+    domain_log(LOG_INFO, d, "context refused (error %d) at byte %u of %u", -error, b.at, bytes);
     return error;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "viridian_state.h"
 #include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/domain_tsc.h>
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
@@ -70,8 +71,8 @@ int viridian_enable(struct domain *d, uint64_t features)
     if (features & ~(uint64_t)HVMPV_feature_mask || !(features & HVMPV_base_freq))
         return -EINVAL;
     if (features & ABSENT_FEATURES) {
-        log_warning("d%u: viridian's %s not there", d->id,
-                    features & HVMPV_synic ? "synic (synthetic interrupt controller) is" : "stimer (timers) are");
+        domain_log(LOG_WARNING, d, "viridian's %s not there",
+                   features & HVMPV_synic ? "synic (synthetic interrupt controller) is" : "stimer (timers) are");
         return -EOPNOTSUPP;
     }
     if (d->creation_finished)
@@ -241,7 +242,8 @@ static void write_reference_tsc(struct vcpu *v)
         page.offset = (int64_t)(reference_count(s) - scaled);
     }
     if (hvm_copy_to_physical(v->domain, s->reference_tsc_msr & PAGE_MASK, &page, sizeof(page)))
-        guest_log(LOG_DEBUG, v, "no RAM for the reference TSC page (%#lx)", (unsigned long)s->reference_tsc_msr);
+        domain_log(LOG_DEBUG, v->domain, "no RAM for the reference TSC page (%#lx)",
+                   (unsigned long)s->reference_tsc_msr);
 }
 
 static uint64_t run_time(struct vcpu *v)
@@ -262,7 +264,7 @@ static void write_hypercall_page(struct vcpu *v)
     const uint8_t last = cpu_features.vendor == VENDOR_AMD ? 0xd9 : 0xc1;
     const uint8_t code[] = {0x0d, 0, 0, 0, 0x80, 0x0f, 0x01, last, 0xc3};
     if (hvm_copy_to_physical(v->domain, at, code, sizeof(code)))
-        guest_log(LOG_DEBUG, v, "no RAM for the hypercall page at %#lx", (unsigned long)at);
+        domain_log(LOG_DEBUG, v->domain, "no RAM for the hypercall page at %#lx", (unsigned long)at);
 }
 
 static void write_hypercall_msr(struct vcpu *v, uint64_t value)
@@ -331,7 +333,7 @@ static void hold_assist_page(struct vcpu *v, uint64_t msr)
     if (s->assist_page)
         s->assist = page_to_virt(s->assist_page);
     else
-        guest_log(LOG_DEBUG, v, "no RAM for the assist page (%#lx)", (unsigned long)msr);
+        domain_log(LOG_DEBUG, v->domain, "no RAM for the assist page (%#lx)", (unsigned long)msr);
 }
 
 static void write_assist_msr(struct vcpu *v, uint64_t value)
@@ -376,8 +378,8 @@ static void note_crash(struct vcpu *v)
 {
     struct domain *d = v->domain;
     const uint64_t *p = domain_state(v)->crash;
-    guest_log(LOG_WARNING, v, "its system has crashed: %lx %lx %lx %lx %lx", (unsigned long)p[0], (unsigned long)p[1],
-              (unsigned long)p[2], (unsigned long)p[3], (unsigned long)p[4]);
+    domain_log(LOG_WARNING, v->domain, "its system has crashed: %lx %lx %lx %lx %lx", (unsigned long)p[0],
+               (unsigned long)p[1], (unsigned long)p[2], (unsigned long)p[3], (unsigned long)p[4]);
     spin_lock(&d->lock);
     if (d->shutdown_code == ~0U)
         d->shutdown_code = SHUTDOWN_crash;

@@ -6,7 +6,7 @@
  * kernel root tables differ), and the root's hypervisor slots are ours.
  */
 #include <hv/acpi.h>
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
@@ -100,7 +100,7 @@ int pv_get_l1_entries(struct domain *d, mfn_t mfn)
             WRITE_ONCE(table[i], fixed);
         if (!err)
             continue;
-        log_debug("d%u: level-1 table %lx: entry %u = %lx refused (%d)", d->id, mfn, i, e, err);
+        domain_log(LOG_DEBUG, d, "level-1 table %lx: entry %u = %lx refused (%d)", mfn, i, e, err);
         while (i-- > 0)
             pv_put_l1e(d, READ_ONCE(table[i]));
         return err;

@@ -11,7 +11,7 @@
  * Between two pieces pt_lock is free. Tables on the path or the list are CHANGING (hv/page_type.h): nobody may use
  * them, and whatever comes next for the tables of this domain first does a piece of this work (pv_finish_tables()).
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/hypercall.h>
 #include <hv/page_type.h>
 #include <hv/pv_internal.h>
@@ -144,7 +144,7 @@ static void table_made(struct table_work *w)
 static void make_failed(struct domain *d, struct table_work *w, int err)
 {
     const struct table_step *at = &w->path[w->level];
-    log_debug("d%u: level-%u table %lx: entry %u refused (%d)", d->id, w->level, at->table, at->index, err);
+    domain_log(LOG_DEBUG, d, "level-%u table %lx: entry %u refused (%d)", w->level, at->table, at->index, err);
     for (unsigned level = w->level; level <= w->root; level++)
         close_table(d, w->path[level].table, w->path[level].index);
     w->result = err;

@@ -2,7 +2,7 @@
  * Why an SVM guest left: the control block's exit code into the neutral record. Source: AMD APM volume 2, 15.9 to
  * 15.13 and appendix C.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/svm.h>
 #include <hv/traps.h>
@@ -209,9 +209,9 @@ void svm_refuse(struct vcpu *v, const char *broken)
 {
     const struct vmcb *b = vmcb_of(v);
     svm_forget_asids(); /* the flush that this entry was to do may not have happened */
-    log_error("d%uv%u: cr0 %lx cr3 %lx cr4 %lx efer %lx rip %lx cs %x/%x ss %x/%x cpl %u event %lx", v->domain->id,
-              v->id, b->cr0, b->cr3, b->cr4, b->efer, b->rip, b->cs.selector, b->cs.attributes, b->ss.selector,
-              b->ss.attributes, b->cpl, b->event_injection);
+    domain_log(LOG_ERROR, v->domain, "cr0 %lx cr3 %lx cr4 %lx efer %lx rip %lx cs %x/%x ss %x/%x cpl %u event %lx",
+               b->cr0, b->cr3, b->cr4, b->efer, b->rip, b->cs.selector, b->cs.attributes, b->ss.selector,
+               b->ss.attributes, b->cpl, b->event_injection);
     domain_crash(v->domain, "VMRUN refuses the guest's state: %s", broken ? broken : "it breaks no rule that we know");
 }
 

@@ -4,6 +4,7 @@
  */
 #include "vmcs.h"
 
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/hvm_exit.h>
 #include <hv/traps.h>
@@ -234,19 +235,19 @@ static const struct translation translations[REASON_COUNT] = {
 
 static void crash(struct vcpu *v, const char *what, unsigned number, const char *broken)
 {
-    guest_log(LOG_WARNING, v, "cr0 %#lx cr3 %#lx cr4 %#lx efer %#lx", vmread(VMCS_GUEST_CR0), vmread(VMCS_GUEST_CR3),
-              vmread(VMCS_GUEST_CR4), vmread(VMCS_GUEST_EFER));
-    guest_log(LOG_WARNING, v, "rip %#lx rsp %#lx rflags %#lx interruptibility %#lx activity %#lx event %#lx",
-              vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_RFLAGS),
-              vmread(VMCS_GUEST_INTERRUPTIBILITY), vmread(VMCS_GUEST_ACTIVITY), vmread(VMCS_ENTRY_EVENT));
+    domain_log(LOG_WARNING, v->domain, "cr0 %#lx cr3 %#lx cr4 %#lx efer %#lx", vmread(VMCS_GUEST_CR0),
+               vmread(VMCS_GUEST_CR3), vmread(VMCS_GUEST_CR4), vmread(VMCS_GUEST_EFER));
+    domain_log(LOG_WARNING, v->domain, "rip %#lx rsp %#lx rflags %#lx interruptibility %#lx activity %#lx event %#lx",
+               vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_RFLAGS),
+               vmread(VMCS_GUEST_INTERRUPTIBILITY), vmread(VMCS_GUEST_ACTIVITY), vmread(VMCS_ENTRY_EVENT));
     static const char *const name[] = {"es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"};
     for (unsigned i = 0; i < ARRAY_SIZE(name); i++)
-        guest_log(LOG_WARNING, v, "%s %04lx base %#lx limit %#lx rights %#lx", name[i],
-                  vmread(VMCS_GUEST_SELECTOR + 2 * i), vmread(VMCS_GUEST_BASE + 2 * i),
-                  vmread(VMCS_GUEST_LIMIT + 2 * i), vmread(VMCS_GUEST_ATTRIBUTES + 2 * i));
-    guest_log(LOG_WARNING, v, "controls pin %#lx processor %#lx %#lx exit %#lx entry %#lx", vmread(VMCS_PIN_CONTROLS),
-              vmread(VMCS_PROCESSOR_CONTROLS), vmread(VMCS_SECONDARY_CONTROLS), vmread(VMCS_EXIT_CONTROLS),
-              vmread(VMCS_ENTRY_CONTROLS));
+        domain_log(LOG_WARNING, v->domain, "%s %04lx base %#lx limit %#lx rights %#lx", name[i],
+                   vmread(VMCS_GUEST_SELECTOR + 2 * i), vmread(VMCS_GUEST_BASE + 2 * i),
+                   vmread(VMCS_GUEST_LIMIT + 2 * i), vmread(VMCS_GUEST_ATTRIBUTES + 2 * i));
+    domain_log(LOG_WARNING, v->domain, "controls pin %#lx processor %#lx %#lx exit %#lx entry %#lx",
+               vmread(VMCS_PIN_CONTROLS), vmread(VMCS_PROCESSOR_CONTROLS), vmread(VMCS_SECONDARY_CONTROLS),
+               vmread(VMCS_EXIT_CONTROLS), vmread(VMCS_ENTRY_CONTROLS));
     domain_crash(v->domain, "VT-x did not enter vcpu %u: %s %u (%s)", v->id, what, number,
                  broken ? broken : "it breaks no rule that we know");
 }

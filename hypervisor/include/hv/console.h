@@ -13,17 +13,14 @@
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 void printk(enum log_level level, const char *format, ...) __printf(2, 3);
-void vprintk(enum log_level level, const char *format, va_list args) __printf(2, 0);
+/* `prefix` stands between the time and the text. */
+void vprintk(enum log_level level, const char *prefix, const char *format, va_list args) __printf(3, 0);
 
+/* What a domain can cause is not said by these but by domain_log (hv/domain_log.h). */
 #define log_error(...)   printk(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) printk(LOG_WARNING, __VA_ARGS__)
 #define log_info(...)    printk(LOG_INFO, __VA_ARGS__)
 #define log_debug(...)   printk(LOG_DEBUG, __VA_ARGS__)
-
-/* A message caused by a guest: prefixed dN[vM], rate-limited per domain so that a guest cannot flood the
- * console. */
-struct vcpu;
-void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...) __printf(3, 4);
 
 /* Our own fault: prints the message, registers and a symbolised backtrace on every console, stops all CPUs,
  * then reboots after 5 s unless `noreboot` was given. */

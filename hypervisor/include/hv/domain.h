@@ -11,6 +11,7 @@
 #define HV_DOMAIN_H
 
 #include <hv/clock_scale.h>
+#include <hv/domain_log.h>
 #include <hv/lib.h>
 #include <hv/page.h>
 #include <hv/percpu.h>
@@ -181,8 +182,7 @@ struct domain {
     uint32_t pci_cf8;       /* configuration address port as the hardware domain last wrote it */
     struct e820entry *e820; /* [d] PV memory map (XENMEM_set_memory_map) */
     unsigned e820_count;
-    uint32_t log_tokens; /* guest_log rate limit */
-    ns_t log_refill;
+    struct domain_log log;
 };
 
 extern struct domain *dom0;

@@ -62,6 +62,9 @@ void panic_regs(const struct cpu_user_regs *regs, const char *format, ...)
 void printk(enum log_level level, const char *format, ...)
 {
 }
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
+{
+}
 void *zalloc(size_t bytes)
 {
     objects++;

@@ -168,7 +168,7 @@ void hvm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code
     injected.cr2 = address;
 }
 
-void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
 {
 }
 

@@ -1,7 +1,7 @@
 /*
  * What every unit test of the hypervisor may need and few care about. All weak: a test that cares defines its own.
  */
-#include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/page_alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,10 @@ WEAK void printk(enum log_level level, const char *format, ...)
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
+}
+
+WEAK void domain_log(enum log_level level, struct domain *d, const char *format, ...)
+{
 }
 
 WEAK void *zalloc(size_t bytes)

@@ -1,28 +1,28 @@
 /*
- * hv/rate_limit.h: whatever a guest does, never more than a burst and one per interval; and a quiet one is
- * heard.
+ * hv/rate_limit.h: whatever a guest does, never more than a burst and one per interval; and a quiet one is heard. Also
+ * with several vcpus at once, none of which may take what is not there.
  */
 #include "check.h"
 #include <hv/rate_limit.h>
+#include <pthread.h>
 
 #define BURST    32
 #define INTERVAL 100000000ULL
+#define THREADS  4
 
-static uint32_t tokens;
-static ns_t refill;
+static struct rate_limit limit;
 
 static unsigned attempts(ns_t time, unsigned count)
 {
     unsigned passed = 0;
     while (count--)
-        passed += rate_limit_take(&tokens, &refill, time, BURST, INTERVAL);
+        passed += rate_limit_take(&limit, time, 1, BURST, INTERVAL);
     return passed;
 }
 
 static void test_flood(ns_t start)
 {
-    tokens = 0;
-    refill = 0;
+    limit = (struct rate_limit){0};
     unsigned passed = 0;
     ns_t time = start;
     for (unsigned i = 0; i < 200000; i++) {
@@ -34,17 +34,43 @@ static void test_flood(ns_t start)
     CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed, (unsigned long long)intervals);
 }
 
+static void *race(void *out)
+{
+    for (unsigned i = 0; i < 2000; i++)
+        *(unsigned *)out += attempts(5 * INTERVAL, 50);
+    return NULL;
+}
+
+static void test_race(void)
+{
+    pthread_t thread[THREADS];
+    unsigned passed[THREADS] = {0}, sum = 0;
+    limit = (struct rate_limit){0};
+    for (unsigned i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&thread[i], NULL, race, &passed[i]) == 0, "thread %u", i);
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        sum += passed[i];
+    }
+    CHECK(sum == BURST, "%u vcpus at one moment take %u, not %u", THREADS, sum, BURST);
+}
+
 int main(void)
 {
     test_flood(1);
     test_flood(5000000000ULL);
-    tokens = 0;
-    refill = 0;
+    test_race();
+    limit = (struct rate_limit){0};
     CHECK(attempts(1000, 100) == BURST, "the first burst");
     CHECK(attempts(1000 + INTERVAL - 1, 100) == 0, "nothing is earned early");
     CHECK(attempts(1000 + INTERVAL, 100) == 1, "one per interval");
     CHECK(attempts(1000 + 4 * INTERVAL, 100) == 3, "three intervals, three messages");
     CHECK(attempts(1000 + 1000000 * INTERVAL, 100) == BURST, "a long rest earns one burst, not more");
     CHECK(attempts(1000 + (1ULL << 36) * INTERVAL, 100) == BURST, "earnings of 2^36 are cut");
+    limit = (struct rate_limit){0};
+    CHECK(!rate_limit_take(&limit, 1000, BURST + 1, BURST, INTERVAL), "more than a burst at once");
+    CHECK(attempts(1000, BURST + 1) == BURST, "what was refused costs nothing");
+    CHECK(rate_limit_take(&limit, 1000, 2, BURST + 2, INTERVAL), "whoever may take more");
+    CHECK(!rate_limit_take(&limit, 1000, 1, BURST + 2, INTERVAL), "and no more than that");
     return 0;
 }

@@ -52,6 +52,10 @@ void printk(enum log_level level, const char *format, ...)
 {
 }
 
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
+{
+}
+
 bool mfn_is_ram(mfn_t mfn)
 {
     return mfn < max_mfn && !(fake_page[mfn].references & PAGE_IO);

@@ -49,7 +49,7 @@ void vcpu_yield(void)
 {
     yields++;
 }
-void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
 {
 }
 

@@ -36,7 +36,7 @@ void domain_crash(struct domain *d, const char *format, ...)
     check(d == &domain);
     crashes++;
 }
-void guest_log(enum log_level level, const struct vcpu *v, const char *format, ...)
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
 {
 }
 struct vcpu *vmcs_begin(struct vcpu *v)
