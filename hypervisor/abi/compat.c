@@ -93,7 +93,7 @@ static long same_console_io(struct hypercall *call, struct compat_area *area)
 /* A 64-bit number in two registers. */
 static long compat_set_timer_op(struct hypercall *call, struct compat_area *area)
 {
-    struct hypercall inner = {call->number, {(uint32_t)call->arg[0] | call->arg[1] << 32}};
+    struct hypercall inner = {.number = call->number, .arg = {(uint32_t)call->arg[0] | call->arg[1] << 32}};
     return do_set_timer_op(&inner);
 }
 

@@ -22,7 +22,7 @@ struct batch {
 static long serve_batch(struct batch *b, unsigned command, unsigned long list, unsigned count, unsigned *done)
 {
     uint32_t frames[BATCH];
-    struct hypercall inner = {__HYPERVISOR_memory_op, {command, b->reservation_address}};
+    struct hypercall inner = {.number = __HYPERVISOR_memory_op, .arg = {command, b->reservation_address}};
     if (copy_from_guest_va(frames, list, count * sizeof(*frames)))
         return -EFAULT;
     for (unsigned i = 0; i < count; i++)

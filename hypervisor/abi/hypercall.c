@@ -15,6 +15,7 @@ static const struct {
     hypercall_handler handler;
     enum policy_class class;
     enum { PV_ONLY, ANY_GUEST } exists_in;
+    hypercall_any_result any_result; /* in place of handler */
 } table[] = {
     [__HYPERVISOR_set_trap_table] = {do_set_trap_table, POLICY_ANYONE, PV_ONLY},
     [__HYPERVISOR_mmu_update] = {do_mmu_update, POLICY_ANYONE, PV_ONLY},
@@ -24,10 +25,10 @@ static const struct {
     [__HYPERVISOR_fpu_taskswitch] = {do_fpu_taskswitch, POLICY_ANYONE, PV_ONLY},
     [__HYPERVISOR_platform_op] = {do_platform_op, POLICY_HARDWARE, PV_ONLY},
     [__HYPERVISOR_set_debugreg] = {do_set_debugreg, POLICY_ANYONE, PV_ONLY},
-    [__HYPERVISOR_get_debugreg] = {do_get_debugreg, POLICY_ANYONE, PV_ONLY},
+    [__HYPERVISOR_get_debugreg] = {NULL, POLICY_ANYONE, PV_ONLY, do_get_debugreg},
     [__HYPERVISOR_update_descriptor] = {do_update_descriptor, POLICY_ANYONE, PV_ONLY},
     [__HYPERVISOR_memory_op] = {do_memory_op, POLICY_ANYONE, ANY_GUEST},
-    [__HYPERVISOR_multicall] = {do_multicall, POLICY_ANYONE, ANY_GUEST},
+    [__HYPERVISOR_multicall] = {NULL, POLICY_ANYONE, ANY_GUEST, do_multicall},
     [__HYPERVISOR_update_va_mapping] = {do_update_va_mapping, POLICY_ANYONE, PV_ONLY},
     [__HYPERVISOR_set_timer_op] = {do_set_timer_op, POLICY_ANYONE, ANY_GUEST},
     [__HYPERVISOR_xen_version] = {do_xen_version, POLICY_ANYONE, ANY_GUEST},
@@ -35,7 +36,7 @@ static const struct {
     [__HYPERVISOR_grant_table_op] = {do_grant_table_op, POLICY_ANYONE, ANY_GUEST},
     [__HYPERVISOR_vm_assist] = {do_vm_assist, POLICY_ANYONE, ANY_GUEST},
     [__HYPERVISOR_update_va_mapping_otherdomain] = {do_update_va_mapping_otherdomain, POLICY_CONTROL, PV_ONLY},
-    [__HYPERVISOR_iret] = {do_iret, POLICY_ANYONE, PV_ONLY},
+    [__HYPERVISOR_iret] = {NULL, POLICY_ANYONE, PV_ONLY, do_iret},
     [__HYPERVISOR_vcpu_op] = {do_vcpu_op, POLICY_ANYONE, ANY_GUEST},
     [__HYPERVISOR_set_segment_base] = {do_set_segment_base, POLICY_ANYONE, PV_ONLY},
     [__HYPERVISOR_mmuext_op] = {do_mmuext_op, POLICY_ANYONE, PV_ONLY},
@@ -53,31 +54,39 @@ static const struct {
     [__HYPERVISOR_roundhouse_op] = {do_roundhouse_op, POLICY_CONTROL, PV_ONLY},
 };
 
-/* Those that not every guest may make, and all of HVM guests. */
-static __noinline long checked_dispatch(struct hypercall *call, const struct domain *d)
+static inline enum hypercall_outcome ended(struct hypercall *call, long result)
 {
-    if (!table[call->number].handler)
-        return -ENOSYS;
-    if (table[call->number].class != POLICY_ANYONE && allowed_call(d, table[call->number].class))
-        return -EPERM;
-    if (is_hvm(d)) {
-        if (table[call->number].exists_in == PV_ONLY)
-            return -ENOSYS;
-        if (hvm_compat_call())
-            return compat_hypercall(call);
-    }
-    return table[call->number].handler(call);
+    call->result = (uint64_t)result;
+    return unlikely(result == -ERESTART) ? HYPERCALL_AGAIN : HYPERCALL_DONE;
 }
 
-long hypercall_dispatch(struct hypercall *call)
+/* Those that not every guest may make, those whose result is any number, and all of HVM guests. */
+static __noinline enum hypercall_outcome checked_dispatch(struct hypercall *call, const struct domain *d)
+{
+    if (!table[call->number].handler && !table[call->number].any_result)
+        return ended(call, -ENOSYS);
+    if (table[call->number].class != POLICY_ANYONE && allowed_call(d, table[call->number].class))
+        return ended(call, -EPERM);
+    if (is_hvm(d)) {
+        if (table[call->number].exists_in == PV_ONLY)
+            return ended(call, -ENOSYS);
+        if (hvm_compat_call())
+            return ended(call, compat_hypercall(call));
+    }
+    if (table[call->number].any_result)
+        return table[call->number].any_result(call);
+    return ended(call, table[call->number].handler(call));
+}
+
+enum hypercall_outcome hypercall_dispatch(struct hypercall *call)
 {
     const struct domain *d = current->domain;
     if (call->number >= ARRAY_SIZE(table))
-        return -ENOSYS;
+        return ended(call, -ENOSYS);
     hypercall_handler handler = table[call->number].handler;
     if (unlikely(!handler || table[call->number].class != POLICY_ANYONE || is_hvm(d)))
         return checked_dispatch(call, d);
-    return handler(call);
+    return ended(call, handler(call));
 }
 
 bool hypercall_should_yield(void)

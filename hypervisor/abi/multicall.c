@@ -10,37 +10,42 @@ _Static_assert(sizeof(struct multicall_entry) == 64, "ABI");
 _Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "same arguments");
 
 /* An entry that is not finished is written back with its progress as its arguments, and the list starts at it next
- * time. */
-static long run_entry(unsigned long at)
+ * time. The list's own result is 0 while it may go on. */
+static enum hypercall_outcome run_entry(struct hypercall *list, unsigned long at)
 {
     struct multicall_entry entry __uninitialized;
+    list->result = (uint64_t)-EFAULT;
     if (copy_from_guest_va(&entry, at, sizeof(entry)))
-        return -EFAULT;
+        return HYPERCALL_DONE;
     struct hypercall call __uninitialized;
     call.number = (unsigned)entry.op;
     __builtin_memcpy(call.arg, entry.args, sizeof(call.arg));
-    bool nested = call.number == __HYPERVISOR_multicall || call.number == __HYPERVISOR_iret;
-    long result = nested ? -EINVAL : hypercall_dispatch(&call);
-    if (result == -ERESTART) {
+    call.result = (uint64_t)-EINVAL; /* a list within a list */
+    enum hypercall_outcome outcome = HYPERCALL_DONE;
+    if (call.number != __HYPERVISOR_multicall)
+        outcome = hypercall_dispatch(&call);
+    if (outcome == HYPERCALL_AGAIN) {
         __builtin_memcpy(entry.args, call.arg, sizeof(entry.args));
-        return copy_to_guest_va(at, &entry, sizeof(entry)) ? -EFAULT : -ERESTART;
+        return copy_to_guest_va(at, &entry, sizeof(entry)) ? HYPERCALL_DONE : HYPERCALL_AGAIN;
     }
-    entry.result = (unsigned long)result;
-    return copy_to_guest_va(at + offsetof(struct multicall_entry, result), &entry.result, sizeof(entry.result));
+    int err = copy_to_guest_va(at + offsetof(struct multicall_entry, result), &call.result, sizeof(call.result));
+    list->result = outcome == HYPERCALL_RETURNED ? call.result : (uint64_t)(long)err;
+    return outcome;
 }
 
-long do_multicall(struct hypercall *call)
+enum hypercall_outcome do_multicall(struct hypercall *call)
 {
     unsigned long at = call->arg[0];
     unsigned count = (unsigned)call->arg[1];
+    call->result = 0;
     for (unsigned done = 0; done < count; done++, at += sizeof(struct multicall_entry)) {
-        long err = done && hypercall_should_yield() ? -ERESTART : run_entry(at);
-        if (err == -ERESTART) {
+        enum hypercall_outcome outcome = done && hypercall_should_yield() ? HYPERCALL_AGAIN : run_entry(call, at);
+        if (outcome == HYPERCALL_AGAIN) {
             call->arg[0] = at;
             call->arg[1] = count - done;
         }
-        if (err)
-            return err;
+        if (outcome != HYPERCALL_DONE || call->result)
+            return outcome;
     }
-    return 0;
+    return HYPERCALL_DONE;
 }

@@ -19,10 +19,10 @@ bool hvm_compat_call(void)
 
 static bool call_64(struct cpu_user_regs *regs)
 {
-    struct hypercall call = {(unsigned)regs->rax, {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
-    long result = hypercall_dispatch(&call);
-    if (result != -ERESTART) {
-        regs->rax = (uint64_t)result;
+    struct hypercall call = {.number = (unsigned)regs->rax,
+                             .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
+    if (hypercall_dispatch(&call) != HYPERCALL_AGAIN) {
+        regs->rax = call.result;
         return true;
     }
     regs->rdi = call.arg[0];
@@ -36,14 +36,14 @@ static bool call_64(struct cpu_user_regs *regs)
 
 static bool call_32(struct cpu_user_regs *regs)
 {
-    struct hypercall call = {(unsigned)regs->rax,
-                             {(uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx, (uint32_t)regs->rsi,
-                              (uint32_t)regs->rdi, (uint32_t)regs->rbp}};
+    struct hypercall call = {.number = (unsigned)regs->rax,
+                             .arg = {(uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx, (uint32_t)regs->rsi,
+                                     (uint32_t)regs->rdi, (uint32_t)regs->rbp}};
     compat[smp_processor_id()] = true;
-    long result = hypercall_dispatch(&call);
+    enum hypercall_outcome outcome = hypercall_dispatch(&call);
     compat[smp_processor_id()] = false;
-    if (result != -ERESTART) {
-        regs->rax = (uint32_t)result;
+    if (outcome != HYPERCALL_AGAIN) {
+        regs->rax = (uint32_t)call.result;
         return true;
     }
     regs->rbx = (uint32_t)call.arg[0];

@@ -191,10 +191,9 @@ long do_set_debugreg(struct hypercall *call)
     return pv_set_debug_register(current, (unsigned)call->arg[0], call->arg[1]);
 }
 
-long do_get_debugreg(struct hypercall *call)
+enum hypercall_outcome do_get_debugreg(struct hypercall *call)
 {
     unsigned index = (unsigned)call->arg[0];
-    if (index > 7)
-        return -EINVAL;
-    return (long)current->pv.dr[index == 4 ? 6 : index == 5 ? 7 : index];
+    call->result = index > 7 ? (uint64_t)-EINVAL : current->pv.dr[index == 4 ? 6 : index == 5 ? 7 : index];
+    return HYPERCALL_DONE;
 }

@@ -10,18 +10,19 @@
 
 _Static_assert(sizeof(struct iret_context) == 72, "ABI");
 
-long do_iret(struct hypercall *call)
+enum hypercall_outcome do_iret(struct hypercall *call)
 {
     struct vcpu *v = current;
     struct cpu_user_regs *regs = guest_regs();
     struct iret_context frame __uninitialized;
+    call->result = 0;
     if (copy_from_guest_va(&frame, regs->rsp, sizeof(frame))) {
         domain_crash(v->domain, "iret: no frame at rsp %#lx", regs->rsp);
-        return 0;
+        return HYPERCALL_DONE;
     }
     if ((frame.cs & 3) == 3 && !pv_toggle_mode(v)) {
         domain_crash(v->domain, "iret to user mode without a user page table");
-        return 0;
+        return HYPERCALL_DONE;
     }
     regs->rip = frame.rip;
     regs->cs = (uint16_t)(frame.cs | 3);
@@ -39,5 +40,6 @@ long do_iret(struct hypercall *call)
         regs->r11 = frame.r11;
     }
     v->info->evtchn_upcall_mask = !(frame.rflags & X86_EFLAGS_IF);
-    return (long)frame.rax;
+    call->result = frame.rax;
+    return HYPERCALL_RETURNED;
 }

@@ -12,7 +12,9 @@
 #include <hv/sched.h>
 #include <hv/xstate.h>
 
-enum result { DONE, NOT_OURS };
+/* AGAIN: not finished, the same instruction is entered once more. RAISED: the guest is where it takes exceptions. Said
+ * apart from the registers: where those point is the guest's choice. */
+enum result { DONE, AGAIN, RAISED, NOT_OURS };
 typedef enum result (*emulate)(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i);
 
 static bool port_access_ok(const struct vcpu *v, unsigned port, unsigned size)
@@ -62,20 +64,18 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
     if (out) {
         if (copy_from_guest_va(&value, *pointer, size)) {
             pv_inject_page_fault(regs, *pointer, 0);
-            return DONE;
+            return RAISED;
         }
         pv_port_write(v, (uint16_t)port, size, value);
     } else {
         pv_port_read(v, (uint16_t)port, size, &value);
         if (copy_to_guest_va(*pointer, &value, size)) {
             pv_inject_page_fault(regs, *pointer, PF_WRITE);
-            return DONE;
+            return RAISED;
         }
     }
     *pointer += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)size : size;
-    if (i->rep && --regs->rcx)
-        regs->rip -= i->length; /* undone by the caller's advance: same instruction again */
-    return DONE;
+    return i->rep && --regs->rcx ? AGAIN : DONE;
 }
 
 /* Interrupts are masked by evtchn_upcall_mask, not by these; with the virtual IOPL they are allowed and do nothing. */
@@ -91,12 +91,10 @@ static enum result halt(struct vcpu *v, struct cpu_user_regs *regs, const struct
 }
 
 /* A tree that has to be made first takes several entries of the same instruction. */
-static enum result load_root_table(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, mfn_t mfn)
+static enum result load_root_table(struct vcpu *v, mfn_t mfn)
 {
     int err = mfn ? pv_set_root(v, mfn) : -EINVAL;
-    if (err == -ERESTART)
-        regs->rip -= i->length; /* undone by the caller's advance */
-    return err && err != -ERESTART ? NOT_OURS : DONE;
+    return !err ? DONE : err == -ERESTART ? AGAIN : NOT_OURS;
 }
 
 static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
@@ -125,7 +123,7 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
         v->info->arch.cr2 = *reg;
         return DONE;
     case 16 | 3:
-        return load_root_table(v, regs, i, *reg >> PAGE_SHIFT);
+        return load_root_table(v, *reg >> PAGE_SHIFT);
     case 16 | 4:
         v->pv.cr4 = pv_fix_cr4(*reg);
         set_guest_cr4(v);
@@ -287,12 +285,11 @@ void pv_general_protection(struct cpu_user_regs *regs)
     }
     if (bytes && decode_instruction(code, bytes, regs, &i)) {
         emulate function = find_emulation(&i, guest_kernel_mode(v));
-        uint64_t rip = regs->rip;
-        if (function && function(v, regs, &i) == DONE) {
-            if (regs->rip == rip || regs->rip == rip - i.length)
-                regs->rip += i.length;
+        enum result result = function ? function(v, regs, &i) : NOT_OURS;
+        if (result == DONE)
+            regs->rip += i.length;
+        if (result != NOT_OURS)
             return;
-        }
     }
     pv_inject_trap(regs, TRAP_gp_fault, regs->error_code);
 }

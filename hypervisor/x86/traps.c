@@ -192,10 +192,10 @@ void do_syscall(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     if (regs->entry_vector == ENTRY_SYSCALL && guest_kernel_mode(v)) {
-        struct hypercall call = {(unsigned)regs->rax, {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
-        long result = hypercall_dispatch(&call);
-        if (result != -ERESTART) {
-            regs->rax = (uint64_t)result;
+        struct hypercall call = {.number = (unsigned)regs->rax,
+                                 .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
+        if (hypercall_dispatch(&call) != HYPERCALL_AGAIN) {
+            regs->rax = call.result;
             return;
         }
         regs->rdi = call.arg[0];
@@ -203,6 +203,7 @@ void do_syscall(struct cpu_user_regs *regs)
         regs->rdx = call.arg[2];
         regs->r10 = call.arg[3];
         regs->r8 = call.arg[4];
+        regs->r9 = call.arg[5];
         regs->rip -= 2; /* the syscall instruction again */
         return;
     }

@@ -43,6 +43,10 @@ static void debug_registers(void)
     CHECK_REFUSED(HYPERCALL(set_debugreg, 7, 0x20001)); /* I/O breakpoint without CR4.DE */
     CHECK_REFUSED(HYPERCALL(get_debugreg, 8));
     CHECK_IS((uint64_t)&watched, HYPERCALL(get_debugreg, 0));
+    /* An address like any other, and the number of an error to some. */
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, -85L));
+    CHECK_IS(-85, HYPERCALL(get_debugreg, 0));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 0, &watched));
     /* A breakpoint on what the hypervisor reads on our behalf, and on a syscall after mov to ss. */
     CHECK_IS(0, HYPERCALL(set_debugreg, 0, &watched));
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001)); /* read or write */

@@ -1,5 +1,6 @@
 /*
- * multicall: each entry's result, lists that run into a fault, a multicall within a multicall.
+ * multicall: each entry's result, lists that run into a fault, a multicall within a multicall, a return from an
+ * exception as an entry.
  */
 #include "guest.h"
 
@@ -83,9 +84,41 @@ static void odd_entries(void)
     CHECK_IS(4 << 16 | 17, list[3].result);
 }
 
+/* A list of n calls, one of which is iret with a frame of our own that has this rax; what rax is behind it. */
+static uint64_t return_within(unsigned n, uint64_t rax, uint64_t flags)
+{
+    struct iret_context frame = {.rax = rax, .flags = flags, .cs = FLAT_KERNEL_CS & ~3UL, .ss = FLAT_KERNEL_SS};
+    list[0] = entry(__HYPERVISOR_xen_version, XENVER_version, 0);
+    list[1] = entry(__HYPERVISOR_iret, 1, 2);
+    list[2] = entry(__HYPERVISOR_xen_version, XENVER_version, 0);
+    uint64_t got = __HYPERVISOR_multicall;
+    __asm__ volatile(
+        "mov %%rsp, %c[rsp](%1)\n\tlea 1f(%%rip), %%r12\n\tmov %%r12, %c[rip](%1)\n\tpushf\n\t"
+        "pop %c[rflags](%1)\n\tmov %1, %%rsp\n\tsyscall\n\tud2\n1:"
+        : "+a"(got)
+        : "r"(&frame), "D"(list), "S"((uint64_t)n), [rsp] "i"(offsetof(struct iret_context, rsp)),
+          [rip] "i"(offsetof(struct iret_context, rip)), [rflags] "i"(offsetof(struct iret_context, rflags))
+        : "rcx", "r11", "r12", "memory");
+    return got;
+}
+
+static void returns(void)
+{
+    static const long numbers[] = {0x4321, 0, -1, -85, -14};
+    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
+        for (unsigned n = 2; n <= 3; n++)
+            for (unsigned flags = 0; flags <= VGCF_in_syscall; flags += VGCF_in_syscall) {
+                CHECK_IS(numbers[i], return_within(n, (uint64_t)numbers[i], flags));
+                CHECK_IS(4 << 16 | 17, list[0].result);
+                CHECK_IS(numbers[i], list[1].result);
+                CHECK_IS(0x77, list[2].result);
+            }
+}
+
 void test_main(void)
 {
     results();
+    returns();
     bad_lists();
     many();
     odd_entries();

@@ -254,9 +254,37 @@ static void flags(void)
     trap_hooks[TRAP_DB] = trap_hooks[TRAP_GP] = trap_hooks[INT_USER] = NULL;
 }
 
+/* Every number comes back from an exception in rax as it went in; the instruction behind runs once. */
+static uint64_t rax_through_trap(uint64_t rax)
+{
+    count = 0;
+    __asm__ volatile("nop\n\tnop\n\tint3\n\tnop" : "+a"(rax) : : "rcx", "r11", "memory");
+    return rax;
+}
+
+static uint64_t user_rax;
+static void user_rax_through_trap(uint64_t argument)
+{
+    user_rax = rax_through_trap(argument);
+}
+
+static void any_rax(void)
+{
+    hook(TRAP_BP, false);
+    for (long rax = -90; rax < -80; rax++) {
+        CHECK_IS(rax, rax_through_trap((uint64_t)rax));
+        CHECK_IS(1, count);
+        user_run(user_rax_through_trap, (uint64_t)rax);
+        CHECK_IS(rax, user_rax);
+        CHECK_IS(1, count);
+    }
+    trap_hooks[TRAP_BP] = NULL;
+}
+
 void test_main(void)
 {
     system_calls();
+    any_rax();
     forbidden();
     user_table_write();
     bad_frames();

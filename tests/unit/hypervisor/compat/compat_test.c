@@ -233,7 +233,7 @@ static unsigned restarts;
 static long make(unsigned number, uint32_t a0, uint32_t a1, uint32_t a2)
 {
     long result;
-    last = (struct hypercall){number, {a0, a1, a2}};
+    last = (struct hypercall){.number = number, .arg = {a0, a1, a2}};
     memset(&got, 0, sizeof(got));
     calls = restarts = 0;
     while ((result = compat_hypercall(&last)) == -ERESTART) {

@@ -1,10 +1,11 @@
 /*
  * Who may make which hypercall, and whom it may act on: the real dispatch table and the real policy, with handlers that
- * do nothing. The expectations are written out here and not taken from the table.
+ * do nothing; the real multicall. The expectations are written out here and not taken from the table.
  */
 #include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/domain.h>
+#include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/hypercall.h>
 #include <hv/percpu.h>
@@ -16,22 +17,63 @@
 #include "../check.h"
 
 #define DONE 4711
+static long next_result = DONE;
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 struct vcpu *fake_current[NR_CPUS];
 
 #define HANDLERS(X)                                                                                                    \
     X(set_trap_table)                                                                                                  \
-    X(mmu_update) X(set_gdt) X(stack_switch) X(set_callbacks) X(fpu_taskswitch) X(platform_op) X(set_debugreg)         \
-        X(get_debugreg) X(update_descriptor) X(memory_op) X(multicall) X(update_va_mapping) X(set_timer_op)            \
-            X(xen_version) X(console_io) X(grant_table_op) X(vm_assist) X(update_va_mapping_otherdomain) X(iret)       \
-                X(vcpu_op) X(set_segment_base) X(mmuext_op) X(xsm_op) X(sched_op) X(callback_op) X(event_channel_op)   \
-                    X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op) X(mca) X(roundhouse_op)
+    X(mmu_update)                                                                                                      \
+    X(set_gdt)                                                                                                         \
+    X(stack_switch)                                                                                                    \
+    X(set_callbacks)                                                                                                   \
+    X(fpu_taskswitch)                                                                                                  \
+    X(platform_op)                                                                                                     \
+    X(set_debugreg)                                                                                                    \
+    X(update_descriptor)                                                                                               \
+    X(memory_op)                                                                                                       \
+    X(update_va_mapping)                                                                                               \
+    X(set_timer_op)                                                                                                    \
+    X(xen_version)                                                                                                     \
+    X(console_io)                                                                                                      \
+    X(grant_table_op)                                                                                                  \
+    X(vm_assist)                                                                                                       \
+    X(update_va_mapping_otherdomain)                                                                                   \
+    X(vcpu_op)                                                                                                         \
+    X(set_segment_base)                                                                                                \
+    X(mmuext_op)                                                                                                       \
+    X(xsm_op)                                                                                                          \
+    X(sched_op) X(callback_op) X(event_channel_op) X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op)   \
+        X(mca) X(roundhouse_op)
 #define HANDLER(name)                                                                                                  \
     long do_##name(struct hypercall *call)                                                                             \
     {                                                                                                                  \
-        return DONE;                                                                                                   \
+        return next_result;                                                                                            \
     }
 HANDLERS(HANDLER)
+
+/* Results of the guest's own choice. */
+static uint64_t any_number = DONE;
+enum hypercall_outcome do_get_debugreg(struct hypercall *call)
+{
+    call->result = any_number;
+    return HYPERCALL_DONE;
+}
+enum hypercall_outcome do_iret(struct hypercall *call)
+{
+    call->result = any_number;
+    return HYPERCALL_RETURNED;
+}
+/* A guest's address is one of ours. */
+int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
+{
+    return from ? (memcpy(to, (const void *)from, bytes), 0) : -EFAULT;
+}
+int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
+{
+    return to ? (memcpy((void *)to, from, bytes), 0) : -EFAULT;
+}
+
 bool hvm_compat_call(void)
 {
     return false;
@@ -44,12 +86,23 @@ long compat_hypercall(struct hypercall *call)
 static struct domain control = {.id = 0, .is_privileged = true}, pv = {.id = 1}, pvh = {.id = 2}, other = {.id = 3};
 static struct hvm_domain pvh_hvm;
 
-static long call_as(struct domain *d, unsigned long number)
+static enum hypercall_outcome outcome;
+
+static long call_with(struct domain *d, unsigned long number, struct multicall_entry *list, unsigned entries)
 {
     struct vcpu v = {.domain = d};
-    struct hypercall call = {.number = number};
+    struct hypercall call = {.number = number, .arg = {(unsigned long)list, entries}};
     fake_current[0] = &v;
-    return hypercall_dispatch(&call);
+    outcome = hypercall_dispatch(&call);
+    return (long)call.result;
+}
+
+static long call_as(struct domain *d, unsigned long number)
+{
+    struct multicall_entry one = {.op = __HYPERVISOR_sched_op};
+    long result = call_with(d, number, &one, 1);
+    check(outcome == (number == __HYPERVISOR_iret && result == DONE ? HYPERCALL_RETURNED : HYPERCALL_DONE));
+    return number == __HYPERVISOR_multicall && !result ? (long)one.result : result;
 }
 
 /* What is the machine owner's. */
@@ -110,10 +163,55 @@ static void whom(void)
     check(allowed_call(&pvh, POLICY_PIRQS) == 0);
 }
 
+/* "Again" is said beside the result: a number that a guest has chosen is no more than that. */
+static void any_result(void)
+{
+    for (long n = -100; n < 0; n++) {
+        any_number = (uint64_t)n;
+        check(call_with(&pv, __HYPERVISOR_get_debugreg, NULL, 0) == n && outcome == HYPERCALL_DONE);
+        check(call_with(&pv, __HYPERVISOR_iret, NULL, 0) == n && outcome == HYPERCALL_RETURNED);
+    }
+    any_number = DONE;
+    next_result = -ERESTART;
+    call_with(&pv, __HYPERVISOR_memory_op, NULL, 0);
+    check(outcome == HYPERCALL_AGAIN);
+    next_result = DONE;
+}
+
+#define LIST(...)                                                                                                      \
+    {                                                                                                                  \
+        {.op = __VA_ARGS__, .result = 1},                                                                              \
+        {                                                                                                              \
+            .op = __HYPERVISOR_xen_version, .result = 1                                                                \
+        }                                                                                                              \
+    }
+
+static void lists(void)
+{
+    struct multicall_entry read[] = LIST(__HYPERVISOR_get_debugreg), back[] = LIST(__HYPERVISOR_iret),
+                           again[] = LIST(__HYPERVISOR_memory_op), nested[] = LIST(__HYPERVISOR_multicall);
+    any_number = (uint64_t)-ERESTART;
+    check(call_with(&pv, __HYPERVISOR_multicall, read, 2) == 0 && outcome == HYPERCALL_DONE);
+    check(read[0].result == any_number && read[1].result == DONE);
+    /* A return from an exception ends the list: what runs on is what the frame says, its rax included. */
+    check(call_with(&pv, __HYPERVISOR_multicall, back, 2) == -ERESTART && outcome == HYPERCALL_RETURNED);
+    check(back[0].result == any_number && back[1].result == 1);
+    check(call_with(&pvh, __HYPERVISOR_multicall, back, 2) == 0 && (long)back[0].result == -ENOSYS);
+    next_result = -ERESTART;
+    call_with(&pv, __HYPERVISOR_multicall, again, 2);
+    check(outcome == HYPERCALL_AGAIN && again[0].result == 1 && again[1].result == 1);
+    next_result = DONE;
+    check(call_with(&pv, __HYPERVISOR_multicall, nested, 2) == 0 && (long)nested[0].result == -EINVAL);
+    check(call_with(&pv, __HYPERVISOR_multicall, NULL, 1) == -EFAULT && outcome == HYPERCALL_DONE);
+    any_number = DONE;
+}
+
 int main(void)
 {
     pvh.hvm = &pvh_hvm;
     every_number();
     whom();
+    any_result();
+    lists();
     return 0;
 }
