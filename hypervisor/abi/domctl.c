@@ -6,6 +6,7 @@
  * takes interrupts meanwhile.
  */
 #include <hv/abi_internal.h>
+#include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
@@ -64,66 +65,6 @@ int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask)
 }
 
 /* ---- life cycle ---- */
-
-#define KNOWN_CREATE_FLAGS (XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off)
-#define HVM_CREATE_FLAGS   (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
-
-/* The sets of chips there are: none but the local APIC (PVH), or those of a PC, with or without its interrupts as
- * event channels. VGA and IOMMU in it name no chip of ours: the device model has the one, nobody the other. */
-static const uint32_t emulation_sets[] = {
-    XEN_X86_EMU_LAPIC,
-    XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI,
-    XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI & ~XEN_X86_EMU_USE_PIRQ,
-};
-
-/* Memory is translated by the processor or not at all. */
-static int check_create_hvm(const struct xen_domctl_createdomain *config)
-{
-    if (!hvm_available() || !(config->flags & XEN_DOMCTL_CDF_hap))
-        return -EOPNOTSUPP;
-    for (unsigned i = 0; i < ARRAY_SIZE(emulation_sets); i++)
-        if (config->arch.emulation_flags == emulation_sets[i])
-            return 0;
-    return -EOPNOTSUPP;
-}
-
-static int check_create(const struct xen_domctl_createdomain *config)
-{
-    if (config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || config->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX)
-        return -EINVAL;
-    if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
-        return -EINVAL;
-    if (config->vmtrace_size || config->flags & (XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu))
-        return -EOPNOTSUPP;
-    if (config->flags &
-            ~(config->flags & XEN_DOMCTL_CDF_hvm ? KNOWN_CREATE_FLAGS | HVM_CREATE_FLAGS : KNOWN_CREATE_FLAGS) ||
-        config->iommu_opts || config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
-        return -EINVAL;
-    if (XEN_DOMCTL_GRANT_version(config->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(config->grant_opts) > 2)
-        return -EINVAL;
-    if (config->cpupool_id)
-        return -EINVAL;
-    if (config->flags & XEN_DOMCTL_CDF_hvm)
-        return check_create_hvm(config);
-    return config->arch.emulation_flags ? -EOPNOTSUPP : 0;
-}
-
-/* Ids that cannot be a guest's mean: choose one. */
-static int create_domain(struct domain *none, struct xen_domctl *op)
-{
-    domid_t id = op->domain && op->domain < DOMID_FIRST_RESERVED ? op->domain : DOMID_INVALID;
-    struct domain *d;
-    int error = check_create(&op->u.createdomain);
-
-    if (!error)
-        error = domain_create(id, &op->u.createdomain, false, &d);
-    if (error)
-        return error;
-    if (is_hvm(d))
-        hvm_params_init(d);
-    op->domain = d->id;
-    return 0;
-}
 
 /* The control domain does not end itself this way. */
 static int destroy_domain(struct domain *d, struct xen_domctl *op)
@@ -385,18 +326,44 @@ static int set_virq_handler(struct domain *d, struct xen_domctl *op)
 {
     if (op->u.set_virq_handler.virq >= NR_VIRQS)
         return -EINVAL;
-    return d->is_privileged ? 0 : -EOPNOTSUPP;
+    return d->is_privileged ? 0 : domain_refuse(d, -EOPNOTSUPP, "events of the machine for another than Domain-0");
 }
 
 /* ---- dispatch ---- */
 
-static int not_supported(struct domain *d, struct xen_domctl *op)
-{
-    return -EOPNOTSUPP;
-}
+/* What there is no such thing of. Names are those of xl's options where there is one. */
+static const struct {
+    uint32_t command;
+    int error;
+    const char *option;
+} absent[] = {
+    {XEN_DOMCTL_assign_device, -EOPNOTSUPP, "pci=: a device of the machine"},
+    {XEN_DOMCTL_deassign_device, -EOPNOTSUPP, "pci=: a device of the machine"},
+    {XEN_DOMCTL_test_assign_device, -EOPNOTSUPP, "pci=: a device of the machine"},
+    {XEN_DOMCTL_get_device_group, -ENOSYS, "pci=: a device of the machine"},
+    {XEN_DOMCTL_bind_pt_irq, -EOPNOTSUPP, "pci=: an interrupt of a device of the machine"},
+    {XEN_DOMCTL_unbind_pt_irq, -EOPNOTSUPP, "pci=: an interrupt of a device of the machine"},
+    {XEN_DOMCTL_memory_mapping, -EOPNOTSUPP, "iomem=: memory of a device of the machine"},
+    {XEN_DOMCTL_ioport_mapping, -EOPNOTSUPP, "ioports=: ports of a device of the machine"},
+    {XEN_DOMCTL_setvnumainfo, -ENOSYS, "vnuma=: more nodes of memory than one"},
+    {XEN_DOMCTL_soft_reset, -EOPNOTSUPP, "on_soft_reset="},
+    {XEN_DOMCTL_debug_op, -EOPNOTSUPP, "single steps by a debugger"},
+    {XEN_DOMCTL_gdbsx_guestmemio, -ENOSYS, "gdbsx"},
+    {XEN_DOMCTL_monitor_op, -EOPNOTSUPP, "altp2m= and others: watching a guest"},
+    {XEN_DOMCTL_vm_event_op, -EOPNOTSUPP, "paging, sharing or watching a guest's memory"},
+    {XEN_DOMCTL_mem_sharing_op, -ENOSYS, "sharing memory between guests"},
+    {XEN_DOMCTL_set_access_required, -ENOSYS, "watching a guest's memory"},
+    {XEN_DOMCTL_vmtrace_op, -ENOSYS, "vmtrace_buf_kb=: traces by the processor"},
+    {XEN_DOMCTL_psr_cmt_op, -ENOSYS, "psr: shares of the processor's caches"},
+    {XEN_DOMCTL_psr_alloc, -ENOSYS, "psr: shares of the processor's caches"},
+    {XEN_DOMCTL_set_broken_page_p2m, -EOPNOTSUPP, "broken pages of a guest"},
+};
 
-static int unknown(struct domain *d, struct xen_domctl *op)
+static int refuse_absent(struct domain *d, struct xen_domctl *op)
 {
+    for (unsigned i = 0; i < ARRAY_SIZE(absent); i++)
+        if (absent[i].command == op->cmd)
+            return domain_refuse(d, absent[i].error, absent[i].option);
     return -ENOSYS;
 }
 
@@ -405,13 +372,13 @@ static int unknown(struct domain *d, struct xen_domctl *op)
 #define ALWAYS_BACK 4 /* and in case of an error says which part was wrong */
 #define ANY_STATE   8 /* of dying and dead domains too; what others give to a domain, its end would not take back */
 
-/* What is not here is answered by -ENOSYS, once the domain is known to exist. */
+/* What is neither here nor absent is answered by -ENOSYS, once the domain is known to exist. */
 static const struct {
     uint32_t command;
     domctl_handler handler;
     unsigned flags;
 } commands[] = {
-    {XEN_DOMCTL_createdomain, create_domain, NO_DOMAIN | COPY_BACK},
+    {XEN_DOMCTL_createdomain, domctl_createdomain, NO_DOMAIN | COPY_BACK},
     {XEN_DOMCTL_destroydomain, destroy_domain, ANY_STATE},
     {XEN_DOMCTL_pausedomain, pause_domain, 0},
     {XEN_DOMCTL_unpausedomain, unpause_domain, 0},
@@ -454,20 +421,8 @@ static const struct {
     {XEN_DOMCTL_get_cpu_policy, domctl_get_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
-    {XEN_DOMCTL_soft_reset, not_supported, 0},
     {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
     {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
-    {XEN_DOMCTL_debug_op, not_supported, 0},
-    {XEN_DOMCTL_monitor_op, not_supported, 0},
-    {XEN_DOMCTL_vm_event_op, not_supported, 0},
-    {XEN_DOMCTL_set_broken_page_p2m, not_supported, 0},
-    {XEN_DOMCTL_bind_pt_irq, not_supported, 0},
-    {XEN_DOMCTL_unbind_pt_irq, not_supported, 0},
-    {XEN_DOMCTL_memory_mapping, not_supported, 0},
-    {XEN_DOMCTL_ioport_mapping, not_supported, 0},
-    {XEN_DOMCTL_assign_device, not_supported, 0},
-    {XEN_DOMCTL_deassign_device, not_supported, 0},
-    {XEN_DOMCTL_test_assign_device, not_supported, 0},
 };
 
 static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
@@ -492,7 +447,7 @@ static struct spinlock domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 long do_domctl(struct hypercall *call)
 {
     struct xen_domctl op;
-    domctl_handler handler = unknown;
+    domctl_handler handler = refuse_absent;
     unsigned flags = 0;
     long result = allowed_call(current->domain, POLICY_CONTROL);
 

@@ -4,6 +4,7 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/cpu_policy.h>
+#include <hv/domain_log.h>
 #include <hv/domain_tsc.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
@@ -22,7 +23,7 @@ int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
-        return -EOPNOTSUPP;
+        return domain_refuse(d, -EOPNOTSUPP, "moving or saving a PV guest while it runs on");
     }
     return -EINVAL;
 }
@@ -59,11 +60,14 @@ int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
 }
 
 /* A domain has all ports and device memory or none; taking away what it has not is done already. */
-static int io_permission(const struct domain *d, uint64_t first, uint64_t count, uint64_t limit, bool allow)
+static int io_permission(struct domain *d, uint64_t first, uint64_t count, uint64_t limit, bool allow)
 {
     if (!count || first >= limit || count > limit - first)
         return -EINVAL;
-    return allow == d->all_io ? 0 : -EOPNOTSUPP;
+    return allow == d->all_io ? 0
+                              : domain_refuse(d, -EOPNOTSUPP,
+                                              allow ? "iomem=, ioports=: devices of the machine"
+                                                    : "taking devices away from Domain-0");
 }
 
 int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
@@ -128,7 +132,7 @@ int domctl_set_address_size(struct domain *d, struct xen_domctl *op)
     case 64:
         return 0;
     case 32:
-        return -EOPNOTSUPP;
+        return domain_refuse(d, -EOPNOTSUPP, "a PV kernel of 32 bits");
     }
     return -EINVAL;
 }
@@ -285,6 +289,9 @@ int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
     if (!error)
         error = cpu_policy_set_domain(d, buffer->leaf, p->nr_leaves, buffer->msr, p->nr_msrs, &p->err_leaf,
                                       &p->err_subleaf, &p->err_msr);
+    if (error)
+        domain_log(LOG_WARNING, d, "refused (error %d): cpuid=: leaf %#x, subleaf %#x, MSR %#x", -error, p->err_leaf,
+                   p->err_subleaf, p->err_msr);
     free(buffer);
     return error;
 }

@@ -3,6 +3,7 @@
  */
 #include "grant_table_private.h"
 #include <hv/console.h>
+#include <hv/domain_log.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/p2m.h>
@@ -411,7 +412,7 @@ int grant_table_init(struct domain *d, int max_grant_frames, int max_maptrack_fr
     struct grant_table *gt;
 
     if (!frames || frames > MAX_GRANT_FRAMES || handle_frames > MAX_HANDLE_FRAMES || max_version > 2)
-        return -EINVAL;
+        return domain_refuse(d, -EINVAL, "max_grant_frames=, max_maptrack_frames= or max_grant_version=: out of range");
     gt = zalloc(sizeof(*gt));
     if (!gt)
         return -ENOMEM;

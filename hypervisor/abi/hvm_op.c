@@ -3,6 +3,7 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/compat.h>
+#include <hv/domain_log.h>
 #include <hv/event_channel.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm_irq.h>
@@ -81,9 +82,9 @@ static int check_fip_width(struct domain *d, uint64_t value)
 #define GUEST_WRITES 2
 #define ONCE         4 /* a value that is not 0 stays */
 
-#define PARAM(name, flags, set) [HVM_PARAM_##name] = {true, flags, set}
+#define PARAM(name, flags, set) [HVM_PARAM_##name] = {#name, flags, set}
 static const struct {
-    bool known;
+    const char *name; /* NULL: there is none of this number */
     uint8_t flags;
     int (*set)(struct domain *d, uint64_t value); /* NULL: only kept, for whoever looks */
 } parameters[HVM_NR_PARAMS] = {
@@ -127,7 +128,7 @@ static int param_target(const struct xen_hvm_param *p, uint8_t guest_right, stru
     struct domain *d;
     int error = 0;
 
-    if (p->index >= HVM_NR_PARAMS || !parameters[p->index].known)
+    if (p->index >= HVM_NR_PARAMS || !parameters[p->index].name)
         return -EINVAL;
     d = domain_get_any(p->domid);
     if (!d)
@@ -154,6 +155,9 @@ static int set_value(struct domain *d, uint32_t index, uint64_t value)
         error = parameters[index].set(d, value);
     if (!error)
         WRITE_ONCE(d->hvm->param[index], value);
+    else
+        domain_log(LOG_WARNING, d, "refused (error %d): %#lx as HVM parameter %s", -error, (unsigned long)value,
+                   parameters[index].name);
     return error;
 }
 
@@ -279,9 +283,9 @@ static long get_mem_type(uint64_t argument)
     return copy_argument_out(argument, &op) ? -EFAULT : 0;
 }
 
-static long not_supported(uint64_t argument)
+static long refuse_watching(uint64_t argument)
 {
-    return -EOPNOTSUPP;
+    return domain_refuse(current->domain, -EOPNOTSUPP, "altp2m= and others: watching a guest");
 }
 
 /* ---- dispatch ---- */
@@ -301,8 +305,8 @@ static const struct {
     [HVMOP_xentrace] = {trace, ANYONE},
     [HVMOP_get_mem_type] = {get_mem_type, ANYONE},
     [HVMOP_set_evtchn_upcall_vector] = {set_upcall_vector, HVM_GUEST},
-    [HVMOP_guest_request_vm_event] = {not_supported, ANYONE},
-    [HVMOP_altp2m] = {not_supported, ANYONE},
+    [HVMOP_guest_request_vm_event] = {refuse_watching, ANYONE},
+    [HVMOP_altp2m] = {refuse_watching, ANYONE},
 };
 
 /* arg[0] HVMOP_*, arg[1] address of its structure. */

@@ -4,6 +4,7 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/bootinfo.h>
+#include <hv/domain_log.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
 #include <hv/p2m.h>
@@ -341,9 +342,40 @@ static long not_supported(struct hypercall *call)
     return -EOPNOTSUPP;
 }
 
-static long no_populate_on_demand(struct hypercall *call)
+/*
+ * A target is what the guest's balloon goes to, and nothing waits to be populated. Who builds a domain and wants more
+ * for it than it has counts on memory that comes when it is touched, of which there is none.
+ */
+static long pod_target(struct hypercall *call, bool set)
 {
-    return -EINVAL;
+    struct xen_pod_target target;
+    struct domain *d;
+    long result;
+
+    if (copy_argument_in(&target, call->arg[1]))
+        return -EFAULT;
+    d = domain_get_any(target.domid);
+    if (!d)
+        return -ESRCH;
+    result = is_hvm(d) ? allowed_on(current->domain, d) : -EINVAL;
+    if (!result && set && !d->creation_finished && target.target_pages > d->pages)
+        result = domain_refuse(d, -EOPNOTSUPP, "memory= below maxmem=: populate-on-demand");
+    target.tot_pages = d->pages;
+    target.pod_cache_pages = target.pod_entries = 0;
+    domain_put(d);
+    if (result)
+        return result;
+    return copy_argument_out(call->arg[1], &target) ? -EFAULT : 0;
+}
+
+static long set_pod_target(struct hypercall *call)
+{
+    return pod_target(call, true);
+}
+
+static long get_pod_target(struct hypercall *call)
+{
+    return pod_target(call, false);
 }
 
 static long (*const commands[])(struct hypercall *call) = {
@@ -362,8 +394,8 @@ static long (*const commands[])(struct hypercall *call) = {
     [XENMEM_set_memory_map] = set_memory_map,
     [XENMEM_maximum_gpfn] = maximum_gpfn,
     [XENMEM_remove_from_physmap] = memory_remove_from_physmap,
-    [XENMEM_set_pod_target] = no_populate_on_demand,
-    [XENMEM_get_pod_target] = no_populate_on_demand,
+    [XENMEM_set_pod_target] = set_pod_target,
+    [XENMEM_get_pod_target] = get_pod_target,
     [XENMEM_get_sharing_freed_pages] = sharing_pages,
     [XENMEM_get_sharing_shared_pages] = sharing_pages,
     [XENMEM_paging_op] = not_supported,

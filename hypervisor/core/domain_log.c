@@ -41,3 +41,9 @@ void domain_log(enum log_level level, struct domain *d, const char *format, ...)
     say(level, d, format, args);
     va_end(args);
 }
+
+int domain_refuse(struct domain *d, int error, const char *option)
+{
+    domain_log(LOG_WARNING, d, "refused (error %d): %s", -error, option);
+    return error;
+}

@@ -78,6 +78,9 @@ void cpumask_online(cpumask_t *mask);
  * -errno or -ERESTART. */
 typedef int (*domctl_handler)(struct domain *d, struct xen_domctl *op);
 
+/* abi/domctl_create.c */
+int domctl_createdomain(struct domain *none, struct xen_domctl *op);
+
 /* abi/domctl_x86.c */
 int domctl_shadow_op(struct domain *d, struct xen_domctl *op);
 int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op);

@@ -22,4 +22,7 @@ struct domain_log {
  * guest ended. From any context but an NMI. */
 void domain_log(enum log_level level, struct domain *d, const char *format, ...) __printf(3, 4);
 
+/* d, or who makes or changes it, is refused `option`: one line that names it. Returns the error. */
+int domain_refuse(struct domain *d, int error, const char *option);
+
 #endif

@@ -58,6 +58,22 @@ void printk(enum log_level level, const char *format, ...)
 {
 }
 
+/* What was said of a domain last. */
+char fake_said[200];
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fake_said, sizeof(fake_said), format, args);
+    va_end(args);
+}
+
+int domain_refuse(struct domain *d, int error, const char *option)
+{
+    domain_log(LOG_WARNING, d, "%s", option);
+    return error;
+}
+
 size_t strlcpy(char *to, const char *from, size_t size)
 {
     snprintf(to, size, "%s", from);

@@ -24,6 +24,9 @@ unsigned fake_yields(void);
 void fake_check_frames(const char *file, int line);
 #define CHECK_FRAMES() fake_check_frames(__FILE__, __LINE__)
 
+/* What domain_log or domain_refuse said last. */
+extern char fake_said[200];
+
 /* domain_kill answers -ERESTART this many times first. */
 extern unsigned fake_kill_steps;
 

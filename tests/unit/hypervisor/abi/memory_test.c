@@ -3,6 +3,7 @@
  */
 #include "fake.h"
 #include <hv/bootinfo.h>
+#include <hv/hvm.h>
 #include <hv/page_type.h>
 
 static struct xen_memory_reservation reservation(xen_pfn_t *list, uint64_t count, unsigned order, domid_t domain)
@@ -261,6 +262,37 @@ static void numbers(void)
     CHECK(mapping.max_mfn == FAKE_FRAMES - 1);
 }
 
+static void balloon_targets(void)
+{
+    static struct hvm_domain translated;
+    struct xen_pod_target target = {.target_pages = 20, .domid = 3, .pod_entries = 5, .pod_cache_pages = 5};
+    struct domain *d;
+
+    fake_reset();
+    d = fake_domain(3, 100);
+    CHECK(memory_op(XENMEM_set_pod_target, NULL) == -EFAULT);
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == -EINVAL); /* a PV guest's numbers are its own */
+    d->hvm = &translated;
+    d->pages = 30;
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == 0);
+    CHECK(target.tot_pages == 30 && !target.pod_entries && !target.pod_cache_pages);
+    target.target_pages = 40;
+    fake_said[0] = 0;
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == -EOPNOTSUPP); /* it is being built */
+    CHECK(strstr(fake_said, "populate-on-demand"));
+    CHECK(memory_op(XENMEM_get_pod_target, &target) == 0);
+    d->creation_finished = true;
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == 0);
+    CHECK(memory_op(XENMEM_get_pod_target, &target) == 0 && target.tot_pages == 30);
+    target.domid = 4;
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == -ESRCH);
+    fake_be(d);
+    target.domid = DOMID_SELF;
+    CHECK(memory_op(XENMEM_set_pod_target, &target) == -EPERM && memory_op(XENMEM_get_pod_target, &target) == -EPERM);
+    d->pages = 0;
+    d->hvm = NULL;
+}
+
 void test_memory(void)
 {
     populate_names_frames_and_clears_them();
@@ -275,4 +307,5 @@ void test_memory(void)
     machine_map_counts_and_needs_room();
     resources();
     numbers();
+    balloon_targets();
 }

@@ -144,6 +144,65 @@ static void life(void)
     CHECK_FRAMES();
 }
 
+/* Who asks for what there is not is told what it is. */
+static void refusals_have_names(void)
+{
+    static const struct {
+        struct xen_domctl_createdomain config;
+        long answer;
+        const char *name;
+    } create[] = {
+        {{.flags = XEN_DOMCTL_CDF_nested_virt}, -EOPNOTSUPP, "nestedhvm="},
+        {{.flags = XEN_DOMCTL_CDF_vpmu}, -EOPNOTSUPP, "vpmu="},
+        {{.flags = XEN_DOMCTL_CDF_iommu}, -EINVAL, "passthrough="},
+        {{.flags = XEN_DOMCTL_CDF_s3_integrity}, -EINVAL, "checksum"},
+        {{.flags = 1U << 31}, -EINVAL, "later interface"},
+        {{.iommu_opts = XEN_DOMCTL_IOMMU_no_sharept}, -EINVAL, "passthrough="},
+        {{.vmtrace_size = 4096}, -EOPNOTSUPP, "vmtrace_buf_kb="},
+        {{.cpupool_id = 1}, -EINVAL, "pool="},
+        {{.arch.misc_flags = 1U << 31}, -EINVAL, "later interface"},
+        {{.flags = XEN_DOMCTL_CDF_hvm}, -EOPNOTSUPP, "hap=0"},
+        {{.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap}, -EOPNOTSUPP, "emulated chips"},
+        {{.flags = XEN_DOMCTL_CDF_hap}, -EINVAL, "hap= of a PV"},
+        {{.arch.emulation_flags = XEN_X86_EMU_LAPIC}, -EOPNOTSUPP, "emulated chips of a PV"},
+        {{.max_vcpus = MAX_VCPUS + 1}, -EINVAL, "maxvcpus="},
+        {{.grant_opts = 3}, -EINVAL, "max_grant_version="},
+    };
+    static const struct {
+        uint32_t command;
+        long answer;
+        const char *name;
+    } commands[] = {
+        {XEN_DOMCTL_assign_device, -EOPNOTSUPP, "pci="},     {XEN_DOMCTL_bind_pt_irq, -EOPNOTSUPP, "pci="},
+        {XEN_DOMCTL_memory_mapping, -EOPNOTSUPP, "iomem="},  {XEN_DOMCTL_ioport_mapping, -EOPNOTSUPP, "ioports="},
+        {XEN_DOMCTL_setvnumainfo, -ENOSYS, "vnuma="},        {XEN_DOMCTL_monitor_op, -EOPNOTSUPP, "altp2m="},
+        {XEN_DOMCTL_get_device_group, -ENOSYS, "pci="},      {XEN_DOMCTL_vm_event_op, -EOPNOTSUPP, "watching"},
+        {XEN_DOMCTL_vmtrace_op, -ENOSYS, "vmtrace_buf_kb="},
+    };
+
+    fake_reset();
+    for (unsigned i = 0; i < sizeof(create) / sizeof(create[0]); i++) {
+        struct xen_domctl op = {.u.createdomain = create[i].config};
+
+        if (!op.u.createdomain.max_vcpus)
+            op.u.createdomain.max_vcpus = 1;
+        if (!op.u.createdomain.grant_opts)
+            op.u.createdomain.grant_opts = 1;
+        fake_said[0] = 0;
+        CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == create[i].answer);
+        CHECK(strstr(fake_said, create[i].name));
+    }
+    for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct xen_domctl op = {0};
+
+        fake_said[0] = 0;
+        CHECK(domctl(&op, commands[i].command, 0) == commands[i].answer);
+        CHECK(strstr(fake_said, commands[i].name));
+    }
+    struct xen_domctl op = {.u.address_size.size = 32};
+    CHECK(domctl(&op, XEN_DOMCTL_set_address_size, 0) == -EOPNOTSUPP && strstr(fake_said, "32 bits"));
+}
+
 static void affinity_bitmaps(void)
 {
     uint8_t hard[32], soft[1] = {3};
@@ -271,6 +330,7 @@ static void policy_errors_name_the_leaf(void)
     fake_reset();
     fake_domain(3, 10);
     CHECK(domctl(&op, XEN_DOMCTL_set_cpu_policy, 3) == -EINVAL && op.u.cpu_policy.err_leaf == 7);
+    CHECK(strstr(fake_said, "cpuid=: leaf 0x7"));
     op.u.cpu_policy.nr_leaves = ~0U;
     CHECK(domctl(&op, XEN_DOMCTL_set_cpu_policy, 3) == -E2BIG);
     CHECK_FRAMES();
@@ -299,6 +359,7 @@ void test_toolstack(void)
     domain_list_is_walked();
     flags_of_a_domain();
     life();
+    refusals_have_names();
     affinity_bitmaps();
     page_kinds();
     sizes_are_told();

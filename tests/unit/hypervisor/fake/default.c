@@ -43,6 +43,11 @@ WEAK void domain_log(enum log_level level, struct domain *d, const char *format,
 {
 }
 
+WEAK int domain_refuse(struct domain *d, int error, const char *option)
+{
+    return error;
+}
+
 WEAK void *zalloc(size_t bytes)
 {
     return calloc(1, bytes);

@@ -69,6 +69,11 @@ void printk(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
+int domain_refuse(struct domain *d, int error, const char *option)
+{
+    return error;
+}
+
 void panic(const char *format, ...)
 {
     va_list args;
