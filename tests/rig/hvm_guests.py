@@ -19,7 +19,7 @@ LIMIT = 20     # seconds for one kernel on an idle machine
 PRIVILEGED = {'domain-life', 'longest-run'}   # make domains, or count what one hypercall costs: as Domain-0 alone
 PARTNERED = {'hostile-caller'}   # kernels that need other guests about them, and that are built as PV and as HVM kernels
 PROBLEM = r'PANIC|Panic on CPU|Kernel panic'
-VERDICT = re.compile(r'^(?:.*\bd\d+\b.* )?Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)
+VERDICT = re.compile(r'^(?:.*\bd\d+(?:v\d+)?\b.* )?Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)
 POWER_OFF, REBOOT, CRASH = '0', '1', '3'      # reason codes of a domain's end
 ANY_END = '.*'
 # The hypervisor may end such a guest or give it a fault, as it can; one of them is in the log.

@@ -9,6 +9,7 @@ import types
 import unittest
 
 import tap
+import hvm_guests
 import machine
 import notes
 import rig
@@ -143,6 +144,12 @@ class Running(unittest.TestCase):
         self.assertEqual(machine.patience(1, 20), 2)
         self.assertEqual(machine.patience(60, 20), 3)
         self.assertEqual(machine.patience(100000, 20), machine.MAX_PATIENCE)
+
+    def test_verdict_of_a_guest(self):
+        """a kernel's word is found in each hypervisor's log, and nowhere else"""
+        for line in ('(XEN) d3v0 Test result: SUCCESS', '(d12) Test result: SUCCESS', '[    9.1] d3v1: Test result: SUCCESS', 'Test result: SUCCESS'):
+            self.assertEqual(hvm_guests.VERDICT.search(f'before\n{line}\nafter')[1], 'SUCCESS', line)
+        self.assertIsNone(hvm_guests.VERDICT.search('no Test result: SUCCESS'))
 
     def test_nothing_ran(self):
         """a report without a result is a failure"""
