@@ -97,13 +97,18 @@ static enum result load_root_table(struct vcpu *v, mfn_t mfn)
     return !err ? DONE : err == -ERESTART ? AGAIN : NOT_OURS;
 }
 
+static uint64_t visible_cr0(const struct vcpu *v)
+{
+    return (read_cr0() & ~X86_CR0_TS) | (v->pv.cr0_ts ? X86_CR0_TS : 0);
+}
+
 static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     uint64_t *reg = decode_register(regs, i->rm);
     bool write = i->opcode & 2;
     switch (i->reg | write << 4) {
     case 0:
-        *reg = (read_cr0() & ~X86_CR0_TS) | (v->pv.cr0_ts ? X86_CR0_TS : 0);
+        *reg = visible_cr0(v);
         return DONE;
     case 2:
         *reg = v->info->arch.cr2;
@@ -192,9 +197,57 @@ static enum result time_stamp_and_aux(struct vcpu *v, struct cpu_user_regs *regs
     return DONE;
 }
 
-/* 0f 01: xgetbv (d0), xsetbv (d1), rdtscp (f9), invlpg; only these are here. */
+/* ---- What UMIP keeps from rings above 0: sgdt, sidt, sldt, str, smsw. Kernels and programs have always had an answer,
+ * so they have one; it is the same on every CPU and tells nothing of where things are. */
+
+static enum result store(struct cpu_user_regs *regs, const struct instruction *i, const void *value, unsigned bytes)
+{
+    uint64_t at = i->address + (i->segment == 4 ? rdmsr(MSR_FS_BASE) : i->segment == 5 ? rdmsr(MSR_GS_BASE) : 0);
+    if (!copy_to_guest_va(at, value, bytes))
+        return DONE;
+    if (!is_canonical(at))
+        return NOT_OURS;
+    pv_inject_page_fault(regs, at, PF_WRITE | PF_USER);
+    return RAISED;
+}
+
+#define GDT_LIMIT (FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1) /* the guest's pages and ours */
+#define IDT_LIMIT (256 * 16 - 1)
+
+/* sgdt, sidt: the limit is the real one, whose size is the ABI's. */
+static enum result store_table(struct cpu_user_regs *regs, const struct instruction *i, uint16_t limit)
+{
+    const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __packed value = {limit, HYPERVISOR_VIRT_START};
+    return store(regs, i, &value, sizeof(value));
+}
+
+/* sldt, str, smsw: 16 bits of memory, or a register. */
+static enum result store_word(struct cpu_user_regs *regs, const struct instruction *i, uint64_t value)
+{
+    if (i->mod != 3)
+        return store(regs, i, &value, 2);
+    register_write(regs, i, i->rm, i->operand16 ? 2 : i->rex & 8 ? 8 : 4, value);
+    return DONE;
+}
+
+/* 0f 00: sldt (/0), str (/1). */
+static enum result group_00(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
+{
+    if ((i->reg & 7) > 1)
+        return NOT_OURS;
+    return store_word(regs, i, i->reg & 7 ? TSS_SELECTOR : v->pv.ldt_entries ? LDT_SELECTOR : 0);
+}
+
+/* 0f 01: xgetbv (d0), xsetbv (d1), rdtscp (f9), invlpg, sgdt (/0), sidt (/1), smsw (/4); only these are here. */
 static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
+    if (i->mod != 3 && (i->reg & 7) <= 1)
+        return store_table(regs, i, i->reg & 7 ? IDT_LIMIT : (uint16_t)GDT_LIMIT);
+    if ((i->reg & 7) == 4)
+        return store_word(regs, i, visible_cr0(v));
     if (i->mod == 3 && (i->reg & 7) == 7 && (i->rm & 7) == 1)
         return time_stamp_and_aux(v, regs, i);
     if (!guest_kernel_mode(v))
@@ -216,17 +269,17 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
 
 static const struct {
     uint8_t map, first, last;
-    bool user_too; /* port access, by IOPL or bitmap; time stamp counter */
+    bool user_too; /* port access, by IOPL or bitmap; time stamp counter; what UMIP keeps */
     emulate function;
 } table[] = {
     {0, 0x6c, 0x6f, true, port_string},       {0, 0xe4, 0xe7, true, port_in_out},
     {0, 0xec, 0xef, true, port_in_out},       {0, 0xf4, 0xf4, false, halt},
-    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x01, 0x01, true, group_01},
-    {1, 0x06, 0x06, false, clear_ts},         {1, 0x08, 0x09, false, cache_flush},
-    {1, 0x20, 0x20, false, control_register}, {1, 0x22, 0x22, false, control_register},
-    {1, 0x21, 0x21, false, debug_register},   {1, 0x23, 0x23, false, debug_register},
-    {1, 0x30, 0x30, false, msr_write},        {1, 0x31, 0x31, true, time_stamp},
-    {1, 0x32, 0x32, false, msr_read},
+    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x00, 0x00, true, group_00},
+    {1, 0x01, 0x01, true, group_01},          {1, 0x06, 0x06, false, clear_ts},
+    {1, 0x08, 0x09, false, cache_flush},      {1, 0x20, 0x20, false, control_register},
+    {1, 0x22, 0x22, false, control_register}, {1, 0x21, 0x21, false, debug_register},
+    {1, 0x23, 0x23, false, debug_register},   {1, 0x30, 0x30, false, msr_write},
+    {1, 0x31, 0x31, true, time_stamp},        {1, 0x32, 0x32, false, msr_read},
 };
 
 static emulate find_emulation(const struct instruction *i, bool kernel)

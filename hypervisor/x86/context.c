@@ -29,11 +29,12 @@ void load_guest_root(struct vcpu *v)
 
 #define GUEST_CR4 (X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE | X86_CR4_FSGSBASE)
 
-/* A PV guest has no VT-x, whether we use it or not. */
+/* A PV guest has no VT-x, whether we use it or not, and no UMIP. */
 unsigned long pv_fix_cr4(unsigned long wanted)
 {
     unsigned long host = read_cr4();
-    return (wanted & GUEST_CR4 & (host | X86_CR4_TSD | X86_CR4_DE)) | (host & ~(GUEST_CR4 | X86_CR4_VMXE));
+    return (wanted & GUEST_CR4 & (host | X86_CR4_TSD | X86_CR4_DE)) |
+           (host & ~(GUEST_CR4 | X86_CR4_VMXE | X86_CR4_UMIP));
 }
 
 /* OSXSAVE and FSGSBASE stay set for us; a guest that did not set them merely does not see the CPUID bits. With TSD,

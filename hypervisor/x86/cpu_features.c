@@ -165,6 +165,7 @@ void cpu_features_init_cpu(void)
         on |= X86_CR4_SMAP;
     if (f->fsgsbase)
         on |= X86_CR4_FSGSBASE;
-    /* UMIP stays off: PV kernels and their programs run at CPL 3 and may read IDTR and friends as they always could. */
-    write_cr4((read_cr4() & ~(X86_CR4_TSD | X86_CR4_UMIP)) | on);
+    if (f->umip) /* guests' kernels and programs are answered all the same: pv/privileged.c */
+        on |= X86_CR4_UMIP;
+    write_cr4((read_cr4() & ~X86_CR4_TSD) | on);
 }

@@ -52,9 +52,9 @@ uint8_t protection_data = 0xc3; /* ret */
 static bool can_run_data(void)
 {
     bool can = true;
-    __asm__ volatile("call protection_data\n\tjmp 3f\n2: add $8, %%rsp\n\tmovb $0, %0\n3:\n\t" EXTABLE_ENTRY(
-                         "protection_data", "2b")
-                     : "+r"(can)::"memory", "cc");
+    __asm__ volatile(
+        "call protection_data\n\tjmp 3f\n2: add $8, %%rsp\n\tmovb $0, %0\n3:\n\t" EXTABLE_ENTRY("protection_data", "2b")
+        : "+r"(can)::"memory", "cc");
     return can;
 }
 
@@ -71,6 +71,8 @@ void protection_check_cpu(void)
         panic("CPU %u lets the hypervisor read guests' pages unasked, in spite of SMAP", cpu);
     if (f->smep && !(read_cr4() & X86_CR4_SMEP))
         panic("CPU %u does not keep SMEP on", cpu);
+    if (f->umip && !(read_cr4() & X86_CR4_UMIP))
+        panic("CPU %u does not keep UMIP on", cpu);
     if (!cpu)
-        log_info("protection: WP, NX%s%s", f->smep ? ", SMEP" : "", f->smap ? ", SMAP" : "");
+        log_info("protection: WP, NX%s%s%s", f->smep ? ", SMEP" : "", f->smap ? ", SMAP" : "", f->umip ? ", UMIP" : "");
 }

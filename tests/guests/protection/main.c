@@ -49,6 +49,7 @@ static void tried(void)
     CHECK(logged("protection: WP, NX"));
     CHECK_IS(processor_feature(7, 1) >> 7 & 1, logged(", SMEP"));
     CHECK_IS(processor_feature(7, 1) >> 20 & 1, logged(", SMAP"));
+    CHECK_IS(processor_feature(7, 2) >> 2 & 1, logged(", UMIP"));
 }
 
 static bool skip_int3(struct registers *regs, unsigned vector)
