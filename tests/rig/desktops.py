@@ -22,13 +22,20 @@ def picture(rig):
     return pictures.Picture(*rig.machine.screen())
 
 
+def service_logs(rig):
+    """What the services know and said last."""
+    return rig.machine.run('roundhousectl list; journalctl -b -u roundhoused -u roundhouse-seat -u roundhouse-ui -o short-monotonic '
+                           '--no-pager | grep -v /etc/xen/scripts | tail -20', 60, check=False)[1]
+
+
 def wait_for_picture(rig, what, seconds, right):
     """Waits until `right` says of the picture that it is `what`. Says so with the last picture kept if it never does."""
     end = time.monotonic() + seconds * rig.machine.patience
     while not right(picture(rig)):
         if time.monotonic() > end:
             name = rig.machine.screenshot(f'not-{what.replace(" ", "-")}.png')
-            raise RigError(f'the screen is not {what} after {seconds * rig.machine.patience:.0f} s; it is in {name}')
+            raise RigError(f'the screen is not {what} after {seconds * rig.machine.patience:.0f} s; it is in {name}\n'
+                           f'{pictures.describe(picture(rig), DESKTOPS)}\n{service_logs(rig)}')
         time.sleep(0.5)
 
 
@@ -48,9 +55,8 @@ def desktops_drawn(rig):
         status, _ = rig.machine.run(f"timeout {limit} sh -c 'until grep -aqs \"desktop drawn\" {console(name)}; do sleep 1; done'",
                                     300, check=False)
         if status:
-            raise RigError(f'the desktop {name} was not drawn:\n' + rig.machine.run(
-                f'roundhousectl list; tail -20 {console(name)}; journalctl -b -u roundhoused -u roundhouse-seat --no-pager '
-                '| tail -20', check=False)[1])
+            raise RigError(f'the desktop {name} was not drawn:\n' + rig.machine.run(f'tail -20 {console(name)}', check=False)[1]
+                           + service_logs(rig))
         print(f'# {name} drawn at {rig.machine.age():.0f} s', flush=True)
 
 

@@ -67,6 +67,14 @@ def which_desktop(picture, desktops):
     return best if shares[best] > 0.9 and sum(shares.values()) - shares[best] < 0.1 else None
 
 
+def describe(picture, desktops):
+    """In words, for who cannot look at it: how much of each desktop's wallpaper there is, and the colours at a few places."""
+    shares = ', '.join(f'{name} {desktop_share(picture, colour):.2f}' for name, colour in desktops.items())
+    rows = [' '.join(picture.at(int(x * picture.width), int(y * picture.height)).hex() for x, _ in grid(0, 0, 1, 1, 6, 1))
+            for y in (0.02, 0.2, 0.4, 0.6, 0.8, 0.98)]
+    return '\n'.join([f'{picture.width}x{picture.height}; wallpapers: {shares}; colours:', *rows])
+
+
 def is_switcher(picture):
     """The switcher: its ground all around, and its name in the corner."""
     left, top, right, bottom = TITLE
