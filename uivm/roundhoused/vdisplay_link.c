@@ -1,5 +1,5 @@
-// The link to the seat: connecting, repeating what the seat missed, taking its news. Lost connections are
-// tried again ten times a second: the seat is back in a moment.
+// The link to the seat: connecting, repeating what the seat missed, taking its news. A lost connection is tried again
+// at once, for the seat's socket outlives it, and then ten times a second.
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 enum { RETRY_MS = 100 };
 
 static void lost(struct vdisplay *vd);
+static gboolean on_first_try(void *data);
 static gboolean on_retry(void *data);
 
 static bool send_packet(int link, const struct link_message *message, int fd)
@@ -88,6 +89,7 @@ static void lost(struct vdisplay *vd)
 {
     if (vd->link < 0)
         return;
+    bool was_a_seat = vd->greeted; // or else one that hangs up at once would be asked without end
     g_clear_handle_id(&vd->link_source, g_source_remove);
     close(vd->link);
     vd->link = -1;
@@ -100,8 +102,18 @@ static void lost(struct vdisplay *vd)
             vd->guests[slot]->devices[i].phase = VDEVICE_WAITING;
     }
     if (!vd->retry_source)
-        vd->retry_source = g_timeout_add(RETRY_MS, on_retry, vd);
+        vd->retry_source = was_a_seat ? g_timeout_add(0, on_first_try, vd) : g_timeout_add(RETRY_MS, on_retry, vd);
     capture_finished(vd, ENOTCONN);
+}
+
+static void tell_of_guest(struct vdisplay *vd, struct vguest *guest)
+{
+    if (!guest || !vd->greeted)
+        return;
+    vdisplay_send_guest(vd, guest);
+    vdisplay_vga_connect(guest);
+    for (unsigned i = 0; i < guest->device_count; i++)
+        vdevice_connect_again(&guest->devices[i]);
 }
 
 static void on_hello(struct vdisplay *vd, const struct link_message *m)
@@ -119,15 +131,11 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m)
     if (vd->greeted)
         return; // only the screen's size is new
     vd->greeted = true;
-    for (unsigned slot = 1; slot < LINK_SLOTS; slot++) {
-        struct vguest *guest = vd->guests[slot];
-        if (!guest)
-            continue;
-        vdisplay_send_guest(vd, guest);
-        vdisplay_vga_connect(guest);
-        for (unsigned i = 0; i < guest->device_count; i++)
-            vdevice_update(&guest->devices[i]);
-    }
+    unsigned first = vd->focused; // whom the user looks at
+    tell_of_guest(vd, vd->guests[first]);
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+        if (slot != first)
+            tell_of_guest(vd, vd->guests[slot]);
 }
 
 static void on_mode(struct vguest *guest, const struct link_message *m)

@@ -23,12 +23,13 @@ struct vdevice {
     struct vguest *guest;
     enum vdevice_type type;
     enum vdevice_phase phase;
-    bool refused;               // its guest wrote what cannot be: nothing but a new start of the handshake counts
-    char *front, *back, *token; // xenstore directories; the watch's token
-    bool watched;               // false: its watch fired too often and is gone until the next look
-    bool look;                  // something has changed since the last look
-    unsigned events;            // watch events since the last look
-    gint64 next_look;           // monotonic microseconds
+    bool refused;                   // its guest wrote what cannot be: nothing but a new start of the handshake counts
+    struct link_message connection; // what the seat was last told to connect, for the next seat; type 0: nothing
+    char *front, *back, *token;     // xenstore directories; the watch's token
+    bool watched;                   // false: its watch fired too often and is gone until the next look
+    bool look;                      // something has changed since the last look
+    unsigned events;                // watch events since the last look
+    gint64 next_look;               // monotonic microseconds
 };
 
 struct vguest {
@@ -81,11 +82,14 @@ void vdisplay_store_stop(struct vdisplay *vd);
 // fires more often than that is taken away until the next look, so that no event waits in memory.
 bool vdevice_watch(struct vdevice *device);
 void vdevice_unwatch(struct vdevice *device);
+void vdisplay_look_at(struct vdevice *device); // soon
 void vdisplay_watch_start(struct vdisplay *vd);
 void vdisplay_watch_stop(struct vdisplay *vd);
 
 // Looks at the frontend's state again and does what it calls for; also after the seat came back.
 void vdevice_update(struct vdevice *device);
+// The next seat is there: it is told what the last one was, and only then xenstore is asked whether that still holds.
+void vdevice_connect_again(struct vdevice *device);
 void vdevice_ready(struct vdevice *device);             // the seat has connected it
 void vdevice_closed(struct vdevice *device, int error); // the seat has not, or no longer
 

@@ -279,6 +279,7 @@ static void disconnect_device(struct vdevice *device)
     if (device->phase != VDEVICE_WAITING)
         vdisplay_send(guest->vd, &(struct link_message){.type = type, .slot = guest->slot}, -1);
     device->phase = VDEVICE_WAITING;
+    device->connection.type = 0;
 }
 
 // The end of a device whose guest writes what cannot be. It stays so until its front end begins anew.
@@ -295,6 +296,7 @@ static void send_connection(struct vdevice *device, const struct link_message *m
     switch (vdisplay_send(device->guest->vd, message, privcmd)) {
     case VDISPLAY_SENT:
         device->phase = VDEVICE_CONNECTING;
+        device->connection = *message;
         break;
     case VDISPLAY_REFUSED:
         refuse(device, "its driver asks for what the seat cannot do");
@@ -304,27 +306,40 @@ static void send_connection(struct vdevice *device, const struct link_message *m
     }
 }
 
-static void connect_device(struct vdevice *device)
+static void send_with_privcmd(struct vdevice *device, const struct link_message *message)
 {
-    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
-        [VDEVICE_VFB] = describe_vfb, [VDEVICE_VDISPL] = describe_vdispl, [VDEVICE_VKBD] = describe_vkbd};
     struct vguest *guest = device->guest;
-    struct link_message message;
-    if (device->phase != VDEVICE_WAITING || !guest->vd->greeted || device->refused)
-        return;
-    if (!describe[device->type](device, &message)) {
-        refuse(device, "its driver's entries in xenstore are incomplete, out of range or of a 32-bit guest");
-        return;
-    }
-    bool needs_privcmd = device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message.keyboard.by_grant);
+    bool needs_privcmd = device->type == VDEVICE_VFB || (device->type == VDEVICE_VKBD && !message->keyboard.by_grant);
     int privcmd = needs_privcmd ? restricted_privcmd(guest->domid) : -1;
     if (needs_privcmd && privcmd < 0) {
         vguest_warn(guest, "%s: cannot open " PRIVCMD " for it: %s", guest->name, g_strerror(errno));
         return;
     }
-    send_connection(device, &message, privcmd);
+    send_connection(device, message, privcmd);
     if (privcmd >= 0)
         close(privcmd);
+}
+
+static void connect_device(struct vdevice *device)
+{
+    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
+        [VDEVICE_VFB] = describe_vfb, [VDEVICE_VDISPL] = describe_vdispl, [VDEVICE_VKBD] = describe_vkbd};
+    struct link_message message;
+    if (device->phase != VDEVICE_WAITING || !device->guest->vd->greeted || device->refused)
+        return;
+    if (describe[device->type](device, &message))
+        send_with_privcmd(device, &message);
+    else
+        refuse(device, "its driver's entries in xenstore are incomplete, out of range or of a 32-bit guest");
+}
+
+// A dozen questions to a busy xenstored would stand between the user and the picture.
+void vdevice_connect_again(struct vdevice *device)
+{
+    struct link_message before = device->connection;
+    if (before.type && device->phase == VDEVICE_WAITING && !device->refused)
+        send_with_privcmd(device, &before);
+    vdisplay_look_at(device);
 }
 
 static void follow_state(struct vdevice *device, enum xenbus_state state)

@@ -71,6 +71,14 @@ static void schedule(struct vdisplay *vd)
         vd->look_source = g_timeout_add((guint)((next - now) / 1000 + 1), on_due, vd);
 }
 
+void vdisplay_look_at(struct vdevice *device)
+{
+    struct vdisplay *vd = device->guest->vd;
+    device->look = true;
+    g_clear_handle_id(&vd->look_source, g_source_remove);
+    vd->look_source = g_timeout_add(0, on_due, vd);
+}
+
 static void take_event(struct vdisplay *vd, const char *token)
 {
     unsigned domid, index;

@@ -559,7 +559,10 @@ static void test_conflicts(void)
     teardown();
 }
 
-/* After the seat's death everything is asked of the next one; what was refused stays so. */
+/*
+ * After the seat's death everything is asked of the next one, whose socket is there already: at once, and before
+ * xenstored is asked anything. What was refused stays so.
+ */
 static void test_next_seat(void)
 {
     setup();
@@ -568,12 +571,54 @@ static void test_next_seat(void)
     g_assert_true(comes(BACK "vfb/7/0/state", "4"));
     write_keyboard("0", "9", "4");
     g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
+    linger();
+    unsigned asked = xenstore_fake_calls;
     seat_drop();
-    while (seat.count[LINK_FBIF_CONNECT] < 2)
+    for (unsigned i = 0; i < 6 && seat.count[LINK_FBIF_CONNECT] < 2; i++)
         turns(1);
-    turns(20);
+    g_assert_cmpuint(seat.count[LINK_FBIF_CONNECT], ==, 2);
+    g_assert_cmpuint(seat.last[LINK_FBIF_CONNECT].fbif.page_frame, ==, 77);
+    g_assert_cmpuint(xenstore_fake_calls, ==, asked);
+    linger();
+    g_assert_cmpuint(xenstore_fake_calls, >, asked);
     g_assert_cmpuint(seat.connections, ==, 2);
+    g_assert_cmpuint(seat.count[LINK_FBIF_CONNECT], ==, 2);
     g_assert_cmpuint(seat.count[LINK_KEYBOARD_CONNECT], ==, 0);
+    teardown();
+}
+
+/* A seat that hangs up before it has said anything is not asked without a pause. */
+static void test_seat_hangs_up(void)
+{
+    setup();
+    seat.answers = FALSE;
+    seat_drop();
+    for (unsigned i = 0; i < 50; i++) {
+        turns(1);
+        seat_drop();
+    }
+    g_assert_cmpuint(seat.connections, <, 5);
+    teardown();
+}
+
+/* What a guest closed while no seat was there is not connected to the next one. */
+static void test_closed_meanwhile(void)
+{
+    setup();
+    add(1, 7, VDISPLAY_FBIF);
+    write_screen("6", "77", "4");
+    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
+    seat.answers = FALSE;
+    seat_drop();
+    turns(6);
+    write_screen("6", "77", "6");
+    g_assert_true(comes(BACK "vfb/7/0/state", "6"));
+    seat.answers = TRUE;
+    seat_drop();
+    linger();
+    linger();
+    g_assert_cmpuint(seat.count[LINK_HELLO], ==, 3);
+    g_assert_cmpuint(seat.count[LINK_FBIF_CONNECT], ==, 1);
     teardown();
 }
 
@@ -616,5 +661,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vdisplay/busy-seat", test_busy_seat);
     g_test_add_func("/vdisplay/conflicts", test_conflicts);
     g_test_add_func("/vdisplay/next-seat", test_next_seat);
+    g_test_add_func("/vdisplay/seat-hangs-up", test_seat_hangs_up);
+    g_test_add_func("/vdisplay/closed-meanwhile", test_closed_meanwhile);
     return g_test_run();
 }
