@@ -13,7 +13,8 @@ struct card {
     guest_card_wish_fn wish;
     gpointer user;
     cairo_surface_t *picture; /* NULL: none */
-    GtkWidget *strip, *preview, *chip, *name, *dot, *state, *facts, *chord, *error, *spinner;
+    char *told;               /* all that the card says, to know whether anything of it is new */
+    GtkWidget *strip, *preview, *chip, *name, *dot, *state, *facts, *chord, *error;
     GtkWidget *buttons[BUTTONS_MAX];
     enum guest_action actions[BUTTONS_MAX];
 };
@@ -23,24 +24,19 @@ struct card {
  */
 static const struct look {
     const char *state, *words;
-    gboolean busy;
     struct {
         const char *label;
         enum guest_action action;
     } buttons[BUTTONS_MAX];
 } looks[] = {
-    {"off", "Off", FALSE, {{"Start", ACTION_START}}},
-    {"starting", "Starting \342\200\246", TRUE, {{NULL, 0}}},
+    {"off", "Off", {{"Start", ACTION_START}}},
+    {"starting", "Starting \342\200\246", {{NULL, 0}}},
     {"running",
      "Running",
-     FALSE,
      {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
-    {"paused",
-     "Paused",
-     FALSE,
-     {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"stopping", "Shutting down \342\200\246", TRUE, {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"crashed", "Crashed", FALSE, {{"Start again", ACTION_START}}},
+    {"paused", "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {"stopping", "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {"crashed", "Crashed", {{"Start again", ACTION_START}}},
 };
 
 static const struct look *look_of(RhGuest1 *guest)
@@ -95,12 +91,9 @@ static GtkWidget *title_row(struct card *card)
     card->dot = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
     style_toggle(card->dot, "dot", TRUE);
     gtk_widget_set_valign(card->dot, GTK_ALIGN_CENTER);
-    card->spinner = gtk_spinner_new();
-    gtk_widget_set_no_show_all(card->spinner, TRUE);
     card->state = label_new("state", 0);
     gtk_box_pack_start(GTK_BOX(state_row), card->dot, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(state_row), card->state, FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(state_row), card->spinner, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(words), card->name, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(words), state_row, FALSE, FALSE, 0);
     gtk_widget_set_valign(card->chip, GTK_ALIGN_CENTER);
@@ -192,6 +185,7 @@ static void card_free(gpointer data)
     struct card *card = data;
     g_clear_pointer(&card->picture, cairo_surface_destroy);
     g_object_unref(card->guest);
+    g_free(card->told);
     g_free(card);
 }
 
@@ -270,9 +264,25 @@ static void update_colour(struct card *card)
     style_toggle(card->chip, class_name, TRUE);
 }
 
+/* Whether the card has something new to say. Saying it again would lay the window out and draw it for nothing. */
+static gboolean take_news(struct card *card, gboolean on_screen)
+{
+    RhGuest1 *guest = card->guest;
+    char *now =
+        g_strdup_printf("%s\n%s\n%s\n%s\n%u %u %" G_GUINT64_FORMAT " %d", rh_guest1_get_state(guest),
+                        rh_guest1_get_error(guest), rh_guest1_get_name(guest), rh_guest1_get_colour(guest),
+                        rh_guest1_get_slot(guest), rh_guest1_get_vcpus(guest), rh_guest1_get_memory(guest), on_screen);
+    gboolean news = g_strcmp0(now, card->told) != 0;
+    g_free(card->told);
+    card->told = now;
+    return news;
+}
+
 void guest_card_update(GtkWidget *widget, gboolean on_screen)
 {
     struct card *card = card_of(widget);
+    if (!take_news(card, on_screen))
+        return;
     const struct look *look = look_of(card->guest);
     const char *error = rh_guest1_get_error(card->guest), *name = rh_guest1_get_name(card->guest);
     g_autofree char *spoken = g_strdup_printf("%s, slot %u, %s%s%s", name, rh_guest1_get_slot(card->guest), look->words,
@@ -284,8 +294,6 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
     gtk_label_set_text(GTK_LABEL(card->state), look->words);
     gtk_label_set_text(GTK_LABEL(card->error), error);
     gtk_widget_set_visible(card->error, error && *error);
-    gtk_widget_set_visible(card->spinner, look->busy);
-    g_object_set(card->spinner, "active", look->busy, NULL);
     update_facts(card);
     update_colour(card);
     update_buttons(card, look);

@@ -25,6 +25,7 @@ struct switcher {
     struct seat *seat; /* NULL: no pictures */
     guint wait_timer;
     gboolean overdue;
+    gboolean visible;     /* the switcher is on screen */
     gboolean key_pressed; /* the chosen card is the user's choice */
 };
 
@@ -244,10 +245,13 @@ static const char *fitting_page(struct switcher *switcher)
 static void update(gpointer data)
 {
     struct switcher *switcher = data;
+    gboolean was_visible = switcher->visible;
+    switcher->visible = model_focused(switcher->model) == 0;
     style_set_colours(switcher->model);
     header_update(switcher->header, switcher->model);
     update_cards(switcher);
-    ask_for_pictures(switcher);
+    if (switcher->visible && !was_visible)
+        ask_for_pictures(switcher);
     update_problems(switcher);
     gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), fitting_page(switcher));
 }
