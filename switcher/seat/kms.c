@@ -176,6 +176,32 @@ void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *fram
     *framebuffer = (struct kms_framebuffer){0};
 }
 
+void kms_framebuffer_leave(struct kms_framebuffer *framebuffer)
+{
+    if (framebuffer->canvas.pixels)
+        munmap(framebuffer->canvas.pixels, framebuffer->size);
+    *framebuffer = (struct kms_framebuffer){0};
+}
+
+// A framebuffer holds its memory, so the handles can go first.
+struct kms_leftovers kms_inherit(int fd)
+{
+    struct kms_leftovers leftovers = {0};
+    drmModeRes *resources = drmModeGetResources(fd);
+    for (int i = 0; resources && i < resources->count_fbs && leftovers.count < KMS_LEFTOVERS; i++)
+        leftovers.ids[leftovers.count++] = resources->fbs[i];
+    drmModeFreeResources(resources);
+    for (uint32_t handle = 1; handle <= KMS_LEFTOVERS; handle++)
+        drmModeDestroyDumbBuffer(fd, handle);
+    return leftovers;
+}
+
+void kms_remove(const struct kms *kms, struct kms_leftovers *leftovers)
+{
+    while (leftovers->count > 0)
+        drmModeRmFB(kms->fd, leftovers->ids[--leftovers->count]);
+}
+
 static void add_plane(const struct kms *kms, drmModeAtomicReq *request, const struct kms_framebuffer *framebuffer)
 {
     const struct kms_plane_properties *p = &kms->properties;

@@ -38,6 +38,19 @@ bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool for
 // A cleared XRGB8888 buffer in the mode's size; false with errno.
 bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer);
 void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer);
+// It goes when nobody has the card open any more, and stays on screen until then.
+void kms_framebuffer_leave(struct kms_framebuffer *framebuffer);
+
+// What a process before this one left on the same descriptor.
+enum { KMS_LEFTOVERS = 8 };
+struct kms_leftovers {
+    unsigned count;
+    uint32_t ids[KMS_LEFTOVERS]; // of framebuffers
+};
+
+// Call it before anything is made on the descriptor. Its framebuffers stay, for one of them may be on screen.
+struct kms_leftovers kms_inherit(int fd);
+void kms_remove(const struct kms *kms, struct kms_leftovers *leftovers);
 
 // Sets the mode and shows the framebuffer; blocks until done. False with errno. Falls back from atomic to
 // legacy.

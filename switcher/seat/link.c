@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "kept.h"
 #include "link_protocol.h"
 #include "listen.h"
 #include "log.h"
@@ -304,7 +305,7 @@ struct link *link_new(struct seat *seat, const char *path, uid_t uid)
     link->seat = seat;
     link->uid = uid;
     link->peer = -1;
-    link->listener = listen_at(path, SOCK_SEQPACKET, 0600);
+    link->listener = kept_listen("link", path, SOCK_SEQPACKET, 0600);
     if (link->listener >= 0)
         link->listener_source = wl_event_loop_add_fd(seat->loop, link->listener, WL_EVENT_READABLE, on_listener, link);
     if (link->listener_source)

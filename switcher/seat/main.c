@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "foreign.h"
 #include "input.h"
+#include "kept.h"
 #include "link.h"
 #include "link_protocol.h"
 #include "log.h"
@@ -15,6 +17,8 @@
 #include "remember.h"
 #include "seat.h"
 #include "ui.h"
+
+enum { PAUSE_US = 200000 };
 
 struct options {
     const char *link_path, *ui_path, *memory_path; // memory: NULL for none
@@ -177,11 +181,14 @@ static bool start(struct seat *seat, const struct options *options)
     }
     if (!open_devices(seat, options))
         return false;
+    if (seat->output->former)
+        log_info("the screen shows what it showed before");
     seat->remembered = remember_open(options->memory_path);
     if (!seat->remembered)
         return false;
     seat->ui = ui_new(seat, options->ui_path, user->pw_uid);
     seat->link = seat->ui ? link_new(seat, options->link_path, options->manager_uid) : NULL;
+    kept_close_rest();
     if (!seat->link || !seat_start(seat))
         return false;
     if (!seat->session)
@@ -195,6 +202,8 @@ int main(int argc, char **argv)
     struct options options = {.link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
     if (!parse_options(argc, argv, &options))
         return 2;
+    if (!kept_wait())
+        return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
     foreign_guard_install();
     struct seat *seat = calloc(1, sizeof(*seat));
@@ -217,6 +226,8 @@ int main(int argc, char **argv)
     session_close(seat->session);
     remember_close(remembered);
     bool well = started && !seat->failed;
+    if (!started)
+        usleep(PAUSE_US); // the next one is started at once
     wl_event_source_remove(terminate);
     wl_event_source_remove(interrupt);
     wl_display_destroy(seat->display);

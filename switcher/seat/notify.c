@@ -1,6 +1,7 @@
 // One datagram for each thing to say.
 #include "notify.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +15,27 @@ struct notify {
     int period_ms; // 0: no watchdog
 };
 
-static void say(const char *what)
+static bool send_with(int socket, const struct sockaddr_un *address, socklen_t size, const char *what, int fd)
+{
+    struct iovec part = {(void *)what, strlen(what)};
+    struct msghdr header = {.msg_name = (void *)address, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    if (fd >= 0) {
+        header.msg_control = &control;
+        header.msg_controllen = sizeof(control);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    }
+    return sendmsg(socket, &header, MSG_NOSIGNAL) >= 0;
+}
+
+void notify_say(const char *what, int fd)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -24,18 +45,18 @@ static void say(const char *what)
     memcpy(address.sun_path, path, length);
     if (path[0] == '@')
         address.sun_path[0] = '\0'; // an abstract name
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int link = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (fd < 0 || sendto(fd, what, strlen(what), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+    if (link < 0 || !send_with(link, &address, size, what, fd))
         log_error("the service manager cannot be told \"%s\"", what);
-    if (fd >= 0)
-        close(fd);
+    if (link >= 0)
+        close(link);
 }
 
 static int on_timer(void *data)
 {
     struct notify *notify = data;
-    say("WATCHDOG=1");
+    notify_say("WATCHDOG=1", -1);
     wl_event_source_timer_update(notify->timer, notify->period_ms);
     return 0;
 }
@@ -53,7 +74,7 @@ struct notify *notify_start(struct wl_event_loop *loop)
         free(notify);
         return NULL;
     }
-    say("READY=1");
+    notify_say("READY=1", -1);
     if (notify->period_ms)
         wl_event_source_timer_update(notify->timer, notify->period_ms);
     return notify;

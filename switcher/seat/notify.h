@@ -6,6 +6,9 @@
 
 struct notify;
 
+// One message; `fd` goes along and stays the caller's, -1: none.
+void notify_say(const char *what, int fd);
+
 // Says that the seat is ready; from then on the loop itself says every third of $WATCHDOG_USEC that it is alive. NULL
 // when out of memory.
 struct notify *notify_start(struct wl_event_loop *loop);

@@ -31,6 +31,7 @@ struct output_ops {
     void (*pause)(struct output *output);
     void (*resume)(struct output *output);
     void (*destroy)(struct output *output);
+    bool (*holds)(const struct output *output); // whether the right to the screen is still ours; NULL: always
 };
 
 struct output {
@@ -40,6 +41,7 @@ struct output {
     struct output_buffer buffers[OUTPUT_BUFFERS];
     unsigned front;    // index of the buffer on screen
     bool busy, paused; // a frame is on its way to the screen; the session is not ours
+    bool former;       // until our first frame the screen shows the last one of a former seat
 };
 
 // A screen of width by height that nobody sees.
@@ -47,7 +49,7 @@ struct output *output_headless_open(struct wl_event_loop *loop, uint32_t width, 
 
 // The first KMS device that has a connected screen (the one the firmware used, if any); NULL after a logged
 // reason. Width and height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode
-// setting alone.
+// setting alone. What the screen shows stays when the seat dies (kept.h), until the next one has a frame of its own.
 struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width, uint32_t height,
                                bool force_legacy);
 

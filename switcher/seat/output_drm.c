@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xf86drm.h>
 
+#include "kept.h"
 #include "kms.h"
 #include "log.h"
 #include "session.h"
@@ -16,6 +18,8 @@
 // Drivers without a vertical blank interrupt report a flip at once; frames are then paced by the clock. A
 // driver that loses a flip event must not freeze the screen either.
 enum { FRAME_MS = 16, LOST_FLIP_MS = 1000, RETRY_MS = 100 };
+
+#define KEPT_AS "screen"
 
 struct drm_output {
     struct output base;
@@ -26,6 +30,9 @@ struct drm_output {
     struct udev *udev;
     struct udev_monitor *monitor;
     uint32_t wanted_width, wanted_height;
+    int former_fd; // the card as a former seat had it, which holds its last frame; -1: there is none, or it is kms.fd
+    bool is_inherited;              // kms.fd is a former seat's, and its right to the screen with it
+    struct kms_leftovers leftovers; // of a former seat, when inherited
     bool force_legacy, flip_pending;
     bool mode_lost; // nothing of ours is on screen: the mode is set anew until that works
     int64_t presented_ms;
@@ -47,6 +54,19 @@ static void frame_done(struct drm_output *drm)
 
 static bool start_mode(struct drm_output *drm);
 
+// A frame of ours is on screen, or a mode of ours is: what a former seat left may go, and the next one finds ours.
+static void succeed_former(struct drm_output *drm)
+{
+    if (!drm->base.former)
+        return;
+    drm->base.former = false;
+    kms_remove(&drm->kms, &drm->leftovers);
+    kept_replace(KEPT_AS, drm->kms.fd);
+    if (drm->former_fd >= 0)
+        close(drm->former_fd);
+    drm->former_fd = -1;
+}
+
 static void everything_is_stale(struct drm_output *drm)
 {
     struct output *output = &drm->base;
@@ -64,6 +84,7 @@ static void set_mode_again(struct drm_output *drm)
         return;
     }
     log_info("the screen is there");
+    succeed_former(drm);
     everything_is_stale(drm);
     frame_done(drm);
 }
@@ -109,15 +130,31 @@ static int on_drm_readable(int fd, uint32_t mask, void *data)
     return 0;
 }
 
+// The mode is set with it, in place of a former seat's last frame. That sends no event.
+static bool present_first(struct drm_output *drm, unsigned index)
+{
+    if (!kms_set_mode(&drm->kms, &drm->framebuffers[index]))
+        return false;
+    succeed_former(drm);
+    wl_event_source_timer_update(drm->timer, FRAME_MS);
+    return true;
+}
+
+static bool present_later(struct drm_output *drm, unsigned index, const struct damage *drawn)
+{
+    if (!kms_flip(&drm->kms, &drm->framebuffers[index], drawn, drm))
+        return false;
+    drm->flip_pending = true;
+    drm->presented_ms = now_ms();
+    wl_event_source_timer_update(drm->timer, LOST_FLIP_MS);
+    return true;
+}
+
 static bool drm_present(struct output *output, unsigned index, const struct damage *drawn)
 {
     struct drm_output *drm = (struct drm_output *)output;
-    if (kms_flip(&drm->kms, &drm->framebuffers[index], drawn, drm)) {
-        drm->flip_pending = true;
-        drm->presented_ms = now_ms();
-        wl_event_source_timer_update(drm->timer, LOST_FLIP_MS);
+    if (output->former ? present_first(drm, index) : present_later(drm, index, drawn))
         return true;
-    }
     if (errno != EBUSY) {
         log_error("cannot show a frame (%s): the mode is set again", strerror(errno));
         drm->mode_lost = true;
@@ -134,7 +171,8 @@ static void destroy_buffers(struct drm_output *drm)
     }
 }
 
-// Makes buffers for the mode in drm->kms and shows the first.
+// Makes buffers for the mode in drm->kms and shows the first, unless what a former seat drew last is to stay until
+// then.
 static bool start_mode(struct drm_output *drm)
 {
     struct output *output = &drm->base;
@@ -152,7 +190,7 @@ static bool start_mode(struct drm_output *drm)
     output->front = 0;
     output->busy = drm->flip_pending = false;
     everything_is_stale(drm);
-    if (!kms_set_mode(&drm->kms, &drm->framebuffers[0])) {
+    if (!output->former && !kms_set_mode(&drm->kms, &drm->framebuffers[0])) {
         log_error("cannot set %ux%u: %s", output->width, output->height, strerror(errno));
         destroy_buffers(drm);
         return false;
@@ -180,15 +218,25 @@ static void drm_destroy(struct output *output)
     for (unsigned i = 0; i < 3; i++)
         if (sources[i])
             wl_event_source_remove(sources[i]);
-    destroy_buffers(drm);
-    if (drm->kms.fd >= 0)
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
+        kms_framebuffer_leave(&drm->framebuffers[i]); // for the next seat (kept.h)
+    if (drm->kms.fd >= 0 && drm->is_inherited)
+        close(drm->kms.fd);
+    else if (drm->kms.fd >= 0)
         session_close_device(drm->session, drm->kms.fd);
+    if (drm->former_fd >= 0)
+        close(drm->former_fd);
     udev_monitor_unref(drm->monitor);
     udev_unref(drm->udev);
     free(drm);
 }
 
-static const struct output_ops drm_ops = {drm_present, drm_pause, drm_resume, drm_destroy};
+static bool drm_holds(const struct output *output)
+{
+    return drmIsMaster(((const struct drm_output *)output)->kms.fd) != 0;
+}
+
+static const struct output_ops drm_ops = {drm_present, drm_pause, drm_resume, drm_destroy, drm_holds};
 
 // The monitor may offer another preferred mode now (a resized window under QEMU, another monitor).
 static int on_hotplug(int fd, uint32_t mask, void *data)
@@ -227,6 +275,22 @@ static bool try_card(struct drm_output *drm, const char *path)
     drm->kms.fd = -1;
     session_close_device(drm->session, fd);
     return false;
+}
+
+// A card that was opened by a seat manager that is dead: nobody else can have the screen while it is open.
+static bool try_inherited(struct drm_output *drm)
+{
+    if (drm->former_fd < 0 || !drmIsMaster(drm->former_fd))
+        return false;
+    drm->leftovers = kms_inherit(drm->former_fd);
+    if (!kms_find(&drm->kms, drm->former_fd, drm->wanted_width, drm->wanted_height, drm->force_legacy) ||
+        !start_mode(drm)) {
+        drm->kms.fd = -1;
+        return false;
+    }
+    drm->is_inherited = true;
+    drm->former_fd = -1;
+    return true;
 }
 
 static bool is_boot_display(struct udev_device *card)
@@ -281,8 +345,13 @@ struct output *output_drm_open(struct wl_event_loop *loop, struct session *sessi
     drm->wanted_height = height;
     drm->force_legacy = force_legacy;
     drm->kms.fd = -1;
+    drm->former_fd = kept_take(KEPT_AS);
+    drm->base.former = drm->former_fd >= 0;
     drm->udev = udev_new();
-    if (drm->udev && (try_cards(drm, true) || try_cards(drm, false)) && watch(drm, loop))
+    bool found = drm->udev && (try_inherited(drm) || try_cards(drm, true) || try_cards(drm, false));
+    if (found && !drm->base.former)
+        kept_replace(KEPT_AS, drm->kms.fd);
+    if (found && watch(drm, loop))
         return &drm->base;
     log_error("no screen: no /dev/dri/card* that can be opened has a connected monitor");
     drm_destroy(&drm->base);

@@ -46,7 +46,8 @@ static void headless_destroy(struct output *output)
     free(headless);
 }
 
-static const struct output_ops headless_ops = {headless_present, headless_pause, headless_resume, headless_destroy};
+static const struct output_ops headless_ops = {headless_present, headless_pause, headless_resume, headless_destroy,
+                                               NULL};
 
 struct output *output_headless_open(struct wl_event_loop *loop, uint32_t width, uint32_t height)
 {

@@ -17,7 +17,8 @@
 #include "scene.h"
 #include "ui.h"
 
-enum { FRAME_MS = 16 };
+// How long the screen shows what was: a guest's picture is back in a moment, and the interface has to start first.
+enum { FRAME_MS = 16, HOLD_MS = 3000, HOLD_INTERFACE_MS = 8000 };
 
 static uint32_t now_ms(void)
 {
@@ -26,9 +27,18 @@ static uint32_t now_ms(void)
     return (uint32_t)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
+static bool complete(const struct seat *seat)
+{
+    const struct guest *guest = seat_focused_guest((struct seat *)seat);
+    if (seat->wanted_slot != FOCUS_SWITCHER)
+        return false; // its guest is not known yet
+    return guest ? guest->picture.width > 0 : ui_layer_mapped(seat->ui, UI_LAYER_SWITCHER);
+}
+
 static void frame(struct seat *seat)
 {
-    if (!seat->frame_wanted)
+    seat->held = seat->held && !complete(seat);
+    if (!seat->frame_wanted || seat->held)
         return;
     struct output_buffer *buffer = output_begin(seat->output);
     if (!buffer)
@@ -60,6 +70,28 @@ static void tell_presented(struct seat *seat)
     struct guest *guest = seat_focused_guest(seat);
     if (guest && guest->displif)
         displif_presented(guest->displif);
+}
+
+static int on_hold_timer(void *data)
+{
+    struct seat *seat = data;
+    if (seat->held)
+        log_info("what was on screen has not come back in time");
+    seat->held = false;
+    frame(seat);
+    return 0;
+}
+
+static void hold(struct seat *seat, int ms)
+{
+    seat->held = true;
+    wl_event_source_timer_update(seat->hold_timer, ms);
+}
+
+void seat_interface_gone(struct seat *seat)
+{
+    if (!seat_focused_guest(seat) && seat_shows_focus(seat))
+        hold(seat, HOLD_INTERFACE_MS);
 }
 
 static int on_frame_timer(void *data)
@@ -180,7 +212,7 @@ bool seat_focus(struct seat *seat, unsigned slot, bool user_asked)
     if (seat->focus.current != before)
         focus_moved(seat, before);
     if (user_asked) {
-        seat->startled = false;
+        seat->startled = seat->held = false;
         seat->wanted_slot = FOCUS_SWITCHER;
     }
     return true;
@@ -202,8 +234,10 @@ bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_ad
     log_info("slot %u: domain %u, %s", slot, guest->domid, guest->name);
     if (seat_focused_guest(seat) == guest)
         seat_damage_all(seat);
-    if (slot == seat->wanted_slot && add->domid == seat->wanted_domid)
+    if (slot == seat->wanted_slot && add->domid == seat->wanted_domid) {
         seat_focus(seat, slot, false); // as it was before the seat died
+        seat->startled = !seat->held;  // while it is held, the user has seen nothing else
+    }
     return true;
 }
 
@@ -223,19 +257,30 @@ void seat_guest_remove(struct seat *seat, unsigned slot)
         focus_moved(seat, before);
 }
 
-static void on_session_enabled(void *data)
+// A seat manager that is killed leaves us what we have, one that ends in good order does not.
+static bool holds_screen(struct seat *seat)
 {
-    struct seat *seat = data;
-    seat->output->ops->resume(seat->output);
-    if (seat->input)
-        input_resume(seat->input);
+    if (!seat->output->ops->holds || seat->output->ops->holds(seat->output))
+        return true;
+    log_error("the right to the screen is gone");
+    seat->failed = true;
+    wl_display_terminate(seat->display);
+    return false;
 }
 
 static void on_session_lost(void *data)
 {
+    holds_screen(data);
+}
+
+static void on_session_enabled(void *data)
+{
     struct seat *seat = data;
-    seat->failed = true;
-    wl_display_terminate(seat->display);
+    if (!holds_screen(seat))
+        return;
+    seat->output->ops->resume(seat->output);
+    if (seat->input)
+        input_resume(seat->input);
 }
 
 static void on_session_disabled(void *data)
@@ -255,7 +300,8 @@ bool seat_start(struct seat *seat)
     seat->news = news_new(seat);
     seat->frame_timer = wl_event_loop_add_timer(seat->loop, on_frame_timer, seat);
     seat->repeat_timer = wl_event_loop_add_timer(seat->loop, seat_repeat, seat);
-    if (!seat->ports || !seat->news || !seat->frame_timer || !seat->repeat_timer) {
+    seat->hold_timer = wl_event_loop_add_timer(seat->loop, on_hold_timer, seat);
+    if (!seat->ports || !seat->news || !seat->frame_timer || !seat->repeat_timer || !seat->hold_timer) {
         log_error("out of memory");
         return false;
     }
@@ -266,6 +312,8 @@ bool seat_start(struct seat *seat)
     seat->focus_changes = 1; // nothing is on screen yet
     if (!remember_focused(seat->remembered, &seat->wanted_slot, &seat->wanted_domid))
         seat->wanted_slot = FOCUS_SWITCHER;
+    if (seat->output->former)
+        hold(seat, seat->wanted_slot == FOCUS_SWITCHER ? HOLD_INTERFACE_MS : HOLD_MS);
     seat->pointer_x = seat->output->width / 2.0;
     seat->pointer_y = seat->output->height / 2.0;
     ui_keyboard_enter(seat->ui);
@@ -282,7 +330,8 @@ void seat_stop(struct seat *seat)
         seat_guest_remove(seat, slot);
     ports_free(seat->ports);
     news_free(seat->news);
-    struct wl_event_source *sources[] = {seat->frame_timer, seat->repeat_timer, seat->frame_idle, seat->failure_idle};
+    struct wl_event_source *sources[] = {seat->frame_timer, seat->repeat_timer, seat->hold_timer, seat->frame_idle,
+                                         seat->failure_idle};
     for (unsigned i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         if (sources[i])
             wl_event_source_remove(sources[i]);

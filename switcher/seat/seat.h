@@ -49,6 +49,8 @@ struct seat {
     uint32_t repeat_code; // key that repeats in the focused guest; 0 none
     struct wl_event_source *repeat_timer, *frame_timer, *frame_idle, *failure_idle; // idle: NULL when not scheduled
     bool frame_wanted, presenting; // presenting: a frame is on its way to the screen
+    bool held; // the last frame stays on screen until there is a whole one to follow it, or until hold_timer
+    struct wl_event_source *hold_timer;
     // Which focus the picture is of: changes of focus so far, and how many of them the frame on its way and the one on
     // screen know.
     uint32_t focus_changes, painted_changes, shown_changes;
@@ -81,6 +83,9 @@ void seat_damage_all(struct seat *seat);
 
 // A frame is wanted even though nothing is damaged (somebody waits for it).
 void seat_want_frame(struct seat *seat);
+
+// The interface died: what it drew stays on screen until the next one has drawn, for a while.
+void seat_interface_gone(struct seat *seat);
 
 // Guests come and go.
 bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_add *add);

@@ -10,16 +10,19 @@
 
 #include "log.h"
 
-enum { MAX_DEVICES = 64, ENABLE_TIMEOUT_MS = 5000 };
+enum { MAX_DEVICES = 64, ENABLE_TIMEOUT_MS = 5000, RETRY_MS = 100, TRIES = 50 };
 
 struct session_device {
     int fd, id;
+    unsigned connection; // which one of the session's it came by
 };
 
 struct session {
-    struct libseat *seat; // NULL: direct
-    struct wl_event_source *source;
-    bool enabled;
+    struct libseat *seat; // NULL: direct, or the seat manager is away
+    struct wl_event_loop *loop;
+    struct wl_event_source *source, *retry;
+    bool direct, enabled;
+    unsigned connection; // how many there were
     struct session_listener listener;
     struct session_device devices[MAX_DEVICES];
 };
@@ -44,6 +47,17 @@ static void handle_disable(struct libseat *seat, void *data)
 
 static const struct libseat_seat_listener seat_listener = {handle_enable, handle_disable};
 
+static void disconnect(struct session *session)
+{
+    if (session->source)
+        wl_event_source_remove(session->source); // or it is readable for ever
+    if (session->seat)
+        libseat_close_seat(session->seat);
+    session->source = NULL;
+    session->seat = NULL;
+    session->enabled = false;
+}
+
 static int dispatch(int fd, uint32_t mask, void *data)
 {
     (void)fd;
@@ -52,29 +66,53 @@ static int dispatch(int fd, uint32_t mask, void *data)
     if (libseat_dispatch(session->seat, 0) >= 0)
         return 0;
     log_error("the seat manager is gone: %s", strerror(errno));
-    wl_event_source_remove(session->source); // or it is readable for ever
-    session->source = NULL;
+    disconnect(session);
+    wl_event_source_timer_update(session->retry, RETRY_MS);
     if (session->listener.lost)
         session->listener.lost(session->listener.data);
     return 0;
 }
 
-static bool open_libseat(struct session *session, struct wl_event_loop *loop)
+static bool connect_libseat(struct session *session)
 {
-    libseat_set_log_level(LIBSEAT_LOG_LEVEL_SILENT);
     session->seat = libseat_open_seat(&seat_listener, session);
     if (!session->seat)
         return false;
-    for (int i = 0; i < 10 && !session->enabled; i++)
+    session->connection++;
+    session->source =
+        wl_event_loop_add_fd(session->loop, libseat_get_fd(session->seat), WL_EVENT_READABLE, dispatch, session);
+    if (session->source)
+        return true;
+    disconnect(session);
+    return false;
+}
+
+static int on_retry(void *data)
+{
+    struct session *session = data;
+    if (connect_libseat(session))
+        log_info("the seat manager is back");
+    else
+        wl_event_source_timer_update(session->retry, RETRY_MS);
+    return 0;
+}
+
+// `tries`: how often a seat manager that is not there is asked for.
+static bool open_libseat(struct session *session, unsigned tries)
+{
+    libseat_set_log_level(LIBSEAT_LOG_LEVEL_SILENT);
+    session->retry = wl_event_loop_add_timer(session->loop, on_retry, session);
+    while (session->retry && !connect_libseat(session) && --tries > 0)
+        usleep(RETRY_MS * 1000);
+    for (int i = 0; session->seat && i < 10 && !session->enabled; i++)
         if (libseat_dispatch(session->seat, ENABLE_TIMEOUT_MS / 10) < 0)
             break;
     if (session->enabled)
-        session->source =
-            wl_event_loop_add_fd(loop, libseat_get_fd(session->seat), WL_EVENT_READABLE, dispatch, session);
-    if (session->source)
         return true;
-    libseat_close_seat(session->seat);
-    session->seat = NULL;
+    disconnect(session);
+    if (session->retry)
+        wl_event_source_remove(session->retry);
+    session->retry = NULL;
     return false;
 }
 
@@ -83,9 +121,10 @@ struct session *session_open(struct wl_event_loop *loop, enum session_kind kind)
     struct session *session = calloc(1, sizeof(*session));
     if (!session)
         return NULL;
+    session->loop = loop;
     for (unsigned i = 0; i < MAX_DEVICES; i++)
         session->devices[i].fd = -1;
-    if (kind != SESSION_DIRECT && open_libseat(session, loop)) {
+    if (kind != SESSION_DIRECT && open_libseat(session, kind == SESSION_LIBSEAT ? TRIES : 1)) {
         log_info("devices come from libseat, seat %s", session_seat_name(session));
         return session;
     }
@@ -94,7 +133,7 @@ struct session *session_open(struct wl_event_loop *loop, enum session_kind kind)
         free(session);
         return NULL;
     }
-    session->enabled = true;
+    session->enabled = session->direct = true;
     log_info("no seat manager answers: devices are opened directly");
     return session;
 }
@@ -106,10 +145,9 @@ void session_close(struct session *session)
     for (unsigned i = 0; i < MAX_DEVICES; i++)
         if (session->devices[i].fd >= 0)
             session_close_device(session, session->devices[i].fd);
-    if (session->source)
-        wl_event_source_remove(session->source);
-    if (session->seat)
-        libseat_close_seat(session->seat);
+    disconnect(session);
+    if (session->retry)
+        wl_event_source_remove(session->retry);
     free(session);
 }
 
@@ -129,13 +167,15 @@ int session_open_device(struct session *session, const char *path)
         return -1;
     }
     int fd = -1;
-    if (session->seat)
-        device->id = libseat_open_device(session->seat, path, &fd);
-    else
+    errno = ENOTCONN;
+    if (session->direct)
         fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || (session->seat && device->id < 0))
+    else if (session->seat)
+        device->id = libseat_open_device(session->seat, path, &fd);
+    if (fd < 0 || (!session->direct && device->id < 0))
         return -1;
     device->fd = fd;
+    device->connection = session->connection;
     return fd;
 }
 
@@ -145,7 +185,7 @@ void session_close_device(struct session *session, int fd)
         struct session_device *device = &session->devices[i];
         if (device->fd != fd)
             continue;
-        if (session->seat)
+        if (session->seat && device->connection == session->connection)
             libseat_close_device(session->seat, device->id);
         close(fd);
         device->fd = -1;

@@ -12,7 +12,8 @@ enum session_kind { SESSION_AUTO, SESSION_LIBSEAT, SESSION_DIRECT };
 struct session_listener {
     void (*enabled)(void *data);  // the devices are ours (again)
     void (*disabled)(void *data); // another session took them; stop using them before returning
-    void (*lost)(void *data);     // the seat manager died, and with it the right to the devices: nothing works any more
+    // The seat manager died. Devices stay open; new ones cannot be had until it is back, which enabled() says.
+    void (*lost)(void *data);
     void *data;
 };
 

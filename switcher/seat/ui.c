@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cursor.h"
+#include "kept.h"
 #include "listen.h"
 #include "log.h"
 #include "ui_internal.h"
@@ -16,6 +17,7 @@ static void on_client_destroyed(struct wl_listener *listener, void *data)
     struct ui *ui = wl_container_of(listener, ui, client_destroyed);
     ui->client = NULL;
     log_info("the interface is gone");
+    seat_interface_gone(ui->seat);
     seat_bar_show(ui->seat, false);
     seat_damage_all(ui->seat);
 }
@@ -85,7 +87,7 @@ struct ui *ui_new(struct seat *seat, const char *socket_path, uid_t uid)
                                &ui->keyboards, &ui->data_devices, &ui->controls};
     for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         wl_list_init(lists[i]);
-    ui->listener = listen_at(socket_path, SOCK_STREAM, 0666); // the peer's user is checked instead
+    ui->listener = kept_listen("interface", socket_path, SOCK_STREAM, 0666); // the peer's user is checked instead
     if (ui->listener >= 0)
         ui->listener_source = wl_event_loop_add_fd(seat->loop, ui->listener, WL_EVENT_READABLE, on_connection, ui);
     if (!ui->listener_source || !ui_seat_start(ui) || !ui_thumbnails_start(ui)) {

@@ -151,6 +151,11 @@ void ui_seat_stop(struct ui *ui);
 void ui_seat_surface_gone(struct ui_surface *surface);
 void ui_focus_update(struct ui *ui); // windows came, went or moved
 
+// ui_keymap.c
+bool ui_keymap_load(struct ui *ui); // unless it is loaded; false after a logged reason
+void ui_keymap_drop(struct ui *ui);
+bool ui_keymap_key(struct ui *ui, uint32_t code, bool pressed); // whether it changed the modifiers
+
 // ui_data.c
 void ui_data_start(struct ui *ui);
 void ui_data_offer_selection(struct ui *ui); // the keyboard has come to the client

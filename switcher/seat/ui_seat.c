@@ -1,19 +1,10 @@
-// wl_seat for the interface: who of its surfaces has keyboard and pointer, and the keymap (xkbcommon, from
-// /etc/default/keyboard).
+// wl_seat for the interface: who of its surfaces has keyboard and pointer.
 #include <linux/input-event-codes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "log.h"
 #include "ui_internal.h"
 
-enum { SEAT_VERSION = 5, REPEAT_PER_SECOND = 25, REPEAT_DELAY_MS = 500, XKB_CODE_OFFSET = 8 };
-
-#define KEYBOARD_DEFAULTS "/etc/default/keyboard"
+enum { SEAT_VERSION = 5, REPEAT_PER_SECOND = 25, REPEAT_DELAY_MS = 500 };
 
 static uint32_t next_serial(struct ui *ui)
 {
@@ -32,6 +23,8 @@ static uint32_t now_ms(void)
 static void send_modifiers(struct ui *ui)
 {
     struct wl_resource *keyboard;
+    if (!ui->xkb_state)
+        return; // nobody has a keyboard yet
     uint32_t depressed = xkb_state_serialize_mods(ui->xkb_state, XKB_STATE_MODS_DEPRESSED);
     uint32_t latched = xkb_state_serialize_mods(ui->xkb_state, XKB_STATE_MODS_LATCHED);
     uint32_t locked = xkb_state_serialize_mods(ui->xkb_state, XKB_STATE_MODS_LOCKED);
@@ -112,12 +105,11 @@ void ui_key(struct ui *ui, uint32_t time, uint32_t code, bool pressed)
     bool changed = pressed ? key_set_add(&ui->keys, code) : key_set_remove(&ui->keys, code);
     if (!changed)
         return;
-    enum xkb_state_component components =
-        xkb_state_update_key(ui->xkb_state, code + XKB_CODE_OFFSET, pressed ? XKB_KEY_DOWN : XKB_KEY_UP);
+    bool modifies = ui_keymap_key(ui, code, pressed);
     if (ui->keyboard_focus)
         wl_resource_for_each(keyboard, &ui->keyboards)
             wl_keyboard_send_key(keyboard, next_serial(ui), time, code, pressed);
-    if (components && ui->keyboard_focus)
+    if (modifies && ui->keyboard_focus)
         send_modifiers(ui);
 }
 
@@ -311,7 +303,8 @@ static void seat_get_keyboard(struct wl_client *client, struct wl_resource *reso
 {
     struct ui *ui = wl_resource_get_user_data(resource);
     struct wl_resource *keyboard =
-        wl_resource_create(client, &wl_keyboard_interface, wl_resource_get_version(resource), id);
+        !ui_keymap_load(ui) ? NULL
+                            : wl_resource_create(client, &wl_keyboard_interface, wl_resource_get_version(resource), id);
     if (!keyboard) {
         wl_client_post_no_memory(client);
         return;
@@ -352,83 +345,12 @@ static void bind_seat(struct wl_client *client, void *data, uint32_t version, ui
 
 // Keymap.
 
-struct keyboard_names {
-    char model[64], layout[64], variant[64], options[128];
-};
-
-// Debian's file: lines such as XKBLAYOUT="de".
-static void read_names(struct keyboard_names *names)
-{
-    const struct {
-        const char *key;
-        char *value;
-        size_t size;
-    } wanted[] = {{"XKBMODEL=", names->model, sizeof(names->model)},
-                  {"XKBLAYOUT=", names->layout, sizeof(names->layout)},
-                  {"XKBVARIANT=", names->variant, sizeof(names->variant)},
-                  {"XKBOPTIONS=", names->options, sizeof(names->options)}};
-    FILE *file = fopen(KEYBOARD_DEFAULTS, "re");
-    char line[256];
-    while (file && fgets(line, sizeof(line), file)) {
-        for (unsigned i = 0; i < 4; i++) {
-            if (strncmp(line, wanted[i].key, strlen(wanted[i].key)) != 0)
-                continue;
-            const char *value = line + strlen(wanted[i].key);
-            value += strspn(value, "\"'");
-            size_t length = strcspn(value, "\"'\n");
-            if (length < wanted[i].size) {
-                memcpy(wanted[i].value, value, length);
-                wanted[i].value[length] = '\0';
-            }
-        }
-    }
-    if (file)
-        fclose(file);
-}
-
-static struct xkb_keymap *load_keymap(struct ui *ui)
-{
-    struct keyboard_names names = {0};
-    read_names(&names);
-    struct xkb_rule_names rules = {
-        .model = names.model, .layout = names.layout, .variant = names.variant, .options = names.options};
-    struct xkb_keymap *keymap = xkb_keymap_new_from_names(ui->xkb, &rules, XKB_KEYMAP_COMPILE_NO_FLAGS);
-    if (keymap)
-        return keymap;
-    log_error("the keyboard layout \"%s\" of " KEYBOARD_DEFAULTS " is not known; using \"us\"", names.layout);
-    struct xkb_rule_names us = {.layout = "us"};
-    return xkb_keymap_new_from_names(ui->xkb, &us, XKB_KEYMAP_COMPILE_NO_FLAGS);
-}
-
-static bool share_keymap(struct ui *ui)
-{
-    char *text = xkb_keymap_get_as_string(ui->keymap, XKB_KEYMAP_FORMAT_TEXT_V1);
-    if (!text)
-        return false;
-    ui->keymap_size = (uint32_t)strlen(text) + 1;
-    ui->keymap_fd = memfd_create("keymap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    bool written = ui->keymap_fd >= 0 && write(ui->keymap_fd, text, ui->keymap_size) == (ssize_t)ui->keymap_size;
-    free(text);
-    return written;
-}
-
 bool ui_seat_start(struct ui *ui)
 {
-    ui->xkb = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
-    ui->keymap = ui->xkb ? load_keymap(ui) : NULL;
-    ui->xkb_state = ui->keymap ? xkb_state_new(ui->keymap) : NULL;
-    if (!ui->xkb_state || !share_keymap(ui)) {
-        log_error("cannot load a keyboard layout: is the package xkb-data installed?");
-        return false;
-    }
     return wl_global_create(ui->seat->display, &wl_seat_interface, SEAT_VERSION, ui, bind_seat) != NULL;
 }
 
 void ui_seat_stop(struct ui *ui)
 {
-    xkb_state_unref(ui->xkb_state);
-    xkb_keymap_unref(ui->keymap);
-    xkb_context_unref(ui->xkb);
-    if (ui->keymap_fd >= 0)
-        close(ui->keymap_fd);
+    ui_keymap_drop(ui);
 }

@@ -1,5 +1,6 @@
 // The KMS output over a card whose flips and modes fail when they are told to. udev, libdrm and kms.c are fakes.
 #include <errno.h>
+#include <fcntl.h>
 #include <libudev.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <xf86drm.h>
 
 #include "check.h"
+#include "kept.h"
 #include "kms.h"
 #include "output.h"
 #include "session.h"
@@ -21,6 +23,9 @@ static unsigned modes, flips, ready, resized;
 static uint32_t shown, next_id = 1, monitor_side = SIDE; // shown: id of the framebuffer on screen
 static void *flip_data;                                  // of the flip on its way
 static int monitor = -1;
+static int kept = -1, former = -1; // what the service manager keeps; what it hands to the next seat
+static bool former_is_master;
+static unsigned inherited, removed, destroyed; // destroyed: framebuffers that were on screen
 
 void log_info(const char *format, ...)
 {
@@ -32,7 +37,41 @@ void log_error(const char *format, ...)
     (void)format;
 }
 
+// ---- kept.c ----
+
+int kept_take(const char *name)
+{
+    CHECK(strcmp(name, "screen") == 0);
+    return former;
+}
+
+void kept_replace(const char *name, int fd)
+{
+    CHECK(strcmp(name, "screen") == 0);
+    kept = fd;
+}
+
+int drmIsMaster(int fd)
+{
+    return fd == former ? former_is_master : fd == card;
+}
+
 // ---- kms.c ----
+
+struct kms_leftovers kms_inherit(int fd)
+{
+    CHECK(fd == former && former_is_master);
+    inherited++;
+    return (struct kms_leftovers){1, {77}};
+}
+
+void kms_remove(const struct kms *kms, struct kms_leftovers *leftovers)
+{
+    (void)kms;
+    CHECK(shown != 77); // not what is on screen
+    removed += leftovers->count;
+    leftovers->count = 0;
+}
 
 bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool force_legacy)
 {
@@ -54,6 +93,13 @@ bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *frame
 void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer)
 {
     (void)kms;
+    destroyed += framebuffer->id == shown;
+    free(framebuffer->canvas.pixels);
+    *framebuffer = (struct kms_framebuffer){0};
+}
+
+void kms_framebuffer_leave(struct kms_framebuffer *framebuffer)
+{
     free(framebuffer->canvas.pixels);
     *framebuffer = (struct kms_framebuffer){0};
 }
@@ -345,18 +391,77 @@ static void another_monitor(void)
     until(&ready, 9);
 }
 
-int main(void)
+static void open_output(void)
 {
-    loop = wl_event_loop_create();
     output = output_drm_open(loop, NULL, 0, 0, false);
     CHECK(output && output->width == SIDE);
     output->listener = (struct output_listener){on_ready, on_resized, NULL};
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+// The seat died, and its manager of devices took the screen from what is left of it: the next seat opens the card anew,
+// and the last frame stays until there is one to follow.
+static void next_seat(void)
+{
+    monitor_side = SIDE;
+    former = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    former_is_master = false;
+    kept = former;
+    modes = flips = ready = 0;
+    shown = 77;
+    open_output();
+    CHECK(output->former && shown == 77 && modes == 0 && is_open(former) && kept == former && card != former);
+    CHECK(show_a_frame() && shown != 77 && modes == 1 && flips == 0 && !output->former);
+    CHECK(kept == card && !is_open(former) && inherited == 0 && output_begin(output) == NULL);
+    until(&ready, 1);
+    CHECK(ready == 1 && output_begin(output) != NULL);
+    damage_all();
+    CHECK(show_a_frame() && modes == 1 && flips == 1);
+    until(&ready, 2);
+    destroyed = 0;
+    output_destroy(output);
+    CHECK(destroyed == 0); // an orderly end leaves its picture too
+    close(monitor);
+}
+
+// The manager of devices died before the seat: the card is still the former seat's, and nobody else can have it.
+static void next_seat_inherits(void)
+{
+    former = card = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    former_is_master = true;
+    modes = flips = ready = removed = 0;
+    shown = 77;
+    open_output();
+    CHECK(output->former && inherited == 1 && shown == 77 && modes == 0 && output->ops->holds(output));
+    mode_error = EINVAL;
+    CHECK(!show_a_frame() && removed == 0 && output_begin(output) == NULL);
+    mode_error = 0;
+    until(&ready, 1);
+    CHECK(ready == 1 && removed == 1 && !output->former && kept == former && show_a_frame());
+    former_is_master = false;
+    CHECK(!output->ops->holds(output));
+    output_destroy(output);
+    CHECK(!is_open(former));
+}
+
+int main(void)
+{
+    loop = wl_event_loop_create();
+    open_output();
+    CHECK(kept == card);
     frames();
     busy_card();
     flip_that_fails();
     session_comes_back();
     another_monitor();
     output_destroy(output);
+    close(monitor);
+    next_seat();
+    next_seat_inherits();
     close(monitor);
     wl_event_loop_destroy(loop);
     return check_end();

@@ -20,7 +20,7 @@ enum { WIDTH = 64, HEIGHT = 48, NOBODY = 99 };
 static struct seat *seat;
 static struct output screen;
 static uint32_t pixels[OUTPUT_BUFFERS][WIDTH * HEIGHT];
-static bool screen_fails;
+static bool screen_fails, interface_drawn = true;
 static unsigned presented, told_presented;
 
 // What reached somebody last, and how much did.
@@ -182,8 +182,7 @@ void ui_frame_done(struct ui *ui, uint32_t time)
 bool ui_layer_mapped(const struct ui *ui, enum ui_layer layer)
 {
     (void)ui;
-    (void)layer;
-    return true;
+    return layer == UI_LAYER_BAR || interface_drawn;
 }
 
 struct rect ui_bar_area(const struct ui *ui)
@@ -329,16 +328,33 @@ static void hotkey(uint32_t code)
     seat_key(seat, now += 10, KEY_LEFTCTRL, false);
 }
 
-static void start(void)
+// `slot` and `domid` had the focus when the former seat died.
+static void start_after(bool former, unsigned slot, uint32_t domid)
 {
     seat = calloc(1, sizeof(*seat));
     seat->loop = wl_event_loop_create();
     seat->output = &screen;
     seat->remembered = remember_open(NULL);
-    screen = (struct output){.ops = &ops, .width = WIDTH, .height = HEIGHT};
+    remember_focus(seat->remembered, slot, domid);
+    screen = (struct output){.ops = &ops, .width = WIDTH, .height = HEIGHT, .former = former};
     for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
         screen.buffers[i].canvas = (struct canvas){(uint8_t *)pixels[i], WIDTH, HEIGHT, WIDTH * 4};
     CHECK(seat_start(seat));
+    presented = 0;
+}
+
+static void stop(void)
+{
+    struct remembered *remembered = seat->remembered;
+    seat_stop(seat);
+    wl_event_loop_destroy(seat->loop);
+    remember_close(remembered);
+    free(seat);
+}
+
+static void start(void)
+{
+    start_after(false, FOCUS_SWITCHER, 0);
     for (unsigned slot = 1; slot <= 3; slot++)
         CHECK(seat_guest_add(seat, slot, &(struct link_guest_add){.domid = 10 + slot}));
 }
@@ -458,8 +474,91 @@ static void focus_of_a_former_seat(void)
     CHECK(!remember_focused(seat->remembered, &slot, &domid));
 }
 
+static void picture_comes(unsigned slot)
+{
+    seat->guests[slot].picture.width = WIDTH;
+    seat_damage_all(seat);
+    settle();
+}
+
+// What a former seat showed stays on screen until this one has the same, and the user, who saw nothing else, types on.
+static void former_picture_stays(void)
+{
+    start_after(true, 2, 42);
+    settle();
+    CHECK(presented == 0 && type(10, KEY_A) == NOBODY);
+    CHECK(seat_guest_add(seat, 1, &(struct link_guest_add){.domid = 41}));
+    picture_comes(1);
+    CHECK(seat_guest_add(seat, 2, &(struct link_guest_add){.domid = 42}));
+    settle();
+    CHECK(seat->focus.current == 2 && presented == 0 && type(10, KEY_A) == NOBODY);
+    picture_comes(2);
+    CHECK(presented > 0 && on_screen() == 2 && type(10, KEY_A) == 2);
+    seat->guests[2].picture.width = 0; // later a guest without a picture is one
+    unsigned before = presented;
+    seat_damage_all(seat);
+    settle();
+    CHECK(presented > before);
+    stop();
+}
+
+static void user_does_not_wait(void)
+{
+    start_after(true, 2, 42);
+    CHECK(seat_guest_add(seat, 1, &(struct link_guest_add){.domid = 41}));
+    hotkey(KEY_1);
+    settle();
+    CHECK(presented > 0 && on_screen() == 1 && type(10, KEY_A) == 1);
+    stop();
+}
+
+static void former_picture_never_comes(void)
+{
+    start_after(true, 2, 42);
+    for (int i = 0; i < 100 && presented == 0; i++)
+        wl_event_loop_dispatch(seat->loop, 100);
+    settle();
+    CHECK(presented > 0 && on_screen() == FOCUS_SWITCHER);
+    stop();
+}
+
+static void interface_starts_anew(void)
+{
+    start_after(true, FOCUS_SWITCHER, 0);
+    interface_drawn = false;
+    settle();
+    CHECK(presented == 0);
+    interface_drawn = true;
+    seat_damage_all(seat);
+    settle();
+    CHECK(presented > 0 && type(10, KEY_A) == FOCUS_SWITCHER);
+    unsigned before = presented;
+    interface_drawn = false;
+    seat_interface_gone(seat);
+    seat_damage_all(seat);
+    settle();
+    CHECK(presented == before);
+    interface_drawn = true;
+    seat_damage_all(seat);
+    settle();
+    CHECK(presented > before);
+    CHECK(seat_guest_add(seat, 1, &(struct link_guest_add){.domid = 41}));
+    hotkey(KEY_1);
+    settle();
+    seat_interface_gone(seat); // it is not on screen
+    before = presented;
+    seat_damage_all(seat);
+    settle();
+    CHECK(presented > before);
+    stop();
+}
+
 int main(void)
 {
+    former_picture_stays();
+    user_does_not_wait();
+    former_picture_never_comes();
+    interface_starts_anew();
     start();
     keys_follow_the_picture();
     screen_that_fails();
@@ -468,10 +567,6 @@ int main(void)
     hotkeys_work_at_once();
     focus_that_nobody_asked_for();
     focus_of_a_former_seat();
-    struct remembered *remembered = seat->remembered;
-    seat_stop(seat);
-    wl_event_loop_destroy(seat->loop);
-    remember_close(remembered);
-    free(seat);
+    stop();
     return check_end();
 }

@@ -13,7 +13,7 @@ static const struct libseat_seat_listener *listener;
 static void *listener_data;
 static int connection = -1;
 static bool dead, refuses;
-static unsigned enabled, disabled, lost, dispatched, acknowledged, errors;
+static unsigned enabled, disabled, lost, dispatched, acknowledged, errors, closed;
 
 void log_info(const char *format, ...)
 {
@@ -88,6 +88,7 @@ int libseat_close_device(struct libseat *seat, int device)
 {
     (void)seat;
     CHECK(device == 3);
+    closed++;
     return dead ? -1 : 0;
 }
 
@@ -121,6 +122,13 @@ static void say(uint64_t what)
     CHECK(write(connection, &what, sizeof(what)) == sizeof(what));
 }
 
+// It is sought ten times a second.
+static void until_enabled(struct wl_event_loop *loop, unsigned count)
+{
+    for (int turns = 0; turns < 100 && enabled < count; turns++)
+        wl_event_loop_dispatch(loop, 50);
+}
+
 int main(void)
 {
     struct wl_event_loop *loop = wl_event_loop_create();
@@ -144,7 +152,16 @@ int main(void)
     for (int turns = 0; turns < 50; turns++)
         wl_event_loop_dispatch(loop, 0);
     CHECK(lost == 1 && dispatched == before + 1 && errors == 2); // told once, and the loop does not spin
+    CHECK(fcntl(fd, F_GETFD) >= 0 && session_open_device(session, "/dev/null") < 0);
+    dead = false;
+    until_enabled(loop, 2);
+    CHECK(enabled == 2 && lost == 1);
+    int next = session_open_device(session, "/dev/null");
+    CHECK(next >= 0);
     session_close_device(session, fd);
+    CHECK(closed == 0 && fcntl(fd, F_GETFD) < 0); // the new manager of devices does not know it
+    session_close_device(session, next);
+    CHECK(closed == 1);
     session_close(session);
     wl_event_loop_destroy(loop);
     return check_end();

@@ -1,0 +1,99 @@
+// Processes, and the word that sends them on.
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t child_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void become(char **arguments, const char *notify_path, int go, pid_t parent)
+{
+    char number[16];
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(number, sizeof(number), "%d", go);
+    if (getppid() == parent && fcntl(go, F_SETFD, 0) == 0 && setenv("KEEPER_GO", number, 1) == 0 &&
+        setenv("NOTIFY_SOCKET", notify_path, 1) == 0)
+        execv(arguments[0], arguments);
+    fprintf(stderr, "<3>keeper: cannot run %s: %s\n", arguments[0], strerror(errno));
+    _exit(127);
+}
+
+bool child_start(struct child *child, char **arguments, const char *notify_path)
+{
+    int ends[2];
+    pid_t parent = getpid();
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        become(arguments, notify_path, ends[1], parent);
+    close(ends[1]);
+    int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (pidfd < 0) {
+        close(ends[0]);
+        return false;
+    }
+    fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+    *child = (struct child){.pid = pid, .pidfd = pidfd, .go = ends[0]};
+    return true;
+}
+
+bool child_go(struct child *child, const struct store *store)
+{
+    char names[STORE_MAX * (STORE_NAME + 1) + 1] = "\n"; // never empty: that would be the end of the connection
+    int fds[STORE_MAX];
+    size_t length = 1;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(fds))];
+    } control = {0};
+    for (unsigned i = 0; i < store->count; i++) {
+        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s\n", store->kept[i].name);
+        fds[i] = store->kept[i].fd;
+    }
+    struct iovec part = {names, length};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    if (store->count > 0) {
+        header.msg_control = &control;
+        header.msg_controllen = CMSG_SPACE(store->count * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(store->count * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, store->count * sizeof(int));
+    }
+    bool sent = sendmsg(child->go, &header, MSG_NOSIGNAL) == (ssize_t)length;
+    close(child->go);
+    child->go = -1;
+    child->begun = child->heard = child_now();
+    return sent;
+}
+
+int child_reap(struct child *child)
+{
+    int status = 0;
+    waitpid(child->pid, &status, 0);
+    close(child->pidfd);
+    if (child->go >= 0)
+        close(child->go);
+    *child = (struct child){0};
+    return status;
+}
