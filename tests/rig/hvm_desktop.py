@@ -93,14 +93,18 @@ def wait_for_drawing(rig):
         time.sleep(0.5)
 
 
-def screen_is_what_the_guest_drew(rig):
-    """The screen shows, pixel by pixel, what the guest's program drew on its frame buffer."""
+def guest_has_drawn(rig):
     limit = int(150 * rig.machine.patience)
     status, _ = rig.machine.run(f"timeout {limit} sh -c 'until grep -aqs \"GUEST listens\" {log(NAME)}; do sleep 1; done'",
                                 200, check=False)
     if status:
         raise RigError(f'the guest drew nothing within {limit} s:\n' + rig.machine.run(f'tail -20 {log(NAME)}', check=False)[1])
     wait_for_drawing(rig)
+
+
+def screen_is_what_the_guest_drew(rig):
+    """The screen shows, pixel by pixel, what the guest's program drew on its frame buffer."""
+    guest_has_drawn(rig)
     rig.machine.screenshot('drawn.png')
     rig.note('guest', rig.machine.run(f'grep -a "GUEST drew\\|GUEST sound" {log(NAME)} | tr -d "\\r"').strip())
 
@@ -162,5 +166,13 @@ def seat_survives_the_death_of_qemu(rig):
     rig.check(status == 0, f'it does not start again: {text}')
 
 
+def drawn(rig):
+    """The switcher is up, and the HVM guest has drawn."""
+    started(rig)
+    first_picture(rig)
+    guest_has_drawn(rig)
+
+
+KILL_BOOTS = [Boot('kills-beside-hvm', [kills_and_stops_lose_nothing, power_off], smp=2, ready=drawn)]
 BOOTS = [Boot('hvm-desktop', [first_picture, device_model_is_confined, screen_is_what_the_guest_drew, keys_reach_it,
                               seat_survives_the_death_of_qemu, pvh_frame_buffer, power_off], smp=2, ready=started)]

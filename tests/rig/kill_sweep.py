@@ -10,7 +10,7 @@ import time
 
 from boots import Boot, power_off
 from machine import RigError
-from switch import COLOURS, KEYS, difference, expected, keys_of, log, picture_ready, definition, wait_for_picture
+from switch import COLOURS, KEYS, SEAT, difference, expected, keys_of, log, picture_ready, definition, wait_for_picture
 
 UNITS = ('roundhouse-seat', 'roundhouse-ui', 'roundhoused', 'xenconsoled', 'seatd')
 STOPPED_SECONDS = 3     # less than any watchdog waits
@@ -70,6 +70,8 @@ def signal_unit(unit, name):
 
 def strikes(device_model=None):
     """(what, command) of everything that may happen; `device_model` is a command that prints the pid of a QEMU."""
+    yield 'the seat killed', f'kill -9 $({SEAT})'
+    yield 'the seat stopped', f'p=$({SEAT}); kill -STOP $p; sleep {STOPPED_SECONDS}; kill -CONT $p'
     for unit in UNITS:
         yield f'{unit} killed', signal_unit(unit, 'KILL')
         yield f'{unit} stopped', f'{signal_unit(unit, "STOP")}; sleep {STOPPED_SECONDS}; {signal_unit(unit, "CONT")}'
