@@ -54,7 +54,7 @@ static void frame_done(struct drm_output *drm)
 
 static bool start_mode(struct drm_output *drm);
 
-// A frame of ours is on screen, or a mode of ours is: what a former seat left may go, and the next one finds ours.
+// A frame or a mode of ours is on screen, or cannot be: what a former seat left goes, and the next one finds ours.
 static void succeed_former(struct drm_output *drm)
 {
     if (!drm->base.former)
@@ -158,6 +158,7 @@ static bool drm_present(struct output *output, unsigned index, const struct dama
     if (errno != EBUSY) {
         log_error("cannot show a frame (%s): the mode is set again", strerror(errno));
         drm->mode_lost = true;
+        succeed_former(drm); // there may be no memory beside its last frame
     }
     wl_event_source_timer_update(drm->timer, RETRY_MS);
     return false;
