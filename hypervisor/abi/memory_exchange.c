@@ -12,9 +12,6 @@
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 
-/* Largest chunk in frames: bounds the work between two chances to be interrupted, and the scratch memory. */
-#define MAX_CHUNK_ORDER 12
-
 struct exchange {
     struct domain *domain;
     struct xen_memory_exchange args;
@@ -153,9 +150,9 @@ static int exchange_chunk(struct exchange *x)
 static int check_arguments(const struct exchange *x)
 {
     const struct xen_memory_exchange *a = &x->args;
-    unsigned in = a->in.extent_order, out = a->out.extent_order, limit = memory_max_order(current->domain);
+    unsigned in = a->in.extent_order, out = a->out.extent_order;
 
-    if (in > limit || out > limit || in > MAX_CHUNK_ORDER || out > MAX_CHUNK_ORDER)
+    if (in > MAX_EXTENT_ORDER || out > MAX_EXTENT_ORDER)
         return -EPERM;
     if (a->in.domid != a->out.domid || a->in.nr_extents > ~0UL >> in || a->out.nr_extents > ~0UL >> out ||
         a->in.nr_extents << in != a->out.nr_extents << out)
@@ -211,8 +208,8 @@ long memory_exchange(struct hypercall *call)
 
     if (copy_argument_in(&x.args, call->arg[1]))
         return -EFAULT;
-    x.in_order = min(x.args.in.extent_order, (unsigned)MAX_CHUNK_ORDER);
-    x.out_order = min(x.args.out.extent_order, (unsigned)MAX_CHUNK_ORDER);
+    x.in_order = min(x.args.in.extent_order, MAX_EXTENT_ORDER);
+    x.out_order = min(x.args.out.extent_order, MAX_EXTENT_ORDER);
     x.in_per_chunk = x.out_order > x.in_order ? 1UL << (x.out_order - x.in_order) : 1;
     x.out_per_chunk = x.in_order > x.out_order ? 1UL << (x.in_order - x.out_order) : 1;
     result = check_arguments(&x);

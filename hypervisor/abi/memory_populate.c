@@ -18,15 +18,6 @@ struct spinlock reservation_lock = SPINLOCK_INIT(LOCK_RESERVATION);
 /* Sum of outstanding_pages over all domains; reservation_lock. */
 static uint64_t claimed_pages;
 
-/* 2 MiB for guests; the machine's own domain may need larger buffers for devices. */
-#define MAX_ORDER_GUEST   9
-#define MAX_ORDER_CONTROL MAX_ORDER
-
-unsigned memory_max_order(const struct domain *d)
-{
-    return allowed_call(d, POLICY_CONTROL) ? MAX_ORDER_GUEST : MAX_ORDER_CONTROL;
-}
-
 /* What others have claimed is not for d. */
 static bool claims_allow(const struct domain *d, uint64_t pages)
 {
@@ -211,7 +202,7 @@ static bool extents_prepare(struct hypercall *call, struct extents *e, long *res
         *result = -EFAULT;
         return false;
     }
-    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > memory_max_order(current->domain) ||
+    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > MAX_EXTENT_ORDER ||
         r->mem_flags & XENMEMF_populate_on_demand)
         return false;
     return !domain_get_for_caller(r->domid, &e->domain);

@@ -15,6 +15,10 @@
 
 static struct spinlock alloc_lock = SPINLOCK_INIT(LOCK_PAGE_ALLOCATOR);
 static uint32_t free_list[ZONES][MAX_ORDER + 1];
+/* Which lists are not empty, so that nobody looks through all of them for each frame: a bit per order; a bit per zone.
+ */
+static uint32_t orders_there[ZONES];
+static uint64_t zones_there;
 static uint64_t free_count, total_count;
 
 static unsigned zone_of(mfn_t mfn)
@@ -25,7 +29,8 @@ static unsigned zone_of(mfn_t mfn)
 static void block_insert(mfn_t mfn, unsigned order)
 {
     struct page *page = mfn_to_page(mfn);
-    uint32_t *head = &free_list[zone_of(mfn)][order];
+    unsigned zone = zone_of(mfn);
+    uint32_t *head = &free_list[zone][order];
     page->references = PAGE_FREE | PAGE_OF(DOMID_INVALID);
     page->type = order;
     page->next = *head;
@@ -33,17 +38,29 @@ static void block_insert(mfn_t mfn, unsigned order)
     if (*head != PAGE_NONE)
         mfn_to_page(*head)->prev = (uint32_t)mfn;
     *head = (uint32_t)mfn;
+    orders_there[zone] |= 1U << order;
+    zones_there |= 1UL << zone;
+}
+
+static void note_empty_list(unsigned zone, unsigned order)
+{
+    orders_there[zone] &= ~(1U << order);
+    if (!orders_there[zone])
+        zones_there &= ~(1UL << zone);
 }
 
 static void block_remove(mfn_t mfn, unsigned order)
 {
     struct page *page = mfn_to_page(mfn);
+    unsigned zone = zone_of(mfn);
     if (page->prev == PAGE_NONE)
-        free_list[zone_of(mfn)][order] = page->next;
+        free_list[zone][order] = page->next;
     else
         mfn_to_page(page->prev)->next = page->next;
     if (page->next != PAGE_NONE)
         mfn_to_page(page->next)->prev = page->prev;
+    if (free_list[zone][order] == PAGE_NONE)
+        note_empty_list(zone, order);
     page->references = PAGE_OF(DOMID_INVALID);
     page->type = 0;
 }
@@ -71,21 +88,35 @@ static void free_block(mfn_t mfn, unsigned order)
     block_insert(mfn, order);
 }
 
+/* The smallest block that is large enough; its upper halves go back. */
 static mfn_t take_block(unsigned zone, unsigned order)
 {
-    for (unsigned o = order; o <= MAX_ORDER; o++) {
-        uint32_t mfn = free_list[zone][o];
-        if (mfn == PAGE_NONE)
-            continue;
-        block_remove(mfn, o);
-        while (o > order) {
-            o--;
-            mfn_t upper = mfn + (1UL << o);
-            mfn_to_page(upper)->tlbflush = mfn_to_page(mfn)->tlbflush;
-            block_insert(upper, o);
-        }
-        free_count -= 1UL << order;
-        return mfn;
+    uint32_t large_enough = orders_there[zone] >> order << order;
+    if (!large_enough)
+        return INVALID_MFN;
+    unsigned o = (unsigned)__builtin_ctz(large_enough);
+    mfn_t mfn = free_list[zone][o];
+    block_remove(mfn, o);
+    while (o > order) {
+        o--;
+        mfn_t upper = mfn + (1UL << o);
+        mfn_to_page(upper)->tlbflush = mfn_to_page(mfn)->tlbflush;
+        block_insert(upper, o);
+    }
+    free_count -= 1UL << order;
+    return mfn;
+}
+
+/* From the highest zone down: low frames are kept for those who need them. */
+static mfn_t take_below(unsigned limit, unsigned order)
+{
+    uint64_t left = zones_there & ((2UL << limit) - 1);
+    while (left) {
+        unsigned zone = 63 - (unsigned)__builtin_clzll(left);
+        mfn_t mfn = take_block(zone, order);
+        if (mfn != INVALID_MFN)
+            return mfn;
+        left &= ~(1UL << zone);
     }
     return INVALID_MFN;
 }
@@ -95,10 +126,8 @@ struct page *alloc_pages(unsigned order, unsigned address_bits)
     if (order > MAX_ORDER || address_bits <= PAGE_SHIFT)
         return NULL;
     unsigned limit = min(address_bits - PAGE_SHIFT, ZONES - 1U);
-    mfn_t mfn = INVALID_MFN;
     unsigned long flags = spin_lock_irqsave(&alloc_lock);
-    for (unsigned zone = limit + 1; zone-- > 0 && mfn == INVALID_MFN;)
-        mfn = take_block(zone, order);
+    mfn_t mfn = take_below(limit, order);
     spin_unlock_irqrestore(&alloc_lock, flags);
     if (mfn == INVALID_MFN)
         return NULL;

@@ -32,8 +32,9 @@ long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
 long memory_populate(struct hypercall *call); /* XENMEM_populate_physmap, XENMEM_increase_reservation */
 long memory_decrease(struct hypercall *call); /* XENMEM_decrease_reservation */
 long memory_claim(struct hypercall *call);    /* XENMEM_claim_pages */
-/* Largest extent a domain may name: 2^order frames. */
-unsigned memory_max_order(const struct domain *d);
+/* Largest extent anybody may name: 2^order frames. It bounds the work between two chances to be interrupted, Domain-0's
+ * too; toolstacks that are refused larger ones take these, and Linux asks for none. */
+#define MAX_EXTENT_ORDER 9U
 /*
  * Serialises everything that changes how many frames a domain has or may have, so that an exchange can give frames back
  * and take others without somebody else's allocation in between. Outside of page_lock and the page allocator's lock,

@@ -1,0 +1,130 @@
+/*
+ * core/page_alloc.c against a map of who has which frame: no frame is given twice, zones hold, what comes back merges,
+ * and nothing is lost by any order of takes and returns.
+ */
+#include "../check.h"
+#include <string.h>
+#include <hv/boot.h>
+#include <hv/bootinfo.h>
+#include <hv/page_alloc.h>
+#include <hv/pagetable.h>
+#include <hv/percpu.h>
+#include <hv/spinlock.h>
+#include <hv/tlb.h>
+
+#define FIRST 16U
+#define HELD  400
+
+struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
+struct vcpu *fake_current[NR_CPUS];
+struct page fake_page[FAKE_FRAMES];
+static uint8_t ram[FAKE_FRAMES][PAGE_SIZE];
+uint8_t (*fake_ram)[PAGE_SIZE] = ram;
+struct bootinfo bootinfo;
+mfn_t max_mfn = FAKE_FRAMES;
+volatile uint64_t tlbflush_clock = 1;
+
+void fake_before_lock(struct spinlock *lock)
+{
+}
+void fake_deadlock(void)
+{
+    abort();
+}
+void panic(const char *format, ...)
+{
+    fprintf(stderr, "panic: %s\n", format);
+    abort();
+}
+void tlb_filter_and_flush(uint64_t stamp)
+{
+}
+void pagetable_use_allocator(void)
+{
+}
+bool boot_frame_taken(paddr_t at, paddr_t *skip)
+{
+    return false;
+}
+
+static bool taken[FAKE_FRAMES];
+static struct {
+    struct page *page;
+    unsigned order;
+} held[HELD];
+static unsigned count;
+
+static unsigned next_random(void)
+{
+    static unsigned long state = 0x9e3779b97f4a7c15UL;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 32);
+}
+
+static void mark(struct page *page, unsigned order, bool now)
+{
+    for (unsigned i = 0; i < 1U << order; i++) {
+        mfn_t mfn = page_to_mfn(page) + i;
+        check(mfn >= FIRST && mfn < FAKE_FRAMES && taken[mfn] != now);
+        taken[mfn] = now;
+    }
+}
+
+static bool take(unsigned order, unsigned bits)
+{
+    struct page *page = alloc_pages(order, bits);
+    if (!page)
+        return false;
+    check(!(page_to_mfn(page) & ((1U << order) - 1)));
+    check(bits >= 40 || page_to_mfn(page) + (1U << order) <= 1U << (bits - PAGE_SHIFT));
+    mark(page, order, true);
+    held[count].page = page;
+    held[count++].order = order;
+    return true;
+}
+
+static void give(unsigned i)
+{
+    mark(held[i].page, held[i].order, false);
+    free_pages(held[i].page, held[i].order);
+    held[i] = held[--count];
+}
+
+static void check_count(void)
+{
+    unsigned long gone = 0;
+    for (unsigned i = 0; i < FAKE_FRAMES; i++)
+        gone += taken[i];
+    check(free_page_count() == total_page_count() - gone);
+}
+
+int main(void)
+{
+    bootinfo.memory_count = 0;
+    page_alloc_init();
+    check(!alloc_pages(0, ANY_ADDRESS));
+    page_alloc_add(FIRST * PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
+    for (unsigned round = 0; round < 200000; round++) {
+        if (count < HELD && next_random() % 2)
+            take(next_random() % 7, next_random() % 4 ? ANY_ADDRESS : PAGE_SHIFT + 5 + next_random() % 9);
+        else if (count)
+            give(next_random() % count);
+        if (round % 1000 == 0)
+            check_count();
+    }
+    while (count)
+        give(0);
+    check_count();
+    /* All has merged again: the upper half is one block, the next quarter one, and so on down to the first. */
+    for (unsigned order = 11; order >= 4; order--)
+        check(take(order, ANY_ADDRESS));
+    check(!free_page_count() && !take(0, ANY_ADDRESS));
+    while (count)
+        give(0);
+    /* Low frames go last, and to whoever needs them first. */
+    check(take(0, PAGE_SHIFT + 5) && page_to_mfn(held[0].page) < 32);
+    check(!alloc_pages(0, PAGE_SHIFT + 4) && !alloc_pages(0, PAGE_SHIFT) && !alloc_pages(12, ANY_ADDRESS));
+    return 0;
+}
