@@ -346,7 +346,6 @@ static const struct {
     {XEN_DOMCTL_memory_mapping, -EOPNOTSUPP, "iomem=: memory of a device of the machine"},
     {XEN_DOMCTL_ioport_mapping, -EOPNOTSUPP, "ioports=: ports of a device of the machine"},
     {XEN_DOMCTL_setvnumainfo, -ENOSYS, "vnuma=: more nodes of memory than one"},
-    {XEN_DOMCTL_soft_reset, -EOPNOTSUPP, "on_soft_reset="},
     {XEN_DOMCTL_debug_op, -EOPNOTSUPP, "single steps by a debugger"},
     {XEN_DOMCTL_gdbsx_guestmemio, -ENOSYS, "gdbsx"},
     {XEN_DOMCTL_monitor_op, -EOPNOTSUPP, "altp2m= and others: watching a guest"},
@@ -421,6 +420,7 @@ static const struct {
     {XEN_DOMCTL_get_cpu_policy, domctl_get_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
     {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
+    {XEN_DOMCTL_soft_reset, domctl_soft_reset, 0},
     {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
     {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
 };

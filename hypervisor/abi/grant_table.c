@@ -123,6 +123,19 @@ int grant_table_get_frames(struct domain *d, unsigned id, unsigned frame, unsign
     return rc;
 }
 
+bool grant_table_has_frame(struct domain *d, unsigned index, bool status, mfn_t *mfn)
+{
+    struct grant_table *gt = d->grants;
+    bool there;
+
+    spin_lock(&gt->lock);
+    there = index < (status ? gt->status_frames : gt->frames);
+    if (there)
+        *mfn = virt_to_mfn(status ? (void *)gt->status[index] : gt->frame[index]);
+    spin_unlock(&gt->lock);
+    return there;
+}
+
 unsigned grant_table_max_frames(const struct domain *d)
 {
     return d->grants->max_frames;
@@ -280,6 +293,26 @@ static int change_version(struct domain *d, unsigned version)
                GNTTAB_NR_RESERVED_ENTRIES * (version == 1 ? sizeof(grant_entry_v1_t) : sizeof(grant_entry_v2_t)));
     gt->version = version;
     return 0;
+}
+
+static void clear_entry(struct grant_table *gt, grant_ref_t ref)
+{
+    if (gt->version == 1)
+        *grant_entry_v1(gt, ref) = (grant_entry_v1_t){0};
+    else
+        *grant_entry_v2(gt, ref) = (grant_entry_v2_t){0};
+}
+
+void grant_table_forget(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+
+    spin_lock(&gt->lock);
+    for (grant_ref_t ref = GNTTAB_NR_RESERVED_ENTRIES; ref < grant_entries(gt); ref++)
+        if (!grant_record(gt, ref)->readers && !grant_record(gt, ref)->writers)
+            clear_entry(gt, ref);
+    (void)change_version(d, 1);
+    spin_unlock(&gt->lock);
 }
 
 static int op_set_version(union grant_argument *a, struct unmap_batch *batch)

@@ -99,6 +99,17 @@ static uint64_t map_frames(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned orde
     return n;
 }
 
+bool memory_populate_frame(struct domain *d, uint64_t gfn)
+{
+    struct page *page = take_frames(d, 0, ANY_ADDRESS);
+
+    if (page && map_frames(d, gfn, page_to_mfn(page), 0))
+        return true;
+    if (page)
+        release_frame(d, page_to_mfn(page));
+    return false;
+}
+
 static bool give_gfns(struct extents *e, uint64_t i)
 {
     const struct xen_memory_reservation *r = &e->reservation;

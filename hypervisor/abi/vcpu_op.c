@@ -286,6 +286,14 @@ void vcpu_timers_init(struct vcpu *v)
     timer_init(&v->poll_timer, poll_timed_out, v, v->cpu);
 }
 
+void vcpu_timers_stop(struct vcpu *v)
+{
+    v->periodic_period = 0;
+    timer_stop(&v->singleshot);
+    timer_stop(&v->periodic);
+    timer_stop(&v->poll_timer);
+}
+
 void vcpu_timers_kill(struct vcpu *v)
 {
     v->periodic_period = 0;

@@ -105,6 +105,13 @@ int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset)
     return 0;
 }
 
+void vcpu_reset_info(struct vcpu *v)
+{
+    vcpu_unregister_info(v);
+    memset(&v->info_of_ours, 0, sizeof(v->info_of_ours));
+    __atomic_store_n(&v->info, initial_info(v), __ATOMIC_RELEASE);
+}
+
 void vcpu_unregister_info(struct vcpu *v)
 {
     mfn_t mfn = v->info_mfn;

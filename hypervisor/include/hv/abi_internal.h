@@ -32,6 +32,8 @@ long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
 long memory_populate(struct hypercall *call); /* XENMEM_populate_physmap, XENMEM_increase_reservation */
 long memory_decrease(struct hypercall *call); /* XENMEM_decrease_reservation */
 long memory_claim(struct hypercall *call);    /* XENMEM_claim_pages */
+/* A fresh frame at gfn, where there is none. False: no memory, or d may have no more. */
+bool memory_populate_frame(struct domain *d, uint64_t gfn);
 /* Largest extent anybody may name: 2^order frames. It bounds the work between two chances to be interrupted, Domain-0's
  * too; toolstacks that are refused larger ones take these, and Linux asks for none. */
 #define MAX_EXTENT_ORDER 9U
@@ -118,6 +120,9 @@ int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
 int hvm_send_trigger(struct vcpu *v, uint32_t trigger);
 /* v's registers as tools that look at guests want them; v is paused. */
 void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+
+/* abi/soft_reset.c */
+int domctl_soft_reset(struct domain *d, struct xen_domctl *op);
 
 /* abi/hvm_op.c: values that are not 0 at the start. */
 void hvm_params_init(struct domain *d);

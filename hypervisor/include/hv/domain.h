@@ -243,6 +243,8 @@ void vcpu_unpause(struct vcpu *v);
 /* Registers the guest's own vcpu_info area. */
 int vcpu_register_info(struct vcpu *v, mfn_t mfn, unsigned offset);
 void vcpu_unregister_info(struct vcpu *v);
+/* As after its creation; for a vcpu that is off every CPU, with no event channel open. */
+void vcpu_reset_info(struct vcpu *v);
 
 /* RAM of a domain. */
 /* Takes 2^order fresh frames into d's list, references = 1 | PAGE_ALLOCATED each. NULL: no memory or max_pages. */

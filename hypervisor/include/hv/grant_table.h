@@ -34,6 +34,11 @@ void grant_table_free(struct domain *d);
 int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn);
 /* XENMEM_acquire_resource: frames [frame, frame + nr) of the table; id: XENMEM_resource_grant_table_id_*. */
 int grant_table_get_frames(struct domain *d, unsigned id, unsigned frame, unsigned nr, uint64_t *mfns);
+/* Frame `index` of the table or of its status frames, if the table has grown to it. */
+bool grant_table_has_frame(struct domain *d, unsigned index, bool status, mfn_t *mfn);
+/* Every grant that nobody uses is taken back, but for the reserved ones, which are the toolstack's; version 1 again, if
+ * that can be. */
+void grant_table_forget(struct domain *d);
 unsigned grant_table_max_frames(const struct domain *d);
 
 /* To the log: every entry in use. */

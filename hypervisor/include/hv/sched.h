@@ -60,6 +60,8 @@ void sched_remove_domain(struct domain *d);
 /* Single-shot, periodic and poll timer of a vcpu. abi/vcpu_op.c; called by the scheduler. */
 void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_kill(struct vcpu *v);
+/* None is due any more; for a vcpu that is off every CPU. */
+void vcpu_timers_stop(struct vcpu *v);
 void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu);
 /* SCHEDOP_watchdog. abi/sched_op.c */
 void domain_watchdogs_kill(struct domain *d);

@@ -47,6 +47,11 @@ int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
     return -EINVAL;
 }
 
+int domctl_soft_reset(struct domain *d, struct xen_domctl *op)
+{
+    return -EINVAL;
+}
+
 int hvm_send_trigger(struct vcpu *v, uint32_t trigger)
 {
     return 0;

@@ -51,6 +51,56 @@ void domain_free_xenheap(struct domain *d, void *va)
     page_put_with_type(page);
 }
 
+/* ---- what a soft reset needs beside ---- */
+
+static unsigned forgotten, resumed, callbacks;
+static int closing, pauses;
+
+int event_channels_close_all(struct domain *d)
+{
+    CHECK(pauses == 1 && !resumed);
+    return closing-- > 0 ? -ERESTART : 0;
+}
+void domain_watchdogs_kill(struct domain *d)
+{
+    forgotten++;
+}
+void vcpu_timers_stop(struct vcpu *v)
+{
+    forgotten++;
+}
+void vcpu_reset_info(struct vcpu *v)
+{
+    forgotten++;
+}
+void domain_update_wallclock(struct domain *d)
+{
+    CHECK_EQUAL(*(uint8_t *)d->shared_info, 0);
+    forgotten++;
+}
+int hvm_set_callback_via(struct domain *d, uint64_t via)
+{
+    CHECK_EQUAL(via, 0);
+    callbacks++;
+    return 0;
+}
+void domain_pause_sync(struct domain *d)
+{
+    pauses++;
+}
+void domain_unpause(struct domain *d)
+{
+    pauses--;
+}
+void domain_resume(struct domain *d)
+{
+    CHECK_EQUAL(forgotten, 6);
+    resumed++;
+}
+void domain_log(enum log_level level, struct domain *d, const char *format, ...)
+{
+}
+
 /* ---- */
 
 static long grant_op(uint64_t command, void *argument)
@@ -200,9 +250,79 @@ static void test_guest_maps(void)
     fake_be(control.vcpu[0]);
 }
 
+static long soft_reset(struct domain *d)
+{
+    struct xen_domctl op = {.cmd = XEN_DOMCTL_soft_reset};
+
+    return domctl_soft_reset(d, &op);
+}
+
+static void show(unsigned space, gfn_t gfn)
+{
+    struct xen_add_to_physmap add = {.domid = guest.id, .space = space, .gpfn = gfn};
+    struct hypercall call = {.arg = {XENMEM_add_to_physmap, (unsigned long)&add}};
+
+    CHECK_EQUAL(memory_add_to_physmap(&call), 0);
+}
+
+static bool is_own_memory(gfn_t gfn)
+{
+    enum p2m_type kind;
+
+    return p2m_lookup(&guest, gfn, &kind, NULL) != INVALID_MFN && kind == P2M_RAM;
+}
+
+/* What the guest had of ours in its memory is memory again; of its grants those stay that somebody uses, and the
+ * toolstack's. */
+static void test_soft_reset(void)
+{
+    struct gnttab_map_grant_ref map = {.host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 9, .dom = guest.id};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x1000};
+
+    fake_ram_at(0x200, 9);
+    guest.shared_info = domain_alloc_xenheap(&guest);
+    show(XENMAPSPACE_shared_info, 0x210);
+    show(XENMAPSPACE_grant_table, 0x211);
+    CHECK(!is_own_memory(0x210) && !is_own_memory(0x211));
+    offer(GNTTAB_RESERVED_XENSTORE, 0x220);
+    offer(9, 0x234);
+    offer(10, 0x235);
+    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
+    guest.vcpu[0]->runstate_guest = guest.vcpu[1]->time_guest = 0x210000;
+    guest.vcpu[1]->hvm->upcall_vector = 0x70;
+    guest.hvm->param[HVM_PARAM_CALLBACK_IRQ] = 77;
+    guest.hvm->param[HVM_PARAM_STORE_PFN] = 0x220;
+
+    forgotten = resumed = callbacks = 0;
+    CHECK_EQUAL(soft_reset(&control), -EINVAL);
+    CHECK_EQUAL(soft_reset(&guest), -EINVAL); /* it has not shut down */
+    guest.is_shut_down = true;
+    fake_be(guest.vcpu[0]);
+    CHECK_EQUAL(soft_reset(&guest), -EINVAL);
+    fake_be(control.vcpu[0]);
+    closing = 1;
+    CHECK_EQUAL(soft_reset(&guest), -ERESTART);
+    CHECK(!pauses && !resumed && !is_own_memory(0x210));
+    CHECK_EQUAL(soft_reset(&guest), 0);
+    CHECK(!pauses && resumed == 1 && callbacks == 1);
+
+    CHECK(is_own_memory(0x210) && is_own_memory(0x211));
+    CHECK_EQUAL(guest.hvm->shared_info_gfn, INVALID_MFN);
+    CHECK_EQUAL(entries()[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access);
+    CHECK_EQUAL(entries()[9].flags & GTF_permit_access, GTF_permit_access);
+    CHECK_EQUAL(entries()[10].flags, 0);
+    CHECK(!guest.vcpu[0]->runstate_guest && !guest.vcpu[1]->time_guest && !guest.vcpu[1]->hvm->upcall_vector);
+    CHECK(!guest.hvm->param[HVM_PARAM_CALLBACK_IRQ] && guest.hvm->param[HVM_PARAM_STORE_PFN] == 0x220);
+
+    unmap.handle = map.handle;
+    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, &unmap), 0);
+    domain_free_xenheap(&guest, guest.shared_info);
+    guest.shared_info = NULL;
+}
+
 int main(void)
 {
-    static void (*const tests[])(void) = {test_map, test_map_ours, test_copy, test_guest_maps};
+    static void (*const tests[])(void) = {test_map, test_map_ours, test_copy, test_guest_maps, test_soft_reset};
 
     for (unsigned i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
         start(i & 1);
