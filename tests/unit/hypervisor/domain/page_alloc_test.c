@@ -72,9 +72,24 @@ static void mark(struct page *page, unsigned order, bool now)
     }
 }
 
+/* What is free and aligned has merged, so it can be had. */
+static bool could_be_had(unsigned order, unsigned bits)
+{
+    unsigned size = 1U << order, end = bits >= 40 ? FAKE_FRAMES : min(FAKE_FRAMES, 1U << (bits - PAGE_SHIFT));
+    for (unsigned at = 0; at + size <= end; at += size) {
+        unsigned i = at < FIRST ? size : 0;
+        while (i < size && !taken[at + i])
+            i++;
+        if (at >= FIRST && i == size)
+            return true;
+    }
+    return false;
+}
+
 static bool take(unsigned order, unsigned bits)
 {
     struct page *page = alloc_pages(order, bits);
+    check(page || !could_be_had(order, bits));
     if (!page)
         return false;
     check(!(page_to_mfn(page) & ((1U << order) - 1)));

@@ -34,10 +34,14 @@ static void test_flood(ns_t start)
     CHECK(passed + 1 >= BURST + intervals, "only %u in %llu intervals", passed, (unsigned long long)intervals);
 }
 
+#define RACED 5000000
+static pthread_barrier_t start;
+
 static void *race(void *out)
 {
-    for (unsigned i = 0; i < 2000; i++)
-        *(unsigned *)out += attempts(5 * INTERVAL, 50);
+    pthread_barrier_wait(&start);
+    while (rate_limit_take(&limit, 1, 1, RACED, 1))
+        ++*(unsigned *)out;
     return NULL;
 }
 
@@ -46,13 +50,14 @@ static void test_race(void)
     pthread_t thread[THREADS];
     unsigned passed[THREADS] = {0}, sum = 0;
     limit = (struct rate_limit){0};
+    pthread_barrier_init(&start, NULL, THREADS);
     for (unsigned i = 0; i < THREADS; i++)
         CHECK(pthread_create(&thread[i], NULL, race, &passed[i]) == 0, "thread %u", i);
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(thread[i], NULL);
         sum += passed[i];
     }
-    CHECK(sum == BURST, "%u vcpus at one moment take %u, not %u", THREADS, sum, BURST);
+    CHECK(sum == RACED, "%u vcpus at one moment take %u, not %u", THREADS, sum, RACED);
 }
 
 int main(void)
