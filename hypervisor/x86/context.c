@@ -27,21 +27,25 @@ void load_guest_root(struct vcpu *v)
     load_root((v->pv.kernel_mode ? v->pv.root_kernel : v->pv.root_user) << PAGE_SHIFT);
 }
 
-#define GUEST_CR4 (X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE | X86_CR4_FSGSBASE)
+/* What of a guest's own CR4 counts while it runs. The rest of it is a value that it reads back: OSXSAVE stays set for
+ * us. */
+#define LOADED_CR4 (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE)
+#define GUEST_CR4  (LOADED_CR4 | X86_CR4_OSXSAVE)
 
 /* A PV guest has no VT-x, whether we use it or not, and no UMIP. */
 unsigned long pv_fix_cr4(unsigned long wanted)
 {
-    unsigned long host = read_cr4();
-    return (wanted & GUEST_CR4 & (host | X86_CR4_TSD | X86_CR4_DE)) |
-           (host & ~(GUEST_CR4 | X86_CR4_VMXE | X86_CR4_UMIP));
+    unsigned long host = read_cr4(), offered = X86_CR4_TSD | X86_CR4_DE | (host & X86_CR4_OSXSAVE);
+    if (cpu_features.fsgsbase)
+        offered |= X86_CR4_FSGSBASE;
+    return (wanted & offered) | (host & ~(GUEST_CR4 | X86_CR4_VMXE | X86_CR4_UMIP));
 }
 
-/* OSXSAVE and FSGSBASE stay set for us; a guest that did not set them merely does not see the CPUID bits. With TSD,
- * rdtsc of user and kernel comes to us as #GP. */
+/* With TSD, rdtsc of user and kernel comes to us as #GP. Without FSGSBASE no program of a guest changes the bases that
+ * its kernel believes it to have. */
 void set_guest_cr4(const struct vcpu *v)
 {
-    unsigned long cr4 = (read_cr4() & ~(X86_CR4_TSD | X86_CR4_DE)) | (v->pv.cr4 & (X86_CR4_TSD | X86_CR4_DE));
+    unsigned long cr4 = (read_cr4() & ~LOADED_CR4) | (v->pv.cr4 & LOADED_CR4);
     if (v->domain->tsc.emulated)
         cr4 |= X86_CR4_TSD;
     if (cr4 != read_cr4())
