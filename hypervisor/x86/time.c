@@ -255,8 +255,7 @@ void apic_timer_set(ns_t deadline)
     const struct cpu *cpu = this_cpu();
     prepare_apic_timer();
     if (cpu_features.tsc_deadline) {
-        wrmsr(MSR_TSC_DEADLINE,
-              deadline ? cpu->clock.tsc + clock_ns_to_counts(deadline - cpu->clock.time, tsc_per_ns) : 0);
+        wrmsr(MSR_TSC_DEADLINE, deadline ? clock_count_at(cpu->clock.tsc, cpu->clock.time, deadline, tsc_per_ns) : 0);
         return;
     }
     uint64_t counts = 0;

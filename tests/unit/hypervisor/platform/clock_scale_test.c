@@ -35,6 +35,17 @@ int main(void)
             before = t;
         }
         CHECK(clock_ns_to_counts(1, per_ns) >= 1, "a wait of 1 ns is no wait");
+        /* The count of a deadline: never past where the deadline is not, and never to come where it is past. */
+        const uint64_t count = 1000000000, now = 5000000000;
+        static const ns_t far[] = {
+            0, 1, 3600 * NS_PER_SECOND, 1ULL << 62, 7000000000000000000ULL, UINT64_MAX - 5000000000};
+        for (unsigned n = 0; n < sizeof(far) / sizeof(far[0]); n++) {
+            uint64_t at = clock_count_at(count, now, now + far[n], per_ns);
+            CHECK(at >= count && (at > count || !far[n]), "%llu Hz: %llu ns from now is at %llu",
+                  (unsigned long long)hz, (unsigned long long)far[n], (unsigned long long)at);
+        }
+        CHECK(clock_count_at(count, now, 1, per_ns) == count, "%llu Hz: a past deadline comes later",
+              (unsigned long long)hz);
         CHECK(clock_ns_to_counts(UINT64_MAX, UINT64_MAX) == UINT64_MAX, "no saturation");
     }
     return 0;
