@@ -242,15 +242,19 @@ static int op_get_version(union grant_argument *a, struct unmap_batch *batch)
     return 0;
 }
 
-/* The reserved entries in the other version's form. A version 2 entry that version 1 cannot express becomes invalid. */
-static void convert_reserved(const struct grant_table *gt, unsigned version, void *to)
+#define MARKS (GTF_reading | GTF_writing)
+
+/* The reserved entries in the other version's form, and their marks where version 2 has them. A version 2 entry that
+ * version 1 cannot express becomes invalid. */
+static void convert_reserved(const struct grant_table *gt, unsigned version, void *to, grant_status_t *marks)
 {
     for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
         if (version == 2) {
             grant_entry_v1_t from = *grant_entry_v1(gt, i);
             grant_entry_v2_t *entry = (grant_entry_v2_t *)to + i;
 
-            entry->full_page.hdr.flags = from.flags;
+            entry->full_page.hdr.flags = from.flags & (uint16_t)~MARKS;
+            marks[i] = from.flags & MARKS;
             entry->full_page.hdr.domid = from.domid;
             entry->full_page.frame = from.frame;
         } else {
@@ -260,11 +264,21 @@ static void convert_reserved(const struct grant_table *gt, unsigned version, voi
             if ((from.hdr.flags & GTF_type_mask) == GTF_transitive || (from.hdr.flags & GTF_sub_page) ||
                 from.full_page.frame > UINT32_MAX)
                 continue;
-            entry->flags = from.hdr.flags;
+            entry->flags = from.hdr.flags | (*grant_status(gt, i) & MARKS);
             entry->domid = from.hdr.domid;
             entry->frame = from.full_page.frame;
         }
     }
+}
+
+/* Those that outlive a change of version may be in use meanwhile. */
+static unsigned pinned_reserved(const struct grant_table *gt)
+{
+    unsigned pinned = 0;
+
+    for (unsigned i = 0; gt->frames && i < GNTTAB_NR_RESERVED_ENTRIES; i++)
+        pinned += grant_record(gt, i)->readers || grant_record(gt, i)->writers;
+    return pinned;
 }
 
 /* Lock held. All entries but the reserved ones are invalid afterwards. */
@@ -272,18 +286,19 @@ static int change_version(struct domain *d, unsigned version)
 {
     struct grant_table *gt = d->grants;
     grant_entry_v2_t reserved[GNTTAB_NR_RESERVED_ENTRIES] = {0};
+    grant_status_t marks[GNTTAB_NR_RESERVED_ENTRIES] = {0};
     int rc = 0;
 
     if (gt->version == version)
         return 0;
-    if (gt->pinned)
+    if (gt->pinned > pinned_reserved(gt))
         return -EBUSY;
     if (version == 2)
         rc = add_status_frames(d, gt->frames);
     if (rc)
         return rc;
     if (gt->frames)
-        convert_reserved(gt, version, reserved);
+        convert_reserved(gt, version, reserved, marks);
     for (unsigned i = 0; i < gt->frames; i++)
         memset(gt->frame[i], 0, PAGE_SIZE);
     for (unsigned i = 0; i < gt->status_frames; i++)
@@ -291,6 +306,8 @@ static int change_version(struct domain *d, unsigned version)
     if (gt->frames)
         memcpy(gt->frame[0], reserved,
                GNTTAB_NR_RESERVED_ENTRIES * (version == 1 ? sizeof(grant_entry_v1_t) : sizeof(grant_entry_v2_t)));
+    if (gt->status_frames)
+        memcpy(gt->status[0], marks, sizeof(marks));
     gt->version = version;
     return 0;
 }

@@ -438,9 +438,21 @@ static void version_2(void)
     entry[9].hdr.flags = GTF_transitive;
     CHECK_EQUAL(copy(c), GNTST_bad_gntref);
 
+    /* A reserved entry stays in use through a change of version, and its marks go where the version has them. */
+    m = map(1, GNTMAP_host_map);
     v.version = 1;
     CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
     CHECK_EQUAL(table[1].frame, frame);
+    CHECK_EQUAL(table[1].flags, GTF_permit_access | GTF_reading | GTF_writing);
+    v.version = 2;
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    CHECK_EQUAL(status[1], GTF_reading | GTF_writing);
+    CHECK_EQUAL(entry[1].hdr.flags, GTF_permit_access);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(status[1], 0);
+    v.version = 1;
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    CHECK_EQUAL(table[1].flags, GTF_permit_access);
     v.version = 3;
     CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), -EINVAL);
     v.version = 2;
