@@ -26,12 +26,22 @@ uint64_t pv_sane_rflags(uint64_t rflags)
     return (rflags & 0x3fffff) | X86_EFLAGS_IF | 2;
 }
 
+/* A kernel is in ring 1 as far as its level of ports goes, and in ring 0 for one that takes it from the flags. */
+bool pv_iopl_allows(const struct vcpu *v)
+{
+    if (guest_kernel_mode(v))
+        return v->pv.iopl >= 1 || pv_assist(v, VMASST_TYPE_architectural_iopl);
+    return v->pv.iopl == 3;
+}
+
 uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs)
 {
     uint64_t rflags = regs->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
     if (!v->info->evtchn_upcall_mask)
         rflags |= X86_EFLAGS_IF;
-    return rflags | (uint64_t)v->pv.iopl << 12;
+    if (pv_assist(v, VMASST_TYPE_architectural_iopl))
+        rflags |= (uint64_t)v->pv.iopl << 12;
+    return rflags;
 }
 
 /* Layout, from the stack pointer up: rcx, r11, [error code], rip, cs with the event mask in bits 32-39, rflags, rsp,

@@ -136,10 +136,15 @@ static bool debug_address_ok(unsigned long value)
     return is_canonical(value) && guest_range_ok(value, 8);
 }
 
-/* DR7 as a guest may set it: no general detect, no I/O breakpoints. */
+#define DR7_GENERAL_DETECT 0x2000UL
+#define DR7_OF_GUESTS      0xffff03ffUL
+#define DR7_ALWAYS         0x400UL
+
+/* DR7 as a guest may set it: no general detect, which would come out at our own use of the registers, and no I/O
+ * breakpoints. */
 static bool debug_control_ok(unsigned long value)
 {
-    if (value & ~0xffff27ffUL)
+    if (value & DR7_GENERAL_DETECT)
         return false;
     for (unsigned i = 0; i < 4; i++)
         if ((value >> (16 + i * 4) & 3) == 2)
@@ -147,8 +152,17 @@ static bool debug_control_ok(unsigned long value)
     return true;
 }
 
+bool pv_no_debug_register(const struct vcpu *v, unsigned index)
+{
+    return (index == 4 || index == 5) && v->pv.cr4 & X86_CR4_DE;
+}
+
 int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value)
 {
+    if (pv_no_debug_register(v, index))
+        return -ENODEV;
+    if (index > 3 && value >> 32)
+        return -EINVAL;
     switch (index) {
     case 0 ... 3:
         if (!debug_address_ok(value))
@@ -164,7 +178,7 @@ int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value)
         index = 7;
         if (!debug_control_ok(value))
             return -EPERM;
-        value |= 0x400;
+        value = (value & DR7_OF_GUESTS) | DR7_ALWAYS;
         break;
     default:
         return -EINVAL;
@@ -194,6 +208,12 @@ long do_set_debugreg(struct hypercall *call)
 enum hypercall_outcome do_get_debugreg(struct hypercall *call)
 {
     unsigned index = (unsigned)call->arg[0];
-    call->result = index > 7 ? (uint64_t)-EINVAL : current->pv.dr[index == 4 ? 6 : index == 5 ? 7 : index];
+    const struct vcpu *v = current;
+    if (index > 7)
+        call->result = (uint64_t)-EINVAL;
+    else if (pv_no_debug_register(v, index))
+        call->result = (uint64_t)-ENODEV;
+    else
+        call->result = v->pv.dr[index | (index & 4) >> 1];
     return HYPERCALL_DONE;
 }

@@ -46,7 +46,7 @@ int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_fla
     spin_lock(&d->pt_lock);
     if (find_entry(v, address, flags, &at)) {
         struct domain *owner = mfn_is_ram(mfn) ? page_owner(mfn_to_page(mfn)) : NULL;
-        if (owner && !pv_write_entry(d, owner, at.table, at.index, 1, entry, false, NULL))
+        if (owner && !pv_write_entry(d, owner, at.table, at.index, 1, entry, 0, NULL))
             status = GNTST_okay;
     }
     spin_unlock(&d->pt_lock);
@@ -63,7 +63,7 @@ int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replace
     spin_lock(&d->pt_lock);
     if (find_entry(v, address, flags, &at)) {
         if ((at.entry & PTE_PRESENT) && pte_mfn(at.entry) == mfn &&
-            !pv_write_entry(d, NULL, at.table, at.index, 1, replacement, false, NULL))
+            !pv_write_entry(d, NULL, at.table, at.index, 1, replacement, 0, NULL))
             status = GNTST_okay;
     }
     spin_unlock(&d->pt_lock);

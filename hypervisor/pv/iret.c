@@ -24,6 +24,8 @@ enum hypercall_outcome do_iret(struct hypercall *call)
         domain_crash(v->domain, "iret to user mode without a user page table");
         return HYPERCALL_DONE;
     }
+    if (pv_assist(v, VMASST_TYPE_architectural_iopl))
+        v->pv.iopl = frame.rflags >> 12 & 3;
     regs->rip = frame.rip;
     regs->cs = (uint16_t)(frame.cs | 3);
     regs->ss = (uint16_t)(frame.ss | 3);

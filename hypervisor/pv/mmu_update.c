@@ -91,6 +91,11 @@ static int translate_entry(struct domain *foreign, uint64_t *value, struct page 
     return 0;
 }
 
+static pte_t kept(unsigned how)
+{
+    return how == MMU_PT_UPDATE_PRESERVE_AD ? PTE_ACCESSED | PTE_DIRTY : 0;
+}
+
 /* pt_lock held; the table's owner must be t's. */
 static int write_foreign(const struct update_target *t, mfn_t mfn, unsigned index, unsigned level, uint64_t value,
                          unsigned how)
@@ -99,7 +104,7 @@ static int write_foreign(const struct update_target *t, mfn_t mfn, unsigned inde
     bool as_it_is = level > 1 || how == MMU_PT_UPDATE_NO_TRANSLATE; /* upper entries name the owner's own tables */
     int err = as_it_is ? 0 : translate_entry(t->foreign, &value, &held);
     if (!err)
-        err = pv_write_entry(t->pt_owner, t->foreign, mfn, index, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL);
+        err = pv_write_entry(t->pt_owner, t->foreign, mfn, index, level, value, kept(how), NULL);
     if (held)
         page_put(held);
     return err;
@@ -110,7 +115,7 @@ static int write_table(const struct update_target *t, mfn_t mfn, unsigned index,
 {
     if (t->foreign)
         return write_foreign(t, mfn, index, level, value, how);
-    return pv_write_entry(t->pt_owner, NULL, mfn, index, level, value, how == MMU_PT_UPDATE_PRESERVE_AD, NULL);
+    return pv_write_entry(t->pt_owner, NULL, mfn, index, level, value, kept(how), NULL);
 }
 
 static int update_entry(const struct update_target *t, paddr_t pa, uint64_t value, unsigned how)

@@ -108,16 +108,13 @@ int pv_get_l1_entries(struct domain *d, mfn_t mfn)
     return 0;
 }
 
-/* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange.
- * Returns what was there. */
-static pte_t exchange_entry(pte_t *slot, pte_t value, bool preserve_ad)
+/* The processor may set accessed and dirty bits at any moment, hence the compare-and-exchange. Those of `keep` stay as
+ * they are. Returns what was there. */
+static pte_t exchange_entry(pte_t *slot, pte_t value, pte_t keep)
 {
-    pte_t old = READ_ONCE(*slot), next;
-    do {
-        next = value;
-        if (preserve_ad)
-            next |= old & (PTE_ACCESSED | PTE_DIRTY);
-    } while (!__atomic_compare_exchange_n(slot, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    pte_t old = READ_ONCE(*slot);
+    while (!__atomic_compare_exchange_n(slot, &old, value | (old & keep), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
     return old;
 }
 
@@ -129,7 +126,7 @@ static bool same_references(unsigned level, pte_t a, pte_t b)
 }
 
 int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
-                   pte_t value, bool preserve_ad, pte_t *replaced)
+                   pte_t value, pte_t keep, pte_t *replaced)
 {
     pte_t *slot = (pte_t *)mfn_to_virt(table) + index;
     pte_t old = READ_ONCE(*slot);
@@ -141,7 +138,7 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
             value &= ~PTE_GLOBAL;
         if (level == 1 && !pt_owner->all_io)
             value &= ~(PTE_PAT | PTE_UNCACHED);
-        old = exchange_entry(slot, value, preserve_ad);
+        old = exchange_entry(slot, value, keep);
         if (replaced)
             *replaced = old;
         return 0;
@@ -149,7 +146,7 @@ int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table,
     int err = get_entry(pt_owner, foreign, level, &value);
     if (err)
         return err;
-    old = exchange_entry(slot, value, preserve_ad);
+    old = exchange_entry(slot, value, keep);
     if (replaced)
         *replaced = old;
     put_entry(pt_owner, level, old);

@@ -19,7 +19,7 @@ typedef enum result (*emulate)(struct vcpu *v, struct cpu_user_regs *regs, const
 
 static bool port_access_ok(const struct vcpu *v, unsigned port, unsigned size)
 {
-    if (v->pv.iopl >= (guest_kernel_mode(v) ? 1 : 3))
+    if (pv_iopl_allows(v))
         return true;
     if (!v->pv.iobitmap || port + size > v->pv.iobitmap_ports)
         return false;
@@ -78,10 +78,10 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
     return i->rep && --regs->rcx ? AGAIN : DONE;
 }
 
-/* Interrupts are masked by evtchn_upcall_mask, not by these; with the virtual IOPL they are allowed and do nothing. */
+/* Interrupts are masked by evtchn_upcall_mask, not by these: where the virtual IOPL allows them they do nothing. */
 static enum result interrupt_flag(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
-    return DONE;
+    return pv_iopl_allows(v) ? DONE : NOT_OURS;
 }
 
 static enum result halt(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
@@ -141,11 +141,15 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
 static enum result debug_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     uint64_t *reg = decode_register(regs, i->rm);
-    if (!(i->opcode & 2)) {
-        *reg = v->pv.dr[i->reg & 7];
-        return DONE;
+    unsigned index = i->reg & 7;
+    if (pv_no_debug_register(v, index)) {
+        pv_inject_trap(regs, TRAP_invalid_op, 0);
+        return RAISED;
     }
-    return pv_set_debug_register(v, i->reg & 7, *reg) ? NOT_OURS : DONE;
+    if (i->opcode & 2)
+        return pv_set_debug_register(v, index, *reg) ? NOT_OURS : DONE;
+    *reg = v->pv.dr[index | (index & 4) >> 1];
+    return DONE;
 }
 
 static enum result clear_ts(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
@@ -269,12 +273,12 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
 
 static const struct {
     uint8_t map, first, last;
-    bool user_too; /* port access, by IOPL or bitmap; time stamp counter; what UMIP keeps */
+    bool user_too; /* ports and the interrupt flag, by IOPL or bitmap; time stamp counter; what UMIP keeps */
     emulate function;
 } table[] = {
     {0, 0x6c, 0x6f, true, port_string},       {0, 0xe4, 0xe7, true, port_in_out},
     {0, 0xec, 0xef, true, port_in_out},       {0, 0xf4, 0xf4, false, halt},
-    {0, 0xfa, 0xfb, false, interrupt_flag},   {1, 0x00, 0x00, true, group_00},
+    {0, 0xfa, 0xfb, true, interrupt_flag},    {1, 0x00, 0x00, true, group_00},
     {1, 0x01, 0x01, true, group_01},          {1, 0x06, 0x06, false, clear_ts},
     {1, 0x08, 0x09, false, cache_flush},      {1, 0x20, 0x20, false, control_register},
     {1, 0x22, 0x22, false, control_register}, {1, 0x21, 0x21, false, debug_register},
@@ -331,7 +335,7 @@ void pv_general_protection(struct cpu_user_regs *regs)
     unsigned bytes = regs->error_code == 0 ? fetch(regs, code) : 0;
     if (bytes >= BYTES_WITHOUT_OPERANDS && without_operands(code) && guest_kernel_mode(v)) {
         if (without_operands(code)(v, regs, NULL) == DONE)
-            regs->rip += BYTES_WITHOUT_OPERANDS;
+            pv_finish_instruction(regs, BYTES_WITHOUT_OPERANDS);
         else
             pv_inject_trap(regs, TRAP_gp_fault, 0);
         return;
@@ -340,7 +344,7 @@ void pv_general_protection(struct cpu_user_regs *regs)
         emulate function = find_emulation(&i, guest_kernel_mode(v));
         enum result result = function ? function(v, regs, &i) : NOT_OURS;
         if (result == DONE)
-            regs->rip += i.length;
+            pv_finish_instruction(regs, i.length);
         if (result != NOT_OURS)
             return;
     }
@@ -361,7 +365,7 @@ static bool forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rbx = r.ebx;
     regs->rcx = r.ecx;
     regs->rdx = r.edx;
-    regs->rip += sizeof(code);
+    pv_finish_instruction(regs, sizeof(code));
     return true;
 }
 

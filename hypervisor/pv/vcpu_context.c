@@ -119,7 +119,7 @@ void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
     memset(c, 0, sizeof(*c));
     c->user_regs = v->regs;
-    c->user_regs.rflags = pv_guest_rflags(v, &v->regs);
+    c->user_regs.rflags = pv_guest_rflags(v, &v->regs) | (uint64_t)v->pv.iopl << 12;
     xstate_export_fxsave(v, &c->fpu_ctxt);
     c->flags = VGCF_i387_valid | (v->pv.kernel_mode ? VGCF_in_kernel : 0) | (v->offline ? 0 : VGCF_online);
     memcpy(c->trap_ctxt, v->pv.trap, sizeof(c->trap_ctxt));

@@ -11,6 +11,7 @@
 
 #define X86_CF 0x001UL
 #define X86_PF 0x004UL
+#define X86_AF 0x010UL
 #define X86_ZF 0x040UL
 #define X86_SF 0x080UL
 #define X86_OF 0x800UL
@@ -19,7 +20,7 @@ struct write {
     uint64_t value; /* to store */
     unsigned size;
     int register_result; /* register that receives the old value; -1 none */
-    bool flags_from_or;  /* result sets ZF/SF/PF as a logical operation does */
+    uint64_t rflags;     /* as the instruction leaves them, for when it is done */
     bool store;
 };
 
@@ -32,38 +33,100 @@ static unsigned operand_size(const struct instruction *i)
     return i->rex & 8 ? 8 : i->operand16 ? 2 : 4;
 }
 
-static bool alu(unsigned operation, uint64_t old, uint64_t operand, uint64_t *result)
+enum arithmetic { LOGICAL, ADDITION, SUBTRACTION };
+
+/* Flags of `result` = a (and, or, xor; + or -) b. */
+static void set_flags(struct write *w, enum arithmetic kind, uint64_t a, uint64_t b, uint64_t result)
 {
+    unsigned sign = 8 * w->size - 1;
+    uint64_t mask = ~0UL >> (63 - sign), overflow = 0;
+    bool carry = false;
+    a &= mask;
+    b &= mask;
+    result &= mask;
+    if (kind == ADDITION) {
+        carry = result < a;
+        overflow = ~(a ^ b) & (a ^ result);
+    } else if (kind == SUBTRACTION) {
+        carry = a < b;
+        overflow = (a ^ b) & (a ^ result);
+    }
+    w->rflags &= ~(X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF);
+    w->rflags |= (carry ? X86_CF : 0) | (overflow >> sign & 1 ? X86_OF : 0) | (result ? 0 : X86_ZF) |
+                 (result >> sign & 1 ? X86_SF : 0) | (__builtin_parity((unsigned)result & 0xff) ? 0 : X86_PF) |
+                 (kind == LOGICAL ? 0 : (a ^ b ^ result) & X86_AF);
+}
+
+static bool alu(struct write *w, unsigned operation, uint64_t old, uint64_t operand)
+{
+    enum arithmetic kind = LOGICAL;
     switch (operation) {
     case 0:
-        *result = old + operand;
-        return true;
+        w->value = old + operand;
+        kind = ADDITION;
+        break;
     case 1:
-        *result = old | operand;
-        return true;
+        w->value = old | operand;
+        break;
     case 4:
-        *result = old & operand;
-        return true;
+        w->value = old & operand;
+        break;
     case 5:
-        *result = old - operand;
-        return true;
+        w->value = old - operand;
+        kind = SUBTRACTION;
+        break;
     case 6:
-        *result = old ^ operand;
-        return true;
+        w->value = old ^ operand;
+        break;
     default:
         return false;
     }
+    set_flags(w, kind, old, operand, w->value);
+    return true;
 }
 
-static bool bit_operation(unsigned operation, uint64_t old, unsigned bit, struct cpu_user_regs *regs, uint64_t *result)
+/* bt, bts, btr, btc */
+static bool bit_operation(struct write *w, unsigned operation, uint64_t old, unsigned bit)
 {
-    static const uint8_t kinds[] = {0, 1, 2, 3}; /* bt, bts, btr, btc */
-    if (operation >= ARRAY_SIZE(kinds))
-        return false;
     uint64_t m = 1UL << bit;
-    regs->rflags = (regs->rflags & ~X86_CF) | (old >> bit & 1);
-    *result = operation == 1 ? old | m : operation == 2 ? old & ~m : operation == 3 ? old ^ m : old;
+    w->rflags = (w->rflags & ~X86_CF) | (old >> bit & 1);
+    w->value = operation == 1 ? old | m : operation == 2 ? old & ~m : operation == 3 ? old ^ m : old;
     return true;
+}
+
+/* The operand's old value is compared as by cmp: what is stored does not count. */
+static bool compare_and_exchange(struct write *w, uint64_t expected, uint64_t old, uint64_t reg)
+{
+    set_flags(w, SUBTRACTION, expected, old, expected - old);
+    w->value = reg;
+    w->store = expected == old;
+    w->register_result = expected == old ? -1 : 0;
+    return true;
+}
+
+static bool compute_one_byte(const struct instruction *i, uint64_t old, uint64_t reg, struct write *w)
+{
+    switch (i->opcode) {
+    case 0x88:
+    case 0x89:
+        w->value = reg;
+        return true;
+    case 0xc6:
+    case 0xc7:
+        w->value = (uint64_t)i->immediate;
+        return true;
+    case 0x86:
+    case 0x87:
+        w->value = reg;
+        w->register_result = i->reg;
+        return true;
+    case 0x80:
+    case 0x81:
+    case 0x83:
+        return alu(w, i->reg & 7, old, (uint64_t)i->immediate);
+    default:
+        return i->opcode < 0x40 && (i->opcode & 7) < 2 && alu(w, i->opcode >> 3, old, reg);
+    }
 }
 
 /* What the instruction stores, given the operand's old value. */
@@ -72,64 +135,27 @@ static bool compute(struct cpu_user_regs *regs, const struct instruction *i, uin
     unsigned size = w->size;
     uint64_t reg = i->has_modrm ? register_read(regs, i, i->reg, size) : 0;
     w->register_result = -1;
+    w->rflags = regs->rflags;
     w->store = true;
-    if (i->opcode_map == 0) {
-        switch (i->opcode) {
-        case 0x88:
-        case 0x89:
-            w->value = reg;
-            return true;
-        case 0xc6:
-        case 0xc7:
-            w->value = (uint64_t)i->immediate;
-            return true;
-        case 0x86:
-        case 0x87:
-            w->value = reg;
-            w->register_result = i->reg;
-            return true;
-        case 0x80:
-        case 0x81:
-        case 0x83:
-            w->flags_from_or = true;
-            return alu(i->reg & 7, old, (uint64_t)i->immediate, &w->value);
-        default:
-            w->flags_from_or = true;
-            return i->opcode < 0x40 && (i->opcode & 7) < 2 && alu(i->opcode >> 3, old, reg, &w->value);
-        }
-    }
+    if (i->opcode_map == 0)
+        return compute_one_byte(i, old, reg, w);
     switch (i->opcode) {
     case 0xb0:
-    case 0xb1: { /* cmpxchg */
-        uint64_t expected = register_read(regs, i, 0, size);
-        regs->rflags = expected == old ? regs->rflags | X86_ZF : regs->rflags & ~X86_ZF;
-        w->value = reg;
-        w->store = expected == old;
-        w->register_result = expected == old ? -1 : 0;
-        return true;
-    }
+    case 0xb1:
+        return compare_and_exchange(w, register_read(regs, i, 0, size), old, reg);
     case 0xba:
-        return (i->reg & 4) && bit_operation(i->reg & 3, old, (unsigned)i->immediate & (size * 8 - 1), regs, &w->value);
+        return (i->reg & 4) && bit_operation(w, i->reg & 3, old, (unsigned)i->immediate & (size * 8 - 1));
     case 0xab:
     case 0xb3:
     case 0xbb:
-        return reg < size * 8 && bit_operation(i->opcode >> 3 & 3, old, (unsigned)reg, regs, &w->value);
+        return reg < size * 8 && bit_operation(w, i->opcode >> 3 & 3, old, (unsigned)reg);
     case 0xc0:
     case 0xc1:
-        w->value = old + reg;
         w->register_result = i->reg;
-        return true;
+        return alu(w, 0, old, reg);
     default:
         return false;
     }
-}
-
-static void set_result_flags(struct cpu_user_regs *regs, const struct write *w)
-{
-    uint64_t v = w->size == 8 ? w->value : w->value & ((1UL << (8 * w->size)) - 1);
-    regs->rflags &= ~(X86_CF | X86_ZF | X86_SF | X86_OF | X86_PF);
-    regs->rflags |= (v ? 0 : X86_ZF) | (v >> (8 * w->size - 1) & 1 ? X86_SF : 0) |
-                    (__builtin_parity((unsigned)v & 0xff) ? 0 : X86_PF);
 }
 
 static pte_t insert_bytes(pte_t entry, unsigned shift, unsigned size, uint64_t value)
@@ -139,8 +165,8 @@ static pte_t insert_bytes(pte_t entry, unsigned shift, unsigned size, uint64_t v
 }
 
 /* The table cannot change between the read and the write below but by the processor's accessed and dirty bits: an
- * exchange gives the guest what was really there, a locked operation keeps them, a plain store may lose them on
- * hardware too. */
+ * exchange gives the guest what was really there, a locked operation keeps what came in between, a plain store may lose
+ * it on hardware too. */
 static bool emulate_on_entry(struct cpu_user_regs *regs, const struct instruction *i, mfn_t table, unsigned offset)
 {
     struct domain *d = current->domain;
@@ -155,14 +181,14 @@ static bool emulate_on_entry(struct cpu_user_regs *regs, const struct instructio
     if (!compute(regs, i, old, &w))
         return false;
     pte_t replaced = entry;
+    pte_t keep = i->lock ? (PTE_ACCESSED | PTE_DIRTY) & ~entry : 0;
     if (w.store &&
-        pv_write_entry(d, NULL, table, offset / 8, 1, insert_bytes(entry, shift, w.size, w.value), i->lock, &replaced))
+        pv_write_entry(d, NULL, table, offset / 8, 1, insert_bytes(entry, shift, w.size, w.value), keep, &replaced))
         return false;
     old = replaced >> shift;
     if (w.register_result >= 0)
         register_write(regs, i, (unsigned)w.register_result, w.size, old);
-    if (w.flags_from_or)
-        set_result_flags(regs, &w);
+    regs->rflags = w.rflags;
     return true;
 }
 
@@ -193,6 +219,6 @@ bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address)
     }
     spin_unlock(&d->pt_lock);
     if (done)
-        regs->rip += i.length;
+        pv_finish_instruction(regs, i.length);
     return done;
 }

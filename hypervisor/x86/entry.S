@@ -157,6 +157,21 @@ iret_failed:
         call do_iret_fault
         jmp exit_to_guest
 
+/* IRET alone lets the next NMI in, and the way back to a guest may be another one. */
+        .global nmi_unblock
+nmi_unblock:
+        mov %rsp, %rcx
+        mov %ss, %eax
+        push %rax
+        push %rcx
+        pushfq
+        mov %cs, %eax
+        push %rax
+        lea 1f(%rip), %rax
+        push %rax
+        iretq
+1:      ret
+
         .global cpu_start_idle
 cpu_start_idle:
         jmp exit_to_guest

@@ -80,6 +80,13 @@ static void nmi(struct cpu_user_regs *regs)
     log_warning("NMI on CPU %u at %pS ignored", smp_processor_id(), (void *)regs->rip);
 }
 
+/* From here the way may lead to another guest, by sysret or a VM entry, or to sleep. */
+static void guest_nmi(struct cpu_user_regs *regs)
+{
+    nmi_unblock();
+    nmi(regs);
+}
+
 static void machine_check(struct cpu_user_regs *regs)
 {
     panic_regs(regs, "machine check on CPU %u: the hardware reported an uncorrectable error", smp_processor_id());
@@ -88,7 +95,7 @@ static void machine_check(struct cpu_user_regs *regs)
 static void (*const guest_trap[32])(struct cpu_user_regs *regs) = {
     [TRAP_divide_error] = inject,
     [TRAP_debug] = guest_debug,
-    [TRAP_nmi] = nmi,
+    [TRAP_nmi] = guest_nmi,
     [TRAP_int3] = inject,
     [TRAP_overflow] = inject,
     [TRAP_bounds] = inject,

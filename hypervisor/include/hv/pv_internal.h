@@ -5,6 +5,7 @@
 #ifndef HV_PV_INTERNAL_H
 #define HV_PV_INTERNAL_H
 
+#include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/traps.h>
 
@@ -13,12 +14,27 @@ static inline bool guest_kernel_mode(const struct vcpu *v)
     return v->pv.kernel_mode;
 }
 
+/* As the processor does behind an instruction; the fault that brought it to us had set RF. */
+static inline void pv_finish_instruction(struct cpu_user_regs *regs, unsigned length)
+{
+    regs->rip += length;
+    regs->rflags &= ~X86_EFLAGS_RF;
+}
+
+/* VMASST_TYPE_* */
+static inline bool pv_assist(const struct vcpu *v, unsigned type)
+{
+    return READ_ONCE(v->domain->vm_assist) >> type & 1;
+}
+
 /* pv/bounce.c: the other root table and GS base; true if there was one to go to. */
 bool pv_toggle_mode(struct vcpu *v);
 /* Error code without a value. */
 #define NO_ERROR_CODE (~0ULL)
 /* Builds the guest's stack frame and continues at `address`; crashes the domain when its stack cannot take it. */
 void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code);
+/* May the guest's present mode, user or kernel, use ports and the interrupt flag? */
+bool pv_iopl_allows(const struct vcpu *v);
 /* Virtual rflags: what the guest sees for its own. */
 uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs);
 /* Clears what a guest must not have in real rflags and sets IF. */
@@ -73,9 +89,10 @@ int pv_get_l1_entries(struct domain *d, mfn_t mfn);
 bool pv_is_hypervisor_slot(unsigned level, unsigned index);
 void pv_fill_hypervisor_slots(pte_t *root);
 /* Writes one entry of a table in use of pt_owner; frames it names belong to `foreign` (NULL: to pt_owner). *replaced
- * (may be NULL) receives what was there at the moment of the exchange. -ERESTART: nothing was written, again. */
+ * (may be NULL) receives what was there at the moment of the exchange. keep: accessed and dirty bits that
+ * stay if they are set at that moment. -ERESTART: nothing was written, again. */
 int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
-                   pte_t value, bool preserve_ad, pte_t *replaced);
+                   pte_t value, pte_t keep, pte_t *replaced);
 /* References a level-1 entry stands for. */
 int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry);
 void pv_put_l1e(struct domain *pt_owner, pte_t entry);
@@ -88,7 +105,9 @@ struct walk {
 };
 bool pv_walk(struct vcpu *v, unsigned long va, struct walk *found);
 
-/* pv/callback.c: -EPERM for a value a guest must not have; v->pv.dr into the processor. */
+/* pv/callback.c. DR4 and 5 are 6 and 7, unless the guest has CR4.DE: then there is none. */
+bool pv_no_debug_register(const struct vcpu *v, unsigned index);
+/* -EPERM for a value a guest must not have; v->pv.dr into the processor. */
 int pv_set_debug_register(struct vcpu *v, unsigned index, unsigned long value);
 void pv_load_debug_registers(const struct vcpu *v);
 

@@ -39,7 +39,8 @@ static void debug_registers(void)
     CHECK_REFUSED(HYPERCALL(set_debugreg, 3, NON_CANONICAL));
     CHECK_REFUSED(HYPERCALL(set_debugreg, 8, 0));
     CHECK_REFUSED(HYPERCALL(set_debugreg, 0xffffffff, 0));
-    CHECK_REFUSED(HYPERCALL(set_debugreg, 7, 1UL << 32));
+    CHECK_IS(-EINVAL, HYPERCALL(set_debugreg, 7, 1UL << 32));
+    CHECK_IS(-EINVAL, HYPERCALL(set_debugreg, 6, 1UL << 32));
     CHECK_REFUSED(HYPERCALL(set_debugreg, 7, 0x20001)); /* I/O breakpoint without CR4.DE */
     CHECK_REFUSED(HYPERCALL(get_debugreg, 8));
     CHECK_IS((uint64_t)&watched, HYPERCALL(get_debugreg, 0));
@@ -66,6 +67,49 @@ static void debug_registers(void)
                      : "rcx", "r11", "memory");
     CHECK_IS(4 << 16 | 17, rax);
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
+}
+
+/* General detect is not a guest's to have; what is reserved reads as the processor has it. */
+static void debug_control(void)
+{
+    static const struct {
+        uint64_t value;
+        bool refused;
+        uint64_t reads;
+    } cases[] = {{0x2000, true, 0},     {0x2401, true, 0},      {0x402001, true, 0},    {0xffff, true, 0},
+                 {0x800, false, 0x400}, {0x1001, false, 0x401}, {0xc001, false, 0x401}, {0x80001, false, 0x80401}};
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint64_t value = 0;
+        long result = HYPERCALL(set_debugreg, 7, cases[i].value);
+        CHECK_IS(cases[i].refused ? -EPERM : 0, result);
+        CHECK_IS(cases[i].refused ? 0x400 : cases[i].reads, HYPERCALL(get_debugreg, 7));
+        CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
+        CHECK_IS(cases[i].refused ? TRAPPED(TRAP_GP, 0) : 0, TRY("mov %1, %%dr7", NO_OUT, "r"(cases[i].value)));
+        CHECK_IS(0, TRY("mov %%dr7, %1", OUT("=r"(value)), "r"(0)));
+        CHECK_IS(cases[i].refused ? 0x400 : cases[i].reads, value);
+        CHECK_IS(0, TRY("mov %1, %%dr7", NO_OUT, "r"(0UL)));
+    }
+}
+
+/* The other names of DR6 and DR7, which a kernel gives up with CR4.DE. */
+static void debug_aliases(void)
+{
+    uint64_t cr4, value = 0;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    CHECK_IS(0, HYPERCALL(set_debugreg, 5, 0x80001));
+    CHECK_IS(0x80401, HYPERCALL(get_debugreg, 5));
+    CHECK_IS(0x80401, HYPERCALL(get_debugreg, 7));
+    CHECK_IS(0, TRY("mov %%dr5, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(0x80401, value);
+    CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | 8));
+    for (unsigned i = 4; i < 6; i++) {
+        CHECK_IS(-19, HYPERCALL(set_debugreg, i, 0));
+        CHECK_IS(-19, HYPERCALL(get_debugreg, i));
+    }
+    CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("mov %%dr4, %1", OUT("=r"(value)), "r"(0)));
+    CHECK_IS(TRAPPED(TRAP_UD, 0), TRY("mov %1, %%dr5", NO_OUT, "r"(0x400UL)));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
 }
 
 static void single_step(void)
@@ -146,6 +190,8 @@ static void extended_state(void)
 void test_main(void)
 {
     debug_registers();
+    debug_control();
+    debug_aliases();
     single_step();
     fpu();
     extended_state();

@@ -64,6 +64,50 @@ static void control_registers(void)
     CHECK_IS(GP, TRY("mov %1, %%cr8", NO_OUT, "r"(0UL)));
 }
 
+static uint64_t base_in_user_mode;
+static bool base_refused(struct registers *regs, unsigned vector)
+{
+    base_in_user_mode = TRAPPED(vector, regs->error_code);
+    regs->rip += 5; /* rdfsbase %rax */
+    return true;
+}
+
+static void read_base(uint64_t argument)
+{
+    uint64_t value;
+    __asm__ volatile("rdfsbase %0" : "=a"(value));
+}
+
+static uint64_t user_reads_base(void)
+{
+    base_in_user_mode = 0;
+    trap_hooks[TRAP_UD] = base_refused;
+    user_run(read_base, 0);
+    trap_hooks[TRAP_UD] = NULL;
+    return base_in_user_mode;
+}
+
+/* A kernel that has not asked for the instructions would not expect its programs to change the segment bases. */
+static void segment_bases(void)
+{
+    const uint64_t fsgsbase = 1UL << 16, refused = TRAPPED(TRAP_UD, 0);
+    uint64_t before, value = 0;
+    CHECK_IS(0, TRY("mov %%cr4, %1", OUT("=r"(before)), "r"(0)));
+    CHECK_IS(0, before & fsgsbase);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        CHECK_IS(refused, TRY("rdfsbase %1", OUT("=r"(value)), "r"(0)));
+        CHECK_IS(refused, user_reads_base());
+        CHECK_IS(0, TRY("mov %1, %%cr4", NO_OUT, "r"(before | fsgsbase)));
+        CHECK_IS(0, TRY("mov %%cr4, %1", OUT("=r"(value)), "r"(0)));
+        CHECK_IS(before | fsgsbase, value);
+        CHECK_IS(0, TRY("rdfsbase %1", OUT("=r"(value)), "r"(0)));
+        CHECK_IS(0, user_reads_base());
+        HYPERCALL(sched_op, SCHEDOP_yield, 0);
+        CHECK_IS(0, TRY("rdgsbase %1", OUT("=r"(value)), "r"(0)));
+        CHECK_IS(0, TRY("mov %1, %%cr4", NO_OUT, "r"(before)));
+    }
+}
+
 static void msrs(void)
 {
     static const uint32_t readable[] = {
@@ -134,7 +178,8 @@ static void ports(void)
     CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
     CHECK_IS(GP, TRY("inb $0x61, %%al", NO_OUT, "r"(0)));
     CHECK_IS(GP, TRY("outb %%al, $0x80", NO_OUT, "r"(0)));
-    CHECK_IS(0, TRY("cli", NO_OUT, "r"(0)) & ~GP);
+    CHECK_IS(GP, TRY("cli", NO_OUT, "r"(0)));
+    CHECK_IS(GP, TRY("sti", NO_OUT, "r"(0)));
     iopl.iopl = 1;
     CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
     CHECK_IS(0, in_out());
@@ -165,6 +210,82 @@ static void ports(void)
     iopl.iopl = 4;
     CHECK_IS(-EINVAL, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
     CHECK_IS(-EFAULT, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, UNMAPPED));
+}
+
+static uint64_t flags_of_kernel, flags_of_user;
+static bool note_flags(struct registers *regs, unsigned vector)
+{
+    *((regs->cs & 3) == 3 ? &flags_of_user : &flags_of_kernel) = vector == TRAP_GP ? GP : regs->rflags;
+    if ((regs->cs & 3) == 3)
+        user_leave();
+    return true;
+}
+
+static void user_cli(uint64_t argument)
+{
+    __asm__ volatile("cli\n\tint3");
+}
+
+static void user_int3(uint64_t argument)
+{
+    __asm__ volatile("int3");
+}
+
+/* What user mode's flags are behind cli, entered with this level in its frame; GP if it may not. */
+static uint64_t user_at_level(void (*function)(uint64_t), unsigned level)
+{
+    static uint64_t stack[64];
+    struct registers regs = {.rip = (uint64_t)function,
+                             .cs = FLAT_USER_CS64,
+                             .ss = FLAT_USER_SS64,
+                             .rsp = (uint64_t)(stack + 60),
+                             .rflags = 0x202 | level << 12};
+    user_prepare();
+    trap_hooks[TRAP_BP] = trap_hooks[TRAP_GP] = note_flags;
+    user_enter(&regs);
+    trap_hooks[TRAP_GP] = NULL;
+    return flags_of_user;
+}
+
+static uint64_t kernel_flags(void)
+{
+    trap_hooks[TRAP_BP] = note_flags;
+    __asm__ volatile("int3" ::: "memory");
+    return flags_of_kernel;
+}
+
+/* The level is set by hypercall, and the flags do not show it; unless the kernel asked for it in the flags. */
+static void levels(void)
+{
+    struct physdev_set_iopl iopl;
+    for (iopl.iopl = 0; iopl.iopl < 4; iopl.iopl++) {
+        CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+        CHECK_IS(iopl.iopl ? 0 : GP, TRY("cli", NO_OUT, "r"(0)));
+        CHECK_IS(iopl.iopl ? 0 : GP, TRY("sti", NO_OUT, "r"(0)));
+        CHECK_IS(0, kernel_flags() & 0x3000);
+        if (iopl.iopl < 3)
+            CHECK_IS(GP, user_at_level(user_cli, 3));
+        else
+            CHECK_IS(0, user_at_level(user_cli, 0) & 0x3000);
+    }
+    CHECK_IS(0, HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_architectural_iopl));
+    for (iopl.iopl = 0; iopl.iopl < 4; iopl.iopl++) {
+        CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+        CHECK_IS(0, TRY("cli", NO_OUT, "r"(0)));
+        CHECK_IS(iopl.iopl << 12, kernel_flags() & 0x3000);
+        CHECK_IS(iopl.iopl << 12, user_at_level(user_int3, iopl.iopl) & 0x3000);
+        CHECK_IS(iopl.iopl == 3 ? 0x3000 : GP, user_at_level(user_cli, iopl.iopl) & (0x3000 | GP));
+    }
+    CHECK_IS(0, HYPERCALL(vm_assist, VMASST_CMD_disable, VMASST_TYPE_architectural_iopl));
+    iopl.iopl = 1;
+    CHECK_IS(0, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
+    for (uint8_t mask = 0; mask < 2; mask++) {
+        vcpu0()->evtchn_upcall_mask = mask;
+        __asm__ volatile("cli" ::: "memory");
+        CHECK_IS(mask, vcpu0()->evtchn_upcall_mask);
+        __asm__ volatile("sti" ::: "memory");
+        CHECK_IS(mask, vcpu0()->evtchn_upcall_mask);
+    }
 }
 
 static void cpuid(uint32_t leaf, uint32_t *r)
@@ -214,8 +335,10 @@ static void others(void)
 void test_main(void)
 {
     control_registers();
+    segment_bases();
     msrs();
     ports();
+    levels();
     identification();
     others();
 }

@@ -43,6 +43,52 @@ static void plain(volatile pte_t *e)
     CHECK_IS(good | 0x200, *e & ~0x7ff0000000000000UL & ~PTE_G);
 }
 
+#define ARITHMETIC_FLAGS 0x8d5UL /* OF, SF, ZF, AF, PF, CF */
+
+/* The same instruction on a table's entry, where it is emulated, and on memory of ours. */
+#define SAME_FLAGS(instruction, start, operand)                                                                        \
+    do {                                                                                                               \
+        uint64_t ours_ = (start), flags_[2];                                                                           \
+        mmu_update(entry_machine((pte_t *)e), (start));                                                                \
+        for (unsigned i_ = 0; i_ < 2; i_++) {                                                                          \
+            uint64_t rcx_ = (uint64_t)(operand), rax_ = 0x80;                                                          \
+            __asm__ volatile(instruction "\n\tpushf\n\tpop %0"                                                         \
+                             : "=&r"(flags_[i_]), "+c"(rcx_), "+a"(rax_)                                               \
+                             : "r"(i_ ? &ours_ : (volatile uint64_t *)e)                                               \
+                             : "memory", "cc");                                                                        \
+        }                                                                                                              \
+        CHECK_IS(flags_[1] & ARITHMETIC_FLAGS, flags_[0] & ARITHMETIC_FLAGS);                                          \
+        CHECK_IS(ours_, *e);                                                                                           \
+    } while (0)
+
+/* Entries that are not present: any number will do. */
+static void flags(volatile pte_t *e)
+{
+    static const uint8_t numbers[] = {0x00, 0x02, 0x08, 0x10, 0x70, 0x7e, 0x80, 0x88, 0xf0, 0xfe};
+    for (unsigned a = 0; a < ARRAY_SIZE(numbers); a++)
+        for (unsigned b = 0; b < ARRAY_SIZE(numbers); b++) {
+            uint64_t low = numbers[a], high = low << 56;
+            SAME_FLAGS("addb %b1, (%3)", low, numbers[b]);
+            SAME_FLAGS("subb %b1, (%3)", low, numbers[b]);
+            SAME_FLAGS("lock xaddb %b1, (%3)", low, numbers[b]);
+            SAME_FLAGS("lock cmpxchgb %b1, (%3)", low, numbers[b] & 0xfe);
+            SAME_FLAGS("addq %1, (%3)", high, (uint64_t)numbers[b] << 56);
+            SAME_FLAGS("subq %1, (%3)", high, (uint64_t)numbers[b] << 56);
+            SAME_FLAGS("subl %k1, (%3)", low << 24, numbers[b] << 24);
+            SAME_FLAGS("xorq %1, (%3)", high, (uint64_t)numbers[b] << 56);
+        }
+}
+
+/* A locked operation may clear what the processor has set: so a kernel finds pages that are not in use. */
+static void clear_accessed(volatile pte_t *e)
+{
+    CHECK_IS(0, mmu_update(entry_machine((pte_t *)e), pte_make(mfn_of(page_a), PTE_RW)));
+    CHECK_IS(0, TRY("lock btrq $5, (%1)\n\tmovl $0, %%eax", NO_OUT, "r"(e)));
+    CHECK_IS(PTE_D, *e & (PTE_A | PTE_D));
+    CHECK_IS(0, TRY("lock andq $~0x40, (%1)\n\tmovl $0, %%eax", NO_OUT, "r"(e)));
+    CHECK_IS(0, *e & (PTE_A | PTE_D));
+}
+
 static void refused(volatile pte_t *e)
 {
     uint64_t good = pte_make(mfn_of(page_a), PTE_RW);
@@ -71,5 +117,7 @@ void test_main(void)
     CHECK_IS(0, HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables));
     pte_t *e = entry_of((uint64_t)page_a, 1);
     plain(e);
+    flags(e);
+    clear_accessed(e);
     refused(e);
 }

@@ -12,7 +12,7 @@ static uint64_t written;
 static struct domain *written_for;
 
 int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
-                   pte_t value, bool preserve_ad, pte_t *replaced)
+                   pte_t value, pte_t keep, pte_t *replaced)
 {
     int error = !(value & PTE_PRESENT) ? 0
                 : value & PTE_WRITE    ? page_get_with_type(mfn_to_page(pte_mfn(value)), foreign, TYPE_WRITABLE)

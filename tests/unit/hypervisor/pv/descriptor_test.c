@@ -51,7 +51,7 @@ unsigned long find_first_zero(const unsigned long *map, unsigned long bits)
 static void set_leaf(mfn_t mfn)
 {
     spin_lock(&guest.pt_lock);
-    check(!pv_write_entry(&guest, NULL, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), false, NULL));
+    check(!pv_write_entry(&guest, NULL, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), 0, NULL));
     spin_unlock(&guest.pt_lock);
 }
 

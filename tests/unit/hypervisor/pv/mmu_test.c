@@ -137,7 +137,7 @@ static bool write_to_va(uint64_t value)
 static void show(mfn_t mfn, struct domain *owner)
 {
     spin_lock(&guest.pt_lock);
-    check(!pv_write_entry(&guest, owner, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), false, NULL));
+    check(!pv_write_entry(&guest, owner, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), 0, NULL));
     spin_unlock(&guest.pt_lock);
 }
 
