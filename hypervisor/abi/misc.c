@@ -7,14 +7,11 @@
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/policy.h>
+#include <hv/pv.h>
 #include <hv/time.h>
 #include <xen/arch-x86/xen-mca.h>
 
-#define ASSIST(type) (1UL << VMASST_TYPE_##type)
-#define HVM_ASSISTS  ASSIST(runstate_update_flag)
-#define PV_ASSISTS                                                                                                     \
-    (ASSIST(4gb_segments) | ASSIST(4gb_segments_notify) | ASSIST(writable_pagetables) | ASSIST(pae_extended_cr3) |     \
-     ASSIST(architectural_iopl) | ASSIST(runstate_update_flag) | ASSIST(m2p_strict))
+#define HVM_ASSISTS PV_ASSIST(runstate_update_flag)
 
 long do_vm_assist(struct hypercall *call)
 {

@@ -44,16 +44,22 @@ uint64_t pv_guest_rflags(const struct vcpu *v, const struct cpu_user_regs *regs)
     return rflags;
 }
 
-/* Layout, from the stack pointer up: rcx, r11, [error code], rip, cs with the event mask in bits 32-39, rflags, rsp,
- * ss. */
+/* What a frame may have between r11 and rip: an error code, or the selectors of a failsafe callback. */
+#define MAX_EXTRA_WORDS 4
+struct extra {
+    uint64_t word[MAX_EXTRA_WORDS];
+    unsigned count;
+};
+
+/* Layout, from the stack pointer up: rcx, r11, [extra], rip, cs with the event mask in bits 32-39, rflags, rsp, ss. */
 static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct cpu_user_regs *regs,
-                            uint64_t error_code, bool was_kernel)
+                            const struct extra *extra, bool was_kernel)
 {
     unsigned n = 0;
     frame[n++] = regs->rcx;
     frame[n++] = regs->r11;
-    if (error_code != NO_ERROR_CODE)
-        frame[n++] = error_code;
+    for (unsigned i = 0; i < extra->count; i++)
+        frame[n++] = extra->word[i];
     frame[n++] = regs->rip;
     frame[n++] = (was_kernel ? regs->cs & ~3UL : regs->cs) | (uint64_t)v->info->evtchn_upcall_mask << 32;
     frame[n++] = pv_guest_rflags(v, regs);
@@ -62,12 +68,12 @@ static unsigned build_frame(uint64_t *frame, const struct vcpu *v, const struct 
     return n;
 }
 
-void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code)
+static void bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, const struct extra *extra)
 {
     struct vcpu *v = current;
     bool was_kernel = guest_kernel_mode(v);
-    uint64_t frame[8] __uninitialized;
-    unsigned words = build_frame(frame, v, regs, error_code, was_kernel);
+    uint64_t frame[7 + MAX_EXTRA_WORDS] __uninitialized;
+    unsigned words = build_frame(frame, v, regs, extra, was_kernel);
     unsigned long sp = was_kernel ? regs->rsp : v->pv.kernel_sp;
     if (!was_kernel)
         pv_toggle_mode(v);
@@ -84,6 +90,14 @@ void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_even
     regs->ss = GUEST_DS;
     regs->rsp = sp;
     regs->rflags = pv_sane_rflags(regs->rflags) & ~(X86_EFLAGS_TF | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_DF);
+}
+
+void pv_bounce(struct cpu_user_regs *regs, unsigned long address, bool mask_events, uint64_t error_code)
+{
+    struct extra extra __uninitialized;
+    extra.count = error_code != NO_ERROR_CODE;
+    extra.word[0] = error_code;
+    bounce(regs, address, mask_events, &extra);
 }
 
 void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code)
@@ -108,9 +122,24 @@ void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uin
     pv_inject_trap(regs, TRAP_page_fault, error_code);
 }
 
+/* A guest that has not registered one finds its selectors null, as others would. */
+static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    struct extra selectors = {.count = ARRAY_SIZE(v->pv.lost_selectors)};
+    for (unsigned i = 0; i < selectors.count; i++)
+        selectors.word[i] = v->pv.lost_selectors[i];
+    v->pv.selectors_lost = false;
+    if (v->pv.failsafe.address)
+        bounce(regs, v->pv.failsafe.address, v->pv.failsafe.mask_events, &selectors);
+}
+
 void pv_deliver_pending(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
+    if (v->pv.selectors_lost) {
+        failsafe(v, regs);
+        return;
+    }
     if (v->nmi_pending) {
         v->nmi_pending = false;
         if (v->pv.nmi.address)

@@ -31,6 +31,8 @@ long do_set_trap_table(struct hypercall *call)
     return 0;
 }
 
+/* NULL: there is none of this type. sysenter is one of 32-bit programs on Intel's processors: kernels that are refused
+ * it let their programs use another gate. */
 static struct pv_callback *callback_slot(struct pv_vcpu *pv, unsigned type)
 {
     switch (type) {
@@ -42,8 +44,6 @@ static struct pv_callback *callback_slot(struct pv_vcpu *pv, unsigned type)
         return &pv->syscall;
     case CALLBACKTYPE_syscall32:
         return &pv->syscall32;
-    case CALLBACKTYPE_sysenter:
-        return &pv->sysenter;
     case CALLBACKTYPE_nmi:
         return &pv->nmi;
     default:
@@ -63,6 +63,8 @@ long do_callback_op(struct hypercall *call)
             return -EFAULT;
         if (!is_canonical(reg.address))
             return -EINVAL;
+        if (reg.type == CALLBACKTYPE_sysenter)
+            return -EOPNOTSUPP;
         slot = callback_slot(&v->pv, reg.type);
         if (!slot)
             return -ENOSYS;
@@ -71,10 +73,9 @@ long do_callback_op(struct hypercall *call)
     case CALLBACKOP_unregister:
         if (copy_argument_in(&unreg, call->arg[1]))
             return -EFAULT;
-        slot = callback_slot(&v->pv, unreg.type);
-        if (!slot || unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe)
-            return -EINVAL;
-        *slot = (struct pv_callback){0};
+        if (unreg.type != CALLBACKTYPE_nmi)
+            return callback_slot(&v->pv, unreg.type) || unreg.type == CALLBACKTYPE_sysenter ? -EINVAL : -ENOSYS;
+        v->pv.nmi = (struct pv_callback){0};
         return 0;
     default:
         return -ENOSYS;

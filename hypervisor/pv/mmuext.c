@@ -69,7 +69,7 @@ static int unpin(struct domain *d, mfn_t mfn)
     return err;
 }
 
-static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn)
+static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn, bool m2p)
 {
     struct domain *d = v->domain;
     mfn_t old = *slot;
@@ -77,6 +77,8 @@ static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn)
         return 0;
     spin_lock(&d->pt_lock);
     int err = mfn ? pv_get_table(d, mfn, 4) : 0;
+    if (mfn && !err)
+        pv_show_m2p(mfn, m2p);
     spin_unlock(&d->pt_lock);
     if (err)
         return err;
@@ -93,12 +95,12 @@ static int swap_root(struct vcpu *v, mfn_t *slot, mfn_t mfn)
 
 int pv_set_root(struct vcpu *v, mfn_t mfn)
 {
-    return swap_root(v, &v->pv.root_kernel, mfn);
+    return swap_root(v, &v->pv.root_kernel, mfn, true);
 }
 
 int pv_set_user_root(struct vcpu *v, mfn_t mfn)
 {
-    return swap_root(v, &v->pv.root_user, mfn);
+    return swap_root(v, &v->pv.root_user, mfn, mfn == v->pv.root_kernel);
 }
 
 static int clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)

@@ -90,6 +90,12 @@ void pv_fill_hypervisor_slots(pte_t *root)
         root[i] = idle_root[i];
 }
 
+void pv_show_m2p(mfn_t root, bool shown)
+{
+    unsigned slot = PTE_INDEX(M2P_RO_VA, 4);
+    WRITE_ONCE(((pte_t *)mfn_to_virt(root))[slot], shown ? idle_root[slot] : 0);
+}
+
 int pv_get_l1_entries(struct domain *d, mfn_t mfn)
 {
     pte_t *table = mfn_to_virt(mfn);

@@ -61,6 +61,7 @@ static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     v->regs = c->user_regs;
+    v->pv.selectors_lost = false;
     v->regs.entry_vector = 0;
     v->regs.cs |= 3;
     v->regs.ss |= 3;
@@ -107,7 +108,7 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (c->ldt_ents)
         err = pv_set_ldt(v, c->ldt_base, c->ldt_ents);
     if (!err) {
-        v->domain->vm_assist = c->vm_assist;
+        v->domain->vm_assist = c->vm_assist & PV_ASSISTS;
         v->initialised = true;
         if (v->id == 0)
             domain_update_wallclock(v->domain); /* the toolstack clears the shared page when it builds a guest */
@@ -115,11 +116,24 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     return err;
 }
 
+/* As the guest had them: where they are set again, they are lost again. */
+static void get_selectors(const struct vcpu *v, struct cpu_user_regs *regs)
+{
+    const uint16_t *lost = v->pv.lost_selectors;
+    if (!v->pv.selectors_lost)
+        return;
+    regs->ds = lost[0];
+    regs->es = lost[1];
+    regs->fs = lost[2];
+    regs->gs = lost[3];
+}
+
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
     memset(c, 0, sizeof(*c));
     c->user_regs = v->regs;
     c->user_regs.rflags = pv_guest_rflags(v, &v->regs) | (uint64_t)v->pv.iopl << 12;
+    get_selectors(v, &c->user_regs);
     xstate_export_fxsave(v, &c->fpu_ctxt);
     c->flags = VGCF_i387_valid | (v->pv.kernel_mode ? VGCF_in_kernel : 0) | (v->offline ? 0 : VGCF_online);
     memcpy(c->trap_ctxt, v->pv.trap, sizeof(c->trap_ctxt));

@@ -65,21 +65,34 @@ static void save_segments(struct vcpu *v)
     v->pv.gs_base_user = v->pv.kernel_mode ? other : active;
 }
 
-#define LOAD_SELECTOR(name, value)                                                                                     \
+/* A selector that the guest's tables do not have becomes null, and `lost` true. */
+#define LOAD_SELECTOR(name, value, lost)                                                                               \
     do {                                                                                                               \
         unsigned _sel = (value);                                                                                       \
         __asm__ volatile("1: mov %k0, %%" name                                                                         \
-                         "\n\tjmp 3f\n2: xorl %k0, %k0\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b")                    \
-                         : "+r"(_sel));                                                                                \
+                         "\n\tjmp 3f\n2: xorl %k0, %k0\n\tmovb $1, %1\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b")     \
+                         : "+r"(_sel), "+m"(lost));                                                                    \
     } while (0)
 
-/* A selector the guest's tables no longer have becomes null, as after a task switch it could not use it anyway. */
+/* The guest had removed the descriptor and loaded none since. It is told by its failsafe callback, once. */
+static void note_lost_selectors(struct vcpu *v)
+{
+    const struct cpu_user_regs *r = &v->regs;
+    if (v->pv.selectors_lost)
+        return;
+    v->pv.selectors_lost = true;
+    memcpy(v->pv.lost_selectors, (const uint16_t[]){r->ds, r->es, r->fs, r->gs}, sizeof(v->pv.lost_selectors));
+}
+
 static void load_segments(struct vcpu *v)
 {
-    LOAD_SELECTOR("ds", v->regs.ds);
-    LOAD_SELECTOR("es", v->regs.es);
-    LOAD_SELECTOR("fs", v->regs.fs);
-    LOAD_SELECTOR("gs", v->regs.gs);
+    bool lost = false;
+    LOAD_SELECTOR("ds", v->regs.ds, lost);
+    LOAD_SELECTOR("es", v->regs.es, lost);
+    LOAD_SELECTOR("fs", v->regs.fs, lost);
+    LOAD_SELECTOR("gs", v->regs.gs, lost);
+    if (unlikely(lost))
+        note_lost_selectors(v);
     wrmsr(MSR_FS_BASE, v->pv.fs_base);
     wrmsr(MSR_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_kernel : v->pv.gs_base_user);
     wrmsr(MSR_KERNEL_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_user : v->pv.gs_base_kernel);

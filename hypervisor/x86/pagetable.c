@@ -248,7 +248,8 @@ static void make_frame_tables(void)
     m2p_start = boot_alloc(m2p_bytes, PAGE_2M);
     map_range(FRAMETABLE_VA, frames, frame_bytes, DATA_FLAGS);
     map_range(M2P_RW_VA, m2p_start, m2p_bytes, DATA_FLAGS);
-    map_range(M2P_RO_VA, m2p_start, m2p_bytes, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX | PTE_GLOBAL);
+    /* Not global: it is not in every root table of a guest. */
+    map_range(M2P_RO_VA, m2p_start, m2p_bytes, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX);
     memset((void *)m2p_start, 0xff, m2p_bytes);
 }
 

@@ -16,7 +16,7 @@ from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules, pat
 PV_SOURCES = f'{HERE}/../guests'
 SOURCES = f'{PV_SOURCES}/hvm'
 LIMIT = 20     # seconds for one kernel on an idle machine
-PRIVILEGED = {'domain-life', 'longest-run'}   # make domains, or count what one hypercall costs: as Domain-0 alone
+PRIVILEGED = {'domain-life', 'failsafe', 'longest-run'}   # make domains, stay on one processor, or count what one hypercall costs: as Domain-0 alone
 PARTNERED = {'hostile-caller'}   # kernels that need other guests about them, and that are built as PV and as HVM kernels
 PROBLEM = r'PANIC|Panic on CPU|Kernel panic'
 VERDICT = re.compile(r'^(?:.*\bd\d+(?:v\d+)?\b.* )?Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)

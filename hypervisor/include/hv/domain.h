@@ -38,10 +38,13 @@ struct pv_callback {
 struct pv_vcpu {
     struct trap_info trap[256]; /* [v] */
     unsigned long kernel_sp;    /* [v] stack for entry from guest user mode */
-    uint16_t kernel_ss;
-    struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi; /* [v] */
-    bool kernel_mode;                                                      /* [v] runs on root_kernel */
-    mfn_t root_kernel, root_user;                        /* [v] root tables, each holding a type reference; 0 = none */
+    uint16_t kernel_ss;         /* [v] kept for those who ask; a 64-bit kernel is entered with its flat one */
+    struct pv_callback event, failsafe, syscall, syscall32, nmi; /* [v] */
+    struct pv_callback sysenter;                                 /* [v] of a guest saved elsewhere: kept, not used */
+    bool kernel_mode;                                            /* [v] runs on root_kernel */
+    bool selectors_lost;          /* [v] its tables no longer have one that it had loaded: failsafe callback */
+    uint16_t lost_selectors[4];   /* [v] all of them as it had them: ds, es, fs, gs */
+    mfn_t root_kernel, root_user; /* [v] root tables, each holding a type reference; 0 = none */
     unsigned long fs_base, gs_base_kernel, gs_base_user; /* saved while not on a CPU */
     uint16_t gdt_count;                                  /* entries */
     uint8_t gdt_frames;

@@ -3,7 +3,7 @@
  *
  * Hypervisor range (root slots 256-271, in every address space; public: HYPERVISOR_VIRT_START/END):
  *   0xffff800000000000  machine-to-pfn table, guests read it (ABI)
- *   0xffff804000000000  the same table, writable, ours only
+ *   0xffff808000000000  the same table, writable, ours only
  *   0xffff810000000000  hypervisor image
  *   0xffff818000000000  ioremap and other small mappings
  *   0xffff81c000000000  stacks of all CPUs but the first
@@ -17,7 +17,7 @@
 #include <hv/types.h>
 
 #define M2P_RO_VA     0xffff800000000000UL
-#define M2P_RW_VA     0xffff804000000000UL
+#define M2P_RW_VA     0xffff808000000000UL
 #define IMAGE_VA      0xffff810000000000UL
 #define IOREMAP_VA    0xffff818000000000UL
 #define IOREMAP_END   0xffff81c000000000UL

@@ -16,10 +16,17 @@ void pv_vcpu_release(struct vcpu *v);
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context);
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);
 
+/* What vm_assist and the toolstack may switch on. The first two and pae_extended_cr3 are about 32-bit kernels. */
+#define PV_ASSIST(type) (1UL << VMASST_TYPE_##type)
+#define PV_ASSISTS                                                                                                     \
+    (PV_ASSIST(4gb_segments) | PV_ASSIST(4gb_segments_notify) | PV_ASSIST(writable_pagetables) |                       \
+     PV_ASSIST(pae_extended_cr3) | PV_ASSIST(architectural_iopl) | PV_ASSIST(runstate_update_flag) |                   \
+     PV_ASSIST(m2p_strict))
+
 /* The ways into a guest. regs: of the current vcpu. */
 void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code);
 void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code);
-/* On the way out: an event if one is deliverable, an NMI if pending. */
+/* On the way out: the failsafe callback if selectors were lost, an NMI if pending, an event if one is deliverable. */
 void pv_deliver_pending(struct cpu_user_regs *regs);
 
 /* Domain-0 from modules 1 and 2. Panics with one clear line if it cannot. boot/dom0_build.c */
@@ -28,7 +35,7 @@ void dom0_build(void);
 /* Should pv_deliver_pending be called before v runs on? */
 static inline bool pv_needs_delivery(const struct vcpu *v)
 {
-    return (vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask)) || v->nmi_pending;
+    return (vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask)) || v->nmi_pending || v->pv.selectors_lost;
 }
 
 #endif

@@ -88,6 +88,8 @@ int pv_get_l1_entries(struct domain *d, mfn_t mfn);
 /* Entries of a root table that are ours. */
 bool pv_is_hypervisor_slot(unsigned level, unsigned index);
 void pv_fill_hypervisor_slots(pte_t *root);
+/* Whether this root table shows the table of frame numbers, which is the guest kernel's business and no program's. */
+void pv_show_m2p(mfn_t root, bool shown);
 /* Writes one entry of a table in use of pt_owner; frames it names belong to `foreign` (NULL: to pt_owner). *replaced
  * (may be NULL) receives what was there at the moment of the exchange. keep: accessed and dirty bits that
  * stay if they are set at that moment. -ERESTART: nothing was written, again. */

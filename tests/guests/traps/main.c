@@ -95,7 +95,16 @@ static void interrupt_gates(void)
     reg = (struct callback_register){.type = CALLBACKTYPE_event, .address = NON_CANONICAL};
     CHECK_IS(-EINVAL, HYPERCALL(callback_op, CALLBACKOP_register, &reg));
     struct callback_unregister unreg = {.type = CALLBACKTYPE_event};
-    CHECK_IS(-EINVAL, HYPERCALL(callback_op, CALLBACKOP_unregister, &unreg));
+    for (unsigned type = 0; type < 10; type++) {
+        static const bool known[10] = {
+            [CALLBACKTYPE_event] = true, [CALLBACKTYPE_failsafe] = true, [CALLBACKTYPE_syscall] = true,
+            [CALLBACKTYPE_nmi] = true,   [CALLBACKTYPE_sysenter] = true, [CALLBACKTYPE_syscall32] = true};
+        unreg.type = (uint16_t)type;
+        CHECK_IS(!known[type]               ? -ENOSYS
+                 : type == CALLBACKTYPE_nmi ? 0
+                                            : -EINVAL,
+                 HYPERCALL(callback_op, CALLBACKOP_unregister, &unreg));
+    }
     CHECK_REFUSED(HYPERCALL(callback_op, 99, &reg));
 }
 

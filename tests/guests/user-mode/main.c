@@ -140,6 +140,26 @@ static void user_table_write(void)
     HYPERCALL(vm_assist, VMASST_CMD_disable, VMASST_TYPE_writable_pagetables);
 }
 
+/* The table of frame numbers, of the whole machine, is the kernel's, whatever the assist says that is named for it. */
+static void frame_numbers(void)
+{
+    uint64_t *root = page_alloc();
+    user_prepare();
+    for (unsigned i = 0; i < 512; i++)
+        if (i < 256 || i > 271)
+            root[i] = ((const uint64_t *)root_table())[i];
+    CHECK_IS(0, set_readonly(root));
+    for (unsigned command = VMASST_CMD_enable; command <= VMASST_CMD_disable; command++) {
+        CHECK_IS(0, HYPERCALL(vm_assist, command, VMASST_TYPE_m2p_strict));
+        CHECK_IS(0, mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(root), 0));
+        run(read_pointer, (uint64_t)M2P, TRAP_PF, true);
+        CHECK_IS(1, count);
+        CHECK_IS(pfn_of(root), M2P[mfn_of(root)]);
+        CHECK_IS(0, HYPERCALL(vm_assist, VMASST_CMD_disable, VMASST_TYPE_m2p_strict)); /* for one root of both modes */
+        CHECK_IS(0, mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(root_table()), 0));
+    }
+}
+
 static void nothing(uint64_t argument)
 {
 }
@@ -287,6 +307,7 @@ void test_main(void)
     any_rax();
     forbidden();
     user_table_write();
+    frame_numbers();
     bad_frames();
     in_syscall();
     flags();
