@@ -47,8 +47,8 @@ static inline uint64_t clock_ns_to_counts(ns_t ns, uint64_t counts_per_ns)
     return product >> 96 ? UINT64_MAX : (uint64_t)(product >> 32);
 }
 
-/* What a counter that showed `count` at `time` shows at `deadline`: `count` where that is past, the counter's last value
- * where it is beyond its end. */
+/* What a counter that showed `count` at `time` shows at `deadline`: `count` where that is past, the counter's last
+ * value where it is beyond its end. */
 static inline uint64_t clock_count_at(uint64_t count, ns_t time, ns_t deadline, uint64_t counts_per_ns)
 {
     uint64_t more = deadline > time ? clock_ns_to_counts(deadline - time, counts_per_ns) : 0;

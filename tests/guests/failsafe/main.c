@@ -1,6 +1,7 @@
 /*
  * Selectors that a vcpu has loaded and its tables no longer have: the failsafe callback says so when the vcpu runs
- * again. Two vcpus take turns on one processor, and each turn loads the selectors anew.
+ * again. Two vcpus take turns on one processor, and each turn loads the selectors anew; what else is a vcpu's own stays
+ * so.
  */
 #include "guest.h"
 
@@ -15,7 +16,7 @@ extern const struct {
     uint64_t vector, address;
 } trap_entries[];
 
-static volatile unsigned turns;
+static volatile unsigned turns, bases_refused;
 static uint64_t gdt[512] __attribute__((aligned(4096)));
 static struct registers seen;
 static unsigned count;
@@ -35,6 +36,9 @@ static void second(uint64_t sp)
 {
     stay_on_first_processor();
     for (;;) {
+        uint64_t base;
+        __asm__ volatile("movq %0, %%xmm3" : : "r"(0x2222UL));
+        bases_refused += TRY("rdfsbase %1", OUT("=r"(base)), "r"(0)) == TRAPPED(TRAP_UD, 0);
         turns++;
         HYPERCALL(sched_op, SCHEDOP_yield, 0);
     }
@@ -49,6 +53,14 @@ static void let_the_other_run(void)
     CHECK(turns >= before + 2);
 }
 
+static uint64_t address_of(unsigned vector)
+{
+    unsigned i = 0;
+    while (trap_entries[i].vector != vector)
+        i++;
+    return trap_entries[i].address;
+}
+
 static void start_second(void)
 {
     static struct vcpu_guest_context context;
@@ -60,6 +72,8 @@ static void start_second(void)
     context.user_regs.ss = FLAT_KERNEL_SS;
     context.user_regs.rflags = 0x202;
     context.ctrlreg[3] = mfn_of(root_table()) << 12;
+    context.trap_ctxt[TRAP_UD] =
+        (struct trap_info){.vector = TRAP_UD, .cs = FLAT_KERNEL_CS, .address = address_of(TRAP_UD)};
     vcpu_function = second;
     stay_on_first_processor();
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_initialise, 1, &context));
@@ -136,9 +150,7 @@ static void kernel_mode(void)
 static void masks(void)
 {
     struct callback_register callback = {.type = CALLBACKTYPE_failsafe};
-    for (unsigned i = 0; trap_entries[i].address; i++)
-        if (trap_entries[i].vector == ENTRY_FAILSAFE)
-            callback.address = trap_entries[i].address;
+    callback.address = address_of(ENTRY_FAILSAFE);
     for (unsigned mask = 0; mask < 2; mask++) {
         callback.flags = mask ? CALLBACKF_mask_events : 0;
         CHECK_IS(0, HYPERCALL(callback_op, CALLBACKOP_register, &callback));
@@ -176,12 +188,31 @@ static void user_mode(void)
     CHECK(seen.rip >= (uint64_t)wait_for_turns && seen.rip < (uint64_t)wait_for_turns + 64);
 }
 
+/* Vector registers, and CR4: one vcpu has the FSGSBASE instructions and the other has not. */
+static void own_state(void)
+{
+    uint64_t cr4, value = 0;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | 1UL << 16));
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned before = turns, refused = bases_refused;
+        __asm__ volatile("movq %0, %%xmm3" : : "r"(0x1111UL));
+        let_the_other_run();
+        __asm__ volatile("movq %%xmm3, %0" : "=r"(value));
+        CHECK_IS(0x1111, value);
+        CHECK_IS(0, TRY("rdfsbase %1", OUT("=r"(value)), "r"(0)));
+        CHECK(bases_refused - refused + 1 >= turns - before && bases_refused > refused);
+    }
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
+}
+
 void test_main(void)
 {
     uint64_t frames[1] = {mfn_of(gdt)};
     CHECK_IS(0, set_readonly(gdt));
     CHECK_IS(0, HYPERCALL(set_gdt, frames, 512));
     start_second();
+    own_state();
     trap_hooks[ENTRY_FAILSAFE] = note;
     kernel_mode();
     masks();

@@ -438,25 +438,47 @@ static void version_2(void)
     entry[9].hdr.flags = GTF_transitive;
     CHECK_EQUAL(copy(c), GNTST_bad_gntref);
 
-    /* A reserved entry stays in use through a change of version, and its marks go where the version has them. */
-    m = map(1, GNTMAP_host_map);
     v.version = 1;
     CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
     CHECK_EQUAL(table[1].frame, frame);
-    CHECK_EQUAL(table[1].flags, GTF_permit_access | GTF_reading | GTF_writing);
-    v.version = 2;
-    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
-    CHECK_EQUAL(status[1], GTF_reading | GTF_writing);
-    CHECK_EQUAL(entry[1].hdr.flags, GTF_permit_access);
-    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
-    CHECK_EQUAL(status[1], 0);
-    v.version = 1;
-    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
-    CHECK_EQUAL(table[1].flags, GTF_permit_access);
     v.version = 3;
     CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), -EINVAL);
     v.version = 2;
     CHECK_EQUAL(op_as(other, GNTTABOP_set_version, &v, 1), -ENOSYS); /* its toolstack allows 1 only */
+}
+
+static void set_version(uint32_t version, int result)
+{
+    struct gnttab_set_version v = {.version = version};
+
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), result);
+}
+
+/* A reserved entry stays in use through a change of version, and its marks go where the version has them. */
+static void reserved_entry_in_use(void)
+{
+    struct gnttab_get_status_frames s = {.nr_frames = 1, .dom = granter->id};
+    struct gnttab_map_grant_ref m;
+    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
+    uint64_t status_frame = 0;
+    uint16_t *status;
+
+    table[1] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
+    m = map(1, GNTMAP_host_map);
+    set_version(2, 0);
+    set_xen_guest_handle(s.frame_list, &status_frame);
+    CHECK_EQUAL(op(GNTTABOP_get_status_frames, &s, 1), 0);
+    status = (uint16_t *)mfn_to_virt(status_frame);
+    CHECK_EQUAL(status[1], GTF_reading | GTF_writing);
+    CHECK_EQUAL(entry[1].hdr.flags, GTF_permit_access);
+    set_version(1, 0);
+    CHECK_EQUAL(table[1].flags, GTF_permit_access | GTF_reading | GTF_writing);
+    set_version(2, 0);
+    CHECK_EQUAL(status[1], GTF_reading | GTF_writing);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+    CHECK_EQUAL(status[1], 0);
+    set_version(1, 0);
+    CHECK_EQUAL(table[1].flags, GTF_permit_access);
 }
 
 static void growing_and_limits(void)
@@ -599,6 +621,7 @@ int main(void)
         {"device and host parts", device_and_host},
         {"refusals", refusals},
         {"changing a pinned entry", changing_a_pinned_entry},
+        {"a reserved entry in use", reserved_entry_in_use},
         {"out of handles, and death", out_of_handles},
         {"dead granter", dead_granter},
         {"batches", batches},

@@ -1,0 +1,232 @@
+/*
+ * From a PV guest's syscall or fault to its hypercall, its kernel's entry point or an emulated instruction, and back.
+ */
+#include "../check.h"
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/pv.h>
+#include <hv/pv_internal.h>
+#include <hv/traps.h>
+
+struct cpu_user_regs fake_regs;
+struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
+struct vcpu *fake_current[NR_CPUS];
+volatile bool console_ring_grew;
+static struct domain guest = {.id = 1};
+static struct vcpu v = {.domain = &guest};
+static unsigned crashes, unblocked, swaps;
+static uint64_t stack[64] __attribute__((aligned(16)));
+#define TOP     ((unsigned long)(stack + 64))
+#define ENTRY   0x1000UL /* where the guest wants to be entered */
+#define NOWHERE 0x10UL   /* no memory of the guest's */
+
+void fake_swap_gs(void)
+{
+    swaps++;
+}
+void nmi_unblock(void)
+{
+    unblocked++;
+}
+void load_guest_root(struct vcpu *vcpu)
+{
+}
+void panic_nmi(const struct cpu_user_regs *regs)
+{
+}
+void protection_check_closed(void)
+{
+}
+void domain_crash(struct domain *d, const char *format, ...)
+{
+    crashes++;
+}
+int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
+{
+    return from < PAGE_SIZE ? -EFAULT : (memcpy(to, (const void *)from, bytes), 0);
+}
+int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
+{
+    return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
+}
+
+/* The hypercall's end is the test's. */
+static enum hypercall_outcome outcome;
+static uint64_t result;
+enum hypercall_outcome hypercall_dispatch(struct hypercall *call)
+{
+    for (unsigned i = 0; i < 6; i++)
+        call->arg[i] += 100;
+    call->result = result;
+    return outcome;
+}
+
+static void start(bool kernel)
+{
+    memset(&v.pv, 0, sizeof(v.pv));
+    v.info = &v.info_of_ours;
+    v.info->evtchn_upcall_mask = 0;
+    v.pv.kernel_mode = kernel;
+    v.pv.kernel_sp = TOP;
+    v.pv.root_kernel = v.pv.root_user = 1;
+    guest.vm_assist = 0;
+    fake_regs = (struct cpu_user_regs){
+        .rip = 0x5002, .rsp = TOP, .cs = GUEST_CS64, .ss = GUEST_DS, .rflags = 0x202, .entry_vector = ENTRY_SYSCALL};
+    fake_current[0] = &v;
+    crashes = unblocked = swaps = 0;
+}
+
+static void hypercalls(void)
+{
+    for (outcome = HYPERCALL_DONE; outcome <= HYPERCALL_RETURNED; outcome++) {
+        struct cpu_user_regs *r = &fake_regs;
+        start(true);
+        result = (uint64_t)-ERESTART;
+        r->rax = 29;
+        r->rdi = 1, r->rsi = 2, r->rdx = 3, r->r10 = 4, r->r8 = 5, r->r9 = 6;
+        do_syscall(r);
+        if (outcome == HYPERCALL_AGAIN) {
+            check(r->rax == 29 && r->rip == 0x5000);
+            check(r->rdi == 101 && r->rsi == 102 && r->rdx == 103 && r->r10 == 104 && r->r8 == 105 && r->r9 == 106);
+        } else {
+            check(r->rax == result && r->rip == 0x5002);
+            check(r->rdi == 1 && r->r9 == 6);
+        }
+    }
+}
+
+static void system_calls(void)
+{
+    start(false);
+    v.pv.syscall = (struct pv_callback){ENTRY, true};
+    fake_regs.rcx = 0x5002, fake_regs.r11 = 0x202;
+    do_syscall(&fake_regs);
+    const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
+    check(fake_regs.rip == ENTRY && fake_regs.rsp == TOP - 7 * 8 && v.pv.kernel_mode && swaps == 1);
+    check(frame[0] == 0x5002 && frame[1] == 0x202 && frame[2] == 0x5002 && frame[3] == GUEST_CS64 && frame[5] == TOP);
+    check(v.info->evtchn_upcall_mask && fake_regs.entry_vector != ENTRY_SYSCALL);
+    /* A kernel that wants none finds an invalid instruction. */
+    start(false);
+    v.pv.trap[TRAP_invalid_op].address = ENTRY;
+    do_syscall(&fake_regs);
+    check(fake_regs.rip == ENTRY && ((const uint64_t *)fake_regs.rsp)[2] == 0x5000 && !v.info->evtchn_upcall_mask);
+    start(false);
+    v.pv.kernel_sp = NOWHERE + 0x200;
+    v.pv.syscall.address = ENTRY;
+    do_syscall(&fake_regs);
+    check(crashes == 1);
+}
+
+static void nmis(void)
+{
+    start(true);
+    fake_regs.entry_vector = TRAP_nmi;
+    do_trap(&fake_regs);
+    check(unblocked == 1 && fake_regs.rip == 0x5002);
+}
+
+static void failsafe(void)
+{
+    static const uint16_t selectors[4] = {0x1b, 0x23, 0x2b, 0x33};
+    for (unsigned mask = 0; mask < 2; mask++) {
+        start(true);
+        check(!pv_needs_delivery(&v));
+        v.pv.failsafe = (struct pv_callback){ENTRY, mask};
+        memcpy(v.pv.lost_selectors, selectors, sizeof(selectors));
+        v.pv.selectors_lost = true;
+        check(pv_needs_delivery(&v));
+        pv_deliver_pending(&fake_regs);
+        const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
+        check(fake_regs.rip == ENTRY && v.info->evtchn_upcall_mask == mask && fake_regs.rsp == TOP - 12 * 8 + 8);
+        for (unsigned i = 0; i < 4; i++)
+            check(frame[2 + i] == selectors[i]);
+        check(frame[6] == 0x5002 && !v.pv.selectors_lost);
+    }
+    start(true);
+    v.pv.selectors_lost = true;
+    pv_deliver_pending(&fake_regs);
+    check(fake_regs.rip == 0x5002 && !v.pv.selectors_lost && !crashes);
+}
+
+static void returns(void)
+{
+    for (unsigned assist = 0; assist < 2; assist++) {
+        struct iret_context frame = {
+            .rax = (uint64_t)-ERESTART, .rip = 0x7000, .cs = 0x33, .rflags = 0x3202, .rsp = 0x8000};
+        struct hypercall call = {.number = __HYPERVISOR_iret};
+        start(true);
+        guest.vm_assist = assist << VMASST_TYPE_architectural_iopl;
+        fake_regs.rsp = (unsigned long)&frame;
+        check(do_iret(&call) == HYPERCALL_RETURNED && (long)call.result == -ERESTART);
+        check(fake_regs.rip == 0x7000 && !v.pv.kernel_mode && !(fake_regs.rflags & 0x3000));
+        check(v.pv.iopl == (assist ? 3 : 0));
+        check((pv_guest_rflags(&v, &fake_regs) & 0x3000) == (assist ? 0x3000 : 0));
+    }
+}
+
+static void fault_of(const uint8_t *code)
+{
+    fake_regs.rip = (unsigned long)code;
+    fake_regs.error_code = 0;
+    fake_regs.rflags |= X86_EFLAGS_RF;
+    pv_general_protection(&fake_regs);
+}
+
+/* A guest without the right to ports reads ones and writes nothing: a real access would end this program. */
+static void ports(void)
+{
+    static const uint8_t in[16] = {0xec}, out[16] = {0xee}, outs[16] = {0x6e}, rep_outs[16] = {0xf3, 0x6e};
+    start(true);
+    v.pv.iopl = 1;
+    fake_regs.rdx = 0x64;
+    fault_of(in);
+    check((uint8_t)fake_regs.rax == 0xff && fake_regs.rip == (unsigned long)in + 1 &&
+          !(fake_regs.rflags & X86_EFLAGS_RF));
+    fault_of(out);
+    check(fake_regs.rip == (unsigned long)out + 1);
+    fake_regs.rcx = 2;
+    fake_regs.rsi = TOP - 8;
+    fault_of(rep_outs);
+    check(fake_regs.rip == (unsigned long)rep_outs && fake_regs.rcx == 1);
+    fault_of(rep_outs);
+    check(fake_regs.rip == (unsigned long)rep_outs + 2 && fake_regs.rcx == 0);
+    /* A page fault of the instruction's goes to the handler, wherever that is: at the instruction itself too. */
+    fake_regs.rsi = NOWHERE;
+    v.pv.trap[TRAP_page_fault].address = (unsigned long)outs;
+    fault_of(outs);
+    check(fake_regs.rip == (unsigned long)outs && v.info->arch.cr2 == NOWHERE);
+    /* Not allowed at all. */
+    start(true);
+    v.pv.trap[TRAP_gp_fault].address = ENTRY;
+    fault_of(out);
+    check(fake_regs.rip == ENTRY);
+}
+
+static void interrupt_flag(void)
+{
+    static const uint8_t cli[16] = {0xfa};
+    for (unsigned iopl = 0; iopl < 4; iopl++)
+        for (unsigned kernel = 0; kernel < 2; kernel++) {
+            start(kernel);
+            v.pv.iopl = (uint8_t)iopl;
+            v.pv.trap[TRAP_gp_fault].address = ENTRY;
+            fault_of(cli);
+            bool allowed = iopl >= (kernel ? 1 : 3);
+            check(fake_regs.rip == (allowed ? (unsigned long)cli + 1 : ENTRY));
+        }
+}
+
+int main(void)
+{
+    hypercalls();
+    system_calls();
+    nmis();
+    failsafe();
+    returns();
+    ports();
+    interrupt_flag();
+    return 0;
+}
