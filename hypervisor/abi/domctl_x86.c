@@ -196,7 +196,7 @@ static xen_pfn_t page_kind(struct domain *d, mfn_t mfn)
     if (mfn >= max_mfn || !page_get(mfn_to_page(mfn), d))
         return XEN_DOMCTL_PFINFO_XTAB;
     page = mfn_to_page(mfn);
-    if (page->references & PAGE_BROKEN)
+    if (READ_ONCE(page->references) & PAGE_BROKEN)
         kind = XEN_DOMCTL_PFINFO_BROKEN;
     else if ((table = page_table_level(page)) != 0) {
         kind = level[table - 1];

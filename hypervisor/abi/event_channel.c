@@ -174,12 +174,20 @@ int event_lock_with_free_port(struct domain *d, struct domain *other, evtchn_por
     }
 }
 
+/* Lock held; open_ports() looks without it. */
+static void mark_used(struct event_channels *e, evtchn_port_t port, bool used)
+{
+    unsigned long *word = &e->used[port / BITS_PER_LONG], bit = 1UL << (port % BITS_PER_LONG);
+
+    WRITE_ONCE(*word, used ? *word | bit : *word & ~bit);
+}
+
 /* Lock held. The caller fills in what the port is connected to. */
 struct event_channel *event_open_port(struct domain *d, evtchn_port_t port, uint8_t state, unsigned vcpu)
 {
     struct event_channel *c = event_channel_of(d->events, port);
 
-    d->events->used[port / BITS_PER_LONG] |= 1UL << (port % BITS_PER_LONG);
+    mark_used(d->events, port, true);
     d->events->abi->clear_pending(d, c, port);
     c->state = state;
     c->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -193,7 +201,7 @@ static void release_port(struct domain *d, struct event_channel *c, evtchn_port_
     d->events->abi->clear_pending(d, c, port);
     c->state = EVTCHNSTAT_closed;
     c->consumed = false;
-    d->events->used[port / BITS_PER_LONG] &= ~(1UL << (port % BITS_PER_LONG));
+    mark_used(d->events, port, false);
 }
 
 bool virq_is_per_vcpu(unsigned virq)

@@ -177,7 +177,7 @@ int16_t grant_get_frame(struct domain *owner, mfn_t mfn, bool write)
 
     if (write ? page_get_with_type(page, owner, TYPE_WRITABLE) != 0 : !page_get(page, owner))
         return GNTST_bad_page;
-    if (page->references & PAGE_XENHEAP) {
+    if (READ_ONCE(page->references) & PAGE_XENHEAP) {
         grant_put_frame(mfn, write);
         return GNTST_bad_page;
     }
@@ -252,10 +252,11 @@ static struct grant_handle *handle_claim(struct grant_table *gt, uint32_t handle
     spin_lock(&gt->handle_lock);
     if (handle < gt->handle_frames * HANDLES_PER_FRAME) {
         h = handle_at(gt, handle);
-        if (!h->flags || (h->flags & HANDLE_BUSY))
+        uint32_t flags = __atomic_load_n(&h->flags, __ATOMIC_ACQUIRE); /* who has it busy lets go without the lock */
+        if (!flags || (flags & HANDLE_BUSY))
             h = NULL;
         else
-            h->flags |= HANDLE_BUSY;
+            WRITE_ONCE(h->flags, flags | HANDLE_BUSY);
     }
     spin_unlock(&gt->handle_lock);
     return h;

@@ -350,6 +350,16 @@ static int op_set_version(union grant_argument *a, struct unmap_batch *batch)
     return rc;
 }
 
+/* The guest may write to them meanwhile: each word is read once. */
+static void swap_words(uint64_t *a, uint64_t *b, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t word = READ_ONCE(a[i]);
+        WRITE_ONCE(a[i], READ_ONCE(b[i]));
+        WRITE_ONCE(b[i], word);
+    }
+}
+
 /* Lock held. */
 static int16_t swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 {
@@ -361,15 +371,12 @@ static int16_t swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b
     rb = grant_record(gt, b);
     if (ra->readers || ra->writers || rb->readers || rb->writers)
         return GNTST_eagain;
-    if (gt->version == 1) {
-        grant_entry_v1_t entry = *grant_entry_v1(gt, a);
-        *grant_entry_v1(gt, a) = *grant_entry_v1(gt, b);
-        *grant_entry_v1(gt, b) = entry;
-    } else {
-        grant_entry_v2_t entry = *grant_entry_v2(gt, a);
-        *grant_entry_v2(gt, a) = *grant_entry_v2(gt, b);
-        *grant_entry_v2(gt, b) = entry;
-    }
+    if (gt->version == 1)
+        swap_words((uint64_t *)grant_entry_v1(gt, a), (uint64_t *)grant_entry_v1(gt, b),
+                   sizeof(grant_entry_v1_t) / sizeof(uint64_t));
+    else
+        swap_words((uint64_t *)grant_entry_v2(gt, a), (uint64_t *)grant_entry_v2(gt, b),
+                   sizeof(grant_entry_v2_t) / sizeof(uint64_t));
     return GNTST_okay;
 }
 

@@ -77,7 +77,7 @@ static bool release_frame(struct domain *d, mfn_t mfn)
     page = mfn_to_page(mfn);
     if (!page_get(page, d))
         return false;
-    released = !(page->references & (PAGE_XENHEAP | PAGE_IO)) &&
+    released = !(READ_ONCE(page->references) & (PAGE_XENHEAP | PAGE_IO)) &&
                test_and_clear_bit(__builtin_ctzl(PAGE_ALLOCATED), &page->references);
     if (released) {
         m2p_set(mfn, M2P_INVALID);

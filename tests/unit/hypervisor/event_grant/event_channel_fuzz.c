@@ -12,6 +12,7 @@
 #include <hv/sched.h>
 
 #include <pthread.h>
+#include <unistd.h>
 
 enum { THREADS = 4, PORTS = 48 };
 
@@ -125,11 +126,14 @@ static void one_call(unsigned *state)
     use_something(state);
 }
 
+static pthread_barrier_t start;
+
 static void *run(void *which)
 {
     unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
     current = guests[n / 2]->vcpu[n % 2];
     cpu_info()->cpu = current->cpu;
+    pthread_barrier_wait(&start);
     for (unsigned i = 0; i < calls; i++)
         one_call(&state);
     CHECK_EQUAL(fake_irqs_off, 0);
@@ -178,10 +182,12 @@ static void ends_name_each_other(void)
 static void all_at_once(void)
 {
     pthread_t threads[THREADS];
+    pthread_barrier_init(&start, NULL, THREADS);
     for (unsigned n = 0; n < THREADS; n++)
         pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
     for (unsigned n = 0; n < THREADS; n++)
         pthread_join(threads[n], NULL);
+    pthread_barrier_destroy(&start);
     ends_name_each_other();
 }
 
@@ -237,5 +243,6 @@ int main(int count, char **arguments)
     seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
     calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
     printf("seed %u, %u calls of each thread\n", seed, calls);
+    alarm(200); /* threads that wait for each other for ever are a failure too */
     return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
 }

@@ -5,6 +5,7 @@
 #include <hv/console.h>
 #include <hv/guest_copy.h>
 #include <hv/policy.h>
+#include <pthread.h>
 
 struct page fake_page[FAKE_FRAMES];
 static uint8_t memory[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
@@ -85,17 +86,30 @@ void panic(const char *format, ...)
     abort();
 }
 
-/* Frames. */
+/* Frames: one lock for all, as several threads may be about them. */
+static pthread_mutex_t frames_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_frames(void)
+{
+    pthread_mutex_lock(&frames_lock);
+}
+
+static void unlock_frames(void)
+{
+    pthread_mutex_unlock(&frames_lock);
+}
 
 bool mfn_is_ram(mfn_t mfn)
 {
-    return mfn < FAKE_FRAMES && !(fake_page[mfn].references & PAGE_IO);
+    return mfn < FAKE_FRAMES && !(READ_ONCE(fake_page[mfn].references) & PAGE_IO);
 }
 
 struct domain *page_owner(const struct page *page)
 {
+    uint64_t references = READ_ONCE(page->references);
+
     for (unsigned i = 0; i < MAX_DOMAINS; i++)
-        if (domains[i] && (page->references & PAGE_REFERENCES_MASK) && domains[i]->id == page->owner)
+        if (domains[i] && (references & PAGE_REFERENCES_MASK) && domains[i]->id == references >> 48)
             return domains[i];
     return NULL;
 }
@@ -125,7 +139,9 @@ void fake_make_table(mfn_t mfn)
 
 unsigned fake_references(mfn_t mfn)
 {
-    return (fake_page[mfn].references & PAGE_REFERENCES_MASK) - !!(fake_page[mfn].references & PAGE_ALLOCATED);
+    uint64_t references = READ_ONCE(fake_page[mfn].references);
+
+    return (references & PAGE_REFERENCES_MASK) - !!(references & PAGE_ALLOCATED);
 }
 
 unsigned fake_type_references(mfn_t mfn)
@@ -142,38 +158,56 @@ unsigned fake_frames_in_use(void)
     return used;
 }
 
+static void hold_frame(struct page *page, int change)
+{
+    uint64_t now = __atomic_add_fetch(&page->references, (uint64_t)change, __ATOMIC_SEQ_CST);
+
+    if ((now & PAGE_REFERENCES_MASK) == 0)
+        __atomic_store_n(&page->references, 0, __ATOMIC_SEQ_CST);
+}
+
 bool page_get(struct page *page, const struct domain *d)
 {
-    if (page_owner(page) != d)
-        return false;
-    __atomic_add_fetch(&page->references, 1, __ATOMIC_SEQ_CST);
-    return true;
+    lock_frames();
+    bool is_owner = page_owner(page) == d;
+    if (is_owner)
+        hold_frame(page, 1);
+    unlock_frames();
+    return is_owner;
 }
 
 void page_put(struct page *page)
 {
     check_may_wait("page_put");
+    lock_frames();
     if (!(page->references & PAGE_REFERENCES_MASK))
         panic("reference count of a frame below 0");
-    if ((__atomic_sub_fetch(&page->references, 1, __ATOMIC_SEQ_CST) & PAGE_REFERENCES_MASK) == 0)
-        page->references = 0;
+    hold_frame(page, -1);
+    unlock_frames();
 }
 
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
 {
-    if ((page->type & TYPE_COUNT_MASK) && (page->type & TYPE_MASK) != type)
-        return -EBUSY;
-    if (!page_get(page, d))
-        return -EINVAL;
-    page->type = type | ((page->type & TYPE_COUNT_MASK) + 1);
-    return 0;
+    int err = -EBUSY;
+
+    lock_frames();
+    if (!(page->type & TYPE_COUNT_MASK) || (page->type & TYPE_MASK) == type)
+        err = page_owner(page) == d ? 0 : -EINVAL;
+    if (!err) {
+        hold_frame(page, 1);
+        page->type = type | ((page->type & TYPE_COUNT_MASK) + 1);
+    }
+    unlock_frames();
+    return err;
 }
 
 void page_put_with_type(struct page *page)
 {
+    lock_frames();
     if (!(page->type & TYPE_COUNT_MASK))
         panic("type count of a frame below 0");
     page->type--;
+    unlock_frames();
     page_put(page);
 }
 
@@ -182,7 +216,10 @@ void *domain_alloc_xenheap(struct domain *d)
     check_may_wait("domain_alloc_xenheap");
     if (allocation_fails())
         return NULL;
-    return mfn_to_virt(new_frame(d, PAGE_XENHEAP));
+    lock_frames();
+    void *frame = mfn_to_virt(new_frame(d, PAGE_XENHEAP));
+    unlock_frames();
+    return frame;
 }
 
 void domain_free_xenheap(struct domain *d, void *va)
@@ -192,7 +229,7 @@ void domain_free_xenheap(struct domain *d, void *va)
     if (!va)
         return;
     page = mfn_to_page(virt_to_mfn(va));
-    page->references &= ~PAGE_ALLOCATED;
+    __atomic_fetch_and(&page->references, ~PAGE_ALLOCATED, __ATOMIC_SEQ_CST);
     page_put(page);
 }
 

@@ -1,14 +1,29 @@
 /*
- * On the host the locks are real, interrupts are a counter: "off" is per thread.
+ * On the host the locks are real, interrupts are a counter: "off" is per thread. Who waits lets others run, and now
+ * and then a thread gives up its processor with a lock it has just taken, so that threads meet also where there are
+ * few processors.
  */
 #ifndef FAKE_HV_SPINLOCK_H
 #define FAKE_HV_SPINLOCK_H
 
+int fake_let_others_run(void) __asm__("sched_yield"); /* by another name: we have functions of that name too */
+static inline void fake_meet_others(void)
+{
+    static __thread unsigned state;
+    state = state * 1664525 + 1013904223;
+    if (state >> 27 == 0)
+        fake_let_others_run();
+}
+
+#define __builtin_ia32_pause   fake_let_others_run
+#define spin_lock              real_spin_lock
 #define irq_save               real_irq_save
 #define irq_restore            real_irq_restore
 #define spin_lock_irqsave      real_spin_lock_irqsave
 #define spin_unlock_irqrestore real_spin_unlock_irqrestore
 #include_next <hv/spinlock.h>
+#undef __builtin_ia32_pause
+#undef spin_lock
 #undef irq_save
 #undef irq_restore
 #undef spin_lock_irqsave
@@ -16,6 +31,12 @@
 
 extern __thread unsigned fake_irqs_off;
 
+static inline void spin_lock(struct spinlock *lock)
+{
+    fake_meet_others();
+    real_spin_lock(lock);
+    fake_meet_others();
+}
 static inline unsigned long irq_save(void)
 {
     return fake_irqs_off++ ? 0 : 0x200;

@@ -1,0 +1,263 @@
+/*
+ * Grant tables under four threads: two vcpus of each of two guests change their entries, map, unmap, copy, swap, grow
+ * and ask at once, drawn from a seed. Afterwards every handle can be released, and no frame is held by anybody.
+ *
+ * hv-grant-table-fuzz [SEED [CALLS]]; hv-grant-table-threads is the same under the thread sanitizer.
+ */
+#include "fake/fake.h"
+#include <hv/grant_table.h>
+#include <hv/tlb.h>
+
+#include <pthread.h>
+#include <unistd.h>
+#include <xen/memory.h>
+
+/* Frames: those that are granted, and one for each thread that it alone copies to. */
+enum { THREADS = 4, SHARED = 6, ENTRIES = 12, MAPPINGS = 64 };
+
+static struct domain *guests[2];
+static mfn_t shared[2][SHARED], own[THREADS];
+static unsigned seed = 1, calls = 6000, version = 1;
+static pthread_mutex_t mapping_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    uint64_t address;
+    mfn_t mfn;
+} mapping[MAPPINGS];
+static unsigned mappings;
+
+/* What grant tables use of the rest: the page table side notes what is mapped. */
+int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
+{
+    pthread_mutex_lock(&mapping_lock);
+    bool room = mappings < MAPPINGS;
+    if (room) {
+        mapping[mappings].address = address;
+        mapping[mappings++].mfn = mfn;
+    }
+    pthread_mutex_unlock(&mapping_lock);
+    return room ? GNTST_okay : GNTST_general_error;
+}
+int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
+{
+    int status = GNTST_general_error;
+    pthread_mutex_lock(&mapping_lock);
+    for (unsigned i = 0; i < mappings && status != GNTST_okay; i++) {
+        if (mapping[i].address != address || mapping[i].mfn != mfn)
+            continue;
+        mapping[i] = mapping[--mappings];
+        CHECK(fake_references(mfn) > 0); /* the references go after the entry */
+        status = GNTST_okay;
+    }
+    pthread_mutex_unlock(&mapping_lock);
+    return status;
+}
+void tlb_flush_all(void)
+{
+}
+static long op(unsigned command, void *argument, unsigned count)
+{
+    return fake_hypercall(do_grant_table_op, command, (uintptr_t)argument, count, NULL);
+}
+
+static domid_t any_domain(unsigned *state)
+{
+    static const domid_t some[] = {DOMID_SELF, 1, 1, 2, 2, 1, 2, 0, 77, DOMID_IDLE};
+    return some[rand_r(state) % ARRAY_SIZE(some)];
+}
+
+static grant_ref_t any_entry(unsigned *state)
+{
+    return (grant_ref_t)(rand_r(state) % 50 ? rand_r(state) % ENTRIES : rand_r(state));
+}
+
+static void *first_frame(struct domain *d)
+{
+    xen_pfn_t list[1] = {0};
+    struct gnttab_setup_table op_setup = {.dom = DOMID_SELF, .nr_frames = 1};
+    set_xen_guest_handle(op_setup.frame_list, list);
+    CHECK_EQUAL(op(GNTTABOP_setup_table, &op_setup, 1), 0);
+    CHECK_EQUAL(op_setup.status, GNTST_okay);
+    return mfn_to_virt(list[0]);
+}
+
+/* As a guest does it: the entry is complete before its flags say so. Both versions begin with flags and domain. */
+static void grant_something(unsigned n, void *table, unsigned *state)
+{
+    grant_ref_t ref = rand_r(state) % ENTRIES;
+    mfn_t frame = rand_r(state) % 8 ? shared[n / 2][rand_r(state) % SHARED] : 1 + (mfn_t)rand_r(state) % FAKE_FRAMES;
+    static const uint16_t usual[] = {GTF_permit_access, GTF_permit_access, GTF_permit_access | GTF_readonly};
+    uint16_t flags = rand_r(state) % 8 ? usual[rand_r(state) % ARRAY_SIZE(usual)] : (uint16_t)rand_r(state);
+    domid_t user = (domid_t)(1 + rand_r(state) % 2);
+    if (version == 1) {
+        grant_entry_v1_t *entry = (grant_entry_v1_t *)table + ref;
+        __atomic_store_n(&entry->frame, (uint32_t)frame, __ATOMIC_SEQ_CST);
+        __atomic_store_n((uint32_t *)entry, flags | (uint32_t)user << 16, __ATOMIC_SEQ_CST);
+    } else {
+        grant_entry_v2_t *entry = (grant_entry_v2_t *)table + ref;
+        __atomic_store_n(&entry->full_page.frame, frame, __ATOMIC_SEQ_CST);
+        __atomic_store_n((uint32_t *)entry, flags | (uint32_t)user << 16, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Handles are small numbers, so that each thread meets those of its guest's other one; addresses are few. */
+static void map_something(unsigned *state)
+{
+    struct gnttab_map_grant_ref map[3];
+    unsigned count = 1 + rand_r(state) % 3;
+    for (unsigned i = 0; i < count; i++)
+        map[i] = (struct gnttab_map_grant_ref){.host_addr = 0x100000 + rand_r(state) % 8 * 8,
+                                               .flags = rand_r(state) % 8,
+                                               .ref = any_entry(state),
+                                               .dom = any_domain(state)};
+    op(GNTTABOP_map_grant_ref, map, count);
+}
+
+static void unmap_something(unsigned *state)
+{
+    struct gnttab_unmap_grant_ref unmap[3];
+    unsigned count = 1 + rand_r(state) % 3;
+    for (unsigned i = 0; i < count; i++)
+        unmap[i] = (struct gnttab_unmap_grant_ref){
+            .host_addr = (unsigned)rand_r(state) % 4 ? 0x100000 + rand_r(state) % 8 * 8 : 0,
+            .handle = rand_r(state) % 16};
+    op(GNTTABOP_unmap_grant_ref, unmap, count);
+}
+
+static void copy_something(unsigned n, unsigned *state)
+{
+    struct gnttab_copy copy = {.len = (uint16_t)(rand_r(state) % 600), .flags = GNTCOPY_source_gref};
+    copy.source.u.ref = any_entry(state);
+    copy.source.domid = any_domain(state);
+    copy.source.offset = (uint16_t)(rand_r(state) % 4096);
+    copy.dest.u.gmfn = own[n];
+    copy.dest.domid = DOMID_SELF;
+    copy.dest.offset = (uint16_t)(rand_r(state) % 4096);
+    if (rand_r(state) % 4 == 0) { /* into a granted frame: held and let go, and nothing written that another reads */
+        copy.flags |= GNTCOPY_dest_gref;
+        copy.dest.u.ref = any_entry(state);
+        copy.dest.domid = any_domain(state);
+        copy.len = 0;
+    }
+    op(GNTTABOP_copy, &copy, 1);
+}
+
+static void ask_something(unsigned *state)
+{
+    xen_pfn_t list[8];
+    struct gnttab_setup_table setup_op = {.dom = any_domain(state), .nr_frames = rand_r(state) % 5};
+    struct gnttab_swap_grant_ref swap = {.ref_a = any_entry(state), .ref_b = any_entry(state)};
+    struct gnttab_set_version set = {.version = version};
+    struct gnttab_query_size size = {.dom = any_domain(state)};
+    set_xen_guest_handle(setup_op.frame_list, list);
+    switch (rand_r(state) % 4) {
+    case 0:
+        op(GNTTABOP_setup_table, &setup_op, 1);
+        return;
+    case 1:
+        op(GNTTABOP_swap_grant_ref, &swap, 1);
+        return;
+    case 2:
+        op(GNTTABOP_set_version, &set, 1);
+        return;
+    }
+    op(GNTTABOP_query_size, &size, 1);
+}
+
+static pthread_barrier_t start;
+
+static void *run(void *which)
+{
+    unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
+    current = guests[n / 2]->vcpu[n % 2];
+    cpu_info()->cpu = current->cpu;
+    void *table = first_frame(current->domain);
+    pthread_barrier_wait(&start);
+    for (unsigned i = 0; i < calls; i++) {
+        grant_something(n, table, &state);
+        switch (rand_r(&state) % 8) {
+        case 0 ... 2:
+            map_something(&state);
+            break;
+        case 3 ... 5:
+            unmap_something(&state);
+            break;
+        case 6:
+            copy_something(n, &state);
+            break;
+        default:
+            ask_something(&state);
+        }
+    }
+    CHECK_EQUAL(fake_irqs_off, 0);
+    return NULL;
+}
+
+static void all_at_once(unsigned of_version)
+{
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&start, NULL, THREADS);
+    struct gnttab_set_version set = {.version = version = of_version};
+    for (unsigned i = 0; i < 2; i++) {
+        fake_run(guests[i]->vcpu[0]);
+        CHECK_EQUAL(op(GNTTABOP_set_version, &set, 1), 0);
+    }
+    for (unsigned n = 0; n < THREADS; n++)
+        pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
+    for (unsigned n = 0; n < THREADS; n++)
+        pthread_join(threads[n], NULL);
+    pthread_barrier_destroy(&start);
+    CHECK(mappings > 0);
+}
+
+static void version_1(void)
+{
+    all_at_once(1);
+}
+
+static void version_2(void)
+{
+    all_at_once(2);
+}
+
+static void setup(void)
+{
+    mappings = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        guests[i] = fake_domain((domid_t)(i + 1), 2, false);
+        CHECK_EQUAL(grant_table_init(guests[i], -1, -1, 2), 0);
+        for (unsigned frame = 0; frame < SHARED; frame++)
+            shared[i][frame] = fake_frame(guests[i]);
+        own[2 * i] = fake_frame(guests[i]);
+        own[2 * i + 1] = fake_frame(guests[i]);
+    }
+}
+
+static void teardown(void)
+{
+    fake_run(guests[0]->vcpu[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        guests[i]->dying = DOMAIN_DYING;
+        while (grant_table_release_mappings(guests[i]) == -ERESTART)
+            ;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned frame = 0; frame < SHARED; frame++) {
+            CHECK_EQUAL(fake_references(shared[i][frame]), 0);
+            CHECK_EQUAL(fake_type_references(shared[i][frame]), 0);
+        }
+    for (unsigned i = 0; i < 2; i++)
+        grant_table_free(guests[i]);
+    for (unsigned i = 0; i < 2; i++)
+        fake_domain_free(guests[i]);
+}
+
+int main(int count, char **arguments)
+{
+    static const struct unit_test tests[] = {{"version 1 under four threads", version_1},
+                                             {"version 2 under four threads", version_2}};
+    seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
+    calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
+    printf("seed %u, %u calls of each thread\n", seed, calls);
+    alarm(200); /* threads that wait for each other for ever are a failure too */
+    return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
+}
