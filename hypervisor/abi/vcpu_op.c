@@ -186,10 +186,11 @@ static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_
  * from the address space is not our business. */
 void runstate_update_guest(struct vcpu *v)
 {
-    if (!v->runstate_guest)
+    unsigned long to = READ_ONCE(v->runstate_guest); /* another vcpu may register another one now */
+    if (!to)
         return;
     struct vcpu_runstate_info info = v->runstate;
-    (void)!write_runstate(v->domain, v->runstate_guest, &info);
+    (void)!write_runstate(v->domain, to, &info);
 }
 
 /* Any address may be an HVM guest's own. */
@@ -206,7 +207,7 @@ static long register_runstate_area(struct vcpu *v, unsigned long argument)
         return -EFAULT;
     if (!area_ok(v, op.addr.p, sizeof(info)))
         return -EFAULT;
-    v->runstate_guest = op.addr.p;
+    WRITE_ONCE(v->runstate_guest, op.addr.p);
     vcpu_get_runstate(v, &info);
     if (op.addr.p) /* a first value at once, if the caller's address space reaches it */
         (void)!write_runstate(v->domain, op.addr.p, &info);
@@ -220,7 +221,7 @@ static long register_time_area(struct vcpu *v, unsigned long argument)
         return -EFAULT;
     if (!area_ok(v, op.addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
-    v->time_guest = op.addr.p;
+    WRITE_ONCE(v->time_guest, op.addr.p);
     if (v == current)
         vcpu_update_time(v);
     return 0;
@@ -296,7 +297,7 @@ void vcpu_timers_stop(struct vcpu *v)
 
 void vcpu_timers_kill(struct vcpu *v)
 {
-    v->periodic_period = 0;
+    WRITE_ONCE(v->periodic_period, 0);
     timer_kill(&v->singleshot);
     timer_kill(&v->periodic);
     timer_kill(&v->poll_timer);
@@ -318,14 +319,14 @@ static long set_periodic_timer(struct vcpu *v, unsigned long argument)
         return -EFAULT;
     if (op.period_ns < MIN_PERIOD || op.period_ns > MAX_PERIOD)
         return -EINVAL;
-    v->periodic_period = op.period_ns;
+    WRITE_ONCE(v->periodic_period, op.period_ns);
     timer_set(&v->periodic, now() + op.period_ns);
     return 0;
 }
 
 static long stop_periodic_timer(struct vcpu *v, unsigned long argument)
 {
-    v->periodic_period = 0;
+    WRITE_ONCE(v->periodic_period, 0);
     timer_stop(&v->periodic);
     return 0;
 }

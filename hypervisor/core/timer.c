@@ -22,7 +22,7 @@ static struct cpu *lock_cpu_of(struct timer *t, unsigned long *flags)
         if (!cpu)
             return NULL;
         *flags = spin_lock_irqsave(&timer_lock[cpu->id]);
-        if (t->cpu == cpu)
+        if (READ_ONCE(t->cpu) == cpu)
             return cpu;
         spin_unlock_irqrestore(&timer_lock[cpu->id], *flags);
     }
@@ -101,7 +101,7 @@ void timer_kill(struct timer *t)
     if (!cpu)
         return;
     remove(t);
-    t->cpu = NULL;
+    WRITE_ONCE(t->cpu, NULL);
     spin_unlock_irqrestore(&timer_lock[cpu->id], flags);
     for (unsigned i = 0; i < cpu_count; i++)
         while (&cpus[i] != this_cpu() && __atomic_load_n(&running[i], __ATOMIC_ACQUIRE) == t)
@@ -117,11 +117,11 @@ void timer_migrate(struct timer *t, struct cpu *to)
         struct cpu *first = from->id < to->id ? from : to, *second = from->id < to->id ? to : from;
         unsigned long flags = spin_lock_irqsave(&timer_lock[first->id]);
         spin_lock_next(&timer_lock[second->id]);
-        bool moved = t->cpu == from;
+        bool moved = READ_ONCE(t->cpu) == from;
         if (moved) {
             bool active = t->active;
             remove(t);
-            t->cpu = to;
+            WRITE_ONCE(t->cpu, to);
             if (active && insert(to, t))
                 head_changed(to);
         }

@@ -403,10 +403,11 @@ void vcpu_update_time(struct vcpu *v)
     time->flags = v->domain->tsc.emulated || cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     barrier();
     WRITE_ONCE(time->version, version + 1);
-    if (v == current && v->time_guest) {
+    unsigned long to = READ_ONCE(v->time_guest); /* another vcpu may register another one now */
+    if (v == current && to) {
         struct vcpu_time_info copy = *time;
         copy.version = version;
-        copy_time_to_guest(v->time_guest, &copy);
+        copy_time_to_guest(to, &copy);
     }
 }
 

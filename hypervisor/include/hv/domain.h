@@ -97,7 +97,7 @@ struct vcpu {
     bool fpu_dirty; /* its state is in the processor's registers */
     bool fpu_initialised;
 
-    bool nmi_pending;
+    volatile bool nmi_pending;    /* [a] anybody may set it */
     evtchn_port_t virq[NR_VIRQS]; /* event channel lock; 0 = unbound */
     struct list notify;
     void *evtchn_fifo; /* abi/event_channel_fifo.c: control block of this vcpu */

@@ -2,7 +2,7 @@
  * For the thread sanitizer, to which a volatile access is one like any other: READ_ONCE and WRITE_ONCE as what they are
  * meant as. Included before everything (-include).
  */
-#ifndef FAKE_READ_ONCE_H
+#if !defined(FAKE_READ_ONCE_H) && !defined(__ASSEMBLER__)
 #define FAKE_READ_ONCE_H
 
 #include <hv/types.h>
