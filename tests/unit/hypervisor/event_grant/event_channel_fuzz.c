@@ -16,6 +16,7 @@
 
 enum { THREADS = 4, PORTS = 48 };
 
+int fake_threads_meet;
 static struct domain *control, *guests[2];
 static unsigned seed = 1, calls = 6000;
 static bool with_fifo;

@@ -15,6 +15,7 @@
 /* Frames: those that are granted, and one for each thread that it alone copies to. */
 enum { THREADS = 4, SHARED = 6, ENTRIES = 12, MAPPINGS = 64 };
 
+int fake_threads_meet;
 static struct domain *guests[2];
 static mfn_t shared[2][SHARED], own[THREADS];
 static unsigned seed = 1, calls = 6000, version = 1;

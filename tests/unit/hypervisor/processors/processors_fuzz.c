@@ -23,6 +23,7 @@
 
 enum { THREADS = 4 };
 
+int fake_threads_meet;
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = THREADS;
 __thread unsigned fake_irqs_off;
