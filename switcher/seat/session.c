@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <libseat.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -61,11 +60,11 @@ static void disconnect(struct session *session)
 static int dispatch(int fd, uint32_t mask, void *data)
 {
     (void)fd;
-    (void)mask;
     struct session *session = data;
-    if (libseat_dispatch(session->seat, 0) >= 0)
+    // libseat takes the end of the connection for a message that has not come yet.
+    if (libseat_dispatch(session->seat, 0) >= 0 && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
         return 0;
-    log_error("the seat manager is gone: %s", strerror(errno));
+    log_error("the seat manager is gone");
     disconnect(session);
     wl_event_source_timer_update(session->retry, RETRY_MS);
     if (session->listener.lost)
