@@ -19,6 +19,7 @@ LIMIT = 20     # seconds for one kernel on an idle machine
 PRIVILEGED = {'domain-life', 'failsafe', 'longest-run'}   # make domains, stay on one processor, or count what one hypercall costs: as Domain-0 alone
 PARTNERED = {'hostile-caller'}   # kernels that need other guests about them, and that are built as PV and as HVM kernels
 PROBLEM = r'PANIC|Panic on CPU|Kernel panic'
+ELSEWHERE = {'hypercall-fuzz'}   # fuzz.py runs these
 VERDICT = re.compile(r'^(?:.*\bd\d+(?:v\d+)?\b.* )?Test result: (SUCCESS|FAILURE|ERROR|SKIP)\b', re.M)
 POWER_OFF, REBOOT, CRASH = '0', '1', '3'      # reason codes of a domain's end
 ANY_END = '.*'
@@ -69,7 +70,7 @@ SPECIAL = [
     Run('fatal', 'reboot', reason=REBOOT, log='Test: fatal'),
 ] + [Run('wild', f'{mode}-{seed}', reason=ANY_END, log='Test: wild', seconds=5) for mode in ('long', 'real') for seed in range(4)]
 PV_RUNS = [Run(name, vcpus=2, platforms=('tcg',), kind='pv') for name in os.listdir(PV_SOURCES)
-           if os.path.exists(f'{PV_SOURCES}/{name}/main.c') and name not in PARTNERED | PRIVILEGED]
+           if os.path.exists(f'{PV_SOURCES}/{name}/main.c') and name not in PARTNERED | PRIVILEGED | ELSEWHERE]
 PARTNERED_RUNS = [Run('hostile-caller', vcpus=2, platforms=('tcg',), kind=kind) for kind in ('pv', 'pvh')]
 RUNS = sorted([Run(name) for name in os.listdir(SOURCES) if os.path.exists(f'{SOURCES}/{name}/main.c')
                and name not in {run.kernel for run in SPECIAL}] + SPECIAL + PV_RUNS + PARTNERED_RUNS, key=lambda run: run.name)

@@ -15,6 +15,7 @@ import bad_boot
 import boots
 import desktops
 import firmware
+import fuzz
 import hvm
 import hvm_desktop
 import hvm_guests
@@ -29,7 +30,7 @@ BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_bo
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
-           'kill-sweep': kill_sweep.BOOTS + hvm_desktop.KILL_BOOTS}
+           'kill-sweep': kill_sweep.BOOTS + hvm_desktop.KILL_BOOTS, 'fuzz': fuzz.BOOTS, 'soak': fuzz.SOAK_BOOTS}
 
 
 class Rig:
