@@ -48,6 +48,8 @@ class Run:
 
 
 SPECIAL = [
+    # QEMU 7.2 does not leave a guest at XSETBV: the reference tells the size that it saw when the guest last ran elsewhere.
+    Run('cpuid', reference_on=('bochs',)),
     Run('ipi', vcpus=2),
     Run('vectors', vcpus=2),
     Run('tsc', 'default'),
