@@ -87,20 +87,17 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
  * machines that cannot have such a guest on their first one (tests/rig/machine.py).
  */
 #define FIRST_CPU_VARIABLE "ROUNDHOUSED_HVM_FIRST_CPU"
+#define CPUS_MAX           256
 
 static void choose_processors(libxl_domain_build_info *build, libxl_ctx *ctx, enum guest_type type)
 {
     const char *text = g_getenv(FIRST_CPU_VARIABLE);
     guint64 first = text ? g_ascii_strtoull(text, NULL, 10) : 0;
-    if (type == GUEST_PV || !first)
+    if (type == GUEST_PV || !first || first >= CPUS_MAX)
         return;
-    int cpus = libxl_get_max_cpus(ctx); /* libxl copies the map, and to one of this size alone */
-    if (cpus <= 0 || libxl_cpu_bitmap_alloc(ctx, &build->cpumap, cpus)) {
-        g_warning("the number of processors cannot be asked for: " FIRST_CPU_VARIABLE " is not obeyed");
-        return;
-    }
+    libxl_cpu_bitmap_alloc(ctx, &build->cpumap, CPUS_MAX);
     libxl_bitmap_set_any(&build->cpumap);
-    for (guint i = 0; i < MIN(first, (guint64)cpus); i++)
+    for (guint i = 0; i < first; i++)
         libxl_bitmap_reset(&build->cpumap, (int)i);
     libxl_defbool_set(&build->numa_placement, false); /* libxl refuses both */
 }

@@ -155,12 +155,6 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *context)
     return &version;
 }
 
-int libxl_get_max_cpus(libxl_ctx *context)
-{
-    (void)context;
-    return LIBXL_FAKE_CPUS;
-}
-
 int libxl_get_physinfo(libxl_ctx *context, libxl_physinfo *info)
 {
     info->total_pages = 1000;

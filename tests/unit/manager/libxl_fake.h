@@ -8,7 +8,6 @@
 #include <glib.h>
 #include <libxl.h>
 
-enum { LIBXL_FAKE_CPUS = 64 };
 enum libxl_fake_call { FAKE_NONE, FAKE_PAUSE, FAKE_UNPAUSE, FAKE_SHUTDOWN, FAKE_REBOOT, FAKE_DESTROY };
 
 extern struct libxl_fake {
