@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from machine import FIRST_CPU_OF_HVM, RigError
+from machine import RigError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko', 'drivers/gpu/drm/drm.ko',
@@ -155,8 +155,6 @@ class Guest:
 
     def __init__(self, machine, name, test, memory=160, options='', config='', kind='pv', vcpus=1, kernel=None):
         kernel = kernel or (KERNEL if kind == 'hvm' else UNPACKED)
-        if kind != 'pv' and machine.smp > FIRST_CPU_OF_HVM:
-            config = f'cpus="{",".join(map(str, range(FIRST_CPU_OF_HVM, machine.smp)))}"\n{config}'
         self.machine, self.name, self.log = machine, name, f'/var/log/xen/console/guest-{name}.log'
         self.text = '\n'.join([
             f'name="{name}"', f'type="{kind}"', f'memory={memory}', f'vcpus={vcpus}', f'kernel="{kernel}"',

@@ -88,10 +88,8 @@ def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
 
 # QEMU 7.2 loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
 # word of processor 0 without a lock). Only a processor that enters and leaves SVM guests changes that word otherwise: its
-# next exit then ends in a triple fault, or no interrupt reaches it any more. So no PVH or HVM guest may run there: roundhoused
-# is told so by Domain-0's command line (domain_config.c), and those that xl starts say it in their definition (guests.py).
-FIRST_CPU_OF_HVM = 1
-MANY_PROCESSORS = f'systemd.setenv=ROUNDHOUSED_HVM_FIRST_CPU={FIRST_CPU_OF_HVM}'
+# next exit then ends in a triple fault, or no interrupt reaches it any more. The reference has no such option.
+MANY_PROCESSORS = 'hvm_first_cpu=1'
 
 
 class Machine:
@@ -108,7 +106,7 @@ class Machine:
         self.modules, self.disks, self.smp, self.memory = modules, disks, smp, memory
         self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
         if smp > 1:
-            modules.modules[:1] = [(path, f'{options} {MANY_PROCESSORS}') for path, options in modules.modules[:1]]
+            modules.options = f'{modules.options} {MANY_PROCESSORS}'
         self.process = self.serial = self.qmp = None
         self.reads_console = threading.Event()
         self.reads_console.set()

@@ -83,26 +83,6 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
 }
 
 /*
- * FIRST_CPU_VARIABLE in the environment: PVH and HVM guests run on processors from that number on. For emulated
- * machines that cannot have such a guest on their first one (tests/rig/machine.py).
- */
-#define FIRST_CPU_VARIABLE "ROUNDHOUSED_HVM_FIRST_CPU"
-#define CPUS_MAX           256
-
-static void choose_processors(libxl_domain_build_info *build, libxl_ctx *ctx, enum guest_type type)
-{
-    const char *text = g_getenv(FIRST_CPU_VARIABLE);
-    guint64 first = text ? g_ascii_strtoull(text, NULL, 10) : 0;
-    if (type == GUEST_PV || !first || first >= CPUS_MAX)
-        return;
-    libxl_cpu_bitmap_alloc(ctx, &build->cpumap, CPUS_MAX);
-    libxl_bitmap_set_any(&build->cpumap);
-    for (guint i = 0; i < first; i++)
-        libxl_bitmap_reset(&build->cpumap, (int)i);
-    libxl_defbool_set(&build->numa_placement, false); /* libxl refuses both */
-}
-
-/*
  * libxl frees what it finds in its structures with free(3), which g_strdup's memory is made for since
  * GLib 2.46.
  */
@@ -119,7 +99,6 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
     build->kernel = g_strdup(config->kernel);
     build->ramdisk = g_strdup(config->ramdisk);
     build->cmdline = g_strdup(config->cmdline);
-    choose_processors(build, ctx, config->type);
     if (config->type == GUEST_HVM)
         fill_pc(build, config, screen);
 }

@@ -259,36 +259,6 @@ static void check_pvh(const libxl_domain_config *domain)
     g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PVH);
 }
 
-/* All but the first processor, of guests that the machine's emulator must keep away from it. */
-static void check_kept_away(const libxl_domain_config *domain)
-{
-    const libxl_bitmap *map = &domain->b_info.cpumap;
-    g_assert_false(libxl_bitmap_test(map, 0));
-    for (int i = 1; i < 64; i++)
-        g_assert_true(libxl_bitmap_test(map, i));
-    g_assert_false(libxl_defbool_val(domain->b_info.numa_placement));
-}
-
-static void check_anywhere(const libxl_domain_config *domain)
-{
-    g_assert_cmpuint(domain->b_info.cpumap.size, ==, 0);
-}
-
-static void test_processors(void)
-{
-    int domid;
-    setup();
-    libxl_fake.created = check_anywhere;
-    g_assert_null(create(config(GUEST_PVH, NULL), &domid));
-    g_setenv("ROUNDHOUSED_HVM_FIRST_CPU", "1", TRUE);
-    g_assert_null(create(config(GUEST_PV, NULL), &domid));
-    libxl_fake.created = check_kept_away;
-    g_assert_null(create(config(GUEST_PVH, NULL), &domid));
-    g_assert_null(create(config(GUEST_HVM, NULL), &domid));
-    g_unsetenv("ROUNDHOUSED_HVM_FIRST_CPU");
-    teardown();
-}
-
 static void test_hvm(void)
 {
     int domid;
@@ -521,7 +491,6 @@ int main(int argc, char **argv)
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
     g_test_add_func("/toolstack/pv", test_pv);
     g_test_add_func("/toolstack/hvm", test_hvm);
-    g_test_add_func("/toolstack/processors of HVM guests", test_processors);
     g_test_add_func("/toolstack/not-made", test_not_made);
     g_test_add_func("/toolstack/operations", test_operations);
     g_test_add_func("/toolstack/words", test_words);

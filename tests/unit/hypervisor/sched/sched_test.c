@@ -479,6 +479,27 @@ static void test_affinity(void)
     stop_machine();
 }
 
+static void test_hvm_first_cpu(void)
+{
+    struct domain a = {.weight = 256}, b = {.weight = 256};
+    struct hvm_vcpu hvm = {0};
+    cpumask_t only0 = {{1}}, both = {{3}};
+    start_machine(2);
+    bootinfo.options.hvm_first_cpu = 1;
+    struct vcpu *v = new_vcpu(&a), *w = new_vcpu(&a), *pv = new_vcpu(&b);
+    v->hvm = w->hvm = &hvm;
+    check(vcpu_set_affinity(v, &only0, NULL) == -EINVAL && vcpu_set_affinity(v, NULL, &only0) == -EINVAL);
+    check(vcpu_set_affinity(v, &both, NULL) == 0 && vcpu_set_affinity(pv, &only0, NULL) == 0);
+    for (int i = 0; i < 200; i++) {
+        run_for(MS);
+        check(fake_current[0] == pv && (fake_current[1] == v || fake_current[1] == w));
+    }
+    bootinfo.options.hvm_first_cpu = 0;
+    end_domain(&a);
+    end_domain(&b);
+    stop_machine();
+}
+
 static void test_yield(void)
 {
     struct domain a = {.weight = 256};
@@ -592,6 +613,7 @@ int main(void)
     test_pause();
     test_not_run_before_it_is_saved();
     test_affinity();
+    test_hvm_first_cpu();
     test_yield();
     test_cap();
     test_random();
