@@ -14,6 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "send_fds.h"
+
+_Static_assert((int)STORE_MAX <= (int)SEND_FDS_MAX, "all that is kept goes in one message");
+
 int64_t child_now(void)
 {
     struct timespec now;
@@ -61,26 +65,13 @@ bool child_go(struct child *child, const struct store *store)
     char names[STORE_MAX * (STORE_NAME + 1) + 1] = "\n"; // never empty: that would be the end of the connection
     int fds[STORE_MAX];
     size_t length = 1;
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(fds))];
-    } control = {0};
     for (unsigned i = 0; i < store->count; i++) {
         length += (size_t)snprintf(names + length, sizeof(names) - length, "%s\n", store->kept[i].name);
         fds[i] = store->kept[i].fd;
     }
     struct iovec part = {names, length};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    if (store->count > 0) {
-        header.msg_control = &control;
-        header.msg_controllen = CMSG_SPACE(store->count * sizeof(int));
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(store->count * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, store->count * sizeof(int));
-    }
-    bool sent = sendmsg(child->go, &header, MSG_NOSIGNAL) == (ssize_t)length;
+    bool sent = send_with_fds(child->go, &header, fds, store->count, 0) == (ssize_t)length;
     close(child->go);
     child->go = -1;
     child->begun = child->heard = child_now();

@@ -1,13 +1,13 @@
 // Datagrams of assignments, one a line.
 #include "told.h"
 
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "notify_send.h"
 
 int told_listen(const char *path)
 {
@@ -76,39 +76,7 @@ bool told_take(int socket, struct told *told)
     return true;
 }
 
-static void attach(struct msghdr *header, void *control, size_t size, int fd)
-{
-    header->msg_control = control;
-    header->msg_controllen = size;
-    struct cmsghdr *c = CMSG_FIRSTHDR(header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &fd, sizeof(int));
-}
-
 bool told_pass(const char *text, int fd)
 {
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t length = path ? strlen(path) : 0;
-    if (length < 2 || length >= sizeof(address.sun_path))
-        return true;
-    memcpy(address.sun_path, path, length);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0'; // an abstract name
-    struct iovec part = {(void *)text, strlen(text)};
-    struct msghdr header = {.msg_name = &address, .msg_iov = &part, .msg_iovlen = 1};
-    header.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    if (fd >= 0)
-        attach(&header, &control, sizeof(control), fd);
-    int link = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool told = link >= 0 && sendmsg(link, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
-    if (link >= 0)
-        close(link);
-    return told;
+    return notify_send(text, fd, MSG_DONTWAIT);
 }

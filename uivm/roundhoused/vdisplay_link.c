@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "send_fds.h"
 #include "vdisplay_private.h"
 
 enum { RETRY_MS = 100 };
@@ -19,20 +20,7 @@ static bool send_packet(int link, const struct link_message *message, int fd)
 {
     struct iovec part = {(void *)message, sizeof(*message)};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    if (fd >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-    }
-    return sendmsg(link, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*message);
+    return send_with_fds(link, &header, &fd, fd >= 0, MSG_DONTWAIT) == (ssize_t)sizeof(*message);
 }
 
 // What can be asked again: a seat that has no time for it is not to be started over for it.

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "send_fds.h"
+
 pid_t seat_pid;
 int manager = -1;
 char ui_path[64], memory_path[64];
@@ -105,22 +107,9 @@ void connect_manager(void)
 
 void tell(const struct link_message *message, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     struct iovec part = {(void *)message, sizeof(*message)};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-    }
-    CHECK(sendmsg(manager, &header, MSG_NOSIGNAL) == sizeof(*message));
+    CHECK(send_with_fds(manager, &header, &fd, fd >= 0, 0) == sizeof(*message));
 }
 
 bool heard_nothing(int ms)
