@@ -10,7 +10,6 @@ const char test_title[] = "failsafe callback";
 #define DATA        0x00cff2000000ffffUL /* present, ring 3, writable */
 #define SELECTOR(n) ((uint16_t)((n) << 3 | 3))
 
-extern void vcpu_entry(void);
 extern void (*vcpu_function)(uint64_t);
 extern const struct {
     uint64_t vector, address;
@@ -65,13 +64,7 @@ static void start_second(void)
 {
     static struct vcpu_guest_context context;
     static uint64_t stack[1024];
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)vcpu_entry;
-    context.user_regs.rsp = (uint64_t)(stack + 1000);
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x202;
-    context.ctrlreg[3] = mfn_of(root_table()) << 12;
+    kernel_context(&context, stack + 1000);
     context.trap_ctxt[TRAP_UD] =
         (struct trap_info){.vector = TRAP_UD, .cs = FLAT_KERNEL_CS, .address = address_of(TRAP_UD)};
     vcpu_function = second;

@@ -4,7 +4,6 @@
 
 #define WINDOW 0x0000600000000000UL
 
-extern void vcpu_entry(void);
 extern void (*vcpu_function)(uint64_t);
 void traps_init(void);
 

@@ -125,6 +125,9 @@ uint64_t spare_pfn(void);                          /* a frame of ours that is ma
 pte_t *entry_of(unsigned long va, unsigned level); /* read-only view; NULL where a table is missing */
 uint64_t entry_machine(const pte_t *entry);        /* machine address of the entry: mmu_update's ptr */
 void *root_table(void);
+/* Where another vcpu begins (entry.S), and its registers there: the kernel, our page tables, interrupts on. */
+extern void vcpu_entry(void);
+void kernel_context(struct vcpu_guest_context *context, const uint64_t *stack_end);
 static inline pte_t pte_make(uint64_t mfn, uint64_t flags)
 {
     return mfn << 12 | flags;

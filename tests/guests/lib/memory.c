@@ -21,6 +21,17 @@ long hypercall(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
     return result;
 }
 
+void kernel_context(struct vcpu_guest_context *context, const uint64_t *stack_end)
+{
+    context->flags = VGCF_in_kernel;
+    context->user_regs.rip = (uint64_t)vcpu_entry;
+    context->user_regs.rsp = (uint64_t)stack_end;
+    context->user_regs.cs = FLAT_KERNEL_CS;
+    context->user_regs.ss = FLAT_KERNEL_SS;
+    context->user_regs.rflags = 0x202;
+    context->ctrlreg[3] = mfn_of(root_table()) << 12;
+}
+
 bool is_privileged(void)
 {
     return start_info->flags & SIF_PRIVILEGED;

@@ -6,7 +6,6 @@
 
 const char test_title[] = "two vcpus at once";
 
-extern void vcpu_entry(void);
 extern void (*vcpu_function)(uint64_t);
 
 static struct vcpu_guest_context context;
@@ -42,15 +41,9 @@ static void other(uint64_t sp)
 static void start_other(void)
 {
     vcpu_function = other;
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)vcpu_entry;
-    context.user_regs.rsp = (uint64_t)(stack + 2040);
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x202;
+    kernel_context(&context, stack + 2040);
     context.kernel_ss = FLAT_KERNEL_SS;
     context.kernel_sp = (uint64_t)(stack + 2040);
-    context.ctrlreg[3] = mfn_of(root_table()) << 12;
     if (HYPERCALL(vcpu_op, VCPUOP_initialise, 1, &context))
         error("the second vcpu cannot be made");
     CHECK_IS(0, HYPERCALL(vcpu_op, VCPUOP_up, 1, 0));

@@ -5,7 +5,6 @@
 
 const char test_title[] = "vcpu_op";
 
-extern void vcpu_entry(void);
 extern void (*vcpu_function)(uint64_t);
 
 static struct vcpu_guest_context context;
@@ -43,15 +42,9 @@ static bool wait_down(void)
 static void good_context(void)
 {
     memory_set(&context, 0, sizeof(context));
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)vcpu_entry;
-    context.user_regs.rsp = (uint64_t)(stack + 1000);
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x202;
+    kernel_context(&context, stack + 1000);
     context.kernel_ss = FLAT_KERNEL_SS;
     context.kernel_sp = (uint64_t)(stack + 1000);
-    context.ctrlreg[3] = mfn_of(root_table()) << 12;
 }
 
 static long initialise(void)
