@@ -5,20 +5,16 @@
  *
  * hv-event-channel-fuzz [SEED [CALLS]]; hv-event-channel-threads is the same under the thread sanitizer.
  */
+#include "../fake/several_threads.h"
 #include "fake/fake.h"
 #include <hv/event_channel.h>
 #include <hv/hvm_irq.h>
 #include <hv/irq.h>
 #include <hv/sched.h>
 
-#include <pthread.h>
-#include <unistd.h>
+enum { PORTS = 48 };
 
-enum { THREADS = 4, PORTS = 48 };
-
-int fake_threads_meet;
 static struct domain *control, *guests[2];
-static unsigned seed = 1, calls = 6000;
 static bool with_fifo;
 
 /* What event channels use of the rest. */
@@ -110,7 +106,7 @@ static void use_something(unsigned *state)
     op(EVTCHNOP_send, &port);
 }
 
-static void one_call(unsigned *state)
+static void one_call(unsigned n, unsigned *state)
 {
     struct evtchn_close close = {.port = any_port(state)};
     struct evtchn_reset reset = {.dom = DOMID_SELF};
@@ -125,20 +121,6 @@ static void one_call(unsigned *state)
     if (!with_fifo && rand_r(state) % 3000 == 0)
         op(EVTCHNOP_reset, &reset);
     use_something(state);
-}
-
-static pthread_barrier_t start;
-
-static void *run(void *which)
-{
-    unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
-    current = guests[n / 2]->vcpu[n % 2];
-    cpu_info()->cpu = current->cpu;
-    pthread_barrier_wait(&start);
-    for (unsigned i = 0; i < calls; i++)
-        one_call(&state);
-    CHECK_EQUAL(fake_irqs_off, 0);
-    return NULL;
 }
 
 static void fifo_start(struct domain *d)
@@ -182,13 +164,8 @@ static void ends_name_each_other(void)
 
 static void all_at_once(void)
 {
-    pthread_t threads[THREADS];
-    pthread_barrier_init(&start, NULL, THREADS);
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_join(threads[n], NULL);
-    pthread_barrier_destroy(&start);
+    threads_run((struct vcpu *[]){guests[0]->vcpu[0], guests[0]->vcpu[1], guests[1]->vcpu[0], guests[1]->vcpu[1]},
+                one_call);
     ends_name_each_other();
 }
 
@@ -241,9 +218,6 @@ int main(int count, char **arguments)
 {
     static const struct unit_test tests[] = {{"two-level channels under four threads", two_level},
                                              {"FIFO channels under four threads", fifo}};
-    seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
-    calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
-    printf("seed %u, %u calls of each thread\n", seed, calls);
-    alarm(200); /* threads that wait for each other for ever are a failure too */
+    threads_arguments(count, arguments, 6000);
     return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
 }

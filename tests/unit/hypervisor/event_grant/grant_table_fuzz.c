@@ -4,21 +4,21 @@
  *
  * hv-grant-table-fuzz [SEED [CALLS]]; hv-grant-table-threads is the same under the thread sanitizer.
  */
+#include "../fake/several_threads.h"
 #include "fake/fake.h"
 #include <hv/grant_table.h>
 #include <hv/tlb.h>
 
 #include <pthread.h>
-#include <unistd.h>
 #include <xen/memory.h>
 
 /* Frames: those that are granted, and one for each thread that it alone copies to. */
-enum { THREADS = 4, SHARED = 6, ENTRIES = 12, MAPPINGS = 64 };
+enum { SHARED = 6, ENTRIES = 12, MAPPINGS = 64 };
 
-int fake_threads_meet;
 static struct domain *guests[2];
 static mfn_t shared[2][SHARED], own[THREADS];
-static unsigned seed = 1, calls = 6000, version = 1;
+static unsigned version = 1;
+static void *table[2]; /* of each guest, its first frame */
 static pthread_mutex_t mapping_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     uint64_t address;
@@ -71,7 +71,7 @@ static grant_ref_t any_entry(unsigned *state)
     return (grant_ref_t)(rand_r(state) % 50 ? rand_r(state) % ENTRIES : rand_r(state));
 }
 
-static void *first_frame(struct domain *d)
+static void *first_frame(void)
 {
     xen_pfn_t list[1] = {0};
     struct gnttab_setup_table op_setup = {.dom = DOMID_SELF, .nr_frames = 1};
@@ -82,7 +82,7 @@ static void *first_frame(struct domain *d)
 }
 
 /* As a guest does it: the entry is complete before its flags say so. Both versions begin with flags and domain. */
-static void grant_something(unsigned n, void *table, unsigned *state)
+static void grant_something(unsigned n, unsigned *state)
 {
     grant_ref_t ref = rand_r(state) % ENTRIES;
     mfn_t frame = rand_r(state) % 8 ? shared[n / 2][rand_r(state) % SHARED] : 1 + (mfn_t)rand_r(state) % FAKE_FRAMES;
@@ -90,11 +90,11 @@ static void grant_something(unsigned n, void *table, unsigned *state)
     uint16_t flags = rand_r(state) % 8 ? usual[rand_r(state) % ARRAY_SIZE(usual)] : (uint16_t)rand_r(state);
     domid_t user = (domid_t)(1 + rand_r(state) % 2);
     if (version == 1) {
-        grant_entry_v1_t *entry = (grant_entry_v1_t *)table + ref;
+        grant_entry_v1_t *entry = (grant_entry_v1_t *)table[n / 2] + ref;
         __atomic_store_n(&entry->frame, (uint32_t)frame, __ATOMIC_SEQ_CST);
         __atomic_store_n((uint32_t *)entry, flags | (uint32_t)user << 16, __ATOMIC_SEQ_CST);
     } else {
-        grant_entry_v2_t *entry = (grant_entry_v2_t *)table + ref;
+        grant_entry_v2_t *entry = (grant_entry_v2_t *)table[n / 2] + ref;
         __atomic_store_n(&entry->full_page.frame, frame, __ATOMIC_SEQ_CST);
         __atomic_store_n((uint32_t *)entry, flags | (uint32_t)user << 16, __ATOMIC_SEQ_CST);
     }
@@ -164,49 +164,34 @@ static void ask_something(unsigned *state)
     op(GNTTABOP_query_size, &size, 1);
 }
 
-static pthread_barrier_t start;
-
-static void *run(void *which)
+static void one_call(unsigned n, unsigned *state)
 {
-    unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
-    current = guests[n / 2]->vcpu[n % 2];
-    cpu_info()->cpu = current->cpu;
-    void *table = first_frame(current->domain);
-    pthread_barrier_wait(&start);
-    for (unsigned i = 0; i < calls; i++) {
-        grant_something(n, table, &state);
-        switch (rand_r(&state) % 8) {
-        case 0 ... 2:
-            map_something(&state);
-            break;
-        case 3 ... 5:
-            unmap_something(&state);
-            break;
-        case 6:
-            copy_something(n, &state);
-            break;
-        default:
-            ask_something(&state);
-        }
+    grant_something(n, state);
+    switch (rand_r(state) % 8) {
+    case 0 ... 2:
+        map_something(state);
+        break;
+    case 3 ... 5:
+        unmap_something(state);
+        break;
+    case 6:
+        copy_something(n, state);
+        break;
+    default:
+        ask_something(state);
     }
-    CHECK_EQUAL(fake_irqs_off, 0);
-    return NULL;
 }
 
 static void all_at_once(unsigned of_version)
 {
-    pthread_t threads[THREADS];
-    pthread_barrier_init(&start, NULL, THREADS);
     struct gnttab_set_version set = {.version = version = of_version};
     for (unsigned i = 0; i < 2; i++) {
         fake_run(guests[i]->vcpu[0]);
         CHECK_EQUAL(op(GNTTABOP_set_version, &set, 1), 0);
+        table[i] = first_frame();
     }
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_join(threads[n], NULL);
-    pthread_barrier_destroy(&start);
+    threads_run((struct vcpu *[]){guests[0]->vcpu[0], guests[0]->vcpu[1], guests[1]->vcpu[0], guests[1]->vcpu[1]},
+                one_call);
     CHECK(mappings > 0);
 }
 
@@ -256,9 +241,6 @@ int main(int count, char **arguments)
 {
     static const struct unit_test tests[] = {{"version 1 under four threads", version_1},
                                              {"version 2 under four threads", version_2}};
-    seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
-    calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
-    printf("seed %u, %u calls of each thread\n", seed, calls);
-    alarm(200); /* threads that wait for each other for ever are a failure too */
+    threads_arguments(count, arguments, 6000);
     return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
 }

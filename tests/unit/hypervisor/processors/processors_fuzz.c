@@ -6,10 +6,9 @@
  * hv-processors-fuzz [SEED [CALLS]]; hv-processors-threads is the same under the thread sanitizer.
  */
 #include "../check.h"
-#include <pthread.h>
+#include "../fake/several_threads.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <hv/abi_internal.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
@@ -21,19 +20,14 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
-enum { THREADS = 4 };
-
-int fake_threads_meet;
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = THREADS;
 __thread unsigned fake_irqs_off;
 static __thread struct real_cpu_info own_cpu_info;
 static struct domain guests[2];
-static struct vcpu vcpus[THREADS], *lists[THREADS];
+static struct vcpu vcpus[THREADS], *all[THREADS];
 static struct shared_info shared[2];
-static unsigned seed = 1, calls = 20000;
 static volatile uint64_t clock_now = 1000000, fired, woken, shut_down;
-static pthread_barrier_t start;
 
 struct real_cpu_info *cpu_info(void)
 {
@@ -237,7 +231,7 @@ static void watch_something(unsigned *state)
     sched_op(SCHEDOP_watchdog, &watchdog);
 }
 
-static void one_call(unsigned *state)
+static void call_something(unsigned *state)
 {
     static const unsigned plain[] = {VCPUOP_up, VCPUOP_down, VCPUOP_is_up, VCPUOP_send_nmi};
     unsigned vcpu = rand_r(state) % 3;
@@ -258,24 +252,16 @@ static void one_call(unsigned *state)
     vcpu_op(plain[rand_r(state) % ARRAY_SIZE(plain)], vcpu, NULL);
 }
 
-static void *run(void *which)
+/* Each thread is a processor too. */
+static void one_call(unsigned n, unsigned *state)
 {
-    unsigned n = (unsigned)(uintptr_t)which, state = seed * THREADS + n;
-    struct vcpu *v = &vcpus[n];
-    current = v;
-    cpu_info()->cpu = v->cpu;
-    pthread_barrier_wait(&start);
-    for (unsigned i = 0; i < calls; i++) {
-        one_call(&state);
-        if (rand_r(&state) % 4 == 0)
-            timer_softirq();
-        if (rand_r(&state) % 16 == 0)
-            runstate_update_guest(v);
-        if (rand_r(&state) % 64 == 0)
-            vcpu_timers_migrate(&vcpus[rand_r(&state) % THREADS], &cpus[rand_r(&state) % THREADS]);
-    }
-    check(fake_irqs_off == 0);
-    return NULL;
+    call_something(state);
+    if (rand_r(state) % 4 == 0)
+        timer_softirq();
+    if (rand_r(state) % 16 == 0)
+        runstate_update_guest(&vcpus[n]);
+    if (rand_r(state) % 64 == 0)
+        vcpu_timers_migrate(&vcpus[rand_r(state) % THREADS], &cpus[rand_r(state) % THREADS]);
 }
 
 static void set_up(void)
@@ -285,12 +271,12 @@ static void set_up(void)
         cpus[n].id = n;
         cpus[n].online = true;
         timer_init_cpu(&cpus[n]);
-        lists[n] = &vcpus[n];
+        all[n] = &vcpus[n];
         vcpus[n] = (struct vcpu){.domain = d, .id = n % 2, .cpu = &cpus[n], .initialised = n % 2 == 0};
         vcpus[n].info = &shared[n / 2].vcpu_info[n % 2];
         vcpu_timers_init(&vcpus[n]);
         if (n % 2 == 0) {
-            *d = (struct domain){.id = (domid_t)(n / 2), .max_vcpus = 2, .vcpu = &lists[n], .shutdown_code = ~0U};
+            *d = (struct domain){.id = (domid_t)(n / 2), .max_vcpus = 2, .vcpu = &all[n], .shutdown_code = ~0U};
             spin_lock_init(&d->lock, LOCK_DOMAIN);
         }
     }
@@ -310,17 +296,9 @@ static void end(void)
 
 int main(int count, char **arguments)
 {
-    pthread_t threads[THREADS];
-    seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
-    calls = count > 2 ? (unsigned)atoi(arguments[2]) : calls;
-    printf("seed %u, %u calls of each thread\n", seed, calls);
-    alarm(200);
+    threads_arguments(count, arguments, 20000);
     set_up();
-    pthread_barrier_init(&start, NULL, THREADS);
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_create(&threads[n], NULL, run, (void *)(uintptr_t)n);
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_join(threads[n], NULL);
+    threads_run(all, one_call);
     current = &vcpus[0];
     cpu_info()->cpu = &cpus[0];
     end();
