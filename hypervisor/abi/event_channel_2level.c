@@ -21,6 +21,13 @@ static unsigned long *mask_bits(const struct domain *d)
     return has_compat_layout(d) ? (unsigned long *)compat_shared_info(d)->evtchn_mask : d->shared_info->evtchn_mask;
 }
 
+/* A port that was opened under a layout with more of them has no bits here: in their place are other words of the page,
+ * or of the memory behind it. */
+static bool has_bits(const struct domain *d, evtchn_port_t port)
+{
+    return port < (has_compat_layout(d) ? COMPAT_2L_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS);
+}
+
 /* A domain that is being built may have ports before it has vcpus: the bit stays pending. */
 static void select_word(struct domain *d, const struct event_channel *c, evtchn_port_t port)
 {
@@ -40,7 +47,7 @@ static void select_word(struct domain *d, const struct event_channel *c, evtchn_
 
 static void set_pending(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
-    if (test_and_set_bit(port, pending_bits(d)))
+    if (!has_bits(d, port) || test_and_set_bit(port, pending_bits(d)))
         return;
     if (!test_bit(port, mask_bits(d)))
         select_word(d, c, port);
@@ -48,23 +55,24 @@ static void set_pending(struct domain *d, struct event_channel *c, evtchn_port_t
 
 static void clear_pending(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
-    clear_bit(port, pending_bits(d));
+    if (has_bits(d, port))
+        clear_bit(port, pending_bits(d));
 }
 
 static void unmask(struct domain *d, struct event_channel *c, evtchn_port_t port)
 {
-    if (test_and_clear_bit(port, mask_bits(d)) && test_bit(port, pending_bits(d)))
+    if (has_bits(d, port) && test_and_clear_bit(port, mask_bits(d)) && test_bit(port, pending_bits(d)))
         select_word(d, c, port);
 }
 
 static bool is_pending(struct domain *d, const struct event_channel *c, evtchn_port_t port)
 {
-    return test_bit(port, pending_bits(d));
+    return has_bits(d, port) && test_bit(port, pending_bits(d));
 }
 
 static bool is_masked(struct domain *d, evtchn_port_t port)
 {
-    return test_bit(port, mask_bits(d));
+    return !has_bits(d, port) || test_bit(port, mask_bits(d));
 }
 
 static bool is_busy(struct domain *d, evtchn_port_t port)

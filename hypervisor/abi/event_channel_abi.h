@@ -45,7 +45,8 @@ struct event_channels {
     event_consumer consumer;       /* lock; of all consumed ports */
 };
 
-/* The lock is held in all of these, and the port is within max_ports. `c` is NULL where no record exists. */
+/* The lock is held in all of these. `c` is NULL where no record exists. The port may be beyond max_ports, where it was
+ * opened under another layout: then there is nothing to set. */
 struct event_abi {
     unsigned max_ports;
     void (*set_pending)(struct domain *d, struct event_channel *c, evtchn_port_t port);

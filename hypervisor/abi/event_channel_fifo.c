@@ -29,6 +29,7 @@ struct event_fifo {
 
 /* struct vcpu.evtchn_fifo */
 struct fifo_vcpu {
+    struct fifo_vcpu *next;                     /* once no vcpu has it any more: of those that go with it */
     struct evtchn_fifo_control_block *control;  /* in a guest frame, held likewise */
     evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* last port we put on the queue; 0 none */
 };
@@ -298,24 +299,48 @@ void event_fifo_free_vcpu(struct vcpu *v)
     free_fifo_vcpu(queue);
 }
 
+/* Lock held. The queues of all vcpus go in the same moment as the array: one that stayed would have tails that have no
+ * word in the next array, which another vcpu may already make. */
+static struct fifo_vcpu *take_queues(struct domain *d)
+{
+    struct fifo_vcpu *taken = NULL;
+    struct vcpu *v;
+
+    for_each_vcpu(d, v) {
+        struct fifo_vcpu *queue = v->evtchn_fifo;
+
+        v->evtchn_fifo = NULL;
+        if (queue) {
+            queue->next = taken;
+            taken = queue;
+        }
+    }
+    return taken;
+}
+
 int event_fifo_reset(struct domain *d)
 {
     struct event_channels *e = d->events;
     unsigned long flags = spin_lock_irqsave(&e->lock);
     struct event_fifo *fifo = NULL;
+    struct fifo_vcpu *queue = NULL;
     bool idle = event_channels_idle(e);
-    struct vcpu *v;
 
     if (idle) {
         fifo = e->fifo;
+        queue = take_queues(d);
         e->fifo = NULL;
         e->abi = event_abi_initial(d);
     }
     spin_unlock_irqrestore(&e->lock, flags);
     if (!idle)
         return -ERESTART;
-    for_each_vcpu(d, v)
-        event_fifo_free_vcpu(v);
+    while (queue) {
+        struct fifo_vcpu *next = queue->next;
+
+        free_fifo_vcpu(queue);
+        queue = next;
+    }
     for (unsigned i = 0; fifo && i < fifo->pages; i++)
         put_frame(fifo->page[i]);
     free(fifo);

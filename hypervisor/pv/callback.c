@@ -142,7 +142,8 @@ static bool debug_address_ok(unsigned long value)
 #define DR7_ALWAYS         0x400UL
 
 /* DR7 as a guest may set it: no general detect, which would come out at our own use of the registers, and no I/O
- * breakpoints. */
+ * breakpoints, which could only hit our own ports: a guest's accesses fault first. The reference takes them with
+ * CR4.DE, and none of them goes off. */
 static bool debug_control_ok(unsigned long value)
 {
     if (value & DR7_GENERAL_DETECT)

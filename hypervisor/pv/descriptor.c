@@ -14,6 +14,7 @@
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
 #include <hv/pv_internal.h>
+#include <hv/selectors.h>
 #include <hv/tlb.h>
 
 #define WINDOW_PAGES 32
@@ -76,13 +77,13 @@ static void load_ldt(struct vcpu *v, const struct cpu *cpu)
     uint64_t *gdt = mfn_to_virt(cpu_gdt_mfn(cpu));
     unsigned index = (LDT_SELECTOR - 0xe000) / 8;
     if (!v->pv.ldt_entries) {
-        __asm__ volatile("lldt %w0" ::"r"(0));
+        lldt(0);
         return;
     }
     uint64_t base = window_va(v, LDT_PAGE);
     gdt[index] = (v->pv.ldt_entries * 8UL - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
     gdt[index + 1] = base >> 32;
-    __asm__ volatile("lldt %w0" ::"r"(LDT_SELECTOR));
+    lldt(LDT_SELECTOR);
 }
 
 /* The window may have been used on another CPU: every page of it is flushed here before it is used. */

@@ -53,6 +53,14 @@ int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_fla
     return status;
 }
 
+/* The entry is one that the mapping may have: the granter takes the end of the last writable mapping for the end of
+ * writing, so another's read-only entry will not do for it. */
+static bool is_mapping(pte_t entry, mfn_t mfn, unsigned flags)
+{
+    pte_t rights = PTE_PRESENT | (flags & GNTMAP_readonly ? 0 : PTE_WRITE);
+    return (entry & (PTE_PRESENT | PTE_WRITE)) == rights && pte_mfn(entry) == mfn;
+}
+
 /* replacement: an entry to put in its place (0: none), as GNTTABOP_unmap_and_replace wants. */
 int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
 {
@@ -62,7 +70,7 @@ int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replace
     int status = GNTST_general_error;
     spin_lock(&d->pt_lock);
     if (find_entry(v, address, flags, &at)) {
-        if ((at.entry & PTE_PRESENT) && pte_mfn(at.entry) == mfn &&
+        if (is_mapping(at.entry, mfn, flags) &&
             !pv_write_entry(d, NULL, at.table, at.index, 1, replacement, 0, NULL))
             status = GNTST_okay;
     }

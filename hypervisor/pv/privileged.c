@@ -17,6 +17,38 @@
 enum result { DONE, AGAIN, RAISED, NOT_OURS };
 typedef enum result (*emulate)(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i);
 
+/* The level-1 entry of an address, 0 where there is none. */
+static pte_t entry_of(struct vcpu *v, uint64_t address)
+{
+    struct walk found = {.entry = 0};
+    spin_lock(&v->domain->pt_lock);
+    bool there = pv_walk(v, address, &found);
+    spin_unlock(&v->domain->pt_lock);
+    return there ? found.entry : 0;
+}
+
+static bool entry_allows(pte_t entry, uint32_t access)
+{
+    return entry & PTE_PRESENT && (!(access & PF_WRITE) || entry & PTE_WRITE);
+}
+
+/* What the processor would raise for an access of the instruction that could not be made: for where it begins or, if
+ * that is not it, for its second page. */
+static enum result memory_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t at, unsigned bytes,
+                                uint32_t access)
+{
+    uint64_t second = ROUND_DOWN(at + bytes - 1, PAGE_SIZE);
+    if (!is_canonical(at))
+        return NOT_OURS;
+    pte_t entry = entry_of(v, at);
+    if (second > at && entry_allows(entry, access)) {
+        at = second;
+        entry = entry_of(v, at);
+    }
+    pv_inject_page_fault(regs, at, access | PF_USER | (entry & PTE_PRESENT ? PF_PRESENT : 0));
+    return RAISED;
+}
+
 static bool port_access_ok(const struct vcpu *v, unsigned port, unsigned size)
 {
     if (pv_iopl_allows(v))
@@ -50,6 +82,13 @@ static enum result port_in_out(struct vcpu *v, struct cpu_user_regs *regs, const
     return DONE;
 }
 
+/* To these two our own range is no address, as on the reference. */
+static enum result string_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t at, unsigned bytes,
+                                uint32_t access)
+{
+    return guest_range_ok(at, bytes) ? memory_fault(v, regs, at, bytes, access) : NOT_OURS;
+}
+
 /* One element at a time: a repeated instruction is entered again until its count is used up. */
 static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
@@ -62,17 +101,13 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
     if (i->rep && regs->rcx == 0)
         return DONE;
     if (out) {
-        if (copy_from_guest_va(&value, *pointer, size)) {
-            pv_inject_page_fault(regs, *pointer, 0);
-            return RAISED;
-        }
+        if (copy_from_guest_va(&value, *pointer, size))
+            return string_fault(v, regs, *pointer, size, 0);
         pv_port_write(v, (uint16_t)port, size, value);
     } else {
         pv_port_read(v, (uint16_t)port, size, &value);
-        if (copy_to_guest_va(*pointer, &value, size)) {
-            pv_inject_page_fault(regs, *pointer, PF_WRITE);
-            return RAISED;
-        }
+        if (copy_to_guest_va(*pointer, &value, size))
+            return string_fault(v, regs, *pointer, size, PF_WRITE);
     }
     *pointer += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)size : size;
     return i->rep && --regs->rcx ? AGAIN : DONE;
@@ -204,35 +239,31 @@ static enum result time_stamp_and_aux(struct vcpu *v, struct cpu_user_regs *regs
 /* ---- What UMIP keeps from rings above 0: sgdt, sidt, sldt, str, smsw. Kernels and programs have always had an answer,
  * so they have one; it is the same on every CPU and tells nothing of where things are. */
 
-static enum result store(struct cpu_user_regs *regs, const struct instruction *i, const void *value, unsigned bytes)
+static enum result store(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, const void *value,
+                         unsigned bytes)
 {
     uint64_t at = i->address + (i->segment == 4 ? rdmsr(MSR_FS_BASE) : i->segment == 5 ? rdmsr(MSR_GS_BASE) : 0);
-    if (!copy_to_guest_va(at, value, bytes))
-        return DONE;
-    if (!is_canonical(at))
-        return NOT_OURS;
-    pv_inject_page_fault(regs, at, PF_WRITE | PF_USER);
-    return RAISED;
+    return copy_to_guest_va(at, value, bytes) ? memory_fault(v, regs, at, bytes, PF_WRITE) : DONE;
 }
 
 #define GDT_LIMIT (FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1) /* the guest's pages and ours */
 #define IDT_LIMIT (256 * 16 - 1)
 
 /* sgdt, sidt: the limit is the real one, whose size is the ABI's. */
-static enum result store_table(struct cpu_user_regs *regs, const struct instruction *i, uint16_t limit)
+static enum result store_table(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, uint16_t limit)
 {
     const struct {
         uint16_t limit;
         uint64_t base;
     } __packed value = {limit, HYPERVISOR_VIRT_START};
-    return store(regs, i, &value, sizeof(value));
+    return store(v, regs, i, &value, sizeof(value));
 }
 
 /* sldt, str, smsw: 16 bits of memory, or a register. */
-static enum result store_word(struct cpu_user_regs *regs, const struct instruction *i, uint64_t value)
+static enum result store_word(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, uint64_t value)
 {
     if (i->mod != 3)
-        return store(regs, i, &value, 2);
+        return store(v, regs, i, &value, 2);
     register_write(regs, i, i->rm, i->operand16 ? 2 : i->rex & 8 ? 8 : 4, value);
     return DONE;
 }
@@ -242,16 +273,16 @@ static enum result group_00(struct vcpu *v, struct cpu_user_regs *regs, const st
 {
     if ((i->reg & 7) > 1)
         return NOT_OURS;
-    return store_word(regs, i, i->reg & 7 ? TSS_SELECTOR : v->pv.ldt_entries ? LDT_SELECTOR : 0);
+    return store_word(v, regs, i, i->reg & 7 ? TSS_SELECTOR : v->pv.ldt_entries ? LDT_SELECTOR : 0);
 }
 
 /* 0f 01: xgetbv (d0), xsetbv (d1), rdtscp (f9), invlpg, sgdt (/0), sidt (/1), smsw (/4); only these are here. */
 static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     if (i->mod != 3 && (i->reg & 7) <= 1)
-        return store_table(regs, i, i->reg & 7 ? IDT_LIMIT : (uint16_t)GDT_LIMIT);
+        return store_table(v, regs, i, i->reg & 7 ? IDT_LIMIT : (uint16_t)GDT_LIMIT);
     if ((i->reg & 7) == 4)
-        return store_word(regs, i, visible_cr0(v));
+        return store_word(v, regs, i, visible_cr0(v));
     if (i->mod == 3 && (i->reg & 7) == 7 && (i->rm & 7) == 1)
         return time_stamp_and_aux(v, regs, i);
     if (!guest_kernel_mode(v))

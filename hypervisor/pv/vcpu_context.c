@@ -88,6 +88,14 @@ static void set_entry_points(struct vcpu *v, const struct vcpu_guest_context *c)
     v->pv.syscall = (struct pv_callback){c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events};
 }
 
+/* It has no tables any more, so it must not run, whatever it did before: the processor would have none either. */
+static void give_up(struct vcpu *v)
+{
+    pv_vcpu_release(v);
+    v->initialised = false;
+    v->offline = true;
+}
+
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     if (!context_ok(c))
@@ -98,7 +106,7 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (err == -ERESTART) /* what it has by now it finds again */
         return err;
     if (err) {
-        pv_vcpu_release(v);
+        give_up(v);
         return err;
     }
     set_registers(v, c);

@@ -8,6 +8,7 @@
 #include <hv/pagetable.h>
 #include <hv/pv_internal.h>
 #include <hv/sched.h>
+#include <hv/selectors.h>
 #include <hv/time.h>
 #include <hv/tlb.h>
 #include <hv/traps.h>
@@ -55,24 +56,15 @@ void set_guest_cr4(const struct vcpu *v)
 /* GS base of the mode that is not running is in KERNEL_GS_BASE. */
 static void save_segments(struct vcpu *v)
 {
-    __asm__ volatile("mov %%ds, %0" : "=rm"(v->regs.ds));
-    __asm__ volatile("mov %%es, %0" : "=rm"(v->regs.es));
-    __asm__ volatile("mov %%fs, %0" : "=rm"(v->regs.fs));
-    __asm__ volatile("mov %%gs, %0" : "=rm"(v->regs.gs));
+    v->regs.ds = read_selector(ds);
+    v->regs.es = read_selector(es);
+    v->regs.fs = read_selector(fs);
+    v->regs.gs = read_selector(gs);
     v->pv.fs_base = rdmsr(MSR_FS_BASE);
     unsigned long active = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
     v->pv.gs_base_kernel = v->pv.kernel_mode ? active : other;
     v->pv.gs_base_user = v->pv.kernel_mode ? other : active;
 }
-
-/* A selector that the guest's tables do not have becomes null, and `lost` true. */
-#define LOAD_SELECTOR(name, value, lost)                                                                               \
-    do {                                                                                                               \
-        unsigned _sel = (value);                                                                                       \
-        __asm__ volatile("1: mov %k0, %%" name                                                                         \
-                         "\n\tjmp 3f\n2: xorl %k0, %k0\n\tmovb $1, %1\n\tjmp 1b\n3:\n\t" EXTABLE_ENTRY("1b", "2b")     \
-                         : "+r"(_sel), "+m"(lost));                                                                    \
-    } while (0)
 
 /* The guest had removed the descriptor and loaded none since. It is told by its failsafe callback, once. */
 static void note_lost_selectors(struct vcpu *v)
@@ -86,12 +78,11 @@ static void note_lost_selectors(struct vcpu *v)
 
 static void load_segments(struct vcpu *v)
 {
-    bool lost = false;
-    LOAD_SELECTOR("ds", v->regs.ds, lost);
-    LOAD_SELECTOR("es", v->regs.es, lost);
-    LOAD_SELECTOR("fs", v->regs.fs, lost);
-    LOAD_SELECTOR("gs", v->regs.gs, lost);
-    if (unlikely(lost))
+    bool all = load_selector(ds, v->regs.ds);
+    all &= load_selector(es, v->regs.es);
+    all &= load_selector(fs, v->regs.fs);
+    all &= load_selector(gs, v->regs.gs);
+    if (unlikely(!all))
         note_lost_selectors(v);
     wrmsr(MSR_FS_BASE, v->pv.fs_base);
     wrmsr(MSR_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_kernel : v->pv.gs_base_user);
@@ -124,7 +115,9 @@ static void leave_guest_tables(struct cpu *cpu)
 {
     load_root(cpu->root_table);
     descriptor_tables_load(cpu);
-    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tlldt %w0" ::"r"(0));
+    (void)load_selector(ds, 0);
+    (void)load_selector(es, 0);
+    lldt(0);
 }
 
 static void install_any(struct vcpu *next)
@@ -139,14 +132,13 @@ static void install_any(struct vcpu *next)
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
-    struct cpu_info *ci = cpu_info();
     if (is_hvm(prev->domain))
         hvm_put_away(prev);
     else if (!prev->domain->is_idle)
         put_away(prev);
-    ci->running = next;
+    current = next;
     if (next->domain->is_idle)
-        leave_guest_tables(ci->cpu);
+        leave_guest_tables(this_cpu());
     else
         install_any(next);
     if (!next->domain->is_idle) {

@@ -1,6 +1,7 @@
 """Boots our build for tests with faults made on purpose (core/provoke.c) and looks for what must stop each, in TAP."""
 
 import argparse
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ FAULTS = {
 
 def boot(qemu, medium, fault, limit):
     """The console of a boot with this fault, to the end of the dump."""
-    log = f'{os.path.dirname(medium)}/console'
+    log = f'{os.path.dirname(medium)}/console-{fault}'
     command = [*qemu, '-m', '512', '-smp', '2', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
                '-smbios', f'type=1,manufacturer=checked,product={fault}', '-cdrom', medium, '-boot', 'd']
     with open(log, 'wb') as out:
@@ -54,8 +55,9 @@ def main():
         medium = run.make_medium(folder, {'checked': f'{options.build}/hypervisor/roundhouse-checked.elf'},
                                  dict.fromkeys(FAULTS, kernel), 'provoke=$kernel')
         print(f'1..{len(FAULTS)}')
-        for number, (fault, wanted) in enumerate(FAULTS.items(), 1):
-            console = boot(qemu, medium, fault, options.limit)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            consoles = list(pool.map(lambda fault: boot(qemu, medium, fault, options.limit), FAULTS))
+        for number, ((fault, wanted), console) in enumerate(zip(FAULTS.items(), consoles), 1):
             missing = [text for text in wanted if text not in console]
             failed += bool(missing)
             print(f'{"not ok" if missing else "ok"} {number} - {fault}', flush=True)

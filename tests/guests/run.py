@@ -4,6 +4,7 @@ One boot medium holds every kernel; which one runs is told to GRUB by the machin
 kernel runs on the reference hypervisor too, and a different verdict is a failure. SKIP is neither passed nor failed."""
 
 import argparse
+import concurrent.futures
 import gzip
 import os
 import re
@@ -65,12 +66,12 @@ def read(path):
 
 def boot(qemu, medium, hypervisor, kernel, smp, limit):
     """Returns (verdict, its reason, the whole console)."""
+    log = f'{os.path.dirname(medium)}/{kernel}-{hypervisor}'
     command = [*qemu, '-m', '512', '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
-               '-d', 'cpu_reset', '-D', f'{os.path.dirname(medium)}/resets',
+               '-d', 'cpu_reset', '-D', f'{log}.resets',
                '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', medium, '-boot', 'd']
     if kernel in COUNTED:
         command += ['-icount', 'shift=0,sleep=off']
-    log = f'{os.path.dirname(medium)}/console'
     with open(log, 'wb') as out:
         machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     deadline = time.monotonic() + limit
@@ -86,7 +87,7 @@ def boot(qemu, medium, hypervisor, kernel, smp, limit):
             machine.kill()
         machine.wait()
     console = read(log)
-    resets = [line for line in read(f'{os.path.dirname(medium)}/resets').splitlines() if CRASH.search(line)]
+    resets = [line for line in read(f'{log}.resets').splitlines() if CRASH.search(line)]
     return (*judge('\n'.join([console, *resets]), f'not switched off after {limit} s' if late else None), console)
 
 
@@ -144,6 +145,7 @@ def arguments():
     parser.add_argument('--compare', action='store_true', help='with the reference, as --reference does')
     parser.add_argument('--smp', type=int, default=2)
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
+    parser.add_argument('--at-once', type=int, default=2, help='machines side by side: each is mostly busy with one processor')
     parser.add_argument('--hypervisor-options', default='', help='added to the command line, as guest_loglvl=all')
     parser.add_argument('--tap', action='store_true', help='nothing but TAP, for meson')
     parser.add_argument('--verbose', action='store_true', help='whole consoles')
@@ -161,30 +163,33 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def run_on_each(qemu, medium, hypervisors, kernel, options):
+    """{hypervisor: (verdict, its reason, the whole console)}."""
+    return {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors
+            if name != 'checked' or kernel not in COUNTED}   # its checks are instructions too
+
+
+def tell(number, kernel, results, verbose):
+    """Prints the point of one kernel; what it is counted as."""
+    verdicts = {result[0] for result in results.values()}
+    kind = 'passed' if verdicts == {'SUCCESS'} else 'skipped' if verdicts <= {'SKIP'} else 'failed'
+    text = ', '.join(f'{name} {result[0]}{" " + result[1] if result[1] else ""}' for name, result in results.items())
+    print(f'{"not ok" if kind == "failed" else "ok"} {number} - {kernel}: {text}{" # SKIP" if kind == "skipped" else ""}', flush=True)
+    for name, result in results.items():
+        if verbose or result[0] not in ('SUCCESS', 'SKIP'):
+            for line in result[2].splitlines() if verbose else explain(result[2]):
+                print(f'# {name}: {line}', flush=True)
+    return kind
+
+
 def run_all(medium, hypervisors, kernels, options):
-    passed = failed = skipped = 0
     qemu = emulator.machine(options.build)
     print(f'1..{len(kernels)}')
-    for number, kernel in enumerate(kernels, 1):
-        results = {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors
-                   if name != 'checked' or kernel not in COUNTED}   # its checks are instructions too
-        verdicts = {result[0] for result in results.values()}
-        text = ', '.join(f'{name} {result[0]}{" " + result[1] if result[1] else ""}' for name, result in results.items())
-        if verdicts == {'SUCCESS'}:
-            passed += 1
-            print(f'ok {number} - {kernel}: {text}', flush=True)
-        elif verdicts <= {'SKIP'}:
-            skipped += 1
-            print(f'ok {number} - {kernel}: {text} # SKIP', flush=True)
-        else:
-            failed += 1
-            print(f'not ok {number} - {kernel}: {text}', flush=True)
-        for name, result in results.items():
-            if options.verbose or result[0] not in ('SUCCESS', 'SKIP'):
-                for line in result[2].splitlines() if options.verbose else explain(result[2]):
-                    print(f'# {name}: {line}', flush=True)
-    prefix = '# ' if options.tap else ''
-    print(f'{prefix}{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
+    with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
+        results = pool.map(lambda kernel: run_on_each(qemu, medium, hypervisors, kernel, options), kernels)
+        kinds = [tell(number, kernel, result, options.verbose) for number, (kernel, result) in enumerate(zip(kernels, results), 1)]
+    passed, failed, skipped = (kinds.count(kind) for kind in ('passed', 'failed', 'skipped'))
+    print(f'{"# " if options.tap else ""}{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
     sys.exit(1 if failed else 0)
 
 

@@ -111,6 +111,28 @@ static void mapping(void)
     CHECK(m.status < 0);
 }
 
+/* A mapping ends by an entry with its rights: by the other's, what is left could still be written when the granter is
+ * told that nobody writes. */
+static void two_rights(void)
+{
+    char *other = page_alloc();
+    grant(8, mfn_of(page_a), GTF_permit_access);
+    CHECK_IS(0, update_va(window, 0));
+    CHECK_IS(0, update_va(other, 0));
+    struct gnttab_map_grant_ref reads = map(window, 8, GNTMAP_host_map | GNTMAP_readonly);
+    struct gnttab_map_grant_ref writes = map(other, 8, GNTMAP_host_map);
+    CHECK_IS(GNTST_okay, reads.status);
+    CHECK_IS(GNTST_okay, writes.status);
+    CHECK_IS(GNTST_general_error, unmap(window, writes.handle));
+    CHECK_IS(GNTST_general_error, unmap(other, reads.handle));
+    CHECK_IS(0, try_write(other, 7));
+    CHECK_IS(GTF_permit_access | GTF_reading | GTF_writing, table[8].flags);
+    CHECK_IS(GNTST_okay, unmap(other, writes.handle));
+    CHECK_IS(GTF_permit_access | GTF_reading, table[8].flags);
+    CHECK_IS(GNTST_okay, unmap(window, reads.handle));
+    CHECK_IS(GTF_permit_access, table[8].flags);
+}
+
 static void bad_maps(void)
 {
     grant(8, mfn_of(page_a), GTF_permit_access);
@@ -201,6 +223,7 @@ void test_main(void)
     window = page_alloc();
     set_up();
     mapping();
+    two_rights();
     bad_maps();
     copies();
 }

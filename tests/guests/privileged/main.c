@@ -205,8 +205,11 @@ static void ports(void)
     CHECK_IS(TRAPPED(TRAP_PF, 2), TRY("insl", NO_OUT, "d"(0xcfc), "D"(UNMAPPED)));
     CHECK_IS(UNMAPPED, trapped_address);
     CHECK_IS(TRAPPED(TRAP_PF, 0), TRY("outsl", NO_OUT, "d"(0x80), "S"(UNMAPPED)));
-    CHECK(TRY("insl", NO_OUT, "d"(0xcfc), "D"(IN_HYPERVISOR)) != 0);
-    CHECK(TRY("outsl", NO_OUT, "d"(0x80), "S"(IN_HYPERVISOR)) != 0);
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("insl", NO_OUT, "d"(0xcfc), "D"(IN_HYPERVISOR)));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("outsl", NO_OUT, "d"(0x80), "S"(IN_HYPERVISOR)));
+    CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("outsl", NO_OUT, "d"(0x80), "S"(NON_CANONICAL)));
+    CHECK(TRY("insl", NO_OUT, "d"(0xcfc), "D"(start_info->pt_base - 2)) != 0);
+    CHECK_IS(start_info->pt_base, trapped_address); /* the second page is read-only */
     iopl.iopl = 4;
     CHECK_IS(-EINVAL, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, &iopl));
     CHECK_IS(-EFAULT, HYPERCALL(physdev_op, PHYSDEVOP_set_iopl, UNMAPPED));

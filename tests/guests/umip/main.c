@@ -81,6 +81,11 @@ void test_main(void)
     check_seen(kept);
     CHECK_IS(TRAPPED(TRAP_PF, 2), TRY("sgdt %1", OUT("=m"(*(struct table *)UNMAPPED)), "r"(0)));
     CHECK_IS(TRAPPED(TRAP_PF, 2), TRY("str %1", OUT("=m"(*(uint16_t *)UNMAPPED)), "r"(0)));
+    CHECK_IS(TRAPPED(TRAP_PF, 3), TRY("sgdt %1", OUT("=m"(*(struct table *)start_info->pt_base)), "r"(0)));
+    CHECK_IS(start_info->pt_base, trapped_address);
+    /* Read-only in its second page alone. */
+    CHECK_IS(TRAPPED(TRAP_PF, 3), TRY("sidt %1", OUT("=m"(*(struct table *)(start_info->pt_base - 4))), "r"(0)));
+    CHECK_IS(start_info->pt_base, trapped_address);
     CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("smsw %1", OUT("=m"(*(uint16_t *)0x800000000000UL)), "r"(0)));
     CHECK_IS(TRAPPED(TRAP_GP, 0), TRY("ltr %w1", NO_OUT, "r"(0)));
 }

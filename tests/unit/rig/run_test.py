@@ -72,13 +72,18 @@ class Counting(unittest.TestCase):
         self.assertEqual(run.count(result('a', 'OK', '1..2\nnot ok 1\nok 2\n')), (1, 1, 0))
 
 
-class Rounds(unittest.TestCase):
-    KNOWN = {'u': {'unit'}, 'rig-x-reference': {'rig'}, 'rig-x-roundhouse': {'rig'}, 'long-reference': {'parts'}}
+def known(name, suite, parallel=True):
+    return {name: {'suite': {suite}, 'is_parallel': parallel}}
 
-    def test_each_test_in_one_round(self):
-        """every chosen test is in exactly one round, the reference's before ours"""
-        rounds = run.rounds_of(self.KNOWN, list(self.KNOWN))
-        self.assertEqual([names for names, _, _ in rounds], [['u'], ['rig-x-reference', 'long-reference'], ['rig-x-roundhouse']])
+
+class Stages(unittest.TestCase):
+    KNOWN = {**known('u', 'unit'), **known('g', 'guests'), **known('rig-x-reference', 'rig'), **known('rig-x-roundhouse', 'rig'),
+             **known('long-reference', 'parts')}
+
+    def test_each_test_in_one_stage(self):
+        """every chosen test is in exactly one stage: without images, with them, batches"""
+        self.assertEqual(run.stages_of(self.KNOWN, list(self.KNOWN)),
+                         (['u'], ['g'], ['rig-x-reference', 'rig-x-roundhouse', 'long-reference']))
 
     def test_unknown_suite(self):
         """a suite that is not there is an error"""
@@ -91,6 +96,42 @@ class Rounds(unittest.TestCase):
             text = file.read()
         for suite in run.SUITES:
             self.assertTrue(re.search(rf'test .*\b{suite}\b', text), suite)
+
+    def test_table(self):
+        """the longest tests and the seconds of each stage are told"""
+        stages = run.Stages(7)
+        stages.end('quick')
+        text = stages.table([{**result('a'), 'duration': 3}, {**result('b'), 'duration': 40}])
+        self.assertRegex(text, r'compile 7, quick 0 \(0\)\nlongest:\n +40 b\n +3 a$')
+
+
+class Order(unittest.TestCase):
+    KNOWN = {**known('rig-x-roundhouse', 'rig'), **known('rig-two-roundhouse', 'rig', parallel=False), **known('rig-y-roundhouse', 'rig'),
+             **known('rig-x-reference', 'rig')}
+
+    def order(self, ends):
+        """What starts, when those named in `ends` end one after the other."""
+        batches = run.Batches(self.KNOWN, list(self.KNOWN))
+        started = []
+        for end in [None, *ends]:
+            if end:
+                batches.running.remove(end)
+            while name := batches.next():
+                started.append(name)
+            started.append('|')
+        return started, batches
+
+    def test_reference_first(self):
+        """a batch waits for the reference's, and one with two processors for both"""
+        started, batches = self.order(['rig-two-roundhouse', 'rig-y-roundhouse', 'rig-x-reference', 'rig-x-roundhouse'])
+        self.assertEqual(' '.join(started), 'rig-two-roundhouse | rig-y-roundhouse rig-x-reference | | rig-x-roundhouse | |')
+        self.assertFalse(batches.waiting or batches.running)
+
+    def test_reference_not_chosen(self):
+        """a batch whose reference is not to run waits for nothing"""
+        batches = run.Batches(self.KNOWN, ['rig-x-roundhouse'])
+        self.assertEqual(batches.next(), 'rig-x-roundhouse')
+        self.assertIsNone(batches.next())
 
 
 if __name__ == '__main__':

@@ -53,6 +53,19 @@ int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
     return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
 }
 
+void fake_deadlock(void)
+{
+    panic("a lock is taken twice, or given back twice");
+}
+/* Entries of the first two pages, which nobody can copy to; no other address is asked about. */
+static pte_t entry_of_page[2];
+bool pv_walk(struct vcpu *vcpu, unsigned long va, struct walk *found)
+{
+    check(va < 2 * PAGE_SIZE);
+    found->entry = entry_of_page[va >> PAGE_SHIFT & 1];
+    return found->entry;
+}
+
 /* The hypercall's end is the test's. */
 static enum hypercall_outcome outcome;
 static uint64_t result;
@@ -205,6 +218,41 @@ static void ports(void)
     check(fake_regs.rip == ENTRY);
 }
 
+/* An instruction of ours that cannot store: the page fault is the one that the processor would raise. */
+static void store_faults(void)
+{
+    static const struct {
+        unsigned long at;
+        pte_t first, second;
+        uint64_t error, address;
+    } cases[] = {
+        {NOWHERE, 0, 0, PF_WRITE, NOWHERE},
+        {NOWHERE, PTE_PRESENT, 0, PF_WRITE | PF_PRESENT, NOWHERE},
+        {PAGE_SIZE - 4, PTE_PRESENT, PTE_PRESENT | PTE_WRITE, PF_WRITE | PF_PRESENT, PAGE_SIZE - 4},
+        {PAGE_SIZE - 4, PTE_PRESENT | PTE_WRITE, 0, PF_WRITE, PAGE_SIZE},
+        {PAGE_SIZE - 4, PTE_PRESENT | PTE_WRITE, PTE_PRESENT, PF_WRITE | PF_PRESENT, PAGE_SIZE},
+        {PAGE_SIZE - 10, PTE_PRESENT | PTE_WRITE, PTE_PRESENT, PF_WRITE | PF_PRESENT, PAGE_SIZE - 10},
+    };
+    static const uint8_t sgdt[16] = {0x0f, 0x01, 0x07}, ins[16] = {0x6d};
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        start(true);
+        v.pv.trap[TRAP_page_fault].address = ENTRY;
+        entry_of_page[0] = cases[i].first;
+        entry_of_page[1] = cases[i].second;
+        fake_regs.rdi = cases[i].at;
+        fault_of(sgdt);
+        check(fake_regs.rip == ENTRY && v.info->arch.cr2 == cases[i].address);
+        check(((const uint64_t *)fake_regs.rsp)[2] == cases[i].error);
+    }
+    start(false);
+    v.pv.trap[TRAP_page_fault].address = ENTRY;
+    entry_of_page[0] = PTE_PRESENT;
+    v.pv.iopl = 3;
+    fake_regs.rdi = NOWHERE;
+    fault_of(ins);
+    check(((const uint64_t *)fake_regs.rsp)[2] == (PF_WRITE | PF_USER | PF_PRESENT) && v.info->arch.cr2 == NOWHERE);
+}
+
 static void interrupt_flag(void)
 {
     static const uint8_t cli[16] = {0xfa};
@@ -227,6 +275,7 @@ int main(void)
     failsafe();
     returns();
     ports();
+    store_faults();
     interrupt_flag();
     return 0;
 }

@@ -803,6 +803,49 @@ static void fifo_reset(void)
     CHECK(take(guest, port));
 }
 
+/* d1 once more, with other limits. */
+static void guest_with_ports(unsigned max_port)
+{
+    fake_run(control->vcpu[0]);
+    finish(guest);
+    fake_domain_free(guest);
+    guest = fake_domain(1, 2, false);
+    CHECK_EQUAL(event_channels_init(guest, max_port), 0);
+    fake_run(guest->vcpu[0]);
+}
+
+/* While vcpu 0 resets, vcpu 1 makes the next array, which is shorter, and raises an event: the tail of the last queue
+ * has no word in it. */
+static evtchn_port_t early_port;
+static void start_anew(void)
+{
+    fifo.arrays = 0;
+    CHECK_EQUAL(init_control(0), 0);
+    CHECK_EQUAL(expand_array(), 0);
+    early_port = ipi_on(1);
+    CHECK_EQUAL(op_port(EVTCHNOP_send, early_port), 0);
+}
+
+static void fifo_reset_and_new_start(void)
+{
+    struct evtchn_reset reset = {.dom = DOMID_SELF};
+    evtchn_port_t last = 0, got[2];
+
+    guest_with_ports(4095);
+    fifo_start();
+    CHECK_EQUAL(expand_array(), 0);
+    while (last < 1024)
+        last = ipi_on(1);
+    CHECK_EQUAL(op_port(EVTCHNOP_send, last), 0);
+    fake_meanwhile = start_anew;
+    CHECK_EQUAL(op(EVTCHNOP_reset, &reset), 0);
+    CHECK(early_port && early_port < 1024);
+    CHECK_EQUAL(init_control(1), 0); /* its queue of before is gone; what was sent meanwhile comes now */
+    memset(fifo.head, 0, sizeof(fifo.head));
+    CHECK_EQUAL(fifo_consume(1, got, 2), 1);
+    CHECK_EQUAL(got[0], early_port);
+}
+
 /* A guest that consumes on one CPU while another domain sends on a second: nothing sent last may stay unseen. */
 #define STRESS_PORTS 8
 #define STRESS_SENDS 200000
@@ -931,6 +974,46 @@ static void compat_2level(void)
     CHECK(shared->wc_version == 0 && shared->evtchn_mask[0] == 0);
 }
 
+/* Ports that were opened while the layout had more: by a kernel of 64 bits before one of 32, and ours in an array. */
+static void nobody(struct domain *d, unsigned vcpu, evtchn_port_t port, bool gone)
+{
+}
+static void ports_beyond_the_layout(void)
+{
+    struct compat_shared_info *shared;
+    struct shared_info before;
+    struct evtchn_reset reset = {.dom = DOMID_SELF};
+    evtchn_port_t port = 0, ours;
+
+    guest_with_ports(20000);
+    become_hvm(false);
+    while (port < 3000)
+        port = ipi_on(1);
+    become_hvm(true);
+    shared = (struct compat_shared_info *)guest->shared_info;
+    memset(shared, 0, sizeof(*guest->shared_info));
+    memset(&before, 0, sizeof(before));
+    CHECK_EQUAL(op_port(EVTCHNOP_send, port), 0);
+    CHECK_EQUAL(op_port(EVTCHNOP_unmask, port), 0);
+    CHECK(!memcmp(&before, shared, sizeof(before)));
+    memset(shared, 0xff, sizeof(before));
+    memset(&before, 0xff, sizeof(before));
+    CHECK_EQUAL(op_port(EVTCHNOP_unmask, port), 0);
+    CHECK_EQUAL(op_port(EVTCHNOP_close, port), 0);
+    CHECK(!memcmp(&before, shared, sizeof(before)));
+    memset(shared, 0, sizeof(before));
+
+    guest->hvm = NULL;
+    guest->vcpu[0]->hvm = guest->vcpu[1]->hvm = NULL;
+    fifo_start();
+    while (port < 17000)
+        port = ipi_on(0);
+    CHECK_EQUAL(event_channel_alloc_consumed(guest, 0, 0, nobody, &ours), 0);
+    CHECK(ours > 17000);
+    CHECK_EQUAL(op(EVTCHNOP_reset, &reset), 0);
+    event_channel_close_consumed(guest, ours); /* its bit would be behind the page */
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -945,6 +1028,7 @@ int main(void)
         {"vcpu_info moves", moved_vcpu_info},
         {"HVM upcalls", hvm_upcalls},
         {"32-bit layout", compat_2level},
+        {"ports beyond the layout", ports_beyond_the_layout},
         {"virtual interrupts", virqs},
         {"physical interrupts", pirqs},
         {"dying domain", dying},
@@ -957,6 +1041,7 @@ int main(void)
         {"FIFO hostile arguments", fifo_hostile_arguments},
         {"FIFO hostile memory", fifo_hostile_memory},
         {"FIFO reset", fifo_reset},
+        {"FIFO reset and new start", fifo_reset_and_new_start},
         {"FIFO with two processors", fifo_two_processors},
     };
 

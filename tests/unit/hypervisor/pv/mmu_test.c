@@ -192,7 +192,10 @@ static void a_grant_is_unmapped_where_it_was_mapped(void)
     check(pv_grant_map(VA, theirs, 0, 0) == GNTST_okay && entry() & PTE_WRITE && has_type(theirs, TYPE_WRITABLE));
     check(pv_grant_unmap(VA, mine, 0, 0) != GNTST_okay && pte_mfn(entry()) == theirs);
     check(pv_grant_unmap(pte_address, mine, GNTMAP_contains_pte, 0) != GNTST_okay && pte_mfn(entry()) == theirs);
+    check(pv_grant_unmap(VA, theirs, GNTMAP_readonly, 0) != GNTST_okay && entry() & PTE_WRITE);
     check(pv_grant_unmap(VA, theirs, 0, 0) == GNTST_okay && !entry() && !type_count(theirs));
+    check(pv_grant_map(VA, theirs, GNTMAP_readonly, 0) == GNTST_okay && pv_grant_unmap(VA, theirs, 0, 0) != GNTST_okay);
+    check(pte_mfn(entry()) == theirs && pv_grant_unmap(VA, theirs, GNTMAP_readonly, 0) == GNTST_okay && !entry());
     check(pv_grant_unmap(VA, theirs, 0, 0) != GNTST_okay);
     check(pv_grant_map(pte_address, theirs, GNTMAP_contains_pte, 0) == GNTST_okay && pte_mfn(entry()) == theirs);
     check(pv_grant_unmap(pte_address, theirs, GNTMAP_contains_pte, 0) == GNTST_okay && !entry());

@@ -201,8 +201,16 @@ int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
     return err;
 }
 
+void (*fake_meanwhile)(void);
+
 void page_put_with_type(struct page *page)
 {
+    void (*meanwhile)(void) = fake_meanwhile;
+
+    if (meanwhile) {
+        fake_meanwhile = NULL;
+        meanwhile();
+    }
     lock_frames();
     if (!(page->type & TYPE_COUNT_MASK))
         panic("type count of a frame below 0");

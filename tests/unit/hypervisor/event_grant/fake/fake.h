@@ -39,6 +39,9 @@ void fake_make_table(mfn_t mfn);
 unsigned fake_references(mfn_t mfn); /* beyond the owner's own */
 unsigned fake_type_references(mfn_t mfn);
 unsigned fake_frames_in_use(void);
+/* Called once, instead of nothing, when the next frame's type and reference are given back: what another vcpu does in
+ * that moment. */
+extern void (*fake_meanwhile)(void);
 
 /* Memory: the n-th zalloc or frame allocation from now fails (1 = the next); 0 = none. */
 extern unsigned fake_fail_allocation;
