@@ -21,6 +21,7 @@ struct session {
     struct wl_event_loop *loop;
     struct wl_event_source *source, *retry;
     bool direct, enabled;
+    bool lost;           // the seat manager died, and none has given the seat back since
     unsigned connection; // how many there were
     struct session_listener listener;
     struct session_device devices[MAX_DEVICES];
@@ -31,6 +32,9 @@ static void handle_enable(struct libseat *seat, void *data)
     (void)seat;
     struct session *session = data;
     session->enabled = true;
+    if (session->lost)
+        log_info("the seat manager is back");
+    session->lost = false;
     if (session->listener.enabled)
         session->listener.enabled(session->listener.data);
 }
@@ -65,6 +69,7 @@ static int dispatch(int fd, uint32_t mask, void *data)
     if (libseat_dispatch(session->seat, 0) >= 0 && !(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)))
         return 0;
     log_error("the seat manager is gone");
+    session->lost = true;
     disconnect(session);
     wl_event_source_timer_update(session->retry, RETRY_MS);
     if (session->listener.lost)
@@ -89,17 +94,23 @@ static bool connect_libseat(struct session *session)
 static int on_retry(void *data)
 {
     struct session *session = data;
-    if (connect_libseat(session))
-        log_info("the seat manager is back");
-    else
+    if (!connect_libseat(session))
         wl_event_source_timer_update(session->retry, RETRY_MS);
     return 0;
+}
+
+// While seatd is away libseat goes on to what else it knows, at last a seat manager in a process that it forks, which
+// answers at once and may open nothing. The user's own choice is left alone.
+static void choose_manager(void)
+{
+    setenv("LIBSEAT_BACKEND", "seatd", 0);
 }
 
 // `tries`: how often a seat manager that is not there is asked for.
 static bool open_libseat(struct session *session, unsigned tries)
 {
     libseat_set_log_level(LIBSEAT_LOG_LEVEL_SILENT);
+    choose_manager();
     session->retry = wl_event_loop_add_timer(session->loop, on_retry, session);
     while (session->retry && !connect_libseat(session) && --tries > 0)
         usleep(RETRY_MS * 1000);
