@@ -16,10 +16,11 @@
 
 struct input {
     struct seat *seat;
-    struct session *session;
+    struct session *session; // NULL: nothing is opened
     struct udev *udev;
     struct libinput *libinput;
     struct wl_event_source *source;
+    bool missed; // a device that could not be opened since devices were asked for last
 };
 
 // Whether it is typed or pointed with. Others (power button, lid, brightness) stay shared: the service VM's
@@ -39,10 +40,13 @@ static int open_device(const char *path, int flags, void *data)
 {
     (void)flags;
     struct input *input = data;
+    if (!input->session)
+        return -ENODEV;
     int fd = session_open_device(input->session, path);
     if (fd < 0) {
         int error = errno;
         log_error("cannot open %s: %s", path, strerror(error));
+        input->missed = true;
         return -error;
     }
     if (is_keyboard_or_pointer(fd) && ioctl(fd, EVIOCGRAB, 1) != 0)
@@ -152,26 +156,34 @@ static int dispatch(int fd, uint32_t mask, void *data)
     return 0;
 }
 
-struct input *input_open(struct seat *seat, struct session *session)
+// libinput reads what it knows of devices when it is given its seat, and asks for devices again when it is resumed.
+struct input *input_prepare(void)
 {
     struct input *input = calloc(1, sizeof(*input));
     if (!input)
         return NULL;
-    input->seat = seat;
-    input->session = session;
     input->udev = udev_new();
     if (input->udev)
         input->libinput = libinput_udev_create_context(&interface, input, input->udev);
-    if (input->libinput && libinput_udev_assign_seat(input->libinput, session_seat_name(session)) == 0)
-        input->source =
-            wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE, dispatch, input);
-    if (!input->source) {
-        log_error("libinput cannot be started on %s", session_seat_name(session));
+    if (!input->libinput || libinput_udev_assign_seat(input->libinput, SESSION_SEAT) != 0) {
+        log_error("libinput cannot be started on " SESSION_SEAT);
         input_close(input);
         return NULL;
     }
-    dispatch(-1, 0, input);
+    libinput_suspend(input->libinput);
     return input;
+}
+
+bool input_start(struct input *input, struct seat *seat, struct session *session)
+{
+    input->seat = seat;
+    input->session = session;
+    input->source =
+        wl_event_loop_add_fd(seat->loop, libinput_get_fd(input->libinput), WL_EVENT_READABLE, dispatch, input);
+    if (!input->source)
+        return false;
+    input_resume(input);
+    return true;
 }
 
 void input_close(struct input *input)
@@ -193,8 +205,12 @@ void input_suspend(struct input *input)
     dispatch(-1, 0, input);
 }
 
+// A device that came while the seat manager was away would be found only if it came again.
 void input_resume(struct input *input)
 {
+    if (input->missed)
+        libinput_suspend(input->libinput);
+    input->missed = false;
     if (libinput_resume(input->libinput) != 0)
         log_error("input devices cannot be taken back");
     dispatch(-1, 0, input);

@@ -1,15 +1,19 @@
 // Input devices, through libinput.
 #pragma once
 
+#include <stdbool.h>
 #include <wayland-server-core.h>
 
 struct seat;
 struct session;
 struct input;
 
-// NULL after a logged reason. Keyboards and pointers are taken exclusively: nothing typed here reaches the
-// service VM's own consoles.
-struct input *input_open(struct seat *seat, struct session *session);
+// What can be done before there is a session, and takes longest: no device is opened. NULL after a logged reason.
+struct input *input_prepare(void);
+
+// False when out of memory. Keyboards and pointers are taken exclusively: nothing typed here reaches the service VM's
+// own consoles.
+bool input_start(struct input *input, struct seat *seat, struct session *session);
 void input_close(struct input *input);
 void input_suspend(struct input *input);
 void input_resume(struct input *input);

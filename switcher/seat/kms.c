@@ -140,14 +140,11 @@ bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool for
     return true;
 }
 
-bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer)
+// Gives the buffer of that handle a number of our own, and maps it.
+static bool put_to_use(const struct kms *kms, struct kms_framebuffer *framebuffer, uint32_t pitch)
 {
-    *framebuffer = (struct kms_framebuffer){0};
-    uint32_t width = kms->mode.hdisplay, height = kms->mode.vdisplay, pitch;
-    uint64_t size, offset;
-    if (drmModeCreateDumbBuffer(kms->fd, width, height, 32, 0, &framebuffer->handle, &pitch, &size) != 0)
-        return false;
-    framebuffer->size = size;
+    uint32_t width = kms->mode.hdisplay, height = kms->mode.vdisplay;
+    uint64_t offset;
     uint32_t handles[4] = {framebuffer->handle}, pitches[4] = {pitch}, offsets[4] = {0};
     void *map = MAP_FAILED;
     if (drmModeAddFB2(kms->fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets, &framebuffer->id, 0) ==
@@ -161,8 +158,37 @@ bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *frame
         return false;
     }
     framebuffer->canvas = (struct canvas){map, width, height, pitch};
-    memset(map, 0, framebuffer->size);
     return true;
+}
+
+bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer)
+{
+    *framebuffer = (struct kms_framebuffer){0};
+    uint32_t pitch;
+    if (drmModeCreateDumbBuffer(kms->fd, kms->mode.hdisplay, kms->mode.vdisplay, 32, 0, &framebuffer->handle, &pitch,
+                                &framebuffer->size) != 0 ||
+        !put_to_use(kms, framebuffer, pitch))
+        return false;
+    memset(framebuffer->canvas.pixels, 0, framebuffer->size);
+    return true;
+}
+
+bool kms_framebuffer_adopt(const struct kms *kms, uint32_t id, struct kms_framebuffer *framebuffer)
+{
+    *framebuffer = (struct kms_framebuffer){0};
+    drmModeFB2 *known = drmModeGetFB2(kms->fd, id);
+    if (!known)
+        return false;
+    uint32_t pitch = known->pitches[0];
+    bool fits = known->width == kms->mode.hdisplay && known->height == kms->mode.vdisplay &&
+                known->pixel_format == DRM_FORMAT_XRGB8888 && known->offsets[0] == 0 && pitch >= known->width * 4;
+    framebuffer->handle = known->handles[0]; // 0 without the right to it
+    framebuffer->size = (uint64_t)pitch * known->height;
+    drmModeFreeFB2(known);
+    if (framebuffer->handle && fits && put_to_use(kms, framebuffer, pitch))
+        return true;
+    kms_framebuffer_destroy(kms, framebuffer);
+    return false;
 }
 
 void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer)
@@ -183,14 +209,28 @@ void kms_framebuffer_leave(struct kms_framebuffer *framebuffer)
     *framebuffer = (struct kms_framebuffer){0};
 }
 
-// A framebuffer holds its memory, so the handles can go first.
-struct kms_leftovers kms_inherit(int fd)
+struct kms_leftovers kms_left_on(int fd)
 {
     struct kms_leftovers leftovers = {0};
     drmModeRes *resources = drmModeGetResources(fd);
     for (int i = 0; resources && i < resources->count_fbs && leftovers.count < KMS_LEFTOVERS; i++)
         leftovers.ids[leftovers.count++] = resources->fbs[i];
     drmModeFreeResources(resources);
+    return leftovers;
+}
+
+uint32_t kms_shown(const struct kms *kms)
+{
+    drmModeCrtc *crtc = drmModeGetCrtc(kms->fd, kms->crtc);
+    uint32_t id = crtc ? crtc->buffer_id : 0;
+    drmModeFreeCrtc(crtc);
+    return id;
+}
+
+// A framebuffer holds its memory, so the handles can go first.
+struct kms_leftovers kms_inherit(int fd)
+{
+    struct kms_leftovers leftovers = kms_left_on(fd);
     for (uint32_t handle = 1; handle <= KMS_LEFTOVERS; handle++)
         drmModeDestroyDumbBuffer(fd, handle);
     return leftovers;

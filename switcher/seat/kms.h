@@ -38,6 +38,9 @@ bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool for
 // A cleared XRGB8888 buffer in the mode's size; false with errno.
 bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *framebuffer);
 void kms_framebuffer_destroy(const struct kms *kms, struct kms_framebuffer *framebuffer);
+// A buffer that another process made, under that number and with that picture: it has the mode's size, or this fails.
+// `fd` must have the right to the screen.
+bool kms_framebuffer_adopt(const struct kms *kms, uint32_t id, struct kms_framebuffer *framebuffer);
 // It goes when nobody has the card open any more, and stays on screen until then.
 void kms_framebuffer_leave(struct kms_framebuffer *framebuffer);
 
@@ -51,6 +54,10 @@ struct kms_leftovers {
 // Call it before anything is made on the descriptor. Its framebuffers stay, for one of them may be on screen.
 struct kms_leftovers kms_inherit(int fd);
 void kms_remove(const struct kms *kms, struct kms_leftovers *leftovers);
+// The framebuffers that were made on a descriptor.
+struct kms_leftovers kms_left_on(int fd);
+// Which framebuffer is on screen; 0: none.
+uint32_t kms_shown(const struct kms *kms);
 
 // Sets the mode and shows the framebuffer; blocks until done. False with errno. Falls back from atomic to
 // legacy.

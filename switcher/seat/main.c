@@ -18,7 +18,7 @@
 #include "seat.h"
 #include "ui.h"
 
-enum { PAUSE_US = 200000 };
+enum { PAUSE_US = 200000, GUEST_FIRST_MS = 1000 };
 
 struct options {
     const char *link_path, *ui_path, *memory_path; // memory: NULL for none
@@ -27,6 +27,13 @@ struct options {
     bool headless, legacy;
     uint32_t width, height;
     enum session_kind session;
+};
+
+// What does not depend on a former seat.
+struct prepared {
+    uid_t ui_uid;
+    struct output_cards cards;
+    struct input *input; // NULL when headless
 };
 
 static const char usage[] =
@@ -47,7 +54,9 @@ static const char usage[] =
 static int on_signal(int number, void *data)
 {
     (void)number;
-    wl_display_terminate(((struct seat *)data)->display);
+    struct seat *seat = data;
+    seat->ending = true;
+    wl_display_terminate(seat->display);
     return 0;
 }
 
@@ -159,7 +168,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
     return false;
 }
 
-static bool open_devices(struct seat *seat, const struct options *options)
+static bool open_devices(struct seat *seat, const struct options *options, const struct prepared *prepared)
 {
     if (options->headless) {
         seat->output = output_headless_open(seat->loop, options->width ? options->width : 1280,
@@ -168,33 +177,46 @@ static bool open_devices(struct seat *seat, const struct options *options)
     }
     seat->session = session_open(seat->loop, options->session);
     if (seat->session)
-        seat->output = output_drm_open(seat->loop, seat->session, options->width, options->height, options->legacy);
+        seat->output = output_drm_open(seat->loop, seat->session, &prepared->cards, options->width, options->height,
+                                       options->legacy);
     return seat->output != NULL;
 }
 
-static bool start(struct seat *seat, const struct options *options)
+// A process that waits for its turn has done this by then.
+static bool prepare(struct prepared *prepared, const struct options *options)
 {
     struct passwd *user = getpwnam(options->ui_user);
     if (!user) {
         log_error("there is no user %s; --ui-user names the interface's user", options->ui_user);
         return false;
     }
-    if (!open_devices(seat, options))
+    prepared->ui_uid = user->pw_uid;
+    if (options->headless)
+        return true;
+    output_drm_cards(&prepared->cards);
+    prepared->input = input_prepare();
+    return prepared->input != NULL;
+}
+
+static bool start(struct seat *seat, const struct options *options, const struct prepared *prepared)
+{
+    if (!open_devices(seat, options, prepared))
         return false;
     if (seat->output->former)
         log_info("the screen shows what it showed before");
     seat->remembered = remember_open(options->memory_path);
     if (!seat->remembered)
         return false;
-    seat->ui = ui_new(seat, options->ui_path, user->pw_uid);
+    seat->ui = ui_new(seat, options->ui_path, prepared->ui_uid);
     seat->link = seat->ui ? link_new(seat, options->link_path, options->manager_uid) : NULL;
     kept_close_rest();
     if (!seat->link || !seat_start(seat))
         return false;
-    if (!seat->session)
+    seat_await_guest(seat, GUEST_FIRST_MS); // opening the input devices takes as long as all the rest
+    if (!prepared->input)
         return true;
-    seat->input = input_open(seat, seat->session);
-    return seat->input != NULL;
+    seat->input = prepared->input;
+    return input_start(seat->input, seat, seat->session);
 }
 
 int main(int argc, char **argv)
@@ -202,6 +224,8 @@ int main(int argc, char **argv)
     struct options options = {.link_path = LINK_SOCKET_PATH, .ui_path = LINK_UI_SOCKET_PATH, .ui_user = "rh-ui"};
     if (!parse_options(argc, argv, &options))
         return 2;
+    struct prepared prepared = {0};
+    bool ready = prepare(&prepared, &options);
     if (!kept_wait())
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
@@ -211,15 +235,15 @@ int main(int argc, char **argv)
     seat->loop = wl_display_get_event_loop(seat->display);
     struct wl_event_source *terminate = wl_event_loop_add_signal(seat->loop, SIGTERM, on_signal, seat);
     struct wl_event_source *interrupt = wl_event_loop_add_signal(seat->loop, SIGINT, on_signal, seat);
-    bool started = start(seat, &options);
+    bool started = ready && start(seat, &options, &prepared);
     struct remembered *remembered = seat->remembered;
     struct notify *notify = started ? notify_start(seat->loop) : NULL;
-    if (started) {
+    if (started && !seat->ending)
         wl_display_run(seat->display);
+    if (started)
         seat_stop(seat);
-    }
     notify_stop(notify);
-    input_close(seat->input);
+    input_close(prepared.input);
     link_free(seat->link);
     ui_free(seat->ui);
     output_destroy(seat->output);

@@ -47,11 +47,19 @@ struct output {
 // A screen of width by height that nobody sees.
 struct output *output_headless_open(struct wl_event_loop *loop, uint32_t width, uint32_t height);
 
-// The first KMS device that has a connected screen (the one the firmware used, if any); NULL after a logged
-// reason. Width and height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode
+// Nodes of the KMS devices, the one that the firmware used first. To find them takes long beside opening them.
+enum { OUTPUT_CARDS = 8 };
+struct output_cards {
+    unsigned count;
+    char nodes[OUTPUT_CARDS][64];
+};
+void output_drm_cards(struct output_cards *cards);
+
+// The first KMS device that has a connected screen, of these and else of those that are there by now; NULL after a
+// logged reason. Width and height of 0 ask for the screen's preferred mode. `force_legacy` leaves atomic mode
 // setting alone. What the screen shows stays when the seat dies (kept.h), until the next one has a frame of its own.
-struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width, uint32_t height,
-                               bool force_legacy);
+struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, const struct output_cards *cards,
+                               uint32_t width, uint32_t height, bool force_legacy);
 
 void output_destroy(struct output *output);
 

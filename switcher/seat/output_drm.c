@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -172,23 +173,53 @@ static void destroy_buffers(struct drm_output *drm)
     }
 }
 
-// Makes buffers for the mode in drm->kms and shows the first, unless what a former seat drew last is to stay until
-// then.
+// A former seat's buffers, of which one stays on screen: to make others and bring one of them there is most of the work
+// of a start.
+static bool adopt_buffers(struct drm_output *drm)
+{
+    if (drm->former_fd < 0)
+        return false;
+    struct kms_leftovers left = kms_left_on(drm->former_fd);
+    uint32_t shown = kms_shown(&drm->kms);
+    unsigned count = 0, front = OUTPUT_BUFFERS;
+    for (unsigned i = 0; i < left.count && count < OUTPUT_BUFFERS; i++) {
+        if (!kms_framebuffer_adopt(&drm->kms, left.ids[i], &drm->framebuffers[count]))
+            continue;
+        if (left.ids[i] == shown)
+            front = count;
+        count++;
+    }
+    drm->base.front = front;
+    if (count == OUTPUT_BUFFERS && front < OUTPUT_BUFFERS)
+        return true;
+    destroy_buffers(drm);
+    return false;
+}
+
+static bool make_buffers(struct drm_output *drm)
+{
+    drm->base.front = 0;
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
+        if (kms_framebuffer_create(&drm->kms, &drm->framebuffers[i]))
+            continue;
+        log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay, drm->kms.mode.vdisplay,
+                  strerror(errno));
+        destroy_buffers(drm);
+        return false;
+    }
+    return true;
+}
+
+// Has buffers for the mode in drm->kms and shows the first, unless what a former seat drew last is to stay until then.
 static bool start_mode(struct drm_output *drm)
 {
     struct output *output = &drm->base;
-    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++) {
-        if (!kms_framebuffer_create(&drm->kms, &drm->framebuffers[i])) {
-            log_error("no memory for a framebuffer of %ux%u: %s", drm->kms.mode.hdisplay, drm->kms.mode.vdisplay,
-                      strerror(errno));
-            destroy_buffers(drm);
-            return false;
-        }
+    if (!adopt_buffers(drm) && !make_buffers(drm))
+        return false;
+    for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
         output->buffers[i] = (struct output_buffer){.canvas = drm->framebuffers[i].canvas};
-    }
     output->width = drm->kms.mode.hdisplay;
     output->height = drm->kms.mode.vdisplay;
-    output->front = 0;
     output->busy = drm->flip_pending = false;
     everything_is_stale(drm);
     if (!output->former && !kms_set_mode(&drm->kms, &drm->framebuffers[0])) {
@@ -301,23 +332,55 @@ static bool is_boot_display(struct udev_device *card)
     return boot && strcmp(boot, "1") == 0;
 }
 
-static bool try_cards(struct drm_output *drm, bool boot_display)
+static void add_card(struct output_cards *cards, const char *node, bool first)
 {
-    struct udev_enumerate *cards = udev_enumerate_new(drm->udev);
-    udev_enumerate_add_match_subsystem(cards, "drm");
-    udev_enumerate_add_match_sysname(cards, "card[0-9]");
-    udev_enumerate_scan_devices(cards);
-    bool found = false;
+    if (cards->count == OUTPUT_CARDS || strlen(node) >= sizeof(cards->nodes[0]))
+        return;
+    unsigned place = first ? 0 : cards->count;
+    if (first)
+        memmove(cards->nodes[1], cards->nodes[0], cards->count * sizeof(cards->nodes[0]));
+    snprintf(cards->nodes[place], sizeof(cards->nodes[0]), "%s", node);
+    cards->count++;
+}
+
+void output_drm_cards(struct output_cards *cards)
+{
+    *cards = (struct output_cards){0};
+    struct udev *udev = udev_new();
+    struct udev_enumerate *found = udev ? udev_enumerate_new(udev) : NULL;
+    if (!found) {
+        udev_unref(udev);
+        return;
+    }
+    udev_enumerate_add_match_subsystem(found, "drm");
+    udev_enumerate_add_match_sysname(found, "card[0-9]");
+    udev_enumerate_scan_devices(found);
     struct udev_list_entry *entry;
-    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(cards)) {
-        struct udev_device *card = udev_device_new_from_syspath(drm->udev, udev_list_entry_get_name(entry));
+    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(found)) {
+        struct udev_device *card = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
         const char *node = card ? udev_device_get_devnode(card) : NULL;
-        if (!found && node && is_boot_display(card) == boot_display)
-            found = try_card(drm, node);
+        if (node)
+            add_card(cards, node, is_boot_display(card));
         udev_device_unref(card);
     }
-    udev_enumerate_unref(cards);
-    return found;
+    udev_enumerate_unref(found);
+    udev_unref(udev);
+}
+
+static bool try_cards(struct drm_output *drm, const struct output_cards *cards)
+{
+    for (unsigned i = 0; i < cards->count; i++)
+        if (try_card(drm, cards->nodes[i]))
+            return true;
+    return false;
+}
+
+// There may be others than those found before.
+static bool try_new_cards(struct drm_output *drm, const struct output_cards *before)
+{
+    struct output_cards now;
+    output_drm_cards(&now);
+    return memcmp(&now, before, sizeof(now)) != 0 && try_cards(drm, &now);
 }
 
 static bool watch(struct drm_output *drm, struct wl_event_loop *loop)
@@ -334,8 +397,8 @@ static bool watch(struct drm_output *drm, struct wl_event_loop *loop)
     return drm->source && drm->timer;
 }
 
-struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, uint32_t width, uint32_t height,
-                               bool force_legacy)
+struct output *output_drm_open(struct wl_event_loop *loop, struct session *session, const struct output_cards *cards,
+                               uint32_t width, uint32_t height, bool force_legacy)
 {
     struct drm_output *drm = calloc(1, sizeof(*drm));
     if (!drm)
@@ -349,7 +412,7 @@ struct output *output_drm_open(struct wl_event_loop *loop, struct session *sessi
     drm->former_fd = kept_take(KEPT_AS);
     drm->base.former = drm->former_fd >= 0;
     drm->udev = udev_new();
-    bool found = drm->udev && (try_inherited(drm) || try_cards(drm, true) || try_cards(drm, false));
+    bool found = drm->udev && (try_inherited(drm) || try_cards(drm, cards) || try_new_cards(drm, cards));
     if (found && !drm->base.former)
         kept_replace(KEPT_AS, drm->kms.fd);
     if (found && watch(drm, loop))

@@ -263,7 +263,7 @@ static bool holds_screen(struct seat *seat)
     if (!seat->output->ops->holds || seat->output->ops->holds(seat->output))
         return true;
     log_error("the right to the screen is gone");
-    seat->failed = true;
+    seat->failed = seat->ending = true;
     wl_display_terminate(seat->display);
     return false;
 }
@@ -289,6 +289,18 @@ static void on_session_disabled(void *data)
     seat->output->ops->pause(seat->output);
     if (seat->input)
         input_suspend(seat->input);
+}
+
+static bool awaits_guest(struct seat *seat)
+{
+    return seat->held && (seat->wanted_slot != FOCUS_SWITCHER || seat_focused_guest(seat));
+}
+
+void seat_await_guest(struct seat *seat, uint32_t ms)
+{
+    uint32_t begin = now_ms(), spent = 0;
+    for (; awaits_guest(seat) && !seat->ending && spent < ms; spent = now_ms() - begin)
+        wl_event_loop_dispatch(seat->loop, (int)(ms - spent));
 }
 
 int seat_repeat(void *data); // seat_input.c

@@ -33,6 +33,7 @@ struct seat {
     unsigned wanted_slot;          // had the focus when a former seat died; 0: nobody, or the user has moved on
     uint32_t wanted_domid;
     bool failed; // the seat ends because it cannot go on
+    bool ending;
     struct ui *ui;
 
     struct guest guests[LINK_SLOTS]; // [0] is not used
@@ -63,6 +64,10 @@ struct seat {
 // logged reason.
 bool seat_start(struct seat *seat);
 void seat_stop(struct seat *seat);
+
+// After seat_start(): serves until the guest that a former seat had on screen is there again, but no longer than this.
+// The interface is not waited for, which takes longer to start.
+void seat_await_guest(struct seat *seat, uint32_t ms);
 
 // Shows a slot: false when no guest sits there. Whoever loses the focus gets its held keys released first. Unless the
 // user asked for it, what is typed without a pause afterwards goes nowhere.

@@ -135,7 +135,7 @@ struct session *session_open(struct wl_event_loop *loop, enum session_kind kind)
     for (unsigned i = 0; i < MAX_DEVICES; i++)
         session->devices[i].fd = -1;
     if (kind != SESSION_DIRECT && open_libseat(session, kind == SESSION_LIBSEAT ? TRIES : 1)) {
-        log_info("devices come from libseat, seat %s", session_seat_name(session));
+        log_info("devices come from libseat, seat %s", libseat_seat_name(session->seat));
         return session;
     }
     if (kind == SESSION_LIBSEAT) {
@@ -201,9 +201,4 @@ void session_close_device(struct session *session, int fd)
         device->fd = -1;
         return;
     }
-}
-
-const char *session_seat_name(const struct session *session)
-{
-    return session->seat ? libseat_seat_name(session->seat) : "seat0";
 }

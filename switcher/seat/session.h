@@ -26,4 +26,5 @@ void session_set_listener(struct session *session, const struct session_listener
 int session_open_device(struct session *session, const char *path);
 void session_close_device(struct session *session, int fd);
 
-const char *session_seat_name(const struct session *session);
+// The name of the seat by which udev tells devices: seatd knows no other.
+#define SESSION_SEAT "seat0"

@@ -26,6 +26,11 @@ static int monitor = -1;
 static int kept = -1, former = -1; // what the service manager keeps; what it hands to the next seat
 static bool former_is_master;
 static unsigned inherited, removed, destroyed; // destroyed: framebuffers that were on screen
+static struct kms_leftovers left;              // on the former seat's descriptor
+static bool may_adopt, find_before;
+static unsigned scans; // for cards
+static unsigned made, adopted;
+static uint8_t *shown_pixels; // of an adopted framebuffer that was on screen
 
 void log_info(const char *format, ...)
 {
@@ -73,6 +78,18 @@ void kms_remove(const struct kms *kms, struct kms_leftovers *leftovers)
     leftovers->count = 0;
 }
 
+struct kms_leftovers kms_left_on(int fd)
+{
+    CHECK(fd == former);
+    return left;
+}
+
+uint32_t kms_shown(const struct kms *kms)
+{
+    CHECK(kms->fd == card);
+    return shown;
+}
+
 bool kms_find(struct kms *kms, int fd, uint32_t width, uint32_t height, bool force_legacy)
 {
     (void)width;
@@ -87,6 +104,19 @@ bool kms_framebuffer_create(const struct kms *kms, struct kms_framebuffer *frame
     uint32_t width = kms->mode.hdisplay, height = kms->mode.vdisplay;
     *framebuffer = (struct kms_framebuffer){.id = next_id++};
     framebuffer->canvas = (struct canvas){calloc(width, height * 4), width, height, width * 4};
+    made++;
+    return true;
+}
+
+bool kms_framebuffer_adopt(const struct kms *kms, uint32_t id, struct kms_framebuffer *framebuffer)
+{
+    *framebuffer = (struct kms_framebuffer){0};
+    if (!may_adopt || !kms_framebuffer_create(kms, framebuffer))
+        return false;
+    made--;
+    adopted++;
+    if (id == shown)
+        shown_pixels = framebuffer->canvas.pixels;
     return true;
 }
 
@@ -192,6 +222,7 @@ int udev_enumerate_add_match_sysname(struct udev_enumerate *cards, const char *n
 int udev_enumerate_scan_devices(struct udev_enumerate *cards)
 {
     (void)cards;
+    scans++;
     return 0;
 }
 
@@ -393,9 +424,47 @@ static void another_monitor(void)
 
 static void open_output(void)
 {
-    output = output_drm_open(loop, NULL, 0, 0, false);
+    struct output_cards cards = {0};
+    if (find_before)
+        output_drm_cards(&cards);
+    unsigned before = scans;
+    output = output_drm_open(loop, NULL, &cards, 0, 0, false);
+    CHECK(scans == before + !(find_before || former_is_master)); // what is known is not sought again
+    find_before = !find_before;
     CHECK(output && output->width == SIDE);
     output->listener = (struct output_listener){on_ready, on_resized, NULL};
+}
+
+// Nothing is made anew, and what is on screen is not drawn over.
+static void next_seat_adopts(void)
+{
+    former = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    former_is_master = false;
+    modes = flips = made = adopted = 0;
+    may_adopt = true;
+    left = (struct kms_leftovers){3, {78, 77, 79}};
+    shown = 77;
+    open_output();
+    CHECK(output->former && adopted == 2 && made == 0 && modes == 0 && shown == 77 && shown_pixels);
+    CHECK(output_front(output)->pixels == shown_pixels && output_begin(output)->canvas.pixels != shown_pixels);
+    CHECK(show_a_frame() && modes == 1 && !output->former);
+    until(&ready, ready + 1);
+    output_destroy(output);
+    close(monitor);
+    former = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    left = (struct kms_leftovers){1, {77}};
+    shown = 77;
+    open_output();
+    CHECK(made == 2 && output->former && shown == 77); // one is not enough
+    output_destroy(output);
+    close(monitor);
+    former = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    left = (struct kms_leftovers){2, {78, 79}};
+    open_output();
+    CHECK(made == 4); // nor are two that may both be on screen soon: nobody knows what is
+    output_destroy(output);
+    close(monitor);
+    may_adopt = false;
 }
 
 static bool is_open(int fd)
@@ -462,6 +531,7 @@ int main(void)
     output_destroy(output);
     close(monitor);
     next_seat();
+    next_seat_adopts();
     next_seat_inherits();
     close(monitor);
     wl_event_loop_destroy(loop);

@@ -502,6 +502,41 @@ static void former_picture_stays(void)
     stop();
 }
 
+static int guest_comes(void *data)
+{
+    (void)data;
+    CHECK(seat_guest_add(seat, 2, &(struct link_guest_add){.domid = 42}));
+    seat->guests[2].picture.width = WIDTH;
+    seat_damage_all(seat);
+    return 0;
+}
+
+// What else a start takes comes after the guest that was on screen. While the screen is held no time has gone by.
+static void guest_comes_first(void)
+{
+    enum { LONG_MS = 60000 };
+    start_after(true, 2, 42);
+    struct wl_event_source *timer = wl_event_loop_add_timer(seat->loop, guest_comes, NULL);
+    wl_event_source_timer_update(timer, 20);
+    seat_await_guest(seat, LONG_MS);
+    CHECK(seat->focus.current == 2 && presented > 0);
+    wl_event_source_remove(timer);
+    stop();
+    start_after(true, 2, 42);
+    seat_await_guest(seat, 20); // it does not come
+    CHECK(seat->held && presented == 0);
+    seat->ending = true;
+    seat_await_guest(seat, LONG_MS);
+    CHECK(seat->held);
+    stop();
+    start_after(true, FOCUS_SWITCHER, 0);
+    interface_drawn = false;
+    seat_await_guest(seat, LONG_MS);
+    CHECK(seat->held && presented == 0);
+    interface_drawn = true;
+    stop();
+}
+
 static void user_does_not_wait(void)
 {
     start_after(true, 2, 42);
@@ -556,6 +591,7 @@ static void interface_starts_anew(void)
 int main(void)
 {
     former_picture_stays();
+    guest_comes_first();
     user_does_not_wait();
     former_picture_never_comes();
     interface_starts_anew();
