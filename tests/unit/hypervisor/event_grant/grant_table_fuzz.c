@@ -142,20 +142,26 @@ static void copy_something(unsigned n, unsigned *state)
     op(GNTTABOP_copy, &copy, 1);
 }
 
-static void ask_something(unsigned *state)
+static void swap_something(unsigned *state)
+{
+    struct gnttab_swap_grant_ref swap = {.ref_a = any_entry(state), .ref_b = any_entry(state)};
+    op(GNTTABOP_swap_grant_ref, &swap, 1);
+}
+
+static void ask_something(unsigned n, unsigned *state)
 {
     xen_pfn_t list[8];
     struct gnttab_setup_table setup_op = {.dom = any_domain(state), .nr_frames = rand_r(state) % 5};
-    struct gnttab_swap_grant_ref swap = {.ref_a = any_entry(state), .ref_b = any_entry(state)};
     struct gnttab_set_version set = {.version = version};
     struct gnttab_query_size size = {.dom = any_domain(state)};
+    mfn_t frame;
     set_xen_guest_handle(setup_op.frame_list, list);
     switch (rand_r(state) % 4) {
     case 0:
         op(GNTTABOP_setup_table, &setup_op, 1);
         return;
-    case 1:
-        op(GNTTABOP_swap_grant_ref, &swap, 1);
+    case 1: /* as the guest's or its toolstack's address space is changed: the table grows */
+        grant_table_get_frame(guests[n / 2], rand_r(state) % 8, version == 2 && rand_r(state) % 2, &frame);
         return;
     case 2:
         op(GNTTABOP_set_version, &set, 1);
@@ -171,14 +177,17 @@ static void one_call(unsigned n, unsigned *state)
     case 0 ... 2:
         map_something(state);
         break;
-    case 3 ... 5:
+    case 3 ... 4:
         unmap_something(state);
         break;
-    case 6:
+    case 5:
         copy_something(n, state);
         break;
+    case 6:
+        swap_something(state);
+        break;
     default:
-        ask_something(state);
+        ask_something(n, state);
     }
 }
 

@@ -2,6 +2,7 @@
  * Grant tables against the real files: pins, handles, references, copying, versions, limits, hostile arguments.
  * The page table side is a fake that notes which addresses are mapped.
  */
+#include "../../../../hypervisor/abi/grant_table_private.h"
 #include "fake/fake.h"
 #include <hv/grant_table.h>
 #include <hv/tlb.h>
@@ -155,6 +156,64 @@ static void map_and_unmap(void)
     CHECK_EQUAL(table[8].flags, GTF_permit_access);
     CHECK_EQUAL(fake_references(frame), 0);
     CHECK_EQUAL(fake_domain_references(granter), 0);
+}
+
+/* An entry in use serves the one that it was granted to, and what is granted in part is mapped by nobody. */
+static void entry_in_use(void)
+{
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_host_map), n = m;
+    struct gnttab_set_version v = {.version = 2};
+    struct grant_use use;
+    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
+
+    CHECK_EQUAL(m.status, GNTST_okay);
+    CHECK_EQUAL(op_as(other, GNTTABOP_map_grant_ref, &n, 1), 0);
+    CHECK_EQUAL(n.status, GNTST_bad_gntref);
+    CHECK_EQUAL(mappings, 1);
+    CHECK_EQUAL(unmap(m.handle, m.host_addr, 0), GNTST_okay);
+
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    entry[9].sub_page.hdr.domid = user->id;
+    entry[9].sub_page.length = 16;
+    entry[9].sub_page.frame = frame;
+    entry[9].sub_page.hdr.flags = GTF_permit_access | GTF_sub_page;
+    CHECK_EQUAL(grant_pin(granter, 9, user->id, false, false, &use), GNTST_okay); /* a copy from it goes on */
+    CHECK_EQUAL(map(9, GNTMAP_host_map | GNTMAP_readonly).status, GNTST_bad_gntref);
+    grant_unpin(granter, 9, false);
+}
+
+static const volatile void *withdrawn_when_read; /* an entry's first word */
+static unsigned reads_until_then;
+
+void after_read(const volatile void *place)
+{
+    if (place == withdrawn_when_read && reads_until_then-- == 0)
+        *(volatile uint16_t *)place ^= GTF_permit_access;
+}
+
+/* The granter takes its entry back between the check and the mark: it sees no mark, and nobody has the frame. */
+static void withdrawn_meanwhile(void)
+{
+    struct gnttab_set_version v = {.version = 2};
+
+    withdrawn_when_read = &table[8];
+    reads_until_then = 0;
+    CHECK_EQUAL(map(8, GNTMAP_host_map).status, GNTST_bad_gntref);
+    CHECK_EQUAL(table[8].flags, 0);
+    withdrawn_when_read = NULL;
+
+    CHECK_EQUAL(op_as(granter, GNTTABOP_set_version, &v, 1), 0);
+    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
+    entry[9].full_page.frame = frame;
+    entry[9].hdr.domid = user->id;
+    entry[9].hdr.flags = GTF_permit_access;
+    withdrawn_when_read = &entry[9];
+    reads_until_then = 0;
+    CHECK_EQUAL(map(9, GNTMAP_host_map).status, GNTST_general_error);
+    CHECK_EQUAL(entry[9].hdr.flags, 0);
+    withdrawn_when_read = NULL;
+    CHECK_EQUAL(fake_references(frame), 0);
+    CHECK_EQUAL(mappings, 0);
 }
 
 static void device_and_host(void)
@@ -618,6 +677,8 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         {"map and unmap", map_and_unmap},
+        {"an entry in use", entry_in_use},
+        {"an entry withdrawn while it is looked at", withdrawn_meanwhile},
         {"device and host parts", device_and_host},
         {"refusals", refusals},
         {"changing a pinned entry", changing_a_pinned_entry},

@@ -230,11 +230,11 @@ static void test_bzimage(void)
     file[0x1f1] = 2;
     put(file + 0x1fe, 0xaa55, 2);
     memcpy(file + 0x202, "HdrS", 4);
+    put(file + 0x248, 100, 4);
+    put(file + 0x24c, 1000, 4);
     put(file + 0x206, 0x207, 2);
     check(bzimage_payload(file, sizeof(file), &payload, &bytes));
     put(file + 0x206, 0x20f, 2);
-    put(file + 0x248, 100, 4);
-    put(file + 0x24c, 1000, 4);
     check(!bzimage_payload(file, sizeof(file), &payload, &bytes) && payload == file + 3 * 512 + 100 && bytes == 1000);
     put(file + 0x24c, 4096 - 3 * 512 - 100, 4);
     check(!bzimage_payload(file, sizeof(file), &payload, &bytes));
@@ -289,6 +289,32 @@ static size_t make_elf(uint8_t *file, const char *features)
     n += add_note(file + n, 16, &one, 4);
     put(file + 64 + 2 * 56 + 32, n - 0x400, 8);
     return 0xa00;
+}
+
+/* What must be one thing in the file and is another; in its place each is refused. */
+static void test_elf_refusals(void)
+{
+    static const struct {
+        size_t at;
+        uint64_t good, bad;
+        const char *error;
+    } refusals[] = {
+        {64 + 40, 0x1000, 0xff, "the kernel's ELF segments are damaged"}, /* less in memory than in the file */
+        {64 + 24, 0x1000000, 0xffffffffffffff00, "the kernel's ELF segments are damaged"},
+        {0x464, 8, 0x1000, "the kernel's ELF notes are damaged"},         /* the entry point's note, and how long it is */
+        {0x470, 0xffffffff81000800, 0xffffffff81200100, "the kernel's entry point lies outside of it"},
+        {0x470, 0xffffffff81000800, 0xffffffff80ffffff, "the kernel's entry point lies outside of it"},
+    };
+    uint8_t file[4096];
+    struct elf_kernel k;
+
+    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+        size_t bytes = make_elf(file, ""), width = refusals[i].good < 16 ? 4 : 8;
+        check(memcmp(file + refusals[i].at, &refusals[i].good, width) == 0);
+        put(file + refusals[i].at, refusals[i].bad, width);
+        const char *error = elf_parse(file, bytes, &k);
+        check(error && !strcmp(error, refusals[i].error));
+    }
 }
 
 static void test_elf(void)
@@ -355,6 +381,7 @@ int main(int argc, char **argv)
     } else {
         test_packing_name();
         test_bzimage();
+        test_elf_refusals();
         test_elf();
         test_round_trip();
         test_linux_size_trailer();
