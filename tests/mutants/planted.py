@@ -89,7 +89,7 @@ class Copy:
             done = subprocess.run(['python3', f'{self.source}/tests/guests/run.py', '--build', self.build, '--only', 'roundhouse',
                                    *([kernel] if kernel else [])], capture_output=True, text=True, errors='replace')
             return (first_complaint(done.stdout) or f'status {done.returncode}') if done.returncode else None
-        tests = run.meson(self.build, [name, *run.HOST_PATIENCE], 'mutants', output=subprocess.DEVNULL)
+        tests = run.Meson(self.build, 'mutants', [name, *run.HOST_PATIENCE], output=subprocess.DEVNULL).results()
         if len(tests) != 1:
             raise BuildFailed(f'meson ran {len(tests)} tests for the name "{name}"')
         return (first_complaint(tests[0].get('stdout') or '') or tests[0]['result']) if run.count(tests[0])[1] else None

@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import json
 import os
 import tempfile
 import unittest
+import unittest.mock
 
 import tap  # noqa: F401
 import mutants
@@ -48,6 +50,37 @@ class Rows(unittest.TestCase):
     def test_twice(self):
         """a name stands for one fault"""
         self.assertIn('there twice', ' '.join(rows.problems([ROW, ROW], TESTS, '/nonexistent')))
+
+
+MESON = """#!/bin/sh
+mkdir -p $3/meson-logs
+cat $3/result > $3/meson-logs/$6.json
+"""
+
+
+class Tests(unittest.TestCase):
+    def fails(self, *results):
+        """What a copy says of a test that meson has these results of."""
+        with tempfile.TemporaryDirectory() as build:
+            with open(f'{build}/meson', 'w', opener=lambda path, flags: os.open(path, flags, 0o755)) as file:
+                file.write(MESON)
+            with open(f'{build}/result', 'w') as file:
+                file.writelines(json.dumps({'name': 'one', **result}) + '\n' for result in results)
+            copy = planted.Copy.__new__(planted.Copy)
+            copy.build = build
+            with unittest.mock.patch.dict(os.environ, PATH=f'{build}:{os.environ["PATH"]}'):
+                return copy.fails('one')
+
+    def test_run(self):
+        """a test is run by meson, and its first complaint is told"""
+        self.assertIsNone(self.fails({'result': 'OK'}))
+        self.assertEqual(self.fails({'result': 'FAIL', 'stdout': '1..2\nok 1\nnot ok 2 - the sum\n'}), 'not ok 2 - the sum')
+        self.assertEqual(self.fails({'result': 'TIMEOUT'}), 'TIMEOUT')
+
+    def test_not_run(self):
+        """a test that meson has no result of is no verdict"""
+        with self.assertRaises(planted.BuildFailed):
+            self.fails()
 
 
 class Copy:
