@@ -85,8 +85,8 @@ def red_without_fault(copy, names):
     return red
 
 
-def work(folder, jobs, waiting, red, report):
-    copy = planted.Copy(folder, jobs)
+def work(folder, jobs, emulator, waiting, red, report):
+    copy = planted.Copy(folder, jobs, emulator)
     while True:
         try:
             row = waiting.get_nowait()
@@ -117,12 +117,13 @@ def main():
         print(f'not tried, for it takes a whole machine: {row["area"]}: {row["name"]}')
     wanted = [dict(row, seen_by=rows.tried(row, tests)) for row in wanted if rows.tried(row, tests)]
     jobs = max(1, min(options.jobs, len(wanted), os.cpu_count()))
-    folders = [f'{os.path.abspath(options.build)}/mutants/{number}' for number in range(jobs)]
+    build = os.path.abspath(options.build)
+    folders, emulator = [f'{build}/mutants/{number}' for number in range(jobs)], f'{build}/emulator'
     report, waiting = Report(), queue.Queue()
-    red = red_without_fault(planted.Copy(folders[0], os.cpu_count()), sorted({name for row in wanted for name in row['seen_by']}))
+    red = red_without_fault(planted.Copy(folders[0], os.cpu_count(), emulator), sorted({name for row in wanted for name in row['seen_by']}))
     for row in wanted:
         waiting.put(row)
-    workers = [threading.Thread(target=work, args=(folder, max(1, os.cpu_count() // jobs), waiting, red, report)) for folder in folders]
+    workers = [threading.Thread(target=work, args=(folder, max(1, os.cpu_count() // jobs), emulator, waiting, red, report)) for folder in folders]
     for worker in workers:
         worker.start()
     for worker in workers:
