@@ -78,13 +78,12 @@ struct domain *domain_find(domid_t id)
 
 void domain_hold(struct domain *d)
 {
-    d->references++;
+    __atomic_fetch_add(&d->references, 1, __ATOMIC_SEQ_CST);
 }
 
 void domain_put(struct domain *d)
 {
-    check(d->references > 0);
-    d->references--;
+    check(__atomic_fetch_sub(&d->references, 1, __ATOMIC_SEQ_CST) > 0);
 }
 
 /* A boot that has given nothing away. */
@@ -211,7 +210,7 @@ void machine_start(void)
 
 void machine_run(struct vcpu *v)
 {
-    fake_current[0] = v;
+    current = v;
 }
 
 mfn_t frame_of(struct domain *d)
