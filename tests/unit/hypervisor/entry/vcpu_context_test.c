@@ -125,6 +125,44 @@ static void refused(void)
     check(pv_vcpu_set_context(&v, &context) == -EINVAL && has_root());
 }
 
+static void expect_nothing_taken(void)
+{
+    struct vcpu_guest_context hostile = context;
+    start();
+    check(pv_vcpu_set_context(&v, &hostile) == -EINVAL && v.initialised && v.pv.root_kernel == 0x300);
+}
+
+/* Addresses that would fault in us, and tables larger than there are. */
+static void hostile(void)
+{
+    uint64_t *const address[] = {&context.user_regs.rip,
+                                 &context.event_callback_eip,
+                                 &context.failsafe_callback_eip,
+                                 &context.syscall_callback_eip,
+                                 &context.fs_base,
+                                 &context.gs_base_kernel,
+                                 &context.gs_base_user,
+                                 &context.trap_ctxt[0].address};
+    for (unsigned i = 0; i < ARRAY_SIZE(address); i++) {
+        start();
+        *address[i] = 1UL << 47;
+        expect_nothing_taken();
+    }
+    start();
+    context.gdt_ents = FIRST_RESERVED_GDT_ENTRY + 1;
+    expect_nothing_taken();
+    start();
+    context.ldt_ents = 8193;
+    expect_nothing_taken();
+    start();
+    context.flags = 0;
+    context.ctrlreg[1] = 1; /* a table of user mode that is frame 0 */
+    expect_nothing_taken();
+    start();
+    context.vm_assist = ~0UL;
+    check(!pv_vcpu_set_context(&v, &context) && v.domain->vm_assist == PV_ASSISTS);
+}
+
 /* Tables that take longer: asked for again, with what there is so far. */
 static void in_pieces(void)
 {
@@ -140,6 +178,7 @@ int main(void)
 {
     taken();
     refused();
+    hostile();
     in_pieces();
     return 0;
 }
