@@ -145,6 +145,24 @@ static void life(void)
 }
 
 /* Who asks for what there is not is told what it is. */
+/* Whatever is asked of a domain that dies, no reference to it stays behind; and little is done. */
+static void dying_domains_are_let_go(void)
+{
+    static const uint32_t looks[] = {XEN_DOMCTL_getdomaininfo, XEN_DOMCTL_getvcpuinfo, XEN_DOMCTL_getvcpuaffinity,
+                                     XEN_DOMCTL_getnodeaffinity};
+    fake_reset();
+    struct domain *d = fake_domain(7, 10);
+    d->dying = DOMAIN_DYING;
+    for (uint32_t command = XEN_DOMCTL_destroydomain; command <= XEN_DOMCTL_get_paging_mempool_size + 2; command++) {
+        struct xen_domctl op = {0};
+        bool may = command == XEN_DOMCTL_destroydomain;
+        for (unsigned i = 0; i < ARRAY_SIZE(looks); i++)
+            may |= command == looks[i];
+        CHECK(domctl(&op, command, 7) != 0 || may);
+        CHECK_FRAMES();
+    }
+}
+
 static void refusals_have_names(void)
 {
     static const struct {
@@ -359,6 +377,7 @@ void test_toolstack(void)
     domain_list_is_walked();
     flags_of_a_domain();
     life();
+    dying_domains_are_let_go();
     refusals_have_names();
     affinity_bitmaps();
     page_kinds();
