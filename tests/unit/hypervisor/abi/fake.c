@@ -49,15 +49,6 @@ void fail(const char *file, int line, const char *what)
     abort();
 }
 
-void panic(const char *format, ...)
-{
-    fail(__FILE__, __LINE__, format);
-}
-
-void printk(enum log_level level, const char *format, ...)
-{
-}
-
 /* What was said of a domain last. */
 char fake_said[200];
 void domain_log(enum log_level level, struct domain *d, const char *format, ...)
@@ -320,11 +311,6 @@ uint64_t total_page_count(void)
     return FAKE_FRAMES;
 }
 
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
-
 int domain_assign_pages(struct domain *d, struct page *page, unsigned order)
 {
     if (d->pages + (1UL << order) > d->max_pages)
@@ -435,11 +421,6 @@ void domain_put(struct domain *d)
 {
     CHECK(d->references > 1);
     d->references--;
-}
-
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
 
 int allowed_call(const struct domain *subject, enum policy_class class)
@@ -611,24 +592,5 @@ void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
 {
     return NULL;
 }
-void machine_power_off(void)
-{
-    abort();
-}
 
 /* ---- asked for HVM domains only ---- */
-
-int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
-{
-    abort();
-}
-
-void page_put_with_type(struct page *page)
-{
-    abort();
-}
-
-int grant_table_get_frame(struct domain *d, unsigned long index, bool status, mfn_t *mfn)
-{
-    abort();
-}

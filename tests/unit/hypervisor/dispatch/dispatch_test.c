@@ -43,8 +43,9 @@ struct vcpu *fake_current[NR_CPUS];
     X(set_segment_base)                                                                                                \
     X(mmuext_op)                                                                                                       \
     X(xsm_op)                                                                                                          \
-    X(sched_op) X(callback_op) X(event_channel_op) X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op)   \
-        X(mca) X(roundhouse_op)
+    X(sched_op)                                                                                                        \
+    X(callback_op) X(event_channel_op) X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op) X(mca)        \
+        X(roundhouse_op)
 #define HANDLER(name)                                                                                                  \
     long do_##name(struct hypercall *call)                                                                             \
     {                                                                                                                  \
@@ -64,11 +65,6 @@ enum hypercall_outcome do_iret(struct hypercall *call)
     call->result = any_number;
     return HYPERCALL_RETURNED;
 }
-/* A guest's address is one of ours. */
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    return from ? (memcpy(to, (const void *)from, bytes), 0) : -EFAULT;
-}
 int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
 {
     return to ? (memcpy((void *)to, from, bytes), 0) : -EFAULT;
@@ -77,10 +73,6 @@ int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
 bool hvm_compat_call(void)
 {
     return false;
-}
-long compat_hypercall(struct hypercall *call)
-{
-    abort();
 }
 
 static struct domain control = {.id = 0, .is_privileged = true}, pv = {.id = 1}, pvh = {.id = 2}, other = {.id = 3};

@@ -50,20 +50,9 @@ void fake_deadlock(void)
 {
     abort();
 }
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
 void panic_regs(const struct cpu_user_regs *regs, const char *format, ...)
 {
     panic(format);
-}
-void printk(enum log_level level, const char *format, ...)
-{
-}
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
 }
 void *zalloc(size_t bytes)
 {
@@ -180,14 +169,6 @@ NOTHING(vcpu_free, struct vcpu *v)
 NOTHING(vcpu_unregister_info, struct vcpu *v)
 NOTHING(pv_vcpu_release, struct vcpu *v)
 NOTHING(vtimers_freeze, struct domain *d, bool freeze)
-void machine_power_off(void)
-{
-    abort();
-}
-void machine_reboot(void)
-{
-    abort();
-}
 
 /* ---- Tests ---- */
 

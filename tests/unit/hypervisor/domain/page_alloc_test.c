@@ -31,11 +31,6 @@ void fake_deadlock(void)
 {
     abort();
 }
-void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
 void tlb_filter_and_flush(uint64_t stamp)
 {
 }

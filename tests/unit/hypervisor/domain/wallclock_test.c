@@ -31,29 +31,6 @@ void fake_deadlock(void)
 {
     abort();
 }
-void panic(const char *format, ...)
-{
-    abort();
-}
-void printk(enum log_level level, const char *format, ...)
-{
-}
-void *ioremap(paddr_t address, size_t bytes, uint64_t flags)
-{
-    abort();
-}
-uint32_t apic_read(unsigned reg)
-{
-    abort();
-}
-void apic_write(unsigned reg, uint32_t value)
-{
-    abort();
-}
-int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
-{
-    abort();
-}
 
 static struct domain guest;
 

@@ -168,10 +168,6 @@ void hvm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error_code
     injected.cr2 = address;
 }
 
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
-
 static void get_segment(struct vcpu *v, enum hvm_segment which, struct hvm_segment_register *out)
 {
     *out = segment[which];

@@ -44,14 +44,6 @@ void domain_crash(struct domain *d, const char *format, ...)
 {
     crashes++;
 }
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    return from < PAGE_SIZE ? -EFAULT : (memcpy(to, (const void *)from, bytes), 0);
-}
-int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
-{
-    return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
-}
 
 void fake_deadlock(void)
 {

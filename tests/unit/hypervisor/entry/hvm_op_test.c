@@ -36,14 +36,6 @@ static enum p2m_type type_of_frame;
 void fake_swap_gs(void)
 {
 }
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    return from < PAGE_SIZE ? -EFAULT : (memcpy(to, (const void *)from, bytes), 0);
-}
-int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
-{
-    return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
-}
 struct domain *domain_get_any(domid_t id)
 {
     struct domain *const all[] = {&control, &guest, &other, &pv};
@@ -63,10 +55,6 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     if (*out && error)
         domain_put(*out);
     return error;
-}
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
 int hvm_set_callback_via(struct domain *d, uint64_t via)
 {

@@ -26,10 +26,6 @@ void fake_deadlock(void)
 {
     abort();
 }
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    return from ? (memcpy(to, (const void *)from, bytes), 0) : -EFAULT;
-}
 struct domain *domain_get_any(domid_t id)
 {
     struct domain *d = id == other.id ? &other : id == DOMID_SELF || id == guest.id ? &guest : NULL;

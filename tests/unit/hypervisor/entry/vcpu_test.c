@@ -36,14 +36,6 @@ static int init_result, held, paused;
 void fake_swap_gs(void)
 {
 }
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    return from < PAGE_SIZE ? -EFAULT : (memcpy(to, (const void *)from, bytes), 0);
-}
-int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
-{
-    return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
-}
 int xstate_alloc(struct vcpu *v)
 {
     states++;

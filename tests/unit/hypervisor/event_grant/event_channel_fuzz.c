@@ -36,10 +36,6 @@ int pirq_bind(struct domain *d, int pirq, bool share)
 {
     return -EPERM;
 }
-void pirq_unbind(struct domain *d, int pirq)
-{
-    abort();
-}
 int domain_gfn_to_mfn(struct domain *d, uint64_t gfn, mfn_t *mfn)
 {
     *mfn = gfn;

@@ -1,10 +1,13 @@
 /*
  * What every unit test of the hypervisor may need and few care about. All weak: a test that cares defines its own.
  */
+#include <hv/domain.h>
 #include <hv/domain_log.h>
+#include <hv/guest_copy.h>
 #include <hv/page_alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WEAK __attribute__((weak))
 
@@ -51,4 +54,20 @@ WEAK int domain_refuse(struct domain *d, int error, const char *option)
 WEAK void *zalloc(size_t bytes)
 {
     return calloc(1, bytes);
+}
+
+WEAK struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+/* A guest's address is one of ours, and its first page is not mapped. */
+WEAK int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
+{
+    return from < PAGE_SIZE ? -EFAULT : (memcpy(to, (const void *)from, bytes), 0);
+}
+
+WEAK int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
+{
+    return to < PAGE_SIZE ? -EFAULT : (memcpy((void *)to, from, bytes), 0);
 }

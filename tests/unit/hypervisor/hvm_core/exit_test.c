@@ -75,10 +75,6 @@ NEVER(uint8_t, vlapic_get_tpr, const struct vcpu *v)
 NEVER(bool, vlapic_wait_for_startup, struct vcpu *v)
 NEVER(void, vcpu_sleep, struct vcpu *v)
 NEVER(void, vcpu_yield, void)
-void panic_regs(const struct cpu_user_regs *regs, const char *format, ...)
-{
-    abort();
-}
 
 static void fault(enum p2m_type at, bool write, bool fetch, bool in_walk)
 {

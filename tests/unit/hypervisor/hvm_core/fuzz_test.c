@@ -195,14 +195,6 @@ int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 void compat_latch_layout(struct vcpu *v)
 {
 }
-int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)
-{
-    abort();
-}
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    abort();
-}
 void vcpu_sleep(struct vcpu *v)
 {
 }

@@ -114,12 +114,6 @@ void fake_interrupts(bool on)
 {
     interrupts_on = on;
 }
-void printk(enum log_level level, const char *format, ...)
-{
-}
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
 void domain_shutdown(struct domain *d, unsigned reason)
 {
     shutdowns++;

@@ -14,14 +14,6 @@
 static bool offered = true; /* does CPUID say yes to everything, or to nothing? */
 static uint64_t real_misc_enable, guest_tsc;
 
-void panic(const char *format, ...)
-{
-    abort();
-}
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
 uint64_t tsc_khz(void)
 {
     return 2500000;

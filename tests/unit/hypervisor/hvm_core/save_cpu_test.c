@@ -20,10 +20,6 @@ int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance,
     records++;
     return 0;
 }
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
 void xstate_export_fxsave(struct vcpu *v, void *out)
 {
 }

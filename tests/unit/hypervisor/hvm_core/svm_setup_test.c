@@ -95,10 +95,6 @@ void *zalloc(size_t bytes)
     check(bytes == sizeof(only));
     return memset(&only, 0, sizeof(only));
 }
-void panic(const char *format, ...)
-{
-    abort();
-}
 paddr_t p2m_root(const struct domain *d)
 {
     return 0x123000;

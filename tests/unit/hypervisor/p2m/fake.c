@@ -46,26 +46,6 @@ static void may_wait(const char *what)
         panic("%s with interrupts off", what);
 }
 
-void printk(enum log_level level, const char *format, ...)
-{
-}
-
-int domain_refuse(struct domain *d, int error, const char *option)
-{
-    return error;
-}
-
-void panic(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
-}
-
 bool rdmsr_safe(uint32_t msr, uint64_t *value)
 {
     *value = ept_1g ? 1UL << 17 : 0;
@@ -315,17 +295,6 @@ __attribute__((weak)) int grant_table_get_frame(struct domain *d, unsigned long 
         grant_frame[index] = mfn_to_virt(fake_frame_of(d, 0));
     *mfn = virt_to_mfn(grant_frame[index]);
     return 0;
-}
-
-/* No caller here is 32-bit. */
-int compat_copy_from(void *to, unsigned long address, size_t bytes)
-{
-    abort();
-}
-
-int compat_copy_to(unsigned long address, const void *from, size_t bytes)
-{
-    abort();
 }
 
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes)

@@ -97,9 +97,6 @@ void domain_resume(struct domain *d)
     CHECK_EQUAL(forgotten, 6);
     resumed++;
 }
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
 
 /* ---- */
 

@@ -113,10 +113,6 @@ int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context
 {
     return context->flags & VGCF_in_kernel ? 0 : -EINVAL;
 }
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
 struct domain *domain_get_any(domid_t id)
 {
     return id == DOMID_SELF ? current->domain : id < 2 ? &guests[id] : NULL;

@@ -26,11 +26,6 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     return 0;
 }
 
-void *zalloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
-
 static long exchange(uint64_t *in, uint64_t *out)
 {
     struct xen_memory_exchange x = {.in = {.nr_extents = 1, .domid = DOMID_SELF},

@@ -38,24 +38,6 @@ void fake_deadlock(void)
     panic("a lock was taken twice, or given back twice");
 }
 
-void panic(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
-}
-
-void printk(enum log_level level, const char *format, ...)
-{
-}
-
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
-
 bool mfn_is_ram(mfn_t mfn)
 {
     return mfn < max_mfn && !(fake_page[mfn].references & PAGE_IO);
@@ -150,22 +132,6 @@ __weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool wr
 struct spinlock reservation_lock;
 
 /* ---- Around hypercalls; a guest's address is one of ours ---- */
-
-int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
-{
-    if (!from)
-        return -EFAULT;
-    memcpy(to, (void *)from, bytes);
-    return 0;
-}
-
-int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
-{
-    if (!to)
-        return -EFAULT;
-    memcpy((void *)to, from, bytes);
-    return 0;
-}
 
 bool hypercall_should_yield(void)
 {

@@ -69,10 +69,6 @@ void vcpu_wake(struct vcpu *v)
 void apic_send_ipi(struct cpu *cpu, uint8_t vector)
 {
 }
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
 void hvm_vcpu_reset(struct vcpu *v)
 {
     rig_resets[v->id]++;

@@ -49,9 +49,6 @@ void vcpu_yield(void)
 {
     yields++;
 }
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
 
 #define ALL_FEATURES (HVMPV_feature_mask & ~(HVMPV_synic | HVMPV_stimer))
 

@@ -36,9 +36,6 @@ void domain_crash(struct domain *d, const char *format, ...)
     check(d == &domain);
     crashes++;
 }
-void domain_log(enum log_level level, struct domain *d, const char *format, ...)
-{
-}
 struct vcpu *vmcs_begin(struct vcpu *v)
 {
     return v;

@@ -58,34 +58,6 @@ void hv_free(void *object)
     free(object);
 }
 
-/* Console: messages go nowhere unless somebody looks. */
-void printk(enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    if (!getenv("VERBOSE"))
-        return;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-}
-
-int domain_refuse(struct domain *d, int error, const char *option)
-{
-    return error;
-}
-
-void panic(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
-}
-
 /* Frames: one lock for all, as several threads may be about them. */
 static pthread_mutex_t frames_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -330,11 +302,6 @@ void domain_put(struct domain *d)
     check_may_wait("domain_put");
     if (__atomic_sub_fetch(&d->references, 1, __ATOMIC_SEQ_CST) < 1)
         panic("reference count of d%u below its creator's", d->id);
-}
-
-struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
 
 int allowed_on(const struct domain *subject, const struct domain *object)
