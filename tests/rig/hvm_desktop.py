@@ -6,7 +6,7 @@ from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL
 from kill_sweep import PV_PLACES, Place, strikes, sweep
 from machine import RigError
-from switch import HEIGHT, KEYS, WIDTH, definition, keys_of, log, picture, settled, wait_for_picture
+from switch import HEIGHT, KEYS, WIDTH, definition, keys_of, log, picture, reported, settled, wait_for_picture
 
 NAME, SLOT, COLOUR = 'pc', 3, 0x3465a4
 # Number of the VESA mode 1024 by 768 with 32 bits that the kernel's start-up code sets (0x200 more than the BIOS's).
@@ -114,9 +114,8 @@ def keys_reach_it(rig):
     before = len(keys_of(rig, NAME))
     for key in 'abc':
         rig.machine.key(key)
-    settled(rig)
     wanted = [(KEYS[key], state) for key in 'abc' for state in (1, 0)]
-    got = keys_of(rig, NAME)[before:]
+    got = reported(rig, NAME, before, wanted)
     rig.check(got == wanted, f'the guest was sent {wanted} and reports {got}')
     rig.machine.key_event('x', True)
     time.sleep(0.5)

@@ -184,6 +184,15 @@ class Machine:
     def age(self):
         return time.monotonic() - self.started
 
+    def busy(self):
+        """Seconds of processor that the emulator took so far; 0 when it has ended."""
+        try:
+            with open(f'/proc/{self.process.pid}/stat') as file:
+                user, system = file.read().rpartition(')')[2].split()[11:13]
+        except OSError:
+            return 0
+        return (int(user) + int(system)) / os.sysconf('SC_CLK_TCK')
+
     def running(self):
         return self.process.poll() is None
 

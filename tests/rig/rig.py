@@ -152,6 +152,12 @@ def keep_evidence(machine, name):
         file.write(text)
 
 
+def took(machine, age=0, busy=0):
+    """How long, and how much of the processors: what is left between the two was waiting, or for others' work."""
+    used = machine.busy() - busy
+    return f'{machine.age() - age:.0f} s' + (f', {used:.0f} busy' if used > 0 else '')
+
+
 def run_boot(rig, boot, report, evidence):
     scenarios = [scenario for scenario in boot.scenarios if rig.wants(scenario)]
     if not scenarios:
@@ -166,14 +172,13 @@ def run_boot(rig, boot, report, evidence):
     rig.machine = machine
     try:
         problem = run_scenario(rig, boot.ready, folder)
-        report.result(f'{boot.name}: ready after {machine.age():.0f} s', problem)
+        report.result(f'{boot.name}: ready after {took(machine)}', problem)
         for scenario in [] if problem else scenarios:
-            before = machine.age()
+            before = machine.age(), machine.busy()
             problem = run_scenario(rig, scenario, folder)
             if problem:
                 keep_evidence(machine, scenario.__name__)
-            report.result(f'{boot.name}: {scenario.__doc__.splitlines()[0].rstrip(".")} '
-                          f'({machine.age() - before:.0f} s)', problem)
+            report.result(f'{boot.name}: {scenario.__doc__.splitlines()[0].rstrip(".")} ({took(machine, *before)})', problem)
     finally:
         machine.stop()
 

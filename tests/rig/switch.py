@@ -88,7 +88,23 @@ def keys_of(rig, name):
 
 
 def settled(rig):
+    """For what must not happen: time in which it would."""
     time.sleep(2 * rig.machine.patience)
+
+
+def reported(rig, name, before, wanted):
+    """The presses and releases that a guest reports after its first `before` ones, as soon as there are as many as are wanted."""
+    limit = time.monotonic() + 10 * rig.machine.patience
+    while len(got := keys_of(rig, name)[before:]) < len(wanted) and time.monotonic() < limit:
+        time.sleep(0.2)
+    return got
+
+
+def guest_on_screen(rig, slot, name):
+    """By hotkey, and until keys reach it, which is a frame later."""
+    rig.machine.key('ctrl', 'alt', str(slot))
+    wait_for_picture(rig, name)
+    time.sleep(0.5 * rig.machine.patience)
 
 
 def hotkey_shows_the_other_guest(rig):
@@ -105,25 +121,21 @@ def keys_reach_the_guest_on_screen(rig):
     """Typed keys reach the guest on screen and no other."""
     for slot, name, other, typed in ((1, 'first', 'second', 'abc'), (2, 'second', 'card', 'xy'),
                                      (3, 'card', 'first', 'c')):
-        rig.machine.key('ctrl', 'alt', str(slot))
-        wait_for_picture(rig, name)
-        settled(rig)
+        guest_on_screen(rig, slot, name)
         before, untouched = len(keys_of(rig, name)), keys_of(rig, other)
         for key in typed:
             rig.machine.key(key)
-        settled(rig)
-        got = [event for event in keys_of(rig, name)[before:]]
         wanted = [(KEYS[key], state) for key in typed for state in (1, 0)]
+        got = reported(rig, name, before, wanted)
         rig.check(got == wanted, f'{name} was sent {wanted} and reports {got}')
+        time.sleep(0.5 * rig.machine.patience)
         rig.check(keys_of(rig, other) == untouched, f'{other}, not on screen, reports keys typed for {name}')
 
 
 def held_keys_are_released(rig):
     """A guest that loses focus gets its held keys released, and no guest sees the chord."""
     machine = rig.machine
-    machine.key('ctrl', 'alt', '2')
-    wait_for_picture(rig, 'second')
-    settled(rig)
+    guest_on_screen(rig, 2, 'second')
     before = {name: len(keys_of(rig, name)) for name in COLOURS}
     machine.key_event('a', True)
     time.sleep(0.5)
@@ -196,17 +208,10 @@ def said(rig, unit, text, since):
 
 
 def takes_key(rig, name, label):
-    before = len(keys_of(rig, name))
+    before, wanted = len(keys_of(rig, name)), [(KEYS['x'], 1), (KEYS['x'], 0)]
     rig.machine.key('x')
-    settled(rig)
-    rig.check(keys_of(rig, name)[before:] == [(KEYS['x'], 1), (KEYS['x'], 0)],
-              f'{label}: the guest on screen reports {keys_of(rig, name)[before:]}')
-
-
-def guest_on_screen(rig, slot, name):
-    rig.machine.key('ctrl', 'alt', str(slot))
-    wait_for_picture(rig, name)
-    settled(rig)
+    got = reported(rig, name, before, wanted)
+    rig.check(got == wanted, f'{label}: the guest on screen reports {got}')
 
 
 def killed_seat_is_back(rig):

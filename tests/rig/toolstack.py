@@ -183,6 +183,10 @@ def vector_registers(rig):
     guest.destroy()
 
 
+# Nothing is noted: there is nothing to compare with.
+vector_registers.not_on = unread_console.not_on = ('reference',)
+
+
 def killed_during_io(rig):
     """A guest killed while it writes gives its disk back whole."""
     machine = rig.machine
@@ -199,19 +203,19 @@ def killed_during_io(rig):
 
 
 def memory_comes_back(rig):
-    """20 create and destroy cycles leave exactly as many free pages."""
+    """20 create and destroy cycles leave exactly as many free pages (on the reference, which is not what is tested, 2)."""
     machine = rig.machine
     machine.run(f"cat >/tmp/cycles <<'END'\n"
                 'steady() { last=; now=$(/mnt/physinfo); while [ "$now" != "$last" ]; do last=$now; sleep 2; '
                 'now=$(/mnt/physinfo); done; echo $now; }\n'
                 'cycle() { xl create -q /tmp/hello.cfg && xl destroy hello; }\n'
                 'cycle\nbefore=$(steady)\n'
-                f'for n in $(seq {CYCLES}); do cycle || exit 1; done\n'
+                f'for n in $(seq {CYCLES if rig.name != "reference" else 2}); do cycle || exit 1; done\n'
                 'echo before $before after $(steady)\nEND')
     hello = Guest(machine, 'hello', 'hello')
     machine.run(f"cat >/tmp/hello.cfg <<'END'\n{hello.text}\nEND")
     _, before, _, after = machine.run('bash /tmp/cycles', 900).split()[-4:]
-    rig.check(before == after, f'{before} free pages before, {after} after {CYCLES} cycles')
+    rig.check(before == after, f'{before} free pages before, {after} after the cycles')
     rig.note('pages lost', int(before) - int(after))
 
 
