@@ -1,7 +1,8 @@
 /*
- * Small objects: one list of free cells for each power of two from 32 bytes to half a page, carved from single pages.
- * A cell's size class is found from a header before it; larger objects take whole pages, with their order in the
- * header.
+ * Small objects: cells of a power of two from 128 bytes to half a page, carved from single pages. A page has cells of
+ * one size and goes back to the page allocator as soon as none of them is used: what is free then does not depend on
+ * what was once in use. A cell's size class is found from a header before it; larger objects take whole pages, with
+ * their order in the header.
  */
 #include <hv/console.h>
 #include <hv/page_alloc.h>
@@ -16,35 +17,97 @@ struct cell {
     uint32_t kind;  /* size shift, or LARGE_FLAG | page order */
     uint32_t magic; /* catches frees of what is not ours */
     struct cell *next;
+    struct { /* of the whole page, in its first cell: pages with free cells are linked */
+        struct cell *free, *next, *prev;
+        unsigned used;
+    } page;
 };
+_Static_assert(sizeof(struct cell) <= HEADER, "a header has room for it");
 #define CELL_USED 0x0b1ec7edU
 #define CELL_FREE 0xf4eef4eeU
 
 static struct spinlock heap_lock = SPINLOCK_INIT(LOCK_HEAP);
-static struct cell *free_cells[MAX_SHIFT + 1];
+static struct cell *with_room[MAX_SHIFT + 1];
 
-static bool refill(unsigned shift)
+static struct cell *page_of(struct cell *cell)
 {
-    char *page = alloc_zeroed_pages(0);
-    if (!page)
-        return false;
-    unsigned long flags = spin_lock_irqsave(&heap_lock);
-    for (unsigned at = 0; at < PAGE_SIZE; at += 1U << shift) {
-        struct cell *cell = (void *)(page + at);
-        *cell = (struct cell){shift, CELL_FREE, free_cells[shift]};
-        free_cells[shift] = cell;
-    }
-    spin_unlock_irqrestore(&heap_lock, flags);
-    return true;
+    return (void *)((unsigned long)cell & ~(PAGE_SIZE - 1UL));
 }
 
-static struct cell *take(unsigned shift)
+static void link_page(struct cell *page)
 {
+    struct cell **head = &with_room[page->kind];
+    page->page.prev = NULL;
+    page->page.next = *head;
+    if (*head)
+        (*head)->page.prev = page;
+    *head = page;
+}
+
+static void unlink_page(struct cell *page)
+{
+    struct cell *next = page->page.next, *prev = page->page.prev;
+    if (next)
+        next->page.prev = prev;
+    if (prev)
+        prev->page.next = next;
+    else
+        with_room[page->kind] = next;
+}
+
+static struct cell *take_from(struct cell *page)
+{
+    struct cell *cell = page->page.free;
+    page->page.free = cell->next;
+    page->page.used++;
+    if (!page->page.free)
+        unlink_page(page);
+    return cell;
+}
+
+/* The page, if it has become empty and is nobody's any more. */
+static struct cell *give_to(struct cell *page, struct cell *cell)
+{
+    if (!page->page.free)
+        link_page(page);
+    cell->next = page->page.free;
+    page->page.free = cell;
+    if (--page->page.used)
+        return NULL;
+    unlink_page(page);
+    return page;
+}
+
+static void carve(char *page, unsigned shift)
+{
+    struct cell *first = (void *)page;
+    for (unsigned at = 0; at < PAGE_SIZE; at += 1U << shift) {
+        struct cell *cell = (void *)(page + at);
+        *cell = (struct cell){.kind = shift, .magic = CELL_FREE, .next = at ? first->page.free : NULL};
+        first->page.free = cell;
+    }
+}
+
+static struct cell *take(unsigned shift, char *new_page)
+{
+    if (new_page)
+        carve(new_page, shift);
     unsigned long flags = spin_lock_irqsave(&heap_lock);
-    struct cell *cell = free_cells[shift];
-    if (cell)
-        free_cells[shift] = cell->next;
+    if (new_page)
+        link_page((void *)new_page);
+    struct cell *cell = with_room[shift] ? take_from(with_room[shift]) : NULL;
     spin_unlock_irqrestore(&heap_lock, flags);
+    return cell;
+}
+
+static struct cell *alloc_small(unsigned shift)
+{
+    struct cell *cell = take(shift, NULL);
+    char *page = cell ? NULL : alloc_zeroed_pages(0);
+    if (page)
+        cell = take(shift, page);
+    if (cell)
+        memset((char *)cell + HEADER, 0, (1UL << shift) - HEADER);
     return cell;
 }
 
@@ -65,16 +128,7 @@ void *zalloc(size_t bytes)
     unsigned shift = MIN_SHIFT;
     while (shift <= MAX_SHIFT && (1UL << shift) < bytes)
         shift++;
-    struct cell *cell;
-    if (shift > MAX_SHIFT) {
-        cell = alloc_large(bytes);
-    } else {
-        cell = take(shift);
-        if (!cell && refill(shift))
-            cell = take(shift);
-        if (cell)
-            memset((char *)cell + HEADER, 0, (1UL << shift) - HEADER);
-    }
+    struct cell *cell = shift > MAX_SHIFT ? alloc_large(bytes) : alloc_small(shift);
     if (!cell)
         return NULL;
     cell->magic = CELL_USED;
@@ -94,7 +148,7 @@ void free(void *object)
         return;
     }
     unsigned long flags = spin_lock_irqsave(&heap_lock);
-    cell->next = free_cells[cell->kind];
-    free_cells[cell->kind] = cell;
+    struct cell *empty = give_to(page_of(cell), cell);
     spin_unlock_irqrestore(&heap_lock, flags);
+    free_virtual_pages(empty, 0);
 }
