@@ -113,6 +113,7 @@ class Machine:
         self.position = 0       # how far into serial.log `expect` has looked
         self.sequence = 0
         self.patience = 2       # stretches time limits; set by how long the boot took
+        self.takes_commands = False     # whether run() can be used: since login()
 
     def command(self, release_serial):
         # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
@@ -276,6 +277,7 @@ class Machine:
         self.type('r() { while read -r l && [ "$l" ]; do echo "$l"; done >/tmp/.in; base64 -d /tmp/.in >/tmp/.cmd; '
                   'bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; rc=$?; f $1; }\n')
         self.run('true')
+        self.takes_commands = True
 
     def run(self, command, timeout=30, check=True):
         """Runs a command in Domain-0; returns its output (both streams). A non-zero status raises when `check`.
