@@ -159,9 +159,11 @@ static bool multicall_spares(struct worker *w, uint64_t *a)
     if (!in_slots(w, a[0], 0)) /* what stands elsewhere is anybody's */
         return a[0] == UNMAPPED || a[0] == NON_CANONICAL || a[0] == IN_HYPERVISOR || a[0] == ALMOST_TOP;
     unsigned room = (unsigned)(((uint64_t)w->slots + PAGE - a[0]) / sizeof(*entries));
-    for (unsigned i = 0; i < room && i < a[1]; i++)
-        if (entries[i].op == __HYPERVISOR_multicall || !spares_guest(w, (unsigned)entries[i].op, entries[i].args))
+    for (unsigned i = 0; i < room && i < a[1]; i++) {
+        unsigned op = (unsigned)entries[i].op; /* the rest of the word does not make it another call */
+        if (op == __HYPERVISOR_multicall || !spares_guest(w, op, entries[i].args))
             entries[i].op = __HYPERVISOR_xen_version;
+    }
     return true;
 }
 
