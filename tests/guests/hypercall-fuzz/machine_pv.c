@@ -11,6 +11,9 @@ uint64_t arena_frame[ARENA];
 volatile void *grant_entries;
 uint64_t window_l1, window_l2, root_frame;
 static uint64_t own_frames[5], ram_end;
+static uint64_t live_frame[2048];
+static unsigned live_count;
+static struct start_info own_start_info;
 static uint64_t stacks[WORKERS][2048] __attribute__((aligned(4096)));
 static struct vcpu_guest_context contexts[WORKERS];
 
@@ -20,12 +23,22 @@ void *arena_page(unsigned n)
     return (void *)(WINDOW + n * PAGE);
 }
 
+/* Of the boot mapping: the kernel, its tables, the pages that it got with them. Any number may be one of these. */
+static bool lives_by(uint64_t frame)
+{
+    for (unsigned i = 0; i < live_count; i++)
+        if (live_frame[i] == frame)
+            return true;
+    return false;
+}
+
 uint64_t target_frame(struct worker *w)
 {
     unsigned which = below(w, 32);
-    if (which == 0)
-        return odd_number(w) & 0xffffffffffUL;
-    return which < 4 ? (draw(w) >> 32) % ram_end : arena_frame[below(w, ARENA)];
+    uint64_t frame = which == 0  ? odd_number(w) & 0xffffffffffUL
+                     : which < 4 ? (draw(w) >> 32) % ram_end
+                                 : arena_frame[below(w, ARENA)];
+    return lives_by(frame) ? 0 : frame;
 }
 
 uint64_t some_frame(struct worker *w)
@@ -130,14 +143,35 @@ static void find_grants(void)
     own_frames[0] = frame;
 }
 
+/* Before the arena: what has been spare from the start is not in the mapping. */
+static void find_live_frames(void)
+{
+    pte_t *entry;
+    while ((entry = entry_of(VIRT_BASE_ADDRESS + live_count * PAGE, 1)) && *entry & PTE_P) {
+        if (live_count == ARRAY_SIZE(live_frame))
+            error("the boot mapping has more than %u pages", live_count);
+        live_frame[live_count] = pfn_mfn(live_count);
+        live_count++;
+    }
+}
+
+/* The page that came at the start is among those that calls change, and the console asks whether we are privileged. */
+static void keep_start_info(void)
+{
+    own_start_info = *start_info;
+    start_info = &own_start_info;
+}
+
 void machine_prepare(void)
 {
+    find_live_frames();
     make_window();
     find_grants();
     own_frames[1] = root_frame;
     own_frames[2] = window_l1 >> 12;
     own_frames[3] = start_info->shared_info >> 12;
     own_frames[4] = mfn_of(start_info);
+    keep_start_info();
     ram_end = (uint64_t)HYPERCALL(memory_op, XENMEM_maximum_ram_page, 0);
     for (unsigned i = 0; i < worker_count; i++) {
         workers[i].slots = page_alloc();
