@@ -100,8 +100,8 @@ def describe(found, count=6):
             yield f'  {number}: hypercall {hypercall} ({words}) [{inner}] = {"?" if result == 0x7e57 else result}'
 
 
-def look_into_memory(machine):
-    """What the guests did last, from the memory of the machine as it stands."""
+def look_into_memory(machine, seed=None):
+    """What the guests, or that with one seed, did last, from the memory of the machine as it stands."""
     path = f'{machine.evidence}/memory'
     machine.qmp.call('stop')
     machine.qmp.call('pmemsave', val=0, size=machine.memory << 20, filename=os.path.abspath(path))
@@ -109,7 +109,7 @@ def look_into_memory(machine):
         found = last_calls(file.read())
     os.unlink(path)
     machine.qmp.call('cont')
-    return '\n'.join(describe(found))
+    return '\n'.join(describe({of: calls for of, calls in found.items() if seed in (None, of[0])}))
 
 
 def expect(rig, pattern, seconds):
@@ -132,7 +132,9 @@ def look_at_guest(rig, of, index, log):
     """A guest made all its calls, and enough of them were served."""
     kind, vcpus = of.guests[index]
     made = re.search(r'FUZZ made (\d+) calls', log)
-    rig.check(made, 'a guest did not get to its end:\n' + '\n'.join(log.splitlines()[-12:]))
+    if not made:
+        said = '\n'.join(log.splitlines()[-12:])
+        raise RigError(f'a guest did not get to its end:\n{said}\n{look_into_memory(rig.machine, of.seeds()[index])}')
     rig.check(int(made[1]) == int(vcpus) * of.calls, f'{made[1]} calls were made')
     families = told(log)
     for number, percent in SERVED[kind].items():
@@ -144,13 +146,10 @@ def look_at_guest(rig, of, index, log):
 def scenario(of):
     def check_round(rig):
         expect(rig, f'^RIG: round {of.number} begins$', 60)
-        logs = []
-        for guest in 'ab':
+        for index, guest in enumerate('ab'):
             start = rig.machine.position
             expect(rig, rf'^RIG: {of.number}{guest} ends: (.*)\n', SECONDS)
-            logs.append(rig.machine.log()[start:rig.machine.position])
-        for index, log in enumerate(logs):
-            look_at_guest(rig, of, index, log)
+            look_at_guest(rig, of, index, rig.machine.log()[start:rig.machine.position])
     check_round.__name__ = of.name()
     guests = ' and '.join(f'{kind} with {vcpus} vcpus, seed {seed}' for (kind, vcpus), seed in zip(of.guests, of.seeds()))
     check_round.__doc__ = f'Round {of.number}, {of.calls} calls of each vcpu: {guests}.'

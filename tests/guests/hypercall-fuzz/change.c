@@ -67,7 +67,7 @@ bool in_slots(const struct worker *w, uint64_t address, unsigned bytes)
 /* ---- Changes ---- */
 static void flip_bits(struct worker *w, struct call *c)
 {
-    for (unsigned n = 1 + below(w, 3); n; n--)
+    for (unsigned n = 1 + below(w, FLIPS); n; n--)
         c->slot[below(w, c->bytes)] ^= (char)(1U << below(w, 8));
 }
 

@@ -22,7 +22,7 @@
 #include <xen/physdev.h>
 #include <xen/vcpu.h>
 
-enum { WORKERS = 4, ARENA = 64, RECORDS = 31, SLOTS = 6, SLOT_BYTES = 512, LARGE_SLOT = SLOTS };
+enum { WORKERS = 4, ARENA = 64, RECORDS = 31, SLOTS = 6, SLOT_BYTES = 512, LARGE_SLOT = SLOTS, FLIPS = 3 };
 
 struct worker;
 

@@ -10,10 +10,9 @@ void traps_init(void);
 uint64_t arena_frame[ARENA];
 volatile void *grant_entries;
 uint64_t window_l1, window_l2, root_frame;
-static uint64_t own_frames[5], ram_end;
+static uint64_t own_frames[4], ram_end;
 static uint64_t live_frame[2048];
 static unsigned live_count;
-static struct start_info own_start_info;
 static uint64_t stacks[WORKERS][2048] __attribute__((aligned(4096)));
 static struct vcpu_guest_context contexts[WORKERS];
 
@@ -104,27 +103,46 @@ bool machine_spares(unsigned number, uint64_t *a)
 }
 
 /* ---- Start ---- */
-static void *link_table(uint64_t entry_address)
+static unsigned bits_set(uint64_t word)
 {
-    void *table = table_alloc();
-    if (mmu_update(entry_address, pte_make(mfn_of(table), TABLE_FLAGS)))
+    unsigned count = 0;
+    for (; word; word &= word - 1)
+        count++;
+    return count;
+}
+
+/* A frame that a few flipped bits of its number do not make one that the kernel lives by. */
+static uint64_t far_frame(void)
+{
+    uint64_t frame;
+    unsigned i;
+    do {
+        frame = pfn_mfn(spare_pfn());
+        for (i = 0; i < live_count && bits_set(frame ^ live_frame[i]) > FLIPS; i++)
+            ;
+    } while (i < live_count);
+    return frame;
+}
+
+static uint64_t link_table(uint64_t entry_address)
+{
+    uint64_t frame = far_frame();
+    if (mmuext(MMUEXT_CLEAR_PAGE, frame, 0) || mmu_update(entry_address, pte_make(frame, TABLE_FLAGS)))
         error("no table for the window");
-    return table;
+    return frame;
 }
 
 static void make_window(void)
 {
     root_frame = mfn_of(root_table());
-    void *l3 = link_table((root_frame << 12) + (WINDOW >> 39 & 511) * 8);
-    void *l2 = link_table(mfn_of(l3) << 12);
-    window_l2 = mfn_of(l2) << 12;
-    void *l1 = link_table(window_l2);
-    window_l1 = mfn_of(l1) << 12;
+    uint64_t l3 = link_table((root_frame << 12) + (WINDOW >> 39 & 511) * 8);
+    window_l2 = link_table(l3 << 12) << 12;
+    window_l1 = link_table(window_l2) << 12;
     /* Pinned, it is a table also while nothing leads to it, and what is written to it is checked. */
     if (mmuext(MMUEXT_PIN_L1_TABLE, window_l1 >> 12, 0))
         error("the window's table is not pinned");
     for (unsigned i = 0; i < ARENA; i++) {
-        arena_frame[i] = pfn_mfn(spare_pfn());
+        arena_frame[i] = far_frame();
         if (update_va(arena_page(i), pte_make(arena_frame[i], PTE_RW)))
             error("no window on frame %lx", arena_frame[i]);
         memory_set(arena_page(i), 0, PAGE);
@@ -155,23 +173,14 @@ static void find_live_frames(void)
     }
 }
 
-/* The page that came at the start is among those that calls change, and the console asks whether we are privileged. */
-static void keep_start_info(void)
-{
-    own_start_info = *start_info;
-    start_info = &own_start_info;
-}
-
 void machine_prepare(void)
 {
     find_live_frames();
     make_window();
     find_grants();
-    own_frames[1] = root_frame;
-    own_frames[2] = window_l1 >> 12;
+    own_frames[1] = window_l1 >> 12;
+    own_frames[2] = window_l2 >> 12;
     own_frames[3] = start_info->shared_info >> 12;
-    own_frames[4] = mfn_of(start_info);
-    keep_start_info();
     ram_end = (uint64_t)HYPERCALL(memory_op, XENMEM_maximum_ram_page, 0);
     for (unsigned i = 0; i < worker_count; i++) {
         workers[i].slots = page_alloc();

@@ -68,7 +68,7 @@ static void extended(struct worker *w, struct mmuext_op *op)
     static const unsigned often[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
                                      MMUEXT_PIN_L4_TABLE, MMUEXT_UNPIN_TABLE,  MMUEXT_UNPIN_TABLE,  MMUEXT_CLEAR_PAGE};
     op->cmd = one_in(w, 3) ? below(w, 21) : often[below(w, ARRAY_SIZE(often))];
-    op->arg1.mfn = target_frame(w);
+    op->arg1.mfn = op->cmd <= MMUEXT_UNPIN_TABLE && one_in(w, 16) ? root_frame : target_frame(w);
     op->arg2.src_mfn = some_frame(w);
     switch (op->cmd) {
     case MMUEXT_NEW_BASEPTR:
