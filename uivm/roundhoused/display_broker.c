@@ -37,11 +37,11 @@ static void devices_lost(uint32_t domid, void *data)
     display->callbacks.devices_lost((int)domid, display->user);
 }
 
-/* Asking for what is on screen already changes nothing, and succeeds once the seat is there. */
+/* Nothing is sent: what is on screen is not known yet when the seat has just answered, and is not to be changed. */
 static gboolean probe(gpointer data)
 {
     struct display *display = data;
-    if (!vdisplay_focus(display->broker, vdisplay_focused(display->broker), NULL))
+    if (!vdisplay_seat_present(display->broker))
         return G_SOURCE_CONTINUE;
     display->probe = 0;
     display->present = TRUE;

@@ -198,9 +198,9 @@ bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
     return true;
 }
 
-unsigned vdisplay_focused(const struct vdisplay *vd)
+bool vdisplay_seat_present(const struct vdisplay *vd)
 {
-    return vd->focused;
+    return vd->greeted;
 }
 
 void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height)

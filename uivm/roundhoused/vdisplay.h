@@ -62,8 +62,8 @@ void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 
-// What is on screen, as the seat last said; 0 before that.
-unsigned vdisplay_focused(const struct vdisplay *vd);
+// Whether a seat is connected and has answered.
+bool vdisplay_seat_present(const struct vdisplay *vd);
 
 // The size of the seat's screen in pixels, as the seat last said; a common one before that.
 void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height);
