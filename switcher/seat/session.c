@@ -94,7 +94,9 @@ static bool connect_libseat(struct session *session)
 static int on_retry(void *data)
 {
     struct session *session = data;
-    if (!connect_libseat(session))
+    if (connect_libseat(session))
+        dispatch(-1, 0, session); // what came with the answer makes nothing readable any more
+    else
         wl_event_source_timer_update(session->retry, RETRY_MS);
     return 0;
 }

@@ -1,4 +1,5 @@
 // The session over a seat manager that gives devices, takes them away, and dies. libseat is a fake.
+#include <errno.h>
 #include <fcntl.h>
 #include <libseat.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ static const struct libseat_seat_listener *listener;
 static void *listener_data;
 static int connection = -1, manager = -1; // the session's end, and the seat manager's
 static bool dead, refuses, silent;
+static bool together; // the seat comes with the answer, and nothing is left to read
 static unsigned said_back, enabled, disabled, lost, dispatched, acknowledged, errors, closed;
 
 static void say(uint64_t what)
@@ -49,7 +51,7 @@ struct libseat *libseat_open_seat(const struct libseat_seat_listener *given, voi
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     connection = ends[0];
     manager = ends[1];
-    if (!silent)
+    if (!silent && !together)
         say(1);
     return (struct libseat *)&connection;
 }
@@ -79,9 +81,14 @@ int libseat_dispatch(struct libseat *seat, int timeout)
 {
     (void)timeout;
     dispatched++;
+    if (together) {
+        together = false;
+        listener->enable_seat(seat, listener_data);
+        return 1;
+    }
     uint64_t what;
-    ssize_t size = read(connection, &what, sizeof(what));
-    if (dead && size == 0)
+    ssize_t size = recv(connection, &what, sizeof(what), MSG_DONTWAIT);
+    if ((dead && size == 0) || (size < 0 && errno == EAGAIN))
         return 0;
     CHECK(size == sizeof(what));
     if (what == 1)
@@ -173,6 +180,17 @@ int main(void)
     CHECK(next >= 0);
     session_close_device(session, fd);
     CHECK(closed == 0 && fcntl(fd, F_GETFD) < 0); // the new manager of devices does not know it
+    dead = true;
+    close(manager);
+    wl_event_loop_dispatch(loop, 0);
+    CHECK(lost == 2);
+    dead = silent = false;
+    together = true;
+    until_enabled(loop, 3);
+    CHECK(enabled == 3 && said_back == 2);
+    session_close_device(session, next);
+    CHECK(closed == 0);
+    next = session_open_device(session, "/dev/null");
     session_close_device(session, next);
     CHECK(closed == 1);
     session_close(session);
