@@ -15,10 +15,10 @@ import time
 # Time limits of tests on the host are for an idle machine; they are there to end a hang, not to measure.
 HOST_PATIENCE = ['--timeout-multiplier', '5']
 # What runs each suite: a plain ./dev test, or one that names it.
-SUITES = {'style': 'plain', 'unit': 'plain', 'guests': 'plain', 'rig': 'plain', 'parts': 'named'}
-BATCHES = {'rig', 'parts'}
+SUITES = {'style': 'plain', 'unit': 'plain', 'guests': 'plain', 'rig': 'plain', 'parts': 'named', 'soak': 'named'}
+BATCHES = {'rig', 'parts', 'soak'}
 # What uivm/image/build makes for them.
-IMAGES = {'guests': ['reference', 'emulator'], 'rig': ['tests'], 'parts': ['tests']}
+IMAGES = {'guests': ['reference', 'emulator'], 'rig': ['tests'], 'parts': ['tests'], 'soak': ['tests']}
 RECIPE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'uivm', 'image', 'build')
 LONGEST = 10
 PROCESSORS = 2      # for which the rig's time limits are made

@@ -124,7 +124,7 @@ void worker_main(unsigned id)
         vcpu_op(VCPUOP_down, id);
 }
 
-static void tell(void)
+static void tell(uint64_t begun)
 {
     uint64_t made = 0;
     for (unsigned i = 0; i < worker_count; i++) {
@@ -140,7 +140,7 @@ static void tell(void)
         if (count)
             say("FUZZ hypercall %u: %u calls, %u succeeded", n, count, successes);
     }
-    say("FUZZ made %lu calls", made);
+    say("FUZZ made %lu calls in %lu ms", made, (time_now(&workers[0]) - begun) / 1000000);
 }
 
 void test_main(void)
@@ -163,6 +163,7 @@ void test_main(void)
         workers[i].id = i;
         workers[i].ring = ring;
     }
+    uint64_t begun = time_now(&workers[0]);
     for (unsigned i = 1; i < worker_count; i++)
         machine_start(i);
     worker_main(0);
@@ -173,5 +174,5 @@ void test_main(void)
         }
     struct evtchn_reset reset = {.dom = DOMID_SELF};
     HYPERCALL(event_channel_op, EVTCHNOP_reset, &reset);
-    tell();
+    tell(begun);
 }

@@ -301,7 +301,7 @@ static void test_elf_refusals(void)
     } refusals[] = {
         {64 + 40, 0x1000, 0xff, "the kernel's ELF segments are damaged"}, /* less in memory than in the file */
         {64 + 24, 0x1000000, 0xffffffffffffff00, "the kernel's ELF segments are damaged"},
-        {0x464, 8, 0x1000, "the kernel's ELF notes are damaged"},         /* the entry point's note, and how long it is */
+        {0x464, 8, 0x1000, "the kernel's ELF notes are damaged"}, /* the length of the entry point's note */
         {0x470, 0xffffffff81000800, 0xffffffff81200100, "the kernel's entry point lies outside of it"},
         {0x470, 0xffffffff81000800, 0xffffffff80ffffff, "the kernel's entry point lies outside of it"},
     };
