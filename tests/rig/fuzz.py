@@ -18,7 +18,7 @@ LOG_FAULT = re.compile(r'^.*(?:PANIC|BUG|UBSAN|runtime error|assertion|lock orde
 GUESTS = [('pv-1', 'pvh-1'), ('pv-2', 'pvh-2'), ('pv-4', 'pv-2'), ('pvh-4', 'pvh-2'), ('pv-1', 'pv-4'), ('pvh-1', 'pvh-4')]
 SECONDS = 120       # for a round on an idle machine
 # What a vcpu must have been served, or the fuzzer beats against a closed door: hypercall and share of it in percent.
-SERVED = {'pv': {1: 20, 12: 5, 14: 20, 20: 20, 24: 20, 26: 10, 29: 30, 32: 15}, 'pvh': {12: 20, 20: 20, 24: 20, 29: 30, 32: 15}}
+SERVED = {'pv': {1: 10, 12: 5, 14: 20, 20: 20, 24: 20, 26: 10, 29: 30, 32: 15}, 'pvh': {12: 20, 20: 20, 24: 20, 29: 30, 32: 15}}
 RECORD = struct.Struct('<15Qq')
 
 

@@ -113,6 +113,7 @@ bool in_slots(const struct worker *w, uint64_t address, unsigned bytes);
 void machine_prepare(void);      /* arena, grant table, slots */
 void machine_start(unsigned id); /* worker_main(id) on that vcpu */
 bool machine_spares(unsigned number, uint64_t *a);
+void machine_refresh(struct worker *w);  /* now and then: what calls have used up */
 void machine_repair(unsigned number);    /* after a call that may have changed how traps come in */
 uint64_t some_frame(struct worker *w);   /* of the arena, of others, of nobody; own ones that matter are rare */
 uint64_t some_address(struct worker *w); /* a virtual address in the arena, or one that is not its own */

@@ -117,6 +117,11 @@ bool machine_spares(unsigned number, uint64_t *a)
     return number < 128; /* the hypercall page has no more */
 }
 
+/* Frames that are gone are populated by the calls themselves. */
+void machine_refresh(struct worker *w)
+{
+}
+
 /* A call may have moved the grant table. */
 void machine_repair(unsigned number)
 {

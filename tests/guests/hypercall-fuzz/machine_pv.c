@@ -11,10 +11,12 @@ uint64_t arena_frame[ARENA];
 volatile void *grant_entries;
 uint64_t window_l1, window_l2, root_frame;
 static uint64_t own_frames[4], ram_end;
-static uint64_t live_frame[2048];
-static unsigned live_count;
+static uint64_t live_frame[512];
+static uint64_t pool[2048];
+static unsigned live_count, pool_count;
 static uint64_t stacks[WORKERS][2048] __attribute__((aligned(4096)));
 static struct vcpu_guest_context contexts[WORKERS];
+enum { PAGES_TO_COME = 32 };
 
 /* ---- Frames and addresses ---- */
 void *arena_page(unsigned n)
@@ -22,7 +24,7 @@ void *arena_page(unsigned n)
     return (void *)(WINDOW + n * PAGE);
 }
 
-/* Of the boot mapping: the kernel, its tables, the pages that it got with them. Any number may be one of these. */
+/* The kernel, its tables, the pages that it got with them. Any number may be one of these. */
 static bool lives_by(uint64_t frame)
 {
     for (unsigned i = 0; i < live_count; i++)
@@ -111,17 +113,45 @@ static unsigned bits_set(uint64_t word)
     return count;
 }
 
-/* A frame that a few flipped bits of its number do not make one that the kernel lives by. */
+/* A few flipped bits of its number do not make it one that the kernel lives by. */
+static bool is_far(uint64_t frame)
+{
+    for (unsigned i = 0; i < live_count; i++)
+        if (bits_set(frame ^ live_frame[i]) <= FLIPS)
+            return false;
+    return true;
+}
+
 static uint64_t far_frame(void)
 {
     uint64_t frame;
-    unsigned i;
-    do {
+    do
         frame = pfn_mfn(spare_pfn());
-        for (i = 0; i < live_count && bits_set(frame ^ live_frame[i]) > FLIPS; i++)
-            ;
-    } while (i < live_count);
+    while (!is_far(frame));
     return frame;
+}
+
+/* For the frames that calls lose. */
+static void fill_pool(void)
+{
+    unsigned left = (unsigned)start_info->nr_pages / 8;
+    while (pool_count < ARRAY_SIZE(pool) && left--)
+        pool[pool_count++] = far_frame();
+}
+
+/* Left alone, all of the arena comes to be tables of each other, or given away, and every call is refused. */
+void machine_refresh(struct worker *w)
+{
+    unsigned n = below(w, ARENA);
+    uint64_t none = 0, frame = arena_frame[n];
+    if (!frame && one_in(w, 8) && pool_count) {
+        unsigned at = __atomic_sub_fetch(&pool_count, 1, __ATOMIC_SEQ_CST);
+        frame = at < ARRAY_SIZE(pool) ? pool[at] : 0;
+        __atomic_compare_exchange_n(&arena_frame[n], &none, frame, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    mmuext(MMUEXT_UNPIN_TABLE, frame, 0);
+    mmu_update(window_l2, window_l1 | TABLE_FLAGS);
+    update_va(arena_page(n), pte_make(frame, PTE_RW));
 }
 
 static uint64_t link_table(uint64_t entry_address)
@@ -161,22 +191,20 @@ static void find_grants(void)
     own_frames[0] = frame;
 }
 
-/* Before the arena: what has been spare from the start is not in the mapping. */
 static void find_live_frames(void)
 {
-    pte_t *entry;
-    while ((entry = entry_of(VIRT_BASE_ADDRESS + live_count * PAGE, 1)) && *entry & PTE_P) {
-        if (live_count == ARRAY_SIZE(live_frame))
-            error("the boot mapping has more than %u pages", live_count);
+    uint64_t end = pfn_of(page_alloc()) + PAGES_TO_COME;
+    if (end > ARRAY_SIZE(live_frame))
+        error("the kernel has %lu pages", end);
+    for (; live_count < end; live_count++)
         live_frame[live_count] = pfn_mfn(live_count);
-        live_count++;
-    }
 }
 
 void machine_prepare(void)
 {
     find_live_frames();
     make_window();
+    fill_pool();
     find_grants();
     own_frames[1] = window_l1 >> 12;
     own_frames[2] = window_l2 >> 12;

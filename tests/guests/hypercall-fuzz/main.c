@@ -116,6 +116,8 @@ void worker_main(unsigned id)
             touch(w);
         if (one_in(w, 4))
             grant_something(w);
+        if (w->number % 8 == 0)
+            machine_refresh(w);
         if (id == 0 && w->number % 64 == 0)
             wake_others();
     }
