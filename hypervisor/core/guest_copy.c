@@ -34,6 +34,11 @@ static int copy(void *to, const void *from, size_t bytes)
 
 /* ---- HVM ---- */
 
+/* A guest's addresses are what they are: nothing of it is aligned but by its own will. */
+typedef uint16_t anywhere16 __attribute__((aligned(1), may_alias));
+typedef uint32_t anywhere32 __attribute__((aligned(1), may_alias));
+typedef uint64_t anywhere64 __attribute__((aligned(1), may_alias));
+
 /* What fits a register moves in one piece: guests' locks and page tables are written this way too. */
 static void move_bytes(void *to, const void *from, size_t bytes)
 {
@@ -42,13 +47,13 @@ static void move_bytes(void *to, const void *from, size_t bytes)
         *(volatile uint8_t *)to = *(const volatile uint8_t *)from;
         return;
     case 2:
-        *(volatile uint16_t *)to = *(const volatile uint16_t *)from;
+        *(volatile anywhere16 *)to = *(const volatile anywhere16 *)from;
         return;
     case 4:
-        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+        *(volatile anywhere32 *)to = *(const volatile anywhere32 *)from;
         return;
     case 8:
-        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+        *(volatile anywhere64 *)to = *(const volatile anywhere64 *)from;
         return;
     default:
         memcpy(to, from, bytes);

@@ -6,6 +6,7 @@
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
+#include <hv/p2m.h>
 #include <hv/page_type.h>
 
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
@@ -70,6 +71,29 @@ void page_put_with_type(struct page *page)
     held--;
 }
 
+struct page *p2m_get_page_briefly(struct domain *d, uint64_t gfn, bool writable, int *error)
+{
+    *error = -EINVAL;
+    return gfn < 4 && page_get(&fake_page[gfn], d) ? &fake_page[gfn] : NULL;
+}
+
+/* Wherever it begins, of whatever size, also across the end of a page. */
+static void unaligned(void)
+{
+    uint8_t value[16], got[16], *memory = ram[0];
+    for (unsigned i = 0; i < 16; i++)
+        value[i] = (uint8_t)(i + 1);
+    for (unsigned bytes = 1; bytes <= 9; bytes++)
+        for (unsigned at = PAGE_SIZE; at < 2 * PAGE_SIZE; at += at < 2 * PAGE_SIZE - 64 ? 61 : 1) {
+            check(!hvm_copy_to_physical(&guest, at, value, bytes) && !memcmp(memory + at, value, bytes));
+            check(!hvm_copy_from_physical(&guest, got, at, bytes) && !memcmp(got, value, bytes));
+            memset(memory + at, 0, bytes);
+        }
+    check(hvm_copy_to_physical(&guest, 3 * PAGE_SIZE - 1, value, 8) == -EINVAL);
+    memset(ram[2], 0, PAGE_SIZE);
+    check(!held);
+}
+
 static void addresses(void)
 {
     uint64_t value = 0x1122334455667788, got = 0;
@@ -115,6 +139,7 @@ int main(void)
 {
     fake_current[0] = &v;
     addresses();
+    unaligned();
     frames();
     return 0;
 }
