@@ -38,7 +38,7 @@ class Rig:
 
     def __init__(self, options):
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
-        self.images = f'{options.build}/images'
+        self.images, self.evidence = f'{options.build}/images', f'{options.build}/test-evidence'
         self.only, self.record, self.recorded = options.only, options.record, notes.Recorded(options.batch)
         self.machine = None
         self.notes, self.running = [], None     # of the running scenario; it and where its evidence goes
@@ -55,7 +55,7 @@ class Rig:
     def reference_notes(self):
         """What the running scenario noted on the reference, or None."""
         scenario, evidence = self.running
-        live = f'{evidence}/{scenario_name(scenario)}.notes'.replace(f'/{self.name}/', '/reference/')
+        live = of_reference(self, f'{evidence}/{scenario_name(scenario)}.notes')
         return expected_notes(self, live, scenario, notes.key_of_build(self.images, scenario))[0]
 
     def check(self, condition, message):
@@ -103,6 +103,11 @@ def scenario_name(scenario):
     return scenario.__name__.replace('_', '-')
 
 
+def of_reference(rig, path):
+    """Where the reference keeps what this run keeps at `path`. The folders above may have any name, ours too."""
+    return f'{rig.evidence}/reference/{os.path.relpath(path, f"{rig.evidence}/{rig.name}")}'
+
+
 def expected_notes(rig, live, scenario, build_key):
     """(what the reference noted in this build or else as recorded, why there is nothing to compare with)."""
     lines, stale = notes.read(live, build_key) if rig.name != 'reference' else (None, None)
@@ -122,7 +127,7 @@ def compare(rig, evidence, scenario):
         rig.recorded.keep(name, notes.key_of(scenario), noted)
     if rig.name == 'reference' and name not in rig.recorded.scenarios:
         return None
-    expected, missing = expected_notes(rig, own.replace(f'/{rig.name}/', '/reference/'), scenario, build_key)
+    expected, missing = expected_notes(rig, of_reference(rig, own), scenario, build_key)
     if expected is None:
         return missing if noted or rig.name == 'reference' else None
     return notes.difference(rig.name, expected, noted)
@@ -194,7 +199,7 @@ def main():
         report.result(f'hypervisor image {options.hypervisor}', 'it is not there; build it first with ./dev build')
         return report.finish()
     rig = Rig(options)
-    evidence = f'{options.build}/test-evidence/{options.name}/{options.batch}'
+    evidence = f'{rig.evidence}/{options.name}/{options.batch}'
     for boot in BATCHES[options.batch]:
         run_boot(rig, boot, report, evidence)
     print(f'# evidence: {evidence}')

@@ -83,14 +83,14 @@ class Comparing(unittest.TestCase):
 
     def setUp(self):
         self.scenario = module(SCENARIO).scenario
-        self.folder = tempfile.mkdtemp(dir=FOLDER.name)
+        self.folder = f'{tempfile.mkdtemp(dir=FOLDER.name)}/ours'     # people name a clone after the project
         self.images = f'{self.folder}/images'
         os.makedirs(self.images)
         for name in ('reference', 'ours'):
             os.makedirs(f'{self.folder}/{name}')
 
     def compare(self, name, said, record=False):
-        one = types.SimpleNamespace(name=name, images=self.images, notes=[f'answer: {said}'] if said else [], record=record,
+        one = types.SimpleNamespace(name=name, images=self.images, evidence=self.folder, notes=[f'answer: {said}'] if said else [], record=record,
                                     recorded=notes.Recorded('batch', self.folder))
         return rig.compare(one, f'{self.folder}/{name}', self.scenario)
 
