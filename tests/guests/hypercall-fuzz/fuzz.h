@@ -61,6 +61,8 @@ struct worker {
     unsigned counts[64], successes[64];
     struct ring *ring;
     char *slots;       /* SLOTS small ones and a large one in a page of their own; the page behind it is not mapped */
+    void *way_back[5]; /* __builtin_setjmp, for when a call has made the vcpu run something else */
+    unsigned strays;   /* how often it was needed */
     unsigned given[4]; /* pages of the arena whose frames a call may give away */
     volatile bool done;
 };

@@ -3,8 +3,10 @@
 #include "pv.h"
 
 #define WINDOW 0x0000600000000000UL
+#define KERNEL 0xffffffff80000000UL
 
 extern void (*vcpu_function)(uint64_t);
+extern const char extable_start[]; /* the end of the code */
 void traps_init(void);
 
 uint64_t arena_frame[ARENA];
@@ -76,6 +78,21 @@ static bool no_breakpoints(struct registers *regs, unsigned vector)
 {
     regs->rflags &= ~0x100UL;
     HYPERCALL(set_debugreg, 7, 0);
+    return true;
+}
+
+/* An event or an NMI came in where a call had set a callback to, and nothing is there: on with the next call. */
+static bool stray(struct registers *regs, unsigned vector)
+{
+    if (regs->rip >= KERNEL && regs->rip < (uint64_t)extable_start)
+        return false;
+    uint64_t id = ((uint64_t)regs - (uint64_t)stacks) / sizeof(stacks[0]);
+    struct worker *w = &workers[id < worker_count ? id : 0]; /* the first vcpu has the kernel's own stack */
+    regs->rbp = (uint64_t)w->way_back[0];
+    regs->rip = (uint64_t)w->way_back[1];
+    regs->rsp = (uint64_t)w->way_back[2];
+    regs->rflags = 0x2;
+    w->strays++;
     return true;
 }
 
@@ -200,6 +217,8 @@ static void find_live_frames(void)
         live_frame[live_count] = pfn_mfn(live_count);
 }
 
+static const uint8_t ends_of_straying[] = {TRAP_BP, TRAP_OF, TRAP_UD, TRAP_NM, TRAP_SS, TRAP_GP, TRAP_PF, TRAP_AC};
+
 void machine_prepare(void)
 {
     find_live_frames();
@@ -217,6 +236,8 @@ void machine_prepare(void)
     }
     trap_hooks[TRAP_NMI] = trap_hooks[ENTRY_FAILSAFE] = ignore;
     trap_hooks[TRAP_DB] = no_breakpoints;
+    for (unsigned i = 0; i < ARRAY_SIZE(ends_of_straying); i++)
+        trap_hooks[ends_of_straying[i]] = stray;
     trap_hooks[ENTRY_EVENT] = mask_again;
 }
 

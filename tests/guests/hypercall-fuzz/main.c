@@ -109,7 +109,11 @@ static void wake_others(void)
 void worker_main(unsigned id)
 {
     struct worker *w = &workers[id];
-    for (w->number = 0; w->number < calls; w->number++) {
+    if (__builtin_setjmp(w->way_back)) {
+        machine_repair(__HYPERVISOR_multicall);
+        w->number++;
+    }
+    for (; w->number < calls; w->number++) {
         one_call(w);
         w->random = mix(w->random);
         if (one_in(w, 4))
@@ -130,7 +134,7 @@ static void tell(uint64_t begun)
 {
     uint64_t made = 0;
     for (unsigned i = 0; i < worker_count; i++) {
-        say("FUZZ vcpu %u digest %lx", i, workers[i].digest);
+        say("FUZZ vcpu %u digest %lx, strayed %u times", i, workers[i].digest, workers[i].strays);
         made += workers[i].number;
     }
     for (unsigned n = 0; n < ARRAY_SIZE(workers[0].counts); n++) {
