@@ -136,6 +136,22 @@ bool grant_table_has_frame(struct domain *d, unsigned index, bool status, mfn_t 
     return there;
 }
 
+/* What a change under the lock changes, as it was at one moment. */
+struct table_state {
+    unsigned version, frames, status_frames;
+};
+
+static struct table_state table_state(struct domain *d)
+{
+    struct grant_table *gt = d->grants;
+    struct table_state state;
+
+    spin_lock(&gt->lock);
+    state = (struct table_state){gt->version, gt->frames, gt->status_frames};
+    spin_unlock(&gt->lock);
+    return state;
+}
+
 unsigned grant_table_max_frames(const struct domain *d)
 {
     return d->grants->max_frames;
@@ -199,7 +215,7 @@ static int op_get_status_frames(union grant_argument *a, struct unmap_batch *bat
     op->status = get_target(op->dom, &d);
     if (op->status != GNTST_okay)
         return 0;
-    if (op->nr_frames > d->grants->status_frames)
+    if (op->nr_frames > table_state(d).status_frames)
         op->status = GNTST_general_error;
     for (unsigned i = 0; op->status == GNTST_okay && i < op->nr_frames; i++) {
         uint64_t frame;
@@ -222,7 +238,7 @@ static int op_query_size(union grant_argument *a, struct unmap_batch *batch)
     op->status = get_target(op->dom, &d);
     if (op->status != GNTST_okay)
         return 0;
-    op->nr_frames = d->grants->frames;
+    op->nr_frames = table_state(d).frames;
     op->max_nr_frames = d->grants->max_frames;
     domain_put(d);
     return 0;
@@ -237,7 +253,7 @@ static int op_get_version(union grant_argument *a, struct unmap_batch *batch)
         return -EPERM;
     if (status != GNTST_okay)
         return -ESRCH;
-    a->get_version.version = d->grants->version;
+    a->get_version.version = table_state(d).version;
     domain_put(d);
     return 0;
 }

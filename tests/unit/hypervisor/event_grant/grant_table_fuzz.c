@@ -154,9 +154,13 @@ static void ask_something(unsigned n, unsigned *state)
     struct gnttab_setup_table setup_op = {.dom = any_domain(state), .nr_frames = rand_r(state) % 5};
     struct gnttab_set_version set = {.version = version};
     struct gnttab_query_size size = {.dom = any_domain(state)};
+    struct gnttab_get_version get = {.dom = any_domain(state)};
+    struct gnttab_get_status_frames status = {.dom = any_domain(state), .nr_frames = rand_r(state) % 4};
     mfn_t frame;
+    uint64_t status_list[4];
     set_xen_guest_handle(setup_op.frame_list, list);
-    switch (rand_r(state) % 4) {
+    set_xen_guest_handle(status.frame_list, status_list);
+    switch (rand_r(state) % 6) {
     case 0:
         op(GNTTABOP_setup_table, &setup_op, 1);
         return;
@@ -165,6 +169,12 @@ static void ask_something(unsigned n, unsigned *state)
         return;
     case 2:
         op(GNTTABOP_set_version, &set, 1);
+        return;
+    case 3:
+        op(GNTTABOP_get_version, &get, 1);
+        return;
+    case 4:
+        op(GNTTABOP_get_status_frames, &status, 1);
         return;
     }
     op(GNTTABOP_query_size, &size, 1);
