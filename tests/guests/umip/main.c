@@ -17,7 +17,7 @@ struct table {
 static struct {
     struct table gdt, idt, by_gs;
     uint64_t ldt, task, status, short_ldt;
-    uint16_t task_word, status_word;
+    uint16_t task_word, behind_task, status_word, behind_status;
 } seen;
 
 /* No instruction that a program could not execute. */
@@ -46,6 +46,8 @@ static void check_seen(bool kept)
     CHECK_IS(0xffffffffffff0000, seen.short_ldt);
     CHECK_IS(TASK, seen.task_word);
     CHECK_IS((uint16_t)seen.status, seen.status_word);
+    CHECK_IS(0x5a5a, seen.behind_task);
+    CHECK_IS(0x5a5a, seen.behind_status);
     CHECK_IS(seen.gdt.base, seen.by_gs.base);
     CHECK_IS(seen.gdt.limit, seen.by_gs.limit);
     if (kept) {

@@ -456,6 +456,9 @@ static void displif_refuses(void)
     request.op.dbuf_create.buffer_sz = 4 << 20; // a screen is 1.2 MB
     CHECK(ask(&request) == -EINVAL);
     request = create_request(10);
+    request.op.dbuf_create.buffer_sz = 1000 * 4096; // no more than the directory's page names
+    CHECK(ask(&request) == -EINVAL);
+    request = create_request(10);
     request.op.dbuf_create.data_ofs = UINT32_MAX;
     CHECK(ask(&request) == -EINVAL);
     request = create_request(10);

@@ -108,17 +108,17 @@ static void grants(void)
     CHECK(foreign_map_grants(DOMAIN, references, 2, PROT_READ) == NULL && errno == ENODEV);
 }
 
-// A page that is taken away while it is mapped reads as zeros; what is left of the mapping is as it was.
+// Pages that are taken away while they are mapped read as zeros; what is left of the mapping is as it was.
 static void vanishing_page(void)
 {
     foreign_guard_install();
-    CHECK(ftruncate(memory, 2 * PAGE) == 0);
-    volatile uint8_t *mapped = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, memory, 0);
+    CHECK(ftruncate(memory, 3 * PAGE) == 0);
+    volatile uint8_t *mapped = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, memory, 0);
     CHECK(pwrite(memory, "ab", 1, 0) == 1 && pwrite(memory, "b", 1, PAGE) == 1 && mapped[0] == 'a' &&
           mapped[PAGE] == 'b');
     CHECK(ftruncate(memory, PAGE) == 0);
-    CHECK(mapped[PAGE] == 0 && mapped[0] == 'a');
-    __real_munmap((void *)mapped, 2 * PAGE);
+    CHECK(mapped[PAGE] == 0 && mapped[2 * PAGE] == 0 && mapped[0] == 'a');
+    __real_munmap((void *)mapped, 3 * PAGE);
 }
 
 int main(void)

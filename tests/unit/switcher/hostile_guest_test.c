@@ -206,7 +206,7 @@ static void slow_manager(void)
     stop = false;
     pthread_create(&thread, NULL, resize, page);
     for (unsigned i = 0; i < 3000; i++) { // more news than the socket holds
-        tell(&(struct link_message){.type = LINK_FOCUS, .slot = i % 3}, -1);
+        tell(&(struct link_message){.type = LINK_FOCUS, .slot = 1 + i % 2}, -1);
         usleep(1000);
     }
     stop = true;
