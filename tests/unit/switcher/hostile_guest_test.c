@@ -211,7 +211,8 @@ static void slow_manager(void)
     }
     stop = true;
     pthread_join(thread, NULL);
-    focus(0);
+    tell(&(struct link_message){.type = LINK_FOCUS, .slot = 0}, -1);
+    usleep(200000); // for the seat to find no room
     struct link_message message = {0};
     do
         message = hear_type(LINK_FOCUS_CHANGED);
