@@ -200,6 +200,14 @@ static void nested_surfaces(void)
     wl_surface_commit(top);
 }
 
+// Fewer than it may have objects.
+static void many_surfaces(void)
+{
+    for (int i = 0; i < 200; i++)
+        wl_compositor_create_surface(compositor);
+    wl_display_roundtrip(display);
+}
+
 static void many_objects(void)
 {
     for (int i = 0; i < 100000 && wl_display_get_error(display) == 0; i++) {
@@ -285,6 +293,7 @@ int main(int argc, char **argv)
     attacked_by("own popup", own_popup, true);
     attacked_by("popup circle", popup_circle, true);
     attacked_by("nested surfaces", nested_surfaces, true);
+    attacked_by("many surfaces", many_surfaces, true);
     attacked_by("many objects", many_objects, true);
     attacked_by("far away", far_away, false);
     attacked_by("focus storm", focus_storm, false);
