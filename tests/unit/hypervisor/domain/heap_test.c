@@ -3,6 +3,7 @@
  * pages: what is free does not depend on what was once in use.
  */
 #include "../check.h"
+#include "../random.h"
 #include <string.h>
 #include <hv/console.h>
 #include <hv/page_alloc.h>
@@ -51,15 +52,6 @@ static struct {
     uint8_t with;
 } held[HELD];
 static unsigned count;
-
-static unsigned next_random(void)
-{
-    static unsigned long state = 0x9e3779b97f4a7c15UL;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state >> 32);
-}
 
 static bool all_bytes(const uint8_t *at, size_t bytes, uint8_t value)
 {

@@ -3,6 +3,7 @@
  * and nothing is lost by any order of takes and returns.
  */
 #include "../check.h"
+#include "../random.h"
 #include <string.h>
 #include <hv/boot.h>
 #include <hv/bootinfo.h>
@@ -48,15 +49,6 @@ static struct {
     unsigned order;
 } held[HELD];
 static unsigned count;
-
-static unsigned next_random(void)
-{
-    static unsigned long state = 0x9e3779b97f4a7c15UL;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state >> 32);
-}
 
 static void mark(struct page *page, unsigned order, bool now)
 {

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "../random.h"
 
 #define CHECK(condition, ...)                                                                                          \
     do {                                                                                                               \
@@ -16,15 +17,5 @@
             exit(1);                                                                                                   \
         }                                                                                                              \
     } while (0)
-
-/* The same numbers in every run, so that a failure can be repeated. */
-static inline unsigned next_random(void)
-{
-    static unsigned long long state = 0x9e3779b97f4a7c15ULL;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state >> 32);
-}
 
 #endif
