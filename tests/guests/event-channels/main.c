@@ -135,9 +135,9 @@ static void virtual_interrupts(void)
 
 static void nonsense(void)
 {
-    struct evtchn_alloc_unbound unbound = {.dom = 77, .remote_dom = DOMID_SELF};
+    struct evtchn_alloc_unbound unbound = {.dom = NO_DOMAIN, .remote_dom = DOMID_SELF};
     CHECK_IS(-ESRCH, op(EVTCHNOP_alloc_unbound, &unbound));
-    struct evtchn_bind_interdomain bind = {.remote_dom = 77, .remote_port = 1};
+    struct evtchn_bind_interdomain bind = {.remote_dom = NO_DOMAIN, .remote_port = 1};
     CHECK_IS(-ESRCH, op(EVTCHNOP_bind_interdomain, &bind));
     bind = (struct evtchn_bind_interdomain){.remote_dom = DOMID_SELF, .remote_port = 0};
     CHECK_IS(-EINVAL, op(EVTCHNOP_bind_interdomain, &bind));
@@ -151,7 +151,7 @@ static void nonsense(void)
     CHECK_IS(-EINVAL, close_port(0x80000000));
     struct evtchn_status status = {.dom = DOMID_SELF, .port = 0x80000000};
     CHECK_IS(-EINVAL, op(EVTCHNOP_status, &status));
-    status = (struct evtchn_status){.dom = 77, .port = 1};
+    status = (struct evtchn_status){.dom = NO_DOMAIN, .port = 1};
     CHECK_IS(-ESRCH, op(EVTCHNOP_status, &status));
     status = (struct evtchn_status){.dom = DOMID_SELF, .port = 900};
     CHECK_REFUSED(op(EVTCHNOP_status, &status) ? -1 : status.status == EVTCHNSTAT_closed ? -1 : 0);

@@ -35,7 +35,7 @@ static void set_up(void)
     setup.nr_frames = 65;
     op(GNTTABOP_setup_table, &setup, 1);
     CHECK(setup.status < 0);
-    setup = (struct gnttab_setup_table){.dom = 77, .nr_frames = 1};
+    setup = (struct gnttab_setup_table){.dom = NO_DOMAIN, .nr_frames = 1};
     set_xen_guest_handle(setup.frame_list, frames);
     op(GNTTABOP_setup_table, &setup, 1);
     CHECK_IS(GNTST_bad_domain, setup.status);
@@ -158,7 +158,7 @@ static void bad_maps(void)
     CHECK(map((void *)UNMAPPED, 8, GNTMAP_host_map).status < 0);
     CHECK(map((void *)NON_CANONICAL, 8, GNTMAP_host_map).status < 0);
     CHECK_IS(GTF_permit_access, table[8].flags);
-    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = 77};
+    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = NO_DOMAIN};
     CHECK_IS(0, op(GNTTABOP_map_grant_ref, &m, 1));
     CHECK_IS(GNTST_bad_domain, m.status);
     CHECK_IS(-EFAULT, op(GNTTABOP_map_grant_ref, (void *)UNMAPPED, 1));

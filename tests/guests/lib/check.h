@@ -53,7 +53,8 @@ void console_use_ring(void);
 #define IN_HYPERVISOR 0xffff830000001000UL /* the range is 0xffff800000000000 to 0xffff87ffffffffff */
 #define ALMOST_TOP    0xfffffffffffffff8UL
 
-/* ---- Who we are ---- */
+/* ---- Who we are, and who is nobody ---- */
+#define NO_DOMAIN 0x7000 /* ids are given in order, and no run makes so many domains */
 uint16_t own_domain(void); /* our domain id, as the peer of a channel to ourselves */
 
 /* ---- The command line ---- */

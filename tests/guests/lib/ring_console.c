@@ -46,14 +46,6 @@ static uint32_t peer_of(uint32_t of)
     return status.u.interdomain.port;
 }
 
-void ring_console_start(struct xencons_interface *of, uint32_t at)
-{
-    ring = of;
-    port = at;
-    while (!(remote_port = peer_of(port)))
-        hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
-}
-
 /* The reader may have made its end anew. */
 static void notify(void)
 {
@@ -95,4 +87,21 @@ void ring_console_out(const char *text, size_t length)
 void ring_console_drain(void)
 {
     wait_for_room(sizeof(ring->out));
+}
+
+/* xenconsoled looks at a console once more for each xenstore watch that has fired, its own first ones included, and lets go
+ * for good of one whose port is closed just then. In each turn of its loop it takes one of those looks and reads one console,
+ * so what it has read letter by letter tells that none is waiting any more. */
+void ring_console_start(struct xencons_interface *of, uint32_t at)
+{
+    static const char ready[] = "console ready\n";
+
+    ring = of;
+    port = at;
+    while (!(remote_port = peer_of(port)))
+        hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
+    for (const char *letter = ready; *letter; letter++) {
+        ring_console_out(letter, 1);
+        ring_console_drain();
+    }
 }

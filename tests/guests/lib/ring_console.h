@@ -9,7 +9,7 @@
 
 struct xencons_interface;
 
-/* Waits for the reader: a test that closes its channels must not do so before. */
+/* Waits for the reader, and until it has settled: a test that closes its channels must not do so before. */
 void ring_console_start(struct xencons_interface *ring, uint32_t port);
 /* Waits while the ring is full. A reader that never comes is seen by the time limit of the run. */
 void ring_console_out(const char *text, size_t length);

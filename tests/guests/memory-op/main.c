@@ -176,7 +176,7 @@ static void hostile(void)
     r = reservation(frames, 0, 0);
     CHECK_IS(0, op(XENMEM_populate_physmap, &r));
     r = reservation(frames, 1, 0);
-    r.domid = 77;
+    r.domid = NO_DOMAIN;
     CHECK(op(XENMEM_populate_physmap, &r) <= 0);
     CHECK(op(XENMEM_decrease_reservation, &r) <= 0);
     CHECK(op(XENMEM_populate_physmap, (void *)UNMAPPED) <= 0);
@@ -191,7 +191,7 @@ static void hostile(void)
     for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
         for (unsigned start = 0; start < 3; start++) {
             r = reservation(frames, 4, 0);
-            r.domid = 77;
+            r.domid = NO_DOMAIN;
             CHECK_IS(start, op(commands[i] | start << 6, &r));
         }
     /* A continuation's start beyond the end. */
