@@ -1,5 +1,6 @@
 """Nothing under tests/ is run by nobody: every meson test is in a suite that has a command, every program that is built is
-used by a test, every source is built into one, and every script is run or imported by another."""
+used by a test, every source is built into one, and every script is run or imported by another. And every test that a text
+names as the one that sees a fault is there."""
 
 import json
 import os
@@ -63,15 +64,35 @@ def idle_scripts(tests, targets, texts):
     return problems + [f'there is no {path}' for path in COMMANDS if path not in texts]
 
 
+def absent_guards(tests, text):
+    """What docs/boundaries.md names in the last column of its tables, remarks in brackets left out, and is no test: a test of
+    meson, a tiny kernel or a batch."""
+    there = {test['name'] for test in tests} | {f'rig.py {test["name"].split("-", 1)[1].rpartition("-")[0]}'
+                                                for test in tests if test['name'].startswith('rig-')}
+    problems = []
+    for row in re.findall(r'^\|.*\| *(.*?) *\|$', text, re.M)[1:]:
+        column = re.sub(r'\([^)]*\)', '', row)
+        problems += [f'docs/boundaries.md names {name}, and there is no such test' for name in re.findall(r'`([^`]+)`', column)
+                     if name not in there]
+        problems += [f'docs/boundaries.md names {kernel}, and there is no such kernel'
+                     for kernel in re.findall(r'\b(?:guests|hvm)/[a-z0-9-]+', column) if not os.path.exists(kernel_of(kernel))]
+    return problems
+
+
+def kernel_of(name):
+    return os.path.join(tree.ROOT, 'tests', name if name.startswith('guests/') else f'guests/{name}', 'main.c')
+
+
 def main():
     build = sys.argv[1]
     tests, targets, paths = load(build, 'tests'), load(build, 'targets'), tree.files()
     texts = {path: tree.read(path) for path in paths if path.startswith('tests/') and path.endswith('.py')}
-    print('1..5')
+    print('1..6')
     good = [tree.report('every test is in a suite that is run', tests_without_suite(tests)),
             tree.report('every program of the tests is used', unused_programs(tests, targets, texts)),
             tree.report('every source of the tests is built', unbuilt_sources(tests, targets, paths)),
             tree.report('every script of the tests is run', idle_scripts(tests, targets, texts)),
+            tree.report('every test that guards a boundary is there', absent_guards(tests, tree.read('docs/boundaries.md'))),
             tree.report('tests were found', [] if len(tests) > 50 and len(texts) > 20 else
                         [f'{len(tests)} tests, {len(texts)} scripts: the way they are read is out of date'])]
     sys.exit(not all(good))
