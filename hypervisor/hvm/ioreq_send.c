@@ -230,11 +230,9 @@ void ioreq_abandon(struct vcpu *v, unsigned id)
     vcpu_wake(v);
 }
 
-void hvm_broadcast_invalidate(struct vcpu *v)
+void hvm_forget_mappings(struct vcpu *v)
 {
     v->hvm->io_invalidate = v->domain->hvm->io->enabled;
-    if (!v->hvm->io_servers && v->hvm->io_invalidate)
-        post_invalidates(v);
 }
 
 /* ---- the ring ---- */

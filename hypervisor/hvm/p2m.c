@@ -7,6 +7,7 @@
  */
 #include "p2m_private.h"
 #include <hv/console.h>
+#include <hv/hvm_io.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
@@ -267,10 +268,19 @@ static void release_own(struct domain *d, struct page *page)
     page_put(page);
 }
 
+/* Who changes another's memory is a device model, or tells those there are. */
+static void own_frame_gone(struct domain *d)
+{
+    if (is_current_domain(d))
+        hvm_forget_mappings(current);
+}
+
 static void retire_frame(struct domain *d, mfn_t mfn, gfn_t gfn, enum p2m_type kind, bool release)
 {
     if ((p2m_is_own_ram(kind) || kind == P2M_SHARED) && m2p_get(mfn) == gfn)
         m2p_set(mfn, M2P_INVALID);
+    if (p2m_is_own_ram(kind))
+        own_frame_gone(d);
     if (kind == P2M_GRANT_READONLY)
         page_put(mfn_to_page(mfn));
     else if (kind == P2M_FOREIGN || kind == P2M_GRANT_WRITABLE || kind == P2M_SHARED)
@@ -466,6 +476,7 @@ int p2m_move(struct domain *d, gfn_t from, gfn_t to)
     if (error)
         return error;
     p2m_flush(d);
+    own_frame_gone(d);
     error = p2m_set(d, to, pte_mfn(old.entry), 0, P2M_RAM);
     if (error)
         (void)p2m_set(d, from, pte_mfn(old.entry), 0, P2M_RAM); /* its table is there still */

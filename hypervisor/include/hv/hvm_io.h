@@ -64,9 +64,9 @@ static inline bool hvm_io_complete(struct vcpu *v)
 {
     return !(v->hvm->io_servers | v->hvm->io_invalidate) || hvm_io_take_answers(v);
 }
-/* Tells every device model that mappings have changed (IOREQ_TYPE_INVALIDATE); v, which is current, waits on its way
- * back to the guest for all of them. */
-void hvm_broadcast_invalidate(struct vcpu *v);
+/* Frames have gone from the memory of v, which is current. Every device model is told (IOREQ_TYPE_INVALIDATE): it keeps
+ * mappings, and would go on with frames that are no longer the guest's. v waits for all of them on its way back. */
+void hvm_forget_mappings(struct vcpu *v);
 /* Resource frames of an ioreq server for XENMEM_acquire_resource: 0 the ring, 1 the slots; both exist as long as the
  * server. -ENOENT no such server, -EINVAL no such frame. */
 #define IOREQ_SERVER_FRAMES 2

@@ -251,7 +251,8 @@ static void invalidate(void)
     model_create(&second, HVM_IOREQSRV_BUFIOREQ_OFF);
     model_bind(&second);
     control->shared_info->evtchn_pending[0] = 0;
-    hvm_broadcast_invalidate(v);
+    hvm_forget_mappings(v);
+    CHECK(!hvm_io_complete(v));
     CHECK(model.slots[0].type == IOREQ_TYPE_INVALIDATE && model.slots[0].state == STATE_IOREQ_READY);
     request = model_take(&second, 0);
     CHECK(request.type == IOREQ_TYPE_INVALIDATE && request.data == ~0ULL);
@@ -264,7 +265,7 @@ static void invalidate(void)
     /* After a write that is still under way; the server made last has the ports. */
     CHECK_EQUAL(hvm_port_write(v, 0x100, 1, 1), IO_OK);
     hvm_io_instruction_done(v);
-    hvm_broadcast_invalidate(v);
+    hvm_forget_mappings(v);
     CHECK_EQUAL(model_take(&second, 0).type, IOREQ_TYPE_PIO);
     model_answer(&second, 0, 0);
     CHECK(!hvm_io_complete(v));
@@ -561,7 +562,7 @@ static void play_vcpu(struct vcpu *who)
                                  random() & 1, (uint32_t)random() % 9);
         break;
     default:
-        hvm_broadcast_invalidate(who);
+        hvm_forget_mappings(who);
     }
     if (result != IO_RETRY)
         hvm_io_instruction_done(who);

@@ -35,6 +35,13 @@ struct real_cpu_info *cpu_info(void)
     return &fake_cpu_info;
 }
 
+bool fake_mappings_forgotten;
+
+void hvm_forget_mappings(struct vcpu *v)
+{
+    fake_mappings_forgotten = true;
+}
+
 void fake_be(struct vcpu *v)
 {
     fake_cpu_info.running = v;

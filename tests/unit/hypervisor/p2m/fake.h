@@ -24,6 +24,7 @@ void fake_be(struct vcpu *v);
 extern unsigned fake_flushes;         /* calls that made other CPUs leave the guest */
 extern unsigned fake_fail_allocation; /* the n-th table or object from now on cannot be had; 0: never */
 extern unsigned fake_yield_every;
+extern bool fake_mappings_forgotten; /* hvm_forget_mappings was called */
 extern unsigned fake_viridian_marks; /* calls of viridian_mark_pages */
 unsigned fake_used(void);            /* frames that are not free */
 
