@@ -39,7 +39,8 @@ static bool cpumask_and(cpumask_t *mask, const cpumask_t *other)
     return any;
 }
 
-int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map)
+/* What the bitmap has beyond our mask is ignored. -EFAULT, -EINVAL (too long). */
+static int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map)
 {
     size_t bytes = min(DIV_ROUND_UP((size_t)map->nr_bits, 8), sizeof(*mask));
     unsigned tail = map->nr_bits % BITS_PER_LONG;

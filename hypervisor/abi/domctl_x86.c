@@ -87,10 +87,11 @@ int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
 /* ---- hypercall page ---- */
 
 /*
- * Entry n calls hypercall n: the syscall instruction destroys rcx and r11, which the ABI promises to keep. iret does
- * not return; it finds rax, r11 and rcx on the stack on top of the frame (struct iret_context).
+ * The stubs of a 64-bit PV guest, 128 of 32 bytes. Entry n calls hypercall n: the syscall instruction destroys rcx and
+ * r11, which the ABI promises to keep. iret does not return; it finds rax, r11 and rcx on the stack on top of the frame
+ * (struct iret_context).
  */
-void hypercall_page_write(uint8_t *page)
+static void hypercall_page_write(uint8_t *page)
 {
     static const uint8_t before[] = {0x51, 0x41, 0x53, 0xb8};            /* push rcx; push r11; mov eax, */
     static const uint8_t after[] = {0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3}; /* syscall; pop r11; pop rcx; ret */

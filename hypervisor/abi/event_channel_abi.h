@@ -57,7 +57,7 @@ struct event_abi {
     /* The guest has not yet taken the closed port off a queue: giving it to a new user would notify the wrong vcpu. */
     bool (*is_busy)(struct domain *d, evtchn_port_t port);
 };
-extern const struct event_abi event_abi_2level, event_abi_2level_compat, event_abi_fifo;
+extern const struct event_abi event_abi_2level, event_abi_2level_compat;
 /* The 2-level layout of the domain's mode. */
 const struct event_abi *event_abi_initial(const struct domain *d);
 

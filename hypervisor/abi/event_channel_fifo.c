@@ -147,7 +147,7 @@ static bool is_busy(struct domain *d, evtchn_port_t port)
     return word && (READ_ONCE(*word) & WORD_BIT(LINKED));
 }
 
-const struct event_abi event_abi_fifo = {
+static const struct event_abi event_abi_fifo = {
     .max_ports = EVTCHN_FIFO_NR_CHANNELS,
     .set_pending = set_pending,
     .clear_pending = clear_pending,

@@ -464,7 +464,8 @@ static void key_help(void)
         log_info("key '%c': %s", keys[i].key, keys[i].help);
 }
 
-void debug_key(char key)
+/* One of `xl debug-keys`; unknown keys print the help. */
+static void debug_key(char key)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].key == key) {

@@ -246,7 +246,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     return 0;
 }
 
-void domain_pause(struct domain *d)
+static void domain_pause(struct domain *d)
 {
     struct vcpu *v;
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
@@ -303,6 +303,19 @@ int domain_unpause_by_controller(struct domain *d)
         domain_unpause(d);
     spin_unlock(&d->lock);
     return err;
+}
+
+/* Domain-0 said shutdown, reboot or crash: so does the machine. */
+static void __noreturn hardware_domain_shutdown(unsigned reason)
+{
+    log_info("Domain-0 asks for %s", reason == SHUTDOWN_poweroff ? "power-off"
+                                     : reason == SHUTDOWN_reboot ? "reboot"
+                                                                 : "a stop");
+    if (reason == SHUTDOWN_poweroff)
+        machine_power_off();
+    if (reason == SHUTDOWN_crash && bootinfo.options.noreboot)
+        panic("Domain-0 crashed by its own account; `noreboot' keeps the machine here");
+    machine_reboot();
 }
 
 void domain_shutdown(struct domain *d, unsigned reason)
@@ -409,14 +422,3 @@ int domain_kill(struct domain *d)
     return 0;
 }
 
-void hardware_domain_shutdown(unsigned reason)
-{
-    log_info("Domain-0 asks for %s", reason == SHUTDOWN_poweroff ? "power-off"
-                                     : reason == SHUTDOWN_reboot ? "reboot"
-                                                                 : "a stop");
-    if (reason == SHUTDOWN_poweroff)
-        machine_power_off();
-    if (reason == SHUTDOWN_crash && bootinfo.options.noreboot)
-        panic("Domain-0 crashed by its own account; `noreboot' keeps the machine here");
-    machine_reboot();
-}

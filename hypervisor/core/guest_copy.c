@@ -175,12 +175,3 @@ int copy_to_domain_mfn(struct domain *d, mfn_t mfn, size_t offset, const void *f
     page_put_with_type(mfn_to_page(mfn));
     return 0;
 }
-
-int copy_from_domain_mfn(struct domain *d, mfn_t mfn, size_t offset, void *to, size_t bytes)
-{
-    if (!mfn_is_ram(mfn) || offset + bytes > PAGE_SIZE || !page_get(mfn_to_page(mfn), d))
-        return -EINVAL;
-    memcpy(to, (char *)mfn_to_virt(mfn) + offset, bytes);
-    page_put(mfn_to_page(mfn));
-    return 0;
-}

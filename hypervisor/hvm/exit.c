@@ -18,7 +18,8 @@ typedef void (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs, const s
 
 /* ---- common steps ---- */
 
-void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
+/* Moves rip past the instruction that exited, clears the interrupt shadow, raises #DB for single step. */
+static void skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
     unsigned length = exit->length ? exit->length : hvm_instruction_length(v, regs);
     if (unlikely(!length)) {
@@ -39,7 +40,7 @@ void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const stru
 static void complete_or_fault(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit, bool ok)
 {
     if (ok)
-        hvm_skip_instruction(v, regs, exit);
+        skip_instruction(v, regs, exit);
     else
         hvm_inject_exception(v, TRAP_gp_fault, 0);
 }
@@ -105,7 +106,7 @@ static void read_cpuid(struct vcpu *v, struct cpu_user_regs *regs, const struct 
     regs->rbx = out.ebx;
     regs->rcx = out.ecx;
     regs->rdx = out.edx;
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 /* Halted with interrupts off: only an INIT brings it back. (An NMI would, but nobody halts so to wait for one; kernels
@@ -131,7 +132,7 @@ static void halt_for_good(struct vcpu *v)
 
 static void halt(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
     if (v->hvm->pending.valid)
         return;
     if (!(regs->rflags & X86_EFLAGS_IF) && !v->nmi_pending) {
@@ -149,13 +150,13 @@ static void halt(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_ex
 static void invalidate_page(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
     hvm_vendor->invlpg(v, exit->address);
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 /* The guest has no device that could tell: its caches are as coherent as ours. */
 static void skip(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 static void read_tsc(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
@@ -167,7 +168,7 @@ static void read_tsc(struct vcpu *v, struct cpu_user_regs *regs, const struct hv
     set_pair(regs, hvm_guest_tsc(v));
     if (exit->write)
         regs->rcx = (uint32_t)v->hvm->tsc_aux;
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 static void general_protection(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
@@ -189,7 +190,7 @@ static void hypercall(struct vcpu *v, struct cpu_user_regs *regs, const struct h
     with_length.code = exit->code;
     with_length.length = (uint8_t)length;
     if (hvm_hypercall(v, regs) && regs->rip == rip)
-        hvm_skip_instruction(v, regs, &with_length);
+        skip_instruction(v, regs, &with_length);
 }
 
 static uint64_t *general_register(struct cpu_user_regs *r, unsigned number)
@@ -221,7 +222,7 @@ static void read_control_register(struct vcpu *v, struct cpu_user_regs *regs, co
     const uint64_t values[] = {h->cr0, 0, h->cr2, h->cr3, h->cr4};
     uint64_t value = exit->cr == 8 ? (h->lapic ? vlapic_get_tpr(v) >> 4 : 0) : exit->cr <= 4 ? values[exit->cr] : 0;
     set_register(v, regs, exit->reg, value);
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 static void write_control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
@@ -294,7 +295,7 @@ static void port(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_ex
     if (exit->port.in)
         set_accumulator(regs, bytes, value);
     hvm_io_instruction_done(v);
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
 }
 
 static void model_specific_register(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
@@ -384,7 +385,7 @@ static void set_extended_control(struct vcpu *v, struct cpu_user_regs *regs, con
 
 static void pause(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit)
 {
-    hvm_skip_instruction(v, regs, exit);
+    skip_instruction(v, regs, exit);
     vcpu_yield();
 }
 

@@ -61,11 +61,6 @@ int hvm_reserve_pirq(struct domain *d, bool message)
 
 /* ---- delivery ---- */
 
-bool hvm_pirq_is_bound(const struct domain *d, unsigned gsi)
-{
-    return test_bit(gsi, &d->hvm->io->gsi_bound);
-}
-
 bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level)
 {
     struct hvm_io *io = d->hvm->io;

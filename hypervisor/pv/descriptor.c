@@ -106,7 +106,8 @@ void pv_load_descriptors(struct vcpu *v, const struct cpu *cpu)
 #define DESC_CODE         (1UL << 43)
 #define DESC_CONFORMING   (1UL << 42)
 
-bool pv_descriptor_ok(uint64_t *descriptor)
+/* A descriptor a guest may have: ring 1-3 code, data; 64-bit call gates excluded. Fixes the DPL where the ABI does. */
+static bool descriptor_ok(uint64_t *descriptor)
 {
     uint64_t d = *descriptor;
     if (!(d & DESC_PRESENT))
@@ -126,7 +127,7 @@ int pv_validate_descriptor_page(mfn_t mfn)
     uint64_t *entry = mfn_to_virt(mfn);
     for (unsigned i = 0; i < 512; i++) {
         uint64_t found = READ_ONCE(entry[i]), fixed = found;
-        if (!pv_descriptor_ok(&fixed))
+        if (!descriptor_ok(&fixed))
             return -EINVAL;
         if (fixed != found)
             WRITE_ONCE(entry[i], fixed);
@@ -247,7 +248,7 @@ long do_update_descriptor(struct hypercall *call)
     paddr_t pa = call->arg[0];
     uint64_t descriptor = call->arg[1];
     mfn_t mfn = pa >> PAGE_SHIFT;
-    if ((pa & 7) || !mfn_is_ram(mfn) || !pv_descriptor_ok(&descriptor))
+    if ((pa & 7) || !mfn_is_ram(mfn) || !descriptor_ok(&descriptor))
         return -EINVAL;
     struct page *page = mfn_to_page(mfn);
     if (!page_get(page, d))

@@ -20,7 +20,8 @@ static bool io_frame_allowed(const struct domain *d, mfn_t mfn)
            mfn != acpi.lapic_address >> PAGE_SHIFT;
 }
 
-int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry)
+/* The references a level-1 entry stands for. */
+static int get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry)
 {
     pte_t e = *entry;
     if (!(e & PTE_PRESENT))
@@ -64,7 +65,7 @@ static int get_entry(struct domain *d, struct domain *foreign, unsigned level, p
 {
     pte_t e = *entry;
     if (level == 1)
-        return pv_get_l1e(d, foreign, entry);
+        return get_l1e(d, foreign, entry);
     if (!(e & PTE_PRESENT))
         return 0;
     *entry = e | PTE_USER;
@@ -101,7 +102,7 @@ int pv_get_l1_entries(struct domain *d, mfn_t mfn)
     pte_t *table = mfn_to_virt(mfn);
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         pte_t e = READ_ONCE(table[i]), fixed = e;
-        int err = pv_get_l1e(d, NULL, &fixed);
+        int err = get_l1e(d, NULL, &fixed);
         if (!err && fixed != e)
             WRITE_ONCE(table[i], fixed);
         if (!err)

@@ -169,7 +169,8 @@ static void make_piece(struct domain *d, unsigned *budget)
 
 /* ---- Both ---- */
 
-int pv_table_work(struct domain *d)
+/* A piece of what is under way; -ERESTART while there is more. */
+static int work_on_tables(struct domain *d)
 {
     struct table_work *w = &d->table_work;
     unsigned budget = ENTRIES_PER_PIECE;
@@ -183,7 +184,7 @@ int pv_table_work(struct domain *d)
 int pv_finish_table_work(struct domain *d)
 {
     spin_lock(&d->pt_lock);
-    int err = pv_table_work(d);
+    int err = work_on_tables(d);
     spin_unlock(&d->pt_lock);
     return err;
 }
@@ -206,18 +207,18 @@ static int begin(struct domain *d, mfn_t mfn, unsigned level)
     w->root = w->level = level;
     w->path[level] = (struct table_step){.table = mfn};
     w->result = -ERESTART;
-    return pv_table_work(d);
+    return work_on_tables(d);
 }
 
 int pv_get_table(struct domain *d, mfn_t mfn, unsigned level)
 {
     struct table_work *w = &d->table_work;
-    int err = pv_table_work(d);
+    int err = work_on_tables(d);
     if (err)
         return err;
     if (w->root != level || w->path[level].table != mfn) {
         drop_result(d);
-        err = pv_table_work(d);
+        err = work_on_tables(d);
         if (!err)
             err = begin(d, mfn, level);
         if (err || !w->root)
@@ -234,7 +235,7 @@ int pv_abandon_tables(struct domain *d)
     if (w->root && w->result == -ERESTART)
         make_failed(d, w, -EINVAL);
     drop_result(d);
-    int err = pv_table_work(d);
+    int err = work_on_tables(d);
     spin_unlock(&d->pt_lock);
     return err;
 }

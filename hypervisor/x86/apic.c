@@ -105,11 +105,6 @@ static void send_to_others(uint32_t command)
             send_command(cpus[i].apic_id, command);
 }
 
-void apic_send_ipi_all_but_self(uint8_t vector)
-{
-    send_to_others(COMMAND_FIXED | COMMAND_ASSERT | vector);
-}
-
 void apic_send_nmi_all_but_self(void)
 {
     send_to_others(COMMAND_NMI | COMMAND_ASSERT);

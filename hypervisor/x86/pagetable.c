@@ -105,8 +105,9 @@ static void boot_take(paddr_t start, paddr_t end)
     boot_taken[boot_taken_count++].end = end;
 }
 
-/* Single pages come from a chunk so that they do not use up the list of taken ranges. */
-paddr_t boot_alloc(size_t bytes, size_t align)
+/* Before page_alloc_init: takes from the RAM map, zeroed, never freed. Single pages come from a chunk so that they do
+ * not use up the list of taken ranges. */
+static paddr_t boot_alloc(size_t bytes, size_t align)
 {
     static paddr_t chunk, chunk_end;
     bytes = ROUND_UP(bytes, PAGE_SIZE);

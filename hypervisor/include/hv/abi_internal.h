@@ -71,9 +71,7 @@ int domain_get_for_caller(domid_t id, struct domain **out);
 
 /* ---- abi/domctl.c ---- */
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
-/* Bitmaps of the toolstack. Longer than our mask: the rest is ignored (in), zeroed (out). -EFAULT,
- * -EINVAL (too long). */
-int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
+/* To a bitmap of the toolstack. Longer than our mask: the rest is zeroed. -EFAULT, -EINVAL (too long). */
 int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask);
 void cpumask_online(cpumask_t *mask);
 
@@ -126,13 +124,6 @@ int domctl_soft_reset(struct domain *d, struct xen_domctl *op);
 
 /* abi/hvm_op.c: values that are not 0 at the start. */
 void hvm_params_init(struct domain *d);
-
-/* Writes the stubs of a 64-bit PV guest's hypercall page (4096 bytes): 128 entries of 32 bytes. abi/domctl_x86.c */
-void hypercall_page_write(uint8_t *page);
-
-/* ---- abi/sysctl.c ---- */
-/* One of `xl debug-keys`: prints to the console; unknown keys print the help. Interrupts on, no locks held. */
-void debug_key(char key);
 
 /* ---- Needed of other parts ---- */
 /*

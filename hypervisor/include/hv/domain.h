@@ -213,8 +213,7 @@ struct domain *domain_find(domid_t id);
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
 
-/* Stops scheduling of all its vcpus; _sync waits until none is on a CPU. Nested. Not on oneself for _sync. */
-void domain_pause(struct domain *d);
+/* Stops scheduling of all its vcpus and waits until none is on a CPU. Nested. Not on oneself. */
 void domain_pause_sync(struct domain *d);
 void domain_unpause(struct domain *d);
 /* What XEN_DOMCTL_pausedomain and unpausedomain do: they count. -EOVERFLOW: too many; -EINVAL: it is not paused. */
@@ -223,8 +222,6 @@ int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
 /* The guest (or we, for a crash) says it is over: all vcpus stop, VIRQ_DOM_EXC goes to Domain-0. */
 void domain_shutdown(struct domain *d, unsigned reason);
-/* Domain-0 said shutdown, reboot or crash: so does the machine. x86/power.c's calls, by reason. */
-void hardware_domain_shutdown(unsigned reason) __noreturn;
 /* XEN_DOMCTL_resumedomain. */
 void domain_resume(struct domain *d);
 /* The guest's fault: log the reason, dump its registers at debug level, shut it down with SHUTDOWN_crash. For the

@@ -42,6 +42,5 @@ int __must_check clear_guest_va(unsigned long to, size_t bytes);
 /* Write to a frame of a (perhaps paused, perhaps other) domain by number: -EINVAL if it is not d's RAM. */
 struct domain;
 int __must_check copy_to_domain_mfn(struct domain *d, mfn_t mfn, size_t offset, const void *from, size_t bytes);
-int __must_check copy_from_domain_mfn(struct domain *d, mfn_t mfn, size_t offset, void *to, size_t bytes);
 
 #endif

@@ -39,7 +39,7 @@ enum hvm_exit_reason {
 struct hvm_exit {
     enum hvm_exit_reason reason;
     uint64_t code;  /* the vendor's exit number, for messages */
-    uint8_t length; /* of the instruction; 0: unknown, hvm_skip_instruction finds out */
+    uint8_t length; /* of the instruction; 0: unknown, hvm/exit.c finds out */
     bool write;
     uint8_t cr, reg;
     uint64_t value, address;
@@ -68,8 +68,6 @@ struct hvm_exit {
 
 /* Interrupts are on; may change the current vcpu's state only. hvm/exit.c */
 void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit);
-/* Moves rip past the instruction that exited, clears the interrupt shadow, raises #DB for single step. */
-void hvm_skip_instruction(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *exit);
 /* #DB for a single step: an instruction has been completed with TF set. hvm/inject.c */
 void hvm_single_step(struct vcpu *v);
 /* Length of the instruction at rip, by its bytes; 0: they cannot be read, or are none. hvm/fetch.c */

@@ -56,6 +56,5 @@ bool hvm_pirq_message(struct domain *d, uint64_t address);
  * lock. */
 bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level);
 void hvm_pirq_deliver(struct domain *d);
-bool hvm_pirq_is_bound(const struct domain *d, unsigned gsi);
 
 #endif

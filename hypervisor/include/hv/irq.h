@@ -32,7 +32,6 @@ bool apic_can_address(uint32_t apic_id); /* by inter-processor interrupts, in th
 void apic_eoi(void);
 /* IPIs go to CPUs that are online. Any context, NMIs included. */
 void apic_send_ipi(struct cpu *cpu, uint8_t vector);
-void apic_send_ipi_all_but_self(uint8_t vector);
 void apic_send_nmi_all_but_self(void);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);

@@ -11,9 +11,6 @@
 #define MAX_ORDER   18
 #define ANY_ADDRESS 64
 
-/* Early boot, before page_alloc_init: takes from the RAM map, zeroed, never freed. */
-paddr_t boot_alloc(size_t bytes, size_t align);
-
 void page_alloc_init(void);
 /* Hands over RAM that was in use during boot. Page-aligned bounds; the frames have no owner. */
 void page_alloc_add(paddr_t start, paddr_t end);

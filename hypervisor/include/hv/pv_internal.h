@@ -62,17 +62,14 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_drop_gdt(struct vcpu *v);
 int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries);
 void pv_drop_ldt(struct vcpu *v);
-/* A descriptor a guest may have: ring 1-3 code, data; 64-bit call gates excluded. Fixes the DPL where the ABI does. */
-bool pv_descriptor_ok(uint64_t *descriptor);
 int pv_validate_descriptor_page(mfn_t mfn);
 
 /* pv/table_tree.c; owner's pt_lock held but for pv_finish_tables and pv_abandon_tables. */
 /* A reference to a page table of d and its type. -ERESTART: it takes longer, ask for it again. */
 int pv_get_table(struct domain *d, mfn_t mfn, unsigned level);
 void pv_put_table(struct domain *d, mfn_t mfn);
-/* A piece of what is under way; -ERESTART while there is more. _finish takes the lock, and nothing where there is no
+/* A piece of what is under way; -ERESTART while there is more. It takes the lock, and nothing where there is no
  * work: every call that changes tables of d, or what its frames are used for, begins and ends with it. */
-int pv_table_work(struct domain *d);
 int pv_finish_table_work(struct domain *d);
 static inline int pv_finish_tables(struct domain *d)
 {
@@ -95,8 +92,7 @@ void pv_show_m2p(mfn_t root, bool shown);
  * stay if they are set at that moment. -ERESTART: nothing was written, again. */
 int pv_write_entry(struct domain *pt_owner, struct domain *foreign, mfn_t table, unsigned index, unsigned level,
                    pte_t value, pte_t keep, pte_t *replaced);
-/* References a level-1 entry stands for. */
-int pv_get_l1e(struct domain *pt_owner, struct domain *foreign, pte_t *entry);
+/* Gives back the references that a level-1 entry stands for. */
 void pv_put_l1e(struct domain *pt_owner, pte_t entry);
 /* What v's present tables say about va: the level-1 entry as it was read, once, and where it stands. A value and no
  * pointer: a second look could find another entry. False: a table is missing on the way. */

@@ -158,7 +158,8 @@ static void bad_maps(void)
     CHECK(map((void *)UNMAPPED, 8, GNTMAP_host_map).status < 0);
     CHECK(map((void *)NON_CANONICAL, 8, GNTMAP_host_map).status < 0);
     CHECK_IS(GTF_permit_access, table[8].flags);
-    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = NO_DOMAIN};
+    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map,
+                                     .ref = 8, .dom = NO_DOMAIN};
     CHECK_IS(0, op(GNTTABOP_map_grant_ref, &m, 1));
     CHECK_IS(GNTST_bad_domain, m.status);
     CHECK_IS(-EFAULT, op(GNTTABOP_map_grant_ref, (void *)UNMAPPED, 1));

@@ -89,9 +89,9 @@ void ring_console_drain(void)
     wait_for_room(sizeof(ring->out));
 }
 
-/* xenconsoled looks at a console once more for each xenstore watch that has fired, its own first ones included, and lets go
- * for good of one whose port is closed just then. In each turn of its loop it takes one of those looks and reads one console,
- * so what it has read letter by letter tells that none is waiting any more. */
+/* xenconsoled looks at a console once more for each xenstore watch that has fired, its own first ones included, and
+ * lets go for good of one whose port is closed just then. In each turn of its loop it takes one of those looks and
+ * reads one console, so what it has read letter by letter tells that none is waiting any more. */
 void ring_console_start(struct xencons_interface *of, uint32_t at)
 {
     static const char ready[] = "console ready\n";

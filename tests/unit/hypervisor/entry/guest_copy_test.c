@@ -118,20 +118,14 @@ static void addresses(void)
 
 static void frames(void)
 {
-    uint8_t value[PAGE_SIZE] = {1}, got[PAGE_SIZE];
+    uint8_t value[PAGE_SIZE] = {1};
     check(!copy_to_domain_mfn(&guest, 1, 0, value, PAGE_SIZE) && ram[1][0] == 1);
-    check(!copy_from_domain_mfn(&guest, 1, 0, got, PAGE_SIZE) && got[0] == 1);
-    for (unsigned offset = 1; offset < 3 * PAGE_SIZE; offset += 1023) {
+    for (unsigned offset = 1; offset < 3 * PAGE_SIZE; offset += 1023)
         check(copy_to_domain_mfn(&guest, 1, offset, value, PAGE_SIZE) == -EINVAL);
-        check(copy_from_domain_mfn(&guest, 1, offset, got, PAGE_SIZE) == -EINVAL);
-    }
     check(copy_to_domain_mfn(&guest, 1, PAGE_SIZE - 4, value, 8) == -EINVAL && !ram[2][0]);
     check(copy_to_domain_mfn(&guest, 2, 0, value, 8) == -EINVAL); /* a page table */
-    check(!copy_from_domain_mfn(&guest, 2, 0, got, 8));
-    for (mfn_t mfn = 3; mfn < 6; mfn++) {
+    for (mfn_t mfn = 3; mfn < 6; mfn++)
         check(copy_to_domain_mfn(&guest, mfn, 0, value, 8) == -EINVAL);
-        check(copy_from_domain_mfn(&guest, mfn, 0, got, 8) == -EINVAL);
-    }
     check(!held);
 }
 

@@ -244,7 +244,6 @@ static void repeated(void)
 static void invalidate(void)
 {
     struct model second;
-    struct ioreq request;
     uint32_t value;
 
     with_model(HVM_IOREQSRV_BUFIOREQ_OFF);
@@ -252,10 +251,9 @@ static void invalidate(void)
     model_bind(&second);
     control->shared_info->evtchn_pending[0] = 0;
     hvm_forget_mappings(v);
-    CHECK(!hvm_io_complete(v));
-    CHECK(model.slots[0].type == IOREQ_TYPE_INVALIDATE && model.slots[0].state == STATE_IOREQ_READY);
-    request = model_take(&second, 0);
-    CHECK(request.type == IOREQ_TYPE_INVALIDATE && request.data == ~0ULL);
+    CHECK(!hvm_io_complete(v) && model.slots[0].type == IOREQ_TYPE_INVALIDATE);
+    CHECK_EQUAL(model.slots[0].state, STATE_IOREQ_READY);
+    CHECK_EQUAL(model_take(&second, 0).data, ~0ULL);
     model_answer(&second, 0, 0);
     CHECK(!hvm_io_complete(v));
     model.slots[0].state = STATE_IOREQ_INPROCESS;

@@ -538,40 +538,6 @@ static void test_add_to_physmap(void)
     CHECK_EQUAL(memory_op(XENMEM_add_to_physmap, &a), -EOPNOTSUPP);
 }
 
-static bool told(void)
-{
-    bool were = fake_mappings_forgotten;
-
-    fake_mappings_forgotten = false;
-    return were;
-}
-
-/* Device models keep mappings of a guest's frames: they hear of it when the guest itself gives one away or moves it. */
-static void test_device_models_are_told(void)
-{
-    mfn_t theirs = fake_frame_of(&control, 0);
-
-    for (gfn_t gfn = 0x20; gfn < 0x24; gfn++)
-        fake_ram_at(gfn, 0);
-    told();
-    CHECK_EQUAL(p2m_release(&guest, 0x20, 0), 0);
-    CHECK(!told()); /* who acts for the guest knows by himself */
-    fake_be(guest.vcpu[0]);
-    fake_ram_at(0x20, 0);
-    CHECK(!told());
-    CHECK_EQUAL(p2m_release(&guest, 0x21, 0), 0);
-    CHECK(told());
-    CHECK_EQUAL(p2m_release(&guest, 0x21, 0), -EINVAL);
-    CHECK(!told());
-    CHECK_EQUAL(p2m_clear(&guest, 0x22, 0), 0);
-    CHECK(told());
-    CHECK_EQUAL(p2m_move(&guest, 0x23, 0x24), 0);
-    CHECK(told());
-    CHECK_EQUAL(hvm_grant_map(0x30 << 12, theirs, GNTMAP_host_map), GNTST_okay);
-    CHECK_EQUAL(hvm_grant_unmap(0x30 << 12, theirs, GNTMAP_host_map), GNTST_okay);
-    CHECK(!told());
-}
-
 /* A mapping by grant keeps the frame, and goes only where nothing is. */
 static void test_grant_map(void)
 {
@@ -709,7 +675,6 @@ static const struct {
     {"dirty_vram", test_dirty_vram},
     {"populate", test_populate},
     {"add_to_physmap", test_add_to_physmap},
-    {"device_models_are_told", test_device_models_are_told},
     {"grant_map", test_grant_map},
     {"dying", test_dying},
     {"dying_with_empty_tables", test_dying_with_empty_tables},
