@@ -3,10 +3,13 @@
 #include <hv/percpu.h>
 #include <hv/spinlock.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
+#define STANDSTILL 60 /* seconds without any call by any thread: they wait for each other */
+
 int fake_threads_meet;
-static unsigned seed = 1, calls;
+static unsigned seed = 1, calls, calls_made;
 static pthread_barrier_t start;
 
 struct thread {
@@ -23,8 +26,10 @@ static void *run(void *argument)
     current = t->vcpu;
     cpu_info()->cpu = t->vcpu->cpu;
     pthread_barrier_wait(&start);
-    for (unsigned i = 0; i < calls; i++)
+    for (unsigned i = 0; i < calls; i++) {
         t->one_call(t->n, &state);
+        __atomic_fetch_add(&calls_made, 1, __ATOMIC_RELAXED);
+    }
     check(!fake_irqs_off);
     return NULL;
 }
@@ -42,10 +47,25 @@ void threads_run(struct vcpu *const vcpu[THREADS], void (*one_call)(unsigned n, 
     pthread_barrier_destroy(&start);
 }
 
+/* A machine may be slow; what stands still is wrong. */
+static void look_for_standstill(int number)
+{
+    static const char verdict[] = "no thread has made a call for a minute\n";
+    static unsigned seen = -1U;
+    unsigned now = __atomic_load_n(&calls_made, __ATOMIC_RELAXED);
+    if (now == seen) {
+        (void)!write(STDERR_FILENO, verdict, sizeof(verdict) - 1);
+        _exit(1);
+    }
+    seen = now;
+    alarm(STANDSTILL);
+}
+
 void threads_arguments(int count, char **arguments, unsigned usual_calls)
 {
     seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
     calls = count > 2 ? (unsigned)atoi(arguments[2]) : usual_calls;
     printf("seed %u, %u calls of each thread\n", seed, calls);
-    alarm(200);
+    signal(SIGALRM, look_for_standstill);
+    alarm(STANDSTILL);
 }

@@ -9,8 +9,8 @@
 
 enum { THREADS = 4 };
 
-/* From the command line, [SEED [CALLS]]; said, and a time limit set: threads that wait for each other for ever are a
- * failure too. */
+/* From the command line, [SEED [CALLS]]; said, and from now on looked at: threads that wait for each other for ever are
+ * a failure too. */
 void threads_arguments(int count, char **arguments, unsigned usual_calls);
 
 /* Thread n is vcpu[n] and makes as many calls as were asked for. */
