@@ -62,6 +62,9 @@ def implemented():
     names += table(abi + 'xen_version.c', r'^\s*case XENVER_(\w+):')
     names += table(abi + 'event_channel_op.c', r'^\s*OPERATION\((\w+), ')
     names += table(abi + 'grant_table.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'dm_op.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'hvm_op.c', r'^\s*\[HVMOP_(\w+)\] = \{')
+    names += table(abi + 'roundhouse_op.c', r'^\s*\[ROUNDHOUSEOP_(\w+)\]')
     names += table('hypervisor/pv/mmuext.c', r'^\s*case MMUEXT_(\w+):')
     return names
 
