@@ -2,28 +2,38 @@
 
 from guests import KERNEL, Guest, tests_disk
 from machine import Machine, standard_modules
+from saved import Saved
 
 
 class Boot:
-    """One power-on: how the machine is made, what must happen first, and the scenarios that follow."""
+    """One power-on: how the machine is made, what must happen first, and the scenarios that follow. One that only wants the
+    toolstack goes on from a saved state where another machine of its kind has come that far."""
 
     def __init__(self, name, scenarios, smp=1, uefi=False, dom0='systemd.unit=roundhouse-toolstack.target', ready=None,
-                 disks=lambda rig: []):
+                 disks=lambda rig: [], saved=False):
         self.name, self.scenarios, self.smp, self.uefi, self.dom0, self.disks = name, scenarios, smp, uefi, dom0, disks
-        self.ready = ready or toolstack_ready
+        self.ready, self.saved = ready or toolstack_ready, saved
 
     def machine(self, rig, evidence):
         disks = [f'{rig.images}/uivm.img', f'{rig.images}/guest.img', tests_disk(rig.build), *self.disks(rig)]
-        return Machine(standard_modules(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
-                       smp=self.smp, uefi=self.uefi)
+        machine = Machine(standard_modules(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
+                          smp=self.smp, uefi=self.uefi)
+        if self.saved:
+            machine.saved = Saved(rig.build, rig.name, machine)
+        return machine
 
 
 def toolstack_ready(rig):
     """Domain-0's shell and the toolstack."""
     machine = rig.machine
+    if machine.saved and machine.saved.there:
+        machine.saved.go_on(machine)
+        return
     machine.login()
     machine.run('systemctl is-system-running --wait >/dev/null; systemctl start roundhouse-toolstack.target', 60)
     machine.run('mount -o ro LABEL=roundhouse-tests /mnt')
+    if machine.saved:
+        machine.saved.keep(machine)
 
 
 def processors(rig):

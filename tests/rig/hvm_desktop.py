@@ -174,4 +174,4 @@ def drawn(rig):
 
 KILL_BOOTS = [Boot('kills-beside-hvm', [kills_and_stops_lose_nothing, power_off], smp=2, ready=drawn)]
 BOOTS = [Boot('hvm-desktop', [first_picture, device_model_is_confined, screen_is_what_the_guest_drew, keys_reach_it,
-                              seat_survives_the_death_of_qemu, pvh_frame_buffer, power_off], smp=2, ready=started)]
+                              seat_survives_the_death_of_qemu, pvh_frame_buffer, power_off], smp=2, ready=started, saved=True)]

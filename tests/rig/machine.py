@@ -114,6 +114,7 @@ class Machine:
         self.sequence = 0
         self.patience = 2       # stretches time limits; set by how long the boot took
         self.takes_commands = False     # whether run() can be used: since login()
+        self.saved = None       # saved.Saved: the state to go on from, or to be kept as
 
     def command(self, release_serial):
         # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
@@ -131,7 +132,8 @@ class Machine:
         if self.uefi:
             arguments += ['-drive', f'if=pflash,format=raw,readonly=on,file={FIRMWARE}']
         for number, disk in enumerate(self.disks):
-            arguments += ['-drive', f'file={disk},format=raw,if=none,id=disk{number},snapshot=on',
+            file = f'{self.folder}/disk{number}.qcow2,format=qcow2' if self.saved else f'{disk},format=raw,snapshot=on'
+            arguments += ['-drive', f'file={file},if=none,id=disk{number}',
                           '-device', f'ide-hd,drive=disk{number},bus=ahci.{number}']
         arguments += ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',
                       '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
@@ -139,7 +141,10 @@ class Machine:
 
     def start(self, release_serial=False):
         """Starts QEMU. `release_serial` leaves the serial socket free for a person."""
-        self.modules.write_iso(f'{self.folder}/boot.iso')
+        if self.saved:
+            self.extra += self.saved.prepare(self)
+        else:
+            self.modules.write_iso(f'{self.folder}/boot.iso')
         open(self.serial_path, 'wb').close()
         with open(f'{self.evidence}/{self.emulator_log}', 'wb') as log:
             self.process = subprocess.Popen(self.command(release_serial),

@@ -333,7 +333,7 @@ def guest_that_ends_leaves_the_screen(rig):
 
 BOOTS = [Boot('switch', [hotkey_shows_the_other_guest, keys_reach_the_guest_on_screen, held_keys_are_released,
                          killed_seat_is_back, denied_calls_are_denied, switcher_comes_back,
-                         guest_that_ends_leaves_the_screen, power_off], smp=2, ready=picture_ready)]
+                         guest_that_ends_leaves_the_screen, power_off], smp=2, ready=picture_ready, saved=True)]
 # Suite parts: not yet seen to pass.
 KILL_BOOTS = [Boot('switch-kills', [keyboard_comes_and_goes, killed_manager_and_switcher_are_back, killed_seat_manager_is_back,
                                     power_off], smp=2, ready=picture_ready)]

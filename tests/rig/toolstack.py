@@ -21,7 +21,8 @@ def xl_info(rig):
     values = dict(line.split(':', 1) for line in text.splitlines() if ':' in line)
     values = {key.strip(): value.strip() for key, value in values.items()}
     rig.note('keys', ' '.join(sorted(values)))
-    for key in ('host', 'release', 'machine', 'nr_cpus', 'max_cpu_id', 'nr_nodes', 'threads_per_core', 'free_cpus',
+    rig.check(values['release'] == rig.machine.run('uname -r').strip(), f'release is {values["release"]}')
+    for key in ('host', 'machine', 'nr_cpus', 'max_cpu_id', 'nr_nodes', 'threads_per_core', 'free_cpus',
                 'xen_major', 'xen_minor', 'xen_pagesize', 'platform_params', 'sharing_freed_memory'):
         rig.note(key, values.get(key))
     rig.check('xen-3.0-x86_64' in values['xen_caps'].split(), f'xen_caps is {values["xen_caps"]}')
@@ -222,4 +223,4 @@ def memory_comes_back(rig):
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
     guest_disk, guest_network, vector_registers, unread_console, emulated_clock, crashing_guest, spinning_guest, killed_during_io,
-    memory_comes_back, power_off])]
+    memory_comes_back, power_off], saved=True)]
