@@ -144,7 +144,7 @@ static struct watchdogs *watchdogs_of(const struct domain *d)
     return NULL;
 }
 
-static struct watchdogs *watchdogs_create(struct domain *d)
+static struct watchdogs *watchdogs_make(struct domain *d)
 {
     struct watchdogs *w = zalloc(sizeof(*w));
     if (!w)
@@ -152,22 +152,24 @@ static struct watchdogs *watchdogs_create(struct domain *d)
     w->domain = d;
     for (unsigned i = 0; i < WATCHDOGS; i++)
         timer_init(&w->timer[i], watchdog_bit, d, this_cpu());
-    list_add(&watchdog_list, &w->link);
     return w;
 }
 
-/* Lock held. Returns the id of a new watchdog. */
-static long watchdog_start(struct domain *d, uint32_t seconds)
+/* Lock held. Returns the id of a new watchdog. Takes *made if the domain has none yet. */
+static long watchdog_start(struct domain *d, uint32_t seconds, struct watchdogs **made)
 {
     if (!seconds)
         return -EINVAL;
     if (d->dying != DOMAIN_ALIVE || d->watchdog_mask == (1UL << WATCHDOGS) - 1)
         return -ENOSPC;
     struct watchdogs *w = watchdogs_of(d);
-    if (!w)
-        w = watchdogs_create(d);
-    if (!w)
-        return -ENOMEM;
+    if (!w) {
+        w = *made;
+        if (!w)
+            return -ENOMEM;
+        list_add(&watchdog_list, &w->link);
+        *made = NULL;
+    }
     unsigned i = d->watchdog_mask & 1 ? 1 : 0;
     d->watchdog_mask |= 1UL << i;
     timer_set(&w->timer[i], now() + seconds * NS_PER_SECOND);
@@ -194,9 +196,12 @@ static long sched_watchdog(unsigned long argument)
     struct sched_watchdog op;
     if (copy_argument_in(&op, argument))
         return -EFAULT;
+    /* Before the lock: to give out memory may take a flush of other CPUs' TLBs. */
+    struct watchdogs *made = op.id ? NULL : watchdogs_make(d);
     spin_lock(&watchdog_lock);
-    long result = op.id ? watchdog_change(d, op.id, op.timeout) : watchdog_start(d, op.timeout);
+    long result = op.id ? watchdog_change(d, op.id, op.timeout) : watchdog_start(d, op.timeout, &made);
     spin_unlock(&watchdog_lock);
+    free(made);
     return result;
 }
 

@@ -5,6 +5,7 @@
  * their order in the header.
  */
 #include <hv/console.h>
+#include <hv/lock_check.h>
 #include <hv/page_alloc.h>
 #include <hv/spinlock.h>
 
@@ -124,6 +125,7 @@ static struct cell *alloc_large(size_t bytes)
 
 void *zalloc(size_t bytes)
 {
+    lock_check_call(); /* there may be no page for it yet, and a new one may have to be flushed from TLBs */
     bytes += HEADER;
     unsigned shift = MIN_SHIFT;
     while (shift <= MAX_SHIFT && (1UL << shift) < bytes)

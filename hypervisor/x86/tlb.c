@@ -3,6 +3,7 @@
  */
 #include <hv/cpu.h>
 #include <hv/irq.h>
+#include <hv/lock_check.h>
 #include <hv/page.h>
 #include <hv/spinlock.h>
 #include <hv/tlb.h>
@@ -64,6 +65,7 @@ void tlb_flush_all(void)
 
 void tlb_filter_and_flush(uint64_t stamp)
 {
+    lock_check_call(); /* also where, this time, nobody is late */
     cpumask_t late = {0};
     bool any = false;
     for (unsigned i = 0; i < cpu_count; i++) {

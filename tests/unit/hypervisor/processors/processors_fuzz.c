@@ -1,7 +1,8 @@
 /*
  * sched_op and vcpu_op under four threads: two vcpus of each of two guests bring each other up and down, set, stop and
  * miss timers, poll, register areas and feed watchdogs at once, drawn from a seed; each thread is a processor that also
- * runs its timers. Afterwards no timer is left and no vcpu waits for a poll that ended.
+ * runs its timers. Afterwards no timer is left and no vcpu waits for a poll that ended. Locks are taken in their order,
+ * and memory is asked for under none that forbids it.
  *
  * hv-processors-fuzz [SEED [CALLS]]; hv-processors-threads is the same under the thread sanitizer.
  */
@@ -53,6 +54,15 @@ VOLATILE_ACCESS(4, uint32_t)
 VOLATILE_ACCESS(8, uint64_t)
 
 /* ---- What the two use of the rest ---- */
+bool irqs_enabled(void)
+{
+    return !fake_irqs_off;
+}
+void *zalloc(size_t bytes)
+{
+    lock_check_call(); /* as the real one */
+    return calloc(1, bytes);
+}
 ns_t now(void)
 {
     return __atomic_add_fetch(&clock_now, 1000, __ATOMIC_RELAXED);
