@@ -129,7 +129,7 @@ __weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool wr
     return NULL;
 }
 
-struct spinlock reservation_lock;
+__weak struct spinlock reservation_lock;
 
 /* ---- Around hypercalls; a guest's address is one of ours ---- */
 

@@ -1,8 +1,9 @@
 /*
  * Page tables under four threads: two vcpus of each of two PV guests write entries, pin, unpin, change roots, map
- * granted frames, swap and give back memory at once, drawn from a seed. Each is a processor with caches of leaf and
- * upper entries, filled without a lock as a processor does it. What is in them must always be allowed: no frame that
- * has become another's, no writing to a table, no walk by what is no table any more. Afterwards all is given back.
+ * granted frames, swap, give back, ask for and claim memory at once, drawn from a seed. Each is a processor with caches
+ * of leaf and upper entries, filled without a lock as a processor does it. What is in them must always be allowed: no
+ * frame that has become another's, no writing to a table, no walk by what is no table any more. Afterwards all is given
+ * back.
  *
  * hv-pv-mmu-fuzz [SEED [CALLS]].
  */
@@ -12,6 +13,7 @@
 #include <hv/grant_table.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
+#include <hv/policy.h>
 #include <hv/pv.h>
 #include <hv/tlb.h>
 
@@ -24,7 +26,7 @@ enum { POOL = 48, ANYTHING = 28, REGIONS = 12, PAGES = 4, CACHED = 8 };
 static struct vcpu vcpus[THREADS], *all[THREADS];
 static struct domain *guests[2] = {&guest, &other};
 static volatile mfn_t pool[2][POOL];
-static uint64_t walked, written, pinned, rooted, exchanged, granted;
+static uint64_t walked, written, pinned, rooted, exchanged, granted, returned, populated;
 
 /* ---- Processors ---- */
 
@@ -156,6 +158,11 @@ void *zalloc(size_t bytes)
     return calloc(1, bytes);
 }
 
+int allowed_call(const struct domain *subject, enum policy_class class)
+{
+    return 0; /* to claim memory is a toolstack's affair */
+}
+
 static mfn_t any_frame(unsigned *state)
 {
     unsigned owner = (current->domain == &other) ^ (rand_r(state) % 40 == 0);
@@ -237,17 +244,43 @@ static void exchange_frame(volatile mfn_t *frame)
     exchanged++;
 }
 
-static void give_back_frame(volatile mfn_t *frame)
+static long memory_op(long (*function)(struct hypercall *call), unsigned command, struct xen_memory_reservation *r,
+                      unsigned *state)
 {
-    struct domain *d = current->domain;
-    struct page *page = mfn_to_page(*frame), *next = domain_alloc_pages(d, 0, ANY_ADDRESS);
-    if (next)
-        *frame = page_to_mfn(next);
-    if (!page_get(page, d))
-        return;
-    if (__atomic_fetch_and(&page->references, ~PAGE_ALLOCATED, __ATOMIC_ACQ_REL) & PAGE_ALLOCATED)
-        page_put(page);
-    page_put(page);
+    struct hypercall call = {.arg = {command, (uint64_t)r}};
+    long result;
+    do
+        result = function(&call);
+    while (result == -ERESTART && rand_r(state) % 30);
+    return result;
+}
+
+/* Back, perhaps twice, and another one for it; for a moment the guest may have one more or one less than it should. */
+static void renew_frame(volatile mfn_t *frame, unsigned *state)
+{
+    uint64_t list[4] = {*frame, any_frame(state), any_frame(state), *frame};
+    bool asks = rand_r(state) % 2;
+    struct xen_memory_reservation r = {.nr_extents = 1 + rand_r(state) % 8 / 5 * 3, .domid = DOMID_SELF};
+    set_xen_guest_handle(r.extent_start, list);
+    if (rand_r(state) % 16 == 0)
+        r.extent_order = rand_r(state) % 3;
+    returned += memory_op(memory_decrease, XENMEM_decrease_reservation, &r, state) > 0;
+    r = (struct xen_memory_reservation){.nr_extents = 1, .domid = DOMID_SELF};
+    set_xen_guest_handle(r.extent_start, list);
+    if (memory_op(memory_populate, asks ? XENMEM_populate_physmap : XENMEM_increase_reservation, &r, state) == 1) {
+        *frame = list[0];
+        populated++;
+    }
+}
+
+static void claim_memory(unsigned *state)
+{
+    struct xen_memory_reservation r = {.nr_extents = rand_r(state) % 4 ? rand_r(state) % (4 * POOL) : 0,
+                                       .domid = guests[rand_r(state) % 2]->id};
+    if (rand_r(state) % 16 == 0)
+        memory_claim_drop(current->domain);
+    else
+        memory_op(memory_claim, XENMEM_claim_pages, &r, state);
 }
 
 /* As the grant table has it: the frame is held as long as it is mapped by this grant. */
@@ -305,7 +338,8 @@ static void one_call(unsigned n, unsigned *state)
         exchange_frame(frame);
         break;
     case 15:
-        give_back_frame(frame);
+        renew_frame(frame, state);
+        claim_memory(state);
         break;
     case 16 ... 18:
         map(any_va(state), any_entry(state), state);
@@ -386,6 +420,9 @@ static void end(void)
         while (pv_abandon_tables(guests[i]) == -ERESTART)
             ;
     }
+    memory_claim_drop(&guest);
+    memory_claim_drop(&other);
+    check(!memory_claimed_pages());
     check(!guest.pages && !other.pages && guest.references == 1 && other.references == 1);
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++)
         check(!(mfn_to_page(mfn)->references & PAGE_REFERENCES_MASK));
@@ -398,9 +435,10 @@ int main(int count, char **arguments)
     set_up();
     threads_run(all, one_call);
     end();
-    printf("%lu leaf entries cached, %lu updates, %lu pins, %lu roots, %lu swaps, %lu grants\n", (unsigned long)walked,
-           (unsigned long)written, (unsigned long)pinned, (unsigned long)rooted, (unsigned long)exchanged,
-           (unsigned long)granted);
-    check(walked && written && pinned && exchanged && granted);
+    printf("%lu leaf entries cached, %lu updates, %lu pins, %lu roots, %lu swaps, %lu grants, %lu returned, %lu "
+           "populated\n",
+           (unsigned long)walked, (unsigned long)written, (unsigned long)pinned, (unsigned long)rooted,
+           (unsigned long)exchanged, (unsigned long)granted, (unsigned long)returned, (unsigned long)populated);
+    check(walked && written && pinned && exchanged && granted && returned && populated);
     return 0;
 }
