@@ -1,4 +1,4 @@
-/* What is changed in a well-formed call, and what must not be called for the guest's own sake. */
+/* What is changed in a well-formed call. */
 #include "fuzz.h"
 
 uint64_t odd_number(struct worker *w)
@@ -56,12 +56,6 @@ domid_t some_domain(struct worker *w)
 uint32_t some_port(struct worker *w)
 {
     return one_in(w, 50) ? (uint32_t)odd_number(w) : 1 + below(w, 40);
-}
-
-bool in_slots(const struct worker *w, uint64_t address, unsigned bytes)
-{
-    uint64_t start = (uint64_t)w->slots;
-    return address >= start && address <= start + PAGE - bytes;
 }
 
 /* ---- Changes ---- */
@@ -124,61 +118,4 @@ void change(struct worker *w, struct call *c)
         move_structure(w, c);
     else
         other_operation(w, c);
-}
-
-/* ---- For the guest's own sake ---- */
-/* A poll with no end is a vcpu that is gone, and a watchdog that bites is a domain that is. */
-static bool sched_spares(struct worker *w, uint64_t *a)
-{
-    struct sched_poll *poll = (void *)a[1];
-    struct sched_watchdog *watchdog = (void *)a[1];
-    switch ((uint32_t)a[0]) {
-    case SCHEDOP_block:
-    case SCHEDOP_shutdown:
-    case SCHEDOP_shutdown_code:
-        return false;
-    case SCHEDOP_poll:
-        if (!in_slots(w, a[1], sizeof(*poll)))
-            a[1] = UNMAPPED;
-        else if (poll->timeout == 0 || poll->timeout > w->now + 20000000)
-            poll->timeout = 1;
-        return true;
-    case SCHEDOP_watchdog:
-        if (!in_slots(w, a[1], sizeof(*watchdog)))
-            a[1] = UNMAPPED;
-        else if (watchdog->timeout)
-            watchdog->timeout |= 1U << 20;
-        return true;
-    }
-    return true;
-}
-
-static bool multicall_spares(struct worker *w, uint64_t *a)
-{
-    struct multicall_entry *entries = (void *)a[0];
-    if (!in_slots(w, a[0], 0)) /* what stands elsewhere is anybody's */
-        return a[0] == UNMAPPED || a[0] == NON_CANONICAL || a[0] == IN_HYPERVISOR || a[0] == ALMOST_TOP;
-    unsigned room = (unsigned)(((uint64_t)w->slots + PAGE - a[0]) / sizeof(*entries));
-    for (unsigned i = 0; i < room && i < a[1]; i++) {
-        unsigned op = (unsigned)entries[i].op; /* the rest of the word does not make it another call */
-        if (op == __HYPERVISOR_multicall || !spares_guest(w, op, entries[i].args))
-            entries[i].op = __HYPERVISOR_xen_version;
-    }
-    return true;
-}
-
-bool spares_guest(struct worker *w, unsigned hypercall, uint64_t *a)
-{
-    switch (hypercall) {
-    case __HYPERVISOR_iret:
-    case __HYPERVISOR_sched_op_compat:
-        return false;
-    case __HYPERVISOR_sched_op:
-        return sched_spares(w, a);
-    case __HYPERVISOR_multicall:
-        return multicall_spares(w, a);
-    case __HYPERVISOR_vcpu_op: /* the first vcpu wakes the others */
-        return (uint32_t)a[0] != VCPUOP_down || ((uint32_t)a[1] != 0 && (uint32_t)a[1] < worker_count);
-    }
-    return machine_spares(hypercall, a);
 }

@@ -22,7 +22,8 @@
 #include <xen/physdev.h>
 #include <xen/vcpu.h>
 
-enum { WORKERS = 4, ARENA = 64, RECORDS = 31, SLOTS = 6, SLOT_BYTES = 512, LARGE_SLOT = SLOTS, FLIPS = 3 };
+enum { WORKERS = 4, ARENA = 64, RECORDS = 31, SLOTS = 6, SLOT_BYTES = 512, LARGE_SLOT = SLOTS, FLIPS = 3, GRANTS = 16 };
+enum { HYPERCALLS = 64, OPERATIONS = 48 }; /* that are told apart */
 
 struct worker;
 
@@ -58,9 +59,11 @@ struct worker {
     uint64_t number; /* of the running call */
     uint64_t digest; /* of the calls as they were drawn: the same for the same seed */
     uint64_t now;    /* system time, of the last call that needed it */
-    unsigned counts[64], successes[64];
+    struct {
+        unsigned calls, served;
+    } tally[HYPERCALLS][OPERATIONS]; /* by hypercall and operation */
     struct ring *ring;
-    char *slots;       /* SLOTS small ones and a large one in a page of their own; the page behind it is not mapped */
+    char *slots; /* SLOTS small ones and a large one, in a page at slots_address(); the page behind is not mapped */
     void *way_back[5]; /* __builtin_setjmp, for when a call has made the vcpu run something else */
     unsigned strays;   /* how often it was needed */
     unsigned given[4]; /* pages of the arena whose frames a call may give away */
@@ -105,13 +108,19 @@ static inline void *behind(struct call *c, unsigned offset)
 }
 uint64_t time_now(struct worker *w);
 
-/* ---- Changes ---- */
 void change(struct worker *w, struct call *c);
-/* Whether the call would end or stop this guest, whose own fault that were. May lessen it. */
+
+/* ---- What the guest lives by ---- */
+/* Whether the call leaves this guest alive, whose own fault it were otherwise. May lessen it. */
 bool spares_guest(struct worker *w, unsigned hypercall, uint64_t *a);
 bool in_slots(const struct worker *w, uint64_t address, unsigned bytes);
+bool leads_to_slots(uint64_t address); /* those of any vcpu */
+/* Whether a number in a call's structure, its word `n`, or an ARGUMENT names memory that the guest lives by. */
+#define ARGUMENT ~0U
+bool machine_lives_by(unsigned hypercall, unsigned n, uint64_t word);
 
 /* ---- What the kind of guest brings: machine_pv.c, machine_hvm.c ---- */
+extern const char machine_kind[];
 void machine_prepare(void);      /* arena, grant table, slots */
 void machine_start(unsigned id); /* worker_main(id) on that vcpu */
 bool machine_spares(unsigned number, uint64_t *a);
@@ -120,6 +129,12 @@ void machine_repair(unsigned number);    /* after a call that may have changed h
 uint64_t some_frame(struct worker *w);   /* of the arena, of others, of nobody; own ones that matter are rare */
 uint64_t some_address(struct worker *w); /* a virtual address in the arena, or one that is not its own */
 void *arena_page(unsigned n);
+/* Of the slots of a vcpu: more than FLIPS flipped bits away from those of the others and from all else that is mapped.
+ */
+static inline uint64_t slots_address(unsigned id)
+{
+    return 0x00002ad555400000UL + (id & 1 ? 0x0fUL : 0) * PAGE + (id & 2 ? 0xf0UL : 0) * PAGE;
+}
 extern volatile void *grant_entries; /* the first page of the guest's table */
 
 void worker_main(unsigned id);

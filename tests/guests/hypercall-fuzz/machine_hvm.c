@@ -3,16 +3,20 @@
 #include "fuzz.h"
 #include <xen/hvm/hvm_vcpu.h>
 
-/* Away from the kernel by more than one bit, so that a flipped bit does not lead there. */
-#define ARENA_FRAME 0xe00UL
-#define GRANT_FRAME 0xd80UL
-#define CR0_ON      0x80010033UL
-#define CR4_ON      0x620UL
-#define EFER_ON     0xd01UL
+/* Away from the kernel, whose memory ends below, and from the pages of the toolstack by more than FLIPS bits. */
+#define KERNEL_FRAME  0x100UL
+#define KERNEL_END    0x1000UL
+#define ARENA_FRAME   0x1f000UL
+#define GRANT_FRAME   0x1f800UL
+#define SPECIAL_FRAME 0xfeff0UL /* 16 of them: the console's ring and the like */
+#define CR0_ON        0x80010033UL
+#define CR4_ON        0x620UL
+#define EFER_ON       0xd01UL
 
 void second_entry_64(void);
 void other_main(uint64_t sp);
 
+const char machine_kind[] = "pvh";
 volatile void *grant_entries;
 static char stacks[WORKERS][16384] __attribute__((aligned(4096)));
 
@@ -112,6 +116,28 @@ const struct weighted_shape machine_shapes[] = {
 };
 
 /* ---- For the guest's own sake ---- */
+static bool lives_by(uint64_t frame)
+{
+    return (frame >= KERNEL_FRAME && frame < KERNEL_END) || frame >> 4 == SPECIAL_FRAME >> 4;
+}
+
+/* As a frame or an address. Few calls name frames, and elsewhere their numbers stand for other things. */
+bool machine_lives_by(unsigned hypercall, unsigned n, uint64_t word)
+{
+    switch (hypercall) {
+    case __HYPERVISOR_memory_op: /* the first word is a domain or a pointer */
+        return n != ARGUMENT && n != 0 && lives_by(word);
+    case __HYPERVISOR_event_channel_op: /* of control blocks and arrays */
+        return n == 0 && lives_by(word);
+    case __HYPERVISOR_grant_table_op:
+    case __HYPERVISOR_vcpu_op:
+    case __HYPERVISOR_physdev_op:
+    case __HYPERVISOR_hvm_op:
+        return n != ARGUMENT && (lives_by(word) || lives_by(word >> 12));
+    }
+    return false;
+}
+
 bool machine_spares(unsigned number, uint64_t *a)
 {
     return number < 128; /* the hypercall page has no more */
@@ -136,15 +162,27 @@ static bool ignore(struct registers *regs)
     return true;
 }
 
+/* In the place of memory that nobody uses, the last of the kernel's. */
+static void make_arena(void)
+{
+    for (uint64_t i = 0; i < ARENA; i++) {
+        uint64_t from = KERNEL_END - 2 * ARENA + i, to = ARENA_FRAME + i;
+        struct xen_memory_reservation less = {.extent_start.p = &from, .nr_extents = 1, .domid = DOMID_SELF};
+        struct xen_memory_reservation more = {.extent_start.p = &to, .nr_extents = 1, .domid = DOMID_SELF};
+        if (HYPERCALL(memory_op, XENMEM_decrease_reservation, &less) != 1 ||
+            HYPERCALL(memory_op, XENMEM_populate_physmap, &more) != 1)
+            error("page %lu of the arena is not to be had", i);
+    }
+}
+
 void machine_prepare(void)
 {
+    make_arena();
     machine_repair(__HYPERVISOR_memory_op);
     grant_entries = (volatile void *)(GRANT_FRAME * PAGE);
     for (unsigned i = 0; i < worker_count; i++) {
-        workers[i].slots = page_alloc();
-        struct xen_remove_from_physmap hole = {.domid = DOMID_SELF, .gpfn = (uint64_t)page_alloc() / PAGE};
-        if (HYPERCALL(memory_op, XENMEM_remove_from_physmap, &hole))
-            error("no hole behind a page");
+        workers[i].slots = (char *)slots_address(i);
+        *entry_of(slots_address(i)) = (uint64_t)page_alloc() | PTE_P | PTE_W | PTE_A | PTE_D;
     }
     trap_hooks[TRAP_NMI] = ignore;
 }

@@ -6,6 +6,7 @@ const char test_title[] = "hypercall fuzzer";
 struct worker workers[WORKERS];
 unsigned worker_count;
 domid_t partner;
+static domid_t self;
 static uint64_t seed, calls;
 static struct ring rings[WORKERS] __attribute__((aligned(4096)));
 _Static_assert(sizeof(struct ring) == 4096, "a ring is a page");
@@ -47,6 +48,51 @@ static struct record *note(struct worker *w, const struct call *c)
     return r;
 }
 
+/* ---- How many were served ---- */
+/* Some calls tell beside their result, in each element. */
+static bool grant_served(const struct worker *w, uint64_t operation, uint64_t address)
+{
+    static const uint8_t status_at[OPERATIONS] = {
+        [GNTTABOP_map_grant_ref] = offsetof(struct gnttab_map_grant_ref, status),
+        [GNTTABOP_unmap_grant_ref] = offsetof(struct gnttab_unmap_grant_ref, status),
+        [GNTTABOP_setup_table] = offsetof(struct gnttab_setup_table, status),
+        [GNTTABOP_copy] = offsetof(struct gnttab_copy, status),
+        [GNTTABOP_query_size] = offsetof(struct gnttab_query_size, status),
+        [GNTTABOP_get_status_frames] = offsetof(struct gnttab_get_status_frames, status),
+        [GNTTABOP_unmap_and_replace] = offsetof(struct gnttab_unmap_and_replace, status),
+        [GNTTABOP_swap_grant_ref] = offsetof(struct gnttab_swap_grant_ref, status),
+    };
+    unsigned at = operation < OPERATIONS ? status_at[operation] : 0;
+    return !at || (in_slots(w, address, 64) && *(const int16_t *)(address + at) == GNTST_okay);
+}
+
+static uint64_t operation_of(const struct worker *w, const struct call *c)
+{
+    switch (c->hypercall) {
+    case __HYPERVISOR_mmuext_op: /* the first one's */
+        return in_slots(w, c->a[0], 4) ? *(const uint32_t *)c->a[0] : 0;
+    case __HYPERVISOR_memory_op:
+    case __HYPERVISOR_event_channel_op:
+    case __HYPERVISOR_grant_table_op:
+    case __HYPERVISOR_vcpu_op:
+    case __HYPERVISOR_sched_op:
+    case __HYPERVISOR_hvm_op:
+    case __HYPERVISOR_callback_op:
+        return c->a[0];
+    }
+    return 0;
+}
+
+static void count(struct worker *w, const struct call *c, int64_t result)
+{
+    uint64_t operation = operation_of(w, c);
+    if (c->hypercall >= HYPERCALLS || operation >= OPERATIONS)
+        return;
+    w->tally[c->hypercall][operation].calls++;
+    w->tally[c->hypercall][operation].served +=
+        result >= 0 && (c->hypercall != __HYPERVISOR_grant_table_op || grant_served(w, operation, c->a[1]));
+}
+
 static void one_call(struct worker *w)
 {
     struct call c = {.pointer = -1, .slot = w->slots};
@@ -65,10 +111,7 @@ static void one_call(struct worker *w)
     if (c.after)
         c.after(w, &c, r->result);
     machine_repair(c.hypercall);
-    if (c.hypercall < ARRAY_SIZE(w->counts)) {
-        w->counts[c.hypercall]++;
-        w->successes[c.hypercall] += r->result >= 0;
-    }
+    count(w, &c, r->result);
 }
 
 /* ---- Memory that is written meanwhile ---- */
@@ -82,14 +125,34 @@ static void touch(struct worker *w)
         try_write(page + below(w, 8), value);
 }
 
+/* A call may have changed the kind of entries. */
+static bool entries_are_new(void)
+{
+    struct gnttab_get_version version = {.dom = DOMID_SELF};
+    return !HYPERCALL(grant_table_op, GNTTABOP_get_version, &version, 1) && version.version == 2;
+}
+
 static void grant_something(struct worker *w)
 {
-    volatile grant_entry_v1_t *entry = (volatile grant_entry_v1_t *)grant_entries + below(w, 32);
-    static const uint16_t flags[] = {GTF_permit_access,   GTF_permit_access, GTF_permit_access | GTF_readonly,
-                                     GTF_accept_transfer, GTF_invalid,       GTF_transitive};
-    entry->frame = (uint32_t)some_frame(w);
-    entry->domid = some_domain(w);
-    entry->flags = one_in(w, 8) ? (uint16_t)draw(w) : flags[below(w, ARRAY_SIZE(flags))];
+    static const uint16_t flags[] = {
+        GTF_permit_access, GTF_permit_access, GTF_permit_access,   GTF_permit_access | GTF_readonly,
+        GTF_permit_access, GTF_permit_access, GTF_accept_transfer, GTF_invalid | GTF_PWT,
+        GTF_transitive};
+    unsigned n = below(w, GRANTS);
+    volatile grant_entry_v1_t *entry = (volatile grant_entry_v1_t *)grant_entries + n;
+    volatile struct grant_entry_header *header = &((volatile union grant_entry_v2 *)grant_entries + n)->hdr;
+    uint64_t frame = some_frame(w);
+    domid_t chosen = some_domain(w), domain = chosen == DOMID_SELF ? self : chosen; /* an entry wants the number */
+    uint16_t how = one_in(w, 8) ? (uint16_t)draw(w) : flags[below(w, ARRAY_SIZE(flags))];
+    if (entries_are_new()) {
+        ((volatile union grant_entry_v2 *)grant_entries + n)->full_page.frame = frame;
+        header->domid = domain;
+        header->flags = how;
+        return;
+    }
+    entry->frame = (uint32_t)frame;
+    entry->domid = domain;
+    entry->flags = how;
 }
 
 /* ---- The vcpus ---- */
@@ -130,6 +193,17 @@ void worker_main(unsigned id)
         vcpu_op(VCPUOP_down, id);
 }
 
+static void tell_operation(unsigned hypercall, unsigned operation)
+{
+    unsigned made = 0, served = 0;
+    for (unsigned i = 0; i < worker_count; i++) {
+        made += workers[i].tally[hypercall][operation].calls;
+        served += workers[i].tally[hypercall][operation].served;
+    }
+    if (made)
+        say("FUZZ hypercall %u.%u: %u calls, %u served", hypercall, operation, made, served);
+}
+
 static void tell(uint64_t begun)
 {
     uint64_t made = 0;
@@ -137,15 +211,8 @@ static void tell(uint64_t begun)
         say("FUZZ vcpu %u digest %lx, strayed %u times", i, workers[i].digest, workers[i].strays);
         made += workers[i].number;
     }
-    for (unsigned n = 0; n < ARRAY_SIZE(workers[0].counts); n++) {
-        unsigned count = 0, successes = 0;
-        for (unsigned i = 0; i < worker_count; i++) {
-            count += workers[i].counts[n];
-            successes += workers[i].successes[n];
-        }
-        if (count)
-            say("FUZZ hypercall %u: %u calls, %u succeeded", n, count, successes);
-    }
+    for (unsigned n = 0; n < HYPERCALLS * OPERATIONS; n++)
+        tell_operation(n / OPERATIONS, n % OPERATIONS);
     say("FUZZ made %lu calls in %lu ms", made, (time_now(&workers[0]) - begun) / 1000000);
 }
 
@@ -156,7 +223,9 @@ void test_main(void)
     worker_count = (unsigned)number_option("vcpus", 1);
     partner = (domid_t)number_option("partner", 0);
     console_use_ring();
-    say("FUZZ seed %lu, %lu calls of each of %u vcpus, partner %u", seed, calls, worker_count, partner);
+    say("FUZZ %s, seed %lu, %lu calls of each of %u vcpus, partner %u", machine_kind, seed, calls, worker_count,
+        partner);
+    self = own_domain();
     if (worker_count > WORKERS)
         error("at most %u vcpus", (unsigned)WORKERS);
     machine_prepare();

@@ -102,6 +102,11 @@ static void *grant_call(struct worker *w, struct call *c, unsigned operation, un
     return list;
 }
 
+static uint32_t some_grant(struct worker *w)
+{
+    return one_in(w, 8) ? below(w, 40) : below(w, GRANTS);
+}
+
 static void map_grants(struct worker *w, struct call *c)
 {
     static const unsigned flags[] = {GNTMAP_host_map,
@@ -116,7 +121,7 @@ static void map_grants(struct worker *w, struct call *c)
     for (unsigned i = 0; i < count; i++)
         op[i] = (struct gnttab_map_grant_ref){.host_addr = some_address(w) & ~(PAGE - 1),
                                               .flags = flags[below(w, ARRAY_SIZE(flags))],
-                                              .ref = below(w, 40),
+                                              .ref = some_grant(w),
                                               .dom = some_domain(w)};
 }
 
@@ -142,8 +147,8 @@ static void copy_grants(struct worker *w, struct call *c)
         op[i].dest.domid = some_domain(w);
         op[i].source.offset = (uint16_t)below(w, 3600);
         op[i].dest.offset = (uint16_t)below(w, 3600);
-        op[i].source.u.gmfn = op[i].flags & GNTCOPY_source_gref ? below(w, 40) : some_frame(w);
-        op[i].dest.u.gmfn = op[i].flags & GNTCOPY_dest_gref ? below(w, 40) : some_frame(w);
+        op[i].source.u.gmfn = op[i].flags & GNTCOPY_source_gref ? some_grant(w) : some_frame(w);
+        op[i].dest.u.gmfn = op[i].flags & GNTCOPY_dest_gref ? some_grant(w) : some_frame(w);
     }
 }
 
@@ -165,7 +170,7 @@ static void ask_grants(struct worker *w, struct call *c)
     else if (which == 6)
         *(struct gnttab_swap_grant_ref *)grant_call(w, c, GNTTABOP_swap_grant_ref, sizeof(struct gnttab_swap_grant_ref),
                                                     &count) =
-            (struct gnttab_swap_grant_ref){.ref_a = below(w, 40), .ref_b = below(w, 40)};
+            (struct gnttab_swap_grant_ref){.ref_a = some_grant(w), .ref_b = some_grant(w)};
     else if (which == 7 && one_in(w, 10))
         *(struct gnttab_set_version *)grant_call(w, c, GNTTABOP_set_version, sizeof(struct gnttab_set_version),
                                                  &count) = (struct gnttab_set_version){.version = 1 + below(w, 2)};

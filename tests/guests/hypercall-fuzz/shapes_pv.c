@@ -132,17 +132,6 @@ static uint64_t take_frame(struct worker *w, unsigned at)
     return __atomic_exchange_n(&arena_frame[n], 0, __ATOMIC_SEQ_CST);
 }
 
-/* Where there is room. */
-static void put_frame(struct worker *w, uint64_t frame)
-{
-    for (unsigned i = 0; frame && i < ARENA; i++) {
-        uint64_t none = 0;
-        if (__atomic_compare_exchange_n(&arena_frame[(w->given[0] + i) % ARENA], &none, frame, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-            return;
-    }
-}
-
 /* Those not given away are back; those got are there. */
 static void after_decrease(struct worker *w, struct call *c, long result)
 {
