@@ -207,10 +207,6 @@ static void set_maxcpus(const char *value)
 {
     bootinfo.options.max_cpus = (unsigned)strtou64(value, &value);
 }
-static void set_hvm_first_cpu(const char *value)
-{
-    bootinfo.options.hvm_first_cpu = (unsigned)strtou64(value, &value);
-}
 static void set_noreboot(const char *value)
 {
     bootinfo.options.noreboot = true;
@@ -237,7 +233,6 @@ static const struct {
     {"dom0_mem", set_dom0_mem},
     {"dom0_max_vcpus", set_dom0_vcpus},
     {"maxcpus", set_maxcpus},
-    {"hvm_first_cpu", set_hvm_first_cpu},
     {"noreboot", set_noreboot},
     {"placeholder", accept}, /* GRUB's Xen entries start with this word */
 };

@@ -157,7 +157,7 @@ static void bring_up_all(struct trampoline_data *data, paddr_t page, unsigned li
     }
 }
 
-static void start_others(void)
+void smp_init(void)
 {
     unsigned limit = bootinfo.options.max_cpus ? min(bootinfo.options.max_cpus, (unsigned)NR_CPUS) : NR_CPUS;
     paddr_t page = find_low_page();
@@ -172,13 +172,4 @@ static void start_others(void)
     idle_root[0] = 0; /* the one-to-one map of the trampoline: from now on address 0 faults */
     tlb_flush_all();
     log_info("%u of %u processors in use", cpu_count, acpi.cpu_count);
-}
-
-void smp_init(void)
-{
-    start_others();
-    if (bootinfo.options.hvm_first_cpu >= cpu_count) {
-        log_warning("hvm_first_cpu=%u leaves PVH and HVM guests no processor; ignored", bootinfo.options.hvm_first_cpu);
-        bootinfo.options.hvm_first_cpu = 0;
-    }
 }

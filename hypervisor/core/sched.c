@@ -8,7 +8,6 @@
  * A vcpu is queued exactly while it is runnable and not running. The virtual_time of a running vcpu is that at its
  * slice_start, the time up to which it has been charged.
  */
-#include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/event_channel.h>
 #include <hv/hvm.h>
@@ -215,15 +214,9 @@ static void charge(struct vcpu *v, ns_t time)
         cap->budget -= (int64_t)used;
 }
 
-/* The affinity is the toolstack's to choose; what hvm_first_cpu= leaves out is nobody's. */
-static bool is_open_to(const struct vcpu *v, unsigned cpu)
-{
-    return !v->hvm || cpu >= bootinfo.options.hvm_first_cpu;
-}
-
 static bool may_run(const struct vcpu *v, const struct cpu *cpu)
 {
-    return test_bit(cpu->id, v->hard_affinity.bits) && is_open_to(v, cpu->id) && !is_parked(v);
+    return test_bit(cpu->id, v->hard_affinity.bits) && !is_parked(v);
 }
 
 /* ---- Finding a CPU for a vcpu in the queue ---- */
@@ -345,17 +338,17 @@ void vcpu_yield(void)
     cpu_raise_softirq(this_cpu(), SOFTIRQ_SCHEDULE);
 }
 
-static bool mask_has_cpu_for(const struct vcpu *v, const cpumask_t *mask)
+static bool mask_has_online_cpu(const cpumask_t *mask)
 {
     for (unsigned i = 0; i < cpu_count; i++)
-        if (cpus[i].online && is_open_to(v, i) && test_bit(i, mask->bits))
+        if (cpus[i].online && test_bit(i, mask->bits))
             return true;
     return false;
 }
 
 int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
 {
-    if ((hard && !mask_has_cpu_for(v, hard)) || (soft && !mask_has_cpu_for(v, soft)))
+    if ((hard && !mask_has_online_cpu(hard)) || (soft && !mask_has_online_cpu(soft)))
         return -EINVAL;
     unsigned long flags = spin_lock_irqsave(&sched_lock);
     if (hard)

@@ -88,8 +88,11 @@ def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
 
 # QEMU 7.2 loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
 # word of processor 0 without a lock). Only a processor that enters and leaves SVM guests changes that word otherwise: its
-# next exit then ends in a triple fault, or no interrupt reaches it any more. The reference has no such option.
-MANY_PROCESSORS = 'hvm_first_cpu=1'
+# next exit then ends in a triple fault, or no interrupt reaches it any more. So PVH and HVM guests are kept off it by their
+# affinity. Domain-0's command line tells that to roundhoused in its environment and, by a line for systemd-tmpfiles, to xl.
+XL_CONFIG = 'w+ /etc/xen/xl.conf - - - - vm.hvm.cpumask="all,^0"\\n'
+MANY_PROCESSORS = ('systemd.setenv=ROUNDHOUSE_HVM_FIRST_CPU=1 '
+                   f'systemd.set_credential_binary=tmpfiles.extra:{base64.b64encode(XL_CONFIG.encode()).decode()}')
 
 
 class Machine:
@@ -106,7 +109,8 @@ class Machine:
         self.modules, self.disks, self.smp, self.memory = modules, disks, smp, memory
         self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
         if smp > 1:
-            modules.options = f'{modules.options} {MANY_PROCESSORS}'
+            kernel, options = modules.modules[0]
+            modules.modules[0] = kernel, f'{options} {MANY_PROCESSORS}'
         self.process = self.serial = self.qmp = None
         self.reads_console = threading.Event()
         self.reads_console.set()

@@ -7,6 +7,7 @@
 #include "device_model.h"
 #include "domain_config.h"
 #include "errors.h"
+#include "toolstack_affinity.h"
 #include "toolstack_events.h"
 #include "toolstack_context.h"
 #include "toolstack_log.h"
@@ -99,10 +100,12 @@ static int create_domain(connection *link, struct creation *wanted, GError **err
     if (!domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
         !check_memory(link, &domain, error))
         goto out;
-    if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL))
+    if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL)) {
         set_libxl_error(error, link, "Try again; if it fails each time, restart this machine.");
-    else
-        result = (int)domid;
+        goto out;
+    }
+    toolstack_affinity_set(link->ctx, domid, wanted->config);
+    result = (int)domid;
 out:
     libxl_domain_config_dispose(&domain);
     return result;

@@ -35,7 +35,6 @@ struct options {
     uint64_t dom0_memory_max; /* bytes; dom0_mem=max: */
     unsigned dom0_vcpus;      /* dom0_max_vcpus=, 0 = one per CPU */
     unsigned max_cpus;        /* maxcpus=, 0 = all */
-    unsigned hvm_first_cpu;   /* hvm_first_cpu=, PVH and HVM guests do not run on CPUs below this one */
     unsigned com1_baud;       /* com1=, 0 = leave as the firmware set it */
     bool serial;              /* console=com1 */
     bool screen;              /* console=vga */

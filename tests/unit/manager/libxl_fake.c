@@ -30,6 +30,7 @@ void libxl_fake_reset(void)
     memset(&libxl_fake, 0, sizeof(libxl_fake));
     libxl_fake.contexts = contexts;
     libxl_fake.free_kib = 1024 * 1024;
+    libxl_fake.cpus = 2;
     libxl_fake.foreground = G_MAXUINT64;
     if (!events) {
         events = g_async_queue_new();
@@ -97,6 +98,26 @@ int libxl_domain_create_new(libxl_ctx *context, libxl_domain_config *config, uin
         libxl_fake.created(config);
     *domid = 7;
     return complain(LOG_OF(context), libxl_fake.create_result);
+}
+
+int libxl_get_max_cpus(libxl_ctx *context)
+{
+    (void)context;
+    return libxl_fake.cpus;
+}
+
+/* The real one takes a map of the machine's size alone. */
+int libxl_set_vcpuaffinity_all(libxl_ctx *context, uint32_t domid, unsigned vcpus, const libxl_bitmap *hard,
+                               const libxl_bitmap *soft)
+{
+    g_assert_cmpuint(domid, ==, 7);
+    g_assert_null(soft);
+    g_assert_cmpuint(hard->size, ==, ((unsigned)libxl_fake.cpus + 7) / 8);
+    libxl_fake.affinity = 0;
+    for (int cpu = 0; cpu < (int)hard->size * 8; cpu++)
+        libxl_fake.affinity |= (guint64)libxl_bitmap_test(hard, cpu) << cpu;
+    libxl_fake.affinity_vcpus = vcpus;
+    return complain(LOG_OF(context), libxl_fake.affinity_result);
 }
 
 #define OPERATION(function, which)                                                                                     \

@@ -18,6 +18,10 @@ extern struct libxl_fake {
     int create_result;
     void (*created)(const libxl_domain_config *config); /* looks at what would be made */
     guint64 need_kib, free_kib;
+    int cpus;
+    guint64 affinity; /* hard, of all vcpus: a bit for each processor; 0: not set */
+    unsigned affinity_vcpus;
+    int affinity_result;
 
     enum libxl_fake_call call; /* the last one */
     uint32_t domid;

@@ -259,6 +259,57 @@ static void check_pvh(const libxl_domain_config *domain)
     g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PVH);
 }
 
+#define FIRST_CPU "ROUNDHOUSE_HVM_FIRST_CPU"
+
+/* The processors that a new guest was kept to, 0: to none. */
+static guint64 kept_to(enum guest_type type, const char *first)
+{
+    int domid;
+    if (first)
+        g_setenv(FIRST_CPU, first, TRUE);
+    libxl_fake.affinity = 0;
+    g_assert_null(create(config(type, NULL), &domid));
+    g_assert_cmpint(domid, ==, 7);
+    g_unsetenv(FIRST_CPU);
+    return libxl_fake.affinity;
+}
+
+/* Guests that run by SVM or VT-x are kept to a test machine's later processors, with all their vcpus; others never. */
+static void test_affinity(void)
+{
+    setup();
+    g_assert_cmphex(kept_to(GUEST_HVM, NULL), ==, 0);
+    g_assert_cmphex(kept_to(GUEST_PV, "1"), ==, 0);
+    g_assert_cmphex(kept_to(GUEST_HVM, "1"), ==, 2);
+    g_assert_cmpuint(libxl_fake.affinity_vcpus, ==, 2);
+    libxl_fake.cpus = 11;
+    g_assert_cmphex(kept_to(GUEST_PVH, "1"), ==, 0x7fe);
+    g_assert_cmphex(kept_to(GUEST_PVH, "10"), ==, 0x400);
+    teardown();
+}
+
+/* What cannot be done is said in the log; the guest is made all the same. */
+static void test_affinity_impossible(void)
+{
+    setup();
+    const char *values[] = {"", "2", "-1", "one", "1,2", "4294967297"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, FIRST_CPU "=*one of 2 processors: work may*");
+        g_assert_cmphex(kept_to(GUEST_HVM, values[i]), ==, 0);
+        g_test_assert_expected_messages();
+    }
+    libxl_fake.cpus = ERROR_FAIL;
+    g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, FIRST_CPU "=1 is not *");
+    g_assert_cmphex(kept_to(GUEST_PVH, "1"), ==, 0);
+    g_test_assert_expected_messages();
+    libxl_fake.cpus = 2;
+    libxl_fake.affinity_result = ERROR_FAIL;
+    g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "work could not be kept to the processors from 1 on");
+    kept_to(GUEST_PVH, "1");
+    g_test_assert_expected_messages();
+    teardown();
+}
+
 static void test_hvm(void)
 {
     int domid;
@@ -491,6 +542,8 @@ int main(int argc, char **argv)
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
     g_test_add_func("/toolstack/pv", test_pv);
     g_test_add_func("/toolstack/hvm", test_hvm);
+    g_test_add_func("/toolstack/affinity", test_affinity);
+    g_test_add_func("/toolstack/affinity-impossible", test_affinity_impossible);
     g_test_add_func("/toolstack/not-made", test_not_made);
     g_test_add_func("/toolstack/operations", test_operations);
     g_test_add_func("/toolstack/words", test_words);

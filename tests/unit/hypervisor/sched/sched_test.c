@@ -5,9 +5,7 @@
 #include "../check.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <hv/bootinfo.h>
 #include <hv/event_channel.h>
-#include <hv/hvm.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 
@@ -17,7 +15,6 @@
 
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 unsigned cpu_count;
-struct bootinfo bootinfo;
 struct vcpu *fake_current[NR_CPUS];
 struct domain idle_domain = {.is_idle = true};
 
@@ -65,6 +62,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     check(fake_current[fake_cpu->id] == prev && prev != next && next->is_running && !prev->is_running);
     for (unsigned i = 0; i < cpu_count; i++)
         check(fake_current[i] != next); /* nowhere twice */
+    check(next->domain->is_idle || test_bit(fake_cpu->id, next->hard_affinity.bits));
     fake_current[fake_cpu->id] = next;
     switches++;
     if (during_switch)
@@ -479,22 +477,35 @@ static void test_affinity(void)
     stop_machine();
 }
 
-static void test_hvm_first_cpu(void)
+/* What a guest is given while it is paused holds from its first moment on, whoever sleeps, wakes or is in front:
+ * context_switch() above looks at each entry. */
+static void test_affinity_before_the_first_run(void)
 {
-    struct domain a = {.weight = 256}, b = {.weight = 256};
-    struct hvm_vcpu hvm = {0};
-    cpumask_t only0 = {{1}}, both = {{3}};
+    struct domain a = {.weight = 256, .pause_count = 1}, b = {.weight = 256};
+    cpumask_t only1 = {{2}};
     start_machine(2);
-    bootinfo.options.hvm_first_cpu = 1;
-    struct vcpu *v = new_vcpu(&a), *w = new_vcpu(&a), *pv = new_vcpu(&b);
-    v->hvm = w->hvm = &hvm;
-    check(vcpu_set_affinity(v, &only0, NULL) == -EINVAL && vcpu_set_affinity(v, NULL, &only0) == -EINVAL);
-    check(vcpu_set_affinity(v, &both, NULL) == 0 && vcpu_set_affinity(pv, &only0, NULL) == 0);
-    for (int i = 0; i < 200; i++) {
-        run_for(MS);
-        check(fake_current[0] == pv && (fake_current[1] == v || fake_current[1] == w));
+    struct vcpu *v[] = {new_vcpu(&a), new_vcpu(&a)}, *other = new_vcpu(&b);
+    run_for(MS);
+    check(!on_cpu(v[0]) && !on_cpu(v[1]));
+    for (unsigned i = 0; i < 2; i++) {
+        check(vcpu_set_affinity(v[i], &only1, NULL) == 0 && v[i]->cpu == &cpus[i]);
+        serve_all();
     }
-    bootinfo.options.hvm_first_cpu = 0;
+    a.pause_count = 0;
+    for (unsigned i = 0; i < 2; i++)
+        vcpu_wake(v[i]);
+    for (unsigned i = 0; i < 300; i++) {
+        run_for(MS);
+        check(on_cpu(v[0]) || on_cpu(v[1]));
+        struct vcpu *slept = i % 2 ? other : fake_current[1];
+        if (on_cpu(slept)) {
+            block(slept);
+            run_for(MS);
+            vcpu_unblock(slept);
+        }
+        sched_set_foreground(i % 3 ? &a : &b);
+    }
+    check(ran(v[0]) && ran(v[1]));
     end_domain(&a);
     end_domain(&b);
     stop_machine();
@@ -613,7 +624,7 @@ int main(void)
     test_pause();
     test_not_run_before_it_is_saved();
     test_affinity();
-    test_hvm_first_cpu();
+    test_affinity_before_the_first_run();
     test_yield();
     test_cap();
     test_random();
