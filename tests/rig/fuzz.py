@@ -183,18 +183,23 @@ def tally(log):
     return found
 
 
+def too_few(kind, operations):
+    """Lines about what was served far less often than usual."""
+    for operation, percent in SERVED[kind].items():
+        calls, served = operations.get(operation, (0, 0))
+        expected = calls * percent / 100
+        if expected >= ENOUGH and served * 4 < expected:
+            yield f'{kind}: of {calls} calls of {operation} only {served} were served'
+
+
 def enough_were_served(rig):
     """Of each kind of call enough were served: the fuzzer does not beat against a closed door."""
-    too_few = []
+    problems = []
     for kind, operations in tally(rig.machine.log()).items():
-        served = sum(served for _, served in operations.values())
-        print(f'# {kind}: {sum(calls for calls, _ in operations.values())} calls, {served} of them served', flush=True)
-        for operation, percent in SERVED[kind].items():
-            calls, served = operations.get(operation, (0, 0))
-            expected = calls * percent / 100
-            if expected >= ENOUGH and served * 4 < expected:
-                too_few.append(f'{kind}: of {calls} calls of {operation} only {served} were served')
-    rig.check(not too_few, '\n'.join(too_few))
+        calls, served = (sum(of[which] for of in operations.values()) for which in (0, 1))
+        print(f'# {kind}: {calls} calls, {served} of them served', flush=True)
+        problems += too_few(kind, operations)
+    rig.check(not problems, '\n'.join(problems))
 
 
 BOOTS = [FuzzBoot('fuzz', 6, 3000, 1)]
