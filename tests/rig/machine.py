@@ -89,10 +89,9 @@ def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
 # QEMU 7.2 loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
 # word of processor 0 without a lock). Only a processor that enters and leaves SVM guests changes that word otherwise: its
 # next exit then ends in a triple fault, or no interrupt reaches it any more. So PVH and HVM guests are kept off it by their
-# affinity. Domain-0's command line tells that to roundhoused in its environment and, by a line for systemd-tmpfiles, to xl.
-XL_CONFIG = 'w+ /etc/xen/xl.conf - - - - vm.hvm.cpumask="all,^0"\\n'
-MANY_PROCESSORS = ('systemd.setenv=ROUNDHOUSE_HVM_FIRST_CPU=1 '
-                   f'systemd.set_credential_binary=tmpfiles.extra:{base64.b64encode(XL_CONFIG.encode()).decode()}')
+# affinity: roundhoused is told so by its environment, from Domain-0's command line, and xl by its settings, at login.
+MANY_PROCESSORS = 'systemd.setenv=ROUNDHOUSE_HVM_FIRST_CPU=1'
+XL_OF_MANY_PROCESSORS = 'vm.hvm.cpumask="all,^0"'
 
 
 class Machine:
@@ -285,7 +284,7 @@ class Machine:
         self.type('f() { echo "@$1"begin; gzip -c /tmp/.out | base64 -w 100; echo "@$1"end $rc; }\n')
         self.type('r() { while read -r l && [ "$l" ]; do echo "$l"; done >/tmp/.in; base64 -d /tmp/.in >/tmp/.cmd; '
                   'bash /tmp/.cmd </dev/null >/tmp/.out 2>&1; rc=$?; f $1; }\n')
-        self.run('true')
+        self.run(f"echo '{XL_OF_MANY_PROCESSORS}' >>/etc/xen/xl.conf" if self.smp > 1 else 'true')
         self.takes_commands = True
 
     def run(self, command, timeout=30, check=True):
