@@ -22,7 +22,17 @@
 #include <xen/physdev.h>
 #include <xen/vcpu.h>
 
-enum { WORKERS = 4, ARENA = 64, RECORDS = 31, SLOTS = 6, SLOT_BYTES = 512, LARGE_SLOT = SLOTS, FLIPS = 3, GRANTS = 16 };
+enum {
+    WORKERS = 4,
+    ARENA = 64,
+    RECORDS = 31,
+    SLOTS = 6,
+    SLOT_BYTES = 512,
+    LARGE_SLOT = SLOTS,
+    FLIPS = 3,
+    GRANTS = 16,
+    ORDERS = 4
+};
 enum { HYPERCALLS = 64, OPERATIONS = 48 }; /* that are told apart */
 
 struct worker;

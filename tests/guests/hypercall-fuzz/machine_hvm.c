@@ -8,7 +8,7 @@
 #define KERNEL_END    0x1000UL
 #define ARENA_FRAME   0x1f000UL
 #define GRANT_FRAME   0x1f800UL
-#define SPECIAL_FRAME 0xfeff0UL /* 16 of them: the console's ring and the like */
+#define SPECIAL_FRAME 0xfeff0UL /* 16 of them: the console's ring and the like; 16 before */
 #define CR0_ON        0x80010033UL
 #define CR4_ON        0x620UL
 #define EFER_ON       0xd01UL
@@ -118,7 +118,7 @@ const struct weighted_shape machine_shapes[] = {
 /* ---- For the guest's own sake ---- */
 static bool lives_by(uint64_t frame)
 {
-    return (frame >= KERNEL_FRAME && frame < KERNEL_END) || frame >> 4 == SPECIAL_FRAME >> 4;
+    return (frame >= KERNEL_FRAME - (1 << ORDERS) && frame < KERNEL_END) || frame >> 5 == SPECIAL_FRAME >> 5;
 }
 
 /* As a frame or an address. Few calls name frames, and elsewhere their numbers stand for other things. */

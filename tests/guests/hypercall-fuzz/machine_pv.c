@@ -8,8 +8,8 @@
 #define DATA_TABLE (TABLE_FLAGS | PTE_NX)
 enum {
     PAGES_TO_COME = 32,
-    MOST_FRAMES = 1 << 19, /* of the machine */
-    NEIGHBOURS = 8,        /* what an extent can reach beside the frame that is named */
+    MOST_FRAMES = 1 << 19,    /* of the machine */
+    NEIGHBOURS = 1 << ORDERS, /* what an extent can reach beside the frame that is named */
     OFTEN = 16
 };
 

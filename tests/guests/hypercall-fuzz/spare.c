@@ -46,6 +46,26 @@ static void keep_structure(struct worker *w, unsigned hypercall, uint64_t operat
             words[n] |= OUT_OF_REACH;
 }
 
+/* What is named reaches no further than its neighbours, which lives_by() of either machine counts in. */
+static void limit_extents(struct worker *w, uint64_t operation, uint64_t address)
+{
+    if (!in_slots(w, address, sizeof(struct xen_memory_exchange)))
+        return;
+    struct xen_memory_exchange *exchange = (void *)address;
+    struct xen_memory_reservation *less = (void *)address;
+    struct xen_add_to_physmap *add = (void *)address;
+    switch ((uint32_t)operation) {
+    case XENMEM_decrease_reservation:
+        less->extent_order %= ORDERS;
+        return;
+    case XENMEM_exchange:
+        exchange->in.extent_order %= ORDERS;
+        return;
+    case XENMEM_add_to_physmap:
+        add->size %= 1U << ORDERS;
+    }
+}
+
 static void keep_arguments(struct worker *w, unsigned hypercall, uint64_t *a)
 {
     for (unsigned i = 0; i < 5; i++) {
@@ -109,6 +129,8 @@ bool spares_guest(struct worker *w, unsigned hypercall, uint64_t *a)
         if ((uint32_t)a[0] == VCPUOP_down && ((uint32_t)a[1] == 0 || (uint32_t)a[1] >= worker_count))
             return false;
     }
+    if (hypercall == __HYPERVISOR_memory_op)
+        limit_extents(w, a[0], a[1]);
     keep_arguments(w, hypercall, a);
     return machine_spares(hypercall, a);
 }
