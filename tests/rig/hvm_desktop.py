@@ -1,16 +1,18 @@
 """An HVM guest on the switcher's screen: firmware and kernel by QEMU's graphics card, keys, and a QEMU without rights."""
 
+import re
 import time
 
 from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL, Guest
-from kill_sweep import PV_PLACES, Place, strikes, sweep
+from kill_sweep import PV_PLACES, Place, listing, strikes, sweep
 from machine import RigError
 from switch import HEIGHT, KEYS, WIDTH, definition, keys_of, log, picture, reported, settled, wait_for_picture
 
 NAME, SLOT, COLOUR = 'pc', 3, 0x3465a4
 # Number of the VESA mode 1024 by 768 with 32 bits that the kernel's start-up code sets (0x200 more than the BIOS's).
 VIDEO_MODE, SCREEN = 0x344, (1024, 768)
+MODEL = f"pgrep -f -- \"-xen-domid $(xl domid {NAME}) \""    # its QEMU's process
 BASE_UID = 131072   # of xen-qemuuser-range-base, uivm/image/rootfs
 DEFINITION = '\n'.join([
     '[guest]', f'name={NAME}', f'slot={SLOT}', f'colour=#{COLOUR:06x}', 'type=hvm', 'memory_mib=192', 'vcpus=1',
@@ -140,10 +142,30 @@ def keys_reach_it(rig):
     rig.check(KEYS['0'] not in last, 'the guest saw a chord\'s digit')
 
 
+def not_the_drawing(rig):
+    """For who watches the screen: whether it is anything but what the guest drew."""
+    rows, wanted = shown(rig), picture(COLOUR, *SCREEN)
+    different = sum(a != b for a, b in zip(rows, wanted)) if rows else SCREEN[1]
+    return f'{different} of {SCREEN[1]} rows are not what the guest drew' if different > 20 else None
+
+
 def kills_and_stops_lose_nothing(rig):
-    """Each service, and QEMU, is killed or stopped once, and all comes back as it was."""
-    model = f"pgrep -f -- '-xen-domid {rig.machine.run(f'xl domid {NAME}').strip()} '"
-    sweep(rig, len(list(strikes(model))), [PV_PLACES[0], Place(SLOT, NAME, wait_for_drawing)], model)
+    """Each service, and QEMU, is killed or stopped once beside an HVM guest, and all comes back as it was."""
+    sweep(rig, len(list(strikes(MODEL))), [PV_PLACES[0], Place(SLOT, NAME, not_the_drawing)], MODEL)
+
+
+def killed_model_ends_its_guest_alone(rig):
+    """When QEMU is killed its guest is called crashed, no other guest notices, and the switcher has the screen."""
+    before = listing(rig)
+    rig.machine.run(f'kill -9 $({MODEL})')
+    PV_PLACES[0].bring(rig)
+    wanted = re.sub(rf'^( *{SLOT}). {NAME} .*$', '', before, flags=re.M)
+    limit = time.monotonic() + 60 * rig.machine.patience
+    while 'crashed' not in (now := listing(rig) or ''):
+        rig.check(time.monotonic() < limit, f'the guest without its QEMU is not called crashed:\n{now}')
+        time.sleep(0.5)
+    now = re.sub(rf'^( *{SLOT}). {NAME} .*$', '', now, flags=re.M)
+    rig.check(now == wanted, f'roundhousectl said of the others\n{wanted}\nand says\n{now}')
 
 
 def pvh_frame_buffer(rig):
@@ -183,6 +205,6 @@ def drawn(rig):
     guest_has_drawn(rig)
 
 
-KILL_BOOTS = [Boot('kills-beside-hvm', [kills_and_stops_lose_nothing, power_off], smp=2, ready=drawn)]
+KILL_BOOTS = [Boot('kills-beside-hvm', [kills_and_stops_lose_nothing, killed_model_ends_its_guest_alone, power_off], smp=2, ready=drawn)]
 BOOTS = [Boot('hvm-desktop', [first_picture, device_model_is_confined, kept_off_first_processor, screen_is_what_the_guest_drew, keys_reach_it,
                               seat_survives_the_death_of_qemu, pvh_frame_buffer, power_off], smp=2, ready=started, saved=True)]
