@@ -177,4 +177,4 @@ def debian_installer(rig):
 
 
 BOOTS = [Boot('firmware', [seabios_cd, memory_test, network_boot, debian_installer, ovmf_cd, power_off], ready=ready,
-              disks=installer_cd, saved=True)]
+              disks=installer_cd)]
