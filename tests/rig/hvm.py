@@ -219,4 +219,4 @@ def hvm_memory(rig):
 SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_memory, hvm_with_pv_drivers, power_off]
 LONG = [hvm_without_pv_drivers, hvm_viridian, hvm_8_processors, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
 BOOTS = [Boot('hvm', SHORT, ready=ready, saved=True)]
-LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready, saved=True)]
+LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready)]
