@@ -421,4 +421,3 @@ int domain_kill(struct domain *d)
     domain_put(d); /* the reference of its life */
     return 0;
 }
-

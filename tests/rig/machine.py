@@ -94,6 +94,11 @@ MANY_PROCESSORS = 'systemd.setenv=ROUNDHOUSE_HVM_FIRST_CPU=1'
 XL_OF_MANY_PROCESSORS = 'vm.hvm.cpumask="all,^0"'
 
 
+def overlay(number):
+    """Name of what is changed on a disk of a machine that has a saved state."""
+    return f'disk{number}.qcow2'
+
+
 class Machine:
     """A running machine. Leaves serial.log, screenshots and QEMU's own messages in `evidence`."""
 
@@ -135,7 +140,7 @@ class Machine:
         if self.uefi:
             arguments += ['-drive', f'if=pflash,format=raw,readonly=on,file={FIRMWARE}']
         for number, disk in enumerate(self.disks):
-            file = f'{self.folder}/disk{number}.qcow2,format=qcow2' if self.saved else f'{disk},format=raw,snapshot=on'
+            file = f'{self.folder}/{overlay(number)},format=qcow2' if self.saved else f'{disk},format=raw,snapshot=on'
             arguments += ['-drive', f'file={file},if=none,id=disk{number}',
                           '-device', f'ide-hd,drive=disk{number},bus=ahci.{number}']
         arguments += ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',

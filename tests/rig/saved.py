@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from machine import MAX_PATIENCE, RigError
+from machine import MAX_PATIENCE, RigError, overlay
 
 SOURCES = ('machine.py', 'boots.py', 'saved.py')
 STREAM, MEDIUM, ABOUT = 'stream', 'boot.iso', 'about.json'
@@ -74,10 +74,6 @@ class Saved:
             os.rename(new, self.folder)
         except OSError:
             shutil.rmtree(new)
-
-
-def overlay(number):
-    return f'disk{number}.qcow2'
 
 
 def make_overlay(disk, path):
