@@ -12,7 +12,7 @@ import struct
 import time
 
 import ramdisk
-from machine import HYPERVISOR_OPTIONS, Machine, Modules, RigError, patience
+from machine import HYPERVISOR_OPTIONS, XL_OF_MANY_PROCESSORS, Machine, Modules, RigError, patience
 
 PROBLEM = r'Roundhouse stops|PANIC|Panic on CPU|Kernel panic|Oops:|BUG:|UBSAN|runtime error'
 LOG_FAULT = re.compile(r'^.*(?:Roundhouse stops|PANIC|BUG|UBSAN|runtime error|assertion|lock order|page fault in the hypervisor).*$', re.M | re.I)
@@ -75,7 +75,9 @@ class FuzzBoot:
         os.makedirs(folder, exist_ok=True)
         with open(f'{folder}.list', 'w') as file:
             file.writelines(of.line() for of in self.rounds)
-        files = {'fuzz/list': f'{folder}.list', 'fuzz/physinfo': f'{rig.build}/tests/rig/physinfo',
+        with open(f'{folder}.conf', 'w') as file:
+            file.write(f'{XL_OF_MANY_PROCESSORS}\n')
+        files = {'etc/xen/xl.conf': f'{folder}.conf', 'fuzz/list': f'{folder}.list', 'fuzz/physinfo': f'{rig.build}/tests/rig/physinfo',
                  'fuzz/kernel-pv': f'{rig.build}/tests/guests/pv-hypercall-fuzz',
                  'fuzz/kernel-pvh': f'{rig.build}/tests/guests/hvm/hvm-hypercall-fuzz'}
         kernel, disk = ramdisk.build(rig.images, folder, 'fuzz', files)
