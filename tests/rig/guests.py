@@ -73,8 +73,9 @@ def make_tests_disk(build, disk, new):
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     os.replace(new, disk)
-    with open(f'{disk}.key', 'w') as key:
+    with open(f'{disk}.key.new', 'w') as key:
         key.write(digest.hexdigest())
+    os.replace(f'{disk}.key.new', f'{disk}.key')
 
 
 def read(path):
