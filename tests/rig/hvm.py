@@ -35,6 +35,20 @@ def free_pages(machine):
                            'done; echo $now', 60))
 
 
+def take_and_give_back(rig, guest, memory, less, timeout):
+    """A running guest's memory by xl mem-set, from `memory` MiB to `less` and back: it gives pages, and gets as many."""
+    machine, limit = rig.machine, int(60 * rig.machine.patience)
+    guest.create()
+    guest.wait_for('GUEST has', timeout)
+    free, has = free_pages(machine), int(guest.said('GUEST has').split()[-2])
+    for name, target in (('taken', less), ('given back', memory)):
+        machine.run(f'xl mem-set {guest.name} {target}', 60)
+        expected = has - 1024 * (memory - target)
+        machine.run(f"timeout {limit} sh -c 'until tail -n 1 {guest.log} | grep -q \"has {expected} kB\"; do sleep 1; done'", 60)
+        rig.note(f'pages free after memory was {name}', free_pages(machine) - free)
+    guest.destroy()
+
+
 def check_devices(rig, guest, cards=1):
     """Notes what the guest's test of disk and network cards said, and checks it against the files behind them."""
     machine = rig.machine
@@ -91,6 +105,11 @@ def save_and_restore(rig, guest):
 def pvh_save_and_restore(rig):
     """xl save and xl restore of PVH Linux."""
     save_and_restore(rig, Guest(rig.machine, 'tick', 'tick', kind='pvh'))
+
+
+def pvh_mem_set(rig):
+    """xl mem-set of PVH Linux."""
+    take_and_give_back(rig, Guest(rig.machine, 'balloon', 'memory', memory=256, kind='pvh'), 256, 192, 60)
 
 
 def pvh_memory(rig):
@@ -211,12 +230,17 @@ def qemu_dies(rig):
     other.destroy()
 
 
+def hvm_mem_set(rig):
+    """xl mem-set of HVM Linux."""
+    take_and_give_back(rig, hvm(rig.machine, 'balloon', 'memory'), 192, 160, START)
+
+
 def hvm_memory(rig):
     """Create and destroy cycles of HVM guests leave exactly as many free pages."""
     cycles(rig, hvm(rig.machine, 'cycle', 'stay'), None)
 
 
-SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_memory, hvm_with_pv_drivers, power_off]
-LONG = [hvm_without_pv_drivers, hvm_viridian, hvm_8_processors, hvm_media, hvm_reboot, hvm_save_and_restore, qemu_dies, hvm_memory, power_off]
+SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_mem_set, pvh_memory, hvm_with_pv_drivers, power_off]
+LONG = [hvm_without_pv_drivers, hvm_viridian, hvm_8_processors, hvm_media, hvm_reboot, hvm_save_and_restore, hvm_mem_set, qemu_dies, hvm_memory, power_off]
 BOOTS = [Boot('hvm', SHORT, ready=ready, saved=True)]
-LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready)]
+LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready, saved=True)]

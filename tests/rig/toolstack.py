@@ -5,6 +5,7 @@ import time
 
 from boots import Boot, power_off, processors
 from guests import KERNEL, Guest
+from hvm import take_and_give_back
 
 CYCLES = 20
 
@@ -203,6 +204,11 @@ def killed_during_io(rig):
     machine.run('losetup -d /dev/loop7; rm /var/tmp/disk.img')
 
 
+def mem_set(rig):
+    """xl mem-set of a PV guest."""
+    take_and_give_back(rig, Guest(rig.machine, 'balloon', 'memory', memory=256), 256, 192, 60)
+
+
 def memory_comes_back(rig):
     """20 create and destroy cycles leave exactly as many free pages (on the reference, which is not what is tested, 2)."""
     machine = rig.machine
@@ -223,4 +229,4 @@ def memory_comes_back(rig):
 BOOTS = [Boot('bios-1-processor', [
     processors, xl_info, xl_list, xl_dmesg, create_and_console, xl_vcpu_list, pause_and_unpause, xl_reboot, xl_shutdown,
     guest_disk, guest_network, vector_registers, unread_console, emulated_clock, crashing_guest, spinning_guest, killed_during_io,
-    memory_comes_back, power_off], saved=True)]
+    mem_set, memory_comes_back, power_off], saved=True)]
