@@ -19,6 +19,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'uivm', 'image'))
 import unpack_kernel
+from pulse import Pulse
 
 FIRMWARE = '/usr/share/OVMF/OVMF_CODE.fd'
 HYPERVISOR_OPTIONS = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=1024M,max:1024M noreboot'
@@ -115,7 +116,7 @@ class Machine:
         if smp > 1:
             kernel, options = modules.modules[0]
             modules.modules[0] = kernel, f'{options} {MANY_PROCESSORS}'
-        self.process = self.serial = self.qmp = None
+        self.process = self.serial = self.qmp = self.pulse = None
         self.reads_console = threading.Event()
         self.reads_console.set()
         self.position = 0       # how far into serial.log `expect` has looked
@@ -133,7 +134,8 @@ class Machine:
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot', '-d', 'cpu_reset',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
-                     '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
+                     '-serial', 'chardev:serial', *(word for name in ('qmp', 'pulse') for word in
+                                                   ('-qmp', f'unix:{self.folder}/{name},server=on,wait=off')),
                      '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
                      '-nic', 'user,model=e1000e']
         arguments += {'std': ['-vga', 'std'], 'virtio': ['-vga', 'none', '-device', 'virtio-vga,iommu_platform=on,disable-legacy=on']}[self.video]
@@ -162,6 +164,7 @@ class Machine:
             self.serial = self.connect(f'{self.folder}/serial')
             threading.Thread(target=self.keep_log, daemon=True).start()
         self.qmp = Qmp(self, f'{self.folder}/qmp')
+        self.pulse = Pulse(Qmp(self, f'{self.folder}/pulse'), self.running)
         return self
 
     def __enter__(self):
@@ -171,7 +174,7 @@ class Machine:
         self.stop()
 
     def stop(self):
-        for connection in (self.serial, self.qmp):
+        for connection in (self.serial, self.pulse, self.qmp):
             if connection:
                 connection.close()
         if self.process and self.process.poll() is None:
