@@ -4,14 +4,14 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
-#include <hv/hypercall.h>
-#include <hv/policy.h>
+#include <hv/operation.h>
 
 #define CHUNK 512
 
 /* Progress lives in the arguments: what is written is cut off the front of the buffer. */
-static long console_io_write(struct hypercall *call)
+static long console_io_write(struct request *r)
 {
+    struct hypercall *call = r->call;
     uint32_t count = (uint32_t)call->arg[1];
     char text[CHUNK];
 
@@ -31,31 +31,29 @@ static long console_io_write(struct hypercall *call)
 }
 
 /* A short answer is a good answer: what fits one chunk. The reader asks again. */
-static long console_io_read(struct hypercall *call)
+static long console_io_read(struct request *r)
 {
-    uint32_t count = (uint32_t)call->arg[1];
+    uint32_t count = (uint32_t)r->call->arg[1];
     char text[CHUNK];
     size_t bytes;
 
     if ((int32_t)count < 0)
         return -EINVAL;
     bytes = console_read(text, min(count, (uint32_t)CHUNK));
-    if (bytes && copy_to_guest_va(call->arg[2], text, bytes))
+    if (bytes && copy_to_guest_va(r->call->arg[2], text, bytes))
         return -EFAULT;
     return (long)bytes;
 }
 
+static const struct operation operations[] = {
+    [CONSOLEIO_write] = {console_io_write, 0, POLICY_HARDWARE},
+    [CONSOLEIO_read] = {console_io_read, 0, POLICY_HARDWARE},
+};
+
+/* arg[0] CONSOLEIO_*, arg[1] bytes, arg[2] address of the text. */
 long do_console_io(struct hypercall *call)
 {
-    int error = allowed_call(current->domain, POLICY_HARDWARE);
+    struct request r = {.call = call};
 
-    if (error)
-        return error;
-    switch ((uint32_t)call->arg[0]) {
-    case CONSOLEIO_write:
-        return console_io_write(call);
-    case CONSOLEIO_read:
-        return console_io_read(call);
-    }
-    return -ENOSYS;
+    return operation_serve(operations, ARRAY_SIZE(operations), (uint32_t)call->arg[0], &r);
 }

@@ -8,9 +8,9 @@
 #include <hv/guest_copy.h>
 #include <hv/hvm_irq.h>
 #include <hv/ioreq.h>
+#include <hv/operation.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 #include <xen/sched.h>
 
 _Static_assert(sizeof(struct xen_dm_op) == 32 && offsetof(struct xen_dm_op, u) == 8, "ABI");
@@ -23,12 +23,13 @@ _Static_assert(sizeof(struct xen_dm_op_modified_memory_extent) == 16, "ABI");
 #define MAX_SHUTDOWN_REASON   255
 #define GFN_LIMIT             (1ULL << 40)
 
-struct dm_call {
-    struct domain *d;
-    struct xen_dm_op op;
+struct dm_request {
+    struct request request;
+    struct xen_dm_op op; /* its argument */
     unsigned buffers;
     struct xen_dm_op_buf buffer[MAX_BUFFERS];
 };
+#define ARGUMENT(r, name) (&((struct xen_dm_op *)(r)->argument)->u.name)
 
 static bool gfns_ok(uint64_t first, uint64_t count)
 {
@@ -37,112 +38,112 @@ static bool gfns_ok(uint64_t first, uint64_t count)
 
 /* ---- servers ---- */
 
-static long create_server(struct dm_call *c)
+static long create_server(struct request *r)
 {
-    struct xen_dm_op_create_ioreq_server *op = &c->op.u.create_ioreq_server;
+    struct xen_dm_op_create_ioreq_server *op = ARGUMENT(r, create_ioreq_server);
 
     if (op->pad[0] || op->pad[1] || op->pad[2])
         return -EINVAL;
-    return ioreq_server_create(c->d, op->handle_bufioreq, &op->id);
+    return ioreq_server_create(r->domain, op->handle_bufioreq, &op->id);
 }
 
-static long destroy_server(struct dm_call *c)
+static long destroy_server(struct request *r)
 {
-    struct xen_dm_op_destroy_ioreq_server *op = &c->op.u.destroy_ioreq_server;
+    struct xen_dm_op_destroy_ioreq_server *op = ARGUMENT(r, destroy_ioreq_server);
 
-    return op->pad ? -EINVAL : ioreq_server_destroy(c->d, op->id);
+    return op->pad ? -EINVAL : ioreq_server_destroy(r->domain, op->id);
 }
 
 /* The pages are to be had as a resource only; placing them among the guest's frames is the way of old device models. */
-static long server_info(struct dm_call *c)
+static long server_info(struct request *r)
 {
-    struct xen_dm_op_get_ioreq_server_info *op = &c->op.u.get_ioreq_server_info;
+    struct xen_dm_op_get_ioreq_server_info *op = ARGUMENT(r, get_ioreq_server_info);
 
     if (op->flags & ~XEN_DMOP_no_gfns)
         return -EINVAL;
     if (!(op->flags & XEN_DMOP_no_gfns))
         return -EOPNOTSUPP;
-    return ioreq_server_ring_port(c->d, op->id, &op->bufioreq_port);
+    return ioreq_server_ring_port(r->domain, op->id, &op->bufioreq_port);
 }
 
-static long map_range(struct dm_call *c)
+static long map_range(struct request *r)
 {
-    const struct xen_dm_op_ioreq_server_range *op = &c->op.u.map_io_range_to_ioreq_server;
+    const struct xen_dm_op_ioreq_server_range *op = ARGUMENT(r, map_io_range_to_ioreq_server);
 
-    return op->pad ? -EINVAL : ioreq_server_map(c->d, op->id, op->type, op->start, op->end);
+    return op->pad ? -EINVAL : ioreq_server_map(r->domain, op->id, op->type, op->start, op->end);
 }
 
-static long unmap_range(struct dm_call *c)
+static long unmap_range(struct request *r)
 {
-    const struct xen_dm_op_ioreq_server_range *op = &c->op.u.unmap_io_range_from_ioreq_server;
+    const struct xen_dm_op_ioreq_server_range *op = ARGUMENT(r, unmap_io_range_from_ioreq_server);
 
-    return op->pad ? -EINVAL : ioreq_server_unmap(c->d, op->id, op->type, op->start, op->end);
+    return op->pad ? -EINVAL : ioreq_server_unmap(r->domain, op->id, op->type, op->start, op->end);
 }
 
-static long set_server_state(struct dm_call *c)
+static long set_server_state(struct request *r)
 {
-    const struct xen_dm_op_set_ioreq_server_state *op = &c->op.u.set_ioreq_server_state;
+    const struct xen_dm_op_set_ioreq_server_state *op = ARGUMENT(r, set_ioreq_server_state);
 
-    return op->pad ? -EINVAL : ioreq_server_enable(c->d, op->id, op->enabled != 0);
+    return op->pad ? -EINVAL : ioreq_server_enable(r->domain, op->id, op->enabled != 0);
 }
 
 /* The server gives the type up when it has none of these pages any more: what is written to one that is left is lost.
  */
-static long map_mem_type(struct dm_call *c)
+static long map_mem_type(struct request *r)
 {
-    const struct xen_dm_op_map_mem_type_to_ioreq_server *op = &c->op.u.map_mem_type_to_ioreq_server;
+    const struct xen_dm_op_map_mem_type_to_ioreq_server *op = ARGUMENT(r, map_mem_type_to_ioreq_server);
 
     if (op->type != HVMMEM_ioreq_server || op->opaque || op->flags & ~XEN_DMOP_IOREQ_MEM_ACCESS_WRITE)
         return -EINVAL;
-    return ioreq_server_claim_writes(c->d, op->id, op->flags != 0);
+    return ioreq_server_claim_writes(r->domain, op->id, op->flags != 0);
 }
 
-static long nr_vcpus(struct dm_call *c)
+static long nr_vcpus(struct request *r)
 {
-    c->op.u.nr_vcpus.vcpus = c->d->max_vcpus;
+    ARGUMENT(r, nr_vcpus)->vcpus = r->domain->max_vcpus;
     return 0;
 }
 
 /* ---- interrupts ---- */
 
-static long set_isa_level(struct dm_call *c)
+static long set_isa_level(struct request *r)
 {
-    const struct xen_dm_op_set_isa_irq_level *op = &c->op.u.set_isa_irq_level;
+    const struct xen_dm_op_set_isa_irq_level *op = ARGUMENT(r, set_isa_irq_level);
 
     if (op->isa_irq > 15 || op->level > 1)
         return -EINVAL;
-    hvm_isa_irq(c->d, op->isa_irq, op->level);
+    hvm_isa_irq(r->domain, op->isa_irq, op->level);
     return 0;
 }
 
-static long set_intx_level(struct dm_call *c)
+static long set_intx_level(struct request *r)
 {
-    const struct xen_dm_op_set_pci_intx_level *op = &c->op.u.set_pci_intx_level;
+    const struct xen_dm_op_set_pci_intx_level *op = ARGUMENT(r, set_pci_intx_level);
 
     if (op->domain || op->bus || op->device > 31 || op->intx > 3 || op->level > 1)
         return -EINVAL;
-    hvm_pci_intx(c->d, op->device, op->intx, op->level);
+    hvm_pci_intx(r->domain, op->device, op->intx, op->level);
     return 0;
 }
 
-static long set_link_route(struct dm_call *c)
+static long set_link_route(struct request *r)
 {
-    const struct xen_dm_op_set_pci_link_route *op = &c->op.u.set_pci_link_route;
+    const struct xen_dm_op_set_pci_link_route *op = ARGUMENT(r, set_pci_link_route);
 
     if (op->link > 3 || op->isa_irq > 15)
         return -EINVAL;
-    return hvm_set_pci_link(c->d, op->link, op->isa_irq);
+    return hvm_set_pci_link(r->domain, op->link, op->isa_irq);
 }
 
-static long inject_msi(struct dm_call *c)
+static long inject_msi(struct request *r)
 {
-    const struct xen_dm_op_inject_msi *op = &c->op.u.inject_msi;
+    const struct xen_dm_op_inject_msi *op = ARGUMENT(r, inject_msi);
 
     if (op->pad)
         return -EINVAL;
-    if (!(op->data & 0xff) && hvm_pirq_message(c->d, op->addr))
+    if (!(op->data & 0xff) && hvm_pirq_message(r->domain, op->addr))
         return 0;
-    return hvm_msi(c->d, op->addr, op->data);
+    return hvm_msi(r->domain, op->addr, op->data);
 }
 
 static bool event_kind(uint8_t type, enum hvm_event_kind *kind)
@@ -166,10 +167,10 @@ static bool event_kind(uint8_t type, enum hvm_event_kind *kind)
     return false;
 }
 
-static long inject_event(struct dm_call *c)
+static long inject_event(struct request *r)
 {
-    const struct xen_dm_op_inject_event *op = &c->op.u.inject_event;
-    struct vcpu *v = domain_vcpu(c->d, op->vcpuid);
+    const struct xen_dm_op_inject_event *op = ARGUMENT(r, inject_event);
+    struct vcpu *v = domain_vcpu(r->domain, op->vcpuid);
     struct hvm_event event = {.valid = true, .vector = op->vector, .cr2 = op->cr2, .length = op->insn_len};
     enum hvm_event_kind kind;
     long result = 0;
@@ -192,16 +193,17 @@ static long inject_event(struct dm_call *c)
 
 /* ---- memory ---- */
 
-static long track_dirty(struct dm_call *c)
+static long track_dirty(struct request *r)
 {
-    const struct xen_dm_op_track_dirty_vram *op = &c->op.u.track_dirty_vram;
+    const struct dm_request *c = container_of(r, const struct dm_request, request);
+    const struct xen_dm_op_track_dirty_vram *op = ARGUMENT(r, track_dirty_vram);
     const struct xen_dm_op_buf *bitmap = &c->buffer[1];
 
     if (op->pad || c->buffers != 2 || op->nr > MAX_TRACKED_PAGES || !gfns_ok(op->first_pfn, op->nr))
         return -EINVAL;
     if (bitmap->size < DIV_ROUND_UP((uint64_t)op->nr, 8))
         return -EINVAL;
-    return dirty_vram(c->d, op->first_pfn, op->nr, guest_handle_address(bitmap->h));
+    return dirty_vram(r->domain, op->first_pfn, op->nr, guest_handle_address(bitmap->h));
 }
 
 /* As much of an extent as there is time for; its rest stays in it. */
@@ -216,9 +218,10 @@ static long mark_extent(struct domain *d, struct xen_dm_op_modified_memory_exten
 }
 
 /* opaque: the first extent that is not done. */
-static long modified_memory(struct dm_call *c)
+static long modified_memory(struct request *r)
 {
-    struct xen_dm_op_modified_memory *op = &c->op.u.modified_memory;
+    const struct dm_request *c = container_of(r, const struct dm_request, request);
+    struct xen_dm_op_modified_memory *op = ARGUMENT(r, modified_memory);
     unsigned long list = guest_handle_address(c->buffer[1].h);
     struct xen_dm_op_modified_memory_extent e;
     uint32_t i;
@@ -238,7 +241,7 @@ static long modified_memory(struct dm_call *c)
         else if (e.pad || !gfns_ok(e.first_pfn, e.nr))
             result = -EINVAL;
         else
-            result = mark_extent(c->d, &e);
+            result = mark_extent(r->domain, &e);
         if (result == -ERESTART) {
             op->opaque = i;
             return copy_to_guest_va(at, &e, sizeof(e)) ? -EFAULT : -ERESTART;
@@ -281,17 +284,17 @@ static long set_one_type(struct domain *d, gfn_t gfn, unsigned kind)
     return -EINVAL; /* there is no frame, or the kind changes faster than we look */
 }
 
-static long set_mem_type(struct dm_call *c)
+static long set_mem_type(struct request *r)
 {
-    struct xen_dm_op_set_mem_type *op = &c->op.u.set_mem_type;
+    struct xen_dm_op_set_mem_type *op = ARGUMENT(r, set_mem_type);
 
     if (op->pad || op->mem_type >= ARRAY_SIZE(memory_kinds) || op->mem_type == HVMMEM_unused ||
         !gfns_ok(op->first_pfn, op->nr))
         return -EINVAL;
-    if (op->mem_type == HVMMEM_ioreq_server && c->d->hvm->io->write_server == NO_IOREQ_SERVER)
+    if (op->mem_type == HVMMEM_ioreq_server && r->domain->hvm->io->write_server == NO_IOREQ_SERVER)
         return -EINVAL;
     while (op->nr) {
-        long result = set_one_type(c->d, op->first_pfn, op->mem_type);
+        long result = set_one_type(r->domain, op->first_pfn, op->mem_type);
 
         if (result)
             return result;
@@ -322,32 +325,32 @@ static void note_move(struct hvm_move *moving, gfn_t from, gfn_t to)
     moving->pages++;
 }
 
-static long relocate_memory(struct dm_call *c)
+static long relocate_memory(struct request *r)
 {
-    struct xen_dm_op_relocate_memory *op = &c->op.u.relocate_memory;
+    struct xen_dm_op_relocate_memory *op = ARGUMENT(r, relocate_memory);
 
     if (op->pad || !gfns_ok(op->src_gfn, op->size) || !gfns_ok(op->dst_gfn, op->size))
         return -EINVAL;
     while (op->size) {
-        long result = memory_move_page(c->d, place_of(c->d, op->src_gfn), op->dst_gfn);
+        long result = memory_move_page(r->domain, place_of(r->domain, op->src_gfn), op->dst_gfn);
 
         if (result)
             return result;
-        note_move(&c->d->hvm->moving, op->src_gfn, op->dst_gfn);
+        note_move(&r->domain->hvm->moving, op->src_gfn, op->dst_gfn);
         op->src_gfn++;
         op->dst_gfn++;
         if (--op->size % PAGES_PER_YIELD_CHECK == 0 && op->size && hypercall_should_yield())
             return -ERESTART;
     }
-    c->d->hvm->moved = c->d->hvm->moving;
+    r->domain->hvm->moved = r->domain->hvm->moving;
     return 0;
 }
 
 /* Guest RAM is cached whatever the guest says: no device reaches it but through us or the device model, which both see
  * what is in the cache. So there is nothing to pin. */
-static long pin_cache_attribute(struct dm_call *c)
+static long pin_cache_attribute(struct request *r)
 {
-    const struct xen_dm_op_pin_memory_cacheattr *op = &c->op.u.pin_memory_cacheattr;
+    const struct xen_dm_op_pin_memory_cacheattr *op = ARGUMENT(r, pin_memory_cacheattr);
 
     switch (op->type) {
     case XEN_DMOP_MEM_CACHEATTR_UC:
@@ -364,97 +367,90 @@ static long pin_cache_attribute(struct dm_call *c)
 
 /* ---- the end ---- */
 
-static long remote_shutdown(struct dm_call *c)
+static long remote_shutdown(struct request *r)
 {
-    if (c->op.u.remote_shutdown.reason > MAX_SHUTDOWN_REASON)
+    if (ARGUMENT(r, remote_shutdown)->reason > MAX_SHUTDOWN_REASON)
         return -EINVAL;
-    domain_shutdown(c->d, c->op.u.remote_shutdown.reason);
+    domain_shutdown(r->domain, ARGUMENT(r, remote_shutdown)->reason);
     return 0;
 }
 
 /* ---- dispatch ---- */
 
-#define ANSWERS                        1 /* the operation is copied back when it has succeeded */
-#define REPORTS                        2 /* and when it has failed */
-#define OPERATION(name, member, flags) [XEN_DMOP_##name] = {member, sizeof(((struct xen_dm_op *)0)->u.name), flags}
-static const struct {
-    long (*handler)(struct dm_call *c);
-    uint8_t bytes;
-    uint8_t flags;
-} operations[] = {
-    OPERATION(create_ioreq_server, create_server, ANSWERS),
-    OPERATION(get_ioreq_server_info, server_info, ANSWERS),
-    OPERATION(map_io_range_to_ioreq_server, map_range, 0),
-    OPERATION(unmap_io_range_from_ioreq_server, unmap_range, 0),
-    OPERATION(set_ioreq_server_state, set_server_state, 0),
-    OPERATION(destroy_ioreq_server, destroy_server, 0),
-    OPERATION(track_dirty_vram, track_dirty, 0),
-    OPERATION(set_pci_intx_level, set_intx_level, 0),
-    OPERATION(set_isa_irq_level, set_isa_level, 0),
-    OPERATION(set_pci_link_route, set_link_route, 0),
-    OPERATION(modified_memory, modified_memory, REPORTS),
-    OPERATION(set_mem_type, set_mem_type, 0),
-    OPERATION(inject_event, inject_event, 0),
-    OPERATION(inject_msi, inject_msi, 0),
-    OPERATION(map_mem_type_to_ioreq_server, map_mem_type, 0),
-    OPERATION(remote_shutdown, remote_shutdown, 0),
-    OPERATION(relocate_memory, relocate_memory, 0),
-    OPERATION(pin_memory_cacheattr, pin_cache_attribute, 0),
-    OPERATION(nr_vcpus, nr_vcpus, ANSWERS),
+#define OPERATION(name, handler, answer)                                                                               \
+    [XEN_DMOP_##name] = {handler, offsetof(struct xen_dm_op, u) + sizeof(((struct xen_dm_op *)0)->u.name),             \
+                         POLICY_DEVICE_MODEL, answer}
+static const struct operation operations[] = {
+    OPERATION(create_ioreq_server, create_server, ANSWER_DONE),
+    OPERATION(get_ioreq_server_info, server_info, ANSWER_DONE),
+    OPERATION(map_io_range_to_ioreq_server, map_range, ANSWER_NONE),
+    OPERATION(unmap_io_range_from_ioreq_server, unmap_range, ANSWER_NONE),
+    OPERATION(set_ioreq_server_state, set_server_state, ANSWER_NONE),
+    OPERATION(destroy_ioreq_server, destroy_server, ANSWER_NONE),
+    OPERATION(track_dirty_vram, track_dirty, ANSWER_NONE),
+    OPERATION(set_pci_intx_level, set_intx_level, ANSWER_NONE),
+    OPERATION(set_isa_irq_level, set_isa_level, ANSWER_NONE),
+    OPERATION(set_pci_link_route, set_link_route, ANSWER_NONE),
+    OPERATION(modified_memory, modified_memory, ANSWER_DONE | ANSWER_FAILED | ANSWER_PROGRESS),
+    OPERATION(set_mem_type, set_mem_type, ANSWER_PROGRESS),
+    OPERATION(inject_event, inject_event, ANSWER_NONE),
+    OPERATION(inject_msi, inject_msi, ANSWER_NONE),
+    OPERATION(map_mem_type_to_ioreq_server, map_mem_type, ANSWER_NONE),
+    OPERATION(remote_shutdown, remote_shutdown, ANSWER_NONE),
+    OPERATION(relocate_memory, relocate_memory, ANSWER_PROGRESS),
+    OPERATION(pin_memory_cacheattr, pin_cache_attribute, ANSWER_NONE),
+    OPERATION(nr_vcpus, nr_vcpus, ANSWER_DONE),
 };
 
 /* The operation and its arguments: what the buffer has of them, which must be all that the operation needs. */
-static long take_operation(struct dm_call *c)
+static long take_operation(struct dm_request *c, const struct operation **o)
 {
     size_t size = min(c->buffer[0].size, sizeof(c->op));
 
     if (size < offsetof(struct xen_dm_op, u))
         return -EINVAL;
-    if (copy_from_guest_va(&c->op, guest_handle_address(c->buffer[0].h), size))
+    if (copy_from_guest_va(&c->op, c->request.address, size))
         return -EFAULT;
     if (c->op.pad)
         return -EINVAL;
-    if (c->op.op >= ARRAY_SIZE(operations) || !operations[c->op.op].handler)
+    if (operation_find(operations, ARRAY_SIZE(operations), c->op.op, o))
         return -EOPNOTSUPP;
-    return size < offsetof(struct xen_dm_op, u) + operations[c->op.op].bytes ? -EINVAL : 0;
+    return size < (*o)->bytes ? -EINVAL : 0;
 }
 
-static long run(struct dm_call *c)
+/* A device model acts on a living HVM guest that is not itself. */
+static long check_target(const struct domain *d)
 {
-    long result = take_operation(c);
-    unsigned op = c->op.op, flags;
+    long result = allowed_on(current->domain, d);
 
     if (result)
         return result;
-    flags = operations[op].flags;
-    result = operations[op].handler(c);
-    if (result == -ERESTART || (!result && flags) || flags & REPORTS)
-        if (copy_to_guest_va(guest_handle_address(c->buffer[0].h), &c->op,
-                             offsetof(struct xen_dm_op, u) + operations[op].bytes))
-            return -EFAULT;
-    return result;
+    if (!is_hvm(d) || is_current_domain(d))
+        return -EINVAL;
+    return d->dying != DOMAIN_ALIVE ? -ESRCH : 0;
 }
 
 /* arg[0] domain, arg[1] number of buffers, arg[2] the array that describes them. */
 long do_dm_op(struct hypercall *call)
 {
-    struct dm_call c = {.buffers = (unsigned)call->arg[1]};
+    struct dm_request c = {.request = {.call = call, .argument = &c.op}, .buffers = (unsigned)call->arg[1]};
+    const struct operation *o;
+    struct domain *d;
     long result;
 
     if (call->arg[1] < 1 || call->arg[1] > MAX_BUFFERS)
         return call->arg[1] ? -E2BIG : -EINVAL;
     if (copy_from_guest_va(c.buffer, call->arg[2], c.buffers * sizeof(c.buffer[0])))
         return -EFAULT;
-    c.d = domain_get((domid_t)call->arg[0]);
-    if (!c.d)
+    c.request.address = guest_handle_address(c.buffer[0].h);
+    c.request.domain = d = domain_get((domid_t)call->arg[0]);
+    if (!d)
         return -ESRCH;
-    result = allowed_on(current->domain, c.d);
-    if (!result && (!is_hvm(c.d) || is_current_domain(c.d)))
-        result = -EINVAL;
-    if (!result && c.d->dying != DOMAIN_ALIVE)
-        result = -ESRCH;
+    result = check_target(d);
     if (!result)
-        result = run(&c);
-    domain_put(c.d);
+        result = take_operation(&c, &o);
+    if (!result)
+        result = operation_run(o, &c.request);
+    domain_put(d);
     return result;
 }

@@ -68,26 +68,34 @@ int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask)
 /* ---- life cycle ---- */
 
 /* The control domain does not end itself this way. */
-static int destroy_domain(struct domain *d, struct xen_domctl *op)
+static long destroy_domain(struct request *r)
 {
+    struct domain *d = r->domain;
+
     if (is_current_domain(d) || d->is_privileged)
         return -EINVAL;
     memory_claim_drop(d);
     return domain_kill(d);
 }
 
-static int pause_domain(struct domain *d, struct xen_domctl *op)
+static long pause_domain(struct request *r)
 {
+    struct domain *d = r->domain;
+
     return is_current_domain(d) ? -EINVAL : domain_pause_by_controller(d);
 }
 
-static int unpause_domain(struct domain *d, struct xen_domctl *op)
+static long unpause_domain(struct request *r)
 {
+    struct domain *d = r->domain;
+
     return domain_unpause_by_controller(d);
 }
 
-static int resume_domain(struct domain *d, struct xen_domctl *op)
+static long resume_domain(struct request *r)
 {
+    struct domain *d = r->domain;
+
     if (is_current_domain(d))
         return -EINVAL;
     domain_resume(d);
@@ -95,8 +103,10 @@ static int resume_domain(struct domain *d, struct xen_domctl *op)
 }
 
 /* Says again what was said at creation; now the vcpus are made. */
-static int max_vcpus(struct domain *d, struct xen_domctl *op)
+static long max_vcpus(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu *v;
 
     if (is_current_domain(d) || op->u.max_vcpus.max != d->max_vcpus)
@@ -111,8 +121,10 @@ static int max_vcpus(struct domain *d, struct xen_domctl *op)
 }
 
 /* A limit below what the domain has now takes nothing away. */
-static int max_mem(struct domain *d, struct xen_domctl *op)
+static long max_mem(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     uint64_t pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
 
     spin_lock(&reservation_lock);
@@ -121,16 +133,22 @@ static int max_mem(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
-static int set_handle(struct domain *d, struct xen_domctl *op)
+static long set_handle(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     spin_lock(&d->lock);
     memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
     spin_unlock(&d->lock);
     return 0;
 }
 
-static int set_time_offset(struct domain *d, struct xen_domctl *op)
+static long set_time_offset(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
     if (is_hvm(d))
         vrtc_set_time_offset(d, d->time_offset_seconds);
@@ -198,8 +216,9 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 }
 
 /* Answers for the first domain from the number named on: callers walk all domains this way. */
-static int get_domain_info(struct domain *none, struct xen_domctl *op)
+static long get_domain_info(struct request *r)
 {
+    struct xen_domctl *op = r->argument;
     struct domain *d = domain_get_next_in_any_state(op->domain);
 
     if (!d)
@@ -215,8 +234,10 @@ static int no_such_vcpu(const struct domain *d, uint32_t id)
     return id < d->max_vcpus ? -ESRCH : -EINVAL;
 }
 
-static int get_vcpu_info(struct domain *d, struct xen_domctl *op)
+static long get_vcpu_info(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
     struct vcpu *v = domain_vcpu(d, info->vcpu);
     struct vcpu_runstate_info runstate;
@@ -237,8 +258,10 @@ static int get_vcpu_info(struct domain *d, struct xen_domctl *op)
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)
 
 /* Wanted masks are kept as they are; the caller is told what is left of them on the processors that are there. */
-static int set_vcpu_affinity(struct domain *d, struct xen_domctl *op)
+static long set_vcpu_affinity(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = domain_vcpu(d, a->vcpu);
     cpumask_t hard, soft, online;
@@ -268,8 +291,10 @@ static int set_vcpu_affinity(struct domain *d, struct xen_domctl *op)
     return error;
 }
 
-static int get_vcpu_affinity(struct domain *d, struct xen_domctl *op)
+static long get_vcpu_affinity(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = domain_vcpu(d, a->vcpu);
     int error = 0;
@@ -284,24 +309,28 @@ static int get_vcpu_affinity(struct domain *d, struct xen_domctl *op)
 }
 
 /* All memory is one node; the only wrong answer is not to want it. */
-static int set_node_affinity(struct domain *d, struct xen_domctl *op)
+static long set_node_affinity(struct request *r)
 {
+    struct xen_domctl *op = r->argument;
     cpumask_t nodes;
     int error = cpumask_from_guest(&nodes, &op->u.nodeaffinity.nodemap);
 
     return error ? error : nodes.bits[0] & 1 ? 0 : -EINVAL;
 }
 
-static int get_node_affinity(struct domain *d, struct xen_domctl *op)
+static long get_node_affinity(struct request *r)
 {
+    struct xen_domctl *op = r->argument;
     cpumask_t nodes = {{1}};
 
     return cpumask_to_guest(&op->u.nodeaffinity.nodemap, &nodes);
 }
 
 /* In putinfo, weight 0 and a cap of all ones leave the value as it is. */
-static int scheduler_op(struct domain *d, struct xen_domctl *op)
+static long scheduler_op(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_sched_credit2 *p = &op->u.scheduler_op.u.credit2;
     uint32_t weight, cap;
     int error;
@@ -323,8 +352,11 @@ static int scheduler_op(struct domain *d, struct xen_domctl *op)
 }
 
 /* Events for the machine's owner stay with Domain-0, where they are now. */
-static int set_virq_handler(struct domain *d, struct xen_domctl *op)
+static long set_virq_handler(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     if (op->u.set_virq_handler.virq >= NR_VIRQS)
         return -EINVAL;
     return d->is_privileged ? 0 : domain_refuse(d, -EOPNOTSUPP, "events of the machine for another than Domain-0");
@@ -359,116 +391,106 @@ static const struct {
     {XEN_DOMCTL_set_broken_page_p2m, -EOPNOTSUPP, "broken pages of a guest"},
 };
 
-static int refuse_absent(struct domain *d, struct xen_domctl *op)
+static long refuse_absent(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     for (unsigned i = 0; i < ARRAY_SIZE(absent); i++)
         if (absent[i].command == op->cmd)
             return domain_refuse(d, absent[i].error, absent[i].option);
     return -ENOSYS;
 }
 
-#define NO_DOMAIN   1 /* the domain number is not one to look up */
-#define COPY_BACK   2 /* the structure is an answer too */
-#define ALWAYS_BACK 4 /* and in case of an error says which part was wrong */
-#define ANY_STATE   8 /* of dying and dead domains too; what others give to a domain, its end would not take back */
+#define OPERATION(name, handler, answer, object)                                                                       \
+    [XEN_DOMCTL_##name] = {handler, sizeof(struct xen_domctl), POLICY_CONTROL, answer, object}
+/* Row 0 stands for what has none: it is refused once the domain is known to exist. */
+static const struct operation operations[] = {
+    [0] = {refuse_absent, sizeof(struct xen_domctl), POLICY_CONTROL},
+    OPERATION(createdomain, domctl_createdomain, ANSWER_DONE, OBJECT_NONE),
+    OPERATION(destroydomain, destroy_domain, ANSWER_NONE, OBJECT_ANY_STATE),
+    OPERATION(pausedomain, pause_domain, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(unpausedomain, unpause_domain, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(resumedomain, resume_domain, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(getdomaininfo, get_domain_info, ANSWER_DONE, OBJECT_NONE),
+    OPERATION(max_vcpus, max_vcpus, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(max_mem, max_mem, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(setdomainhandle, set_handle, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(settimeoffset, set_time_offset, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(getvcpuinfo, get_vcpu_info, ANSWER_DONE, OBJECT_ANY_STATE),
+    OPERATION(setvcpuaffinity, set_vcpu_affinity, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(getvcpuaffinity, get_vcpu_affinity, ANSWER_DONE, OBJECT_ANY_STATE),
+    OPERATION(setnodeaffinity, set_node_affinity, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(getnodeaffinity, get_node_affinity, ANSWER_DONE, OBJECT_ANY_STATE),
+    OPERATION(scheduler_op, scheduler_op, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(set_virq_handler, set_virq_handler, ANSWER_NONE, OBJECT_LIVING),
 
-/* What is neither here nor absent is answered by -ENOSYS, once the domain is known to exist. */
-static const struct {
-    uint32_t command;
-    domctl_handler handler;
-    unsigned flags;
-} commands[] = {
-    {XEN_DOMCTL_createdomain, domctl_createdomain, NO_DOMAIN | COPY_BACK},
-    {XEN_DOMCTL_destroydomain, destroy_domain, ANY_STATE},
-    {XEN_DOMCTL_pausedomain, pause_domain, 0},
-    {XEN_DOMCTL_unpausedomain, unpause_domain, 0},
-    {XEN_DOMCTL_resumedomain, resume_domain, 0},
-    {XEN_DOMCTL_getdomaininfo, get_domain_info, NO_DOMAIN | COPY_BACK},
-    {XEN_DOMCTL_max_vcpus, max_vcpus, 0},
-    {XEN_DOMCTL_max_mem, max_mem, 0},
-    {XEN_DOMCTL_setdomainhandle, set_handle, 0},
-    {XEN_DOMCTL_settimeoffset, set_time_offset, 0},
-    {XEN_DOMCTL_getvcpuinfo, get_vcpu_info, COPY_BACK | ANY_STATE},
-    {XEN_DOMCTL_setvcpuaffinity, set_vcpu_affinity, COPY_BACK},
-    {XEN_DOMCTL_getvcpuaffinity, get_vcpu_affinity, COPY_BACK | ANY_STATE},
-    {XEN_DOMCTL_setnodeaffinity, set_node_affinity, 0},
-    {XEN_DOMCTL_getnodeaffinity, get_node_affinity, COPY_BACK | ANY_STATE},
-    {XEN_DOMCTL_scheduler_op, scheduler_op, COPY_BACK},
-    {XEN_DOMCTL_set_virq_handler, set_virq_handler, 0},
+    OPERATION(setvcpucontext, domctl_setvcpucontext, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(getvcpucontext, domctl_getvcpucontext, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(set_ext_vcpucontext, domctl_set_ext_vcpucontext, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(get_ext_vcpucontext, domctl_get_ext_vcpucontext, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(setvcpuextstate, domctl_setvcpuextstate, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(getvcpuextstate, domctl_getvcpuextstate, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(gethvmcontext, domctl_gethvmcontext, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(sethvmcontext, domctl_sethvmcontext, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(gethvmcontext_partial, domctl_gethvmcontext_partial, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(set_vcpu_msrs, domctl_set_vcpu_msrs, ANSWER_DONE | ANSWER_FAILED, OBJECT_LIVING),
+    OPERATION(get_vcpu_msrs, domctl_get_vcpu_msrs, ANSWER_DONE | ANSWER_FAILED, OBJECT_LIVING),
 
-    {XEN_DOMCTL_setvcpucontext, domctl_setvcpucontext, 0},
-    {XEN_DOMCTL_getvcpucontext, domctl_getvcpucontext, COPY_BACK},
-    {XEN_DOMCTL_set_ext_vcpucontext, domctl_set_ext_vcpucontext, 0},
-    {XEN_DOMCTL_get_ext_vcpucontext, domctl_get_ext_vcpucontext, COPY_BACK},
-    {XEN_DOMCTL_setvcpuextstate, domctl_setvcpuextstate, 0},
-    {XEN_DOMCTL_getvcpuextstate, domctl_getvcpuextstate, COPY_BACK},
-    {XEN_DOMCTL_gethvmcontext, domctl_gethvmcontext, COPY_BACK},
-    {XEN_DOMCTL_sethvmcontext, domctl_sethvmcontext, 0},
-    {XEN_DOMCTL_gethvmcontext_partial, domctl_gethvmcontext_partial, COPY_BACK},
-    {XEN_DOMCTL_set_vcpu_msrs, domctl_set_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
-    {XEN_DOMCTL_get_vcpu_msrs, domctl_get_vcpu_msrs, COPY_BACK | ALWAYS_BACK},
-
-    {XEN_DOMCTL_shadow_op, domctl_shadow_op, COPY_BACK},
-    {XEN_DOMCTL_irq_permission, domctl_irq_permission, 0},
-    {XEN_DOMCTL_iomem_permission, domctl_iomem_permission, 0},
-    {XEN_DOMCTL_ioport_permission, domctl_ioport_permission, 0},
-    {XEN_DOMCTL_hypercall_init, domctl_hypercall_init, 0},
-    {XEN_DOMCTL_set_address_size, domctl_set_address_size, 0},
-    {XEN_DOMCTL_get_address_size, domctl_get_address_size, COPY_BACK},
-    {XEN_DOMCTL_settscinfo, domctl_settscinfo, 0},
-    {XEN_DOMCTL_gettscinfo, domctl_gettscinfo, COPY_BACK},
-    {XEN_DOMCTL_getpageframeinfo3, domctl_getpageframeinfo3, 0},
-    {XEN_DOMCTL_get_cpu_policy, domctl_get_cpu_policy, COPY_BACK | ALWAYS_BACK},
-    {XEN_DOMCTL_set_cpu_policy, domctl_set_cpu_policy, COPY_BACK | ALWAYS_BACK},
-    {XEN_DOMCTL_sendtrigger, domctl_sendtrigger, 0},
-    {XEN_DOMCTL_soft_reset, domctl_soft_reset, 0},
-    {XEN_DOMCTL_get_paging_mempool_size, domctl_get_paging_mempool_size, COPY_BACK},
-    {XEN_DOMCTL_set_paging_mempool_size, domctl_set_paging_mempool_size, 0},
+    OPERATION(shadow_op, domctl_shadow_op, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(irq_permission, domctl_irq_permission, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(iomem_permission, domctl_iomem_permission, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(ioport_permission, domctl_ioport_permission, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(hypercall_init, domctl_hypercall_init, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(set_address_size, domctl_set_address_size, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(get_address_size, domctl_get_address_size, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(settscinfo, domctl_settscinfo, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(gettscinfo, domctl_gettscinfo, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(getpageframeinfo3, domctl_getpageframeinfo3, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(get_cpu_policy, domctl_get_cpu_policy, ANSWER_DONE | ANSWER_FAILED, OBJECT_LIVING),
+    OPERATION(set_cpu_policy, domctl_set_cpu_policy, ANSWER_DONE | ANSWER_FAILED, OBJECT_LIVING),
+    OPERATION(sendtrigger, domctl_sendtrigger, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(soft_reset, domctl_soft_reset, ANSWER_NONE, OBJECT_LIVING),
+    OPERATION(get_paging_mempool_size, domctl_get_paging_mempool_size, ANSWER_DONE, OBJECT_LIVING),
+    OPERATION(set_paging_mempool_size, domctl_set_paging_mempool_size, ANSWER_NONE, OBJECT_LIVING),
 };
 
-static long run(domctl_handler handler, unsigned flags, struct xen_domctl *op)
+/* On the domain that it is about, which the caller must have the right to act on. */
+static long serve(struct request *r)
 {
-    struct domain *d;
+    const struct xen_domctl *op = r->argument;
+    uint32_t number = op->cmd < ARRAY_SIZE(operations) && operations[op->cmd].handler ? op->cmd : 0;
+    enum object object = operations[number].object;
     long result;
 
-    if (flags & NO_DOMAIN)
-        return handler(NULL, op);
-    d = flags & ANY_STATE ? domain_get_in_any_state(op->domain) : domain_get(op->domain);
-    if (!d)
+    if (object == OBJECT_NONE)
+        return operation_serve(operations, ARRAY_SIZE(operations), number, r);
+    r->domain = object == OBJECT_ANY_STATE ? domain_get_in_any_state(op->domain) : domain_get(op->domain);
+    if (!r->domain)
         return -ESRCH;
-    result = allowed_on(current->domain, d);
+    result = allowed_on(current->domain, r->domain);
     if (!result)
-        result = handler(d, op);
-    domain_put(d);
+        result = operation_serve(operations, ARRAY_SIZE(operations), number, r);
+    domain_put(r->domain);
     return result;
 }
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 
+/* arg[0] address of the structure, which says which operation. */
 long do_domctl(struct hypercall *call)
 {
     struct xen_domctl op;
-    domctl_handler handler = refuse_absent;
-    unsigned flags = 0;
-    long result = allowed_call(current->domain, POLICY_CONTROL);
+    struct request r = {.call = call, .address = call->arg[0], .argument = &op};
+    long result;
 
-    if (result)
-        return result;
     if (copy_argument_in(&op, call->arg[0]))
         return -EFAULT;
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
-    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-        if (commands[i].command == op.cmd) {
-            handler = commands[i].handler;
-            flags = commands[i].flags;
-        }
     if (!spin_trylock(&domctl_lock))
         return -ERESTART;
-    result = run(handler, flags, &op);
+    result = serve(&r);
     spin_unlock(&domctl_lock);
-    if ((!result && flags & COPY_BACK) || (result != -ERESTART && flags & ALWAYS_BACK))
-        if (copy_argument_out(call->arg[0], &op) && !result)
-            result = -EFAULT;
     return result;
 }

@@ -40,8 +40,10 @@ static int install_context(struct domain *d, struct vcpu *v, const struct vcpu_g
     return error;
 }
 
-int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_setvcpucontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu_guest_context *context;
     struct vcpu *v;
     int error = find_vcpu(d, op->u.vcpucontext.vcpu, &v);
@@ -60,8 +62,10 @@ int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
     return error;
 }
 
-int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpucontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu_guest_context *context;
     struct vcpu *v;
     int error = find_vcpu(d, op->u.vcpucontext.vcpu, &v);
@@ -87,8 +91,10 @@ int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 /* Without the machine-check part, which PV vcpus do not have, an older and shorter structure is as good. */
 #define SHORTEST_EXT offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap)
 
-int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_set_ext_vcpucontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     const struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
     struct vcpu *v;
     int error = find_vcpu(d, e->vcpu, &v);
@@ -106,8 +112,10 @@ int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
-int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_get_ext_vcpucontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
     uint32_t id = e->vcpu;
     struct vcpu *v;
@@ -146,8 +154,10 @@ static size_t xstate_image_bytes(void)
     return offsetof(struct xstate_image, area) + cpu_features.xsave_bytes;
 }
 
-int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuextstate(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_vcpuextstate *e = &op->u.vcpuextstate;
     struct xstate_image *image;
     size_t bytes = xstate_image_bytes();
@@ -187,8 +197,10 @@ static int install_xstate(struct domain *d, struct vcpu *v, const struct xstate_
 }
 
 /* A vcpu that used no extended state was saved as the two masks alone; then there is nothing to install. */
-int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
+long domctl_setvcpuextstate(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     const struct xen_domctl_vcpuextstate *e = &op->u.vcpuextstate;
     size_t bytes = xstate_image_bytes();
     struct xstate_image *image;
@@ -214,8 +226,10 @@ int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
 }
 
 /* A PV vcpu has no model-specific registers of its own beside those in its context. */
-int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+long domctl_get_vcpu_msrs(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu *v;
     int error = find_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
 
@@ -224,8 +238,10 @@ int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
     return error;
 }
 
-int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+long domctl_set_vcpu_msrs(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu *v;
     int error = find_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
 

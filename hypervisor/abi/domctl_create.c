@@ -80,8 +80,9 @@ static int check_create(const struct xen_domctl_createdomain *config)
 }
 
 /* Ids that cannot be a guest's mean: choose one. */
-int domctl_createdomain(struct domain *none, struct xen_domctl *op)
+long domctl_createdomain(struct request *r)
 {
+    struct xen_domctl *op = r->argument;
     domid_t id = op->domain && op->domain < DOMID_FIRST_RESERVED ? op->domain : DOMID_INVALID;
     struct domain *d;
     int error = check_create(&op->u.createdomain);

@@ -34,8 +34,10 @@ static int check_domain(const struct domain *d)
 }
 
 /* Without a buffer: how long it would have to be. */
-int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
+long domctl_gethvmcontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
     uint32_t bytes = 0;
     uint8_t *buffer;
@@ -62,8 +64,10 @@ int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
     return error;
 }
 
-int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
+long domctl_sethvmcontext(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     const struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
     uint8_t *buffer;
     int error = check_domain(d);
@@ -86,8 +90,10 @@ int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
 }
 
 /* One record, without its descriptor; bufsz says how long it is. */
-int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
+long domctl_gethvmcontext_partial(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_hvmcontext_partial *p = &op->u.hvmcontext_partial;
     uint8_t *buffer = NULL;
     uint32_t bytes = 0;

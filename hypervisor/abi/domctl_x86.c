@@ -15,8 +15,11 @@
 #include <hv/sched.h>
 
 /* There is no shadow of a PV guest's page tables, so nothing can note which pages it writes. */
-int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
+long domctl_shadow_op(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     if (is_hvm(d))
         return is_current_domain(d) ? -EINVAL : log_dirty_op(d, &op->u.shadow_op);
     switch (op->u.shadow_op.op) {
@@ -28,24 +31,32 @@ int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
     return -EINVAL;
 }
 
-int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+long domctl_get_paging_mempool_size(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     if (!is_hvm(d))
         return -EOPNOTSUPP;
     op->u.paging_mempool.size = p2m_get_pool_size(d);
     return 0;
 }
 
-int domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op)
+long domctl_set_paging_mempool_size(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     return is_hvm(d) ? p2m_set_pool_size(d, op->u.paging_mempool.size) : -EOPNOTSUPP;
 }
 
 /* ---- rights to the machine ---- */
 
 /* Nobody can give what he has not. */
-int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
+long domctl_irq_permission(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     uint32_t pirq = op->u.irq_permission.pirq;
 
     if (pirq >= MAX_PIRQS)
@@ -70,16 +81,21 @@ static int io_permission(struct domain *d, uint64_t first, uint64_t count, uint6
                                                     : "taking devices away from Domain-0");
 }
 
-int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
+long domctl_iomem_permission(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     uint64_t frames = 1UL << (cpu_features.physical_address_bits - PAGE_SHIFT);
 
     return io_permission(d, op->u.iomem_permission.first_mfn, op->u.iomem_permission.nr_mfns, frames,
                          op->u.iomem_permission.allow_access);
 }
 
-int domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
+long domctl_ioport_permission(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     return io_permission(d, op->u.ioport_permission.first_port, op->u.ioport_permission.nr_ports, 0x10000,
                          op->u.ioport_permission.allow_access);
 }
@@ -108,8 +124,10 @@ static void hypercall_page_write(uint8_t *page)
     memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
 
-int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
+long domctl_hypercall_init(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     uint64_t gfn = op->u.hypercall_init.gmfn;
     uint8_t *page;
     int error;
@@ -127,8 +145,11 @@ int domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 
 /* ---- kind of guest ---- */
 
-int domctl_set_address_size(struct domain *d, struct xen_domctl *op)
+long domctl_set_address_size(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     switch (op->u.address_size.size) {
     case 64:
         return 0;
@@ -138,16 +159,20 @@ int domctl_set_address_size(struct domain *d, struct xen_domctl *op)
     return -EINVAL;
 }
 
-int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
+long domctl_get_address_size(struct request *r)
 {
+    struct xen_domctl *op = r->argument;
+
     op->u.address_size.size = 64;
     return 0;
 }
 
 /* ---- time stamp counter ---- */
 
-int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
+long domctl_settscinfo(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     const struct xen_domctl_tsc_info *info = &op->u.tsc_info;
     bool emulated = info->tsc_mode == TSC_MODE_ALWAYS_EMULATE;
 
@@ -172,8 +197,11 @@ int domctl_settscinfo(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
-int domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
+long domctl_gettscinfo(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
+
     op->u.tsc_info.tsc_mode = d->tsc.mode;
     op->u.tsc_info.gtsc_khz = domain_tsc_khz(d);
     op->u.tsc_info.incarnation = d->tsc.incarnation;
@@ -217,8 +245,10 @@ static xen_pfn_t gfn_kind(struct domain *d, gfn_t gfn)
 }
 
 /* Each frame number in the caller's array is replaced by what the frame is. */
-int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
+long domctl_getpageframeinfo3(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     const struct xen_domctl_getpageframeinfo3 *query = &op->u.getpageframeinfo3;
     xen_pfn_t chunk[PAGE_QUERY_CHUNK];
 
@@ -245,8 +275,10 @@ struct policy_buffer {
     struct xen_msr_entry msr[CPU_POLICY_MAX_MSRS];
 };
 
-int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+long domctl_get_cpu_policy(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
     uint32_t leaves = CPU_POLICY_MAX_LEAVES, msrs = CPU_POLICY_MAX_MSRS;
     struct policy_buffer *buffer = zalloc(sizeof(*buffer));
@@ -269,8 +301,10 @@ int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
 }
 
 /* The processor a guest saw at its start must not change under it. */
-int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+long domctl_set_cpu_policy(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
     struct policy_buffer *buffer;
     int error = 0;
@@ -300,8 +334,10 @@ int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
 /* ---- buttons ---- */
 
 /* A PV machine has no reset or power button; its NMI is a callback. */
-int domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+long domctl_sendtrigger(struct request *r)
 {
+    struct domain *d = r->domain;
+    struct xen_domctl *op = r->argument;
     struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
 
     if (!v)

@@ -3,31 +3,13 @@
  */
 #include "event_channel_abi.h"
 #include <hv/guest_copy.h>
-#include <hv/hypercall.h>
 #include <hv/irq.h>
+#include <hv/operation.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 
 _Static_assert(sizeof(struct evtchn_status) == 24, "ABI");
 _Static_assert(sizeof(struct evtchn_bind_interdomain) == 12, "ABI");
 _Static_assert(sizeof(struct evtchn_init_control) == 24, "ABI");
-
-union argument {
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_close close;
-    struct evtchn_send send;
-    struct evtchn_status status;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_unmask unmask;
-    struct evtchn_reset reset;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
-};
 
 /* The domain an operation names, with a reference. Another one than the caller needs the right to act on it. */
 static int get_target(domid_t id, struct domain **out)
@@ -48,9 +30,9 @@ static int get_target(domid_t id, struct domain **out)
     return rc;
 }
 
-static int op_alloc_unbound(union argument *a)
+static long op_alloc_unbound(struct request *r)
 {
-    struct evtchn_alloc_unbound *op = &a->alloc_unbound;
+    struct evtchn_alloc_unbound *op = r->argument;
     struct domain *d;
     int rc = get_target(op->dom, &d);
 
@@ -85,21 +67,22 @@ static int bind_interdomain(struct domain *d, struct domain *far, struct evtchn_
     return rc;
 }
 
-static int op_bind_interdomain(union argument *a)
+static long op_bind_interdomain(struct request *r)
 {
-    struct domain *far = domain_get_any(a->bind_interdomain.remote_dom);
+    struct evtchn_bind_interdomain *op = r->argument;
+    struct domain *far = domain_get_any(op->remote_dom);
     int rc;
 
     if (!far)
         return -ESRCH;
-    rc = far->events ? bind_interdomain(current->domain, far, &a->bind_interdomain) : -ESRCH;
+    rc = far->events ? bind_interdomain(current->domain, far, op) : -ESRCH;
     domain_put(far);
     return rc;
 }
 
-static int op_bind_virq(union argument *a)
+static long op_bind_virq(struct request *r)
 {
-    struct evtchn_bind_virq *op = &a->bind_virq;
+    struct evtchn_bind_virq *op = r->argument;
     struct domain *d = current->domain;
     struct vcpu *v = domain_vcpu(d, op->vcpu);
     unsigned long flags;
@@ -122,18 +105,19 @@ static int op_bind_virq(union argument *a)
     return rc;
 }
 
-static int op_bind_ipi(union argument *a)
+static long op_bind_ipi(struct request *r)
 {
+    struct evtchn_bind_ipi *op = r->argument;
     struct domain *d = current->domain;
     unsigned long flags;
     int rc;
 
-    if (!domain_vcpu(d, a->bind_ipi.vcpu))
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
-    rc = event_lock_with_free_port(d, d, &a->bind_ipi.port, &flags);
+    rc = event_lock_with_free_port(d, d, &op->port, &flags);
     if (rc)
         return rc;
-    event_open_port(d, a->bind_ipi.port, EVTCHNSTAT_ipi, a->bind_ipi.vcpu);
+    event_open_port(d, op->port, EVTCHNSTAT_ipi, op->vcpu);
     event_unlock_pair(d, d, flags);
     return 0;
 }
@@ -164,13 +148,14 @@ static int bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
     return rc;
 }
 
-static int op_bind_pirq(union argument *a)
+static long op_bind_pirq(struct request *r)
 {
+    struct evtchn_bind_pirq *op = r->argument;
     struct domain *d = current->domain;
     struct event_channels *e = d->events;
     int rc = 0;
 
-    if (a->bind_pirq.pirq >= MAX_PIRQS || (a->bind_pirq.flags & ~BIND_PIRQ__WILL_SHARE))
+    if (op->pirq >= MAX_PIRQS || (op->flags & ~BIND_PIRQ__WILL_SHARE))
         return -EINVAL;
     spin_lock(&e->bind_lock);
     if (!e->pirq_port) {
@@ -182,24 +167,26 @@ static int op_bind_pirq(union argument *a)
             rc = -ENOMEM;
     }
     if (!rc)
-        rc = bind_pirq(d, &a->bind_pirq);
+        rc = bind_pirq(d, op);
     spin_unlock(&e->bind_lock);
     return rc;
 }
 
-static int op_close(union argument *a)
+static long op_close(struct request *r)
 {
-    return event_close_port(current->domain, a->close.port, false);
+    struct evtchn_close *op = r->argument;
+    return event_close_port(current->domain, op->port, false);
 }
 
-static int op_send(union argument *a)
+static long op_send(struct request *r)
 {
-    return event_send_port(current->domain, a->send.port);
+    struct evtchn_send *op = r->argument;
+    return event_send_port(current->domain, op->port);
 }
 
-static int op_status(union argument *a)
+static long op_status(struct request *r)
 {
-    struct evtchn_status *op = &a->status;
+    struct evtchn_status *op = r->argument;
     struct event_channel *c;
     struct domain *d;
     unsigned long flags;
@@ -237,44 +224,47 @@ static bool may_change_vcpu(const struct event_channel *c)
     }
 }
 
-static int op_bind_vcpu(union argument *a)
+static long op_bind_vcpu(struct request *r)
 {
+    struct evtchn_bind_vcpu *op = r->argument;
     struct domain *d = current->domain;
     struct event_channel *c;
     unsigned long flags;
     int rc = -EINVAL;
 
-    if (!domain_vcpu(d, a->bind_vcpu.vcpu))
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     flags = spin_lock_irqsave(&d->events->lock);
-    c = event_channel_of(d->events, a->bind_vcpu.port);
+    c = event_channel_of(d->events, op->port);
     if (c && may_change_vcpu(c)) {
-        c->vcpu = a->bind_vcpu.vcpu;
+        c->vcpu = op->vcpu;
         rc = 0;
     }
     spin_unlock_irqrestore(&d->events->lock, flags);
     return rc;
 }
 
-static int op_unmask(union argument *a)
+static long op_unmask(struct request *r)
 {
+    struct evtchn_unmask *op = r->argument;
     struct domain *d = current->domain;
     struct event_channels *e = d->events;
     unsigned long flags = spin_lock_irqsave(&e->lock);
     int rc = -EINVAL;
 
-    if (event_channel_is_open(e, a->unmask.port)) {
-        e->abi->unmask(d, event_channel_of(e, a->unmask.port), a->unmask.port);
+    if (event_channel_is_open(e, op->port)) {
+        e->abi->unmask(d, event_channel_of(e, op->port), op->port);
         rc = 0;
     }
     spin_unlock_irqrestore(&e->lock, flags);
     return rc;
 }
 
-static int op_reset(union argument *a)
+static long op_reset(struct request *r)
 {
+    struct evtchn_reset *op = r->argument;
     struct domain *d;
-    int rc = get_target(a->reset.dom, &d);
+    int rc = get_target(op->dom, &d);
 
     if (rc)
         return rc;
@@ -285,61 +275,60 @@ static int op_reset(union argument *a)
     return rc;
 }
 
-static int op_init_control(union argument *a)
+static long op_init_control(struct request *r)
 {
-    return event_fifo_init_control(current->domain, &a->init_control);
+    struct evtchn_init_control *op = r->argument;
+    return event_fifo_init_control(current->domain, op);
 }
 
-static int op_expand_array(union argument *a)
+static long op_expand_array(struct request *r)
 {
-    return event_fifo_expand_array(current->domain, &a->expand_array);
+    struct evtchn_expand_array *op = r->argument;
+    return event_fifo_expand_array(current->domain, op);
 }
 
-static int op_set_priority(union argument *a)
+static long op_set_priority(struct request *r)
 {
+    struct evtchn_set_priority *op = r->argument;
     struct event_channels *e = current->domain->events;
     unsigned long flags;
     int rc = 0;
 
-    if (a->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
+    if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
     flags = spin_lock_irqsave(&e->lock);
     if (!e->fifo)
         rc = -EOPNOTSUPP;
-    else if (!event_channel_is_open(e, a->set_priority.port))
+    else if (!event_channel_is_open(e, op->port))
         rc = -EINVAL;
     else
-        event_channel_of(e, a->set_priority.port)->priority = a->set_priority.priority;
+        event_channel_of(e, op->port)->priority = op->priority;
     spin_unlock_irqrestore(&e->lock, flags);
     return rc;
 }
 
-#define OPERATION(name, answers) [EVTCHNOP_##name] = {op_##name, sizeof(((union argument *)0)->name), answers}
-static const struct {
-    int (*handler)(union argument *a);
-    uint8_t bytes;
-    bool answers; /* the argument is copied back when the operation has succeeded */
-} operations[] = {
-    OPERATION(bind_interdomain, true), OPERATION(bind_virq, true),     OPERATION(bind_pirq, true),
-    OPERATION(close, false),           OPERATION(send, false),         OPERATION(status, true),
-    OPERATION(alloc_unbound, true),    OPERATION(bind_ipi, true),      OPERATION(bind_vcpu, false),
-    OPERATION(unmask, false),          OPERATION(reset, false),        OPERATION(init_control, true),
-    OPERATION(expand_array, false),    OPERATION(set_priority, false),
+#define OPERATION(name, answer) [EVTCHNOP_##name] = {op_##name, sizeof(struct evtchn_##name), POLICY_ANYONE, answer}
+static const struct operation operations[] = {
+    OPERATION(bind_interdomain, ANSWER_DONE),
+    OPERATION(bind_virq, ANSWER_DONE),
+    OPERATION(bind_pirq, ANSWER_DONE),
+    OPERATION(close, ANSWER_NONE),
+    OPERATION(send, ANSWER_NONE),
+    OPERATION(status, ANSWER_DONE),
+    OPERATION(alloc_unbound, ANSWER_DONE),
+    OPERATION(bind_ipi, ANSWER_DONE),
+    OPERATION(bind_vcpu, ANSWER_NONE),
+    OPERATION(unmask, ANSWER_NONE),
+    OPERATION(reset, ANSWER_NONE),
+    OPERATION(init_control, ANSWER_DONE),
+    OPERATION(expand_array, ANSWER_NONE),
+    OPERATION(set_priority, ANSWER_NONE),
 };
 
 /* arg[0] EVTCHNOP_*, arg[1] address of its structure. */
 long do_event_channel_op(struct hypercall *call)
 {
-    union argument a __uninitialized; /* as much of it as the operation has is copied in, and out */
-    uint64_t command = call->arg[0];
-    int rc;
+    struct request r = {.call = call, .address = call->arg[1]};
 
-    if (command >= ARRAY_SIZE(operations))
-        return -ENOSYS;
-    if (copy_from_guest_va(&a, call->arg[1], operations[command].bytes))
-        return -EFAULT;
-    rc = operations[command].handler(&a);
-    if (!rc && operations[command].answers && copy_to_guest_va(call->arg[1], &a, operations[command].bytes))
-        rc = -EFAULT;
-    return rc;
+    return operation_serve(operations, ARRAY_SIZE(operations), call->arg[0], &r);
 }

@@ -89,8 +89,9 @@ static int16_t copy_one(const struct gnttab_copy *op)
     return status;
 }
 
-int grant_op_copy(union grant_argument *a, struct unmap_batch *batch)
+long grant_op_copy(struct request *r)
 {
-    a->copy.status = copy_one(&a->copy);
+    struct gnttab_copy *op = r->argument;
+    op->status = copy_one(op);
     return 0;
 }

@@ -345,9 +345,9 @@ static int16_t map_from(struct domain *granter, struct gnttab_map_grant_ref *op)
     return GNTST_okay;
 }
 
-int grant_op_map_grant_ref(union grant_argument *a, struct unmap_batch *batch)
+long grant_op_map_grant_ref(struct request *r)
 {
-    struct gnttab_map_grant_ref *op = &a->map_grant_ref;
+    struct gnttab_map_grant_ref *op = r->argument;
     struct domain *granter;
 
     op->status = GNTST_general_error;
@@ -420,20 +420,20 @@ static int16_t unmap_one(uint32_t handle, uint64_t host, uint64_t device, struct
     return status;
 }
 
-int grant_op_unmap_grant_ref(union grant_argument *a, struct unmap_batch *batch)
+long grant_op_unmap_grant_ref(struct request *r)
 {
-    struct gnttab_unmap_grant_ref *op = &a->unmap_grant_ref;
+    struct gnttab_unmap_grant_ref *op = r->argument;
 
-    op->status = unmap_one(op->handle, op->host_addr, op->dev_bus_addr, batch);
+    op->status = unmap_one(op->handle, op->host_addr, op->dev_bus_addr, batch_of(r));
     return 0;
 }
 
-int grant_op_unmap_and_replace(union grant_argument *a, struct unmap_batch *batch)
+long grant_op_unmap_and_replace(struct request *r)
 {
-    struct gnttab_unmap_and_replace *op = &a->unmap_and_replace;
+    struct gnttab_unmap_and_replace *op = r->argument;
 
     /* pv_grant_unmap takes the new entry itself, not the address of one: without it this is a plain unmap. */
-    op->status = op->new_addr ? GNTST_bad_virt_addr : unmap_one(op->handle, op->host_addr, 0, batch);
+    op->status = op->new_addr ? GNTST_bad_virt_addr : unmap_one(op->handle, op->host_addr, 0, batch_of(r));
     return 0;
 }
 

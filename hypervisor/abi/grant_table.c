@@ -184,9 +184,9 @@ static uint64_t table_frame_number(const struct domain *d, mfn_t mfn)
     return is_hvm(d) ? m2p_get(mfn) : mfn;
 }
 
-static int op_setup_table(union grant_argument *a, struct unmap_batch *batch)
+static long op_setup_table(struct request *r)
 {
-    struct gnttab_setup_table *op = &a->setup_table;
+    struct gnttab_setup_table *op = r->argument;
     struct domain *d;
 
     op->status = get_target(op->dom, &d);
@@ -207,9 +207,9 @@ static int op_setup_table(union grant_argument *a, struct unmap_batch *batch)
     return 0;
 }
 
-static int op_get_status_frames(union grant_argument *a, struct unmap_batch *batch)
+static long op_get_status_frames(struct request *r)
 {
-    struct gnttab_get_status_frames *op = &a->get_status_frames;
+    struct gnttab_get_status_frames *op = r->argument;
     struct domain *d;
 
     op->status = get_target(op->dom, &d);
@@ -230,9 +230,9 @@ static int op_get_status_frames(union grant_argument *a, struct unmap_batch *bat
     return 0;
 }
 
-static int op_query_size(union grant_argument *a, struct unmap_batch *batch)
+static long op_query_size(struct request *r)
 {
-    struct gnttab_query_size *op = &a->query_size;
+    struct gnttab_query_size *op = r->argument;
     struct domain *d;
 
     op->status = get_target(op->dom, &d);
@@ -244,16 +244,17 @@ static int op_query_size(union grant_argument *a, struct unmap_batch *batch)
     return 0;
 }
 
-static int op_get_version(union grant_argument *a, struct unmap_batch *batch)
+static long op_get_version(struct request *r)
 {
+    struct gnttab_get_version *op = r->argument;
     struct domain *d;
-    int16_t status = get_target(a->get_version.dom, &d);
+    int16_t status = get_target(op->dom, &d);
 
     if (status == GNTST_permission_denied)
         return -EPERM;
     if (status != GNTST_okay)
         return -ESRCH;
-    a->get_version.version = table_state(d).version;
+    op->version = table_state(d).version;
     domain_put(d);
     return 0;
 }
@@ -348,11 +349,12 @@ void grant_table_forget(struct domain *d)
     spin_unlock(&gt->lock);
 }
 
-static int op_set_version(union grant_argument *a, struct unmap_batch *batch)
+static long op_set_version(struct request *r)
 {
+    struct gnttab_set_version *op = r->argument;
     struct domain *d = current->domain;
     struct grant_table *gt = d->grants;
-    uint32_t version = a->set_version.version;
+    uint32_t version = op->version;
     int rc;
 
     if (version != 1 && version != 2)
@@ -361,7 +363,7 @@ static int op_set_version(union grant_argument *a, struct unmap_batch *batch)
         return -ENOSYS;
     spin_lock(&gt->lock);
     rc = change_version(d, version);
-    a->set_version.version = gt->version;
+    op->version = gt->version;
     spin_unlock(&gt->lock);
     return rc;
 }
@@ -396,84 +398,70 @@ static int16_t swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b
     return GNTST_okay;
 }
 
-static int op_swap_grant_ref(union grant_argument *a, struct unmap_batch *batch)
+static long op_swap_grant_ref(struct request *r)
 {
+    struct gnttab_swap_grant_ref *op = r->argument;
     struct grant_table *gt = current->domain->grants;
 
     spin_lock(&gt->lock);
-    a->swap_grant_ref.status = swap_entries(gt, a->swap_grant_ref.ref_a, a->swap_grant_ref.ref_b);
+    op->status = swap_entries(gt, op->ref_a, op->ref_b);
     spin_unlock(&gt->lock);
     return 0;
 }
 
 /* transfer: no guest kernel of this century flips pages, they copy. cache_flush: DMA is coherent on x86. */
-static int op_not_supported(union grant_argument *a, struct unmap_batch *batch)
+static long op_not_supported(struct request *r)
 {
     return -EOPNOTSUPP;
 }
 
-#define OPERATION(name, function, one)    [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one, false}
-#define PV_OPERATION(name, function, one) [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), one, true}
-static const struct {
-    int (*handler)(union grant_argument *a, struct unmap_batch *batch);
-    uint8_t bytes;
-    bool single;  /* the array must have one element */
-    bool pv_only; /* it is about machine frames */
-} operations[] = {
-    OPERATION(map_grant_ref, grant_op_map_grant_ref, false),
-    OPERATION(unmap_grant_ref, grant_op_unmap_grant_ref, false),
-    OPERATION(setup_table, op_setup_table, true),
-    PV_OPERATION(transfer, op_not_supported, false),
-    OPERATION(copy, grant_op_copy, false),
-    OPERATION(query_size, op_query_size, true),
-    PV_OPERATION(unmap_and_replace, grant_op_unmap_and_replace, false),
-    OPERATION(set_version, op_set_version, true),
-    PV_OPERATION(get_status_frames, op_get_status_frames, true),
-    OPERATION(get_version, op_get_version, true),
-    OPERATION(swap_grant_ref, op_swap_grant_ref, false),
-    PV_OPERATION(cache_flush, op_not_supported, false),
+#define OPERATION(name, function, who) [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), who, ANSWER_DONE}
+#define SINGLE(name, function, who)                                                                                    \
+    [GNTTABOP_##name] = {function, sizeof(struct gnttab_##name), who, ANSWER_DONE, .single = true}
+/* What is POLICY_PV is about machine frames. */
+static const struct operation operations[] = {
+    OPERATION(map_grant_ref, grant_op_map_grant_ref, POLICY_ANYONE),
+    OPERATION(unmap_grant_ref, grant_op_unmap_grant_ref, POLICY_ANYONE),
+    SINGLE(setup_table, op_setup_table, POLICY_ANYONE),
+    OPERATION(transfer, op_not_supported, POLICY_PV),
+    OPERATION(copy, grant_op_copy, POLICY_ANYONE),
+    SINGLE(query_size, op_query_size, POLICY_ANYONE),
+    OPERATION(unmap_and_replace, grant_op_unmap_and_replace, POLICY_PV),
+    SINGLE(set_version, op_set_version, POLICY_ANYONE),
+    SINGLE(get_status_frames, op_get_status_frames, POLICY_PV),
+    SINGLE(get_version, op_get_version, POLICY_ANYONE),
+    OPERATION(swap_grant_ref, op_swap_grant_ref, POLICY_ANYONE),
+    OPERATION(cache_flush, op_not_supported, POLICY_PV),
 };
-
-static int do_element(unsigned command, uint64_t address, struct unmap_batch *batch)
-{
-    union grant_argument a;
-    int rc;
-
-    if (copy_from_guest_va(&a, address, operations[command].bytes))
-        return -EFAULT;
-    rc = operations[command].handler(&a, batch);
-    if (!rc && copy_to_guest_va(address, &a, operations[command].bytes))
-        rc = -EFAULT;
-    return rc;
-}
 
 /* arg[0] GNTTABOP_*, arg[1] address of the array, arg[2] its elements. Continued with what is left of the array. */
 long do_grant_table_op(struct hypercall *call)
 {
-    uint64_t command = call->arg[0];
+    const struct operation *o;
+    struct grant_request g = {.request = {.call = call}};
     uint32_t left = call->arg[2];
-    struct unmap_batch batch = {.count = 0};
-    int rc = 0;
+    long result = current->domain->grants ? 0 : -ENOSYS;
 
-    if (command >= ARRAY_SIZE(operations) || !operations[command].handler || !current->domain->grants)
-        return -ENOSYS;
+    if (!result)
+        result = operation_find(operations, ARRAY_SIZE(operations), call->arg[0], &o);
+    if (result)
+        return result;
     if ((int32_t)left < 0)
         return -EINVAL; /* such an array would be all of the caller's memory, which the answers would run over */
-    if (operations[command].pv_only && is_hvm(current->domain))
-        return -ENOSYS;
-    if (operations[command].single && left != 1)
+    if (o->single && left != 1)
         return -EINVAL;
-    for (bool first = true; left && !rc; first = false) {
+    for (bool first = true; left && !result; first = false) {
         if (!first && hypercall_should_yield()) {
-            rc = -ERESTART;
+            result = -ERESTART;
             break;
         }
-        rc = do_element(command, call->arg[1], &batch);
-        call->arg[1] += operations[command].bytes;
+        g.request.address = call->arg[1];
+        result = operation_run(o, &g.request);
+        call->arg[1] += o->bytes;
         call->arg[2] = --left;
     }
-    grant_finish_unmaps(&batch);
-    return rc;
+    grant_finish_unmaps(&g.batch);
+    return result;
 }
 
 /* Life of a domain. */

@@ -5,6 +5,7 @@
 #define ABI_GRANT_TABLE_PRIVATE_H
 
 #include <hv/grant_table.h>
+#include <hv/operation.h>
 #include <hv/page_alloc.h>
 
 #define ENTRIES_PER_FRAME_V1 (PAGE_SIZE / sizeof(grant_entry_v1_t))
@@ -103,24 +104,19 @@ struct unmap_batch {
 /* Flushes, then gives back everything that the unmapped handles held. */
 void grant_finish_unmaps(struct unmap_batch *batch);
 
-/* One element of the hypercall's array: 0 with the outcome in its status, or -errno that ends the call. */
-union grant_argument {
-    struct gnttab_map_grant_ref map_grant_ref;
-    struct gnttab_unmap_grant_ref unmap_grant_ref;
-    struct gnttab_setup_table setup_table;
-    struct gnttab_transfer transfer;
-    struct gnttab_copy copy;
-    struct gnttab_query_size query_size;
-    struct gnttab_unmap_and_replace unmap_and_replace;
-    struct gnttab_set_version set_version;
-    struct gnttab_get_status_frames get_status_frames;
-    struct gnttab_get_version get_version;
-    struct gnttab_swap_grant_ref swap_grant_ref;
-    struct gnttab_cache_flush cache_flush;
+/* One element of the hypercall's array. Handlers return 0 with the outcome in its status, or -errno that ends the call.
+ */
+struct grant_request {
+    struct request request;
+    struct unmap_batch batch; /* of all its elements */
 };
-int grant_op_map_grant_ref(union grant_argument *a, struct unmap_batch *batch);
-int grant_op_unmap_grant_ref(union grant_argument *a, struct unmap_batch *batch);
-int grant_op_unmap_and_replace(union grant_argument *a, struct unmap_batch *batch);
-int grant_op_copy(union grant_argument *a, struct unmap_batch *batch);
+static inline struct unmap_batch *batch_of(struct request *r)
+{
+    return &container_of(r, struct grant_request, request)->batch;
+}
+long grant_op_map_grant_ref(struct request *r);
+long grant_op_unmap_grant_ref(struct request *r);
+long grant_op_unmap_and_replace(struct request *r);
+long grant_op_copy(struct request *r);
 
 #endif

@@ -8,8 +8,8 @@
 #include <hv/guest_copy.h>
 #include <hv/hvm_irq.h>
 #include <hv/ioreq.h>
+#include <hv/operation.h>
 #include <hv/p2m.h>
-#include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <hv/vdev.h>
@@ -161,87 +161,78 @@ static int set_value(struct domain *d, uint32_t index, uint64_t value)
     return error;
 }
 
-static long set_param(uint64_t argument)
+static long set_param(struct request *r)
 {
-    struct xen_hvm_param p;
+    struct xen_hvm_param *p = r->argument;
     struct domain *d;
-    int error;
+    int error = param_target(p, GUEST_WRITES, &d);
 
-    if (copy_argument_in(&p, argument))
-        return -EFAULT;
-    error = param_target(&p, GUEST_WRITES, &d);
     if (error)
         return error;
-    error = set_value(d, p.index, p.value);
+    error = set_value(d, p->index, p->value);
     domain_put(d);
     return error;
 }
 
-static long get_param(uint64_t argument)
+static long get_param(struct request *r)
 {
-    struct xen_hvm_param p;
+    struct xen_hvm_param *p = r->argument;
     struct domain *d;
-    int error;
+    int error = param_target(p, GUEST_READS, &d);
 
-    if (copy_argument_in(&p, argument))
-        return -EFAULT;
-    error = param_target(&p, GUEST_READS, &d);
     if (error)
         return error;
-    p.value = READ_ONCE(d->hvm->param[p.index]);
+    p->value = READ_ONCE(d->hvm->param[p->index]);
     domain_put(d);
-    return copy_argument_out(argument, &p) ? -EFAULT : 0;
+    return 0;
 }
 
 /* ---- services to the guest itself ---- */
 
-static long flush_tlbs(uint64_t argument)
+static long flush_tlbs(struct request *r)
 {
-    if (argument)
+    if (r->address)
         return -EINVAL;
     p2m_flush(current->domain);
     return 0;
 }
 
-static long set_upcall_vector(uint64_t argument)
+static long set_upcall_vector(struct request *r)
 {
-    struct xen_hvm_evtchn_upcall_vector op;
+    struct xen_hvm_evtchn_upcall_vector *op = r->argument;
     struct vcpu *v;
 
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.vector < FIRST_INTERRUPT_VECTOR)
+    if (op->vector < FIRST_INTERRUPT_VECTOR)
         return -EINVAL;
-    v = domain_vcpu(current->domain, op.vcpu);
+    v = domain_vcpu(current->domain, op->vcpu);
     if (!v)
         return -ENOENT;
-    v->hvm->upcall_vector = op.vector;
+    v->hvm->upcall_vector = op->vector;
     if (vcpu_event_pending(v))
         hvm_assert_upcall(v);
     return 0;
 }
 
 /* There are no shadows of its page tables that would want to know. */
-static long page_table_dying(uint64_t argument)
+static long page_table_dying(struct request *r)
 {
     return -EINVAL;
 }
 
-static long get_time(uint64_t argument)
+static long get_time(struct request *r)
 {
-    struct xen_hvm_get_time op = {.now = now()};
+    struct xen_hvm_get_time *op = r->argument;
 
-    return copy_argument_out(argument, &op) ? -EFAULT : 0;
+    op->now = now();
+    return 0;
 }
 
 /* No trace is taken; what would go into it is checked. */
-static long trace(uint64_t argument)
+static long trace(struct request *r)
 {
-    struct xen_hvm_xentrace op;
+    struct xen_hvm_xentrace *op = r->argument;
 
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return op.extra_bytes > sizeof(op.extra) || op.event >> TRC_SUBCLS_SHIFT ? -EINVAL : 0;
+    return op->extra_bytes > sizeof(op->extra) || op->event >> TRC_SUBCLS_SHIFT ? -EINVAL : 0;
 }
 
 static uint16_t public_mem_type(enum p2m_type type)
@@ -260,63 +251,49 @@ static uint16_t public_mem_type(enum p2m_type type)
     }
 }
 
-static long get_mem_type(uint64_t argument)
+static long get_mem_type(struct request *r)
 {
-    struct xen_hvm_get_mem_type op;
+    struct xen_hvm_get_mem_type *op = r->argument;
     enum p2m_type type;
     struct domain *d;
-    int error;
+    int error = domain_get_for_caller(op->domid, &d);
 
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    error = domain_get_for_caller(op.domid, &d);
     if (error)
         return error;
-    error = is_hvm(d) ? 0 : -EINVAL;
-    if (!error) {
-        p2m_lookup(d, op.pfn, &type, NULL);
-        op.mem_type = public_mem_type(type);
+    if (is_hvm(d)) {
+        p2m_lookup(d, op->pfn, &type, NULL);
+        op->mem_type = public_mem_type(type);
+    } else {
+        error = -EINVAL;
     }
     domain_put(d);
-    if (error)
-        return error;
-    return copy_argument_out(argument, &op) ? -EFAULT : 0;
+    return error;
 }
 
-static long refuse_watching(uint64_t argument)
+static long refuse_watching(struct request *r)
 {
     return domain_refuse(current->domain, -EOPNOTSUPP, "altp2m= and others: watching a guest");
 }
 
 /* ---- dispatch ---- */
 
-#define ANYONE    0
-#define HVM_GUEST 1 /* acts on the caller, which must be an HVM guest */
-
-static const struct {
-    long (*handler)(uint64_t argument);
-    unsigned who;
-} operations[] = {
-    [HVMOP_set_param] = {set_param, ANYONE},
-    [HVMOP_get_param] = {get_param, ANYONE},
-    [HVMOP_flush_tlbs] = {flush_tlbs, HVM_GUEST},
-    [HVMOP_pagetable_dying] = {page_table_dying, ANYONE},
-    [HVMOP_get_time] = {get_time, ANYONE},
-    [HVMOP_xentrace] = {trace, ANYONE},
-    [HVMOP_get_mem_type] = {get_mem_type, ANYONE},
-    [HVMOP_set_evtchn_upcall_vector] = {set_upcall_vector, HVM_GUEST},
-    [HVMOP_guest_request_vm_event] = {refuse_watching, ANYONE},
-    [HVMOP_altp2m] = {refuse_watching, ANYONE},
+static const struct operation operations[] = {
+    [HVMOP_set_param] = {set_param, sizeof(struct xen_hvm_param)},
+    [HVMOP_get_param] = {get_param, sizeof(struct xen_hvm_param), POLICY_ANYONE, ANSWER_DONE},
+    [HVMOP_flush_tlbs] = {flush_tlbs, 0, POLICY_HVM},
+    [HVMOP_pagetable_dying] = {page_table_dying},
+    [HVMOP_get_time] = {get_time, sizeof(struct xen_hvm_get_time), POLICY_ANYONE, ANSWER_ONLY},
+    [HVMOP_xentrace] = {trace, sizeof(struct xen_hvm_xentrace)},
+    [HVMOP_get_mem_type] = {get_mem_type, sizeof(struct xen_hvm_get_mem_type), POLICY_ANYONE, ANSWER_DONE},
+    [HVMOP_set_evtchn_upcall_vector] = {set_upcall_vector, sizeof(struct xen_hvm_evtchn_upcall_vector), POLICY_HVM},
+    [HVMOP_guest_request_vm_event] = {refuse_watching},
+    [HVMOP_altp2m] = {refuse_watching},
 };
 
 /* arg[0] HVMOP_*, arg[1] address of its structure. */
 long do_hvm_op(struct hypercall *call)
 {
-    uint64_t op = call->arg[0];
+    struct request r = {.call = call, .address = call->arg[1]};
 
-    if (op >= ARRAY_SIZE(operations) || !operations[op].handler)
-        return -ENOSYS;
-    if (operations[op].who == HVM_GUEST && !is_hvm(current->domain))
-        return -EINVAL;
-    return operations[op].handler(call->arg[1]);
+    return operation_serve(operations, ARRAY_SIZE(operations), call->arg[0], &r);
 }

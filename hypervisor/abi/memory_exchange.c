@@ -201,13 +201,12 @@ static long exchange_run(struct exchange *x, uint64_t argument)
     return result;
 }
 
-long memory_exchange(struct hypercall *call)
+long memory_exchange(struct request *r)
 {
-    struct exchange x = {0};
+    const struct xen_memory_exchange *args = r->argument;
+    struct exchange x = {.args = *args};
     long result;
 
-    if (copy_argument_in(&x.args, call->arg[1]))
-        return -EFAULT;
     x.in_order = min(x.args.in.extent_order, MAX_EXTENT_ORDER);
     x.out_order = min(x.args.out.extent_order, MAX_EXTENT_ORDER);
     x.in_per_chunk = x.out_order > x.in_order ? 1UL << (x.out_order - x.in_order) : 1;
@@ -221,7 +220,7 @@ long memory_exchange(struct hypercall *call)
         domain_put(x.domain);
         return -EOPNOTSUPP;
     }
-    result = exchange_run(&x, call->arg[1]);
+    result = exchange_run(&x, r->address);
     domain_put(x.domain);
     return result;
 }

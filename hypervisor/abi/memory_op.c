@@ -10,7 +10,6 @@
 #include <hv/p2m.h>
 #include <hv/hvm_io.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 
 _Static_assert(sizeof(struct xen_memory_reservation) == 32, "ABI");
 _Static_assert(sizeof(struct xen_memory_exchange) == 72, "ABI");
@@ -39,21 +38,18 @@ mfn_t memory_last_ram_page(void)
 }
 
 /* The reference counts to the end: one more than the last. Tools size the machine-to-pfn table by it. */
-static long maximum_ram_page(struct hypercall *call)
+static long maximum_ram_page(struct request *r)
 {
     return (long)memory_last_ram_page() + 1;
 }
 
 /* The three questions about one domain that are answered by a number. */
-static long domain_number(struct hypercall *call, long (*number)(const struct domain *d))
+static long domain_number(const struct request *r, long (*number)(const struct domain *d))
 {
-    struct xen_memory_domain query;
+    const struct xen_memory_domain *query = r->argument;
     struct domain *d;
-    long result;
+    long result = domain_get_for_caller(query->domid, &d);
 
-    if (copy_argument_in(&query, call->arg[1]))
-        return -EFAULT;
-    result = domain_get_for_caller(query.domid, &d);
     if (result)
         return result;
     result = number(d);
@@ -83,50 +79,45 @@ static long highest_pfn(const struct domain *d)
     return count && count <= 1UL << 52 ? (long)count - 1 : 0;
 }
 
-static long current_reservation(struct hypercall *call)
+static long current_reservation(struct request *r)
 {
-    return domain_number(call, pages_now);
+    return domain_number(r, pages_now);
 }
 
-static long maximum_reservation(struct hypercall *call)
+static long maximum_reservation(struct request *r)
 {
-    return domain_number(call, pages_limit);
+    return domain_number(r, pages_limit);
 }
 
-static long maximum_gpfn(struct hypercall *call)
+static long maximum_gpfn(struct request *r)
 {
-    return domain_number(call, highest_pfn);
+    return domain_number(r, highest_pfn);
 }
 
-static long machphys_mapping(struct hypercall *call)
+static long machphys_mapping(struct request *r)
 {
-    struct xen_machphys_mapping mapping = {
-        .v_start = M2P_RO_VA,
-        .v_end = MACH2PHYS_VIRT_END,
-        .max_mfn = max_mfn - 1,
-    };
+    struct xen_machphys_mapping *mapping = r->argument;
 
-    if (is_hvm(current->domain))
-        return -ENOSYS; /* it sees no machine frame numbers */
-    return copy_argument_out(call->arg[1], &mapping) ? -EFAULT : 0;
+    mapping->v_start = M2P_RO_VA;
+    mapping->v_end = MACH2PHYS_VIRT_END;
+    mapping->max_mfn = max_mfn - 1;
+    return 0;
 }
 
 /* A 2 MiB part of the table covers 1 GiB of memory, so even large machines have few. */
-static long machphys_mfn_list(struct hypercall *call)
+static long machphys_mfn_list(struct request *r)
 {
-    struct xen_machphys_mfn_list list;
+    struct xen_machphys_mfn_list *list = r->argument;
     unsigned extents = DIV_ROUND_UP(max_mfn * sizeof(unsigned long), 2 * MiB), i;
 
-    if (copy_argument_in(&list, call->arg[1]))
-        return -EFAULT;
-    for (i = 0; i < extents && i < list.max_extents; i++) {
+    for (i = 0; i < extents && i < list->max_extents; i++) {
         xen_pfn_t mfn = m2p_extent_mfn(i);
 
-        if (copy_to_guest_offset(list.extent_start, i, &mfn, 1))
+        if (copy_to_guest_offset(list->extent_start, i, &mfn, 1))
             return -EFAULT;
     }
-    list.nr_extents = i;
-    return copy_argument_out(call->arg[1], &list) ? -EFAULT : 0;
+    list->nr_extents = i;
+    return 0;
 }
 
 static int copy_e820_out(const struct xen_memory_map *map, unsigned index, const struct e820entry *entry)
@@ -135,27 +126,23 @@ static int copy_e820_out(const struct xen_memory_map *map, unsigned index, const
 }
 
 /* Without a buffer: how many there are. */
-static long machine_memory_map(struct hypercall *call)
+static long machine_memory_map(struct request *r)
 {
-    struct xen_memory_map map;
+    struct xen_memory_map *map = r->argument;
     bool count_only;
 
-    if (allowed_call(current->domain, POLICY_HARDWARE))
-        return -EPERM;
-    if (copy_argument_in(&map, call->arg[1]))
-        return -EFAULT;
-    count_only = guest_handle_is_null(map.buffer);
-    if (!count_only && map.nr_entries < bootinfo.memory_count)
+    count_only = guest_handle_is_null(map->buffer);
+    if (!count_only && map->nr_entries < bootinfo.memory_count)
         return -EINVAL;
     for (unsigned i = 0; i < bootinfo.memory_count && !count_only; i++) {
         const struct memory_range *range = &bootinfo.memory[i];
         struct e820entry entry = {range->start, range->end - range->start, range->kind};
 
-        if (copy_e820_out(&map, i, &entry))
+        if (copy_e820_out(map, i, &entry))
             return -EFAULT;
     }
-    map.nr_entries = bootinfo.memory_count;
-    return copy_argument_out(call->arg[1], &map) ? -EFAULT : 0;
+    map->nr_entries = bootinfo.memory_count;
+    return 0;
 }
 
 /*
@@ -177,28 +164,24 @@ static struct e820entry *e820_snapshot(struct domain *d, unsigned *count)
 }
 
 /* -ENOSYS, which PV kernels take as "make one up": the toolstack set none. */
-static long memory_map(struct hypercall *call)
+static long memory_map(struct request *r)
 {
-    struct xen_memory_map map;
+    struct xen_memory_map *map = r->argument;
     struct e820entry *entries;
     unsigned count = 0;
     long result = 0;
 
     if (!current->domain->e820)
         return -ENOSYS;
-    if (copy_argument_in(&map, call->arg[1]))
-        return -EFAULT;
     entries = e820_snapshot(current->domain, &count);
     if (!entries)
         return -ENOMEM;
-    if (map.nr_entries < count)
+    if (map->nr_entries < count)
         result = -ENOBUFS;
-    map.nr_entries = count;
+    map->nr_entries = count;
     for (unsigned i = 0; i < count && !result; i++)
-        result = copy_e820_out(&map, i, &entries[i]);
+        result = copy_e820_out(map, i, &entries[i]);
     free(entries);
-    if (copy_argument_out(call->arg[1], &map))
-        result = -EFAULT;
     return result;
 }
 
@@ -214,29 +197,27 @@ static void replace_memory_map(struct domain *d, struct e820entry *entries, unsi
     free(old);
 }
 
-static long set_memory_map(struct hypercall *call)
+static long set_memory_map(struct request *r)
 {
-    struct xen_foreign_memory_map request;
+    struct xen_foreign_memory_map *request = r->argument;
     struct e820entry *entries;
     struct domain *d;
     long result;
 
-    if (copy_argument_in(&request, call->arg[1]))
-        return -EFAULT;
-    if (!request.map.nr_entries || request.map.nr_entries > MAX_E820_ENTRIES)
+    if (!request->map.nr_entries || request->map.nr_entries > MAX_E820_ENTRIES)
         return -EINVAL;
-    d = domain_get_any(request.domid);
+    d = domain_get_any(request->domid);
     if (!d)
         return -ESRCH;
     result = allowed_on(current->domain, d);
-    entries = result ? NULL : zalloc(request.map.nr_entries * sizeof(*entries));
+    entries = result ? NULL : zalloc(request->map.nr_entries * sizeof(*entries));
     if (!result && !entries)
         result = -ENOMEM;
     if (!result)
-        result =
-            copy_from_guest_va(entries, (unsigned long)request.map.buffer.p, request.map.nr_entries * sizeof(*entries));
+        result = copy_from_guest_va(entries, (unsigned long)request->map.buffer.p,
+                                    request->map.nr_entries * sizeof(*entries));
     if (!result)
-        replace_memory_map(d, entries, request.map.nr_entries);
+        replace_memory_map(d, entries, request->map.nr_entries);
     else
         free(entries);
     domain_put(d);
@@ -244,22 +225,20 @@ static long set_memory_map(struct hypercall *call)
 }
 
 /* Nothing is shared between domains by content here. */
-static long sharing_pages(struct hypercall *call)
+static long sharing_pages(struct request *r)
 {
     return 0;
 }
 
 /* No devices with memory of their own that must be kept free: none are handed to guests yet. */
-static long reserved_device_memory(struct hypercall *call)
+static long reserved_device_memory(struct request *r)
 {
-    struct xen_reserved_device_memory_map map;
+    struct xen_reserved_device_memory_map *map = r->argument;
 
-    if (copy_argument_in(&map, call->arg[1]))
-        return -EFAULT;
-    if (map.flags & ~XENMEM_RDM_ALL)
+    if (map->flags & ~XENMEM_RDM_ALL)
         return -EINVAL;
-    map.nr_entries = 0;
-    return copy_argument_out(call->arg[1], &map) ? -EFAULT : 0;
+    map->nr_entries = 0;
+    return 0;
 }
 
 #define RESOURCE_CHUNK 32
@@ -300,8 +279,9 @@ static unsigned resource_size(struct domain *d, const struct xen_mem_acquire_res
     return r->type == XENMEM_resource_ioreq_server && is_hvm(d) ? IOREQ_SERVER_FRAMES : 0;
 }
 
-static long acquire_for(struct domain *d, struct xen_mem_acquire_resource *r, uint64_t argument)
+static long acquire_for(struct domain *d, const struct request *request)
 {
+    struct xen_mem_acquire_resource *r = request->argument;
     unsigned size = resource_size(d, r);
 
     if (!size)
@@ -310,34 +290,32 @@ static long acquire_for(struct domain *d, struct xen_mem_acquire_resource *r, ui
         if (r->nr_frames)
             return -EINVAL;
         r->nr_frames = size;
-        return copy_argument_out(argument, r) ? -EFAULT : 0;
+        return operation_answer(request, sizeof(*r));
     }
     if (r->frame > size || r->nr_frames > size - r->frame)
         return -EINVAL;
     return resource_frames(d, r);
 }
 
-static long acquire_resource(struct hypercall *call)
+static long acquire_resource(struct request *r)
 {
-    struct xen_mem_acquire_resource r;
+    struct xen_mem_acquire_resource *op = r->argument;
     struct domain *d;
     long result;
 
-    if (copy_argument_in(&r, call->arg[1]))
-        return -EFAULT;
-    if (r.pad)
+    if (op->pad)
         return -EINVAL;
-    d = domain_get_any(r.domid);
+    d = domain_get_any(op->domid);
     if (!d)
         return -ESRCH;
     result = is_current_domain(d) ? -EPERM : allowed_on(current->domain, d);
     if (!result)
-        result = acquire_for(d, &r, call->arg[1]);
+        result = acquire_for(d, r);
     domain_put(d);
     return result;
 }
 
-static long not_supported(struct hypercall *call)
+static long not_supported(struct request *r)
 {
     return -EOPNOTSUPP;
 }
@@ -346,74 +324,71 @@ static long not_supported(struct hypercall *call)
  * A target is what the guest's balloon goes to, and nothing waits to be populated. Who builds a domain and wants more
  * for it than it has counts on memory that comes when it is touched, of which there is none.
  */
-static long pod_target(struct hypercall *call, bool set)
+static long pod_target(struct request *r, bool set)
 {
-    struct xen_pod_target target;
+    struct xen_pod_target *target = r->argument;
     struct domain *d;
     long result;
 
-    if (copy_argument_in(&target, call->arg[1]))
-        return -EFAULT;
-    d = domain_get_any(target.domid);
+    d = domain_get_any(target->domid);
     if (!d)
         return -ESRCH;
     result = is_hvm(d) ? allowed_on(current->domain, d) : -EINVAL;
-    if (!result && set && !d->creation_finished && target.target_pages > d->pages)
+    if (!result && set && !d->creation_finished && target->target_pages > d->pages)
         result = domain_refuse(d, -EOPNOTSUPP, "memory= below maxmem=: populate-on-demand");
-    target.tot_pages = d->pages;
-    target.pod_cache_pages = target.pod_entries = 0;
+    target->tot_pages = d->pages;
+    target->pod_cache_pages = target->pod_entries = 0;
     domain_put(d);
-    if (result)
-        return result;
-    return copy_argument_out(call->arg[1], &target) ? -EFAULT : 0;
+    return result;
 }
 
-static long set_pod_target(struct hypercall *call)
+static long set_pod_target(struct request *r)
 {
-    return pod_target(call, true);
+    return pod_target(r, true);
 }
 
-static long get_pod_target(struct hypercall *call)
+static long get_pod_target(struct request *r)
 {
-    return pod_target(call, false);
+    return pod_target(r, false);
 }
 
-static long (*const commands[])(struct hypercall *call) = {
-    [XENMEM_increase_reservation] = memory_populate,
-    [XENMEM_decrease_reservation] = memory_decrease,
-    [XENMEM_maximum_ram_page] = maximum_ram_page,
-    [XENMEM_current_reservation] = current_reservation,
-    [XENMEM_maximum_reservation] = maximum_reservation,
-    [XENMEM_machphys_mfn_list] = machphys_mfn_list,
-    [XENMEM_populate_physmap] = memory_populate,
-    [XENMEM_add_to_physmap] = memory_add_to_physmap,
-    [XENMEM_memory_map] = memory_map,
-    [XENMEM_machine_memory_map] = machine_memory_map,
-    [XENMEM_exchange] = memory_exchange,
-    [XENMEM_machphys_mapping] = machphys_mapping,
-    [XENMEM_set_memory_map] = set_memory_map,
-    [XENMEM_maximum_gpfn] = maximum_gpfn,
-    [XENMEM_remove_from_physmap] = memory_remove_from_physmap,
-    [XENMEM_set_pod_target] = set_pod_target,
-    [XENMEM_get_pod_target] = get_pod_target,
-    [XENMEM_get_sharing_freed_pages] = sharing_pages,
-    [XENMEM_get_sharing_shared_pages] = sharing_pages,
-    [XENMEM_paging_op] = not_supported,
-    [XENMEM_access_op] = not_supported,
-    [XENMEM_sharing_op] = not_supported,
-    [XENMEM_add_to_physmap_batch] = memory_add_to_physmap_batch,
-    [XENMEM_claim_pages] = memory_claim,
-    [XENMEM_machphys_compat_mfn_list] = not_supported,
-    [XENMEM_get_vnumainfo] = not_supported,
-    [XENMEM_reserved_device_memory_map] = reserved_device_memory,
-    [XENMEM_acquire_resource] = acquire_resource,
+static const struct operation operations[] = {
+    [XENMEM_increase_reservation] = {memory_populate, sizeof(struct xen_memory_reservation)},
+    [XENMEM_decrease_reservation] = {memory_decrease, sizeof(struct xen_memory_reservation)},
+    [XENMEM_maximum_ram_page] = {maximum_ram_page},
+    [XENMEM_current_reservation] = {current_reservation, sizeof(struct xen_memory_domain)},
+    [XENMEM_maximum_reservation] = {maximum_reservation, sizeof(struct xen_memory_domain)},
+    [XENMEM_machphys_mfn_list] = {machphys_mfn_list, sizeof(struct xen_machphys_mfn_list), POLICY_ANYONE, ANSWER_DONE},
+    [XENMEM_populate_physmap] = {memory_populate, sizeof(struct xen_memory_reservation)},
+    [XENMEM_add_to_physmap] = {memory_add_to_physmap, sizeof(struct xen_add_to_physmap), POLICY_ANYONE,
+                               ANSWER_PROGRESS},
+    [XENMEM_memory_map] = {memory_map, sizeof(struct xen_memory_map), POLICY_ANYONE, ANSWER_DONE | ANSWER_FAILED},
+    [XENMEM_machine_memory_map] = {machine_memory_map, sizeof(struct xen_memory_map), POLICY_HARDWARE, ANSWER_DONE},
+    [XENMEM_exchange] = {memory_exchange, sizeof(struct xen_memory_exchange)},
+    [XENMEM_machphys_mapping] = {machphys_mapping, sizeof(struct xen_machphys_mapping), POLICY_PV, ANSWER_ONLY},
+    [XENMEM_set_memory_map] = {set_memory_map, sizeof(struct xen_foreign_memory_map)},
+    [XENMEM_maximum_gpfn] = {maximum_gpfn, sizeof(struct xen_memory_domain)},
+    [XENMEM_remove_from_physmap] = {memory_remove_from_physmap, sizeof(struct xen_remove_from_physmap)},
+    [XENMEM_set_pod_target] = {set_pod_target, sizeof(struct xen_pod_target), POLICY_ANYONE, ANSWER_DONE},
+    [XENMEM_get_pod_target] = {get_pod_target, sizeof(struct xen_pod_target), POLICY_ANYONE, ANSWER_DONE},
+    [XENMEM_get_sharing_freed_pages] = {sharing_pages},
+    [XENMEM_get_sharing_shared_pages] = {sharing_pages},
+    [XENMEM_paging_op] = {not_supported},
+    [XENMEM_access_op] = {not_supported},
+    [XENMEM_sharing_op] = {not_supported},
+    [XENMEM_add_to_physmap_batch] = {memory_add_to_physmap_batch, sizeof(struct xen_add_to_physmap_batch)},
+    [XENMEM_claim_pages] = {memory_claim, sizeof(struct xen_memory_reservation), POLICY_CONTROL},
+    [XENMEM_machphys_compat_mfn_list] = {not_supported},
+    [XENMEM_get_vnumainfo] = {not_supported},
+    [XENMEM_reserved_device_memory_map] = {reserved_device_memory, sizeof(struct xen_reserved_device_memory_map),
+                                           POLICY_ANYONE, ANSWER_DONE},
+    [XENMEM_acquire_resource] = {acquire_resource, sizeof(struct xen_mem_acquire_resource)},
 };
 
+/* arg[0] XENMEM_* and where a continued call goes on, arg[1] address of the operation's structure. */
 long do_memory_op(struct hypercall *call)
 {
-    uint64_t command = call->arg[0] & MEMOP_COMMAND_MASK;
+    struct request r = {.call = call, .address = call->arg[1]};
 
-    if (command >= ARRAY_SIZE(commands) || !commands[command])
-        return -ENOSYS;
-    return commands[command](call);
+    return operation_serve(operations, ARRAY_SIZE(operations), call->arg[0] & MEMOP_COMMAND_MASK, &r);
 }

@@ -117,7 +117,7 @@ static int get_translated(domid_t id, struct domain **d)
 }
 
 /* Progress is in the caller's structure. */
-static long add_range(struct hypercall *call, struct domain *d, struct xen_add_to_physmap *op)
+static long add_range(struct domain *d, struct xen_add_to_physmap *op)
 {
     while (op->size) {
         int error = add_page(d, op->space, op->idx, op->gpfn);
@@ -128,26 +128,23 @@ static long add_range(struct hypercall *call, struct domain *d, struct xen_add_t
         op->gpfn++;
         op->size--;
         if (op->size && hypercall_should_yield())
-            return copy_argument_out(call->arg[1], op) ? -EFAULT : -ERESTART;
+            return -ERESTART;
     }
     return 0;
 }
 
-long memory_add_to_physmap(struct hypercall *call)
+long memory_add_to_physmap(struct request *r)
 {
-    struct xen_add_to_physmap op;
+    struct xen_add_to_physmap *op = r->argument;
     struct domain *d;
-    long result;
+    long result = get_translated(op->domid, &d);
 
-    if (copy_argument_in(&op, call->arg[1]))
-        return -EFAULT;
-    result = get_translated(op.domid, &d);
     if (result)
         return result;
-    if (op.space == XENMAPSPACE_gmfn_range)
-        result = add_range(call, d, &op);
+    if (op->space == XENMAPSPACE_gmfn_range)
+        result = add_range(d, op);
     else
-        result = add_page(d, op.space, op.idx, op.gpfn);
+        result = add_page(d, op->space, op->idx, op->gpfn);
     domain_put(d);
     return result;
 }
@@ -179,23 +176,21 @@ static long add_batch(struct hypercall *call, struct domain *d, const struct xen
     return 0;
 }
 
-long memory_add_to_physmap_batch(struct hypercall *call)
+long memory_add_to_physmap_batch(struct request *r)
 {
-    struct xen_add_to_physmap_batch op;
+    struct xen_add_to_physmap_batch *op = r->argument;
     struct domain *d;
     long result;
 
-    if (copy_argument_in(&op, call->arg[1]))
-        return -EFAULT;
-    if (op.space == XENMAPSPACE_gmfn_range)
+    if (op->space == XENMAPSPACE_gmfn_range)
         return -EINVAL;
-    result = get_translated(op.domid, &d);
+    result = get_translated(op->domid, &d);
     if (result)
         return result;
-    if (op.space == XENMAPSPACE_gmfn_foreign)
+    if (op->space == XENMAPSPACE_gmfn_foreign)
         result = -EOPNOTSUPP;
     else
-        result = op.u.res0 ? -EINVAL : add_batch(call, d, &op);
+        result = op->u.res0 ? -EINVAL : add_batch(r->call, d, op);
     domain_put(d);
     return result;
 }
@@ -214,18 +209,15 @@ static long remove_page(struct domain *d, gfn_t gfn)
     return p2m_clear(d, gfn, 0);
 }
 
-long memory_remove_from_physmap(struct hypercall *call)
+long memory_remove_from_physmap(struct request *r)
 {
-    struct xen_remove_from_physmap op;
+    struct xen_remove_from_physmap *op = r->argument;
     struct domain *d;
-    long result;
+    long result = get_translated(op->domid, &d);
 
-    if (copy_argument_in(&op, call->arg[1]))
-        return -EFAULT;
-    result = get_translated(op.domid, &d);
     if (result)
         return result;
-    result = remove_page(d, op.gpfn);
+    result = remove_page(d, op->gpfn);
     domain_put(d);
     return result;
 }

@@ -199,46 +199,42 @@ static long for_each_extent(struct hypercall *call, struct extents *e, bool (*se
 }
 
 /*
- * Whether to go on; otherwise *result is the call's. A list too long for the command word, extents larger than the
+ * Whether to go on. A list too long for the command word, extents larger than the
  * caller may name, and a domain that is not there or not his count as "nothing more was done", as on the reference.
  * Populate-on-demand is for guests whose frame numbers are ours to translate.
  */
-static bool extents_prepare(struct hypercall *call, struct extents *e, long *result)
+static bool extents_prepare(const struct request *r, struct extents *e)
 {
-    struct xen_memory_reservation *r = &e->reservation;
+    const struct xen_memory_reservation *op = r->argument;
 
-    e->start = call->arg[0] >> MEMOP_COMMAND_BITS;
-    *result = (long)e->start;
-    if (copy_argument_in(r, call->arg[1])) {
-        *result = -EFAULT;
+    e->reservation = *op;
+    e->start = r->call->arg[0] >> MEMOP_COMMAND_BITS;
+    if (op->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || op->extent_order > MAX_EXTENT_ORDER ||
+        op->mem_flags & XENMEMF_populate_on_demand)
         return false;
-    }
-    if (r->nr_extents > ~0UL >> MEMOP_COMMAND_BITS || r->extent_order > MAX_EXTENT_ORDER ||
-        r->mem_flags & XENMEMF_populate_on_demand)
-        return false;
-    return !domain_get_for_caller(r->domid, &e->domain);
+    return !domain_get_for_caller(op->domid, &e->domain);
 }
 
-long memory_populate(struct hypercall *call)
+long memory_populate(struct request *r)
 {
-    struct extents e = {.populate = (call->arg[0] & MEMOP_COMMAND_MASK) == XENMEM_populate_physmap};
+    struct extents e = {.populate = (r->call->arg[0] & MEMOP_COMMAND_MASK) == XENMEM_populate_physmap};
     long result;
 
-    if (!extents_prepare(call, &e, &result))
-        return result;
-    result = for_each_extent(call, &e, is_hvm(e.domain) ? give_gfns : give_extent);
+    if (!extents_prepare(r, &e))
+        return (long)e.start;
+    result = for_each_extent(r->call, &e, is_hvm(e.domain) ? give_gfns : give_extent);
     domain_put(e.domain);
     return result;
 }
 
-long memory_decrease(struct hypercall *call)
+long memory_decrease(struct request *r)
 {
     struct extents e = {.populate = false};
     long result;
 
-    if (!extents_prepare(call, &e, &result))
-        return result;
-    result = for_each_extent(call, &e, is_hvm(e.domain) ? return_gfns : return_extent);
+    if (!extents_prepare(r, &e))
+        return (long)e.start;
+    result = for_each_extent(r->call, &e, is_hvm(e.domain) ? return_gfns : return_extent);
     domain_put(e.domain);
     return result;
 }
@@ -262,22 +258,18 @@ static long claim(struct domain *d, uint64_t pages)
     return result;
 }
 
-long memory_claim(struct hypercall *call)
+long memory_claim(struct request *r)
 {
-    struct xen_memory_reservation r;
+    struct xen_memory_reservation *op = r->argument;
     struct domain *d;
-    long result = allowed_call(current->domain, POLICY_CONTROL);
+    long result;
 
-    if (result)
-        return result;
-    if (copy_argument_in(&r, call->arg[1]))
-        return -EFAULT;
-    if (!guest_handle_is_null(r.extent_start) || r.extent_order || r.mem_flags)
+    if (!guest_handle_is_null(op->extent_start) || op->extent_order || op->mem_flags)
         return -EINVAL;
-    d = domain_get(r.domid);
+    d = domain_get(op->domid);
     if (!d)
         return -EINVAL;
-    result = claim(d, r.nr_extents);
+    result = claim(d, op->nr_extents);
     domain_put(d);
     return result;
 }

@@ -6,7 +6,7 @@
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
-#include <hv/policy.h>
+#include <hv/operation.h>
 #include <hv/pv.h>
 #include <hv/time.h>
 #include <xen/arch-x86/xen-mca.h>
@@ -82,51 +82,55 @@ static void describe_cpu(struct mcinfo_logical_cpu *info, const struct cpu *cpu)
 }
 
 /* Without a buffer: how many there are. With one: as many as fit. */
-static long mca_cpu_info(struct xen_mc_physcpuinfo *request)
+static long mca_cpu_info(struct request *r)
 {
-    unsigned count = min(request->ncpus, cpu_count);
+    struct xen_mc *op = r->argument;
+    struct xen_mc_physcpuinfo *asked = &op->u.mc_physcpuinfo;
+    unsigned count = min(asked->ncpus, cpu_count);
 
-    if (guest_handle_is_null(request->info)) {
-        request->ncpus = cpu_count;
+    if (guest_handle_is_null(asked->info)) {
+        asked->ncpus = cpu_count;
         return 0;
     }
     for (unsigned i = 0; i < count; i++) {
         struct mcinfo_logical_cpu info;
 
         describe_cpu(&info, &cpus[i]);
-        if (copy_to_guest_offset(request->info, i, &info, 1))
+        if (copy_to_guest_offset(asked->info, i, &info, 1))
             return -EFAULT;
     }
-    request->ncpus = count;
+    asked->ncpus = count;
     return 0;
 }
 
 /* The processor's error banks are not collected; an honest "there is nothing" ends the caller's polling loop. */
+static long mca_fetch(struct request *r)
+{
+    struct xen_mc *op = r->argument;
+
+    op->u.mc_fetch.flags = XEN_MC_NODATA;
+    op->u.mc_fetch.fetch_id = 0;
+    return 0;
+}
+
+static const struct operation operations[] = {
+    [XEN_MC_fetch] = {mca_fetch, sizeof(struct xen_mc), POLICY_HARDWARE, ANSWER_DONE},
+    [XEN_MC_physcpuinfo] = {mca_cpu_info, sizeof(struct xen_mc), POLICY_HARDWARE, ANSWER_DONE},
+};
+
+/* arg[0] address of the structure, which says which operation. */
 long do_mca(struct hypercall *call)
 {
     struct xen_mc op;
-    long result = allowed_call(current->domain, POLICY_HARDWARE);
+    struct request r = {.call = call, .address = call->arg[0], .argument = &op};
+    long result;
 
-    if (result)
-        return result;
     if (copy_argument_in(&op, call->arg[0]))
         return -EFAULT;
     if (op.interface_version != XEN_MCA_INTERFACE_VERSION)
         return -EACCES;
-    switch (op.cmd) {
-    case XEN_MC_physcpuinfo:
-        result = mca_cpu_info(&op.u.mc_physcpuinfo);
-        break;
-    case XEN_MC_fetch:
-        op.u.mc_fetch.flags = XEN_MC_NODATA;
-        op.u.mc_fetch.fetch_id = 0;
-        break;
-    default:
-        return -EOPNOTSUPP;
-    }
-    if (!result && copy_argument_out(call->arg[0], &op))
-        result = -EFAULT;
-    return result;
+    result = operation_serve(operations, ARRAY_SIZE(operations), op.cmd, &r);
+    return result == -ENOSYS ? -EOPNOTSUPP : result;
 }
 
 long do_xenpmu_op(struct hypercall *call)

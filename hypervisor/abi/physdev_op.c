@@ -5,12 +5,11 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
-#include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/irq_source.h>
+#include <hv/operation.h>
 #include <hv/page.h>
 #include <hv/pci.h>
-#include <hv/policy.h>
 #include <xen/physdev.h>
 
 _Static_assert(sizeof(struct physdev_map_pirq) == 40, "ABI");
@@ -24,100 +23,80 @@ _Static_assert(offsetof(struct physdev_pci_device_add, optarr) == 12, "ABI");
 
 #define IO_PORTS 65536
 
-/* Handlers: argument = the guest's pointer. */
-
-static int physdev_eoi(uint64_t argument)
+static long physdev_eoi(struct request *r)
 {
-    struct physdev_eoi op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return op.irq < MAX_PIRQS ? pirq_eoi(current->domain, (int)op.irq) : -EINVAL;
+    struct physdev_eoi *op = r->argument;
+    return op->irq < MAX_PIRQS ? pirq_eoi(current->domain, (int)op->irq) : -EINVAL;
 }
 
 /* Version 1 would also have us unmask the event channel at each EOI; no kernel since Linux 2.6 asks for that. */
-static int physdev_eoi_map(uint64_t argument)
+static long physdev_eoi_map(struct request *r)
 {
-    struct physdev_pirq_eoi_gmfn op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return pirq_set_eoi_map(current->domain, op.gmfn);
+    struct physdev_pirq_eoi_gmfn *op = r->argument;
+    return pirq_set_eoi_map(current->domain, op->gmfn);
 }
 
-static int physdev_irq_status(uint64_t argument)
+static long physdev_irq_status(struct request *r)
 {
-    struct physdev_irq_status_query op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.irq >= MAX_PIRQS)
+    struct physdev_irq_status_query *op = r->argument;
+    if (op->irq >= MAX_PIRQS)
         return -EINVAL;
     /* Never XENIRQSTAT_shared: only the hardware domain has interrupts. */
-    op.flags = pirq_needs_eoi(current->domain, (int)op.irq) ? XENIRQSTAT_needs_eoi : 0;
-    return copy_argument_out(argument, &op) ? -EFAULT : 0;
-}
-
-static int physdev_set_iopl(uint64_t argument)
-{
-    struct physdev_set_iopl op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.iopl > 3)
-        return -EINVAL;
-    current->pv.iopl = (uint8_t)op.iopl;
+    op->flags = pirq_needs_eoi(current->domain, (int)op->irq) ? XENIRQSTAT_needs_eoi : 0;
     return 0;
 }
 
-static int physdev_set_iobitmap(uint64_t argument)
+static long physdev_set_iopl(struct request *r)
 {
-    struct physdev_set_iobitmap op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.nr_ports > IO_PORTS || !guest_range_ok(guest_handle_address(op.bitmap), DIV_ROUND_UP(op.nr_ports, 8)))
+    struct physdev_set_iopl *op = r->argument;
+    if (op->iopl > 3)
         return -EINVAL;
-    current->pv.iobitmap = op.bitmap.p;
-    current->pv.iobitmap_ports = op.nr_ports;
+    current->pv.iopl = (uint8_t)op->iopl;
+    return 0;
+}
+
+static long physdev_set_iobitmap(struct request *r)
+{
+    struct physdev_set_iobitmap *op = r->argument;
+    if (op->nr_ports > IO_PORTS || !guest_range_ok(guest_handle_address(op->bitmap), DIV_ROUND_UP(op->nr_ports, 8)))
+        return -EINVAL;
+    current->pv.iobitmap = op->bitmap.p;
+    current->pv.iobitmap_ports = op->nr_ports;
     return 0;
 }
 
 /* The kernel counts pins and compares versions; routing is done by the calls below. */
-static int physdev_apic_read(uint64_t argument)
+static long physdev_apic_read(struct request *r)
 {
-    struct physdev_apic op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (!ioapic_read_register(op.apic_physbase, op.reg, &op.value))
+    struct physdev_apic *op = r->argument;
+    if (!ioapic_read_register(op->apic_physbase, op->reg, &op->value))
         return -EINVAL;
-    return copy_argument_out(argument, &op) ? -EFAULT : 0;
+    return 0;
 }
 
-static int physdev_apic_write(uint64_t argument)
+static long physdev_apic_write(struct request *r)
 {
-    struct physdev_apic op;
+    struct physdev_apic *op = r->argument;
     uint32_t value;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return ioapic_read_register(op.apic_physbase, op.reg, &value) ? -EPERM : -EINVAL;
+    return ioapic_read_register(op->apic_physbase, op->reg, &value) ? -EPERM : -EINVAL;
 }
 
-static int physdev_alloc_vector(uint64_t argument)
+static long physdev_alloc_vector(struct request *r)
 {
-    struct physdev_irq op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    int vector = gsi_vector(op.irq);
+    struct physdev_irq *op = r->argument;
+    int vector = gsi_vector(op->irq);
     if (vector < 0)
         return vector;
-    op.vector = (uint32_t)vector;
-    return copy_argument_out(argument, &op) ? -EFAULT : 0;
+    op->vector = (uint32_t)vector;
+    return 0;
 }
 
-static int physdev_setup_gsi(uint64_t argument)
+static long physdev_setup_gsi(struct request *r)
 {
-    struct physdev_setup_gsi op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.gsi < 0)
+    struct physdev_setup_gsi *op = r->argument;
+    if (op->gsi < 0)
         return -EINVAL;
-    return gsi_setup((unsigned)op.gsi, op.triggering, op.polarity);
+    return gsi_setup((unsigned)op->gsi, op->triggering, op->polarity);
 }
 
 /* Interrupts can be mapped for the caller only: nothing can be passed through yet. */
@@ -168,45 +147,39 @@ static int map_one(const struct physdev_map_pirq *op)
     }
 }
 
-static int physdev_map_pirq(uint64_t argument)
+static long physdev_map_pirq(struct request *r)
 {
-    struct physdev_map_pirq op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    int error = check_target(op.domid);
+    struct physdev_map_pirq *op = r->argument;
+    int error = check_target(op->domid);
     if (error)
         return error;
-    int pirq = map_one(&op);
+    int pirq = map_one(op);
     if (pirq < 0)
         return pirq;
-    op.pirq = pirq;
-    if (!copy_argument_out(argument, &op))
+    op->pirq = pirq;
+    if (operation_answer(r, sizeof(*op)) == 0)
         return 0;
     pirq_unmap(current->domain, pirq);
     return -EFAULT;
 }
 
-static int physdev_unmap_pirq(uint64_t argument)
+static long physdev_unmap_pirq(struct request *r)
 {
-    struct physdev_unmap_pirq op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    int error = check_target(op.domid);
-    return error ? error : pirq_unmap(current->domain, op.pirq);
+    struct physdev_unmap_pirq *op = r->argument;
+    int error = check_target(op->domid);
+    return error ? error : pirq_unmap(current->domain, op->pirq);
 }
 
-static int physdev_free_pirq(uint64_t argument)
+static long physdev_free_pirq(struct request *r)
 {
-    struct physdev_get_free_pirq op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.type != MAP_PIRQ_TYPE_MSI && op.type != MAP_PIRQ_TYPE_GSI)
+    struct physdev_get_free_pirq *op = r->argument;
+    if (op->type != MAP_PIRQ_TYPE_MSI && op->type != MAP_PIRQ_TYPE_GSI)
         return -EINVAL;
-    int pirq = pirq_reserve(current->domain, op.type == MAP_PIRQ_TYPE_MSI);
+    int pirq = pirq_reserve(current->domain, op->type == MAP_PIRQ_TYPE_MSI);
     if (pirq < 0)
         return pirq;
-    op.pirq = (uint32_t)pirq;
-    if (!copy_argument_out(argument, &op))
+    op->pirq = (uint32_t)pirq;
+    if (operation_answer(r, sizeof(*op)) == 0)
         return 0;
     pirq_unmap(current->domain, pirq);
     return -EFAULT;
@@ -219,132 +192,111 @@ static int device_added(uint32_t sbdf)
     return 0;
 }
 
-static int physdev_manage_add(uint64_t argument)
+static long physdev_manage_add(struct request *r)
 {
-    struct physdev_manage_pci op;
-    return copy_argument_in(&op, argument) ? -EFAULT : device_added(PCI_SBDF(0, op.bus, op.devfn));
+    struct physdev_manage_pci *op = r->argument;
+    return device_added(PCI_SBDF(0, op->bus, op->devfn));
 }
 
-static int physdev_manage_add_ext(uint64_t argument)
+static long physdev_manage_add_ext(struct request *r)
 {
-    struct physdev_manage_pci_ext op;
-    return copy_argument_in(&op, argument) ? -EFAULT : device_added(PCI_SBDF(0, op.bus, op.devfn));
+    struct physdev_manage_pci_ext *op = r->argument;
+    return device_added(PCI_SBDF(0, op->bus, op->devfn));
 }
 
-static int physdev_device_add(uint64_t argument)
+static long physdev_device_add(struct request *r)
 {
-    struct physdev_pci_device_add op;
-    if (copy_from_guest_va(&op, argument, offsetof(struct physdev_pci_device_add, optarr)))
-        return -EFAULT;
-    return device_added(PCI_SBDF(op.seg, op.bus, op.devfn));
+    struct physdev_pci_device_add *op = r->argument;
+    return device_added(PCI_SBDF(op->seg, op->bus, op->devfn));
 }
 
-static int physdev_manage_remove(uint64_t argument)
+static long physdev_manage_remove(struct request *r)
 {
-    struct physdev_manage_pci op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    pirq_release_device(PCI_SBDF(0, op.bus, op.devfn));
+    struct physdev_manage_pci *op = r->argument;
+    pirq_release_device(PCI_SBDF(0, op->bus, op->devfn));
     return 0;
 }
 
-static int physdev_device_remove(uint64_t argument)
+static long physdev_device_remove(struct request *r)
 {
-    struct physdev_pci_device op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    pirq_release_device(PCI_SBDF(op.seg, op.bus, op.devfn));
+    struct physdev_pci_device *op = r->argument;
+    pirq_release_device(PCI_SBDF(op->seg, op->bus, op->devfn));
     return 0;
 }
 
-static int physdev_restore_msi(uint64_t argument)
+static long physdev_restore_msi(struct request *r)
 {
-    struct physdev_restore_msi op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    pirq_restore_device(PCI_SBDF(0, op.bus, op.devfn));
+    struct physdev_restore_msi *op = r->argument;
+    pirq_restore_device(PCI_SBDF(0, op->bus, op->devfn));
     return 0;
 }
 
-static int physdev_restore_msi_ext(uint64_t argument)
+static long physdev_restore_msi_ext(struct request *r)
 {
-    struct physdev_pci_device op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    pirq_restore_device(PCI_SBDF(op.seg, op.bus, op.devfn));
+    struct physdev_pci_device *op = r->argument;
+    pirq_restore_device(PCI_SBDF(op->seg, op->bus, op->devfn));
     return 0;
 }
 
 /* The table is mapped when its first entry is used; all there is to say now is whether there is one. */
-static int physdev_msix(uint64_t argument)
+static long physdev_msix(struct request *r)
 {
-    struct physdev_pci_device op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return pci_find_capability(PCI_SBDF(op.seg, op.bus, op.devfn), PCI_CAPABILITY_MSIX) ? 0 : -ENODEV;
+    struct physdev_pci_device *op = r->argument;
+    return pci_find_capability(PCI_SBDF(op->seg, op->bus, op->devfn), PCI_CAPABILITY_MSIX) ? 0 : -ENODEV;
 }
 
-static int physdev_mmcfg_reserved(uint64_t argument)
+static long physdev_mmcfg_reserved(struct request *r)
 {
-    struct physdev_pci_mmcfg_reserved op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if ((op.flags & ~XEN_PCI_MMCFG_RESERVED) || op.start_bus > op.end_bus || op.address % MiB)
+    struct physdev_pci_mmcfg_reserved *op = r->argument;
+    if ((op->flags & ~XEN_PCI_MMCFG_RESERVED) || op->start_bus > op->end_bus || op->address % MiB)
         return -EINVAL;
-    if (!(op.flags & XEN_PCI_MMCFG_RESERVED))
+    if (!(op->flags & XEN_PCI_MMCFG_RESERVED))
         return 0;
-    uint64_t start = op.address + op.start_bus * MiB; /* the ABI, like the MCFG table, gives the place of bus 0 */
-    if (start < op.address || mfn_is_ram(start >> PAGE_SHIFT))
+    uint64_t start = op->address + op->start_bus * MiB; /* the ABI, like the MCFG table, gives the place of bus 0 */
+    if (start < op->address || mfn_is_ram(start >> PAGE_SHIFT))
         return -EINVAL;
-    return pci_ecam_add(start, op.segment, op.start_bus, op.end_bus);
+    return pci_ecam_add(start, op->segment, op->start_bus, op->end_bus);
 }
 
 /* We never use a USB debug port, so its reset needs no care. */
-static int physdev_dbgp(uint64_t argument)
+static long physdev_dbgp(struct request *r)
 {
-    struct physdev_dbgp_op op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    return op.op == PHYSDEVOP_DBGP_RESET_PREPARE || op.op == PHYSDEVOP_DBGP_RESET_DONE ? 0 : -EINVAL;
+    struct physdev_dbgp_op *op = r->argument;
+    return op->op == PHYSDEVOP_DBGP_RESET_PREPARE || op->op == PHYSDEVOP_DBGP_RESET_DONE ? 0 : -EINVAL;
 }
 
-static const struct {
-    unsigned command;
-    enum policy_class who;
-    int (*handle)(uint64_t argument);
-} operations[] = {
-    {PHYSDEVOP_set_iopl, POLICY_PV, physdev_set_iopl},
-    {PHYSDEVOP_set_iobitmap, POLICY_PV, physdev_set_iobitmap},
-    {PHYSDEVOP_pirq_eoi_gmfn_v2, POLICY_PV, physdev_eoi_map},
-    {PHYSDEVOP_eoi, POLICY_PIRQS, physdev_eoi},
-    {PHYSDEVOP_irq_status_query, POLICY_PIRQS, physdev_irq_status},
-    {PHYSDEVOP_map_pirq, POLICY_PIRQS, physdev_map_pirq},
-    {PHYSDEVOP_unmap_pirq, POLICY_PIRQS, physdev_unmap_pirq},
-    {PHYSDEVOP_get_free_pirq, POLICY_PIRQS, physdev_free_pirq},
-    {PHYSDEVOP_alloc_irq_vector, POLICY_HARDWARE, physdev_alloc_vector},
-    {PHYSDEVOP_setup_gsi, POLICY_HARDWARE, physdev_setup_gsi},
-    {PHYSDEVOP_apic_read, POLICY_HARDWARE, physdev_apic_read},
-    {PHYSDEVOP_apic_write, POLICY_HARDWARE, physdev_apic_write},
-    {PHYSDEVOP_pci_device_add, POLICY_HARDWARE, physdev_device_add},
-    {PHYSDEVOP_pci_device_remove, POLICY_HARDWARE, physdev_device_remove},
-    {PHYSDEVOP_manage_pci_add, POLICY_HARDWARE, physdev_manage_add},
-    {PHYSDEVOP_manage_pci_add_ext, POLICY_HARDWARE, physdev_manage_add_ext},
-    {PHYSDEVOP_manage_pci_remove, POLICY_HARDWARE, physdev_manage_remove},
-    {PHYSDEVOP_restore_msi, POLICY_HARDWARE, physdev_restore_msi},
-    {PHYSDEVOP_restore_msi_ext, POLICY_HARDWARE, physdev_restore_msi_ext},
-    {PHYSDEVOP_prepare_msix, POLICY_HARDWARE, physdev_msix},
-    {PHYSDEVOP_release_msix, POLICY_HARDWARE, physdev_msix},
-    {PHYSDEVOP_pci_mmcfg_reserved, POLICY_HARDWARE, physdev_mmcfg_reserved},
-    {PHYSDEVOP_dbgp_op, POLICY_HARDWARE, physdev_dbgp},
+static const struct operation operations[] = {
+    [PHYSDEVOP_set_iopl] = {physdev_set_iopl, sizeof(struct physdev_set_iopl), POLICY_PV},
+    [PHYSDEVOP_set_iobitmap] = {physdev_set_iobitmap, sizeof(struct physdev_set_iobitmap), POLICY_PV},
+    [PHYSDEVOP_pirq_eoi_gmfn_v2] = {physdev_eoi_map, sizeof(struct physdev_pirq_eoi_gmfn), POLICY_PV},
+    [PHYSDEVOP_eoi] = {physdev_eoi, sizeof(struct physdev_eoi), POLICY_PIRQS},
+    [PHYSDEVOP_irq_status_query] = {physdev_irq_status, sizeof(struct physdev_irq_status_query), POLICY_PIRQS,
+                                    ANSWER_DONE},
+    [PHYSDEVOP_map_pirq] = {physdev_map_pirq, sizeof(struct physdev_map_pirq), POLICY_PIRQS},
+    [PHYSDEVOP_unmap_pirq] = {physdev_unmap_pirq, sizeof(struct physdev_unmap_pirq), POLICY_PIRQS},
+    [PHYSDEVOP_get_free_pirq] = {physdev_free_pirq, sizeof(struct physdev_get_free_pirq), POLICY_PIRQS},
+    [PHYSDEVOP_alloc_irq_vector] = {physdev_alloc_vector, sizeof(struct physdev_irq), POLICY_HARDWARE, ANSWER_DONE},
+    [PHYSDEVOP_setup_gsi] = {physdev_setup_gsi, sizeof(struct physdev_setup_gsi), POLICY_HARDWARE},
+    [PHYSDEVOP_apic_read] = {physdev_apic_read, sizeof(struct physdev_apic), POLICY_HARDWARE, ANSWER_DONE},
+    [PHYSDEVOP_apic_write] = {physdev_apic_write, sizeof(struct physdev_apic), POLICY_HARDWARE},
+    [PHYSDEVOP_pci_device_add] = {physdev_device_add, offsetof(struct physdev_pci_device_add, optarr), POLICY_HARDWARE},
+    [PHYSDEVOP_pci_device_remove] = {physdev_device_remove, sizeof(struct physdev_pci_device), POLICY_HARDWARE},
+    [PHYSDEVOP_manage_pci_add] = {physdev_manage_add, sizeof(struct physdev_manage_pci), POLICY_HARDWARE},
+    [PHYSDEVOP_manage_pci_add_ext] = {physdev_manage_add_ext, sizeof(struct physdev_manage_pci_ext), POLICY_HARDWARE},
+    [PHYSDEVOP_manage_pci_remove] = {physdev_manage_remove, sizeof(struct physdev_manage_pci), POLICY_HARDWARE},
+    [PHYSDEVOP_restore_msi] = {physdev_restore_msi, sizeof(struct physdev_restore_msi), POLICY_HARDWARE},
+    [PHYSDEVOP_restore_msi_ext] = {physdev_restore_msi_ext, sizeof(struct physdev_pci_device), POLICY_HARDWARE},
+    [PHYSDEVOP_prepare_msix] = {physdev_msix, sizeof(struct physdev_pci_device), POLICY_HARDWARE},
+    [PHYSDEVOP_release_msix] = {physdev_msix, sizeof(struct physdev_pci_device), POLICY_HARDWARE},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {physdev_mmcfg_reserved, sizeof(struct physdev_pci_mmcfg_reserved),
+                                      POLICY_HARDWARE},
+    [PHYSDEVOP_dbgp_op] = {physdev_dbgp, sizeof(struct physdev_dbgp_op), POLICY_HARDWARE},
 };
 
+/* arg[0] PHYSDEVOP_*, arg[1] address of its structure. */
 long do_physdev_op(struct hypercall *call)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(operations); i++) {
-        if (operations[i].command != (uint32_t)call->arg[0])
-            continue;
-        int error = allowed_call(current->domain, operations[i].who);
-        return error ? error : operations[i].handle(call->arg[1]);
-    }
-    return -ENOSYS;
+    struct request r = {.call = call, .address = call->arg[1]};
+
+    return operation_serve(operations, ARRAY_SIZE(operations), (uint32_t)call->arg[0], &r);
 }

@@ -10,8 +10,8 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
+#include <hv/operation.h>
 #include <hv/pagetable.h>
-#include <hv/policy.h>
 #include <hv/time.h>
 #include <xen/platform.h>
 
@@ -32,13 +32,17 @@ static int set_time(uint64_t seconds, uint32_t nanoseconds, uint64_t at)
     return 0;
 }
 
-static int settime32(struct xen_platform_op *op)
+static long settime32(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     return set_time(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
 }
 
-static int settime64(struct xen_platform_op *op)
+static long settime64(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     if (op->u.settime64.mbz)
         return -EINVAL;
     return set_time(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
@@ -131,8 +135,9 @@ static int efi_information(struct xenpf_firmware_info *info)
 /* The BIOS keeps the state of the lock keys at 0040:0017. */
 #define BIOS_KEYBOARD_FLAGS 0x417
 
-static int firmware_info(struct xen_platform_op *op)
+static long firmware_info(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
     struct xenpf_firmware_info *info = &op->u.firmware_info;
 
     switch (info->type) {
@@ -153,8 +158,9 @@ static int firmware_info(struct xen_platform_op *op)
     return -EINVAL;
 }
 
-static int get_cpuinfo(struct xen_platform_op *op)
+static long get_cpuinfo(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
     struct xenpf_pcpuinfo *info = &op->u.pcpu_info;
 
     info->max_present = cpu_count - 1;
@@ -170,8 +176,9 @@ static int get_cpuinfo(struct xen_platform_op *op)
 }
 
 /* All processors have what the boot processor has. */
-static int get_cpu_version(struct xen_platform_op *op)
+static long get_cpu_version(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
     struct xenpf_pcpu_version *version = &op->u.pcpu_version;
     struct cpuid identity = cpuid(0, 0);
     uint32_t signature = cpuid(1, 0).eax, family = signature >> 8 & 0xf;
@@ -190,15 +197,19 @@ static int get_cpu_version(struct xen_platform_op *op)
     return 0;
 }
 
-static int cpu_online(struct xen_platform_op *op)
+static long cpu_online(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     if (op->u.cpu_ol.cpuid >= cpu_count)
         return -EINVAL;
     return cpus[op->u.cpu_ol.cpuid].online ? 0 : -EOPNOTSUPP;
 }
 
-static int cpu_offline(struct xen_platform_op *op)
+static long cpu_offline(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     if (op->u.cpu_ol.cpuid >= cpu_count || !op->u.cpu_ol.cpuid)
         return -EINVAL;
     return cpus[op->u.cpu_ol.cpuid].online ? -EOPNOTSUPP : 0;
@@ -212,8 +223,9 @@ static uint64_t idle_time(const struct cpu *cpu, ns_t at)
 }
 
 /* Processors that are asked for and do not exist get 0 and lose their bit. */
-static int get_idle_time(struct xen_platform_op *op)
+static long get_idle_time(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
     struct xenpf_getidletime *request = &op->u.getidletime;
     uint32_t bits = min(request->cpumap_nr_cpus, (uint32_t)NR_CPUS);
     uint8_t map[NR_CPUS / 8] = {0};
@@ -237,8 +249,10 @@ static int get_idle_time(struct xen_platform_op *op)
 #define ACPI_STATE_S5 5
 
 /* Domain-0 has prepared the machine and asks for the last step. We can switch off; sleeping is not there yet. */
-static int enter_acpi_sleep(struct xen_platform_op *op)
+static long enter_acpi_sleep(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     if (op->u.enter_acpi_sleep.sleep_state != ACPI_STATE_S5)
         return -EOPNOTSUPP;
     log_info("Domain-0 switches the machine off");
@@ -246,77 +260,70 @@ static int enter_acpi_sleep(struct xen_platform_op *op)
 }
 
 /* No symbols are handed out: the first one asked for is already behind the last. */
-static int get_symbol(struct xen_platform_op *op)
+static long get_symbol(struct request *r)
 {
+    struct xen_platform_op *op = r->argument;
+
     op->u.symdata.namelen = 0;
     op->u.symdata.address = 0;
     op->u.symdata.type = 0;
     return 0;
 }
 
-static int not_supported(struct xen_platform_op *op)
+static long not_supported(struct request *r)
 {
     return -EOPNOTSUPP;
 }
 
-static int no_efi_runtime(struct xen_platform_op *op)
+static long no_efi_runtime(struct request *r)
 {
     return -ENOSYS;
 }
 
-static const struct {
-    uint32_t command;
-    int (*handler)(struct xen_platform_op *op);
-    bool copy_back;
-} commands[] = {
-    {XENPF_settime32, settime32, false},
-    {XENPF_settime64, settime64, false},
-    {XENPF_firmware_info, firmware_info, true},
-    {XENPF_get_cpuinfo, get_cpuinfo, true},
-    {XENPF_get_cpu_version, get_cpu_version, true},
-    {XENPF_cpu_online, cpu_online, false},
-    {XENPF_cpu_offline, cpu_offline, false},
-    {XENPF_getidletime, get_idle_time, true},
-    {XENPF_enter_acpi_sleep, enter_acpi_sleep, false},
-    {XENPF_get_symbol, get_symbol, true},
-    {XENPF_efi_runtime_call, no_efi_runtime, false},
-    {XENPF_set_processor_pminfo, not_supported, false},
-    {XENPF_microcode_update, not_supported, false},
-    {XENPF_platform_quirk, not_supported, false},
-    {XENPF_change_freq, not_supported, false},
-    {XENPF_add_memtype, not_supported, false},
-    {XENPF_del_memtype, not_supported, false},
-    {XENPF_read_memtype, not_supported, false},
-    {XENPF_cpu_hotadd, not_supported, false},
-    {XENPF_mem_hotadd, not_supported, false},
-    {XENPF_core_parking, not_supported, false},
-    {XENPF_resource_op, not_supported, false},
+#define OPERATION(name, handler, answer)                                                                               \
+    [XENPF_##name] = {handler, sizeof(struct xen_platform_op), POLICY_HARDWARE, answer}
+static const struct operation operations[] = {
+    OPERATION(settime32, settime32, ANSWER_NONE),
+    OPERATION(settime64, settime64, ANSWER_NONE),
+    OPERATION(firmware_info, firmware_info, ANSWER_DONE),
+    OPERATION(get_cpuinfo, get_cpuinfo, ANSWER_DONE),
+    OPERATION(get_cpu_version, get_cpu_version, ANSWER_DONE),
+    OPERATION(cpu_online, cpu_online, ANSWER_NONE),
+    OPERATION(cpu_offline, cpu_offline, ANSWER_NONE),
+    OPERATION(getidletime, get_idle_time, ANSWER_DONE),
+    OPERATION(enter_acpi_sleep, enter_acpi_sleep, ANSWER_NONE),
+    OPERATION(get_symbol, get_symbol, ANSWER_DONE),
+    OPERATION(efi_runtime_call, no_efi_runtime, ANSWER_NONE),
+    OPERATION(set_processor_pminfo, not_supported, ANSWER_NONE),
+    OPERATION(microcode_update, not_supported, ANSWER_NONE),
+    OPERATION(platform_quirk, not_supported, ANSWER_NONE),
+    OPERATION(change_freq, not_supported, ANSWER_NONE),
+    OPERATION(add_memtype, not_supported, ANSWER_NONE),
+    OPERATION(del_memtype, not_supported, ANSWER_NONE),
+    OPERATION(read_memtype, not_supported, ANSWER_NONE),
+    OPERATION(cpu_hotadd, not_supported, ANSWER_NONE),
+    OPERATION(mem_hotadd, not_supported, ANSWER_NONE),
+    OPERATION(core_parking, not_supported, ANSWER_NONE),
+    OPERATION(resource_op, not_supported, ANSWER_NONE),
 };
 
 /* One at a time: they change what the whole machine shares. */
 static struct spinlock platform_lock = SPINLOCK_INIT(LOCK_PLATFORM);
 
+/* arg[0] address of the structure, which says which operation. */
 long do_platform_op(struct hypercall *call)
 {
     struct xen_platform_op op;
-    long result = allowed_call(current->domain, POLICY_HARDWARE);
+    struct request r = {.call = call, .address = call->arg[0], .argument = &op};
+    long result;
 
-    if (result)
-        return result;
     if (copy_argument_in(&op, call->arg[0]))
         return -EFAULT;
     if (op.interface_version != XENPF_INTERFACE_VERSION)
         return -EACCES;
-    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (commands[i].command != op.cmd)
-            continue;
-        if (!spin_trylock(&platform_lock))
-            return -ERESTART;
-        result = commands[i].handler(&op);
-        spin_unlock(&platform_lock);
-        if (!result && commands[i].copy_back && copy_argument_out(call->arg[0], &op))
-            result = -EFAULT;
-        return result;
-    }
-    return -ENOSYS;
+    if (!spin_trylock(&platform_lock))
+        return -ERESTART;
+    result = operation_serve(operations, ARRAY_SIZE(operations), op.cmd, &r);
+    spin_unlock(&platform_lock);
+    return result;
 }

@@ -2,16 +2,18 @@
  * The hypercall that is Roundhouse's own. Source: include/public/roundhouse.h.
  */
 #include <hv/abi_internal.h>
+#include <hv/operation.h>
 #include <hv/sched.h>
 #include <public/roundhouse.h>
 
 /* The domain may die meanwhile; its last reference, ours at the latest, makes the scheduler forget it. */
-static long set_foreground(struct hypercall *call)
+static long set_foreground(struct request *r)
 {
+    uint64_t id = r->call->arg[1];
     struct domain *d = NULL;
 
-    if (call->arg[1] != DOMID_INVALID) {
-        d = call->arg[1] < DOMID_FIRST_RESERVED ? domain_get((domid_t)call->arg[1]) : NULL;
+    if (id != DOMID_INVALID) {
+        d = id < DOMID_FIRST_RESERVED ? domain_get((domid_t)id) : NULL;
         if (!d)
             return -ESRCH;
     }
@@ -21,13 +23,14 @@ static long set_foreground(struct hypercall *call)
     return 0;
 }
 
-static long (*const commands[])(struct hypercall *call) = {
-    [ROUNDHOUSEOP_set_foreground] = set_foreground,
+static const struct operation operations[] = {
+    [ROUNDHOUSEOP_set_foreground] = {set_foreground, 0, POLICY_CONTROL},
 };
 
+/* arg[0] ROUNDHOUSEOP_*, arg[1] as the operation says. */
 long do_roundhouse_op(struct hypercall *call)
 {
-    if (call->arg[0] >= ARRAY_SIZE(commands))
-        return -ENOSYS;
-    return commands[call->arg[0]](call);
+    struct request r = {.call = call};
+
+    return operation_serve(operations, ARRAY_SIZE(operations), call->arg[0], &r);
 }

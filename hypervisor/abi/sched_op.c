@@ -4,9 +4,8 @@
 #include <hv/domain_log.h>
 #include <hv/event_channel.h>
 #include <hv/guest_copy.h>
-#include <hv/hypercall.h>
+#include <hv/operation.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <xen/sched.h>
@@ -14,27 +13,25 @@
 #define MAX_POLL_PORTS      128
 #define MAX_SHUTDOWN_REASON 255 /* what XEN_DOMINF_shutdownmask can tell */
 
-static long sched_yield(unsigned long argument)
+static long sched_yield(struct request *r)
 {
     vcpu_yield();
     return 0;
 }
 
-static long sched_block(unsigned long argument)
+static long sched_block(struct request *r)
 {
     WRITE_ONCE(current->info->evtchn_upcall_mask, 0);
     vcpu_block();
     return 0;
 }
 
-static long sched_shutdown(unsigned long argument)
+static long sched_shutdown(struct request *r)
 {
-    struct sched_shutdown op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.reason > MAX_SHUTDOWN_REASON)
+    struct sched_shutdown *op = r->argument;
+    if (op->reason > MAX_SHUTDOWN_REASON)
         return -EINVAL;
-    domain_shutdown(current->domain, op.reason);
+    domain_shutdown(current->domain, op->reason);
     return 0;
 }
 
@@ -56,61 +53,55 @@ static void stop_polling(struct vcpu *v)
 }
 
 /* The vcpu counts as blocked before the ports are looked at, so an event that comes in between ends the wait. */
-static long sched_poll(unsigned long argument)
+static long sched_poll(struct request *r)
 {
     struct vcpu *v = current;
-    struct sched_poll op;
+    struct sched_poll *op = r->argument;
     evtchn_port_t ports[MAX_POLL_PORTS];
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.nr_ports > MAX_POLL_PORTS)
+    if (op->nr_ports > MAX_POLL_PORTS)
         return -EINVAL;
-    if (copy_from_guest(ports, op.ports, op.nr_ports))
+    if (copy_from_guest(ports, op->ports, op->nr_ports))
         return -EFAULT;
     timer_stop(&v->poll_timer); /* of an earlier poll that an event ended */
-    v->poll_port = op.nr_ports == 1 ? ports[0] : 0;
+    v->poll_port = op->nr_ports == 1 ? ports[0] : 0;
     set_bit(v->id, &v->domain->polling);
     __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
-    int pending = any_port_pending(v->domain, ports, op.nr_ports);
+    int pending = any_port_pending(v->domain, ports, op->nr_ports);
     if (pending || vcpu_event_deliverable(v) || v->nmi_pending) {
         stop_polling(v);
         return pending < 0 ? pending : 0;
     }
-    if (op.timeout)
-        timer_set(&v->poll_timer, op.timeout);
+    if (op->timeout)
+        timer_set(&v->poll_timer, op->timeout);
     cpu_raise_softirq(this_cpu(), SOFTIRQ_SCHEDULE);
     return 0;
 }
 
-static long sched_remote_shutdown(unsigned long argument)
+static long sched_remote_shutdown(struct request *r)
 {
-    struct sched_remote_shutdown op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.reason > MAX_SHUTDOWN_REASON)
+    struct sched_remote_shutdown *op = r->argument;
+    if (op->reason > MAX_SHUTDOWN_REASON)
         return -EINVAL;
-    struct domain *d = domain_get_any(op.domain_id);
+    struct domain *d = domain_get_any(op->domain_id);
     if (!d)
         return -ESRCH;
     long error = d == current->domain ? -EPERM : allowed_on(current->domain, d);
     if (!error)
-        domain_shutdown(d, op.reason);
+        domain_shutdown(d, op->reason);
     domain_put(d);
     return error;
 }
 
 /* Latches the code that a later shutdown reports; domain_shutdown leaves one that is set alone. */
-static long sched_shutdown_code(unsigned long argument)
+static long sched_shutdown_code(struct request *r)
 {
     struct domain *d = current->domain;
-    struct sched_shutdown op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.reason > MAX_SHUTDOWN_REASON)
+    struct sched_shutdown *op = r->argument;
+    if (op->reason > MAX_SHUTDOWN_REASON)
         return -EINVAL;
     spin_lock(&d->lock);
     if (d->shutdown_code == ~0U)
-        d->shutdown_code = op.reason;
+        d->shutdown_code = op->reason;
     spin_unlock(&d->lock);
     return 0;
 }
@@ -190,16 +181,14 @@ static long watchdog_change(struct domain *d, uint32_t id, uint32_t seconds)
     return 0;
 }
 
-static long sched_watchdog(unsigned long argument)
+static long sched_watchdog(struct request *r)
 {
     struct domain *d = current->domain;
-    struct sched_watchdog op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
+    struct sched_watchdog *op = r->argument;
     /* Before the lock: to give out memory may take a flush of other CPUs' TLBs. */
-    struct watchdogs *made = op.id ? NULL : watchdogs_make(d);
+    struct watchdogs *made = op->id ? NULL : watchdogs_make(d);
     spin_lock(&watchdog_lock);
-    long result = op.id ? watchdog_change(d, op.id, op.timeout) : watchdog_start(d, op.timeout, &made);
+    long result = op->id ? watchdog_change(d, op->id, op->timeout) : watchdog_start(d, op->timeout, &made);
     spin_unlock(&watchdog_lock);
     free(made);
     return result;
@@ -242,37 +231,33 @@ static long pin_to(struct vcpu *v, unsigned pcpu)
     return 0;
 }
 
-static long sched_pin_override(unsigned long argument)
+static long sched_pin_override(struct request *r)
 {
     struct vcpu *v = current;
-    struct sched_pin_override op;
-    if (!v->domain->is_privileged)
-        return -EPERM;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.pcpu >= 0)
-        return pin_to(v, (unsigned)op.pcpu);
+    struct sched_pin_override *op = r->argument;
+    if (op->pcpu >= 0)
+        return pin_to(v, (unsigned)op->pcpu);
     if (!pin_overrides[v->id].active)
         return -ENOENT;
     pin_overrides[v->id].active = false;
     return vcpu_set_affinity(v, &pin_overrides[v->id].before, NULL);
 }
 
-static long (*const operations[])(unsigned long argument) = {
-    [SCHEDOP_yield] = sched_yield,
-    [SCHEDOP_block] = sched_block,
-    [SCHEDOP_shutdown] = sched_shutdown,
-    [SCHEDOP_poll] = sched_poll,
-    [SCHEDOP_remote_shutdown] = sched_remote_shutdown,
-    [SCHEDOP_shutdown_code] = sched_shutdown_code,
-    [SCHEDOP_watchdog] = sched_watchdog,
-    [SCHEDOP_pin_override] = sched_pin_override,
+static const struct operation operations[] = {
+    [SCHEDOP_yield] = {sched_yield},
+    [SCHEDOP_block] = {sched_block},
+    [SCHEDOP_shutdown] = {sched_shutdown, sizeof(struct sched_shutdown)},
+    [SCHEDOP_poll] = {sched_poll, sizeof(struct sched_poll)},
+    [SCHEDOP_remote_shutdown] = {sched_remote_shutdown, sizeof(struct sched_remote_shutdown)},
+    [SCHEDOP_shutdown_code] = {sched_shutdown_code, sizeof(struct sched_shutdown)},
+    [SCHEDOP_watchdog] = {sched_watchdog, sizeof(struct sched_watchdog)},
+    [SCHEDOP_pin_override] = {sched_pin_override, sizeof(struct sched_pin_override), POLICY_HARDWARE},
 };
 
+/* arg[0] SCHEDOP_*, arg[1] address of its structure. */
 long do_sched_op(struct hypercall *call)
 {
-    uint32_t op = (uint32_t)call->arg[0];
-    if (op >= ARRAY_SIZE(operations))
-        return -ENOSYS;
-    return operations[op](call->arg[1]);
+    struct request r = {.call = call, .address = call->arg[1]};
+
+    return operation_serve(operations, ARRAY_SIZE(operations), (uint32_t)call->arg[0], &r);
 }

@@ -46,8 +46,9 @@ static void forget_vcpu(struct vcpu *v)
     vcpu_reset_info(v);
 }
 
-int domctl_soft_reset(struct domain *d, struct xen_domctl *op)
+long domctl_soft_reset(struct request *r)
 {
+    struct domain *d = r->domain;
     struct vcpu *v;
     int error;
 

@@ -10,8 +10,8 @@
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
+#include <hv/operation.h>
 #include <hv/page_alloc.h>
-#include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 
@@ -24,28 +24,29 @@ _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "ABI");
 #define CONSOLE_CHUNK 512
 
 /* Pieces are copied out as they come; clearing waits until the caller has everything he has room for. */
-static int read_console(struct xen_sysctl *op)
+static long read_console(struct request *r)
 {
-    struct xen_sysctl_readconsole *r = &op->u.readconsole;
-    uint32_t index = r->incremental ? r->index : 0, done = 0;
+    struct xen_sysctl *sysctl = r->argument;
+    struct xen_sysctl_readconsole *op = &sysctl->u.readconsole;
+    uint32_t index = op->incremental ? op->index : 0, done = 0;
     char text[CONSOLE_CHUNK];
 
-    while (done < r->count) {
-        size_t bytes = console_ring_read(text, min(r->count - done, (uint32_t)CONSOLE_CHUNK), &index, false);
+    while (done < op->count) {
+        size_t bytes = console_ring_read(text, min(op->count - done, (uint32_t)CONSOLE_CHUNK), &index, false);
 
         if (!bytes)
             break;
-        if (copy_to_guest_offset(r->buffer, done, text, bytes))
+        if (copy_to_guest_offset(op->buffer, done, text, bytes))
             return -EFAULT;
         done += (uint32_t)bytes;
     }
-    if (r->clear) {
+    if (op->clear) {
         uint32_t ignored = index;
 
         console_ring_read(text, 0, &ignored, true);
     }
-    r->index = index;
-    r->count = done;
+    op->index = index;
+    op->count = done;
     return 0;
 }
 
@@ -91,8 +92,9 @@ static unsigned online_cpus(void)
     return online;
 }
 
-static int physical_info(struct xen_sysctl *op)
+static long physical_info(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_physinfo *p = &op->u.physinfo;
     struct topology t = topology();
     uint32_t words = ARRAY_SIZE(p->hw_cap);
@@ -114,8 +116,9 @@ static int physical_info(struct xen_sysctl *op)
     return cpu_featureset_get(XEN_SYSCTL_cpu_featureset_host, p->hw_cap, &words);
 }
 
-static int cpu_topology(struct xen_sysctl *op)
+static long cpu_topology(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_cputopoinfo *info = &op->u.cputopoinfo;
     unsigned count = min(info->num_cpus, cpu_count);
     struct topology t = topology();
@@ -137,8 +140,9 @@ static int cpu_topology(struct xen_sysctl *op)
 
 #define LOCAL_DISTANCE 10 /* ACPI SLIT */
 
-static int numa_info(struct xen_sysctl *op)
+static long numa_info(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_numainfo *info = &op->u.numainfo;
     struct xen_sysctl_meminfo memory = {total_page_count() << PAGE_SHIFT, free_page_count() << PAGE_SHIFT};
     uint32_t distance = LOCAL_DISTANCE, room = info->num_nodes;
@@ -154,8 +158,9 @@ static int numa_info(struct xen_sysctl *op)
 /* Partial answers are allowed: the caller goes on after num_devs. */
 #define PCI_TOPOLOGY_CHUNK 256
 
-static int pci_topology(struct xen_sysctl *op)
+static long pci_topology(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_pcitopoinfo *info = &op->u.pcitopoinfo;
     uint32_t node = XEN_INVALID_NODE_ID, count = min(info->num_devs, (uint32_t)PCI_TOPOLOGY_CHUNK);
 
@@ -168,8 +173,9 @@ static int pci_topology(struct xen_sysctl *op)
     return 0;
 }
 
-static int cpu_info_list(struct xen_sysctl *op)
+static long cpu_info_list(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_getcpuinfo *info = &op->u.getcpuinfo;
     unsigned count = min(info->max_cpus, cpu_count);
     ns_t at = now();
@@ -186,8 +192,9 @@ static int cpu_info_list(struct xen_sysctl *op)
 }
 
 /* Free memory is not counted by address; a question that would need it is not answered wrongly. */
-static int available_heap(struct xen_sysctl *op)
+static long available_heap(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_availheap *a = &op->u.availheap;
     bool below_all = a->max_bitwidth && a->max_bitwidth < 64 && max_mfn << PAGE_SHIFT > 1UL << a->max_bitwidth;
 
@@ -201,8 +208,9 @@ static int available_heap(struct xen_sysctl *op)
 
 /* ---- domains ---- */
 
-static int domain_info_list(struct xen_sysctl *op)
+static long domain_info_list(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_getdomaininfolist *list = &op->u.getdomaininfolist;
     struct xen_domctl_getdomaininfo info;
     domid_t next = list->first_domain;
@@ -238,8 +246,10 @@ static uint32_t count_domains(void)
 
 /* ---- scheduler: one, and one pool of all processors ---- */
 
-static int scheduler_id(struct xen_sysctl *op)
+static long scheduler_id(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
+
     op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
 }
@@ -247,8 +257,9 @@ static int scheduler_id(struct xen_sysctl *op)
 #define RATE_LIMIT_MICROSECONDS (SCHED_SLICE / 1000)
 
 /* What a vcpu gets before another may take its place is fixed; asking for the same is granted. */
-static int scheduler_parameters(struct xen_sysctl *op)
+static long scheduler_parameters(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
 
     if (s->cpupool_id)
@@ -265,8 +276,9 @@ static int scheduler_parameters(struct xen_sysctl *op)
     return -EINVAL;
 }
 
-static int cpupool_op(struct xen_sysctl *op)
+static long cpupool_op(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_cpupool_op *pool = &op->u.cpupool_op;
     cpumask_t mask = {{0}};
 
@@ -291,13 +303,16 @@ static int cpupool_op(struct xen_sysctl *op)
 
 /* ---- power: processors are neither slowed nor put into deep sleep, so there are no figures about it ---- */
 
-static int power_statistics(struct xen_sysctl *op)
+static long power_statistics(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
+
     return op->u.get_pmstat.cpuid < cpu_count ? -ENODEV : -EINVAL;
 }
 
-static int power_op(struct xen_sysctl *op)
+static long power_op(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_pm_op *pm = &op->u.pm_op;
 
     if (pm->cmd == XEN_SYSCTL_pm_op_get_max_cstate) {
@@ -307,8 +322,9 @@ static int power_op(struct xen_sysctl *op)
     return (pm->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA ? -EINVAL : -ENOSYS;
 }
 
-static int cpu_hotplug(struct xen_sysctl *op)
+static long cpu_hotplug(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     bool online = op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE;
     uint32_t cpu = op->u.cpu_hotplug.cpu;
 
@@ -321,16 +337,19 @@ static int cpu_hotplug(struct xen_sysctl *op)
 
 /* ---- CPUID ---- */
 
-static int levelling_caps(struct xen_sysctl *op)
+static long levelling_caps(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
+
     op->u.cpu_levelling_caps.caps = 0;
     return 0;
 }
 
 #define MAX_FEATURE_WORDS 64
 
-static int cpu_featureset(struct xen_sysctl *op)
+static long cpu_featureset(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
     uint32_t features[MAX_FEATURE_WORDS], words = MAX_FEATURE_WORDS, wanted = f->nr_features;
     int error = cpu_featureset_get(f->index, features, &words);
@@ -352,8 +371,9 @@ struct policy_buffer {
 };
 
 /* A null array asks how much any policy can need. */
-static int cpu_policy(struct xen_sysctl *op)
+static long cpu_policy(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
     uint32_t leaves = CPU_POLICY_MAX_LEAVES, msrs = CPU_POLICY_MAX_MSRS;
     struct policy_buffer *buffer;
@@ -477,8 +497,9 @@ static void debug_key(char key)
 
 #define MAX_KEYS 64
 
-static int debug_keys(struct xen_sysctl *op)
+static long debug_keys(struct request *r)
 {
+    struct xen_sysctl *op = r->argument;
     char pressed[MAX_KEYS];
 
     if (op->u.debug_keys.nr_keys > MAX_KEYS)
@@ -492,76 +513,63 @@ static int debug_keys(struct xen_sysctl *op)
 
 /* ---- dispatch ---- */
 
-static int not_supported(struct xen_sysctl *op)
+static long not_supported(struct request *r)
 {
     return -EOPNOTSUPP;
 }
 
-static int no_device(struct xen_sysctl *op)
+static long no_device(struct request *r)
 {
     return -ENODEV;
 }
 
-static int not_built(struct xen_sysctl *op)
+static long not_built(struct request *r)
 {
     return -ENOSYS;
 }
 
-#define COPY_BACK   1
-#define ALWAYS_BACK 2 /* also with an error: the sizes that would have done */
-
-static const struct {
-    uint32_t command;
-    int (*handler)(struct xen_sysctl *op);
-    unsigned flags;
-} commands[] = {
-    {XEN_SYSCTL_readconsole, read_console, COPY_BACK},
-    {XEN_SYSCTL_physinfo, physical_info, COPY_BACK},
-    {XEN_SYSCTL_sched_id, scheduler_id, COPY_BACK},
-    {XEN_SYSCTL_getdomaininfolist, domain_info_list, COPY_BACK},
-    {XEN_SYSCTL_debug_keys, debug_keys, 0},
-    {XEN_SYSCTL_getcpuinfo, cpu_info_list, COPY_BACK},
-    {XEN_SYSCTL_availheap, available_heap, COPY_BACK},
-    {XEN_SYSCTL_get_pmstat, power_statistics, 0},
-    {XEN_SYSCTL_cpu_hotplug, cpu_hotplug, 0},
-    {XEN_SYSCTL_pm_op, power_op, COPY_BACK},
-    {XEN_SYSCTL_cputopoinfo, cpu_topology, COPY_BACK},
-    {XEN_SYSCTL_numainfo, numa_info, COPY_BACK},
-    {XEN_SYSCTL_pcitopoinfo, pci_topology, COPY_BACK},
-    {XEN_SYSCTL_cpupool_op, cpupool_op, COPY_BACK},
-    {XEN_SYSCTL_scheduler_op, scheduler_parameters, COPY_BACK},
-    {XEN_SYSCTL_get_cpu_levelling_caps, levelling_caps, COPY_BACK},
-    {XEN_SYSCTL_get_cpu_featureset, cpu_featureset, COPY_BACK | ALWAYS_BACK},
-    {XEN_SYSCTL_get_cpu_policy, cpu_policy, COPY_BACK | ALWAYS_BACK},
-    {XEN_SYSCTL_tbuf_op, not_built, 0},
-    {XEN_SYSCTL_perfc_op, not_built, 0},
-    {XEN_SYSCTL_lockprof_op, not_built, 0},
-    {XEN_SYSCTL_page_offline_op, not_supported, 0},
-    {XEN_SYSCTL_coverage_op, not_supported, 0},
-    {XEN_SYSCTL_psr_cmt_op, no_device, 0},
-    {XEN_SYSCTL_psr_alloc, not_supported, 0},
-    {XEN_SYSCTL_livepatch_op, not_supported, 0},
+#define OPERATION(name, handler, answer)                                                                               \
+    [XEN_SYSCTL_##name] = {handler, sizeof(struct xen_sysctl), POLICY_CONTROL, answer}
+static const struct operation operations[] = {
+    OPERATION(readconsole, read_console, ANSWER_DONE),
+    OPERATION(physinfo, physical_info, ANSWER_DONE),
+    OPERATION(sched_id, scheduler_id, ANSWER_DONE),
+    OPERATION(getdomaininfolist, domain_info_list, ANSWER_DONE),
+    OPERATION(debug_keys, debug_keys, ANSWER_NONE),
+    OPERATION(getcpuinfo, cpu_info_list, ANSWER_DONE),
+    OPERATION(availheap, available_heap, ANSWER_DONE),
+    OPERATION(get_pmstat, power_statistics, ANSWER_NONE),
+    OPERATION(cpu_hotplug, cpu_hotplug, ANSWER_NONE),
+    OPERATION(pm_op, power_op, ANSWER_DONE),
+    OPERATION(cputopoinfo, cpu_topology, ANSWER_DONE),
+    OPERATION(numainfo, numa_info, ANSWER_DONE),
+    OPERATION(pcitopoinfo, pci_topology, ANSWER_DONE),
+    OPERATION(cpupool_op, cpupool_op, ANSWER_DONE),
+    OPERATION(scheduler_op, scheduler_parameters, ANSWER_DONE),
+    OPERATION(get_cpu_levelling_caps, levelling_caps, ANSWER_DONE),
+    OPERATION(get_cpu_featureset, cpu_featureset,
+              ANSWER_DONE | ANSWER_FAILED), /* with an error: the sizes that would have done */
+    OPERATION(get_cpu_policy, cpu_policy,
+              ANSWER_DONE | ANSWER_FAILED), /* with an error: the sizes that would have done */
+    OPERATION(tbuf_op, not_built, ANSWER_NONE),
+    OPERATION(perfc_op, not_built, ANSWER_NONE),
+    OPERATION(lockprof_op, not_built, ANSWER_NONE),
+    OPERATION(page_offline_op, not_supported, ANSWER_NONE),
+    OPERATION(coverage_op, not_supported, ANSWER_NONE),
+    OPERATION(psr_cmt_op, no_device, ANSWER_NONE),
+    OPERATION(psr_alloc, not_supported, ANSWER_NONE),
+    OPERATION(livepatch_op, not_supported, ANSWER_NONE),
 };
 
+/* arg[0] address of the structure, which says which operation. */
 long do_sysctl(struct hypercall *call)
 {
     struct xen_sysctl op;
-    long result = allowed_call(current->domain, POLICY_CONTROL);
+    struct request r = {.call = call, .address = call->arg[0], .argument = &op};
 
-    if (result)
-        return result;
     if (copy_argument_in(&op, call->arg[0]))
         return -EFAULT;
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return -EACCES;
-    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (commands[i].command != op.cmd)
-            continue;
-        result = commands[i].handler(&op);
-        if ((!result && commands[i].flags & COPY_BACK) || commands[i].flags & ALWAYS_BACK)
-            if (copy_argument_out(call->arg[0], &op) && !result)
-                result = -EFAULT;
-        return result;
-    }
-    return -ENOSYS;
+    return operation_serve(operations, ARRAY_SIZE(operations), op.cmd, &r);
 }

@@ -9,7 +9,7 @@
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/hvm_irq.h>
-#include <hv/hypercall.h>
+#include <hv/operation.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/pv.h>
@@ -59,13 +59,14 @@ static long pv_initialise(struct vcpu *v, unsigned long argument)
     return error;
 }
 
-static long vcpu_initialise(struct vcpu *v, unsigned long argument)
+static long vcpu_initialise(struct request *r)
 {
-    return v->hvm ? hvm_initialise(v, argument) : pv_initialise(v, argument);
+    return r->vcpu->hvm ? hvm_initialise(r->vcpu, r->address) : pv_initialise(r->vcpu, r->address);
 }
 
-static long vcpu_up(struct vcpu *v, unsigned long argument)
+static long vcpu_up(struct request *r)
 {
+    struct vcpu *v = r->vcpu;
     struct domain *d = v->domain;
     spin_lock(&d->lock);
     bool ready = v->initialised;
@@ -79,8 +80,9 @@ static long vcpu_up(struct vcpu *v, unsigned long argument)
 }
 
 /* The last one to go down takes the domain with it: nobody could bring it up again. */
-static long vcpu_down(struct vcpu *v, unsigned long argument)
+static long vcpu_down(struct request *r)
 {
+    struct vcpu *v = r->vcpu;
     struct domain *d = v->domain;
     struct vcpu *other;
     bool last = true;
@@ -97,14 +99,15 @@ static long vcpu_down(struct vcpu *v, unsigned long argument)
     return 0;
 }
 
-static long vcpu_is_up(struct vcpu *v, unsigned long argument)
+static long vcpu_is_up(struct request *r)
 {
-    return !v->offline;
+    return !r->vcpu->offline;
 }
 
-static long vcpu_send_nmi(struct vcpu *v, unsigned long argument)
+static long vcpu_send_nmi(struct request *r)
 {
-    if (argument)
+    struct vcpu *v = r->vcpu;
+    if (r->address)
         return -EINVAL;
     v->nmi_pending = true;
     if (v->hvm) {
@@ -117,8 +120,10 @@ static long vcpu_send_nmi(struct vcpu *v, unsigned long argument)
     return 0;
 }
 
-static long vcpu_get_physid(struct vcpu *v, unsigned long argument)
+static long vcpu_get_physid(struct request *r)
 {
+    struct vcpu_get_physid *op = r->argument;
+    struct vcpu *v = r->vcpu;
     unsigned cpu = find_first_set(v->hard_affinity.bits, NR_CPUS);
     cpumask_t only = {{0}};
     if (cpu >= cpu_count)
@@ -126,17 +131,16 @@ static long vcpu_get_physid(struct vcpu *v, unsigned long argument)
     set_bit(cpu, only.bits);
     if (!v->domain->is_privileged || memcmp(&only, &v->hard_affinity, sizeof(only)) != 0)
         return -EINVAL;
-    struct vcpu_get_physid out = {.phys_id = cpus[cpu].apic_id | (uint64_t)cpus[cpu].acpi_id << 32};
-    return copy_argument_out(argument, &out);
+    op->phys_id = cpus[cpu].apic_id | (uint64_t)cpus[cpu].acpi_id << 32;
+    return 0;
 }
 
 /* ---- Shared areas ---- */
 
-static long get_runstate_info(struct vcpu *v, unsigned long argument)
+static long get_runstate_info(struct request *r)
 {
-    struct vcpu_runstate_info info;
-    vcpu_get_runstate(v, &info);
-    return copy_argument_out(argument, &info);
+    vcpu_get_runstate(r->vcpu, r->argument);
+    return 0;
 }
 
 /*
@@ -199,29 +203,27 @@ static bool area_ok(const struct vcpu *v, unsigned long address, size_t bytes)
     return !address || v->hvm || guest_range_ok(address, bytes);
 }
 
-static long register_runstate_area(struct vcpu *v, unsigned long argument)
+static long register_runstate_area(struct request *r)
 {
-    struct vcpu_register_runstate_memory_area op;
+    struct vcpu *v = r->vcpu;
+    struct vcpu_register_runstate_memory_area *op = r->argument;
     struct vcpu_runstate_info info;
-    if (copy_argument_in(&op, argument))
+    if (!area_ok(v, op->addr.p, sizeof(info)))
         return -EFAULT;
-    if (!area_ok(v, op.addr.p, sizeof(info)))
-        return -EFAULT;
-    WRITE_ONCE(v->runstate_guest, op.addr.p);
+    WRITE_ONCE(v->runstate_guest, op->addr.p);
     vcpu_get_runstate(v, &info);
-    if (op.addr.p) /* a first value at once, if the caller's address space reaches it */
-        (void)!write_runstate(v->domain, op.addr.p, &info);
+    if (op->addr.p) /* a first value at once, if the caller's address space reaches it */
+        (void)!write_runstate(v->domain, op->addr.p, &info);
     return 0;
 }
 
-static long register_time_area(struct vcpu *v, unsigned long argument)
+static long register_time_area(struct request *r)
 {
-    struct vcpu_register_time_memory_area op;
-    if (copy_argument_in(&op, argument))
+    struct vcpu *v = r->vcpu;
+    struct vcpu_register_time_memory_area *op = r->argument;
+    if (!area_ok(v, op->addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
-    if (!area_ok(v, op.addr.p, sizeof(struct vcpu_time_info)))
-        return -EFAULT;
-    WRITE_ONCE(v->time_guest, op.addr.p);
+    WRITE_ONCE(v->time_guest, op->addr.p);
     if (v == current)
         vcpu_update_time(v);
     return 0;
@@ -239,15 +241,14 @@ static long register_info_at_gfn(struct vcpu *v, gfn_t gfn, unsigned offset)
     return error;
 }
 
-static long register_info(struct vcpu *v, unsigned long argument)
+static long register_info(struct request *r)
 {
-    struct vcpu_register_vcpu_info op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+    struct vcpu *v = r->vcpu;
+    struct vcpu_register_vcpu_info *op = r->argument;
+    if (op->offset > PAGE_SIZE - sizeof(struct vcpu_info))
         return -EINVAL;
     spin_lock(&v->domain->lock);
-    long error = v->hvm ? register_info_at_gfn(v, op.mfn, op.offset) : vcpu_register_info(v, op.mfn, op.offset);
+    long error = v->hvm ? register_info_at_gfn(v, op->mfn, op->offset) : vcpu_register_info(v, op->mfn, op->offset);
     spin_unlock(&v->domain->lock);
     if (!error && v == current)
         vcpu_update_time(v); /* the master copy of the time moves with it */
@@ -312,32 +313,33 @@ void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
         vlapic_migrate_timers(v, cpu);
 }
 
-static long set_periodic_timer(struct vcpu *v, unsigned long argument)
+static long set_periodic_timer(struct request *r)
 {
-    struct vcpu_set_periodic_timer op;
-    if (copy_argument_in(&op, argument))
-        return -EFAULT;
-    if (op.period_ns < MIN_PERIOD || op.period_ns > MAX_PERIOD)
+    struct vcpu *v = r->vcpu;
+    struct vcpu_set_periodic_timer *op = r->argument;
+    if (op->period_ns < MIN_PERIOD || op->period_ns > MAX_PERIOD)
         return -EINVAL;
-    WRITE_ONCE(v->periodic_period, op.period_ns);
-    timer_set(&v->periodic, now() + op.period_ns);
+    WRITE_ONCE(v->periodic_period, op->period_ns);
+    timer_set(&v->periodic, now() + op->period_ns);
     return 0;
 }
 
-static long stop_periodic_timer(struct vcpu *v, unsigned long argument)
+static long stop_periodic_timer(struct request *r)
 {
+    struct vcpu *v = r->vcpu;
     WRITE_ONCE(v->periodic_period, 0);
     timer_stop(&v->periodic);
     return 0;
 }
 
 /* The one-shot timer is its vcpu's own: no other vcpu sets or stops it. */
-static long set_singleshot_timer(struct vcpu *v, unsigned long argument)
+static long set_singleshot_timer(struct request *r)
 {
+    struct vcpu *v = r->vcpu;
     struct vcpu_set_singleshot_timer op;
     if (v != current)
         return -EINVAL;
-    if (copy_argument_in(&op, argument))
+    if (copy_argument_in(&op, r->address))
         return -EFAULT;
     if (op.flags & VCPU_SSHOTTMR_future && op.timeout_abs_ns < now())
         return -ETIME;
@@ -345,38 +347,41 @@ static long set_singleshot_timer(struct vcpu *v, unsigned long argument)
     return 0;
 }
 
-static long stop_singleshot_timer(struct vcpu *v, unsigned long argument)
+static long stop_singleshot_timer(struct request *r)
 {
+    struct vcpu *v = r->vcpu;
     if (v != current)
         return -EINVAL;
     timer_stop(&v->singleshot);
     return 0;
 }
 
-static long (*const operations[])(struct vcpu *v, unsigned long argument) = {
-    [VCPUOP_initialise] = vcpu_initialise,
-    [VCPUOP_up] = vcpu_up,
-    [VCPUOP_down] = vcpu_down,
-    [VCPUOP_is_up] = vcpu_is_up,
-    [VCPUOP_get_runstate_info] = get_runstate_info,
-    [VCPUOP_register_runstate_memory_area] = register_runstate_area,
-    [VCPUOP_set_periodic_timer] = set_periodic_timer,
-    [VCPUOP_stop_periodic_timer] = stop_periodic_timer,
-    [VCPUOP_set_singleshot_timer] = set_singleshot_timer,
-    [VCPUOP_stop_singleshot_timer] = stop_singleshot_timer,
-    [VCPUOP_register_vcpu_info] = register_info,
-    [VCPUOP_send_nmi] = vcpu_send_nmi,
-    [VCPUOP_get_physid] = vcpu_get_physid,
-    [VCPUOP_register_vcpu_time_memory_area] = register_time_area,
+static const struct operation operations[] = {
+    [VCPUOP_initialise] = {vcpu_initialise},
+    [VCPUOP_up] = {vcpu_up},
+    [VCPUOP_down] = {vcpu_down},
+    [VCPUOP_is_up] = {vcpu_is_up},
+    [VCPUOP_get_runstate_info] = {get_runstate_info, sizeof(struct vcpu_runstate_info), POLICY_ANYONE, ANSWER_ONLY},
+    [VCPUOP_register_runstate_memory_area] = {register_runstate_area,
+                                              sizeof(struct vcpu_register_runstate_memory_area)},
+    [VCPUOP_set_periodic_timer] = {set_periodic_timer, sizeof(struct vcpu_set_periodic_timer)},
+    [VCPUOP_stop_periodic_timer] = {stop_periodic_timer},
+    [VCPUOP_set_singleshot_timer] = {set_singleshot_timer},
+    [VCPUOP_stop_singleshot_timer] = {stop_singleshot_timer},
+    [VCPUOP_register_vcpu_info] = {register_info, sizeof(struct vcpu_register_vcpu_info)},
+    [VCPUOP_send_nmi] = {vcpu_send_nmi},
+    [VCPUOP_get_physid] = {vcpu_get_physid, sizeof(struct vcpu_get_physid), POLICY_ANYONE, ANSWER_ONLY},
+    [VCPUOP_register_vcpu_time_memory_area] = {register_time_area, sizeof(struct vcpu_register_time_memory_area)},
 };
 
+/* arg[0] VCPUOP_*, arg[1] which of the caller's vcpus, arg[2] address of the operation's structure. */
 long do_vcpu_op(struct hypercall *call)
 {
-    uint32_t op = (uint32_t)call->arg[0], id = (uint32_t)call->arg[1];
-    struct vcpu *v = domain_vcpu(current->domain, id);
-    if (!v)
-        return -ENOENT;
-    if (op >= ARRAY_SIZE(operations))
-        return -ENOSYS;
-    return operations[op](v, call->arg[2]);
+    struct request r = {
+        .call = call,
+        .address = call->arg[2],
+        .vcpu = domain_vcpu(current->domain, (uint32_t)call->arg[1]),
+    };
+
+    return r.vcpu ? operation_serve(operations, ARRAY_SIZE(operations), (uint32_t)call->arg[0], &r) : -ENOENT;
 }

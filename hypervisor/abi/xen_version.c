@@ -8,7 +8,7 @@
 #include <hv/bootinfo.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
-#include <hv/policy.h>
+#include <hv/operation.h>
 #include <xen/version.h>
 
 #define ABI_MAJOR 4
@@ -45,78 +45,93 @@ static uint32_t hvm_features(const struct domain *d)
     return d->hvm->emulation & XEN_X86_EMU_USE_PIRQ ? features | 1U << XENFEAT_hvm_pirqs : features;
 }
 
-static long get_features(uint64_t argument)
+static long get_features(struct request *r)
 {
-    struct xen_feature_info info;
+    struct xen_feature_info *info = r->argument;
 
-    if (copy_argument_in(&info, argument))
-        return -EFAULT;
-    if (info.submap_idx >= XENFEAT_NR_SUBMAPS)
+    if (info->submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    info.submap = is_hvm(current->domain) ? hvm_features(current->domain) : pv_features(current->domain);
-    return copy_argument_out(argument, &info) ? -EFAULT : 0;
+    info->submap = is_hvm(current->domain) ? hvm_features(current->domain) : pv_features(current->domain);
+    return 0;
 }
 
 /* How we were started is the machine owner's business. */
-static long command_line(uint64_t argument)
+static long command_line(struct request *r)
 {
     xen_commandline_t line;
 
     strlcpy(line, allowed_call(current->domain, POLICY_CONTROL) ? "<denied>" : bootinfo.cmdline, sizeof(line));
-    return copy_argument_out(argument, &line) ? -EFAULT : 0;
+    return copy_argument_out(r->address, &line) ? -EFAULT : 0;
 }
 
-static long platform_parameters(uint64_t argument)
+static long platform_parameters(struct request *r)
 {
     struct xen_platform_parameters parameters = {.virt_start = HYPERVISOR_VIRT_START};
 
-    return copy_argument_out(argument, &parameters) ? -EFAULT : 0;
+    return copy_argument_out(r->address, &parameters) ? -EFAULT : 0;
 }
 
-static long guest_handle(uint64_t argument)
+static long guest_handle(struct request *r)
 {
-    return copy_argument_out(argument, &current->domain->handle) ? -EFAULT : 0;
+    return copy_argument_out(r->address, &current->domain->handle) ? -EFAULT : 0;
 }
 
-static long capabilities(uint64_t argument)
+static long capabilities(struct request *r)
 {
-    return copy_argument_out(argument, hvm_available() ? &all_capabilities : &pv_capabilities) ? -EFAULT : 0;
+    return copy_argument_out(r->address, hvm_available() ? &all_capabilities : &pv_capabilities) ? -EFAULT : 0;
 }
 
-static long changeset(uint64_t argument)
+static long changeset(struct request *r)
 {
     static const xen_changeset_info_t none = "";
 
-    return copy_argument_out(argument, &none) ? -EFAULT : 0;
+    return copy_argument_out(r->address, &none) ? -EFAULT : 0;
 }
 
+/* PV Linux also calls this only to have pending events delivered on the way out. */
+static long version(struct request *r)
+{
+    return ABI_MAJOR << 16 | ABI_MINOR;
+}
+
+static long extraversion(struct request *r)
+{
+    return copy_argument_out(r->address, &extra_version) ? -EFAULT : 0;
+}
+
+static long compiled(struct request *r)
+{
+    return copy_argument_out(r->address, &compile_info) ? -EFAULT : 0;
+}
+
+static long page_size(struct request *r)
+{
+    return r->address ? -EINVAL : (long)PAGE_SIZE;
+}
+
+static long no_build_id(struct request *r)
+{
+    return -ENODATA;
+}
+
+static const struct operation operations[] = {
+    [XENVER_version] = {version},
+    [XENVER_extraversion] = {extraversion},
+    [XENVER_compile_info] = {compiled},
+    [XENVER_capabilities] = {capabilities},
+    [XENVER_changeset] = {changeset},
+    [XENVER_platform_parameters] = {platform_parameters},
+    [XENVER_get_features] = {get_features, sizeof(struct xen_feature_info), POLICY_ANYONE, ANSWER_DONE},
+    [XENVER_pagesize] = {page_size},
+    [XENVER_guest_handle] = {guest_handle},
+    [XENVER_commandline] = {command_line},
+    [XENVER_build_id] = {no_build_id},
+};
+
+/* arg[0] XENVER_*, arg[1] address of what is answered. */
 long do_xen_version(struct hypercall *call)
 {
-    uint64_t argument = call->arg[1];
+    struct request r = {.call = call, .address = call->arg[1]};
 
-    switch ((uint32_t)call->arg[0]) {
-    case XENVER_version: /* PV Linux also calls this only to have pending events delivered on the way out. */
-        return ABI_MAJOR << 16 | ABI_MINOR;
-    case XENVER_extraversion:
-        return copy_argument_out(argument, &extra_version) ? -EFAULT : 0;
-    case XENVER_compile_info:
-        return copy_argument_out(argument, &compile_info) ? -EFAULT : 0;
-    case XENVER_capabilities:
-        return capabilities(argument);
-    case XENVER_changeset:
-        return changeset(argument);
-    case XENVER_platform_parameters:
-        return platform_parameters(argument);
-    case XENVER_get_features:
-        return get_features(argument);
-    case XENVER_pagesize:
-        return argument ? -EINVAL : (long)PAGE_SIZE;
-    case XENVER_guest_handle:
-        return guest_handle(argument);
-    case XENVER_commandline:
-        return command_line(argument);
-    case XENVER_build_id:
-        return -ENODATA;
-    }
-    return -ENOSYS;
+    return operation_serve(operations, ARRAY_SIZE(operations), (uint32_t)call->arg[0], &r);
 }

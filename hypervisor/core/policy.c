@@ -9,6 +9,8 @@ int allowed_call(const struct domain *subject, enum policy_class class)
 {
     if (class == POLICY_PV)
         return is_hvm(subject) ? -ENOSYS : 0;
+    if (class == POLICY_HVM)
+        return is_hvm(subject) ? 0 : -EINVAL;
     if (class == POLICY_ANYONE || subject->is_privileged)
         return 0;
     if (class == POLICY_PIRQS && is_hvm(subject))

@@ -4,7 +4,7 @@
  */
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
-#include <hv/hypercall.h>
+#include <hv/operation.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/xstate.h>
@@ -51,35 +51,40 @@ static struct pv_callback *callback_slot(struct pv_vcpu *pv, unsigned type)
     }
 }
 
+static long op_register(struct request *r)
+{
+    const struct callback_register *op = r->argument;
+    struct pv_callback *slot = callback_slot(&current->pv, op->type);
+    if (!is_canonical(op->address))
+        return -EINVAL;
+    if (op->type == CALLBACKTYPE_sysenter)
+        return -EOPNOTSUPP;
+    if (!slot)
+        return -ENOSYS;
+    *slot = (struct pv_callback){op->address, op->flags & CALLBACKF_mask_events};
+    return 0;
+}
+
+static long op_unregister(struct request *r)
+{
+    const struct callback_unregister *op = r->argument;
+    struct vcpu *v = current;
+    if (op->type != CALLBACKTYPE_nmi)
+        return callback_slot(&v->pv, op->type) || op->type == CALLBACKTYPE_sysenter ? -EINVAL : -ENOSYS;
+    v->pv.nmi = (struct pv_callback){0};
+    return 0;
+}
+
+static const struct operation operations[] = {
+    [CALLBACKOP_register] = {op_register, sizeof(struct callback_register)},
+    [CALLBACKOP_unregister] = {op_unregister, sizeof(struct callback_unregister)},
+};
+
+/* arg[0] CALLBACKOP_*, arg[1] address of the operation's structure. */
 long do_callback_op(struct hypercall *call)
 {
-    struct vcpu *v = current;
-    struct callback_register reg = {0};
-    struct callback_unregister unreg;
-    struct pv_callback *slot;
-    switch (call->arg[0]) {
-    case CALLBACKOP_register:
-        if (copy_argument_in(&reg, call->arg[1]))
-            return -EFAULT;
-        if (!is_canonical(reg.address))
-            return -EINVAL;
-        if (reg.type == CALLBACKTYPE_sysenter)
-            return -EOPNOTSUPP;
-        slot = callback_slot(&v->pv, reg.type);
-        if (!slot)
-            return -ENOSYS;
-        *slot = (struct pv_callback){reg.address, reg.flags & CALLBACKF_mask_events};
-        return 0;
-    case CALLBACKOP_unregister:
-        if (copy_argument_in(&unreg, call->arg[1]))
-            return -EFAULT;
-        if (unreg.type != CALLBACKTYPE_nmi)
-            return callback_slot(&v->pv, unreg.type) || unreg.type == CALLBACKTYPE_sysenter ? -EINVAL : -ENOSYS;
-        v->pv.nmi = (struct pv_callback){0};
-        return 0;
-    default:
-        return -ENOSYS;
-    }
+    struct request r = {.call = call, .address = call->arg[1]};
+    return operation_serve(operations, ARRAY_SIZE(operations), call->arg[0], &r);
 }
 
 /* The first form of callback_op: event, failsafe, syscall entry points. */

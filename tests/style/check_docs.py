@@ -52,19 +52,22 @@ def implemented():
     """The short name of every hypercall and operation in the dispatch tables."""
     abi = 'hypervisor/abi/'
     names = table(abi + 'hypercall.c', r'^\s*\[__HYPERVISOR_(\w+)\]')
-    names += table(abi + 'domctl.c', r'^\s*\{XEN_DOMCTL_(\w+),')
-    names += table(abi + 'sysctl.c', r'^\s*\{XEN_SYSCTL_(\w+),')
-    names += table(abi + 'platform_op.c', r'^\s*\{XENPF_(\w+),')
-    names += table(abi + 'physdev_op.c', r'^\s*\{PHYSDEVOP_(\w+),')
+    names += table(abi + 'domctl.c', r'^\s*(?:\{XEN_DOMCTL_|OPERATION\()(\w+), ')
+    names += table(abi + 'sysctl.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'platform_op.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'physdev_op.c', r'^\s*\[PHYSDEVOP_(\w+)\]')
     names += table(abi + 'memory_op.c', r'^\s*\[XENMEM_(\w+)\]')
     names += table(abi + 'sched_op.c', r'^\s*\[SCHEDOP_(\w+)\]')
     names += table(abi + 'vcpu_op.c', r'^\s*\[VCPUOP_(\w+)\]')
-    names += table(abi + 'xen_version.c', r'^\s*case XENVER_(\w+):')
+    names += table(abi + 'xen_version.c', r'^\s*\[XENVER_(\w+)\]')
     names += table(abi + 'event_channel_op.c', r'^\s*OPERATION\((\w+), ')
-    names += table(abi + 'grant_table.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'grant_table.c', r'^\s*(?:OPERATION|SINGLE)\((\w+), ')
     names += table(abi + 'dm_op.c', r'^\s*OPERATION\((\w+), ')
     names += table(abi + 'hvm_op.c', r'^\s*\[HVMOP_(\w+)\] = \{')
     names += table(abi + 'roundhouse_op.c', r'^\s*\[ROUNDHOUSEOP_(\w+)\]')
+    names += table(abi + 'console_io.c', r'^\s*\[CONSOLEIO_(\w+)\]')
+    names += table(abi + 'misc.c', r'^\s*\[XEN_MC_(\w+)\]')
+    names += table('hypervisor/pv/callback.c', r'^\s*\[CALLBACKOP_(\w+)\]')
     names += table('hypervisor/pv/mmuext.c', r'^\s*case MMUEXT_(\w+):')
     return names
 

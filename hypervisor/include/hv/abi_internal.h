@@ -5,7 +5,7 @@
 #define HV_ABI_INTERNAL_H
 
 #include <hv/domain.h>
-#include <hv/hypercall.h>
+#include <hv/operation.h>
 #include <xen/memory.h>
 #include <xen/sysctl.h>
 
@@ -29,9 +29,9 @@ long do_xenpmu_op(struct hypercall *call); /* -EOPNOTSUPP */
 long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
 
 /* ---- abi/memory_populate.c ---- */
-long memory_populate(struct hypercall *call); /* XENMEM_populate_physmap, XENMEM_increase_reservation */
-long memory_decrease(struct hypercall *call); /* XENMEM_decrease_reservation */
-long memory_claim(struct hypercall *call);    /* XENMEM_claim_pages */
+long memory_populate(struct request *r); /* XENMEM_populate_physmap, XENMEM_increase_reservation */
+long memory_decrease(struct request *r); /* XENMEM_decrease_reservation */
+long memory_claim(struct request *r);    /* XENMEM_claim_pages */
 /* A fresh frame at gfn, where there is none. False: no memory, or d may have no more. */
 bool memory_populate_frame(struct domain *d, uint64_t gfn);
 /* Largest extent anybody may name: 2^order frames. It bounds the work between two chances to be interrupted, Domain-0's
@@ -49,15 +49,15 @@ void memory_claim_drop(struct domain *d);
 uint64_t memory_claimed_pages(void);
 
 /* ---- abi/memory_physmap.c: HVM domains; -EACCES for PV ones ---- */
-long memory_add_to_physmap(struct hypercall *call);
-long memory_add_to_physmap_batch(struct hypercall *call);
-long memory_remove_from_physmap(struct hypercall *call);
+long memory_add_to_physmap(struct request *r);
+long memory_add_to_physmap_batch(struct request *r);
+long memory_remove_from_physmap(struct request *r);
 /* One page of d's own RAM gets another number; RAM that is there goes back to the allocator. -EINVAL, -ENOMEM, -ESRCH
  */
 int memory_move_page(struct domain *d, uint64_t from, uint64_t to);
 
 /* ---- abi/memory_exchange.c ---- */
-long memory_exchange(struct hypercall *call);
+long memory_exchange(struct request *r);
 
 /* ---- abi/memory_op.c ---- */
 /* Highest frame number that is RAM. */
@@ -75,44 +75,42 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
 int cpumask_to_guest(const struct xenctl_bitmap *map, const cpumask_t *mask);
 void cpumask_online(cpumask_t *mask);
 
-/* One handler of domctl. d: the domain named, with a reference (NULL where the table says so). 0,
- * -errno or -ERESTART. */
-typedef int (*domctl_handler)(struct domain *d, struct xen_domctl *op);
+/* Handlers of domctl: r->argument is a struct xen_domctl, r->domain NULL where the table says that there is none. */
 
 /* abi/domctl_create.c */
-int domctl_createdomain(struct domain *none, struct xen_domctl *op);
+long domctl_createdomain(struct request *r);
 
 /* abi/domctl_x86.c */
-int domctl_shadow_op(struct domain *d, struct xen_domctl *op);
-int domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op);
-int domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op);
-int domctl_irq_permission(struct domain *d, struct xen_domctl *op);
-int domctl_iomem_permission(struct domain *d, struct xen_domctl *op);
-int domctl_ioport_permission(struct domain *d, struct xen_domctl *op);
-int domctl_hypercall_init(struct domain *d, struct xen_domctl *op);
-int domctl_set_address_size(struct domain *d, struct xen_domctl *op);
-int domctl_get_address_size(struct domain *d, struct xen_domctl *op);
-int domctl_settscinfo(struct domain *d, struct xen_domctl *op);
-int domctl_gettscinfo(struct domain *d, struct xen_domctl *op);
-int domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op);
-int domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op);
-int domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op);
-int domctl_sendtrigger(struct domain *d, struct xen_domctl *op);
+long domctl_shadow_op(struct request *r);
+long domctl_get_paging_mempool_size(struct request *r);
+long domctl_set_paging_mempool_size(struct request *r);
+long domctl_irq_permission(struct request *r);
+long domctl_iomem_permission(struct request *r);
+long domctl_ioport_permission(struct request *r);
+long domctl_hypercall_init(struct request *r);
+long domctl_set_address_size(struct request *r);
+long domctl_get_address_size(struct request *r);
+long domctl_settscinfo(struct request *r);
+long domctl_gettscinfo(struct request *r);
+long domctl_getpageframeinfo3(struct request *r);
+long domctl_get_cpu_policy(struct request *r);
+long domctl_set_cpu_policy(struct request *r);
+long domctl_sendtrigger(struct request *r);
 
 /* abi/domctl_context.c */
-int domctl_setvcpucontext(struct domain *d, struct xen_domctl *op);
-int domctl_getvcpucontext(struct domain *d, struct xen_domctl *op);
-int domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
-int domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
-int domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op);
-int domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op);
-int domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op);
-int domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op);
+long domctl_setvcpucontext(struct request *r);
+long domctl_getvcpucontext(struct request *r);
+long domctl_set_ext_vcpucontext(struct request *r);
+long domctl_get_ext_vcpucontext(struct request *r);
+long domctl_setvcpuextstate(struct request *r);
+long domctl_getvcpuextstate(struct request *r);
+long domctl_set_vcpu_msrs(struct request *r);
+long domctl_get_vcpu_msrs(struct request *r);
 
 /* abi/domctl_hvm_context.c */
-int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op);
-int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op);
-int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
+long domctl_gethvmcontext(struct request *r);
+long domctl_sethvmcontext(struct request *r);
+long domctl_gethvmcontext_partial(struct request *r);
 /* abi/domctl_hvm.c */
 /* XEN_DOMCTL_sendtrigger: v's buttons. */
 int hvm_send_trigger(struct vcpu *v, uint32_t trigger);
@@ -120,7 +118,7 @@ int hvm_send_trigger(struct vcpu *v, uint32_t trigger);
 void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 
 /* abi/soft_reset.c */
-int domctl_soft_reset(struct domain *d, struct xen_domctl *op);
+long domctl_soft_reset(struct request *r);
 
 /* abi/hvm_op.c: values that are not 0 at the start. */
 void hvm_params_init(struct domain *d);

@@ -32,22 +32,22 @@ void hvm_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
 }
 
-int domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
+long domctl_gethvmcontext(struct request *r)
 {
     return -EINVAL;
 }
 
-int domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
+long domctl_sethvmcontext(struct request *r)
 {
     return -EINVAL;
 }
 
-int domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
+long domctl_gethvmcontext_partial(struct request *r)
 {
     return -EINVAL;
 }
 
-int domctl_soft_reset(struct domain *d, struct xen_domctl *op)
+long domctl_soft_reset(struct request *r)
 {
     return -EINVAL;
 }

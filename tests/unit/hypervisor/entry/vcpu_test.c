@@ -191,11 +191,17 @@ static void pausing(void)
 
 /* ---- domctl ---- */
 
-static int context_call(int (*function)(struct domain *, struct xen_domctl *), unsigned vcpu, void *at)
+static long as_domctl(operation_handler handler, struct xen_domctl *op)
+{
+    struct request r = {.argument = op, .domain = &guest};
+    return handler(&r);
+}
+
+static long context_call(operation_handler handler, unsigned vcpu, void *at)
 {
     struct xen_domctl op = {.u.vcpucontext = {.vcpu = vcpu}};
     op.u.vcpucontext.ctxt.p = at;
-    int result = function(&guest, &op);
+    long result = as_domctl(handler, &op);
     check(!paused);
     return result;
 }
@@ -231,28 +237,28 @@ static void entry_points(void)
     struct vcpu *v = make(0);
     struct xen_domctl op = {.u.ext_vcpucontext = {.size = 128, .syscall32_callback_eip = NOT_CANONICAL}};
     struct xen_domctl_ext_vcpucontext *e = &op.u.ext_vcpucontext;
-    check(domctl_set_ext_vcpucontext(&guest, &op) == -EINVAL);
+    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
     e->syscall32_callback_eip = 0x1000;
     e->sysenter_callback_eip = NOT_CANONICAL;
-    check(domctl_set_ext_vcpucontext(&guest, &op) == -EINVAL && !v->pv.syscall32.address);
+    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL && !v->pv.syscall32.address);
     e->sysenter_callback_eip = 0x2000;
     e->sysenter_disables_events = 1;
     e->size = offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) - 1;
-    check(domctl_set_ext_vcpucontext(&guest, &op) == -EINVAL);
+    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
     e->size++;
-    check(!domctl_set_ext_vcpucontext(&guest, &op) && v->pv.sysenter.mask_events && !v->pv.syscall32.mask_events);
+    check(!as_domctl(domctl_set_ext_vcpucontext, &op) && v->pv.sysenter.mask_events && !v->pv.syscall32.mask_events);
     memset(e, 0xaa, sizeof(*e));
     e->vcpu = 0;
-    check(!domctl_get_ext_vcpucontext(&guest, &op) && e->syscall32_callback_eip == 0x1000 && e->size == sizeof(*e));
+    check(!as_domctl(domctl_get_ext_vcpucontext, &op) && e->syscall32_callback_eip == 0x1000 && e->size == sizeof(*e));
     check(e->sysenter_callback_eip == 0x2000 && e->sysenter_disables_events == 1 && !e->mcg_cap);
     end(v);
 }
 
-static int extended(int (*function)(struct domain *, struct xen_domctl *), uint64_t *bytes, void *buffer, uint64_t mask)
+static long extended(operation_handler handler, uint64_t *bytes, void *buffer, uint64_t mask)
 {
     struct xen_domctl op = {.u.vcpuextstate = {.size = *bytes, .xfeature_mask = mask}};
     op.u.vcpuextstate.buffer.p = buffer;
-    int result = function(&guest, &op);
+    long result = as_domctl(handler, &op);
     *bytes = op.u.vcpuextstate.size;
     check(!paused);
     return result;
@@ -287,8 +293,8 @@ static void extended_state(void)
     cpu_features.xsave = true;
     free(image);
     struct xen_domctl op = {.u.vcpu_msrs = {.msr_count = 3}};
-    check(domctl_set_vcpu_msrs(&guest, &op) == -EINVAL && !op.u.vcpu_msrs.msr_count);
-    check(!domctl_set_vcpu_msrs(&guest, &op) && !domctl_get_vcpu_msrs(&guest, &op));
+    check(as_domctl(domctl_set_vcpu_msrs, &op) == -EINVAL && !op.u.vcpu_msrs.msr_count);
+    check(!as_domctl(domctl_set_vcpu_msrs, &op) && !as_domctl(domctl_get_vcpu_msrs, &op));
     end(v);
 }
 

@@ -166,10 +166,10 @@ static void test_map_ours(void)
     struct gnttab_map_grant_ref map = {.host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 9, .dom = guest.id};
     struct gnttab_setup_table setup = {.dom = guest.id, .nr_frames = 2};
     struct xen_add_to_physmap add = {.domid = guest.id, .space = XENMAPSPACE_grant_table, .gpfn = 0x700};
-    struct hypercall call = {.arg = {XENMEM_add_to_physmap, (unsigned long)&add}};
+    struct request r = {.argument = &add};
     xen_pfn_t list[2] = {0};
 
-    CHECK_EQUAL(memory_add_to_physmap(&call), 0);
+    CHECK_EQUAL(memory_add_to_physmap(&r), 0);
     offer(9, 0x700);
     CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
     CHECK_EQUAL(map.status, GNTST_bad_page);
@@ -249,17 +249,17 @@ static void test_guest_maps(void)
 
 static long soft_reset(struct domain *d)
 {
-    struct xen_domctl op = {.cmd = XEN_DOMCTL_soft_reset};
+    struct request r = {.domain = d};
 
-    return domctl_soft_reset(d, &op);
+    return domctl_soft_reset(&r);
 }
 
 static void show(unsigned space, gfn_t gfn)
 {
     struct xen_add_to_physmap add = {.domid = guest.id, .space = space, .gpfn = gfn};
-    struct hypercall call = {.arg = {XENMEM_add_to_physmap, (unsigned long)&add}};
+    struct request r = {.argument = &add};
 
-    CHECK_EQUAL(memory_add_to_physmap(&call), 0);
+    CHECK_EQUAL(memory_add_to_physmap(&r), 0);
 }
 
 static bool is_own_memory(gfn_t gfn)

@@ -443,16 +443,17 @@ static void test_dirty_vram(void)
 
 static long memory_op(uint64_t command, void *argument)
 {
-    struct hypercall call = {.number = __HYPERVISOR_memory_op, .arg = {command, (unsigned long)argument}};
-    long (*handler)(struct hypercall *) = command == XENMEM_populate_physmap       ? memory_populate
-                                          : command == XENMEM_decrease_reservation ? memory_decrease
-                                          : command == XENMEM_add_to_physmap       ? memory_add_to_physmap
-                                          : command == XENMEM_remove_from_physmap  ? memory_remove_from_physmap
-                                                                                   : memory_add_to_physmap_batch;
+    struct hypercall call = {.number = __HYPERVISOR_memory_op, .arg = {command}};
+    struct request r = {.call = &call, .argument = argument};
+    operation_handler handler = command == XENMEM_populate_physmap       ? memory_populate
+                                : command == XENMEM_decrease_reservation ? memory_decrease
+                                : command == XENMEM_add_to_physmap       ? memory_add_to_physmap
+                                : command == XENMEM_remove_from_physmap  ? memory_remove_from_physmap
+                                                                         : memory_add_to_physmap_batch;
     long result;
 
     do
-        result = handler(&call);
+        result = handler(&r);
     while (result == -ERESTART);
     return result;
 }

@@ -30,10 +30,10 @@ static long exchange(uint64_t *in, uint64_t *out)
 {
     struct xen_memory_exchange x = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
                                     .out = {.nr_extents = 1, .domid = DOMID_SELF}};
-    struct hypercall call = {.arg = {0, (uint64_t)&x}};
+    struct request r = {.address = (uint64_t)&x, .argument = &x};
     set_xen_guest_handle(x.in.extent_start, in);
     set_xen_guest_handle(x.out.extent_start, out);
-    return memory_exchange(&call);
+    return memory_exchange(&r);
 }
 
 int main(void)

@@ -235,22 +235,22 @@ static void exchange_frame(volatile mfn_t *frame)
     uint64_t in = *frame, out = 77;
     struct xen_memory_exchange x = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
                                     .out = {.nr_extents = 1, .domid = DOMID_SELF}};
-    struct hypercall call = {.arg = {0, (uint64_t)&x}};
+    struct request r = {.address = (uint64_t)&x, .argument = &x};
     set_xen_guest_handle(x.in.extent_start, &in);
     set_xen_guest_handle(x.out.extent_start, &out);
-    if (memory_exchange(&call))
+    if (memory_exchange(&r))
         return;
     *frame = out;
     exchanged++;
 }
 
-static long memory_op(long (*function)(struct hypercall *call), unsigned command, struct xen_memory_reservation *r,
-                      unsigned *state)
+static long memory_op(operation_handler handler, unsigned command, struct xen_memory_reservation *op, unsigned *state)
 {
-    struct hypercall call = {.arg = {command, (uint64_t)r}};
+    struct hypercall call = {.arg = {command}};
+    struct request r = {.call = &call, .argument = op};
     long result;
     do
-        result = function(&call);
+        result = handler(&r);
     while (result == -ERESTART && rand_r(state) % 30);
     return result;
 }

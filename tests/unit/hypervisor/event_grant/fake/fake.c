@@ -4,6 +4,7 @@
 #include "fake.h"
 #include <hv/console.h>
 #include <hv/guest_copy.h>
+#include <hv/hvm.h>
 #include <hv/policy.h>
 #include <pthread.h>
 
@@ -302,6 +303,12 @@ void domain_put(struct domain *d)
     check_may_wait("domain_put");
     if (__atomic_sub_fetch(&d->references, 1, __ATOMIC_SEQ_CST) < 1)
         panic("reference count of d%u below its creator's", d->id);
+}
+
+/* Whether the caller may act on the other one is what allowed_on says. */
+int allowed_call(const struct domain *subject, enum policy_class class)
+{
+    return class == POLICY_PV && is_hvm(subject) ? -ENOSYS : 0;
 }
 
 int allowed_on(const struct domain *subject, const struct domain *object)

@@ -1,0 +1,62 @@
+/*
+ * How operations of hypercalls are served. operation.h says what a row means.
+ */
+#include <hv/domain.h>
+#include <hv/guest_copy.h>
+#include <hv/operation.h>
+
+static unsigned kind_of(long result)
+{
+    return result >= 0 ? ANSWER_DONE | ANSWER_ONLY : result == -ERESTART ? ANSWER_PROGRESS : ANSWER_FAILED;
+}
+
+static long run(const struct operation *o, struct request *r)
+{
+    long result = o->handler(r);
+    unsigned kind = kind_of(result);
+
+    if (o->answer & kind && copy_to_guest_va(r->address, r->argument, o->bytes) && kind != ANSWER_FAILED)
+        return -EFAULT;
+    return result;
+}
+
+long operation_run(const struct operation *o, struct request *r)
+{
+    uint64_t argument[OPERATION_BYTES / sizeof(uint64_t)] __uninitialized;
+    long result;
+
+    if (r->argument)
+        return run(o, r);
+    ASSERT(o->bytes <= sizeof(argument));
+    if (o->answer == ANSWER_ONLY)
+        memset(argument, 0, o->bytes);
+    else if (o->bytes && copy_from_guest_va(argument, r->address, o->bytes))
+        return -EFAULT;
+    r->argument = argument;
+    result = run(o, r);
+    r->argument = NULL;
+    return result;
+}
+
+long operation_find(const struct operation *table, size_t count, uint64_t number, const struct operation **found)
+{
+    const struct operation *o = number < count ? &table[number] : NULL;
+
+    if (!o || !o->handler)
+        return -ENOSYS;
+    *found = o;
+    return o->who == POLICY_ANYONE ? 0 : allowed_call(current->domain, o->who);
+}
+
+long operation_serve(const struct operation *table, size_t count, uint64_t number, struct request *r)
+{
+    const struct operation *o;
+    long refused = operation_find(table, count, number, &o);
+
+    return refused ? refused : operation_run(o, r);
+}
+
+long operation_answer(const struct request *r, size_t bytes)
+{
+    return copy_to_guest_va(r->address, r->argument, bytes) ? -EFAULT : 0;
+}
