@@ -32,7 +32,7 @@ static void leaves(const char *way)
     CHECK(ns > 999990000 && ns < 1000010000);
 }
 
-static void rate(void)
+static uint64_t ns_of_window(void)
 {
     uint32_t first = 0xf0000000, wanted = WINDOW_MS * 1000000 / BUS_NS;
     apic_write(APIC_LVT_TIMER, MASKED);
@@ -43,7 +43,18 @@ static void rate(void)
         ;
     uint64_t ns = to_ns(rdtsc() - start);
     apic_write(APIC_TIMER_INITIAL, 0);
-    CHECK(ns > WINDOW_MS * 980000UL && ns < WINDOW_MS * 1200000UL);
+    return ns;
+}
+
+/* A processor that does something else between the two looks makes the window longer, never shorter. */
+static void rate(void)
+{
+    uint64_t shortest = ns_of_window();
+    for (unsigned tries = 0; tries < 10 && shortest >= WINDOW_MS * 1200000UL; tries++) {
+        uint64_t ns = ns_of_window();
+        shortest = ns < shortest ? ns : shortest;
+    }
+    CHECK(shortest > WINDOW_MS * 980000UL && shortest < WINDOW_MS * 1200000UL);
 }
 
 static void forward(void)
