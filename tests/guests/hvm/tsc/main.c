@@ -37,8 +37,8 @@ static uint64_t ns_of_window(void)
     uint32_t first = 0xf0000000, wanted = WINDOW_MS * 1000000 / BUS_NS;
     apic_write(APIC_LVT_TIMER, MASKED);
     apic_write(APIC_TIMER_DIVIDE, BY_1);
-    apic_write(APIC_TIMER_INITIAL, first);
     uint64_t start = rdtsc();
+    apic_write(APIC_TIMER_INITIAL, first);
     while (first - apic_read(APIC_TIMER_CURRENT) < wanted)
         ;
     uint64_t ns = to_ns(rdtsc() - start);
