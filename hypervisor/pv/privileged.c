@@ -296,7 +296,7 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
         return (uint32_t)regs->rcx || xstate_set_xcr0(v, regs->rdx << 32 | (uint32_t)regs->rax) ? NOT_OURS : DONE;
     if (i->mod != 3 && (i->reg & 7) == 7) {
         if (guest_range_ok(i->address, 1))
-            __asm__ volatile("invlpg (%0)" ::"r"(i->address) : "memory");
+            invlpg(i->address);
         return DONE;
     }
     return NOT_OURS;
