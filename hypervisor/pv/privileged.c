@@ -288,9 +288,11 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
     if (!guest_kernel_mode(v))
         return NOT_OURS;
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 0) {
+        if ((uint32_t)regs->rcx)
+            return NOT_OURS;
         regs->rax = (uint32_t)v->xcr0;
         regs->rdx = v->xcr0 >> 32;
-        return (uint32_t)regs->rcx ? NOT_OURS : DONE;
+        return DONE;
     }
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1)
         return (uint32_t)regs->rcx || xstate_set_xcr0(v, regs->rdx << 32 | (uint32_t)regs->rax) ? NOT_OURS : DONE;
