@@ -447,6 +447,17 @@ static void strings_go_up_or_down(void)
     check(REFUSED(0x6d) && !port_reads);
 }
 
+/* A device forgets what was read: it is asked once there is a place for its answer. */
+static void a_port_is_not_read_for_a_page_that_is_not_there(void)
+{
+    start(true);
+    v.pv.iopl = 1;
+    fake_regs.rdi = NOWHERE;
+    RUN(0x6c);
+    check(fake_regs.rip == ENTRY_PF && v.info->arch.cr2 == NOWHERE && fake_regs.rdi == NOWHERE);
+    check(!port_reads);
+}
+
 /* ---- Faults that are something else ---- */
 
 static void software_interrupts(void)
@@ -520,6 +531,7 @@ int main(void)
     ports_by_number_and_register();
     a_bitmap_gives_single_ports_to_a_program();
     strings_go_up_or_down();
+    a_port_is_not_read_for_a_page_that_is_not_there();
     software_interrupts();
     other_faults_keep_their_error_code();
     forced_cpuid_is_asked_of_us();
