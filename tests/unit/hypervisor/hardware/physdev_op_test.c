@@ -312,6 +312,24 @@ static void configuration_space_is_taken_where_it_is_told(void)
     check(configuration_space(0xe0000000, 0, 255, RESERVED) == -ENOSPC);
 }
 
+/* Its last byte too. */
+static void all_of_configuration_space_is_no_memory(void)
+{
+    start();
+    check(!configuration_space(0xf0000000, 0, 255, RESERVED));
+    check(configuration_space(0xf0100000, 0, 255, RESERVED) == -EINVAL && TOLD("")); /* its end is memory */
+    check(configuration_space(0, 0, 255, RESERVED) == -EINVAL && TOLD(""));          /* its middle */
+}
+
+static void configuration_space_is_where_the_processor_has_addresses(void)
+{
+    start();
+    check(!configuration_space((1UL << 40) - 256 * MiB, 0, 255, RESERVED));
+    check(configuration_space(1UL << 40, 0, 255, RESERVED) == -EINVAL && TOLD(""));
+    check(configuration_space((1UL << 40) - 255 * MiB, 0, 255, RESERVED) == -EINVAL && TOLD(""));
+    check(configuration_space(~0UL << 20, 0, 0, RESERVED) == -EINVAL && TOLD(""));
+}
+
 /* ---- Rights to ports, of every PV vcpu ---- */
 
 static void ports_of_a_program(void)
@@ -363,6 +381,8 @@ int main(void)
     devices_come_and_go();
     a_debug_port_needs_no_care();
     configuration_space_is_taken_where_it_is_told();
+    all_of_configuration_space_is_no_memory();
+    configuration_space_is_where_the_processor_has_addresses();
     ports_of_a_program();
     what_is_not_there_is_no_argument();
     return 0;
