@@ -167,7 +167,7 @@ void smp_call_interrupt(void)
 
 static gfn_t any_gfn(unsigned *state)
 {
-    unsigned what = rand_r(state) % 64;
+    unsigned what = rand_r(state) % 12;
     if (what == 0)
         return (gfn_t)(rand_r(state) % FAR) << 18;
     if (what == 1)
