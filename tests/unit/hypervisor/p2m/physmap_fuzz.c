@@ -187,12 +187,13 @@ static domid_t any_target(unsigned *state)
 }
 
 /* Until it is done; a guest may also never ask again. */
-static long call(long (*function)(struct hypercall *call), unsigned command, void *argument, unsigned *state)
+static long call(operation_handler handler, unsigned command, void *argument, unsigned *state)
 {
-    struct hypercall c = {.arg = {command, (uint64_t)argument}};
+    struct hypercall c = {.arg = {command}};
+    struct request r = {.call = &c, .argument = argument};
     long result;
     do
-        result = function(&c);
+        result = handler(&r);
     while (result == -ERESTART && rand_r(state) % 30);
     if (result < 0 && result != -ERESTART)
         __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
