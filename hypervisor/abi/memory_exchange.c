@@ -101,6 +101,15 @@ static void release_input(struct exchange *x)
     }
 }
 
+/* While the frames are ours: a vcpu that guesses their numbers may return them as soon as they are its domain's. */
+static void name_extent(const struct exchange *x, uint64_t n, bool named)
+{
+    mfn_t mfn = page_to_mfn(x->out[n]);
+
+    for (uint64_t i = 0; i < 1UL << x->out_order; i++)
+        m2p_set(mfn + i, named ? x->pfn[n] + i : M2P_INVALID);
+}
+
 /*
  * As many frames come as went, under the lock that everybody takes who changes the domain's count or limit: it fails
  * only for a domain that is being destroyed or is already above a limit that was lowered under it. Then the rest stays
@@ -109,16 +118,16 @@ static void release_input(struct exchange *x)
 static int assign_output(struct exchange *x)
 {
     for (uint64_t n = 0; n < x->out_per_chunk; n++) {
-        mfn_t mfn = page_to_mfn(x->out[n]);
-        int error = domain_assign_pages(x->domain, x->out[n], x->out_order);
+        int error;
 
+        name_extent(x, n, true);
+        error = domain_assign_pages(x->domain, x->out[n], x->out_order);
         if (error) {
+            name_extent(x, n, false);
             for (; n < x->out_per_chunk; n++)
                 free_pages(x->out[n], x->out_order);
             return error;
         }
-        for (uint64_t i = 0; i < 1UL << x->out_order; i++)
-            m2p_set(mfn + i, x->pfn[n] + i);
     }
     return 0;
 }

@@ -134,6 +134,19 @@ static bool give_gfns(struct extents *e, uint64_t i)
     return false;
 }
 
+/* A vcpu that guesses a frame's number may have returned it by now: what is another's gets no name of ours. */
+static void name_frames(struct domain *d, mfn_t mfn, uint64_t pages, xen_pfn_t pfn)
+{
+    for (uint64_t n = 0; n < pages; n++) {
+        struct page *page = mfn_to_page(mfn + n);
+
+        if (!page_get(page, d))
+            continue;
+        m2p_set(mfn + n, pfn == M2P_INVALID ? pfn : pfn + n);
+        page_put(page);
+    }
+}
+
 /* false: this extent cannot be had, the call ends with what it has done so far. */
 static bool give_extent(struct extents *e, uint64_t i)
 {
@@ -150,8 +163,7 @@ static bool give_extent(struct extents *e, uint64_t i)
     if (!page)
         return false;
     mfn = page_to_mfn(page);
-    for (uint64_t n = 0; n < 1UL << r->extent_order; n++)
-        m2p_set(mfn + n, e->populate ? pfn + n : M2P_INVALID);
+    name_frames(e->domain, mfn, 1UL << r->extent_order, pfn);
     return !list || !copy_to_guest_offset(r->extent_start, i, &mfn, 1);
 }
 

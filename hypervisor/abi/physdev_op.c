@@ -2,7 +2,9 @@
  * physdev_op: what the hardware domain's kernel asks about interrupts and PCI devices, and what any PV kernel asks
  * about port rights. Source: xen/physdev.h.
  */
+#include <hv/bootinfo.h>
 #include <hv/console.h>
+#include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/irq.h>
@@ -245,6 +247,23 @@ static long physdev_msix(struct request *r)
     return pci_find_capability(PCI_SBDF(op->seg, op->bus, op->devfn), PCI_CAPABILITY_MSIX) ? 0 : -ENODEV;
 }
 
+/* A range beyond the processor's addresses would have bits in our page tables that it takes for an error. */
+static bool can_be_device(uint64_t start, uint64_t end)
+{
+    uint64_t limit = 1UL << cpu_features.physical_address_bits;
+    return start < limit && end > start && end <= limit;
+}
+
+static bool has_memory(uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < bootinfo.memory_count; i++) {
+        const struct memory_range *range = &bootinfo.memory[i];
+        if (range->kind == MEMORY_RAM && start < range->end && range->start < end)
+            return true;
+    }
+    return false;
+}
+
 static long physdev_mmcfg_reserved(struct request *r)
 {
     struct physdev_pci_mmcfg_reserved *op = r->argument;
@@ -252,8 +271,9 @@ static long physdev_mmcfg_reserved(struct request *r)
         return -EINVAL;
     if (!(op->flags & XEN_PCI_MMCFG_RESERVED))
         return 0;
-    uint64_t start = op->address + op->start_bus * MiB; /* the ABI, like the MCFG table, gives the place of bus 0 */
-    if (start < op->address || mfn_is_ram(start >> PAGE_SHIFT))
+    /* The ABI, like the MCFG table, gives the place of bus 0. */
+    uint64_t start = op->address + op->start_bus * MiB, end = op->address + (op->end_bus + 1) * MiB;
+    if (!can_be_device(op->address, end) || has_memory(start, end))
         return -EINVAL;
     return pci_ecam_add(start, op->segment, op->start_bus, op->end_bus);
 }

@@ -427,6 +427,36 @@ static int make_run(const struct p2m *p2m, struct run *run, unsigned order)
     return 0;
 }
 
+/* Lock held. `pages` do not go beyond one large page: a leaf of that size is there for all of them or for none. */
+static void name_those_there(const struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned long pages)
+{
+    unsigned long step;
+
+    for (unsigned long n = 0; n < pages; n += step) {
+        unsigned level;
+        pte_t entry = *p2m_find(p2m, gfn + n, &level);
+
+        step = level > 1 ? pages - n : 1;
+        if (leaf_frame(p2m, entry, level, gfn + n) != mfn + n)
+            continue;
+        for (unsigned long i = n; i < n + step; i++)
+            m2p_set(mfn + i, gfn + i);
+    }
+}
+
+/* Another CPU may have taken some of them out by now, and another domain may have them: who takes one out does so under
+ * the lock and gives it back later. */
+static void name_frames(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned order)
+{
+    unsigned long pages = 1UL << min(order, 9U);
+
+    for (unsigned long done = 0; done < 1UL << order; done += pages) {
+        unsigned long flags = spin_lock_irqsave(&p2m->lock);
+        name_those_there(p2m, gfn + done, mfn + done, pages);
+        spin_unlock_irqrestore(&p2m->lock, flags);
+    }
+}
+
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type)
 {
     struct p2m *p2m = d->hvm->p2m;
@@ -440,8 +470,7 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_typ
     if (error)
         return error;
     if (p2m_is_own_ram(type) || type == P2M_SHARED)
-        for (unsigned long i = 0; i < 1UL << order; i++)
-            m2p_set(mfn + i, gfn + i);
+        name_frames(p2m, gfn, mfn, order);
     return 0;
 }
 

@@ -89,7 +89,8 @@ static enum result string_fault(struct vcpu *v, struct cpu_user_regs *regs, uint
     return guest_range_ok(at, bytes) ? memory_fault(v, regs, at, bytes, access) : NOT_OURS;
 }
 
-/* One element at a time: a repeated instruction is entered again until its count is used up. */
+/* One element at a time: a repeated instruction is entered again until its count is used up. A port is read when its
+ * value has a place, for a device gives each only once. */
 static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     unsigned size = port_size(i), port = (uint16_t)regs->rdx;
@@ -105,6 +106,8 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
             return string_fault(v, regs, *pointer, size, 0);
         pv_port_write(v, (uint16_t)port, size, value);
     } else {
+        if (copy_to_guest_va(*pointer, &value, size))
+            return string_fault(v, regs, *pointer, size, PF_WRITE);
         pv_port_read(v, (uint16_t)port, size, &value);
         if (copy_to_guest_va(*pointer, &value, size))
             return string_fault(v, regs, *pointer, size, PF_WRITE);
@@ -288,15 +291,17 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
     if (!guest_kernel_mode(v))
         return NOT_OURS;
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 0) {
+        if ((uint32_t)regs->rcx)
+            return NOT_OURS;
         regs->rax = (uint32_t)v->xcr0;
         regs->rdx = v->xcr0 >> 32;
-        return (uint32_t)regs->rcx ? NOT_OURS : DONE;
+        return DONE;
     }
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1)
         return (uint32_t)regs->rcx || xstate_set_xcr0(v, regs->rdx << 32 | (uint32_t)regs->rax) ? NOT_OURS : DONE;
     if (i->mod != 3 && (i->reg & 7) == 7) {
         if (guest_range_ok(i->address, 1))
-            __asm__ volatile("invlpg (%0)" ::"r"(i->address) : "memory");
+            invlpg(i->address);
         return DONE;
     }
     return NOT_OURS;

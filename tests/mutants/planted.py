@@ -58,6 +58,7 @@ class Copy:
         known, again = f'{self.build}/folders', []
         if os.path.exists(f'{self.build}/build.ninja'):
             if same(known, folders.encode()):
+                subprocess.run(['ninja', '-C', self.build, 'build.ninja'], capture_output=True)   # tests that are new in a folder
                 return
             again = ['--reconfigure']
         made = subprocess.run(['meson', 'setup', *again, *SETUP, self.build, self.source], capture_output=True, text=True)

@@ -20,9 +20,6 @@
 #include <xen/version.h>
 #include "same_layout.h"
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-
 /* ---- The guest's memory is below 4 GiB ---- */
 
 #define GUEST_BYTES (64 * 1024)

@@ -15,8 +15,6 @@
 #include <xen/sysctl.h>
 
 struct cpu_features cpu_features;
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 mfn_t max_mfn = 0x1c0000; /* 7 GiB */
 
 uint64_t xstate_xcr0(struct vcpu *v)

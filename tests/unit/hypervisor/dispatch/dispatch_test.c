@@ -18,8 +18,6 @@
 
 #define DONE 4711
 static long next_result = DONE;
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 
 #define HANDLERS(X)                                                                                                    \
     X(set_trap_table)                                                                                                  \

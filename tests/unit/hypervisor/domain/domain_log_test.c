@@ -11,9 +11,6 @@
 
 #define MILLISECOND 1000000ULL
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-
 static ns_t time_now = 5000 * MILLISECOND;
 static unsigned lines;
 static char last[200], note[200];

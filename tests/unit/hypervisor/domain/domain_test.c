@@ -24,8 +24,6 @@
 
 /* ---- The world around ---- */
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct page fake_page[FAKE_FRAMES];
 static uint8_t ram[FAKE_FRAMES][PAGE_SIZE];
 uint8_t (*fake_ram)[PAGE_SIZE] = ram;
@@ -45,10 +43,6 @@ static void act_once(void (**other_cpu)(void))
 void fake_before_lock(struct spinlock *lock)
 {
     act_once(&during_lock);
-}
-void fake_deadlock(void)
-{
-    abort();
 }
 void panic_regs(const struct cpu_user_regs *regs, const char *format, ...)
 {

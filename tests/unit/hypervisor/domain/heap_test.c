@@ -12,8 +12,6 @@
 
 #define HELD 500
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct page fake_page[FAKE_FRAMES];
 uint8_t (*fake_ram)[PAGE_SIZE];
 static unsigned long pages;
@@ -21,10 +19,6 @@ static bool none_left;
 
 void fake_before_lock(struct spinlock *lock)
 {
-}
-void fake_deadlock(void)
-{
-    abort();
 }
 void panic(const char *format, ...)
 {

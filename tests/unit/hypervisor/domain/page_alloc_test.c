@@ -16,8 +16,6 @@
 #define FIRST 16U
 #define HELD  400
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct page fake_page[FAKE_FRAMES];
 static uint8_t ram[FAKE_FRAMES][PAGE_SIZE];
 uint8_t (*fake_ram)[PAGE_SIZE] = ram;
@@ -27,10 +25,6 @@ volatile uint64_t tlbflush_clock = 1;
 
 void fake_before_lock(struct spinlock *lock)
 {
-}
-void fake_deadlock(void)
-{
-    abort();
 }
 void tlb_filter_and_flush(uint64_t stamp)
 {

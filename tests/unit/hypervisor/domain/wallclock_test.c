@@ -11,8 +11,6 @@
 #include <hv/pagetable.h>
 #include <hv/time.h>
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct page fake_page[FAKE_FRAMES];
 uint8_t (*fake_ram)[PAGE_SIZE];
 struct cpu_features cpu_features;
@@ -26,10 +24,6 @@ void fake_before_lock(struct spinlock *lock)
     other_cpu = NULL;
     if (act)
         act();
-}
-void fake_deadlock(void)
-{
-    abort();
 }
 
 static struct domain guest;

@@ -14,9 +14,6 @@
 #include <hv/tlb.h>
 #include <hv/xstate.h>
 
-struct cpu_user_regs fake_regs;
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct cpu_features cpu_features;
 volatile uint64_t tlbflush_clock = 100;
 unsigned long fake_cr3, fake_cr4, fake_dr7;

@@ -11,9 +11,6 @@
 #include <hv/pv_internal.h>
 #include <hv/traps.h>
 
-struct cpu_user_regs fake_regs;
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 volatile bool console_ring_grew;
 static struct domain guest = {.id = 1};
 static struct vcpu v = {.domain = &guest};
@@ -45,10 +42,6 @@ void domain_crash(struct domain *d, const char *format, ...)
     crashes++;
 }
 
-void fake_deadlock(void)
-{
-    panic("a lock is taken twice, or given back twice");
-}
 /* Entries of the first two pages, which nobody can copy to; no other address is asked about. */
 static pte_t entry_of_page[2];
 bool pv_walk(struct vcpu *vcpu, unsigned long va, struct walk *found)

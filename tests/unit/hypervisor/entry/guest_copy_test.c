@@ -9,9 +9,6 @@
 #include <hv/p2m.h>
 #include <hv/page_type.h>
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-struct cpu_user_regs fake_regs;
 struct page fake_page[FAKE_FRAMES];
 static uint8_t ram[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 uint8_t (*fake_ram)[PAGE_SIZE] = ram;
@@ -20,10 +17,6 @@ static struct vcpu v = {.domain = &guest};
 static unsigned touched, faults, held;
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes);
 unsigned long clear_guest_bytes(void *to, unsigned long bytes);
-
-void fake_swap_gs(void)
-{
-}
 
 /* x86/entry.S; `faults` of its tries end half way. */
 unsigned long copy_guest_bytes(void *to, const void *from, unsigned long bytes)

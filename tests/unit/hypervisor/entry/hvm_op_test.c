@@ -20,9 +20,6 @@
 #include <xen/sched.h>
 #include <xen/trace.h>
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-struct cpu_user_regs fake_regs;
 static struct hvm_domain parts[2];
 static struct domain control = {.is_privileged = true}, guest = {.id = 1, .hvm = &parts[0], .max_vcpus = 1},
                      other = {.id = 2, .hvm = &parts[1]}, pv = {.id = 3};
@@ -33,9 +30,6 @@ static int held;
 static unsigned flushes, upcalls;
 static enum p2m_type type_of_frame;
 
-void fake_swap_gs(void)
-{
-}
 struct domain *domain_get_any(domid_t id)
 {
     struct domain *const all[] = {&control, &guest, &other, &pv};

@@ -11,21 +11,11 @@
 #include <xen/physdev.h>
 #include <xen/sched.h>
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-struct cpu_user_regs fake_regs;
 unsigned cpu_count = 1;
 static struct domain guest = {.id = 1}, other = {.id = 2};
 static struct vcpu v = {.domain = &guest};
 static unsigned held;
 
-void fake_swap_gs(void)
-{
-}
-void fake_deadlock(void)
-{
-    abort();
-}
 struct domain *domain_get_any(domid_t id)
 {
     struct domain *d = id == other.id ? &other : id == DOMID_SELF || id == guest.id ? &guest : NULL;

@@ -17,18 +17,12 @@
 #define MACHINES_EFER (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | 0x1000) /* with SVME */
 #define MACHINES_PAT  0x0007040600070406UL
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-struct cpu_user_regs fake_regs;
 static struct domain guest = {.id = 1}, hardware = {.all_io = true};
 static struct vcpu v = {.domain = &guest}, of_hardware = {.domain = &hardware};
 static unsigned copies, msr_writes, breakpoints;
 static uint32_t msr_written;
 static uint64_t value_written;
 
-void fake_swap_gs(void)
-{
-}
 int copy_from_guest_va(void *to, unsigned long from, size_t bytes)
 {
     copies++;

@@ -12,17 +12,11 @@
 #define ROOT      0x100UL
 #define USER_ROOT 0x200UL
 
-struct cpu_user_regs fake_regs;
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 static struct domain guest = {.id = 1};
 static struct vcpu v = {.domain = &guest};
 static struct vcpu_guest_context context;
 static int root_answer, user_root_answer, gdt_answer, ldt_answer;
 
-void fake_swap_gs(void)
-{
-}
 static int set_root(mfn_t *slot, mfn_t mfn, int answer)
 {
     if (!answer || !mfn)

@@ -17,9 +17,6 @@
 #define NOT_CANONICAL 0x0000800000000000UL
 #define XSAVE_BYTES   832
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
-struct cpu_user_regs fake_regs;
 struct cpu_features cpu_features = {.xsave = true, .xcr0_mask = 7, .xsave_bytes = XSAVE_BYTES};
 struct page fake_page[FAKE_FRAMES];
 static uint8_t ram[8][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
@@ -33,9 +30,6 @@ static unsigned added, wakes, states, moved, imports;
 static size_t import_bytes;
 static int init_result, held, paused;
 
-void fake_swap_gs(void)
-{
-}
 int xstate_alloc(struct vcpu *v)
 {
     states++;

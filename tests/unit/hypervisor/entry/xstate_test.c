@@ -4,14 +4,7 @@
 #include "../../../../hypervisor/x86/xstate.c"
 #include "../check.h"
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-struct vcpu *fake_current[NR_CPUS];
 struct cpu_features cpu_features = {.xsave = true, .xcr0_mask = 7, .xsave_bytes = 832};
-struct cpu_user_regs fake_regs;
-
-void fake_swap_gs(void)
-{
-}
 
 static struct vcpu v;
 static union {

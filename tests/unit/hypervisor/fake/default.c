@@ -1,6 +1,8 @@
 /*
  * What every unit test of the hypervisor may need and few care about. All weak: a test that cares defines its own.
  */
+#include <hv/bootinfo.h>
+#include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/domain_log.h>
 #include <hv/guest_copy.h>
@@ -10,6 +12,9 @@
 #include <string.h>
 
 #define WEAK __attribute__((weak))
+
+WEAK struct bootinfo bootinfo;
+WEAK struct cpu_features cpu_features;
 
 /* The hypervisor was asked for something of which the test has no fake (unexpected.py). */
 __noreturn void fake_unexpected(const char *name);

@@ -43,14 +43,23 @@ bool mfn_is_ram(mfn_t mfn)
     return mfn < max_mfn && !(fake_page[mfn].references & PAGE_IO);
 }
 
+__weak void machine_names(mfn_t mfn)
+{
+}
+
+/* A frame is given a name while it is somebody's, or nobody's yet. */
 void m2p_set(mfn_t mfn, unsigned long pfn)
 {
-    m2p[mfn] = pfn;
+    if (pfn != M2P_INVALID) {
+        machine_names(mfn);
+        check(!(READ_ONCE(fake_page[mfn].references) & PAGE_FREE));
+    }
+    WRITE_ONCE(m2p[mfn], pfn);
 }
 
 unsigned long m2p_get(mfn_t mfn)
 {
-    return m2p[mfn];
+    return READ_ONCE(m2p[mfn]);
 }
 
 struct domain *domain_find(domid_t id)

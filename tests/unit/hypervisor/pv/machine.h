@@ -17,6 +17,8 @@ extern bool machine_yields; /* something else waits for the processor */
 
 /* Frames 1 .. FAKE_FRAMES-1 go to the allocator; nobody has anything yet. */
 void machine_start(void);
+/* If the test has it: mfn is about to be given a name (m2p_set). */
+void machine_names(mfn_t mfn);
 /* The hypercalls that follow are this vcpu's. */
 void machine_run(struct vcpu *v);
 /* A zeroed frame of d. */

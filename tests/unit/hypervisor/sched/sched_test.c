@@ -13,9 +13,7 @@
 
 /* ---- The machine ---- */
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 unsigned cpu_count;
-struct vcpu *fake_current[NR_CPUS];
 struct domain idle_domain = {.is_idle = true};
 
 static ns_t clock_now = 1000 * MS;
@@ -24,11 +22,6 @@ static bool event_pending;
 static unsigned switches;
 static void (*during_switch)(struct vcpu *prev); /* what other CPUs do while prev is being saved */
 
-void fake_deadlock(void)
-{
-    fprintf(stderr, "lock taken twice, or given back twice\n");
-    abort();
-}
 ns_t now(void)
 {
     return clock_now;

@@ -7,9 +7,7 @@
 
 #define MAX_RIG_VCPUS 8
 
-struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 unsigned cpu_count = 1;
-struct vcpu *fake_current[NR_CPUS];
 struct cpu_features cpu_features = {.physical_address_bits = 40};
 
 struct domain rig_domain;
@@ -26,11 +24,6 @@ static ns_t clock_now, hardware_timer;
 
 /* ---- what the chips need of the hypervisor ---- */
 
-void fake_deadlock(void)
-{
-    fprintf(stderr, "lock taken twice, or given back twice\n");
-    abort();
-}
 ns_t now(void)
 {
     return clock_now;

@@ -31,6 +31,13 @@ static inline void spin_lock_next(struct spinlock *lock)
 {
     spin_lock(lock);
 }
+static inline bool spin_trylock(struct spinlock *lock)
+{
+    if (lock->held)
+        return false;
+    spin_lock(lock);
+    return true;
+}
 static inline void spin_unlock(struct spinlock *lock)
 {
     if (--lock->held)

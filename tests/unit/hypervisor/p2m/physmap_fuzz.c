@@ -1,0 +1,443 @@
+/*
+ * Physical memory of HVM guests under four threads: two vcpus of one guest, one of another and a toolstack's populate,
+ * give back, move, share, hide, grant and hold pages at once, drawn from a seed. Each vcpu's processor keeps
+ * translations, filled without a lock as a processor does it, for as long as it need not leave the guest. No
+ * translation may be of a frame that is not the guest's, or not granted to it; no frame of another has a name of the
+ * guest's; and afterwards all memory is free.
+ *
+ * hv-physmap-fuzz [SEED [CALLS OF EACH ROUND]].
+ */
+#include "../fake/several_threads.h"
+#include "../pv/machine.h"
+#include <hv/abi_internal.h>
+#include <hv/grant_table.h>
+#include <hv/hvm.h>
+#include <hv/hypercall.h>
+#include <hv/irq.h>
+#include <hv/p2m.h>
+#include <hv/page_alloc.h>
+#include <hv/page_type.h>
+#include <hv/tlb.h>
+#include <hv/viridian.h>
+
+#include <pthread.h>
+#include <xen/memory.h>
+
+/* Pages near each other, the first ones of regions of 1 GiB, more than there may be tables for; and the frames left. */
+enum { NEAR = 40, FAR = 200, MOST_PAGES = 200, FREE_FRAMES = 900, CACHED = 16, ROUNDS = 8 };
+
+static struct domain control;
+static struct hvm_domain parts[2];
+static struct hvm_vcpu hvm_vcpus[3];
+static struct vcpu vcpus[THREADS], *all[THREADS];
+static struct domain *const guests[2] = {&guest, &other};
+static unsigned round;
+static uint64_t populated, returned, shown, moved, removed, held, granted, translated, refused;
+
+static bool never(void)
+{
+    return true;
+}
+static const struct hvm_vendor npt = {.name = "npt", .init = never}, ept = {.name = "ept", .uses_ept = true};
+const struct hvm_vendor *hvm_vendor;
+
+/* ---- Processors ---- */
+
+__thread unsigned fake_irqs_off;
+static __thread struct real_cpu_info info;
+struct real_cpu_info *cpu_info(void)
+{
+    return &info;
+}
+
+static struct {
+    pthread_mutex_t in_guest;
+    uint64_t generation;
+    struct cached {
+        gfn_t gfn;
+        mfn_t mfn; /* 0: none */
+        bool granted;
+    } entry[CACHED];
+} processors[THREADS];
+
+/* Who runs the guest has left it when this returns. */
+void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
+{
+    check(!fake_irqs_off);
+    for (unsigned n = 0; n < THREADS; n++)
+        if (test_bit(n, ((const cpumask_t *)cpumask)->bits)) {
+            pthread_mutex_lock(&processors[n].in_guest);
+            pthread_mutex_unlock(&processors[n].in_guest);
+        }
+}
+
+bool rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+    *value = 0;
+    return true;
+}
+
+/* A leaf's frame and whether another domain's is no surprise, as the processor's walk of the tables finds it. */
+static struct cached walk(struct domain *d, gfn_t gfn)
+{
+    const uint64_t present = hvm_vendor->uses_ept ? 7 : 1;
+    const uint64_t *table = mfn_to_virt(p2m_root(d) >> PAGE_SHIFT);
+    for (unsigned level = 4;; level--) {
+        uint64_t entry = READ_ONCE(table[PTE_INDEX(gfn << PAGE_SHIFT, level)]);
+        unsigned kind = entry >> 52 & 0xf;
+        mfn_t within = gfn & ((1UL << 9 * (level - 1)) - 1);
+        if (!(entry & present))
+            return (struct cached){gfn, 0, false};
+        if (level == 1 || entry & PTE_PSE)
+            return (struct cached){gfn, pte_mfn(entry) + within,
+                                   kind == P2M_GRANT_WRITABLE || kind == P2M_GRANT_READONLY};
+        check(pte_mfn(entry) < FAKE_FRAMES);
+        table = mfn_to_virt(pte_mfn(entry));
+    }
+}
+
+static void check_translation(const struct domain *d, const struct cached *c)
+{
+    uint64_t references = __atomic_load_n(&mfn_to_page(c->mfn)->references, __ATOMIC_SEQ_CST);
+    check(c->mfn < FAKE_FRAMES && !(references & PAGE_FREE) && references & PAGE_REFERENCES_MASK);
+    check(references >> 48 == (c->granted ? guests[d == &guest]->id : d->id));
+}
+
+static gfn_t any_gfn(unsigned *state);
+
+static void run_guest(unsigned n, unsigned *state)
+{
+    struct domain *d = current->domain;
+    if (!is_hvm(d))
+        return;
+    pthread_mutex_lock(&processors[n].in_guest);
+    uint64_t generation = __atomic_load_n(&d->hvm->tlb_generation, __ATOMIC_SEQ_CST);
+    if (processors[n].generation != generation)
+        memset(processors[n].entry, 0, sizeof(processors[n].entry));
+    processors[n].generation = generation;
+    for (unsigned i = 0; i < CACHED; i++) {
+        struct cached *c = &processors[n].entry[rand_r(state) % CACHED];
+        if (!c->mfn)
+            *c = walk(d, any_gfn(state));
+        if (!c->mfn)
+            continue;
+        if (i == CACHED / 2 && rand_r(state) % 4 == 0)
+            fake_let_others_run();
+        check_translation(d, c);
+        __atomic_add_fetch((uint64_t *)mfn_to_virt(c->mfn), 0, __ATOMIC_RELAXED); /* used */
+        __atomic_add_fetch(&translated, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&processors[n].in_guest);
+}
+
+/* ---- Around the calls ---- */
+
+/* What is about to be done to a frame may take a while. */
+void machine_names(mfn_t mfn)
+{
+    fake_meet_others();
+}
+int domain_get_for_caller(domid_t id, struct domain **out)
+{
+    struct domain *caller = current->domain;
+    *out = id == DOMID_SELF ? caller : domain_get(id);
+    if (id == DOMID_SELF)
+        domain_hold(caller);
+    if (!*out)
+        return -ESRCH;
+    if (*out == caller || caller == &control)
+        return 0;
+    domain_put(*out);
+    return -EPERM;
+}
+void hvm_forget_mappings(struct vcpu *v)
+{
+}
+void tlb_filter_and_flush(uint64_t stamp)
+{
+}
+void tlb_flush_all(void)
+{
+}
+void smp_call_interrupt(void)
+{
+}
+
+/* ---- Calls ---- */
+
+static gfn_t any_gfn(unsigned *state)
+{
+    unsigned what = rand_r(state) % 12;
+    if (what == 0)
+        return (gfn_t)(rand_r(state) % FAR) << 18;
+    if (what == 1)
+        return ((gfn_t)(rand_r(state) % FAR) << 18) - 1; /* an extent that goes on there needs another table */
+    if (what == 2)
+        return (gfn_t)rand_r(state) << 20 | rand_r(state) % 4;
+    return (gfn_t)(rand_r(state) % NEAR);
+}
+
+/* Itself; the toolstack either, by its number. */
+static domid_t any_target(unsigned *state)
+{
+    static const domid_t others[] = {0, 1, 2, 7, DOMID_XEN, DOMID_SELF};
+    if (rand_r(state) % 20 == 0)
+        return others[rand_r(state) % ARRAY_SIZE(others)];
+    return current->domain == &control ? guests[rand_r(state) % 2]->id : DOMID_SELF;
+}
+
+/* Until it is done; a guest may also never ask again. */
+static long call(operation_handler handler, unsigned command, void *argument, unsigned *state)
+{
+    struct hypercall c = {.arg = {command}};
+    struct request r = {.call = &c, .argument = argument};
+    long result;
+    do
+        result = handler(&r);
+    while (result == -ERESTART && rand_r(state) % 30);
+    if (result < 0 && result != -ERESTART)
+        __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+    return result;
+}
+
+static void count(uint64_t *counter, bool done)
+{
+    __atomic_add_fetch(counter, done, __ATOMIC_RELAXED);
+}
+
+static void reserve(bool populate, unsigned *state)
+{
+    uint64_t list[4];
+    struct xen_memory_reservation r = {.nr_extents = 1 + rand_r(state) % 4, .domid = any_target(state)};
+    if (rand_r(state) % 4 == 0)
+        r.extent_order = rand_r(state) % 3;
+    for (unsigned i = 0; i < ARRAY_SIZE(list); i++)
+        list[i] = any_gfn(state);
+    set_xen_guest_handle(r.extent_start, list);
+    if (populate)
+        count(&populated, call(memory_populate, XENMEM_populate_physmap, &r, state) > 0);
+    else
+        count(&returned, call(memory_decrease, XENMEM_decrease_reservation, &r, state) > 0);
+}
+
+static const unsigned spaces[] = {
+    XENMAPSPACE_shared_info, XENMAPSPACE_grant_table,  XENMAPSPACE_grant_table, XENMAPSPACE_gmfn,
+    XENMAPSPACE_gmfn_range,  XENMAPSPACE_gmfn_foreign, XENMAPSPACE_dev_mmio,    77};
+
+static uint64_t any_index(unsigned space, unsigned *state)
+{
+    if (space == XENMAPSPACE_gmfn || space == XENMAPSPACE_gmfn_range)
+        return any_gfn(state);
+    uint64_t status = rand_r(state) % 4 ? 0 : XENMAPIDX_grant_table_status;
+    return space == XENMAPSPACE_grant_table ? rand_r(state) % 5 | status : rand_r(state) % 8 == 0;
+}
+
+static void add(unsigned *state)
+{
+    unsigned space = spaces[rand_r(state) % ARRAY_SIZE(spaces)];
+    struct xen_add_to_physmap a = {.domid = any_target(state), .space = space, .gpfn = any_gfn(state)};
+    a.idx = any_index(space, state);
+    a.size = (uint16_t)(rand_r(state) % 5);
+    bool done = call(memory_add_to_physmap, XENMEM_add_to_physmap, &a, state) == 0;
+    count(space == XENMAPSPACE_gmfn || space == XENMAPSPACE_gmfn_range ? &moved : &shown, done);
+}
+
+static void add_batch(unsigned *state)
+{
+    uint64_t index[4], gfn[4];
+    int errors[4];
+    struct xen_add_to_physmap_batch b = {.domid = any_target(state), .size = (uint16_t)(1 + rand_r(state) % 4)};
+    b.space = (uint16_t)spaces[rand_r(state) % ARRAY_SIZE(spaces)];
+    for (unsigned i = 0; i < 4; i++) {
+        index[i] = any_index(b.space, state);
+        gfn[i] = any_gfn(state);
+    }
+    set_xen_guest_handle(b.idxs, index);
+    set_xen_guest_handle(b.gpfns, gfn);
+    set_xen_guest_handle(b.errs, errors);
+    call(memory_add_to_physmap_batch, XENMEM_add_to_physmap_batch, &b, state);
+}
+
+static void take_away(unsigned *state)
+{
+    struct xen_remove_from_physmap r = {.domid = any_target(state), .gpfn = any_gfn(state)};
+    count(&removed, call(memory_remove_from_physmap, XENMEM_remove_from_physmap, &r, state) == 0);
+}
+
+static struct domain *any_guest(unsigned *state)
+{
+    return current->domain == &control ? guests[rand_r(state) % 2] : current->domain;
+}
+
+/* As those do who read or write a guest's page, or keep it: while it is held it is nobody else's. */
+static void hold_page(unsigned *state)
+{
+    struct domain *d = any_guest(state);
+    int error;
+    bool write = rand_r(state) % 2, briefly = rand_r(state) % 2;
+    gfn_t gfn = any_gfn(state);
+    struct page *page = briefly ? p2m_get_page_briefly(d, gfn, write, &error) : p2m_get_page(d, gfn, write, &error);
+    if (!page)
+        return;
+    domid_t owner = READ_ONCE(page->owner);
+    fake_let_others_run();
+    check(READ_ONCE(page->owner) == owner && !(READ_ONCE(page->references) & PAGE_FREE));
+    if (write && !briefly)
+        page_put_type(page);
+    page_put(page);
+    count(&held, true);
+}
+
+/* Written once, or never: the kinds that a toolstack gives. */
+static void change_kind(unsigned *state)
+{
+    static const enum p2m_type kinds[] = {P2M_RAM, P2M_RAM_READONLY, P2M_RAM_LOG_DIRTY, P2M_MMIO_DM, P2M_IOREQ_SERVER};
+    struct domain *d = any_guest(state);
+    p2m_change_type(d, any_gfn(state), kinds[rand_r(state) % ARRAY_SIZE(kinds)],
+                    kinds[rand_r(state) % ARRAY_SIZE(kinds)]);
+    p2m_fix_write_fault(d, any_gfn(state));
+}
+
+/* The grant table has the frame held for as long as it is mapped by this grant, and unmaps it by the same. */
+static void map_granted(unsigned n, unsigned *state)
+{
+    int error;
+    unsigned flags = GNTMAP_host_map | (rand_r(state) % 2 ? GNTMAP_readonly : 0);
+    gfn_t at = any_gfn(state);
+    struct domain *granter = guests[current->domain == &guest];
+    struct page *page = is_hvm(current->domain) ? p2m_get_page(granter, any_gfn(state), true, &error) : NULL;
+    if (!page)
+        return;
+    bool own =
+        READ_ONCE(page->owner) == granter->id && !(READ_ONCE(page->references) & PAGE_XENHEAP); /* no third party's */
+    if (own && hvm_grant_map(at << PAGE_SHIFT, page_to_mfn(page), flags) == GNTST_okay) {
+        count(&granted, true);
+        run_guest(n, state);
+        hvm_grant_unmap(at << PAGE_SHIFT, page_to_mfn(page), flags);
+    }
+    page_put_type(page);
+    page_put(page);
+}
+
+static void one_call(unsigned n, unsigned *state)
+{
+    static __thread bool begun;
+    *state += begun ? 0 : 1000 * round; /* each round has numbers of its own */
+    begun = true;
+    switch (rand_r(state) % 20) {
+    case 0 ... 4:
+        reserve(true, state);
+        break;
+    case 5 ... 8:
+        reserve(false, state);
+        break;
+    case 9 ... 10:
+        add(state);
+        break;
+    case 11:
+        add_batch(state);
+        break;
+    case 12:
+        take_away(state);
+        break;
+    case 13 ... 14:
+        hold_page(state);
+        break;
+    case 15:
+        change_kind(state);
+        break;
+    case 16:
+        map_granted(n, state);
+        break;
+    default:
+        break;
+    }
+    run_guest(n, state);
+}
+
+/* ---- The machine ---- */
+
+static void be(struct vcpu *v)
+{
+    current = v;
+    cpu_info()->cpu = v->cpu;
+}
+
+static void make_vcpus(void)
+{
+    static struct domain *const of[THREADS] = {&guest, &guest, &other, &control};
+    for (unsigned n = 0; n < THREADS; n++) {
+        cpus[n].id = n;
+        cpus[n].online = true;
+        vcpus[n] = (struct vcpu){.domain = of[n], .cpu = &cpus[n], .is_running = true, .info_mfn = INVALID_MFN};
+        vcpus[n].hvm = n < 3 ? &hvm_vcpus[n] : NULL;
+        all[n] = &vcpus[n];
+    }
+    vcpus[1].id = 1;
+    be(&vcpus[3]);
+}
+
+static void make_guest(unsigned i, unsigned first_vcpu, unsigned count_of_vcpus)
+{
+    struct domain *d = guests[i];
+    parts[i] = (struct hvm_domain){.shared_info_gfn = INVALID_MFN, .tlb_generation = 1};
+    d->hvm = &parts[i];
+    d->dying = DOMAIN_ALIVE;
+    d->max_pages = MOST_PAGES;
+    d->max_vcpus = count_of_vcpus;
+    d->vcpu = &all[first_vcpu];
+    check(!p2m_init(d) && !grant_table_init(d, 4, 4, 2));
+    d->shared_info = domain_alloc_xenheap(d);
+    check(d->shared_info);
+}
+
+static void end_guest(struct domain *d)
+{
+    d->dying = DOMAIN_DYING;
+    while (p2m_relinquish(d) == -ERESTART)
+        ;
+    grant_table_release_frames(d);
+    domain_free_xenheap(d, d->shared_info);
+    while (pv_relinquish_memory(d) == -ERESTART)
+        ;
+    p2m_destroy(d);
+    grant_table_free(d);
+    memory_claim_drop(d);
+    check(!d->pages && !d->xenheap_pages && d->references == 1);
+}
+
+/* Guests live and end: what one has unmapped without giving it back still counts. */
+static void with_tables_of(const struct hvm_vendor *vendor)
+{
+    uint64_t before = free_page_count();
+    hvm_vendor = vendor;
+    make_vcpus();
+    make_guest(0, 0, 2);
+    make_guest(1, 2, 1);
+    threads_run(all, one_call);
+    be(&vcpus[3]);
+    end_guest(&guest);
+    end_guest(&other);
+    memset(processors, 0, sizeof(processors));
+    check(free_page_count() == before);
+}
+
+int main(int argument_count, char **arguments)
+{
+    threads_arguments(argument_count, arguments, 1000);
+    machine_start();
+    machine_yields = true; /* each call goes on after each of its pieces */
+    cpu_count = THREADS;
+    control = (struct domain){.id = 0, .references = 1, .is_privileged = true, .max_vcpus = 1, .vcpu = &all[3]};
+    while (free_page_count() > FREE_FRAMES)
+        check(alloc_pages(0, ANY_ADDRESS));
+    for (round = 0; round < ROUNDS; round++)
+        with_tables_of(round % 2 ? &ept : &npt);
+    printf("%lu populated, %lu returned, %lu shown, %lu moved, %lu removed, %lu held, %lu granted, %lu translated, %lu "
+           "refused\n",
+           (unsigned long)populated, (unsigned long)returned, (unsigned long)shown, (unsigned long)moved,
+           (unsigned long)removed, (unsigned long)held, (unsigned long)granted, (unsigned long)translated,
+           (unsigned long)refused);
+    check(populated && returned && shown && moved && removed && held && granted && translated && refused);
+    return 0;
+}
