@@ -79,9 +79,3 @@ void damage_add(struct damage *damage, struct rect r, struct rect bounds)
         join_cheapest_pair(damage);
     damage->rects[damage->count++] = r;
 }
-
-void damage_merge(struct damage *damage, const struct damage *other)
-{
-    for (unsigned i = 0; i < other->count; i++)
-        damage_add(damage, other->rects[i], other->rects[i]);
-}

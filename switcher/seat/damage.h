@@ -29,7 +29,6 @@ struct rect rect_union(struct rect a, struct rect b);
 
 // Adds what of `r` lies within `bounds`.
 void damage_add(struct damage *damage, struct rect r, struct rect bounds);
-void damage_merge(struct damage *damage, const struct damage *other);
 
 static inline void damage_clear(struct damage *damage)
 {

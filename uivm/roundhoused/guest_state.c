@@ -7,12 +7,6 @@ static const char *const state_names[GUEST_STATE_COUNT] = {
     [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
 };
 
-static const char *const request_names[REQUEST_COUNT] = {
-    [REQUEST_START] = "start",     [REQUEST_SHUTDOWN] = "shutdown", [REQUEST_REBOOT] = "reboot",
-    [REQUEST_DESTROY] = "destroy", [REQUEST_PAUSE] = "pause",       [REQUEST_UNPAUSE] = "unpause",
-    [REQUEST_SWITCH] = "switch",
-};
-
 static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
     [GUEST_OFF] = {[REQUEST_START] = 1},
     [GUEST_STARTING] = {[REQUEST_SWITCH] = 1},
@@ -59,11 +53,6 @@ static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
 const char *guest_state_name(enum guest_state state)
 {
     return state_names[state];
-}
-
-const char *guest_request_name(enum guest_request request)
-{
-    return request_names[request];
 }
 
 gboolean guest_state_allows(enum guest_state state, enum guest_request request)

@@ -52,9 +52,6 @@ enum guest_event {
 /* The word on the bus: "off", "starting", ... */
 const char *guest_state_name(enum guest_state state);
 
-/* The word in sentences and on the command line: "start", "shutdown", ... */
-const char *guest_request_name(enum guest_request request);
-
 gboolean guest_state_allows(enum guest_state state, enum guest_request request);
 
 /* FALSE with an RH_ERROR_WRONG_STATE sentence where the state does not allow the request. */
