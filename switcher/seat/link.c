@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture.h"
 #include "kept.h"
 #include "link_protocol.h"
 #include "listen.h"
@@ -185,18 +184,6 @@ static void on_focus(struct link *link, const struct link_message *m, int fd)
     seat_focus(link->seat, m->slot, false);
 }
 
-static void on_capture(struct link *link, const struct link_message *m, int fd)
-{
-    struct seat *seat = link->seat;
-    const struct canvas *front = output_front(seat->output);
-    struct image image = {front->pixels, front->width, front->height, front->stride, PIXEL_XRGB8888};
-    if (!m->capture.whole_screen)
-        image = seat->guests[m->slot].picture;
-    int error = image.width ? capture_png(&image, fd) : ENODATA;
-    close(fd);
-    send_result(link, LINK_CAPTURE_DONE, m->slot, error);
-}
-
 struct handler {
     uint32_t type;
     bool needs_guest; // ignored when the slot is empty
@@ -215,7 +202,6 @@ static const struct handler handlers[] = {
     {LINK_KEYBOARD_CONNECT, true, on_keyboard},
     {LINK_KEYBOARD_DISCONNECT, true, on_keyboard_disconnect},
     {LINK_FOCUS, false, on_focus},
-    {LINK_CAPTURE, false, on_capture},
 };
 
 // Takes the descriptor.

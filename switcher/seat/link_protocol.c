@@ -49,11 +49,6 @@ static bool check_keyboard(const struct link_message *m)
     return !k->absolute || size_in_range(k->width, k->height);
 }
 
-static bool check_capture(const struct link_message *m)
-{
-    return m->capture.whole_screen == (m->slot == 0);
-}
-
 static bool check_mode(const struct link_message *m)
 {
     return m->mode.width <= LINK_MAX_SIZE && m->mode.height <= LINK_MAX_SIZE;
@@ -87,14 +82,12 @@ static const struct rule rules[] = {
     {LINK_KEYBOARD_CONNECT, true, false, false, FD_UNLESS_GRANT, check_keyboard},
     {LINK_KEYBOARD_DISCONNECT, true, false, false, NO_FD, check_any},
     {LINK_FOCUS, true, false, true, NO_FD, check_any},
-    {LINK_CAPTURE, true, false, true, ONE_FD, check_capture},
     {LINK_FOCUS_CHANGED, false, true, true, NO_FD, check_any},
     {LINK_DISPLAY_READY, false, true, false, NO_FD, check_any},
     {LINK_DISPLAY_CLOSED, false, true, false, NO_FD, check_any},
     {LINK_KEYBOARD_READY, false, true, false, NO_FD, check_any},
     {LINK_KEYBOARD_CLOSED, false, true, false, NO_FD, check_any},
     {LINK_MODE, false, true, false, NO_FD, check_mode},
-    {LINK_CAPTURE_DONE, false, true, true, NO_FD, check_any},
 };
 
 static unsigned fds_wanted(const struct rule *rule, const struct link_message *m)

@@ -33,7 +33,6 @@ enum link_type {
     LINK_KEYBOARD_CONNECT = 8, // fd: privcmd restricted to the guest, unless by_grant
     LINK_KEYBOARD_DISCONNECT = 9,
     LINK_FOCUS = 10,       // ignored when no guest sits in the slot
-    LINK_CAPTURE = 11,     // fd: open for writing; gets the picture as PNG, then CAPTURE_DONE
     LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
 
     // seat to manager
@@ -43,7 +42,6 @@ enum link_type {
     LINK_KEYBOARD_READY = 35,
     LINK_KEYBOARD_CLOSED = 36,
     LINK_MODE = 37, // the guest's picture changed its size
-    LINK_CAPTURE_DONE = 38,
 };
 
 enum link_guest_state {
@@ -100,10 +98,6 @@ struct link_keyboard_connect {
     uint32_t width, height; // range of absolute positions as told to the guest, 0 when not absolute
 };
 
-struct link_capture {
-    uint32_t whole_screen; // 1: what the screen shows (slot is 0); 0: the guest's own picture
-};
-
 struct link_closed {
     uint32_t error; // errno value that says why, 0 when asked to
 };
@@ -123,8 +117,7 @@ struct link_message {
         struct link_displif_connect displif;
         struct link_rfb_connect rfb;
         struct link_keyboard_connect keyboard;
-        struct link_capture capture;
-        struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED, CAPTURE_DONE
+        struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED
         struct link_mode mode;
         uint8_t bytes[88];
     };

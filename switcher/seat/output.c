@@ -34,11 +34,6 @@ bool output_present(struct output *output)
     return presented;
 }
 
-const struct canvas *output_front(const struct output *output)
-{
-    return &output->buffers[output->front].canvas;
-}
-
 void output_destroy(struct output *output)
 {
     if (output)

@@ -72,6 +72,3 @@ struct output_buffer *output_begin(struct output *output);
 // Shows what was drawn in the buffer that output_begin() gave. False when that failed: the screen is as it was, the
 // buffer lacks what it lacked, and ready() calls for another attempt.
 bool output_present(struct output *output);
-
-// What is on screen now.
-const struct canvas *output_front(const struct output *output);

@@ -180,22 +180,17 @@ void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state
     vdisplay_send(vd, &message, -1);
 }
 
-static bool no_seat(GError **error)
-{
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                "The screen does not answer at the moment. Wait a few seconds and try again");
-    return false;
-}
-
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     if (slot >= LINK_SLOTS || (slot > 0 && !vd->guests[slot])) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No running guest sits in slot %u", slot);
         return false;
     }
-    if (vdisplay_send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1) != VDISPLAY_SENT)
-        return no_seat(error);
-    return true;
+    if (vdisplay_send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = slot}, -1) == VDISPLAY_SENT)
+        return true;
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+                "The screen does not answer at the moment. Wait a few seconds and try again");
+    return false;
 }
 
 bool vdisplay_seat_present(const struct vdisplay *vd)
@@ -207,28 +202,4 @@ void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *heigh
 {
     *width = vd->screen_width;
     *height = vd->screen_height;
-}
-
-bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height)
-{
-    const struct vguest *guest = vdisplay_find(vd, domid);
-    *width = guest ? guest->width : 0;
-    *height = guest ? guest->height : 0;
-    return guest && (guest->vga_connected || (guest->device_count > 0 && guest->devices[0].phase == VDEVICE_CONNECTED));
-}
-
-bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_capture_fn *callback, void *data,
-                      GError **error)
-{
-    if (vd->capture_callback) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY, "Another screenshot is being taken; try again");
-        return false;
-    }
-    struct link_message message = {.type = LINK_CAPTURE, .slot = slot};
-    message.capture.whole_screen = slot == 0;
-    if (slot >= LINK_SLOTS || vdisplay_send(vd, &message, fd) != VDISPLAY_SENT)
-        return no_seat(error);
-    vd->capture_callback = callback;
-    vd->capture_data = data;
-    return true;
 }

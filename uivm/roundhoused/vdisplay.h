@@ -31,7 +31,6 @@ enum vdisplay_state {
 
 typedef void vdisplay_focus_fn(unsigned slot, void *data);
 typedef void vdisplay_lost_fn(uint32_t domid, void *data);
-typedef void vdisplay_capture_fn(int error, void *data); // error: 0 or errno value
 
 // Opens xenstore and starts to connect to the seat; NULL and *error when xenstore or privcmd cannot be
 // opened. A seat that does not answer yet is no error. After a restart of roundhoused add the guests that
@@ -67,12 +66,3 @@ bool vdisplay_seat_present(const struct vdisplay *vd);
 
 // The size of the seat's screen in pixels, as the seat last said; a common one before that.
 void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height);
-
-// Whether the guest's screen is connected, and its size in pixels (0 by 0 before the first frame).
-bool vdisplay_guest_connected(const struct vdisplay *vd, uint32_t domid, uint32_t *width, uint32_t *height);
-
-// Writes a PNG to `fd` (which stays the caller's): the guest in `slot`, or what the screen shows when slot is
-// 0. The callback is called once, later. False and *error when the seat is not connected or another capture
-// runs.
-bool vdisplay_capture(struct vdisplay *vd, unsigned slot, int fd, vdisplay_capture_fn *callback, void *data,
-                      GError **error);

@@ -26,7 +26,7 @@ static bool send_packet(int link, const struct link_message *message, int fd)
 // What can be asked again: a seat that has no time for it is not to be started over for it.
 static bool is_wish(const struct link_message *message)
 {
-    return message->type == LINK_FOCUS || message->type == LINK_CAPTURE;
+    return message->type == LINK_FOCUS;
 }
 
 enum vdisplay_sent vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd)
@@ -65,14 +65,6 @@ static void send_hello(struct vdisplay *vd)
     vdisplay_send(vd, &message, -1);
 }
 
-static void capture_finished(struct vdisplay *vd, int error)
-{
-    vdisplay_capture_fn *callback = vd->capture_callback;
-    vd->capture_callback = NULL;
-    if (callback)
-        callback(error, vd->capture_data);
-}
-
 static void lost(struct vdisplay *vd)
 {
     if (vd->link < 0)
@@ -91,7 +83,6 @@ static void lost(struct vdisplay *vd)
     }
     if (!vd->retry_source)
         vd->retry_source = was_a_seat ? g_timeout_add(0, on_first_try, vd) : g_timeout_add(RETRY_MS, on_retry, vd);
-    capture_finished(vd, ENOTCONN);
 }
 
 static void tell_of_guest(struct vdisplay *vd, struct vguest *guest)
@@ -126,17 +117,9 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m)
             tell_of_guest(vd, vd->guests[slot]);
 }
 
-static void on_mode(struct vguest *guest, const struct link_message *m)
-{
-    guest->width = m->mode.width;
-    guest->height = m->mode.height;
-}
-
 static void on_device_message(struct vdisplay *vd, const struct link_message *m)
 {
     struct vguest *guest = vd->guests[m->slot];
-    if (guest && m->type == LINK_MODE)
-        on_mode(guest, m);
     if (guest && m->type == LINK_DISPLAY_CLOSED)
         vdisplay_vga_closed(guest, (int)m->closed.error);
     if (!guest || guest->device_count == 0)
@@ -167,9 +150,6 @@ static void dispatch(struct vdisplay *vd, const struct link_message *m)
         vd->focused = m->slot;
         if (vd->focus_callback)
             vd->focus_callback(m->slot, vd->focus_data);
-        break;
-    case LINK_CAPTURE_DONE:
-        capture_finished(vd, (int)m->closed.error);
         break;
     default:
         on_device_message(vd, m);
@@ -235,7 +215,6 @@ void vdisplay_link_start(struct vdisplay *vd)
 
 void vdisplay_link_stop(struct vdisplay *vd)
 {
-    vd->capture_callback = NULL;
     lost(vd);
     g_clear_handle_id(&vd->retry_source, g_source_remove);
 }

@@ -40,10 +40,9 @@ struct vguest {
     char name[LINK_NAME_SIZE];
     unsigned device_count; // 0 for VDISPLAY_NONE, otherwise 2: display, keyboard
     struct vdevice devices[2];
-    uint32_t width, height; // of the picture
-    char *vga_socket;       // where its QEMU listens; NULL without one
-    bool vga_connected;     // the seat has been given a connection
-    unsigned vga_tries;     // since the last connection
+    char *vga_socket;   // where its QEMU listens; NULL without one
+    bool vga_connected; // the seat has been given a connection
+    unsigned vga_tries; // since the last connection
     guint vga_retry;
     gint64 log_since; // monotonic microseconds: the minute that log_lines counts
     unsigned log_lines;
@@ -62,8 +61,6 @@ struct vdisplay {
     void *focus_data;
     vdisplay_lost_fn *lost_callback;
     void *lost_data;
-    vdisplay_capture_fn *capture_callback; // NULL: no capture runs
-    void *capture_data;
 };
 
 struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid);

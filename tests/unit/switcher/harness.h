@@ -14,7 +14,7 @@ enum { WIDTH = 320, HEIGHT = 200, PATIENCE_MS = 20000 };
 extern pid_t seat_pid;
 extern int manager; // the link; -1 while there is none
 extern char ui_path[64], memory_path[64];
-extern uint32_t screen[HEIGHT][WIDTH]; // by capture()
+extern uint32_t screen[HEIGHT][WIDTH]; // by look()
 
 // Starts the seat; a second time: another seat at the same place.
 void seat_start_process(const char *program);
@@ -34,10 +34,10 @@ bool heard_nothing(int ms);                   // within that time
 struct link_message hear_type(uint32_t type); // drops what comes before
 void add_guest(unsigned slot, uint32_t domid, uint32_t rgb);
 void focus(unsigned slot); // asks only
-int capture_error(unsigned slot, int fd);
-void capture(void);
+void look(void);           // at the last frame
 uint32_t at(int x, int y);
-// Frames take a moment to be on screen: looks until the pixel has the colour, or for long enough.
+// Frames take a moment to be on screen: looks until the pixel has the colour, or for long enough. Drops what the seat
+// says meanwhile.
 bool shows(int x, int y, uint32_t rgb);
 extern void (*while_waiting)(void); // called between two looks
 

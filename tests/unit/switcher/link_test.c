@@ -11,7 +11,6 @@ static struct link_message good(uint32_t type)
     struct link_message m = {.type = type, .slot = 1};
     switch (type) {
     case LINK_HELLO:
-    case LINK_CAPTURE_DONE:
         m.slot = 0;
         break;
     case LINK_GUEST_ADD:
@@ -58,14 +57,12 @@ static const struct {
     {LINK_KEYBOARD_CONNECT, 0, true, false},
     {LINK_KEYBOARD_DISCONNECT, 0, true, false},
     {LINK_FOCUS, 0, true, false},
-    {LINK_CAPTURE, 1, true, false},
     {LINK_FOCUS_CHANGED, 0, false, true},
     {LINK_DISPLAY_READY, 0, false, true},
     {LINK_DISPLAY_CLOSED, 0, false, true},
     {LINK_KEYBOARD_READY, 0, false, true},
     {LINK_KEYBOARD_CLOSED, 0, false, true},
     {LINK_MODE, 0, false, true},
-    {LINK_CAPTURE_DONE, 0, false, true},
 };
 
 static void every_type(void)
@@ -135,18 +132,6 @@ static void keyboards(void)
     CHECK(!to_seat(&m, 0));
 }
 
-static void captures(void)
-{
-    struct link_message m = good(LINK_CAPTURE);
-    CHECK(to_seat(&m, 1) && !to_seat(&m, 0));
-    m.capture.whole_screen = 1;
-    CHECK(!to_seat(&m, 1));
-    m.slot = 0;
-    CHECK(to_seat(&m, 1));
-    m.capture.whole_screen = 0;
-    CHECK(!to_seat(&m, 1));
-}
-
 static bool known(uint32_t type)
 {
     for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -173,7 +158,6 @@ int main(void)
     every_type();
     bad_fields();
     keyboards();
-    captures();
     random_bytes();
     return check_end();
 }
