@@ -121,7 +121,6 @@ void ui_buffer_drop(struct ui_buffer *buffer);
 // ui_surface.c
 void ui_compositor_start(struct ui *ui);
 struct ui_surface *ui_surface_from(struct wl_resource *resource);
-void ui_surface_damage(struct ui_surface *surface, struct rect area); // in its coordinates
 void ui_surface_damage_all(struct ui_surface *surface);
 bool ui_surface_visible(const struct ui_surface *surface);
 void ui_surface_position(const struct ui_surface *surface, int32_t *x, int32_t *y);
@@ -134,7 +133,6 @@ void ui_surface_send_frames(struct ui_surface *surface, uint32_t time);
 void ui_shell_start(struct ui *ui);
 void ui_window_committed(struct ui_surface *surface); // after the surface took its pending state
 void ui_window_surface_gone(struct ui_surface *surface);
-void ui_window_place(struct ui_window *window);
 void ui_window_configure(struct ui_window *window);
 void ui_popups_dismiss(struct ui *ui);
 struct ui_window *ui_window_root(struct ui_window *window); // the toplevel under a popup

@@ -41,7 +41,7 @@ static struct rect geometry_of(const struct ui_window *window)
     return (struct rect){0, 0, (int32_t)image->width, (int32_t)image->height};
 }
 
-void ui_window_place(struct ui_window *window)
+static void place_window(struct ui_window *window)
 {
     const struct output *output = window->ui->seat->output;
     struct rect geometry = geometry_of(window);
@@ -127,7 +127,7 @@ void ui_window_committed(struct ui_surface *surface)
         return;
     }
     int32_t x = window->x, y = window->y;
-    ui_window_place(window);
+    place_window(window);
     if (has_buffer != window->mapped || x != window->x || y != window->y)
         seat_damage_all(window->ui->seat);
     if (has_buffer && !window->mapped) {

@@ -41,7 +41,8 @@ bool ui_surface_visible(const struct ui_surface *surface)
     return window && ui_window_visible(window);
 }
 
-void ui_surface_damage(struct ui_surface *surface, struct rect area)
+// In its coordinates.
+static void damage_surface(struct ui_surface *surface, struct rect area)
 {
     if (surface->role == ROLE_CURSOR) {
         seat_cursor_update(surface->ui->seat);
@@ -59,7 +60,7 @@ void ui_surface_damage(struct ui_surface *surface, struct rect area)
 
 void ui_surface_damage_all(struct ui_surface *surface)
 {
-    ui_surface_damage(surface, surface_bounds(surface));
+    damage_surface(surface, surface_bounds(surface));
     struct ui_surface *child;
     wl_list_for_each(child, &surface->subsurfaces, sibling)
         ui_surface_damage_all(child);
@@ -216,7 +217,7 @@ static void surface_commit(struct wl_client *client, struct wl_resource *resourc
     if (before.width != after.width || before.height != after.height)
         ui_surface_damage_all(surface);
     for (unsigned i = 0; i < damage.count; i++)
-        ui_surface_damage(surface, damage.rects[i]);
+        damage_surface(surface, damage.rects[i]);
     if (!wl_list_empty(&surface->frames))
         seat_want_frame(surface->ui->seat);
 }
