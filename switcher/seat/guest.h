@@ -18,7 +18,8 @@ struct guest {
     struct seat *seat;
     unsigned slot;
     bool present;
-    uint32_t domid, rgb, state;
+    uint32_t domid, rgb;
+    enum guest_state state;
     char name[LINK_NAME_SIZE];
     struct image picture;       // width 0: none
     struct image cursor;        // what the guest wants drawn at the pointer; width 0: it draws that itself

@@ -18,7 +18,7 @@ static bool check_guest_add(const struct link_message *m)
 
 static bool check_state(const struct link_message *m)
 {
-    return m->guest_state.state <= LINK_STATE_CRASHED;
+    return m->guest_state.state < GUEST_STATE_COUNT;
 }
 
 static bool check_fbif(const struct link_message *m)

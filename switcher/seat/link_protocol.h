@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "roundhouse_guest.h"
+
 enum {
     LINK_VERSION = 2,
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
@@ -44,15 +46,6 @@ enum link_type {
     LINK_MODE = 37, // the guest's picture changed its size
 };
 
-enum link_guest_state {
-    LINK_STATE_OFF,
-    LINK_STATE_STARTING,
-    LINK_STATE_RUNNING,
-    LINK_STATE_PAUSED,
-    LINK_STATE_STOPPING,
-    LINK_STATE_CRASHED,
-};
-
 // HELLO. From the manager: domid[slot] for slots 1..9, LINK_NO_DOMAIN when free, and 0 for width and height.
 // From the seat: the screen's size in pixels, and domid all LINK_NO_DOMAIN.
 struct link_hello {
@@ -68,7 +61,7 @@ struct link_guest_add {
 };
 
 struct link_guest_state_change {
-    uint32_t state; // enum link_guest_state
+    uint32_t state; // enum guest_state
 };
 
 // xenfb: the shared page and the pixel pages are frame numbers of the guest, mapped through the descriptor.
@@ -123,6 +116,7 @@ struct link_message {
     };
 };
 
+static_assert(GUEST_OFF == 0 && GUEST_STATE_COUNT == 6, "link guest states");
 static_assert(sizeof(struct link_message) == 96, "link message size");
 static_assert(offsetof(struct link_message, bytes) == 8, "link message header");
 static_assert(sizeof(struct link_hello) == 52, "link hello");

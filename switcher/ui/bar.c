@@ -56,7 +56,7 @@ static void update(gpointer data)
     gtk_label_set_text(GTK_LABEL(bar->chip), number);
     gtk_label_set_text(GTK_LABEL(bar->name), guest ? rh_guest1_get_name(guest) : "Roundhouse");
     gtk_label_set_text(GTK_LABEL(bar->state), guest ? guest_state_words(guest) : "Switcher");
-    gtk_widget_set_visible(bar->state, !guest || !guest_is(guest, "running"));
+    gtk_widget_set_visible(bar->state, !guest || !guest_is(guest, GUEST_RUNNING));
     fill_others(bar, focused);
 }
 

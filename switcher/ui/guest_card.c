@@ -23,20 +23,21 @@ struct card {
  * What each state is called, how it looks, and which buttons it offers; the first one is the primary action.
  */
 static const struct look {
-    const char *state, *words;
+    enum guest_state state;
+    const char *words;
     struct {
         const char *label;
         enum guest_action action;
     } buttons[BUTTONS_MAX];
 } looks[] = {
-    {"off", "Off", {{"Start", ACTION_START}}},
-    {"starting", "Starting \342\200\246", {{NULL, 0}}},
-    {"running",
+    {GUEST_OFF, "Off", {{"Start", ACTION_START}}},
+    {GUEST_STARTING, "Starting \342\200\246", {{NULL, 0}}},
+    {GUEST_RUNNING,
      "Running",
      {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
-    {"paused", "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"stopping", "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {"crashed", "Crashed", {{"Start again", ACTION_START}}},
+    {GUEST_PAUSED, "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_STOPPING, "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_CRASHED, "Crashed", {{"Start again", ACTION_START}}},
 };
 
 static const struct look *look_of(RhGuest1 *guest)
@@ -154,7 +155,7 @@ static gboolean draw_preview(GtkWidget *widget, cairo_t *cr, gpointer data)
     double picture_height = cairo_image_surface_get_height(card->picture);
     cairo_scale(cr, width / picture_width, height / picture_height);
     cairo_set_source_surface(cr, card->picture, 0, 0);
-    cairo_paint_with_alpha(cr, guest_is(card->guest, "running") ? 1 : 0.45);
+    cairo_paint_with_alpha(cr, guest_is(card->guest, GUEST_RUNNING) ? 1 : 0.45);
     return TRUE;
 }
 
@@ -288,7 +289,7 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
     g_autofree char *spoken = g_strdup_printf("%s, slot %u, %s%s%s", name, rh_guest1_get_slot(card->guest), look->words,
                                               error && *error ? ". " : "", error ? error : "");
     for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
-        style_toggle(widget, looks[i].state, &looks[i] == look);
+        style_toggle(widget, guest_state_name(looks[i].state), &looks[i] == look);
     style_toggle(widget, "has-screen", on_screen);
     gtk_label_set_text(GTK_LABEL(card->name), name);
     gtk_label_set_text(GTK_LABEL(card->state), look->words);

@@ -258,14 +258,14 @@ RhGuest1 *model_guest_in_slot(struct model *model, guint slot)
     return NULL;
 }
 
-gboolean guest_is(RhGuest1 *guest, const char *state)
+gboolean guest_is(RhGuest1 *guest, enum guest_state state)
 {
-    return g_strcmp0(rh_guest1_get_state(guest), state) == 0;
+    return g_strcmp0(rh_guest1_get_state(guest), guest_state_name(state)) == 0;
 }
 
 gboolean guest_is_live(RhGuest1 *guest)
 {
-    return guest_is(guest, "running") || guest_is(guest, "paused") || guest_is(guest, "stopping");
+    return guest_is(guest, GUEST_RUNNING) || guest_is(guest, GUEST_PAUSED) || guest_is(guest, GUEST_STOPPING);
 }
 
 /* ---- requests ---- */

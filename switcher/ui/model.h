@@ -6,6 +6,7 @@
 #define RH_MODEL_H
 
 #include "roundhouse_dbus.h"
+#include "roundhouse_guest.h"
 
 struct model;
 
@@ -38,7 +39,7 @@ RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
 /* The switcher is on screen: roundhoused is told, now and whenever it comes back. */
 void model_set_shown(struct model *model);
 
-gboolean guest_is(RhGuest1 *guest, const char *state);
+gboolean guest_is(RhGuest1 *guest, enum guest_state state);
 
 /* Whether there is something to bring on screen. */
 gboolean guest_is_live(RhGuest1 *guest);

@@ -276,9 +276,9 @@ static void wish_end(struct switcher *switcher)
     RhGuest1 *guest = chosen_guest(switcher);
     if (!guest)
         return;
-    if (guest_is(guest, "running"))
+    if (guest_is(guest, GUEST_RUNNING))
         on_wish(guest, ACTION_SHUTDOWN, switcher);
-    else if (guest_is(guest, "paused") || guest_is(guest, "stopping"))
+    else if (guest_is(guest, GUEST_PAUSED) || guest_is(guest, GUEST_STOPPING))
         on_wish(guest, ACTION_DESTROY, switcher);
 }
 

@@ -14,17 +14,6 @@ struct display {
     guint probe;
 };
 
-static const enum vdisplay_kind kinds[] = {
-    [GUEST_DISPLAY_NONE] = VDISPLAY_NONE,
-    [GUEST_DISPLAY_FBIF] = VDISPLAY_FBIF,
-    [GUEST_DISPLAY_DISPLIF] = VDISPLAY_DISPLIF,
-    [GUEST_DISPLAY_VGA] = VDISPLAY_VGA,
-};
-
-G_STATIC_ASSERT((int)VDISPLAY_OFF == (int)GUEST_OFF && (int)VDISPLAY_STARTING == (int)GUEST_STARTING &&
-                (int)VDISPLAY_RUNNING == (int)GUEST_RUNNING && (int)VDISPLAY_PAUSED == (int)GUEST_PAUSED &&
-                (int)VDISPLAY_STOPPING == (int)GUEST_STOPPING && (int)VDISPLAY_CRASHED == (int)GUEST_CRASHED);
-
 static void focus_changed(unsigned slot, void *data)
 {
     struct display *display = data;
@@ -85,8 +74,8 @@ struct guest_screen display_screen(struct display *display)
 gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour,
-                           kinds[config->display], &cause))
+    if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour, config->display,
+                           &cause))
         return TRUE;
     g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "It could not be given a screen: %s", cause->message);
     return FALSE;
@@ -99,7 +88,7 @@ void display_remove_guest(struct display *display, int domid)
 
 void display_set_state(struct display *display, int domid, enum guest_state state)
 {
-    vdisplay_set_state(display->broker, (guint32)domid, (enum vdisplay_state)state);
+    vdisplay_set_state(display->broker, (guint32)domid, state);
 }
 
 gboolean display_focus(struct display *display, guint slot, GError **error)

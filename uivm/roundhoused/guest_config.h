@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+#include "roundhouse_guest.h"
+
 #define GUEST_SLOT_MIN 1
 #define GUEST_SLOT_MAX 9
 #define GUEST_NAME_MAX 63
@@ -16,13 +18,6 @@ enum guest_type {
     GUEST_PV,
     GUEST_PVH, /* no emulated devices */
     GUEST_HVM, /* a whole PC, its devices emulated by QEMU */
-};
-
-enum guest_display {
-    GUEST_DISPLAY_NONE,
-    GUEST_DISPLAY_FBIF,
-    GUEST_DISPLAY_DISPLIF,
-    GUEST_DISPLAY_VGA, /* QEMU's emulated graphics card; GUEST_HVM only, and its default */
 };
 
 enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };

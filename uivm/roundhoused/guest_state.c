@@ -2,11 +2,6 @@
 #include "guest_state.h"
 #include "errors.h"
 
-static const char *const state_names[GUEST_STATE_COUNT] = {
-    [GUEST_OFF] = "off",       [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-    [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
-};
-
 static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
     [GUEST_OFF] = {[REQUEST_START] = 1},
     [GUEST_STARTING] = {[REQUEST_SWITCH] = 1},
@@ -49,11 +44,6 @@ static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
     [GUEST_STOPPING] = {[EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_CRASHED] = {[EVENT_START] = TO(GUEST_STARTING)},
 };
-
-const char *guest_state_name(enum guest_state state)
-{
-    return state_names[state];
-}
 
 gboolean guest_state_allows(enum guest_state state, enum guest_request request)
 {

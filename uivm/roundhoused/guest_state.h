@@ -16,15 +16,7 @@
 
 #include <glib.h>
 
-enum guest_state {
-    GUEST_OFF,
-    GUEST_STARTING,
-    GUEST_RUNNING,
-    GUEST_PAUSED,
-    GUEST_STOPPING,
-    GUEST_CRASHED,
-    GUEST_STATE_COUNT
-};
+#include "roundhouse_guest.h"
 
 enum guest_request {
     REQUEST_START,
@@ -48,9 +40,6 @@ enum guest_event {
     EVENT_CRASHED, /* the domain runs no more, and it was its own fault */
     EVENT_COUNT
 };
-
-/* The word on the bus: "off", "starting", ... */
-const char *guest_state_name(enum guest_state state);
 
 gboolean guest_state_allows(enum guest_state state, enum guest_request request);
 

@@ -88,18 +88,18 @@ void vguest_warn(struct vguest *guest, const char *format, ...)
     va_end(arguments);
 }
 
-static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t domid, enum vdisplay_kind kind)
+static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t domid, enum guest_display kind)
 {
     static const char *const names[] = {"vfb", "vdispl", "vkbd"};
     struct vguest *guest = g_new0(struct vguest, 1);
     guest->vd = vd;
     guest->slot = slot;
     guest->domid = domid;
-    guest->state = VDISPLAY_STARTING;
-    if (kind == VDISPLAY_NONE || kind == VDISPLAY_VGA)
+    guest->state = GUEST_STARTING;
+    if (kind == GUEST_DISPLAY_NONE || kind == GUEST_DISPLAY_VGA)
         return guest;
     guest->device_count = 2;
-    guest->devices[0].type = kind == VDISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL;
+    guest->devices[0].type = kind == GUEST_DISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL;
     guest->devices[1].type = VDEVICE_VKBD;
     for (unsigned i = 0; i < 2; i++) {
         struct vdevice *device = &guest->devices[i];
@@ -122,7 +122,7 @@ static void set_appearance(struct vguest *guest, const char *name, uint32_t rgb)
 }
 
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
-                        enum vdisplay_kind kind, GError **error)
+                        enum guest_display kind, GError **error)
 {
     if (slot < 1 || slot >= LINK_SLOTS) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no slot %u: slots are 1 to 9", slot);
@@ -145,7 +145,7 @@ bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, cons
     guest = guest_new(vd, slot, domid, kind);
     set_appearance(guest, name, rgb);
     vd->guests[slot] = guest;
-    guest->vga_socket = kind == VDISPLAY_VGA ? vga_socket_path(name) : NULL;
+    guest->vga_socket = kind == GUEST_DISPLAY_VGA ? vga_socket_path(name) : NULL;
     vdisplay_send_guest(vd, guest);
     vdisplay_vga_connect(guest);
     for (unsigned i = 0; i < guest->device_count; i++) {
@@ -169,7 +169,7 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     guest_free(guest);
 }
 
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state state)
+void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state)
 {
     struct vguest *guest = vdisplay_find(vd, domid);
     if (!guest)

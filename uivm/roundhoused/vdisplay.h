@@ -10,24 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "roundhouse_guest.h"
+
 struct vdisplay;
-
-enum vdisplay_kind {
-    VDISPLAY_FBIF,    // xen-fbfront: /dev/fb0 in the guest
-    VDISPLAY_DISPLIF, // drm_xen_front: /dev/dri/card0 in the guest
-    VDISPLAY_VGA,     // QEMU's graphics card, keyboard and pointer
-    VDISPLAY_NONE,    // neither picture nor keyboard, but a slot and a name in the switcher
-};
-
-// Values are those of enum link_guest_state (switcher/seat/link_protocol.h).
-enum vdisplay_state {
-    VDISPLAY_OFF,
-    VDISPLAY_STARTING,
-    VDISPLAY_RUNNING,
-    VDISPLAY_PAUSED,
-    VDISPLAY_STOPPING,
-    VDISPLAY_CRASHED,
-};
 
 typedef void vdisplay_focus_fn(unsigned slot, void *data);
 typedef void vdisplay_lost_fn(uint32_t domid, void *data);
@@ -38,8 +23,8 @@ typedef void vdisplay_lost_fn(uint32_t domid, void *data);
 struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error);
 void vdisplay_free(struct vdisplay *vd);
 
-// Called from the main loop when the device model of a guest with VDISPLAY_VGA has ended: the guest cannot go on. The
-// callback may remove the guest.
+// Called from the main loop when the device model of a guest with GUEST_DISPLAY_VGA has ended: the guest cannot go on.
+// The callback may remove the guest.
 void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback, void *data);
 
 // Called from the main loop when the seat shows something else: slot 0 the switcher, 1..9 a guest.
@@ -49,14 +34,14 @@ void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callbac
 // Makes the device nodes unless they are there already. `name` is cut to 63 bytes; rgb is 0xRRGGBB; slot
 // is 1..9. False and *error when the slot is taken by another domain or xenstore refuses.
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
-                        enum vdisplay_kind kind, GError **error);
+                        enum guest_display kind, GError **error);
 
 // Removes the guest's nodes and its place on the seat; harmless for an unknown domain. Call it when the
 // domain stops, before or after libxl destroyed it; the seat then unmaps the guest's memory, so that the
 // domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state state);
+void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state);
 
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);

@@ -36,9 +36,9 @@ struct vguest {
     struct vdisplay *vd;
     unsigned slot;
     uint32_t domid, rgb;
-    enum vdisplay_state state;
+    enum guest_state state;
     char name[LINK_NAME_SIZE];
-    unsigned device_count; // 0 for VDISPLAY_NONE, otherwise 2: display, keyboard
+    unsigned device_count; // 0 for GUEST_DISPLAY_NONE, otherwise 2: display, keyboard
     struct vdevice devices[2];
     char *vga_socket;   // where its QEMU listens; NULL without one
     bool vga_connected; // the seat has been given a connection

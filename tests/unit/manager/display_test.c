@@ -32,7 +32,7 @@ void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback,
 }
 
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
-                        enum vdisplay_kind kind, GError **error)
+                        enum guest_display kind, GError **error)
 {
     (void)vd;
     (void)error;
@@ -46,7 +46,7 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     sent += domid != 0;
 }
 
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum vdisplay_state state)
+void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state)
 {
     (void)vd;
     sent += domid && state;

@@ -184,7 +184,7 @@ static gboolean comes(const char *path, const char *value)
     return !late;
 }
 
-static void add(unsigned slot, uint32_t domid, enum vdisplay_kind kind)
+static void add(unsigned slot, uint32_t domid, enum guest_display kind)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *name = g_strdup_printf("guest%u", domid);
@@ -243,7 +243,7 @@ static void write_screen(const char *channel, const char *page, const char *stat
 static void test_handshake(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     g_assert_cmpstr(xenstore_fake_read(BACK "vkbd/7/0/state"), ==, "2");
     g_assert_cmpstr(xenstore_fake_read(BACK "vfb/7/0/width"), ==, "1280");
     write_screen("6", "1234567", "3");
@@ -275,7 +275,7 @@ static void test_handshake(void)
 static void test_late_answer(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     write_keyboard("5", "9", "4");
     g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
     seat.answers = FALSE;
@@ -320,7 +320,7 @@ static void test_bad_values(void)
         {"5", "9", "-1"},
     };
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     write_screen("6", "77", "4");
     g_assert_true(comes(BACK "vfb/7/0/state", "4"));
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -351,7 +351,7 @@ static void test_bad_values(void)
 static void test_keyboard_by_frame(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     xenstore_fake_write(FRONT "vkbd/0/page-ref", "1099511627775");
     write_keyboard("5", NULL, "4");
     g_assert_true(comes(BACK "vkbd/7/0/state", "4"));
@@ -375,7 +375,7 @@ static void test_keyboard_by_frame(void)
 static void test_layout(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     xenstore_fake_write(FRONT "vfb/0/protocol", "x86_32-abi");
     write_screen("6", "77", "4");
     g_assert_true(comes(BACK "vfb/7/0/state", "6"));
@@ -392,14 +392,14 @@ static void test_refused_message(void)
 {
     struct link_message message = {.type = LINK_GUEST_STATE, .slot = 1};
     setup();
-    add(1, 7, VDISPLAY_FBIF);
-    message.guest_state.state = LINK_STATE_CRASHED + 1;
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    message.guest_state.state = GUEST_STATE_COUNT;
     g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_REFUSED);
-    message.guest_state.state = LINK_STATE_CRASHED;
+    message.guest_state.state = GUEST_CRASHED;
     g_assert_cmpint(vdisplay_send(vd, &message, STDIN_FILENO), ==, VDISPLAY_REFUSED);
     g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_SENT);
     turns(10);
-    g_assert_cmpuint(seat.last[LINK_GUEST_STATE].guest_state.state, ==, LINK_STATE_CRASHED);
+    g_assert_cmpuint(seat.last[LINK_GUEST_STATE].guest_state.state, ==, GUEST_CRASHED);
     g_assert_cmpuint(seat.refused, ==, 0);
     g_assert_cmpuint(seat.connections, ==, 1);
     teardown();
@@ -416,7 +416,7 @@ static void test_bad_screen(void)
         {"0/req-event-channel", "0"}, {"0/evt-ring-ref", "9 "},           {"0/evt-event-channel", "131072"},
     };
     setup();
-    add(1, 7, VDISPLAY_DISPLIF);
+    add(1, 7, GUEST_DISPLAY_DISPLIF);
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *path = g_strdup_printf(FRONT "vdispl/0/%s", bad[i].node);
         xenstore_fake_write(FRONT "vdispl/0/0/resolution", "1280x800");
@@ -451,8 +451,8 @@ static void test_flood(void)
     unsigned ticks = 0, calls, fewest = 4;
     gint64 start = g_get_monotonic_time();
     setup();
-    add(1, 7, VDISPLAY_FBIF);
-    add(2, 8, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    add(2, 8, GUEST_DISPLAY_FBIF);
     turns(10);
     guint source = g_timeout_add(1, tick, &ticks);
     xenstore_fake_flood(FRONT "vkbd/0/state");
@@ -492,7 +492,7 @@ static void test_flapping(void)
 {
     gint64 start = g_get_monotonic_time();
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     for (unsigned i = 0; i < 2000; i++) {
         write_keyboard("5", i % 3 ? "9" : "0", i % 2 ? "4" : "1");
         turns(1);
@@ -513,8 +513,8 @@ static void test_log_lines(void)
 {
     gint64 start = g_get_monotonic_time();
     setup();
-    add(1, 7, VDISPLAY_FBIF);
-    add(2, 8, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    add(2, 8, GUEST_DISPLAY_FBIF);
     for (unsigned i = 0; i < 25; i++) {
         write_keyboard("5", "0", "4");
         g_assert_true(comes(BACK "vkbd/7/0/state", "6"));
@@ -552,10 +552,10 @@ static void test_conflicts(void)
     g_autoptr(GError) error = NULL;
     setup();
     xenstore_fake_conflicts(TRUE);
-    g_assert_false(vdisplay_add_guest(vd, 1, 7, "guest7", 0, VDISPLAY_FBIF, &error));
+    g_assert_false(vdisplay_add_guest(vd, 1, 7, "guest7", 0, GUEST_DISPLAY_FBIF, &error));
     g_assert_nonnull(error);
     xenstore_fake_conflicts(FALSE);
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     teardown();
 }
 
@@ -566,7 +566,7 @@ static void test_conflicts(void)
 static void test_next_seat(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     write_screen("6", "77", "4");
     g_assert_true(comes(BACK "vfb/7/0/state", "4"));
     write_keyboard("0", "9", "4");
@@ -605,7 +605,7 @@ static void test_seat_hangs_up(void)
 static void test_closed_meanwhile(void)
 {
     setup();
-    add(1, 7, VDISPLAY_FBIF);
+    add(1, 7, GUEST_DISPLAY_FBIF);
     write_screen("6", "77", "4");
     g_assert_true(comes(BACK "vfb/7/0/state", "4"));
     seat.answers = FALSE;

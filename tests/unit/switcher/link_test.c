@@ -97,7 +97,7 @@ static void bad_fields(void)
     m.guest_add.domid = LINK_NO_DOMAIN;
     CHECK(!to_seat(&m, 0));
     m = good(LINK_GUEST_STATE);
-    m.guest_state.state = LINK_STATE_CRASHED + 1;
+    m.guest_state.state = GUEST_STATE_COUNT;
     CHECK(!to_seat(&m, 0));
     m = good(LINK_FBIF_CONNECT);
     CHECK(!to_seat(&m, 0) && to_seat(&m, 1));

@@ -1,0 +1,30 @@
+// What the manager, the seat and the interface say of a guest in the same terms.
+#pragma once
+
+// The numbers are those of the link (link_protocol.h), the words those of the bus (org.roundhouse.Guest1).
+enum guest_state {
+    GUEST_OFF,
+    GUEST_STARTING,
+    GUEST_RUNNING,
+    GUEST_PAUSED,
+    GUEST_STOPPING,
+    GUEST_CRASHED,
+    GUEST_STATE_COUNT
+};
+
+static inline const char *guest_state_name(enum guest_state state)
+{
+    static const char *const names[GUEST_STATE_COUNT] = {
+        [GUEST_OFF] = "off",       [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
+        [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
+    };
+    return names[state];
+}
+
+// Where its picture comes from.
+enum guest_display {
+    GUEST_DISPLAY_NONE,    // neither picture nor keyboard, but a slot and a name in the switcher
+    GUEST_DISPLAY_FBIF,    // xen-fbfront: /dev/fb0 in the guest
+    GUEST_DISPLAY_DISPLIF, // drm_xen_front: /dev/dri/card0 in the guest
+    GUEST_DISPLAY_VGA,     // QEMU's graphics card, keyboard and pointer; of a guest with a QEMU alone, and its default
+};
