@@ -27,6 +27,7 @@ enum { HIDDEN_FLIP_MS = 50, SCAN_MS = 40, HIDDEN_SCAN_MS = 250, RING_BYTES = 409
 enum { REQUESTS_PER_TURN = 64, FREE_US = 2000, REST_FACTOR = 3 };
 
 struct displif {
+    struct backend base;
     struct guest *guest;
     struct ports *ports;
     int request_port, event_port;
@@ -60,9 +61,9 @@ static void send_flip_event(struct displif *displif)
     ports_notify(displif->ports, displif->event_port);
 }
 
-void displif_presented(struct displif *displif)
+static void presented(struct backend *backend)
 {
-    send_flip_event(displif);
+    send_flip_event((struct displif *)backend);
 }
 
 static int on_flip_timer(void *data)
@@ -281,36 +282,9 @@ static bool connect_rings(struct displif *displif, const struct link_displif_con
     return displif->event_port >= 0;
 }
 
-struct displif *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect)
+static void disconnect(struct backend *backend)
 {
-    struct displif *displif = calloc(1, sizeof(*displif));
-    if (!displif)
-        return NULL;
-    displif->guest = guest;
-    displif->ports = ports;
-    displif->request_port = displif->event_port = -1;
-    displif->flip_timer = wl_event_loop_add_timer(guest->seat->loop, on_flip_timer, displif);
-    displif->scan_timer = wl_event_loop_add_timer(guest->seat->loop, on_scan_timer, displif);
-    displif->rest_timer = wl_event_loop_add_timer(guest->seat->loop, on_rested, displif);
-    if (guest->seat->remembered)
-        displif->remembered = &guest->seat->remembered->displif[guest->slot];
-    displif_buffers_limit(&displif->buffers, connect->width, connect->height);
-    if (!displif->flip_timer || !displif->scan_timer || !displif->rest_timer || !connect_rings(displif, connect)) {
-        int error = errno;
-        displif_disconnect(displif);
-        errno = error;
-        return NULL;
-    }
-    restore(displif, connect);
-    wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
-    on_request(displif);
-    return displif;
-}
-
-void displif_disconnect(struct displif *displif)
-{
-    if (!displif)
-        return;
+    struct displif *displif = (struct displif *)backend;
     ports_unbind(displif->ports, displif->request_port);
     ports_unbind(displif->ports, displif->event_port);
     if (displif->flip_timer)
@@ -323,4 +297,33 @@ void displif_disconnect(struct displif *displif)
     foreign_unmap_grants(displif->ring.sring, 1);
     foreign_unmap_grants(displif->events, 1);
     free(displif);
+}
+
+static const struct backend_ops ops = {.disconnect = disconnect, .presented = presented};
+
+struct backend *displif_connect(struct guest *guest, struct ports *ports, const struct link_displif_connect *connect)
+{
+    struct displif *displif = calloc(1, sizeof(*displif));
+    if (!displif)
+        return NULL;
+    displif->base.ops = &ops;
+    displif->guest = guest;
+    displif->ports = ports;
+    displif->request_port = displif->event_port = -1;
+    displif->flip_timer = wl_event_loop_add_timer(guest->seat->loop, on_flip_timer, displif);
+    displif->scan_timer = wl_event_loop_add_timer(guest->seat->loop, on_scan_timer, displif);
+    displif->rest_timer = wl_event_loop_add_timer(guest->seat->loop, on_rested, displif);
+    if (guest->seat->remembered)
+        displif->remembered = &guest->seat->remembered->displif[guest->slot];
+    displif_buffers_limit(&displif->buffers, connect->width, connect->height);
+    if (!displif->flip_timer || !displif->scan_timer || !displif->rest_timer || !connect_rings(displif, connect)) {
+        int error = errno;
+        disconnect(&displif->base);
+        errno = error;
+        return NULL;
+    }
+    restore(displif, connect);
+    wl_event_source_timer_update(displif->scan_timer, SCAN_MS);
+    on_request(displif);
+    return &displif->base;
 }

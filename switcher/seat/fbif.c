@@ -21,6 +21,7 @@ static_assert(offsetof(struct xenfb_page, width) == 16 && offsetof(struct xenfb_
 static_assert(sizeof(union xenfb_out_event) == XENFB_OUT_EVENT_SIZE, "xenfb event size");
 
 struct fbif {
+    struct backend base;
     struct guest *guest;
     struct ports *ports;
     int port;
@@ -160,12 +161,24 @@ static bool map_framebuffer(struct fbif *fbif, uint32_t limit, int privcmd, stru
     return fbif->memory != NULL;
 }
 
-struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect,
-                          int privcmd)
+static void disconnect(struct backend *backend)
+{
+    struct fbif *fbif = (struct fbif *)backend;
+    ports_unbind(fbif->ports, fbif->port);
+    foreign_unmap_frames((void *)fbif->memory, fbif->pages);
+    foreign_unmap_frames(fbif->page, 1);
+    free(fbif);
+}
+
+static const struct backend_ops ops = {.disconnect = disconnect};
+
+struct backend *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect,
+                             int privcmd)
 {
     struct fbif *fbif = calloc(1, sizeof(*fbif));
     if (!fbif)
         return NULL;
+    fbif->base.ops = &ops;
     fbif->guest = guest;
     fbif->ports = ports;
     fbif->port = -1;
@@ -178,7 +191,7 @@ struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct
         fbif->port = ports_bind(ports, guest->domid, connect->event_channel, on_port, fbif);
     if (fbif->port < 0) {
         int error = errno;
-        fbif_disconnect(fbif);
+        disconnect(&fbif->base);
         errno = error;
         return NULL;
     }
@@ -187,15 +200,5 @@ struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct
     restore(fbif, &image);
     guest_set_picture(guest, &image);
     on_port(fbif);
-    return fbif;
-}
-
-void fbif_disconnect(struct fbif *fbif)
-{
-    if (!fbif)
-        return;
-    ports_unbind(fbif->ports, fbif->port);
-    foreign_unmap_frames((void *)fbif->memory, fbif->pages);
-    foreign_unmap_frames(fbif->page, 1);
-    free(fbif);
+    return &fbif->base;
 }

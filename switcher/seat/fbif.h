@@ -2,11 +2,11 @@
 // update events.
 #pragma once
 
+#include "backend.h"
 #include "guest.h"
 #include "ports.h"
 
 // NULL with errno: EPROTO when the guest's numbers make no sense. The descriptor stays the caller's and is
 // not used afterwards.
-struct fbif *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect,
-                          int privcmd);
-void fbif_disconnect(struct fbif *fbif); // NULL is ignored
+struct backend *fbif_connect(struct guest *guest, struct ports *ports, const struct link_fbif_connect *connect,
+                             int privcmd);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "displif.h"
 #include "fbif.h"
 #include "keyboard.h"
@@ -62,12 +63,8 @@ static void close_display(struct guest *guest)
         guest_set_picture(guest, NULL);
     if (guest->cursor.width)
         guest_set_cursor(guest, &(struct image){0}, 0, 0);
-    fbif_disconnect(guest->fbif);
-    displif_disconnect(guest->displif);
-    rfb_disconnect(guest->rfb);
-    guest->rfb = NULL;
-    guest->fbif = NULL;
-    guest->displif = NULL;
+    backend_disconnect(guest->display);
+    guest->display = NULL;
 }
 
 static void close_failed(void *data)
@@ -92,36 +89,39 @@ void guest_display_failed(struct guest *guest, int error)
         seat->failure_idle = wl_event_loop_add_idle(seat->loop, close_failed, seat);
 }
 
-int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *connect, int privcmd)
+// Takes the descriptor.
+static struct backend *connect_display(struct guest *guest, const struct link_message *connect, int fd)
 {
-    if (guest->fbif && memcmp(connect, &guest->fbif_connect, sizeof(*connect)) == 0) {
-        close(privcmd);
+    struct ports *ports = guest->seat->ports;
+    if (connect->type == LINK_RFB_CONNECT)
+        return rfb_connect(guest, &connect->rfb, fd);
+    if (connect->type == LINK_DISPLIF_CONNECT)
+        return displif_connect(guest, ports, &connect->displif);
+    struct backend *display = fbif_connect(guest, ports, &connect->fbif, fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return display;
+}
+
+// RFB comes with a new connection each time, so its message is never a repeated one.
+static bool is_connected(const struct guest *guest, const struct link_message *connect)
+{
+    return guest->display && connect->type != LINK_RFB_CONNECT &&
+           memcmp(connect, &guest->display_connect, sizeof(*connect)) == 0;
+}
+
+int guest_connect_display(struct guest *guest, const struct link_message *connect, int fd)
+{
+    if (is_connected(guest, connect)) {
+        if (fd >= 0)
+            close(fd);
         return 0;
     }
     close_display(guest);
-    guest->fbif_connect = *connect;
-    guest->fbif = fbif_connect(guest, guest->seat->ports, connect, privcmd);
-    int error = guest->fbif ? 0 : errno;
-    close(privcmd);
-    return error;
-}
-
-int guest_connect_displif(struct guest *guest, const struct link_displif_connect *connect)
-{
-    if (guest->displif && memcmp(connect, &guest->displif_connect, sizeof(*connect)) == 0)
-        return 0;
-    close_display(guest);
-    guest->displif_connect = *connect;
-    guest->displif = displif_connect(guest, guest->seat->ports, connect);
-    return guest->displif ? 0 : errno;
-}
-
-// Each message brings a new connection, so it is never a repeated one.
-int guest_connect_rfb(struct guest *guest, const struct link_rfb_connect *connect, int socket)
-{
-    close_display(guest);
-    guest->rfb = rfb_connect(guest, connect, socket);
-    return guest->rfb ? 0 : errno;
+    guest->display_connect = *connect;
+    guest->display = connect_display(guest, connect, fd);
+    return guest->display ? 0 : errno;
 }
 
 int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd)
@@ -146,6 +146,6 @@ void guest_disconnect_display(struct guest *guest)
 
 void guest_disconnect_keyboard(struct guest *guest)
 {
-    keyboard_disconnect(guest->keyboard);
+    backend_disconnect(guest->keyboard);
     guest->keyboard = NULL;
 }

@@ -9,10 +9,7 @@
 #include "pixels.h"
 
 struct seat;
-struct fbif;
-struct displif;
-struct rfb;
-struct keyboard;
+struct backend;
 
 struct guest {
     struct seat *seat;
@@ -21,15 +18,11 @@ struct guest {
     uint32_t domid, rgb;
     enum guest_state state;
     char name[LINK_NAME_SIZE];
-    struct image picture;       // width 0: none
-    struct image cursor;        // what the guest wants drawn at the pointer; width 0: it draws that itself
-    int32_t cursor_x, cursor_y; // the cursor's hot spot
-    struct fbif *fbif;          // at most one of the three displays
-    struct displif *displif;
-    struct rfb *rfb; // brings keyboard and pointer along
-    struct keyboard *keyboard;
-    struct link_fbif_connect fbif_connect; // what is connected now, to know a repeated message
-    struct link_displif_connect displif_connect;
+    struct image picture;                // width 0: none
+    struct image cursor;                 // what the guest wants drawn at the pointer; width 0: it draws that itself
+    int32_t cursor_x, cursor_y;          // the cursor's hot spot
+    struct backend *display, *keyboard;  // NULL: none
+    struct link_message display_connect; // what is connected now, to know a repeated message
     struct link_keyboard_connect keyboard_connect;
 };
 
@@ -48,9 +41,7 @@ void guest_display_failed(struct guest *guest, int error);
 
 // For the owner of the guests. Connecting replaces what was connected, unless it is the same again; returns 0
 // or an errno value. Takes the descriptor.
-int guest_connect_fbif(struct guest *guest, const struct link_fbif_connect *connect, int privcmd);
-int guest_connect_displif(struct guest *guest, const struct link_displif_connect *connect);
-int guest_connect_rfb(struct guest *guest, const struct link_rfb_connect *connect, int socket);
+int guest_connect_display(struct guest *guest, const struct link_message *connect, int fd); // of any protocol
 int guest_connect_keyboard(struct guest *guest, const struct link_keyboard_connect *connect, int privcmd);
 void guest_disconnect_display(struct guest *guest);
 void guest_disconnect_keyboard(struct guest *guest);

@@ -17,6 +17,7 @@ static_assert(sizeof(struct xenkbd_page) == 16, "xenkbd_page layout");
 enum { QUEUE_LENGTH = 256, RESERVED_FOR_RELEASES = 128 };
 
 struct keyboard {
+    struct backend base;
     struct ports *ports;
     int port;
     struct xenkbd_page *page;
@@ -91,54 +92,14 @@ static void send(struct keyboard *keyboard, const union xenkbd_in_event *event)
     flush(keyboard);
 }
 
-struct keyboard *keyboard_connect(struct guest *guest, struct ports *ports, const struct link_keyboard_connect *connect,
-                                  int privcmd)
+static bool absolute(const struct backend *backend)
 {
-    struct keyboard *keyboard = calloc(1, sizeof(*keyboard));
-    if (!keyboard)
-        return NULL;
-    keyboard->ports = ports;
-    keyboard->port = -1;
-    keyboard->by_grant = connect->by_grant;
-    keyboard->absolute = connect->absolute;
-    keyboard->width = connect->width;
-    keyboard->height = connect->height;
-    uint32_t reference = (uint32_t)connect->page;
-    if (connect->by_grant)
-        keyboard->page = foreign_map_grants(guest->domid, &reference, 1, PROT_READ | PROT_WRITE);
-    else
-        keyboard->page = foreign_map_frames(privcmd, guest->domid, &connect->page, 1, PROT_READ | PROT_WRITE);
-    if (keyboard->page)
-        keyboard->port = ports_bind(ports, guest->domid, connect->event_channel, on_port, keyboard);
-    if (keyboard->port < 0) {
-        int error = errno;
-        keyboard_disconnect(keyboard);
-        errno = error;
-        return NULL;
-    }
-    keyboard->produced = READ_ONCE(keyboard->page->in_prod);
-    return keyboard;
+    return ((const struct keyboard *)backend)->absolute;
 }
 
-void keyboard_disconnect(struct keyboard *keyboard)
+static void key(struct backend *backend, uint32_t code, bool pressed)
 {
-    if (!keyboard)
-        return;
-    ports_unbind(keyboard->ports, keyboard->port);
-    if (keyboard->by_grant)
-        foreign_unmap_grants(keyboard->page, 1);
-    else
-        foreign_unmap_frames(keyboard->page, 1);
-    free(keyboard);
-}
-
-bool keyboard_absolute(const struct keyboard *keyboard)
-{
-    return keyboard->absolute;
-}
-
-void keyboard_key(struct keyboard *keyboard, uint32_t code, bool pressed)
-{
+    struct keyboard *keyboard = (struct keyboard *)backend;
     union xenkbd_in_event event = {0};
     event.key.type = XENKBD_TYPE_KEY;
     event.key.pressed = pressed;
@@ -154,8 +115,9 @@ static int32_t scaled(double part, uint32_t range)
     return value >= range ? (int32_t)range - 1 : (int32_t)value;
 }
 
-void keyboard_position(struct keyboard *keyboard, double x, double y)
+static void position(struct backend *backend, double x, double y)
 {
+    struct keyboard *keyboard = (struct keyboard *)backend;
     keyboard->last_x = scaled(x, keyboard->width);
     keyboard->last_y = scaled(y, keyboard->height);
     union xenkbd_in_event event = {0};
@@ -165,8 +127,9 @@ void keyboard_position(struct keyboard *keyboard, double x, double y)
     send(keyboard, &event);
 }
 
-void keyboard_motion(struct keyboard *keyboard, int32_t dx, int32_t dy)
+static void motion(struct backend *backend, int32_t dx, int32_t dy)
 {
+    struct keyboard *keyboard = (struct keyboard *)backend;
     union xenkbd_in_event event = {0};
     event.motion.type = XENKBD_TYPE_MOTION;
     event.motion.rel_x = dx;
@@ -174,8 +137,9 @@ void keyboard_motion(struct keyboard *keyboard, int32_t dx, int32_t dy)
     send(keyboard, &event);
 }
 
-void keyboard_wheel(struct keyboard *keyboard, int32_t notches)
+static void wheel(struct backend *backend, int32_t notches)
 {
+    struct keyboard *keyboard = (struct keyboard *)backend;
     union xenkbd_in_event event = {0};
     if (keyboard->absolute) {
         event.pos.type = XENKBD_TYPE_POS;
@@ -187,4 +151,54 @@ void keyboard_wheel(struct keyboard *keyboard, int32_t notches)
         event.motion.rel_z = notches;
     }
     send(keyboard, &event);
+}
+
+static void disconnect(struct backend *backend)
+{
+    struct keyboard *keyboard = (struct keyboard *)backend;
+    ports_unbind(keyboard->ports, keyboard->port);
+    if (keyboard->by_grant)
+        foreign_unmap_grants(keyboard->page, 1);
+    else
+        foreign_unmap_frames(keyboard->page, 1);
+    free(keyboard);
+}
+
+static const struct backend_ops ops = {
+    .disconnect = disconnect,
+    .absolute = absolute,
+    .key = key,
+    .position = position,
+    .motion = motion,
+    .wheel = wheel,
+};
+
+struct backend *keyboard_connect(struct guest *guest, struct ports *ports, const struct link_keyboard_connect *connect,
+                                 int privcmd)
+{
+    struct keyboard *keyboard = calloc(1, sizeof(*keyboard));
+    if (!keyboard)
+        return NULL;
+    keyboard->base.ops = &ops;
+    keyboard->ports = ports;
+    keyboard->port = -1;
+    keyboard->by_grant = connect->by_grant;
+    keyboard->absolute = connect->absolute;
+    keyboard->width = connect->width;
+    keyboard->height = connect->height;
+    uint32_t reference = (uint32_t)connect->page;
+    if (connect->by_grant)
+        keyboard->page = foreign_map_grants(guest->domid, &reference, 1, PROT_READ | PROT_WRITE);
+    else
+        keyboard->page = foreign_map_frames(privcmd, guest->domid, &connect->page, 1, PROT_READ | PROT_WRITE);
+    if (keyboard->page)
+        keyboard->port = ports_bind(ports, guest->domid, connect->event_channel, on_port, keyboard);
+    if (keyboard->port < 0) {
+        int error = errno;
+        disconnect(&keyboard->base);
+        errno = error;
+        return NULL;
+    }
+    keyboard->produced = READ_ONCE(keyboard->page->in_prod);
+    return &keyboard->base;
 }

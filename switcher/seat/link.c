@@ -139,23 +139,11 @@ static void report(struct link *link, const char *what, unsigned slot, int error
     send_result(link, error ? closed : ready, slot, error);
 }
 
-static void on_fbif(struct link *link, const struct link_message *m, int fd)
+static void on_display(struct link *link, const struct link_message *m, int fd)
 {
-    int error = guest_connect_fbif(&link->seat->guests[m->slot], &m->fbif, fd);
-    report(link, "screen", m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
-}
-
-static void on_displif(struct link *link, const struct link_message *m, int fd)
-{
-    (void)fd;
-    int error = guest_connect_displif(&link->seat->guests[m->slot], &m->displif);
-    report(link, "screen", m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
-}
-
-static void on_rfb(struct link *link, const struct link_message *m, int fd)
-{
-    int error = guest_connect_rfb(&link->seat->guests[m->slot], &m->rfb, fd);
-    report(link, "emulated screen", m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
+    int error = guest_connect_display(&link->seat->guests[m->slot], m, fd);
+    const char *what = m->type == LINK_RFB_CONNECT ? "emulated screen" : "screen";
+    report(link, what, m->slot, error, LINK_DISPLAY_READY, LINK_DISPLAY_CLOSED);
 }
 
 static void on_keyboard(struct link *link, const struct link_message *m, int fd)
@@ -195,9 +183,9 @@ static const struct handler handlers[] = {
     {LINK_GUEST_ADD, false, on_guest_add},
     {LINK_GUEST_STATE, true, on_guest_state},
     {LINK_GUEST_REMOVE, true, on_guest_remove},
-    {LINK_FBIF_CONNECT, true, on_fbif},
-    {LINK_DISPLIF_CONNECT, true, on_displif},
-    {LINK_RFB_CONNECT, true, on_rfb},
+    {LINK_FBIF_CONNECT, true, on_display},
+    {LINK_DISPLIF_CONNECT, true, on_display},
+    {LINK_RFB_CONNECT, true, on_display},
     {LINK_DISPLAY_DISCONNECT, true, on_display_disconnect},
     {LINK_KEYBOARD_CONNECT, true, on_keyboard},
     {LINK_KEYBOARD_DISCONNECT, true, on_keyboard_disconnect},

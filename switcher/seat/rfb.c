@@ -21,6 +21,7 @@ enum { HIDDEN_MS = 1000, RESIZES_PER_PERIOD = 20 };
 enum weight { WEIGHT_MOVEMENT, WEIGHT_NORMAL, WEIGHT_ESSENTIAL };
 
 struct rfb {
+    struct backend base;
     struct guest *guest;
     int socket;
     struct wl_event_source *source, *timer;
@@ -150,8 +151,9 @@ static bool send_key(struct rfb *rfb, uint32_t code, bool pressed, enum weight w
     return size > 0 && queue(rfb, message, size, weight);
 }
 
-void rfb_key(struct rfb *rfb, uint32_t code, bool pressed)
+static void key(struct backend *backend, uint32_t code, bool pressed)
 {
+    struct rfb *rfb = (struct rfb *)backend;
     if (!rfb->ready)
         return;
     if (!pressed && key_set_remove(&rfb->held, code))
@@ -160,9 +162,9 @@ void rfb_key(struct rfb *rfb, uint32_t code, bool pressed)
         key_set_add(&rfb->held, code);
 }
 
-bool rfb_absolute(const struct rfb *rfb)
+static bool absolute(const struct backend *backend)
 {
-    return rfb->absolute;
+    return ((const struct rfb *)backend)->absolute;
 }
 
 static uint32_t scaled(double part, uint32_t range)
@@ -171,8 +173,9 @@ static uint32_t scaled(double part, uint32_t range)
     return value <= 0 ? 0 : value >= range ? range - 1 : (uint32_t)value;
 }
 
-void rfb_position(struct rfb *rfb, double x, double y)
+static void position(struct backend *backend, double x, double y)
 {
+    struct rfb *rfb = (struct rfb *)backend;
     if (!rfb->ready)
         return;
     rfb->x = scaled(x, rfb->parser.width);
@@ -186,14 +189,16 @@ static uint32_t relative(int32_t distance)
     return (uint32_t)((distance < -limit ? -limit : distance > limit ? limit : distance) + limit);
 }
 
-void rfb_motion(struct rfb *rfb, int32_t dx, int32_t dy)
+static void motion(struct backend *backend, int32_t dx, int32_t dy)
 {
+    struct rfb *rfb = (struct rfb *)backend;
     if (rfb->ready)
         send_pointer(rfb, rfb->buttons, relative(dx), relative(dy), WEIGHT_NORMAL);
 }
 
-void rfb_wheel(struct rfb *rfb, int32_t notches)
+static void wheel(struct backend *backend, int32_t notches)
 {
+    struct rfb *rfb = (struct rfb *)backend;
     unsigned bit = notches < 0 ? RFB_WHEEL_UP : RFB_WHEEL_DOWN;
     if (!rfb->ready)
         return;
@@ -292,14 +297,36 @@ static int on_timer(void *data)
     return 0;
 }
 
-void rfb_shown(struct rfb *rfb)
+static void shown(struct backend *backend)
 {
-    request(rfb);
+    request((struct rfb *)backend);
 }
 
 // ---- the whole ----
 
-struct rfb *rfb_connect(struct guest *guest, const struct link_rfb_connect *connect, int socket)
+static void disconnect(struct backend *backend)
+{
+    struct rfb *rfb = (struct rfb *)backend;
+    if (rfb->source)
+        wl_event_source_remove(rfb->source);
+    if (rfb->timer)
+        wl_event_source_remove(rfb->timer);
+    close(rfb->socket);
+    free(rfb->pixels);
+    free(rfb);
+}
+
+static const struct backend_ops ops = {
+    .disconnect = disconnect,
+    .shown = shown,
+    .absolute = absolute,
+    .key = key,
+    .position = position,
+    .motion = motion,
+    .wheel = wheel,
+};
+
+struct backend *rfb_connect(struct guest *guest, const struct link_rfb_connect *connect, int socket)
 {
     struct rfb *rfb = calloc(1, sizeof(*rfb));
     if (!rfb) {
@@ -307,6 +334,7 @@ struct rfb *rfb_connect(struct guest *guest, const struct link_rfb_connect *conn
         errno = ENOMEM;
         return NULL;
     }
+    rfb->base.ops = &ops;
     rfb->guest = guest;
     rfb->socket = socket;
     rfb->limit = connect->videoram_limit;
@@ -317,23 +345,10 @@ struct rfb *rfb_connect(struct guest *guest, const struct link_rfb_connect *conn
     rfb->source = wl_event_loop_add_fd(guest->seat->loop, socket, WL_EVENT_READABLE, on_ready, rfb);
     rfb->timer = wl_event_loop_add_timer(guest->seat->loop, on_timer, rfb);
     if (!rfb->source || !rfb->timer) {
-        rfb_disconnect(rfb);
+        disconnect(&rfb->base);
         errno = ENOMEM;
         return NULL;
     }
     wl_event_source_timer_update(rfb->timer, HIDDEN_MS);
-    return rfb;
-}
-
-void rfb_disconnect(struct rfb *rfb)
-{
-    if (!rfb)
-        return;
-    if (rfb->source)
-        wl_event_source_remove(rfb->source);
-    if (rfb->timer)
-        wl_event_source_remove(rfb->timer);
-    close(rfb->socket);
-    free(rfb->pixels);
-    free(rfb);
+    return &rfb->base;
 }

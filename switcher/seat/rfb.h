@@ -4,19 +4,8 @@
 // and what it does not read is bounded here.
 #pragma once
 
+#include "backend.h"
 #include "guest.h"
 
 // Takes the descriptor. NULL with errno.
-struct rfb *rfb_connect(struct guest *guest, const struct link_rfb_connect *connect, int socket);
-void rfb_disconnect(struct rfb *rfb); // NULL is ignored
-
-// The guest came on screen.
-void rfb_shown(struct rfb *rfb);
-
-bool rfb_absolute(const struct rfb *rfb);
-
-// As in keyboard.h. Buttons are keys.
-void rfb_key(struct rfb *rfb, uint32_t code, bool pressed);
-void rfb_position(struct rfb *rfb, double x, double y);
-void rfb_motion(struct rfb *rfb, int32_t dx, int32_t dy);
-void rfb_wheel(struct rfb *rfb, int32_t notches);
+struct backend *rfb_connect(struct guest *guest, const struct link_rfb_connect *connect, int socket);

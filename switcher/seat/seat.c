@@ -6,14 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "displif.h"
+#include "backend.h"
 #include "guest_input.h"
 #include "input.h"
 #include "link.h"
 #include "log.h"
 #include "news.h"
 #include "remember.h"
-#include "rfb.h"
 #include "scene.h"
 #include "ui.h"
 
@@ -68,8 +67,8 @@ static void tell_presented(struct seat *seat)
 {
     ui_frame_done(seat->ui, now_ms());
     struct guest *guest = seat_focused_guest(seat);
-    if (guest && guest->displif)
-        displif_presented(guest->displif);
+    if (guest)
+        backend_presented(guest->display);
 }
 
 static int on_hold_timer(void *data)
@@ -182,8 +181,8 @@ static void focus_moved(struct seat *seat, unsigned before)
         ui_keyboard_enter(seat->ui);
     }
     struct guest *guest = seat_focused_guest(seat);
-    if (guest && guest->rfb)
-        rfb_shown(guest->rfb);
+    if (guest)
+        backend_shown(guest->display);
     seat_damage_all(seat);
     seat_cursor_update(seat);
     seat_pointer_motion(seat, now_ms(), 0, 0);

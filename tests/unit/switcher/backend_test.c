@@ -164,7 +164,7 @@ static void fb_send(struct xenfb_page *page, const union xenfb_out_event *event)
 static void fbif_works(void)
 {
     struct xenfb_page *page = fb_page(640, 480);
-    struct fbif *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
+    struct backend *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
     CHECK(fbif && guest->picture.width == 640 && guest->picture.height == 480 && guest->picture.stride == 2560);
     CHECK(guest->picture.pixels == memory[FB_MEMORY]);
     union xenfb_out_event event = {.update = {XENFB_TYPE_UPDATE, 1, 2, 30, 40}};
@@ -182,7 +182,7 @@ static void fbif_works(void)
     fb_send(page, &event);
     kick(FB_PORT);
     CHECK(guest->picture.width == 320 && guest->picture.pixels == memory[FB_MEMORY] + 25600 && failure == 0);
-    fbif_disconnect(fbif);
+    backend_disconnect(fbif);
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 
@@ -232,7 +232,7 @@ static void fbif_refuses(void)
 static void fbif_hostile_ring(void)
 {
     struct xenfb_page *page = fb_page(640, 480);
-    struct fbif *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
+    struct backend *fbif = fbif_connect(guest, NULL, &fb_connect, 42);
     page->out_prod = page->out_cons + XENFB_OUT_RING_LEN + 1;
     failure = 0;
     kick(FB_PORT);
@@ -243,7 +243,7 @@ static void fbif_hostile_ring(void)
     fb_send(page, &event);
     kick(FB_PORT);
     CHECK(failure == EPROTO); // reaches past the memory, by an odd offset
-    fbif_disconnect(fbif);
+    backend_disconnect(fbif);
     for (unsigned round = 0; round < 20000; round++) {
         page = fb_page(64, 64);
         fbif = fbif_connect(guest, NULL, &fb_connect, 42);
@@ -254,7 +254,7 @@ static void fbif_hostile_ring(void)
         const struct image *p = &guest->picture;
         CHECK(p->pixels >= memory[FB_MEMORY] &&
               p->pixels + (size_t)p->stride * (p->height - 1) + p->width * 2u <= memory[FB_MEMORY] + 64 * 64 * 4);
-        fbif_disconnect(fbif);
+        backend_disconnect(fbif);
     }
     failure = 0;
 }
@@ -275,12 +275,12 @@ static void keyboard_works(void)
 {
     struct xenkbd_page *page = (struct xenkbd_page *)memory[KBD_PAGE];
     memset(page, 0, PAGE);
-    struct keyboard *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
-    CHECK(keyboard && keyboard_absolute(keyboard));
-    keyboard_key(keyboard, KEY_A, true);
-    keyboard_position(keyboard, 0.5, 0.25);
-    keyboard_position(keyboard, 7, -1);
-    keyboard_wheel(keyboard, -2);
+    struct backend *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
+    CHECK(keyboard && keyboard->ops->absolute(keyboard));
+    keyboard->ops->key(keyboard, KEY_A, true);
+    keyboard->ops->position(keyboard, 0.5, 0.25);
+    keyboard->ops->position(keyboard, 7, -1);
+    keyboard->ops->wheel(keyboard, -2);
     CHECK(page->in_prod == 4);
     union xenkbd_in_event event = kbd_take(page);
     CHECK(event.key.type == XENKBD_TYPE_KEY && event.key.pressed == 1 && event.key.keycode == KEY_A);
@@ -291,7 +291,7 @@ static void keyboard_works(void)
     CHECK(event.pos.abs_x == 1279 && event.pos.abs_y == 0);
     event = kbd_take(page);
     CHECK(event.pos.abs_x == 1279 && event.pos.rel_z == -2);
-    keyboard_disconnect(keyboard);
+    backend_disconnect(keyboard);
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 
@@ -300,15 +300,15 @@ static void keyboard_full(void)
 {
     struct xenkbd_page *page = (struct xenkbd_page *)memory[KBD_PAGE];
     memset(page, 0, PAGE);
-    struct keyboard *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
+    struct backend *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
     for (unsigned i = 0; i < 10000; i++)
-        keyboard_position(keyboard, i / 10000.0, 0);
+        keyboard->ops->position(keyboard, i / 10000.0, 0);
     CHECK(page->in_prod == XENKBD_IN_RING_LEN);
     bool sent_down[KEY_CNT] = {0}, held[KEY_CNT] = {0};
     for (unsigned code = 1; code < 240; code++)
-        keyboard_key(keyboard, code, true);
+        keyboard->ops->key(keyboard, code, true);
     for (unsigned code = 1; code < 100; code++)
-        keyboard_key(keyboard, code, false);
+        keyboard->ops->key(keyboard, code, false);
     unsigned seen = 0, last_x = 0;
     while (page->in_cons != page->in_prod) {
         union xenkbd_in_event event = kbd_take(page);
@@ -325,7 +325,7 @@ static void keyboard_full(void)
     CHECK(sent_down[1]);
     for (unsigned code = 1; code < 100; code++)
         CHECK(!held[code]);
-    keyboard_disconnect(keyboard);
+    backend_disconnect(keyboard);
 }
 
 static void keyboard_hostile(void)
@@ -334,14 +334,14 @@ static void keyboard_hostile(void)
     for (unsigned round = 0; round < 20000; round++) {
         for (unsigned i = 0; i < 16; i++)
             memory[KBD_PAGE][i] = (uint8_t)check_random(256);
-        struct keyboard *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
+        struct backend *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
         for (unsigned i = 0; i < 40; i++) {
-            keyboard_key(keyboard, check_random(KEY_CNT), check_random(2));
+            keyboard->ops->key(keyboard, check_random(KEY_CNT), check_random(2));
             if (check_random(3) == 0)
                 page->in_cons = check_random(2) ? page->in_prod : check_random(UINT32_MAX);
             kick(KBD_PORT);
         }
-        keyboard_disconnect(keyboard);
+        backend_disconnect(keyboard);
     }
     CHECK(mapped_ranges == 0 && bound == 0);
 }
@@ -360,7 +360,7 @@ enum {
 static const struct link_displif_connect displ_connect = {RING_PAGE, REQUEST_PORT, EVENT_PAGE, EVENT_PORT, 640, 480};
 static xen_displif_front_ring_t front;
 
-static struct displif *displif_start(void)
+static struct backend *displif_start(void)
 {
     memset(memory[RING_PAGE], 0, PAGE);
     memset(memory[EVENT_PAGE], 0, PAGE);
@@ -417,7 +417,7 @@ static int cookie_request(uint8_t operation, uint64_t cookie)
 
 static void displif_works(void)
 {
-    struct displif *displif = displif_start();
+    struct backend *displif = displif_start();
     struct xendispl_req request = create_request(10);
     CHECK(displif && ask(&request) == 0 && ask(&request) == -EEXIST);
     request = attach_request(10, 20);
@@ -427,8 +427,8 @@ static void displif_works(void)
     CHECK(cookie_request(XENDISPL_OP_SET_CONFIG, 20) == 0 && guest->picture.pixels == memory[BUFFER_PAGES]);
     struct xendispl_event_page *events = (struct xendispl_event_page *)memory[EVENT_PAGE];
     CHECK(cookie_request(XENDISPL_OP_PG_FLIP, 21) == 0 && events->in_prod == 0);
-    displif_presented(displif);
-    displif_presented(displif); // one event for one flip
+    backend_presented(displif);
+    backend_presented(displif); // one event for one flip
     CHECK(events->in_prod == 1 && XENDISPL_IN_RING_REF(events, 0).op.pg_flip.fb_cookie == 21);
     CHECK(cookie_request(XENDISPL_OP_GET_EDID, 0) == -EOPNOTSUPP);
     CHECK(cookie_request(XENDISPL_OP_FB_DETACH, 21) == 0 && guest->picture.width == 0); // it was on screen
@@ -437,13 +437,13 @@ static void displif_works(void)
     CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == 0 && guest->picture.width == 0);
     CHECK(cookie_request(XENDISPL_OP_DBUF_DESTROY, 10) == -ENOENT &&
           cookie_request(XENDISPL_OP_SET_CONFIG, 20) == -ENOENT);
-    displif_disconnect(displif);
+    backend_disconnect(displif);
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 
 static void displif_refuses(void)
 {
-    struct displif *displif = displif_start();
+    struct backend *displif = displif_start();
     struct xendispl_req request = create_request(0);
     CHECK(ask(&request) == -EINVAL);
     request = create_request(10);
@@ -495,14 +495,14 @@ static void displif_refuses(void)
     front.sring->req_prod = front.req_prod_pvt + 1000;
     kick(REQUEST_PORT);
     CHECK(failure == EPROTO);
-    displif_disconnect(displif);
+    backend_disconnect(displif);
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 
 // A guest that writes a request for each answer, as another processor may at any time.
 static void displif_endless(void)
 {
-    struct displif *displif = displif_start();
+    struct backend *displif = displif_start();
     for (unsigned i = 0; i < 32; i++)
         *RING_GET_REQUEST(&front, i) = (struct xendispl_req){.id = 9, .operation = XENDISPL_OP_SET_CONFIG};
     endless_prod = &front.sring->req_prod;
@@ -520,7 +520,7 @@ static void displif_endless(void)
     }
     CHECK(front.sring->rsp_prod >= answers_wanted);
     endless_prod = NULL;
-    displif_disconnect(displif);
+    backend_disconnect(displif);
     CHECK(mapped_ranges == 0 && bound == 0);
 }
 

@@ -17,7 +17,7 @@ enum { LIMIT = 2 << 20, SLOT = 3 };
 
 static struct seat seat;
 static struct guest *guest;
-static struct rfb *rfb;
+static struct backend *rfb;
 static int server; // the other end of the socket
 static struct rect damage;
 static unsigned damage_count, picture_count, cursor_count;
@@ -110,7 +110,7 @@ static void begin(void)
 
 static void end(void)
 {
-    rfb_disconnect(rfb);
+    backend_disconnect(rfb);
     close(server);
     free(guest);
 }
@@ -245,9 +245,9 @@ static void asks_rarely_when_hidden(void)
     say_rectangle((struct rect){0, 0, 1, 1}, 0, &data, 4, 99);
     CHECK(pixel(0, 0) == 0x123456 && heard(bytes, sizeof(bytes)) == 0);
     seat.focus.current = SLOT;
-    rfb_shown(rfb);
+    backend_shown(rfb);
     CHECK(heard(bytes, sizeof(bytes)) == RFB_REQUEST_SIZE && bytes[1] == 1);
-    rfb_shown(rfb);
+    backend_shown(rfb);
     CHECK(heard(bytes, sizeof(bytes)) == 0); // one request at a time
     end();
 }
@@ -258,29 +258,29 @@ static void sends_input(void)
     begin();
     handshake(640, 480, 99);
     forget();
-    rfb_key(rfb, KEY_A, true);
-    rfb_key(rfb, KEY_A, false);
+    rfb->ops->key(rfb, KEY_A, true);
+    rfb->ops->key(rfb, KEY_A, false);
     CHECK(heard(bytes, sizeof(bytes)) == 24 && bytes[0] == 255 && bytes[1] == 0 && bytes[3] == 1 && bytes[11] == 0x1e);
     CHECK(bytes[15] == 0 && bytes[23] == 0x1e);
-    rfb_key(rfb, KEY_RIGHTCTRL, true);
+    rfb->ops->key(rfb, KEY_RIGHTCTRL, true);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[11] == 0x9d);
-    rfb_key(rfb, KEY_B, false);  // never pressed
-    rfb_key(rfb, KEY_MAX, true); // no such key on a PC
-    rfb_key(rfb, UINT32_MAX, true);
+    rfb->ops->key(rfb, KEY_B, false);  // never pressed
+    rfb->ops->key(rfb, KEY_MAX, true); // no such key on a PC
+    rfb->ops->key(rfb, UINT32_MAX, true);
     CHECK(heard(bytes, sizeof(bytes)) == 0);
-    rfb_motion(rfb, 5, -70000);
+    rfb->ops->motion(rfb, 5, -70000);
     CHECK(heard(bytes, sizeof(bytes)) == 6 && bytes[0] == 5 && bytes[2] == 0x80 && bytes[3] == 4 && bytes[4] == 0);
-    CHECK(!rfb_absolute(rfb));
+    CHECK(!rfb->ops->absolute(rfb));
     say_rectangle((struct rect){1, 0, 0, 0}, -257, NULL, 0, 99);
-    CHECK(rfb_absolute(rfb));
+    CHECK(rfb->ops->absolute(rfb));
     forget();
-    rfb_position(rfb, 0.5, 2);
-    rfb_key(rfb, BTN_RIGHT, true);
+    rfb->ops->position(rfb, 0.5, 2);
+    rfb->ops->key(rfb, BTN_RIGHT, true);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[2] == 1 && bytes[3] == 64 && bytes[4] == 1 && bytes[5] == 0xdf);
     CHECK(bytes[7] == RFB_RIGHT && bytes[9] == 64);
-    rfb_wheel(rfb, -1);
+    rfb->ops->wheel(rfb, -1);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[1] == (RFB_RIGHT | RFB_WHEEL_UP) && bytes[7] == RFB_RIGHT);
-    rfb_wheel(rfb, INT32_MAX);
+    rfb->ops->wheel(rfb, INT32_MAX);
     CHECK(heard(bytes, sizeof(bytes)) == 16 * 12 && failure == 0);
     end();
 }
@@ -297,14 +297,14 @@ static void survives_a_deaf_server(void)
     handshake(640, 480, 99);
     say_rectangle((struct rect){1, 0, 0, 0}, -257, NULL, 0, 99);
     setsockopt(server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    rfb_key(rfb, KEY_Z, true);
+    rfb->ops->key(rfb, KEY_Z, true);
     for (unsigned i = 0; i < 100000; i++) {
-        rfb_key(rfb, KEY_A, true);
-        rfb_position(rfb, i / 100000.0, 0);
-        rfb_key(rfb, KEY_A, false);
-        rfb_wheel(rfb, 1);
+        rfb->ops->key(rfb, KEY_A, true);
+        rfb->ops->position(rfb, i / 100000.0, 0);
+        rfb->ops->key(rfb, KEY_A, false);
+        rfb->ops->wheel(rfb, 1);
     }
-    rfb_key(rfb, KEY_Z, false);
+    rfb->ops->key(rfb, KEY_Z, false);
     CHECK(failure == 0);
     bool z_down = false, a_down = false;
     for (size_t size, kept = 0; (size = heard(bytes + kept, sizeof(bytes) - kept)) > 0;) {
@@ -387,8 +387,8 @@ static void refuses_greetings(void)
         begin();
         say(bad[i].bytes, bad[i].size, 99);
         CHECK(failure == EPROTO);
-        rfb_key(rfb, KEY_A, true);
-        rfb_position(rfb, 0.5, 0.5);
+        rfb->ops->key(rfb, KEY_A, true);
+        rfb->ops->position(rfb, 0.5, 0.5);
         end();
     }
 }

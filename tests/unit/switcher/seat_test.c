@@ -4,13 +4,11 @@
 #include <string.h>
 
 #include "check.h"
-#include "displif.h"
 #include "guest_input.h"
 #include "input.h"
 #include "link.h"
 #include "news.h"
 #include "remember.h"
-#include "rfb.h"
 #include "scene.h"
 #include "seat.h"
 #include "ui.h"
@@ -48,11 +46,6 @@ void log_info(const char *format, ...)
 void log_error(const char *format, ...)
 {
     (void)format;
-}
-
-void displif_presented(struct displif *displif)
-{
-    (void)displif;
 }
 
 bool guest_input_present(const struct guest *guest)
@@ -128,11 +121,6 @@ void news_free(struct news *news)
 void news_focus(struct news *news)
 {
     CHECK(news != NULL);
-}
-
-void rfb_shown(struct rfb *rfb)
-{
-    (void)rfb;
 }
 
 struct ports *ports_new(struct wl_event_loop *loop)
