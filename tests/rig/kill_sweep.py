@@ -23,7 +23,7 @@ SEED, STRIKES = 1, 100      # RIG_SEED and RIG_STRIKES in the environment choose
 STOPPED_SECONDS = 3         # less than any watchdog waits
 UNITS = ('roundhouse-seat', 'roundhouse-ui', 'roundhoused', 'xenconsoled', 'seatd')
 GUESTS = ('first', 'card')  # of those of batch switch, which draw by fbif and by displif
-SEAT_GROUND = (0x1d, 0x21, 0x28)    # switcher/seat/scene.c, BACKGROUND
+SEAT_GROUND = (0x1d, 0x21, 0x28)    # switcher/seat/core/scene.c, BACKGROUND
 # xenstored is stopped and not killed: its tree, its watches and its rings with guests are in its memory alone (docs/testing.md).
 STOPPED_TOO = ('xenstored',)
 

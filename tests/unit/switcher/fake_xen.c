@@ -1,4 +1,4 @@
-// Stands in for switcher/seat/foreign.c and ports.c.
+// Stands in for switcher/seat/backend/foreign.c and ports.c.
 #include "fake_xen.h"
 
 #include <errno.h>
