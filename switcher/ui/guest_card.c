@@ -73,26 +73,18 @@ RhGuest1 *guest_card_guest(GtkWidget *widget)
 
 /* ---- construction ---- */
 
-static GtkWidget *label_new(const char *class_name, float align)
-{
-    GtkWidget *label = gtk_label_new(NULL);
-    gtk_label_set_xalign(GTK_LABEL(label), align);
-    style_toggle(label, class_name, TRUE);
-    return label;
-}
-
 static GtkWidget *title_row(struct card *card)
 {
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 14);
     GtkWidget *state_row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 7);
     GtkWidget *words = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
-    card->chip = label_new("chip", 0.5f);
-    card->name = label_new("name", 0);
+    card->chip = style_label("chip", 0.5f);
+    card->name = style_label("name", 0);
     gtk_label_set_ellipsize(GTK_LABEL(card->name), PANGO_ELLIPSIZE_END);
     card->dot = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
     style_toggle(card->dot, "dot", TRUE);
     gtk_widget_set_valign(card->dot, GTK_ALIGN_CENTER);
-    card->state = label_new("state", 0);
+    card->state = style_label("state", 0);
     gtk_box_pack_start(GTK_BOX(state_row), card->dot, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(state_row), card->state, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(words), card->name, FALSE, FALSE, 0);
@@ -106,8 +98,8 @@ static GtkWidget *title_row(struct card *card)
 static GtkWidget *facts_row(struct card *card)
 {
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
-    card->facts = label_new("facts", 0);
-    card->chord = label_new("keycap", 1);
+    card->facts = style_label("facts", 0);
+    card->chord = style_label("keycap", 1);
     gtk_box_pack_start(GTK_BOX(row), card->facts, TRUE, TRUE, 0);
     gtk_box_pack_start(GTK_BOX(row), card->chord, FALSE, FALSE, 0);
     return row;
@@ -204,7 +196,7 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
     gtk_widget_set_size_request(card->preview, PREVIEW_WIDTH, PREVIEW_HEIGHT);
     gtk_widget_set_no_show_all(card->preview, TRUE);
     g_signal_connect(card->preview, "draw", G_CALLBACK(draw_preview), card);
-    card->error = label_new("error", 0);
+    card->error = style_label("error", 0);
     gtk_label_set_line_wrap(GTK_LABEL(card->error), TRUE);
     gtk_label_set_max_width_chars(GTK_LABEL(card->error), 36);
     gtk_widget_set_no_show_all(card->error, TRUE);

@@ -38,14 +38,6 @@ static gboolean draw_emblem(GtkWidget *widget, cairo_t *cr, gpointer data)
     return TRUE;
 }
 
-static GtkWidget *label_new(const char *class_name, float align)
-{
-    GtkWidget *label = gtk_label_new(NULL);
-    gtk_label_set_xalign(GTK_LABEL(label), align);
-    style_toggle(label, class_name, TRUE);
-    return label;
-}
-
 static GtkWidget *build_name(void)
 {
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
@@ -63,7 +55,7 @@ static GtkWidget *build_name(void)
 static GtkWidget *build_memory(struct header *header)
 {
     GtkWidget *column = gtk_box_new(GTK_ORIENTATION_VERTICAL, 5);
-    header->memory = label_new("quiet", 1);
+    header->memory = style_label("quiet", 1);
     header->memory_level = gtk_progress_bar_new();
     gtk_box_pack_start(GTK_BOX(column), header->memory, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), header->memory_level, FALSE, FALSE, 0);
@@ -74,8 +66,8 @@ static GtkWidget *build_memory(struct header *header)
 static GtkWidget *build_clock(struct header *header)
 {
     GtkWidget *column = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-    header->clock = label_new("clock", 1);
-    header->date = label_new("quiet", 1);
+    header->clock = style_label("clock", 1);
+    header->date = style_label("quiet", 1);
     gtk_box_pack_start(GTK_BOX(column), header->clock, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), header->date, FALSE, FALSE, 0);
     gtk_widget_set_valign(column, GTK_ALIGN_CENTER);

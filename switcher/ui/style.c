@@ -69,3 +69,11 @@ void style_toggle(GtkWidget *widget, const char *class_name, gboolean on)
     else
         gtk_style_context_remove_class(context, class_name);
 }
+
+GtkWidget *style_label(const char *class_name, float align)
+{
+    GtkWidget *label = gtk_label_new(NULL);
+    gtk_label_set_xalign(GTK_LABEL(label), align);
+    style_toggle(label, class_name, TRUE);
+    return label;
+}

@@ -17,4 +17,7 @@ void style_set_colours(struct model *model);
 /* Adds or removes a style class. */
 void style_toggle(GtkWidget *widget, const char *class_name, gboolean on);
 
+/* An empty label of that class; align: 0 left, 1 right. */
+GtkWidget *style_label(const char *class_name, float align);
+
 #endif
