@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "clock.h"
 #include "displif_buffers.h"
 #include "foreign.h"
 #include "log.h"
@@ -223,13 +223,6 @@ static int work(struct displif *displif)
         RING_FINAL_CHECK_FOR_REQUESTS(&displif->ring, more);
     }
     return more;
-}
-
-static int64_t now_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 // A guest that asks for much, or for what takes long, then waits longer than it was worked for. The loop's idle

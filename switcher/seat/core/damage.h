@@ -21,6 +21,11 @@ static inline bool rect_empty(struct rect r)
     return r.width <= 0 || r.height <= 0;
 }
 
+static inline bool rect_contains(struct rect r, double x, double y)
+{
+    return x >= r.x && y >= r.y && x < (double)r.x + r.width && y < (double)r.y + r.height;
+}
+
 // Safe for any field values: arithmetic is in 64 bits.
 struct rect rect_intersect(struct rect a, struct rect b);
 

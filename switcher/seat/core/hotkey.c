@@ -20,7 +20,7 @@ static const uint32_t modifiers[] = {
     KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTMETA, KEY_RIGHTMETA,
 };
 
-static bool is_modifier(uint32_t code)
+bool hotkey_is_modifier(uint32_t code)
 {
     for (size_t i = 0; i < sizeof(modifiers) / sizeof(modifiers[0]); i++)
         if (modifiers[i] == code)
@@ -57,7 +57,7 @@ static struct hotkey_decision press(struct hotkeys *hotkeys, uint32_t code)
 
 struct hotkey_decision hotkey_feed(struct hotkeys *hotkeys, uint32_t code, bool pressed)
 {
-    if (is_modifier(code)) {
+    if (hotkey_is_modifier(code)) {
         if (pressed)
             key_set_add(&hotkeys->modifiers, code);
         else

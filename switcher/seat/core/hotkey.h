@@ -27,6 +27,9 @@ struct hotkeys {
     struct key_set swallowed; // trigger keys held now, whose release nobody may see
 };
 
+// Ctrl, Alt, Shift and Meta of either side.
+bool hotkey_is_modifier(uint32_t code);
+
 // Feeds one press or release; every key of the keyboard must come through here, in order. Codes outside the
 // range of key_set pass.
 struct hotkey_decision hotkey_feed(struct hotkeys *hotkeys, uint32_t code, bool pressed);

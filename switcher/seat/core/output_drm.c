@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "clock.h"
 #include "kept.h"
 #include "kms.h"
 #include "log.h"
@@ -38,13 +38,6 @@ struct drm_output {
     bool mode_lost; // nothing of ours is on screen: the mode is set anew until that works
     int64_t presented_ms;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void frame_done(struct drm_output *drm)
 {

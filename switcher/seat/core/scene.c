@@ -14,11 +14,6 @@ struct rect scene_guest_area(const struct seat *seat, const struct guest *guest)
     return (struct rect){x > 0 ? x : 0, y > 0 ? y : 0, width, height};
 }
 
-static bool contains(struct rect r, double x, double y)
-{
-    return x >= r.x && y >= r.y && x < (double)r.x + r.width && y < (double)r.y + r.height;
-}
-
 // The guest whose cursor it is at the pointer's place; NULL over the interface and over empty places.
 static struct guest *cursor_owner(struct seat *seat)
 {
@@ -27,7 +22,7 @@ static struct guest *cursor_owner(struct seat *seat)
         return NULL;
     if (seat->bar_shown && ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y))
         return NULL;
-    return contains(scene_guest_area(seat, guest), seat->pointer_x, seat->pointer_y) ? guest : NULL;
+    return rect_contains(scene_guest_area(seat, guest), seat->pointer_x, seat->pointer_y) ? guest : NULL;
 }
 
 // Most guests draw their cursor in to their picture, and then there is none to draw here.

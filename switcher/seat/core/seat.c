@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend.h"
+#include "clock.h"
 #include "guest_input.h"
 #include "input.h"
 #include "link.h"
@@ -18,13 +18,6 @@
 
 // How long the screen shows what was: a guest's picture is back in a moment, and the interface has to start first.
 enum { FRAME_MS = 16, HOLD_MS = 3000, HOLD_INTERFACE_MS = 8000 };
-
-static uint32_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint32_t)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
-}
 
 static bool complete(const struct seat *seat)
 {
@@ -297,7 +290,7 @@ static bool awaits_guest(struct seat *seat)
 
 void seat_await_guest(struct seat *seat, uint32_t ms)
 {
-    uint32_t begin = now_ms(), spent = 0;
+    int64_t begin = now_ms(), spent = 0;
     for (; awaits_guest(seat) && !seat->ending && spent < ms; spent = now_ms() - begin)
         wl_event_loop_dispatch(seat->loop, (int)(ms - spent));
 }

@@ -32,22 +32,8 @@ int seat_repeat(void *data)
 
 static bool repeats(uint32_t code)
 {
-    switch (code) {
-    case KEY_LEFTCTRL:
-    case KEY_RIGHTCTRL:
-    case KEY_LEFTALT:
-    case KEY_RIGHTALT:
-    case KEY_LEFTSHIFT:
-    case KEY_RIGHTSHIFT:
-    case KEY_LEFTMETA:
-    case KEY_RIGHTMETA:
-    case KEY_CAPSLOCK:
-    case KEY_NUMLOCK:
-    case KEY_SCROLLLOCK:
-        return false;
-    default:
-        return true;
-    }
+    bool lock = code == KEY_CAPSLOCK || code == KEY_NUMLOCK || code == KEY_SCROLLLOCK;
+    return !lock && !hotkey_is_modifier(code);
 }
 
 static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, bool pressed)

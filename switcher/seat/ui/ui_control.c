@@ -50,12 +50,6 @@ static void bind_output(struct wl_client *client, void *data, uint32_t version, 
 
 // roundhouse_seat_v1
 
-static void destroy_request(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 static bool slot_valid(struct wl_resource *resource, uint32_t slot, uint32_t lowest)
 {
     if (slot >= lowest && slot < LINK_SLOTS)
@@ -130,7 +124,7 @@ static void request_thumbnail(struct wl_client *client, struct wl_resource *reso
 }
 
 static const struct roundhouse_seat_v1_interface implementation = {
-    .destroy = destroy_request,
+    .destroy = ui_destroy_request,
     .focus = request_focus,
     .set_switcher = request_set_switcher,
     .set_bar = request_set_bar,

@@ -14,12 +14,6 @@ struct source {
     struct wl_list offers; // resources, whose user data is the source's resource
 };
 
-static void destroy_request(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 // wl_data_source
 
 static void source_offer(struct wl_client *client, struct wl_resource *resource, const char *type)
@@ -41,7 +35,7 @@ static void source_actions(struct wl_client *client, struct wl_resource *resourc
     (void)actions;
 }
 
-static const struct wl_data_source_interface source_implementation = {source_offer, destroy_request, source_actions};
+static const struct wl_data_source_interface source_implementation = {source_offer, ui_destroy_request, source_actions};
 
 static void source_gone(struct wl_resource *resource)
 {
@@ -107,7 +101,7 @@ static void offer_actions(struct wl_client *client, struct wl_resource *resource
     (void)preferred;
 }
 
-static const struct wl_data_offer_interface offer_implementation = {offer_accept, offer_receive, destroy_request,
+static const struct wl_data_offer_interface offer_implementation = {offer_accept, offer_receive, ui_destroy_request,
                                                                     offer_finish, offer_actions};
 
 static void offer_gone(struct wl_resource *resource)
@@ -169,7 +163,7 @@ static void device_set_selection(struct wl_client *client, struct wl_resource *r
 }
 
 static const struct wl_data_device_interface device_implementation = {device_start_drag, device_set_selection,
-                                                                      destroy_request};
+                                                                      ui_destroy_request};
 
 static void device_gone(struct wl_resource *resource)
 {

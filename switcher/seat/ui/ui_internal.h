@@ -111,6 +111,13 @@ struct ui {
     struct ui_thumbnails *thumbnails;
 };
 
+// The request of most objects to go.
+static inline void ui_destroy_request(struct wl_client *client, struct wl_resource *resource)
+{
+    (void)client;
+    wl_resource_destroy(resource);
+}
+
 // ui_buffer.c
 // The pixels of a wl_buffer, valid as long as it lives; false, and the client is told why it is cut off, when they are
 // not 32 bits each, lie outside their rows, or are more than LINK_MAX_SIZE a side.

@@ -88,15 +88,9 @@ static void set_parent_configure(struct wl_client *client, struct wl_resource *r
     (void)serial;
 }
 
-static void destroy_request(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 static const struct xdg_positioner_interface implementation = {
-    destroy_request, set_size,   set_anchor_rect, set_anchor,      set_gravity,
-    set_adjustment,  set_offset, set_reactive,    set_parent_size, set_parent_configure,
+    ui_destroy_request, set_size,   set_anchor_rect, set_anchor,      set_gravity,
+    set_adjustment,     set_offset, set_reactive,    set_parent_size, set_parent_configure,
 };
 
 static void positioner_gone(struct wl_resource *resource)

@@ -1,7 +1,7 @@
 // wl_seat for the interface: who of its surfaces has keyboard and pointer.
 #include <linux/input-event-codes.h>
-#include <time.h>
 
+#include "clock.h"
 #include "ui_internal.h"
 
 enum { SEAT_VERSION = 5, REPEAT_PER_SECOND = 25, REPEAT_DELAY_MS = 500 };
@@ -9,13 +9,6 @@ enum { SEAT_VERSION = 5, REPEAT_PER_SECOND = 25, REPEAT_DELAY_MS = 500 };
 static uint32_t next_serial(struct ui *ui)
 {
     return wl_display_next_serial(ui->seat->display);
-}
-
-static uint32_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint32_t)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
 // Keyboard.
@@ -245,12 +238,6 @@ void ui_seat_surface_gone(struct ui_surface *surface)
 
 // Requests.
 
-static void release(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 static void unlink_resource(struct wl_resource *resource)
 {
     wl_list_remove(wl_resource_get_link(resource));
@@ -277,8 +264,8 @@ static void pointer_set_cursor(struct wl_client *client, struct wl_resource *res
     seat_cursor_update(ui->seat);
 }
 
-static const struct wl_pointer_interface pointer_implementation = {pointer_set_cursor, release};
-static const struct wl_keyboard_interface keyboard_implementation = {release};
+static const struct wl_pointer_interface pointer_implementation = {pointer_set_cursor, ui_destroy_request};
+static const struct wl_keyboard_interface keyboard_implementation = {ui_destroy_request};
 
 static void seat_get_pointer(struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
@@ -328,7 +315,7 @@ static void seat_get_touch(struct wl_client *client, struct wl_resource *resourc
 }
 
 static const struct wl_seat_interface seat_implementation = {seat_get_pointer, seat_get_keyboard, seat_get_touch,
-                                                             release};
+                                                             ui_destroy_request};
 
 static void bind_seat(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {

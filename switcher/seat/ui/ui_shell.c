@@ -10,12 +10,6 @@ static struct ui_window *from(struct wl_resource *resource)
     return wl_resource_get_user_data(resource);
 }
 
-static void destroy_request(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 struct ui_window *ui_window_root(struct ui_window *window)
 {
     while (window->popup && window->parent)
@@ -247,9 +241,9 @@ static void toplevel_minimize(struct wl_client *client, struct wl_resource *reso
 }
 
 static const struct xdg_toplevel_interface toplevel_implementation = {
-    destroy_request, toplevel_set_parent, toplevel_string, toplevel_string,   toplevel_menu,
-    toplevel_move,   toplevel_resize,     toplevel_limit,  toplevel_limit,    toplevel_stay,
-    toplevel_stay,   toplevel_fullscreen, toplevel_stay,   toplevel_minimize,
+    ui_destroy_request, toplevel_set_parent, toplevel_string, toplevel_string,   toplevel_menu,
+    toplevel_move,      toplevel_resize,     toplevel_limit,  toplevel_limit,    toplevel_stay,
+    toplevel_stay,      toplevel_fullscreen, toplevel_stay,   toplevel_minimize,
 };
 
 static void toplevel_gone(struct wl_resource *resource)
@@ -293,7 +287,7 @@ static void popup_reposition(struct wl_client *client, struct wl_resource *resou
     ui_window_configure(from(resource));
 }
 
-static const struct xdg_popup_interface popup_implementation = {destroy_request, popup_grab, popup_reposition};
+static const struct xdg_popup_interface popup_implementation = {ui_destroy_request, popup_grab, popup_reposition};
 
 static void popup_gone(struct wl_resource *resource)
 {
@@ -370,7 +364,7 @@ static void xdg_surface_ack(struct wl_client *client, struct wl_resource *resour
 }
 
 static const struct xdg_surface_interface xdg_surface_implementation = {
-    destroy_request, xdg_surface_toplevel, xdg_surface_popup, xdg_surface_geometry, xdg_surface_ack,
+    ui_destroy_request, xdg_surface_toplevel, xdg_surface_popup, xdg_surface_geometry, xdg_surface_ack,
 };
 
 static void xdg_surface_gone(struct wl_resource *resource)
@@ -422,7 +416,7 @@ static void wm_base_pong(struct wl_client *client, struct wl_resource *resource,
 }
 
 static const struct xdg_wm_base_interface wm_base_implementation = {
-    destroy_request,
+    ui_destroy_request,
     wm_base_positioner,
     wm_base_surface,
     wm_base_pong,

@@ -80,11 +80,6 @@ void ui_surface_paint(struct ui_surface *surface, struct canvas *canvas, struct 
         ui_surface_paint(child, canvas, area);
 }
 
-static bool rect_contains(struct rect r, double x, double y)
-{
-    return x >= r.x && y >= r.y && x < (double)r.x + r.width && y < (double)r.y + r.height;
-}
-
 static bool region_contains(const struct ui_region *region, double x, double y)
 {
     bool inside = region->everything;
@@ -237,14 +232,8 @@ static void surface_offset(struct wl_client *client, struct wl_resource *resourc
     (void)y;
 }
 
-static void destroy_request(struct wl_client *client, struct wl_resource *resource)
-{
-    (void)client;
-    wl_resource_destroy(resource);
-}
-
 static const struct wl_surface_interface surface_implementation = {
-    .destroy = destroy_request,
+    .destroy = ui_destroy_request,
     .attach = surface_attach,
     .damage = surface_damage,
     .frame = surface_frame,
@@ -337,7 +326,7 @@ static void region_subtract(struct wl_client *client, struct wl_resource *resour
     region_step(resource, (struct rect){x, y, width, height}, false);
 }
 
-static const struct wl_region_interface region_implementation = {destroy_request, region_add, region_subtract};
+static const struct wl_region_interface region_implementation = {ui_destroy_request, region_add, region_subtract};
 
 static void region_gone(struct wl_resource *resource)
 {
@@ -415,7 +404,7 @@ static void subsurface_mode(struct wl_client *client, struct wl_resource *resour
 }
 
 static const struct wl_subsurface_interface subsurface_implementation = {
-    destroy_request,        subsurface_set_position, subsurface_place_above,
+    ui_destroy_request,     subsurface_set_position, subsurface_place_above,
     subsurface_place_below, subsurface_mode,         subsurface_mode,
 };
 
@@ -457,7 +446,7 @@ static void subcompositor_get(struct wl_client *client, struct wl_resource *reso
     wl_resource_set_implementation(made, &subsurface_implementation, surface, subsurface_gone);
 }
 
-static const struct wl_subcompositor_interface subcompositor_implementation = {destroy_request, subcompositor_get};
+static const struct wl_subcompositor_interface subcompositor_implementation = {ui_destroy_request, subcompositor_get};
 
 static void bind_subcompositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
