@@ -3,7 +3,7 @@
 QEMU keeps what waits for a processor in one word (interrupt_request). The processor's thread clears a bit of it at each exit of an
 SVM guest without a lock (do_vmexit()); an interrupt that another thread sets just then is lost, though the local APIC has it
 requested. Nothing brings it back until the next interrupt of another source comes to that processor. If it was the hypervisor's
-timer, a machine with one processor stands still till somebody types: seen once in five starts of an HVM guest, for 108 s. So a
+timer, a machine with one processor stands still till somebody types: seen in one of seven starts of an HVM guest, for 108 s. So a
 key that is not down is released again and again: Domain-0 takes the keyboard's interrupt and makes nothing of it."""
 
 import contextlib
