@@ -290,7 +290,7 @@ static long acquire_for(struct domain *d, const struct request *request)
         if (r->nr_frames)
             return -EINVAL;
         r->nr_frames = size;
-        return operation_answer(request, sizeof(*r));
+        return copy_argument_out(request->address, r) ? -EFAULT : 0;
     }
     if (r->frame > size || r->nr_frames > size - r->frame)
         return -EINVAL;

@@ -55,8 +55,3 @@ long operation_serve(const struct operation *table, size_t count, uint64_t numbe
 
     return refused ? refused : operation_run(o, r);
 }
-
-long operation_answer(const struct request *r, size_t bytes)
-{
-    return copy_to_guest_va(r->address, r->argument, bytes) ? -EFAULT : 0;
-}

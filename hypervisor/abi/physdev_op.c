@@ -159,7 +159,7 @@ static long physdev_map_pirq(struct request *r)
     if (pirq < 0)
         return pirq;
     op->pirq = pirq;
-    if (operation_answer(r, sizeof(*op)) == 0)
+    if (!copy_argument_out(r->address, op))
         return 0;
     pirq_unmap(current->domain, pirq);
     return -EFAULT;
@@ -181,7 +181,7 @@ static long physdev_free_pirq(struct request *r)
     if (pirq < 0)
         return pirq;
     op->pirq = (uint32_t)pirq;
-    if (operation_answer(r, sizeof(*op)) == 0)
+    if (!copy_argument_out(r->address, op))
         return 0;
     pirq_unmap(current->domain, pirq);
     return -EFAULT;

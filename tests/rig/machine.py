@@ -134,8 +134,8 @@ class Machine:
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot', '-d', 'cpu_reset',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
-                     '-serial', 'chardev:serial', *(word for name in ('qmp', 'pulse') for word in
-                                                   ('-qmp', f'unix:{self.folder}/{name},server=on,wait=off')),
+                     '-serial', 'chardev:serial', '-qmp', f'unix:{self.folder}/qmp,server=on,wait=off',
+                     '-qmp', f'unix:{self.folder}/pulse,server=on,wait=off',
                      '-device', 'ahci,id=ahci', '-device', 'qemu-xhci', '-device', 'usb-tablet',
                      '-nic', 'user,model=e1000e']
         arguments += {'std': ['-vga', 'std'], 'virtio': ['-vga', 'none', '-device', 'virtio-vga,iommu_platform=on,disable-legacy=on']}[self.video]

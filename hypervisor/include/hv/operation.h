@@ -24,7 +24,7 @@ struct request {
 };
 
 /* When the structure, as the handler leaves it, is copied back. Where the operation could not be undone if that failed,
- * or where it is not all of it, the handler does it itself (operation_answer). */
+ * or where it is not all of it, the handler does it itself (copy_argument_out to r->address). */
 enum answer {
     ANSWER_NONE = 0,
     ANSWER_DONE = 1,     /* the operation has succeeded */
@@ -60,7 +60,5 @@ long operation_find(const struct operation *table, size_t count, uint64_t number
 long operation_run(const struct operation *o, struct request *r);
 /* Both. */
 long operation_serve(const struct operation *table, size_t count, uint64_t number, struct request *r);
-/* For a handler that answers itself: 0, or -EFAULT. */
-long operation_answer(const struct request *r, size_t bytes);
 
 #endif
