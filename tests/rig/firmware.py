@@ -49,7 +49,7 @@ menuentry "Debian installer" {
   initrd /boot/initrd
 }
 '''
-INSTALLER_DISK = '/dev/sdd'
+INSTALLER_DISK = '/dev/disk/by-id/ata-QEMU_HARDDISK_disk3'   # Linux gives out sda to sdd in the order in which disks answer
 
 
 def installer_cd(rig):

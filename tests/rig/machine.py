@@ -144,7 +144,7 @@ class Machine:
         for number, disk in enumerate(self.disks):
             file = f'{self.folder}/{overlay(number)},format=qcow2' if self.saved else f'{disk},format=raw,snapshot=on'
             arguments += ['-drive', f'file={file},if=none,id=disk{number}',
-                          '-device', f'ide-hd,drive=disk{number},bus=ahci.{number}']
+                          '-device', f'ide-hd,drive=disk{number},bus=ahci.{number},serial=disk{number}']
         arguments += ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',
                       '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
         return arguments + self.extra
