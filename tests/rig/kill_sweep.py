@@ -23,7 +23,6 @@ SEED, STRIKES = 1, 100      # RIG_SEED and RIG_STRIKES in the environment choose
 STOPPED_SECONDS = 3         # less than any watchdog waits
 UNITS = ('roundhouse-seat', 'roundhouse-ui', 'roundhoused', 'xenconsoled', 'seatd')
 GUESTS = ('first', 'card')  # of those of batch switch, which draw by fbif and by displif
-SEAT_GROUND = (0x1d, 0x21, 0x28)    # switcher/seat/core/scene.c, BACKGROUND
 # xenstored is stopped and not killed: its tree, its watches and its rings with guests are in its memory alone (docs/testing.md).
 STOPPED_TOO = ('xenstored',)
 
@@ -41,9 +40,7 @@ def free_pages(rig):
 def not_the_switcher(rig):
     """For who watches the screen: whether it is anything but the switcher."""
     there = pictures.Picture(*rig.machine.screen())
-    # The seat keeps what was on screen for 8 s. A machine that is several times slower cannot start a killed switcher by then.
-    slow_start = rig.machine.patience > 3 and there.share(pictures.grid(0, 0, 1, 1, 16, 16), lambda x, y: SEAT_GROUND) > 0.95
-    return None if slow_start or pictures.is_switcher(there) else f'the switcher is not on screen: {pictures.describe(there, COLOURS)}'
+    return None if pictures.is_switcher(there) else f'the switcher is not on screen: {pictures.describe(there, COLOURS)}'
 
 
 class Place:

@@ -16,8 +16,9 @@
 #include "scene.h"
 #include "ui.h"
 
-// How long the screen shows what was: a guest's picture is back in a moment, and the interface has to start first.
-enum { FRAME_MS = 16, HOLD_MS = 3000, HOLD_INTERFACE_MS = 8000 };
+// How long the screen shows what was: a guest's picture is back in a moment. The interface has to start first, which
+// takes GTK its time on a busy laptop, and nothing else would be on screen meanwhile.
+enum { FRAME_MS = 16, HOLD_MS = 3000, HOLD_INTERFACE_MS = 30000 };
 
 static bool complete(const struct seat *seat)
 {
