@@ -147,6 +147,7 @@ def arguments():
     parser.add_argument('--limit', type=int, default=60, help='seconds for one kernel')
     parser.add_argument('--at-once', type=int, default=2, help='machines side by side: each is mostly busy with one processor')
     parser.add_argument('--hypervisor-options', default='', help='added to the command line, as guest_loglvl=all')
+    parser.add_argument('--first', action='store_true', help='start no other kernel once one has failed')
     parser.add_argument('--tap', action='store_true', help='nothing but TAP, for meson')
     parser.add_argument('--verbose', action='store_true', help='whole consoles')
     parser.add_argument('kernel', nargs='*')
@@ -183,11 +184,15 @@ def tell(number, kernel, results, verbose):
 
 
 def run_all(medium, hypervisors, kernels, options):
-    qemu = emulator.machine(options.build)
+    qemu, kinds = emulator.machine(options.build), []
     print(f'1..{len(kernels)}')
     with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
         results = pool.map(lambda kernel: run_on_each(qemu, medium, hypervisors, kernel, options), kernels)
-        kinds = [tell(number, kernel, result, options.verbose) for number, (kernel, result) in enumerate(zip(kernels, results), 1)]
+        for number, (kernel, result) in enumerate(zip(kernels, results), 1):
+            kinds.append(tell(number, kernel, result, options.verbose))
+            if options.first and kinds[-1] == 'failed':
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
     passed, failed, skipped = (kinds.count(kind) for kind in ('passed', 'failed', 'skipped'))
     print(f'{"# " if options.tap else ""}{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
     sys.exit(1 if failed else 0)

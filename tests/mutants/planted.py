@@ -94,7 +94,7 @@ class Copy:
         """Runs one test; how it failed, or None."""
         group, _, kernel = name.partition('/')
         if group == rows.KERNELS:   # on ours alone: what the reference says is known
-            done = subprocess.run(['python3', f'{self.source}/tests/guests/run.py', '--build', self.build,
+            done = subprocess.run(['python3', f'{self.source}/tests/guests/run.py', '--build', self.build, '--first',
                                    *([kernel] if kernel else [])], capture_output=True, text=True, errors='replace')
             return (first_complaint(done.stdout) or f'status {done.returncode}') if done.returncode else None
         tests = run.Meson(self.build, 'mutants', [name, *run.HOST_PATIENCE], output=subprocess.DEVNULL).results()
