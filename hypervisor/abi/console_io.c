@@ -2,7 +2,6 @@
  * HYPERVISOR_console_io: the machine's console for Domain-0. Source: xen/xen.h.
  */
 #include <hv/console.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/operation.h>
 

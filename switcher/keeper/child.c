@@ -11,19 +11,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "send_fds.h"
 
 _Static_assert((int)STORE_MAX <= (int)SEND_FDS_MAX, "all that is kept goes in one message");
-
-int64_t child_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void become(char **arguments, const char *notify_path, int go, pid_t parent)
 {
@@ -74,7 +67,7 @@ bool child_go(struct child *child, const struct store *store)
     bool sent = send_with_fds(child->go, &header, fds, store->count, 0) == (ssize_t)length;
     close(child->go);
     child->go = -1;
-    child->begun = child->heard = child_now();
+    child->begun = child->heard = now_ms();
     return sent;
 }
 

@@ -15,8 +15,6 @@ struct child {
     int64_t begun; // when it was told to go on; 0: it waits
 };
 
-int64_t child_now(void); // milliseconds
-
 // It waits at the descriptor $KEEPER_GO, and tells at `notify_path` what it would tell a service manager. False with
 // errno.
 bool child_start(struct child *child, char **arguments, const char *notify_path);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "clock.h"
 #include "store.h"
 #include "told.h"
 
@@ -50,7 +51,7 @@ static void start_spare(struct keeper *keeper)
         return;
     if (!child_start(&keeper->spare, keeper->arguments, keeper->socket_path))
         fprintf(stderr, "<3>keeper: no process for the next one: %s\n", strerror(errno));
-    keeper->spare_due = child_now() + SPARE_MS; // if it failed
+    keeper->spare_due = now_ms() + SPARE_MS; // if it failed
 }
 
 static void go_on(struct keeper *keeper)
@@ -62,13 +63,13 @@ static void go_on(struct keeper *keeper)
     keeper->spare = (struct child){0};
     if (!child_go(&keeper->active, &keeper->store))
         kill(keeper->active.pid, SIGKILL);
-    keeper->spare_due = child_now() + SPARE_MS;
+    keeper->spare_due = now_ms() + SPARE_MS;
     tell_status(keeper);
 }
 
 static void active_died(struct keeper *keeper)
 {
-    int64_t now = child_now();
+    int64_t now = now_ms();
     bool young = now - keeper->active.begun < YOUNG_MS;
     int status = child_reap(&keeper->active);
     if (keeper->stopping)
@@ -83,7 +84,7 @@ static void active_died(struct keeper *keeper)
 static void spare_died(struct keeper *keeper)
 {
     child_reap(&keeper->spare);
-    keeper->spare_due = child_now() + SPARE_MS;
+    keeper->spare_due = now_ms() + SPARE_MS;
 }
 
 static void hear(struct keeper *keeper)
@@ -92,7 +93,7 @@ static void hear(struct keeper *keeper)
     for (unsigned i = 0; i < 64 && told_take(keeper->told, &told); i++) {
         bool ours = keeper->active.pid && told.from == keeper->active.pid;
         if (ours) {
-            keeper->active.heard = child_now();
+            keeper->active.heard = now_ms();
             keeper->active.ready |= told.ready;
             if (told.remove)
                 store_remove(&keeper->store, told.name);
@@ -145,7 +146,7 @@ static void each_turn(struct keeper *keeper, int64_t now)
 
 static void look_after(struct keeper *keeper)
 {
-    int64_t now = child_now();
+    int64_t now = now_ms();
     struct child *active = &keeper->active;
     if (!active->pid && now >= keeper->go_due && !keeper->stopping)
         go_on(keeper);
@@ -164,7 +165,7 @@ static void look_after(struct keeper *keeper)
 
 static int next_turn(const struct keeper *keeper)
 {
-    int64_t now = child_now(), left = TURN_MS;
+    int64_t now = now_ms(), left = TURN_MS;
     if (!keeper->active.pid && keeper->go_due - now < left)
         left = keeper->go_due - now;
     return left > 0 ? (int)left : 0;

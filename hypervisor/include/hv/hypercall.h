@@ -62,8 +62,6 @@ long do_sysctl(struct hypercall *call);
 long do_domctl(struct hypercall *call);
 long do_mca(struct hypercall *call);
 long do_roundhouse_op(struct hypercall *call);
-long do_hvm_op(struct hypercall *call);
-long do_dm_op(struct hypercall *call);
 
 /* Runs one hypercall of the current vcpu, policy check included. */
 enum hypercall_outcome hypercall_dispatch(struct hypercall *call);
