@@ -120,76 +120,137 @@ static int clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)
     return err;
 }
 
-static int flush_others(const struct mmuext_op *op, bool all, unsigned long va)
+/* ---- one function for each row; `d` is whom the operation is about ---- */
+
+static int pin(const struct mmuext_op *op, struct domain *d)
+{
+    return pv_pin_table(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+}
+
+static int unpin_table(const struct mmuext_op *op, struct domain *d)
+{
+    return unpin(d, op->arg1.mfn);
+}
+
+static int clear_page(const struct mmuext_op *op, struct domain *d)
+{
+    return clear_or_copy(d, op->arg1.mfn, 0, false);
+}
+
+static int copy_page(const struct mmuext_op *op, struct domain *d)
+{
+    return clear_or_copy(d, op->arg1.mfn, op->arg2.src_mfn, true);
+}
+
+static int new_root(const struct mmuext_op *op, struct domain *d)
+{
+    return op->arg1.mfn ? pv_set_root(current, op->arg1.mfn) : -EINVAL;
+}
+
+static int new_user_root(const struct mmuext_op *op, struct domain *d)
+{
+    return pv_set_user_root(current, op->arg1.mfn);
+}
+
+static int flush_local(const struct mmuext_op *op, struct domain *d)
+{
+    tlb_flush_local();
+    return 0;
+}
+
+static int flush_local_page(const struct mmuext_op *op, struct domain *d)
+{
+    if (guest_range_ok(op->arg1.linear_addr, 1))
+        tlb_flush_local_va(op->arg1.linear_addr);
+    return 0;
+}
+
+static int flush_some(const struct mmuext_op *op, unsigned long va)
 {
     cpumask_t mask;
-    int err = all ? pv_domain_cpus(current->domain, &mask)
-                  : pv_vcpu_bitmap_cpus(guest_handle_address(op->arg2.vcpumask), &mask);
+    int err = pv_vcpu_bitmap_cpus(guest_handle_address(op->arg2.vcpumask), &mask);
     if (!err)
         tlb_flush_mask(&mask, va);
     return err;
 }
 
-static int on_self(const struct mmuext_op *op, struct domain *d)
+static int flush_multi(const struct mmuext_op *op, struct domain *d)
 {
-    struct vcpu *v = current;
-    unsigned long va = op->arg1.linear_addr;
-    if (d != v->domain)
-        return -EPERM;
-    switch (op->cmd) {
-    case MMUEXT_NEW_BASEPTR:
-        return op->arg1.mfn ? pv_set_root(v, op->arg1.mfn) : -EINVAL;
-    case MMUEXT_NEW_USER_BASEPTR:
-        return pv_set_user_root(v, op->arg1.mfn);
-    case MMUEXT_TLB_FLUSH_LOCAL:
-        tlb_flush_local();
-        return 0;
-    case MMUEXT_INVLPG_LOCAL:
-        if (guest_range_ok(va, 1))
-            tlb_flush_local_va(va);
-        return 0;
-    case MMUEXT_TLB_FLUSH_MULTI:
-        return flush_others(op, false, 0);
-    case MMUEXT_INVLPG_MULTI:
-        return guest_range_ok(va, 1) ? flush_others(op, false, va) : 0;
-    case MMUEXT_TLB_FLUSH_ALL:
-        return flush_others(op, true, 0);
-    case MMUEXT_INVLPG_ALL:
-        return guest_range_ok(va, 1) ? flush_others(op, true, va) : 0;
-    case MMUEXT_FLUSH_CACHE:
-    case MMUEXT_FLUSH_CACHE_GLOBAL:
-        if (!d->all_io)
-            return -EACCES;
-        wbinvd();
-        return 0;
-    case MMUEXT_SET_LDT:
-        return op->arg2.nr_ents > 8192 ? -EINVAL : pv_set_ldt(v, va, op->arg2.nr_ents);
-    default:
-        return -ENOSYS;
-    }
+    return flush_some(op, 0);
 }
+
+static int flush_multi_page(const struct mmuext_op *op, struct domain *d)
+{
+    return guest_range_ok(op->arg1.linear_addr, 1) ? flush_some(op, op->arg1.linear_addr) : 0;
+}
+
+static int flush_all(const struct mmuext_op *op, struct domain *d)
+{
+    cpumask_t mask;
+    pv_domain_cpus(d, &mask);
+    tlb_flush_mask(&mask, 0);
+    return 0;
+}
+
+static int flush_all_page(const struct mmuext_op *op, struct domain *d)
+{
+    cpumask_t mask;
+    if (!guest_range_ok(op->arg1.linear_addr, 1))
+        return 0;
+    pv_domain_cpus(d, &mask);
+    tlb_flush_mask(&mask, op->arg1.linear_addr);
+    return 0;
+}
+
+static int flush_cache(const struct mmuext_op *op, struct domain *d)
+{
+    if (!d->all_io)
+        return -EACCES;
+    wbinvd();
+    return 0;
+}
+
+static int set_ldt(const struct mmuext_op *op, struct domain *d)
+{
+    return op->arg2.nr_ents > 8192 ? -EINVAL : pv_set_ldt(current, op->arg1.linear_addr, op->arg2.nr_ents);
+}
+
+/* The toolstack names the domain that it maps when it flushes everywhere, and means its own translations. */
+enum about { SELF_ALONE, ANY_DOMAIN, ALWAYS_SELF };
+
+static const struct row {
+    int (*handler)(const struct mmuext_op *op, struct domain *d);
+    enum about about;
+} operations[] = {
+    [MMUEXT_PIN_L1_TABLE] = {pin, ANY_DOMAIN},
+    [MMUEXT_PIN_L2_TABLE] = {pin, ANY_DOMAIN},
+    [MMUEXT_PIN_L3_TABLE] = {pin, ANY_DOMAIN},
+    [MMUEXT_PIN_L4_TABLE] = {pin, ANY_DOMAIN},
+    [MMUEXT_UNPIN_TABLE] = {unpin_table, ANY_DOMAIN},
+    [MMUEXT_NEW_BASEPTR] = {new_root, SELF_ALONE},
+    [MMUEXT_TLB_FLUSH_LOCAL] = {flush_local, SELF_ALONE},
+    [MMUEXT_INVLPG_LOCAL] = {flush_local_page, SELF_ALONE},
+    [MMUEXT_TLB_FLUSH_MULTI] = {flush_multi, SELF_ALONE},
+    [MMUEXT_INVLPG_MULTI] = {flush_multi_page, SELF_ALONE},
+    [MMUEXT_TLB_FLUSH_ALL] = {flush_all, ALWAYS_SELF},
+    [MMUEXT_INVLPG_ALL] = {flush_all_page, ALWAYS_SELF},
+    [MMUEXT_FLUSH_CACHE] = {flush_cache, SELF_ALONE},
+    [MMUEXT_SET_LDT] = {set_ldt, SELF_ALONE},
+    [MMUEXT_NEW_USER_BASEPTR] = {new_user_root, SELF_ALONE},
+    [MMUEXT_CLEAR_PAGE] = {clear_page, ANY_DOMAIN},
+    [MMUEXT_COPY_PAGE] = {copy_page, ANY_DOMAIN},
+    [MMUEXT_FLUSH_CACHE_GLOBAL] = {flush_cache, SELF_ALONE},
+};
 
 static int one_op(const struct mmuext_op *op, struct domain *d)
 {
-    switch (op->cmd) {
-    case MMUEXT_PIN_L1_TABLE:
-    case MMUEXT_PIN_L2_TABLE:
-    case MMUEXT_PIN_L3_TABLE:
-    case MMUEXT_PIN_L4_TABLE:
-        return pv_pin_table(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
-    case MMUEXT_UNPIN_TABLE:
-        return unpin(d, op->arg1.mfn);
-    case MMUEXT_CLEAR_PAGE:
-        return clear_or_copy(d, op->arg1.mfn, 0, false);
-    case MMUEXT_COPY_PAGE:
-        return clear_or_copy(d, op->arg1.mfn, op->arg2.src_mfn, true);
-    case MMUEXT_TLB_FLUSH_ALL:
-    case MMUEXT_INVLPG_ALL:
-        return on_self(op,
-                       current->domain); /* names a foreign domain when the toolstack maps it, means the caller's TLB */
-    default:
-        return on_self(op, d);
-    }
+    static const struct row none;
+    const struct row *row = op->cmd < ARRAY_SIZE(operations) ? &operations[op->cmd] : &none;
+    if (row->about == ALWAYS_SELF)
+        d = current->domain;
+    if (row->about == SELF_ALONE && d != current->domain)
+        return -EPERM;
+    return row->handler ? row->handler(op, d) : -ENOSYS;
 }
 
 static struct domain *open_target(domid_t id, int *err)

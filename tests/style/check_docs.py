@@ -68,7 +68,7 @@ def implemented():
     names += table(abi + 'console_io.c', r'^\s*\[CONSOLEIO_(\w+)\]')
     names += table(abi + 'misc.c', r'^\s*\[XEN_MC_(\w+)\]')
     names += table('hypervisor/pv/callback.c', r'^\s*\[CALLBACKOP_(\w+)\]')
-    names += table('hypervisor/pv/mmuext.c', r'^\s*case MMUEXT_(\w+):')
+    names += table('hypervisor/pv/mmuext.c', r'^\s*\[MMUEXT_(\w+)\]')
     return names
 
 
