@@ -1,6 +1,7 @@
 /*
  * A guest's definition: /etc/roundhouse/guests/<name>.conf, one [guest] group. Reading checks everything that
  * can be known without starting the guest; whether the files it names exist is checked at every start.
+ * What the settings are stands in guest_settings.c.
  */
 #ifndef RH_GUEST_CONFIG_H
 #define RH_GUEST_CONFIG_H

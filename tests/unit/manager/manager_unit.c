@@ -1,43 +1,13 @@
 /* Guest definitions and the guest's state machine. */
+#include "directory.h"
 #include "errors.h"
 #include "guest_config.h"
 #include "guest_logs.h"
 #include "guest_state.h"
 
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
-
-struct directory {
-    char *path;
-};
-
-static void directory_setup(struct directory *directory, gconstpointer data)
-{
-    (void)data;
-    directory->path = g_dir_make_tmp("roundhouse-guests-XXXXXX", NULL);
-    g_assert_nonnull(directory->path);
-}
-
-static void directory_teardown(struct directory *directory, gconstpointer data)
-{
-    g_autoptr(GDir) dir = g_dir_open(directory->path, 0, NULL);
-    (void)data;
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *path = g_build_filename(directory->path, name, NULL);
-        g_unlink(path);
-    }
-    g_rmdir(directory->path);
-    g_free(directory->path);
-}
-
-static char *write_file(struct directory *directory, const char *name, const char *text)
-{
-    char *path = g_build_filename(directory->path, name, NULL);
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-    return path;
-}
 
 #define MINIMUM "[guest]\nslot=3\nkernel=/boot/vmlinuz\n"
 
@@ -128,8 +98,8 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "colour=#-12345\n", "colour"},
         {MINIMUM "type=vm\n", "type"},
         {"[guest]\nslot=1\ntype=pvh\n", "kernel"},
-        {MINIMUM "firmware=bios\n", "type"},
-        {MINIMUM "type=pvh\nboot=d\n", "type"},
+        {MINIMUM "firmware=bios\n", "firmware"},
+        {MINIMUM "type=pvh\nboot=d\n", "boot"},
         {MINIMUM "type=hvm\nfirmware=coreboot\n", "firmware"},
         {MINIMUM "type=hvm\nboot=x\n", "boot"},
         {MINIMUM "type=hvm\nboot=\n", "boot"},
@@ -150,6 +120,7 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "mac=00:16:3e:01:02\n", "mac"},
         {MINIMUM "mac=01:16:3e:01:02:03\n", "mac"},
         {MINIMUM "mac=00:16:3e:01:02:zz\n", "mac"},
+        {MINIMUM "mac=00:00:00:00:00:00\n", "mac"},
         {MINIMUM "display=vga\n", "display"},
         {MINIMUM "autostart=maybe\n", "autostart"},
         {MINIMUM "memory=512\n", "memory"},
@@ -352,16 +323,13 @@ static void test_requests(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define WITH_DIRECTORY(name, function)                                                                                 \
-    g_test_add(name, struct directory, NULL, directory_setup, function, directory_teardown)
-    WITH_DIRECTORY("/config/full", test_full);
-    WITH_DIRECTORY("/config/defaults", test_defaults);
-    WITH_DIRECTORY("/config/refused", test_refused);
-    WITH_DIRECTORY("/config/hvm", test_hvm);
-    WITH_DIRECTORY("/config/long-cmdline", test_long_cmdline);
-    WITH_DIRECTORY("/config/directory", test_directory);
-    WITH_DIRECTORY("/logs/trim", test_logs);
-#undef WITH_DIRECTORY
+    ADD_WITH_DIRECTORY("/config/full", test_full);
+    ADD_WITH_DIRECTORY("/config/defaults", test_defaults);
+    ADD_WITH_DIRECTORY("/config/refused", test_refused);
+    ADD_WITH_DIRECTORY("/config/hvm", test_hvm);
+    ADD_WITH_DIRECTORY("/config/long-cmdline", test_long_cmdline);
+    ADD_WITH_DIRECTORY("/config/directory", test_directory);
+    ADD_WITH_DIRECTORY("/logs/trim", test_logs);
     g_test_add_func("/config/no-directory", test_no_directory);
     g_test_add_func("/state/lives", test_lives);
     g_test_add_func("/state/no-resurrection", test_no_resurrection);

@@ -1,0 +1,155 @@
+/* The table of settings, in the order of the manual page and of a new file. */
+#include "guest_setting.h"
+
+#include <string.h>
+
+#define CMDLINE_MAX 1023 /* start_info carries 1,024 bytes: xen/xen.h MAX_GUEST_CMDLINE */
+
+/* Told apart by eye on a dark screen, also with the common forms of colour blindness. */
+static const guint32 slot_colours[GUEST_SLOT_MAX + 1] = {0,        0x4c9be8, 0xe8a33d, 0x5fb878, 0xd66ba0,
+                                                         0x9b7fe6, 0x3fc1c0, 0xe2725b, 0xc9c14a, 0x9aa5b1};
+
+static gboolean check_name(const struct guest_setting *row, const char *value, GError **error)
+{
+    const char *rest = value + strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    if (!g_ascii_isalnum(value[0]) || *rest || strlen(value) > GUEST_NAME_MAX)
+        return guest_setting_bad(error, row->key,
+                                 "\"%s\" must begin with a letter or digit, hold only letters, digits, dots, dashes "
+                                 "and underscores, and be at most %d long.",
+                                 value, GUEST_NAME_MAX);
+    if (g_str_equal(value, "Domain-0"))
+        return guest_setting_bad(error, row->key,
+                                 "\"Domain-0\" is the name of the service machine itself; choose another.");
+    return TRUE;
+}
+
+static gboolean check_boot(const struct guest_setting *row, const char *value, GError **error)
+{
+    if (!*value || strlen(value) > 3 || value[strspn(value, "cdn")])
+        return guest_setting_bad(error, row->key,
+                                 "\"%s\" is not an order of c (disk), d (CD) and n (network), such as dc.", value);
+    return TRUE;
+}
+
+static gboolean check_cmdline(const struct guest_setting *row, const char *value, GError **error)
+{
+    if (strlen(value) > CMDLINE_MAX)
+        return guest_setting_bad(error, row->key, "it is %zu characters long; a guest can be given %d.", strlen(value),
+                                 CMDLINE_MAX);
+    return TRUE;
+}
+
+static gboolean name_of_file(const struct guest_setting *row, struct guest_config *config, GError **error)
+{
+    g_autofree char *base = g_path_get_basename(config->path);
+    if (g_str_has_suffix(base, ".conf"))
+        base[strlen(base) - strlen(".conf")] = '\0';
+    return row->kind->read(row, &config->name, base, error);
+}
+
+/* guest_config_write() asks before it has looked at the slot. */
+static gboolean colour_of_slot(const struct guest_setting *row, struct guest_config *config, GError **error)
+{
+    (void)row, (void)error;
+    config->colour = slot_colours[MIN(config->slot, GUEST_SLOT_MAX)];
+    return TRUE;
+}
+
+/*
+ * A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time.
+ */
+static gboolean mac_of_name(const struct guest_setting *row, struct guest_config *config, GError **error)
+{
+    guint32 hash = g_str_hash(config->name);
+    const guint8 mac[6] = {0x00, 0x16, 0x3e, (hash >> 16) & 0x7f, (hash >> 8) & 0xff, hash & 0xff};
+    (void)row, (void)error;
+    memcpy(config->mac, mac, sizeof(mac));
+    return TRUE;
+}
+
+static gboolean display_of_type(const struct guest_setting *row, struct guest_config *config, GError **error)
+{
+    (void)row, (void)error;
+    config->display = config->type == GUEST_HVM ? GUEST_DISPLAY_VGA : GUEST_DISPLAY_FBIF;
+    return TRUE;
+}
+
+static const struct guest_word types[] = {
+    {"pv", GUEST_PV, "no virtualisation extension needed"},
+    {"pvh", GUEST_PVH, "the processor's virtualisation, no emulated devices"},
+    {"hvm", GUEST_HVM, "a whole PC with devices emulated by QEMU, for any system"},
+    {NULL, 0, NULL},
+};
+static const struct guest_word firmwares[] = {
+    {"bios", GUEST_FIRMWARE_BIOS, "SeaBIOS"},
+    {"uefi", GUEST_FIRMWARE_UEFI, "OVMF"},
+    {NULL, 0, NULL},
+};
+static const struct guest_word displays[] = {
+    {"fbif", GUEST_DISPLAY_FBIF, "a framebuffer; what types pv and pvh have if nothing is given"},
+    {"displif", GUEST_DISPLAY_DISPLIF, "a display of the kernel's DRM"},
+    {"vga", GUEST_DISPLAY_VGA,
+     "QEMU's graphics card with keyboard and tablet; type hvm only, and what it has if nothing is given"},
+    {"none", GUEST_DISPLAY_NONE, "neither picture nor keyboard"},
+    {NULL, 0, NULL},
+};
+
+/* offsetof, where the compiler sees that the field has the type that the kind takes it for. */
+#define FIELD(type, name)                                                                                              \
+    (offsetof(struct guest_config, name) + 0 * sizeof((__typeof__(type) *)NULL == &((struct guest_config *)NULL)->name))
+
+/* clang-format off */
+const struct guest_setting guest_settings[] = {
+    {"slot", &guest_kind_number, FIELD(guint, slot),
+     .about = "The digit of the hotkey Ctrl+Alt+digit",
+     .min = GUEST_SLOT_MIN, .max = GUEST_SLOT_MAX, .required = TRUE},
+    {"name", &guest_kind_text, FIELD(char *, name),
+     .about = "Letters, digits, dots, dashes and underscores, up to 63; otherwise the file's name",
+     .derive = name_of_file, .check = check_name},
+    {"colour", &guest_kind_colour, FIELD(guint32, colour),
+     .about = "#rrggbb; otherwise a colour that goes with the slot",
+     .derive = colour_of_slot},
+    {"type", &guest_kind_word, FIELD(enum guest_type, type),
+     .about = "How the guest runs",
+     .otherwise = "pv", .words = types},
+    {"kernel", &guest_kind_path, FIELD(char *, kernel),
+     .about = "Path of the kernel, as a whole path. Must be there unless the type is hvm, where the firmware boots a "
+              "disk or a CD without it. A PV or PVH guest starts sooner from the unpacked kernel (vmlinux)"},
+    {"ramdisk", &guest_kind_path, FIELD(char *, ramdisk),
+     .about = "Path of the initial RAM disk"},
+    {"cmdline", &guest_kind_text, FIELD(char *, cmdline),
+     .about = "The kernel's command line, up to 1,023 characters",
+     .otherwise = "", .check = check_cmdline},
+    {"firmware", &guest_kind_word, FIELD(enum guest_firmware, firmware),
+     .about = "What boots the guest",
+     .otherwise = "bios", .words = firmwares, .hvm_only = TRUE},
+    {"boot", &guest_kind_text, FIELD(char *, boot),
+     .about = "What the firmware tries, in order: c the disk, d the CD, n the network",
+     .otherwise = "cd", .check = check_boot, .hvm_only = TRUE},
+    {"memory_mib", &guest_kind_number, FIELD(guint, memory_mib),
+     .about = "Memory in MiB",
+     .otherwise = "512", .min = 32, .max = 1024 * 1024},
+    {"vcpus", &guest_kind_number, FIELD(guint, vcpus),
+     .about = "Virtual processors",
+     .otherwise = "1", .min = 1, .max = 32},
+    {"disk", &guest_kind_disks, FIELD(GPtrArray *, disks),
+     .about = "Disks, with semicolons between them. Each is the path of a block device or of a raw image file, "
+              "optionally with phy: or file: before it, and optionally followed by ,ro or ,rw and by its name in the "
+              "guest, ,xvda ... ,xvdz. In a guest of type hvm also ,hda ... ,hdd, and ,cdrom for a CD drive with the "
+              "image in it",
+     .otherwise = ""},
+    {"network", &guest_kind_network, FIELD(char *, bridge),
+     .about = "The bridge that the guest's network card is a port of; bridge is the usual one, xenbr0",
+     .otherwise = "none"},
+    {"mac", &guest_kind_mac, FIELD(guint8[6], mac),
+     .about = "The card's address; otherwise one that is made from the guest's name and stays the same",
+     .derive = mac_of_name},
+    {"display", &guest_kind_word, FIELD(enum guest_display, display),
+     .about = "Where the guest's picture comes from",
+     .derive = display_of_type, .words = displays},
+    {"autostart", &guest_kind_switch, FIELD(gboolean, autostart),
+     .about = "Whether the guest is started when the machine has started: true or false",
+     .otherwise = "false"},
+    {.key = NULL},
+};
+/* clang-format on */
