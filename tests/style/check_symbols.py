@@ -22,6 +22,7 @@ NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
     'guest_config_load': 'what it says about one file is tested as it stands',
+    'guest_config_write': 'for what changes definitions; what it writes is tested by reading it back',
 }
 # What these offer is not looked at: the linker script names what assembly does, and generators offer more than is wanted.
 NOT_LOOKED_AT = ('.S.o', '-resources.c.o', '-protocol.c.o')

@@ -179,6 +179,103 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     return config;
 }
 
+/* ---- writing ---- */
+
+/* Whether the file's line means just this, in whatever words. */
+static gboolean says_so(GKeyFile *file, const struct guest_setting *row, const struct guest_config *config)
+{
+    struct guest_config said = {0};
+    g_autofree char *value = value_in(file, row);
+    gpointer field = field_of(row, &said);
+    gboolean same = value && row->kind->read(row, field, value, NULL) && row->kind->equal(field, field_of(row, config));
+    if (row->kind->clear)
+        row->kind->clear(field);
+    return same;
+}
+
+/* Whether a file at this path means just this without a line. */
+static gboolean goes_without_saying(const struct guest_setting *row, const struct guest_config *config,
+                                    const char *path)
+{
+    struct guest_config *other = guest_config_copy(config);
+    g_free(other->path);
+    other->path = g_strdup(path);
+    if (row->kind->clear)
+        row->kind->clear(field_of(row, other));
+    gboolean same =
+        !row->required && settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
+    guest_config_free(other);
+    return same;
+}
+
+/* The last of several lines with one key counts, and GKeyFile takes away only that. */
+static void remove_lines(GKeyFile *file, const char *key)
+{
+    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
+        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
+    }
+}
+
+static void put_setting(GKeyFile *file, const struct guest_setting *row, const struct guest_config *config,
+                        const char *path)
+{
+    gboolean allowed = config->type == GUEST_HVM || !row->hvm_only;
+    if (allowed && says_so(file, row, config))
+        return;
+    g_autofree char *text = row->kind->write(row, field_of(row, config));
+    if (!text || goes_without_saying(row, config, path))
+        remove_lines(file, row->key);
+    else
+        g_key_file_set_string(file, GROUP, row->key, text);
+}
+
+/* What the reader makes of the text is what was to be written: nothing in it was taken for something else. */
+static gboolean check_text(const struct guest_config *config, const char *path, const char *text, gsize length,
+                           GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    struct guest_config *again = parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+    if (!again)
+        return FALSE;
+    const struct guest_setting *row = difference(again, config);
+    if (row) {
+        g_autofree char *wanted = row->kind->write(row, field_of(row, config));
+        g_autofree char *found = row->kind->write(row, field_of(row, again));
+        guest_setting_bad(error, row->key, "\"%s\" would be read as \"%s\".", wanted ? wanted : "", found ? found : "");
+    }
+    guest_config_free(again);
+    return !row;
+}
+
+static gboolean write_definition(const struct guest_config *config, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) cause = NULL;
+    GStatBuf status;
+    gsize length;
+    if (!parse_file(file, path, &cause) && !g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
+    for (const struct guest_setting *row = guest_settings; row->key; row++)
+        put_setting(file, row, config, path);
+    g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+    int mode = g_stat(path, &status) == 0 ? (int)(status.st_mode & 07777) : 0644;
+    return check_text(config, path, text, length, error) &&
+           g_file_set_contents_full(path, text, (gssize)length,
+                                    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode, error);
+}
+
+gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (write_definition(config, path, &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be written. %s", path, cause->message);
+    return FALSE;
+}
+
 /* ---- a directory of them ---- */
 
 static int compare_strings(gconstpointer a, gconstpointer b)

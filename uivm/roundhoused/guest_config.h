@@ -68,6 +68,14 @@ struct guest_config *guest_config_load(const char *path, GError **error);
  */
 GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problems);
 
+/*
+ * Writes the file, the whole of it or nothing, so that it reads back as this definition. Comments, other groups and
+ * lines that say so already stay as they are; what goes without saying gets no line. FALSE with an RH_ERROR_BAD_CONFIG
+ * that names the file and the key or the reason: when no file can say this, or the one that is there cannot be read or
+ * replaced. Whether another file has the name or the slot is the caller's affair.
+ */
+gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error);
+
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
 
