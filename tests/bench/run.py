@@ -18,14 +18,16 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'rig'))
+sys.path[:0] = [os.path.join(HERE, '..', 'rig'), os.path.join(HERE, '..', '..', 'installer', 'media')]
 
+import emulator
 import initramfs
+import medium
 import stamp
-from machine import Modules, RigError
+from machine import RigError
+from medium import Medium, MediumError
 
 MEMORY = 2048 # MiB
-CPU = 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp'
 # An HVM guest's lines come through the hypervisor's log, which puts time and domain before them.
 FROM_GUEST = r'(?:\(XEN\) )?(?:\[[^]]*\] )?(?:\(d\d+\) |d\d+\[v\d+\] )?'
 RESULT = re.compile(rf'^{FROM_GUEST}BENCH (\w+) (\d+)\s*$', re.M)
@@ -129,13 +131,13 @@ class Bench:
                 out.write(stamping(initramfs.contents(source)))
         return self.cached(name, [source, stamp.__file__], make)
 
-    def boot(self, name, hypervisor, options, modules, finished):
+    def boot(self, name, medium, finished):
         """Boots until `finished(console, debug port)`; returns both."""
         folder = tempfile.mkdtemp(prefix='roundhouse-bench-')
         console, port = f'{self.out}/{name}.log', f'{self.out}/{name}.port'
-        Modules(hypervisor, options, modules).write_iso(f'{folder}/boot.iso')
+        medium.write(f'{folder}/boot.iso')
         open(port, 'wb').close()
-        command = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg', '-cpu', CPU, '-smp', '1', '-m', str(MEMORY),
+        command = [*emulator.PACKAGED_MACHINE, '-smp', '1', '-m', str(MEMORY),
                    '-icount', 'shift=0,sleep=off', '-rtc', 'base=2022-02-22,clock=vm', '-display', 'none',
                    '-monitor', 'none', '-serial', 'stdio', '-debugcon', f'file:{port}', '-no-reboot', '-nic', 'none',
                    '-cdrom', f'{folder}/boot.iso', '-boot', 'd']
@@ -159,9 +161,9 @@ class Bench:
 
     # ---- one function for each boot; each returns figures ----
 
-    def handoff(self, name, hypervisor, figure, modules):
+    def handoff(self, name, hypervisor, figure, *domain0):
         copy = self.stamped(f'{name}.stamped', hypervisor, stamp.stamp_hypervisor)
-        _, port = self.boot(f'{name}-{figure}', copy, 'console=none dom0_mem=512M,max:512M', modules,
+        _, port = self.boot(f'{name}-{figure}', Medium(copy, 'console=none dom0_mem=512M,max:512M', *domain0),
                             lambda text, port: len(port) >= 16 or END.search(text))
         if len(port) < 16:
             raise RigError('Domain-0 was not reached')
@@ -169,11 +171,11 @@ class Bench:
 
     def handoff_debian(self, name, hypervisor):
         kernel = self.stamped('vmlinuz.stamped', self.kernel, stamp.stamp_bzimage)
-        return self.handoff(name, hypervisor, 'handoff', [(kernel, 'console=hvc0'), (self.ramdisk, '')])
+        return self.handoff(name, hypervisor, 'handoff', kernel, 'console=hvc0', self.ramdisk)
 
     def handoff_small(self, name, hypervisor):
         kernel = self.stamped('small.stamped', self.micro_kernel(), stamp.stamp_kernel)
-        return self.handoff(name, hypervisor, 'handoff_small', [(kernel, '')])
+        return self.handoff(name, hypervisor, 'handoff_small', kernel, '')
 
     def micro_kernel(self):
         source = f'{self.build}/tests/bench/bench-micro'
@@ -182,8 +184,7 @@ class Bench:
 
     def micro(self, name, hypervisor):
         options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=128M,max:128M'
-        text, _ = self.boot(f'{name}-micro', hypervisor, options, [(self.micro_kernel(), '')],
-                            lambda text, port: END.search(text))
+        text, _ = self.boot(f'{name}-micro', Medium(hypervisor, options, self.micro_kernel(), ''), lambda text, port: END.search(text))
         return results(text)
 
     def domain0(self, name, hypervisor, measure, guest_files, memory):
@@ -193,7 +194,7 @@ class Bench:
         ramdisk = self.cached(f'domain0-{measure}.cpio', sources, lambda path: initramfs.write_domain0(
             path, self.build, measure, guest_files))
         options = f'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem={memory}M,max:{memory}M'
-        text, _ = self.boot(f'{name}-{measure}', hypervisor, options, [(self.kernel, 'console=hvc0 quiet'), (ramdisk, '')],
+        text, _ = self.boot(f'{name}-{measure}', Medium(hypervisor, options, self.kernel, 'console=hvc0 quiet', ramdisk),
                             lambda text, port: END.search(text))
         return results(text)
 
@@ -212,7 +213,7 @@ class Bench:
         return self.domain0(name, hypervisor, 'hvm-micro', {'bench-hvm': f'{self.build}/tests/bench/bench-hvm'}, 768)
 
     def hvm_boot(self, name, hypervisor):
-        files = dict(self.linux_guest(), **{'grub.iso': self.cached('grub.iso', [__file__], write_grub_cd)})
+        files = dict(self.linux_guest(), **{'grub.iso': self.cached('grub.iso', [__file__, medium.__file__], write_grub_cd)})
         figures = self.domain0(name, hypervisor, 'hvm-boot', files, 768)
         paravirtual, emulated = figures.get('pvh_disk_mib'), figures.get('hvm_disk_mib')
         if paravirtual and emulated: # one instruction is one nanosecond
@@ -233,12 +234,7 @@ class Bench:
 
 def write_grub_cd(path):
     """A CD whose GRUB resets the machine, by the chipset's register, as soon as it has read its menu file."""
-    with tempfile.TemporaryDirectory(prefix='roundhouse-bench-') as tree:
-        os.makedirs(f'{tree}/boot/grub')
-        with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
-            config.write('outb 0xcf9 6\n')
-        subprocess.run(['grub-mkrescue', '-d', '/usr/lib/grub/i386-pc', '--locales=', '--fonts=', '--themes=', '-o', path, tree],
-                       check=True, capture_output=True)
+    medium.write(path, 'outb 0xcf9 6\n', {}, small=True)
 
 
 def read_text(path):
@@ -277,7 +273,7 @@ def measure(bench, hypervisors, parts):
             print(f'== {part}, {name}', end='', flush=True)
             try:
                 got = functions[part](name, path)
-            except (RigError, ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
+            except (RigError, MediumError, ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
                 got = {'error': str(error)}
             if 'error' in got:
                 troubles.append(f'{part}, {name}: {got.pop("error")}')

@@ -25,13 +25,11 @@ FAULTS = {
 }
 
 
-def boot(qemu, medium, fault, limit):
+def boot(qemu, iso, fault, limit):
     """The console of a boot with this fault, to the end of the dump."""
-    log = f'{os.path.dirname(medium)}/console-{fault}'
-    command = [*qemu, '-m', '512', '-smp', '2', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
-               '-smbios', f'type=1,manufacturer=checked,product={fault}', '-cdrom', medium, '-boot', 'd']
+    log = f'{os.path.dirname(iso)}/console-{fault}'
     with open(log, 'wb') as out:
-        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        machine = subprocess.Popen(run.start_of(qemu, iso, 'checked', fault, 2), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     deadline = time.monotonic() + limit
     try:
         while machine.poll() is None and time.monotonic() < deadline and 'the machine is halted' not in run.read(log):
@@ -52,11 +50,11 @@ def main():
     failed = 0
     try:
         kernel = f'{options.build}/tests/guests/guest-version'
-        medium = run.make_medium(folder, {'checked': f'{options.build}/hypervisor/roundhouse-checked.elf'},
+        iso = run.make_medium(folder, {'checked': f'{options.build}/hypervisor/roundhouse-checked.elf'},
                                  dict.fromkeys(FAULTS, kernel), 'provoke=$kernel')
         print(f'1..{len(FAULTS)}')
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            consoles = list(pool.map(lambda fault: boot(qemu, medium, fault, options.limit), FAULTS))
+            consoles = list(pool.map(lambda fault: boot(qemu, iso, fault, options.limit), FAULTS))
         for number, ((fault, wanted), console) in enumerate(zip(FAULTS.items(), consoles), 1):
             missing = [text for text in wanted if text not in console]
             failed += bool(missing)

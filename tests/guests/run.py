@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'rig'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, '..', 'rig'), os.path.join(HERE, '..', '..', 'installer', 'media')]
 import emulator
+import medium
 
 OURS = {'roundhouse': 'roundhouse.elf', 'checked': 'roundhouse-checked.elf'}
 PACKAGED_REFERENCE = '/boot/xen-4.17-amd64.gz'
@@ -34,28 +36,25 @@ CRASH = re.compile(r'Roundhouse stops: .*|Panic on CPU.*|hypervisor panic.*|doma
                    r'Cannot start Domain-0.*|Triple fault')
 
 
-def image(path, folder, name):
-    target = f'{folder}/{name}'
-    if path.endswith('.gz'):
-        with gzip.open(path) as packed, open(target, 'wb') as out:
-            shutil.copyfileobj(packed, out)
-    else:
-        shutil.copy(path, target)
+def unpacked(path, folder):
+    """The image, or the copy in `folder` of one that is packed."""
+    if not path.endswith('.gz'):
+        return path
+    copy = f'{folder}/{os.path.basename(path)[:-3]}'
+    with gzip.open(path) as packed, open(copy, 'wb') as out:
+        shutil.copyfileobj(packed, out)
+    return copy
 
 
 def make_medium(folder, hypervisors, kernels, options):
-    tree = f'{folder}/tree'
-    os.makedirs(f'{tree}/boot/grub')
-    for name, path in hypervisors.items():
-        image(path, f'{tree}/boot', name)
+    files = {f'boot/{name}': unpacked(path, folder) for name, path in hypervisors.items()}
     for name, path in kernels.items():
-        subprocess.run(['objcopy', '--strip-debug', path, f'{tree}/boot/{name}'], check=True)
-    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
-        config.write(CONFIG.replace('OPTIONS', options))
-    made = subprocess.run(['grub-mkrescue', '-d', '/usr/lib/grub/i386-pc', '--fonts=', '--locales=', '--themes=',
-                           f'--install-modules={MODULES}', '-o', f'{folder}/boot.iso', tree], capture_output=True, text=True)
-    if made.returncode:
-        sys.exit(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+        files[f'boot/{name}'] = f'{folder}/{name}.stripped'
+        subprocess.run(['objcopy', '--strip-debug', path, files[f'boot/{name}']], check=True)
+    try:
+        medium.write(f'{folder}/boot.iso', CONFIG.replace('OPTIONS', options), files, small=True, grub_modules=MODULES)
+    except medium.MediumError as error:
+        sys.exit(str(error))
     return f'{folder}/boot.iso'
 
 
@@ -64,12 +63,16 @@ def read(path):
         return file.read().replace('\r', '')
 
 
-def boot(qemu, medium, hypervisor, kernel, smp, limit):
+def start_of(qemu, iso, hypervisor, kernel, smp):
+    """The command that starts a machine from the medium, its console on standard output: this kernel on this hypervisor."""
+    return [*qemu, '-m', '512', '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
+            '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', iso, '-boot', 'd']
+
+
+def boot(qemu, iso, hypervisor, kernel, smp, limit):
     """Returns (verdict, its reason, the whole console)."""
-    log = f'{os.path.dirname(medium)}/{kernel}-{hypervisor}'
-    command = [*qemu, '-m', '512', '-smp', str(smp), '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none',
-               '-d', 'cpu_reset', '-D', f'{log}.resets',
-               '-smbios', f'type=1,manufacturer={hypervisor},product={kernel}', '-cdrom', medium, '-boot', 'd']
+    log = f'{os.path.dirname(iso)}/{kernel}-{hypervisor}'
+    command = start_of(qemu, iso, hypervisor, kernel, smp) + ['-d', 'cpu_reset', '-D', f'{log}.resets']
     if kernel in COUNTED:
         command += ['-icount', 'shift=0,sleep=off']
     with open(log, 'wb') as out:
@@ -164,9 +167,9 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_on_each(qemu, medium, hypervisors, kernel, options):
+def run_on_each(qemu, iso, hypervisors, kernel, options):
     """{hypervisor: (verdict, its reason, the whole console)}."""
-    return {name: boot(qemu, medium, name, kernel, options.smp, options.limit) for name in hypervisors
+    return {name: boot(qemu, iso, name, kernel, options.smp, options.limit) for name in hypervisors
             if name != 'checked' or kernel not in COUNTED}   # its checks are instructions too
 
 
@@ -183,11 +186,11 @@ def tell(number, kernel, results, verbose):
     return kind
 
 
-def run_all(medium, hypervisors, kernels, options):
+def run_all(iso, hypervisors, kernels, options):
     qemu, kinds = emulator.machine(options.build), []
     print(f'1..{len(kernels)}')
     with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
-        results = pool.map(lambda kernel: run_on_each(qemu, medium, hypervisors, kernel, options), kernels)
+        results = pool.map(lambda kernel: run_on_each(qemu, iso, hypervisors, kernel, options), kernels)
         for number, (kernel, result) in enumerate(zip(kernels, results), 1):
             kinds.append(tell(number, kernel, result, options.verbose))
             if options.first and kinds[-1] == 'failed':

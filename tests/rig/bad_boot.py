@@ -2,7 +2,8 @@
 
 import os
 
-from machine import HYPERVISOR_OPTIONS, Machine, Modules
+from machine import Machine
+from medium import HYPERVISOR_OPTIONS, Medium
 
 
 class BadBoot:
@@ -26,14 +27,14 @@ class BadBoot:
 
 
 def without_modules(rig, _):
-    return Modules(rig.hypervisor)
+    return Medium(rig.hypervisor)
 
 
 def kernel_of(rig, evidence, data):
     path = os.path.join(evidence, 'kernel')
     with open(path, 'wb') as file:
         file.write(data)
-    return Modules(rig.hypervisor, modules=[(path, ''), (f'{rig.images}/uivm.img.initrd', '')])
+    return Medium(rig.hypervisor, kernel=path, kernel_options='', ramdisk=f'{rig.images}/uivm.img.initrd')
 
 
 def contents(path):
@@ -50,8 +51,7 @@ def not_pv(rig, evidence):
 
 
 def whole(rig, options=HYPERVISOR_OPTIONS):
-    return Modules(rig.hypervisor, options, [(f'{rig.images}/uivm.img.vmlinuz', 'console=hvc0'),
-                                             (f'{rig.images}/uivm.img.initrd', '')])
+    return Medium(rig.hypervisor, options, f'{rig.images}/uivm.img.vmlinuz', 'console=hvc0', f'{rig.images}/uivm.img.initrd')
 
 
 BOOTS = [

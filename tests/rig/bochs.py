@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 
-from machine import HYPERVISOR_OPTIONS, Machine, Modules, RigError
+from machine import Machine, RigError
+from medium import HYPERVISOR_OPTIONS, Medium
 
 BIOS = '/usr/share/bochs/BIOS-bochs-latest'
 VIDEO_BIOS = '/usr/share/bochs/VGABIOS-lgpl-latest'
@@ -51,15 +52,15 @@ class Bochs(Machine):
 
     emulator_log = 'bochs.out'
 
-    def __init__(self, modules, evidence, disks=(), memory=2048):
+    def __init__(self, medium, evidence, disks=(), memory=2048):
         if len(disks) > len(DISK_PLACES):
             raise RigError(f'Bochs takes {len(DISK_PLACES)} disks beside the boot medium, not {len(disks)}')
-        super().__init__(modules, evidence, disks, memory=memory)
+        super().__init__(medium, evidence, disks, memory=memory)
         self.patience = 20
         self.screen_server = None
 
     def start(self, release_serial=False):
-        self.modules.write_iso(f'{self.folder}/boot.iso')
+        self.make_medium()
         open(self.serial_path, 'wb').close()
         listener = socket.create_server(('127.0.0.1', 0))
         self.configure(listener.getsockname()[1])
@@ -143,9 +144,8 @@ def arguments():
 
 def main():
     options = arguments()
-    modules = [(path, words) for path, words in ((options.kernel, options.dom0), (options.initrd, '')) if path]
-    machine = Bochs(Modules(options.hypervisor, f'{HYPERVISOR_OPTIONS} {options.options}'.strip(), modules),
-                    options.evidence, options.disk, options.memory)
+    medium = Medium(options.hypervisor, f'{HYPERVISOR_OPTIONS} {options.options}'.strip(), options.kernel, options.dom0, options.initrd)
+    machine = Bochs(medium, options.evidence, options.disk, options.memory)
     try:
         machine.start()
         for pattern in options.expect:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from machine import FIRMWARE, Machine, RigError, standard_modules
+from machine import FIRMWARE, Machine, RigError, standard_medium
 
 
 def arguments():
@@ -36,7 +36,7 @@ def make_machine(options):
     if options.gdb:
         extra += ['-S', '-gdb', 'tcp:127.0.0.1:1234']
     dom0 = 'systemd.unit=roundhouse-toolstack.target' if options.toolstack else ''
-    return window, Machine(standard_modules(images, hypervisor, dom0_extra=dom0), f'{options.build}/run',
+    return window, Machine(standard_medium(images, hypervisor, dom0_extra=dom0), f'{options.build}/run',
                            disks=[f'{images}/uivm.img', f'{images}/guest.img'], smp=options.smp,
                            uefi=options.uefi, video=options.video, display='gtk' if window else 'none', extra=extra)
 

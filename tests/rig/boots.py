@@ -1,7 +1,7 @@
 """Boots on each kind of firmware and number of processors."""
 
 from guests import KERNEL, Guest, tests_disk
-from machine import Machine, standard_modules
+from machine import Machine, standard_medium
 from saved import Saved
 
 
@@ -16,7 +16,7 @@ class Boot:
 
     def machine(self, rig, evidence):
         disks = [f'{rig.images}/uivm.img', f'{rig.images}/guest.img', tests_disk(rig.build), *self.disks(rig)]
-        machine = Machine(standard_modules(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
+        machine = Machine(standard_medium(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
                           smp=self.smp, uefi=self.uefi)
         if self.saved:
             machine.saved = Saved(rig.build, rig.name, machine)

@@ -2,9 +2,10 @@
 the network card's boot ROM. Seen on the serial line and on QEMU's screen."""
 
 import os
-import shutil
 import subprocess
+import tempfile
 
+import medium
 from boots import Boot, power_off, toolstack_ready
 from guests import Guest, making
 from machine import RigError
@@ -59,25 +60,16 @@ def installer_cd(rig):
     parts = [f'{rig.images}/installer.{name}' for name in ('kernel', 'initrd')]
     for part in parts:
         rig.check(os.path.exists(part), f'{part} is not there; fetch it by: uivm/image/build {rig.build} installer')
-    with making(cd) as new:
-        if not os.path.exists(cd) or os.path.getmtime(cd) < max(os.path.getmtime(path) for path in parts + [__file__]):
-            make_installer_cd(rig, parts, new)
-            os.replace(new, cd)
+    with making(cd):
+        if not os.path.exists(cd) or os.path.getmtime(cd) < max(os.path.getmtime(path) for path in [*parts, __file__, medium.__file__]):
+            make_installer_cd(*parts, cd)
     return [cd]
 
 
-def make_installer_cd(rig, parts, cd):
-    tree = f'{rig.images}/installer.tree'
-    shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(f'{tree}/boot/grub')
-    shutil.copy(parts[0], f'{tree}/boot/linux')
-    subprocess.run(['bsdtar', '-czf', f'{tree}/boot/initrd', '--format=newc', '--exclude=lib/modules/*/kernel', f'@{parts[1]}'],
-                   check=True)
-    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
-        config.write(INSTALLER_MENU)
-    made = subprocess.run(['grub-mkrescue', '-o', cd, tree], capture_output=True, text=True)
-    shutil.rmtree(tree)
-    rig.check(made.returncode == 0, f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+def make_installer_cd(kernel, initrd, cd):
+    with tempfile.TemporaryDirectory(prefix='roundhouse-installer-') as folder:
+        subprocess.run(['bsdtar', '-czf', f'{folder}/initrd', '--format=newc', '--exclude=lib/modules/*/kernel', f'@{initrd}'], check=True)
+        medium.write(cd, INSTALLER_MENU, {'boot/linux': kernel, 'boot/initrd': f'{folder}/initrd'})
 
 
 def pc(machine, name, config, memory=256):

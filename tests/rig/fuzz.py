@@ -12,7 +12,8 @@ import struct
 import time
 
 import ramdisk
-from machine import HYPERVISOR_OPTIONS, XL_OF_MANY_PROCESSORS, Machine, Modules, RigError, patience
+from machine import XL_OF_MANY_PROCESSORS, Machine, RigError, patience
+from medium import HYPERVISOR_OPTIONS, Medium
 
 PROBLEM = r'Roundhouse stops|PANIC|Panic on CPU|Kernel panic|Oops:|BUG:|UBSAN|runtime error'
 LOG_FAULT = re.compile(r'^.*(?:Roundhouse stops|PANIC|BUG|UBSAN|runtime error|assertion|lock order|page fault in the hypervisor).*$', re.M | re.I)
@@ -82,9 +83,8 @@ class FuzzBoot:
                  'fuzz/kernel-pvh': f'{rig.build}/tests/guests/hvm/hvm-hypercall-fuzz'}
         kernel, disk = ramdisk.build(rig.images, folder, 'fuzz', files)
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M loglvl=info'
-        modules = Modules(rig.hypervisor, options,
-                          [(kernel, 'console=hvc0 quiet rdinit=/init'), (disk, '')])
-        return Machine(modules, evidence, memory=1024, smp=2, extra=setting('EXTRA', '').split())
+        medium = Medium(rig.hypervisor, options, kernel, 'console=hvc0 quiet rdinit=/init', disk)
+        return Machine(medium, evidence, memory=1024, smp=2, extra=setting('EXTRA', '').split())
 
 
 def toolstack_up(rig):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 
+import medium
 from machine import RigError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -55,7 +56,7 @@ def make_tests_disk(build, disk, new):
     sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'store', 'vectors', 'viridian')]
     sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'guest.img.vmlinuz', 'uivm.tar.key', 'memtest.bin')]
     digest = hashlib.sha256()
-    for path in sources + [__file__]:
+    for path in sources + [__file__, medium.__file__]:
         with open(path, 'rb') as file:
             digest.update(file.read())
     if os.path.exists(disk) and read(f'{disk}.key') == digest.hexdigest():
@@ -66,7 +67,7 @@ def make_tests_disk(build, disk, new):
     make_initramfs(build, f'{tree}/initramfs', f'{tree}/root/guest.cpio.gz')
     make_smallest(f'{tree}/smallest', f'{tree}/smallest.cpio.gz')
     add_drivers(build, f'{tree}/drivers', f'{tree}/root/guest.cpio.gz', f'{tree}/root/pc.cpio.gz')
-    make_cd(build, f'{tree}/cd', f'{tree}/smallest.cpio.gz', f'{tree}/root/cd.iso')
+    make_cd(build, f'{tree}/smallest.cpio.gz', f'{tree}/root/cd.iso')
     for name in ('physinfo', 'vectors'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/root')
     subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext4', '-L', 'roundhouse-tests', '-d', f'{tree}/root', '-F', new, '64M'],
@@ -150,17 +151,10 @@ def add_drivers(build, tree, base, out):
                 shutil.copyfileobj(source, file)
 
 
-def make_cd(build, tree, initramfs, out):
+def make_cd(build, initramfs, out):
     """A CD that boots by BIOS and by UEFI. Its GRUB writes to the serial line too and waits for a key of the keyboard."""
-    os.makedirs(f'{tree}/boot/grub')
-    for source, name in ((initramfs, 'initramfs'), (f'{build}/images/uivm.img.vmlinuz', 'linux'),
-                         (f'{build}/images/memtest.bin', 'memtest')):
-        shutil.copy(source, f'{tree}/boot/{name}')
-    with open(f'{tree}/boot/grub/grub.cfg', 'w') as config:
-        config.write(GRUB_CONFIG)
-    made = subprocess.run(['grub-mkrescue', '-o', out, tree, '--', '-volid', 'RIG_CD'], capture_output=True, text=True)
-    if made.returncode:
-        raise RigError(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
+    medium.write(out, GRUB_CONFIG, {'boot/initramfs': initramfs, 'boot/linux': f'{build}/images/uivm.img.vmlinuz',
+                                    'boot/memtest': f'{build}/images/memtest.bin'}, volume='RIG_CD')
 
 
 class Guest:

@@ -11,7 +11,8 @@ import hostile
 import ramdisk
 from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE
-from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Machine, Modules, patience
+from machine import REFERENCE_OPTIONS, Machine, patience
+from medium import HYPERVISOR_OPTIONS, Medium
 
 PV_SOURCES = f'{HERE}/../guests'
 SOURCES = f'{PV_SOURCES}/hvm'
@@ -100,8 +101,8 @@ class KernelsBoot:
                            f'platform={self.platform} case={run.case} hypervisor={"reference" if reference else "ours"}\n')
         kernel, disk = ramdisk.build(rig.images, folder, 'kernels', {**files, 'kernels/list': f'{folder}.list'})
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M{f" {REFERENCE_OPTIONS} sync_console" if reference else ""}'
-        modules = Modules(rig.hypervisor, options, [(kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}'), (disk, '')])
-        return (Bochs if self.platform == 'bochs' else Machine)(modules, evidence, memory=1024)
+        medium = Medium(rig.hypervisor, options, kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}', disk)
+        return (Bochs if self.platform == 'bochs' else Machine)(medium, evidence, memory=1024)
 
 
 def toolstack_up(rig):

@@ -1,4 +1,4 @@
-"""One emulated machine: boot medium, QEMU, its serial console and its QMP socket.
+"""One emulated machine: QEMU, its serial console and its QMP socket.
 
 `./dev run` and every rig scenario start machines through this file, so the flags are in one place.
 docs/testing.md gives the reason of each flag."""
@@ -17,15 +17,14 @@ import threading
 import time
 import zlib
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'uivm', 'image'))
-import unpack_kernel
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'installer', 'media'))
+import emulator
+from medium import DOM0_OPTIONS, HYPERVISOR_OPTIONS, Medium, MediumError
 from pulse import Pulse
 
 FIRMWARE = '/usr/share/OVMF/OVMF_CODE.fd'
-HYPERVISOR_OPTIONS = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=1024M,max:1024M noreboot'
 # Under TCG the reference's lazy switching of vector registers mixes up those of Domain-0 and of a guest.
 REFERENCE_OPTIONS = 'spec-ctrl=eager-fpu'
-DOM0_OPTIONS = 'root=LABEL=roundhouse rw fastboot console=hvc0 quiet loglevel=4 net.ifnames=0'
 
 
 # Time limits are for an idle machine. A slow boot stretches them, but no further than this: beyond it, slow is wrong.
@@ -41,50 +40,11 @@ class RigError(Exception):
     """A step of a scenario did not happen in time or came out wrong."""
 
 
-def put_module(source, target):
-    """Onto the medium: as it is, but for a kernel that is packed by other means than xz, which the hypervisor does not know."""
-    with open(source, 'rb') as file:
-        image = file.read()
-    try:
-        name = unpack_kernel.packing(image)[0]
-    except unpack_kernel.NotPacked:
-        name = 'xz'
-    if name == 'xz':
-        shutil.copy(source, target)
-    else:
-        unpack_kernel.unpack_kernel(source, target)
-
-
-class Modules:
-    """What the loader hands over: the hypervisor, then (path, command line) of each module."""
-
-    def __init__(self, hypervisor, options=HYPERVISOR_OPTIONS, modules=()):
-        self.hypervisor, self.options, self.modules = hypervisor, options, list(modules)
-
-    def write_iso(self, path):
-        tree = path + '.tree'
-        shutil.rmtree(tree, ignore_errors=True)
-        os.makedirs(tree + '/boot/grub')
-        shutil.copy(self.hypervisor, tree + '/boot/hypervisor')
-        lines = ['set timeout=0', 'insmod all_video', 'menuentry Roundhouse {',
-                 f'  multiboot2 /boot/hypervisor {self.options}']
-        for number, (source, options) in enumerate(self.modules):
-            put_module(source, f'{tree}/boot/module{number}')
-            lines.append(f'  module2 /boot/module{number} {options}')
-        with open(tree + '/boot/grub/grub.cfg', 'w') as config:
-            config.write('\n'.join(lines + ['}', '']))
-        made = subprocess.run(['grub-mkrescue', '-o', path, tree], capture_output=True, text=True)
-        shutil.rmtree(tree)
-        if made.returncode:
-            raise RigError(f'grub-mkrescue failed:\n{made.stderr[-2000:]}')
-
-
-def standard_modules(images, hypervisor, hypervisor_extra='', dom0_extra=''):
-    if os.path.basename(hypervisor) == 'reference.elf':
-        hypervisor_extra = f'{REFERENCE_OPTIONS} {hypervisor_extra}'
-    return Modules(hypervisor, f'{HYPERVISOR_OPTIONS} {hypervisor_extra}'.strip(),
-                   [(f'{images}/uivm.img.vmlinuz', f'{DOM0_OPTIONS} {dom0_extra}'.strip()),
-                    (f'{images}/uivm.img.initrd', '')])
+def standard_medium(images, hypervisor, dom0_extra=''):
+    """What the product starts from, with more words for Domain-0."""
+    extra = f' {REFERENCE_OPTIONS}' if os.path.basename(hypervisor) == 'reference.elf' else ''
+    return Medium(hypervisor, f'{HYPERVISOR_OPTIONS}{extra}', f'{images}/uivm.img.vmlinuz', f'{DOM0_OPTIONS} {dom0_extra}'.strip(),
+                  f'{images}/uivm.img.initrd')
 
 
 # QEMU 7.2 loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
@@ -105,17 +65,16 @@ class Machine:
 
     emulator_log = 'qemu.log'
 
-    def __init__(self, modules, evidence, disks=(), smp=1, memory=4096, uefi=False, video='std',
+    def __init__(self, medium, evidence, disks=(), smp=1, memory=4096, uefi=False, video='std',
                  display='none', extra=()):
         os.makedirs(evidence, exist_ok=True)
         self.evidence = evidence
         self.folder = tempfile.mkdtemp(prefix='roundhouse-')
         self.serial_path = f'{evidence}/serial.log'
-        self.modules, self.disks, self.smp, self.memory = modules, disks, smp, memory
+        self.medium, self.disks, self.smp, self.memory = medium, disks, smp, memory
         self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
         if smp > 1:
-            kernel, options = modules.modules[0]
-            modules.modules[0] = kernel, f'{options} {MANY_PROCESSORS}'
+            medium.kernel_options += f' {MANY_PROCESSORS}'
         self.process = self.serial = self.qmp = self.pulse = None
         self.reads_console = threading.Event()
         self.reads_console.set()
@@ -129,8 +88,7 @@ class Machine:
         # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
         # characters in its log, so the rig keeps its own.)
         console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
-        arguments = ['qemu-system-x86_64', '-machine', 'q35,accel=tcg',
-                     '-cpu', 'EPYC,+svm,+npt,-smap,-monitor,-rdtscp',
+        arguments = [*emulator.PACKAGED_MACHINE,
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot', '-d', 'cpu_reset',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',
@@ -149,12 +107,19 @@ class Machine:
                       '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
         return arguments + self.extra
 
+    def make_medium(self):
+        """What it starts from, in its folder."""
+        try:
+            self.medium.write(f'{self.folder}/boot.iso')
+        except MediumError as error:
+            raise RigError(str(error)) from None
+
     def start(self, release_serial=False):
         """Starts QEMU. `release_serial` leaves the serial socket free for a person."""
         if self.saved:
             self.extra += self.saved.prepare(self)
         else:
-            self.modules.write_iso(f'{self.folder}/boot.iso')
+            self.make_medium()
         open(self.serial_path, 'wb').close()
         with open(f'{self.evidence}/{self.emulator_log}', 'wb') as log:
             self.process = subprocess.Popen(self.command(release_serial),

@@ -25,6 +25,7 @@ import switch
 import toolstack
 import vtx
 from machine import RigError
+from medium import MediumError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
@@ -173,7 +174,7 @@ def run_boot(rig, boot, report, evidence):
     os.makedirs(folder, exist_ok=True)
     try:
         machine = boot.machine(rig, folder).start()
-    except RigError as error:
+    except (RigError, MediumError) as error:
         report.result(f'{boot.name}: power on', str(error))
         return
     rig.machine = machine

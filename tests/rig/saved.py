@@ -14,7 +14,7 @@ import time
 
 from machine import MAX_PATIENCE, RigError, overlay
 
-SOURCES = ('machine.py', 'boots.py', 'saved.py')
+SOURCES = ('machine.py', 'emulator.py', 'boots.py', 'saved.py', '../../installer/media/medium.py')
 STREAM, MEDIUM, ABOUT = 'stream', 'boot.iso', 'about.json'
 LIMIT = 120     # seconds for writing or reading the stream
 # A machine that goes on has not shown how fast this host is now: it was perhaps alone when it booted.
@@ -32,7 +32,7 @@ class Saved:
     def prepare(self, machine):
         """What the machine starts from, in its folder. Returns the emulator's arguments for going on."""
         if not self.there:
-            machine.modules.write_iso(f'{machine.folder}/{MEDIUM}')
+            machine.make_medium()
             for number, disk in enumerate(machine.disks):
                 make_overlay(disk, f'{machine.folder}/{overlay(number)}')
             return []
@@ -94,11 +94,11 @@ def wait_migrated(machine):
 
 def key_of(machine):
     """One word for all that the machine is made of: images, options, the emulator, and the rig's way to start it."""
-    modules, here = machine.modules, os.path.dirname(os.path.abspath(__file__))
+    medium, here = machine.medium, os.path.dirname(os.path.abspath(__file__))
     parts = [argument.replace(machine.folder, '') for argument in machine.command(False)]
-    parts += [modules.options, *(options for _, options in modules.modules)]
+    parts.append(medium.config())
     parts.append(subprocess.run(['qemu-system-x86_64', '--version'], capture_output=True, text=True).stdout)
-    for path in [modules.hypervisor, *(path for path, _ in modules.modules), *machine.disks, *(f'{here}/{name}' for name in SOURCES)]:
+    for path in [*medium.files(), *machine.disks, *(f'{here}/{name}' for name in SOURCES)]:
         there = os.stat(path)
         parts.append(f'{os.path.abspath(path)} {there.st_size} {there.st_mtime_ns}')
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]

@@ -6,7 +6,8 @@ import shutil
 import ramdisk
 from bochs import KERNEL_OPTIONS, Bochs
 from guests import HERE, pack
-from machine import HYPERVISOR_OPTIONS, REFERENCE_OPTIONS, Modules
+from machine import REFERENCE_OPTIONS
+from medium import HYPERVISOR_OPTIONS, Medium
 
 MEMORY = 1024           # MiB
 FAIL = r'RIG: failed.*|PANIC|Panic on CPU|Kernel panic|segfault at'
@@ -29,8 +30,8 @@ class VtxBoot:
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=640M,max:640M'
         if os.path.basename(rig.hypervisor) == 'reference.elf':
             options += f' {REFERENCE_OPTIONS}'
-        modules = Modules(rig.hypervisor, options, [(kernel, f'console=hvc0 loglevel=7 rdinit=/init {KERNEL_OPTIONS}'), (disk, '')])
-        return Bochs(modules, evidence, memory=MEMORY)
+        medium = Medium(rig.hypervisor, options, kernel, f'console=hvc0 loglevel=7 rdinit=/init {KERNEL_OPTIONS}', disk)
+        return Bochs(medium, evidence, memory=MEMORY)
 
 
 def guest_initramfs(folder):

@@ -8,6 +8,7 @@ import unittest
 import tap
 import machine
 import saved
+from medium import Medium
 
 FOLDER = tempfile.TemporaryDirectory(prefix='saved-test-')
 
@@ -25,8 +26,8 @@ class States(unittest.TestCase):
             written(f'{self.build}/{name}', name)
 
     def machine(self, options='loglvl=all', word='quiet', **how):
-        modules = machine.Modules(f'{self.build}/hypervisor', options, [(f'{self.build}/kernel', word)])
-        made = machine.Machine(modules, f'{self.build}/evidence', [f'{self.build}/disk'], **how)
+        medium = Medium(f'{self.build}/hypervisor', options, f'{self.build}/kernel', word)
+        made = machine.Machine(medium, f'{self.build}/evidence', [f'{self.build}/disk'], **how)
         self.addCleanup(os.rmdir, made.folder)
         made.saved = saved.Saved(self.build, 'ours', made)
         return made

@@ -22,6 +22,12 @@ def bzimage(data):
     return bytes(image) + data + b'what follows the payload'
 
 
+def packed(name):
+    """A bzImage with KERNEL, packed in this way."""
+    data = subprocess.run(PACKERS[name], input=KERNEL, capture_output=True, check=True).stdout
+    return bzimage(data if name == 'gzip' else data + struct.pack('<I', len(KERNEL)))
+
+
 def unpacked(image):
     with tempfile.TemporaryDirectory() as folder:
         with open(f'{folder}/vmlinuz', 'wb') as file:
@@ -34,9 +40,8 @@ def unpacked(image):
 def main():
     bad = 0
     print(f'1..{len(PACKERS) + 1}')
-    for number, (name, command) in enumerate(PACKERS.items(), 1):
-        data = subprocess.run(command, input=KERNEL, capture_output=True, check=True).stdout
-        image = bzimage(data if name == 'gzip' else data + struct.pack('<I', len(KERNEL)))
+    for number, name in enumerate(PACKERS, 1):
+        image = packed(name)
         good = unpack_kernel.packing(image)[0] == name and unpacked(image) == KERNEL
         bad += not good
         print(f'{"ok" if good else "not ok"} {number} - {name}')
