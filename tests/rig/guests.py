@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 
-import medium
 from machine import RigError
+import medium
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko', 'drivers/gpu/drm/drm.ko',

@@ -1,4 +1,4 @@
-"""Runs one batch of scenarios on one hypervisor and reports in TAP (Test Anything Protocol).
+"""Runs one batch of scenarios (scenarios/) on one hypervisor and reports in TAP (Test Anything Protocol).
 
 A batch is a list of boots; a boot is a machine on which its scenarios run in order. A scenario notes what it saw that
 must not depend on the hypervisor; the notes of the reference are kept, and a difference from them is a failure. Where a
@@ -11,8 +11,8 @@ import signal
 import sys
 import traceback
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios'))
 import bad_boot
-import boots
 import desktops
 import firmware
 import fuzz
@@ -21,13 +21,14 @@ import hvm_desktop
 import hvm_guests
 import kill_sweep
 import notes
+import power_on
 import switch
 import toolstack
 import vtx
 from machine import RigError
 from medium import MediumError
 
-BATCHES = {'toolstack': toolstack.BOOTS, 'boot': boots.BOOTS, 'bad-boot': bad_boot.BOOTS,
+BATCHES = {'toolstack': toolstack.BOOTS, 'boot': power_on.BOOTS, 'bad-boot': bad_boot.BOOTS,
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,

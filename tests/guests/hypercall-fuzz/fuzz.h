@@ -2,7 +2,7 @@
  * The hypercall fuzzer: each vcpu of an unprivileged guest makes hypercalls whose arguments are well formed and then,
  * of some, changed; at the same time the guest's memory is mapped, unmapped, given away and made page tables, and a
  * second guest (the partner) has ends of event channels and grants. It judges nothing but that it goes on; what it must
- * not break is looked at from Domain-0 (tests/rig/fuzz.py). Built as a PV and as an HVM kernel.
+ * not break is looked at from Domain-0 (tests/rig/scenarios/fuzz.py). Built as a PV and as an HVM kernel.
  *
  * Command line: seed=, calls= of each vcpu, vcpus=, partner= a domain id. A call depends on the seed, the vcpu and its
  * number alone, and on which frames the guest has: the same seed makes the same calls.
@@ -37,7 +37,7 @@ enum { HYPERCALLS = 64, OPERATIONS = 48 }; /* that are told apart */
 
 struct worker;
 
-/* One call, as it is kept for whoever looks into the guest's memory afterwards (tests/rig/fuzz.py reads it). */
+/* One call, as it is kept for whoever looks into the guest's memory afterwards (the rig's fuzz.py reads it). */
 struct record {
     uint64_t number; /* of the call among those of its vcpu */
     uint64_t hypercall;

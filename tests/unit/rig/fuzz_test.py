@@ -1,4 +1,4 @@
-"""tests/rig/fuzz.py: what it counts, when it says that too few calls were served, and that a machine which stops is seen."""
+"""tests/rig/scenarios/fuzz.py: what it counts, when it says that too few calls were served, and that a machine which stops is seen."""
 
 import re
 import unittest

@@ -1,4 +1,4 @@
-"""tests/rig/kill_sweep.py judges what is there after a strike: its script runs here over programs that only pretend."""
+"""tests/rig/scenarios/kill_sweep.py judges what is there after a strike: its script runs here over programs that only pretend."""
 
 import os
 import subprocess

@@ -5,7 +5,7 @@ import sys
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-for folder in ('tests', 'tests/rig', 'installer/media', 'tests/style', 'tests/mutants', 'tests/fresh'):
+for folder in ('tests', 'tests/rig', 'tests/rig/scenarios', 'installer/media', 'tests/style', 'tests/mutants', 'tests/fresh'):
     sys.path.insert(0, os.path.join(ROOT, folder))
 
 

@@ -1,6 +1,6 @@
 /*
  * Guests that cannot go on, one way each (option "case"). The guest ends, the hypervisor's log says why, and nobody
- * else notices; tests/rig/hvm_guests.py looks.
+ * else notices; tests/rig/scenarios/hvm_guests.py looks.
  */
 #include "hvm.h"
 

@@ -1,6 +1,6 @@
 /*
  * Random bytes run with all rights, in long mode or in real mode (option "case", a mode and the seed's digit). The
- * guest may do to itself what it likes; tests/rig/hvm_guests.py looks whether anything else suffers.
+ * guest may do to itself what it likes; tests/rig/scenarios/hvm_guests.py looks whether anything else suffers.
  */
 #include "hvm.h"
 

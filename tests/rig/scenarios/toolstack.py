@@ -3,9 +3,10 @@ network, guests that crash, spin or are killed, and memory that comes back."""
 
 import time
 
-from boots import Boot, power_off, processors
+from boots import Boot, power_off
 from guests import KERNEL, Guest
 from hvm import take_and_give_back
+from power_on import processors
 
 CYCLES = 20
 

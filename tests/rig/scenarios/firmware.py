@@ -5,10 +5,10 @@ import os
 import subprocess
 import tempfile
 
-import medium
 from boots import Boot, power_off, toolstack_ready
 from guests import Guest, making
 from machine import RigError
+import medium
 
 MENU = 'Memory test'
 MAC = '00:16:3e:77:00:04'
