@@ -62,9 +62,7 @@ int hvm_domain_init(struct domain *d, const struct xen_domctl_createdomain *conf
     if (!err)
         err = hvm_io_init(d);
     if (!err)
-        err = hvm_debug_port_init(d);
-    if (!err)
-        err = hvm_irq_init(d);
+        err = chips_init(d);
     return err ? err : vtimers_init(d); /* what was made goes with hvm_domain_destroy */
 }
 
@@ -79,7 +77,7 @@ void hvm_domain_destroy(struct domain *d)
 {
     viridian_destroy(d);
     vtimers_destroy(d);
-    hvm_irq_destroy(d);
+    chips_destroy(d);
     hvm_io_destroy(d);
     p2m_destroy(d);
     free(d->hvm);
@@ -98,8 +96,8 @@ int hvm_vcpu_init(struct vcpu *v)
     h->redo = zalloc(sizeof(*h->redo));
     h->code_page = zalloc(HVM_CODE_PAGE_BYTES);
     int err = h->redo && h->code_page ? hvm_vendor->vcpu_init(v) : -ENOMEM;
-    if (!err && v->domain->hvm->emulation & XEN_X86_EMU_LAPIC)
-        err = vlapic_init(v);
+    if (!err)
+        err = chips_vcpu_init(v);
     if (!err)
         err = hvm_io_vcpu_init(v);
     if (err) {
@@ -116,8 +114,7 @@ void hvm_vcpu_destroy(struct vcpu *v)
 {
     if (!v->hvm)
         return;
-    if (v->hvm->lapic)
-        vlapic_destroy(v);
+    chips_vcpu_destroy(v);
     hvm_vendor->vcpu_destroy(v);
     free(v->hvm->redo);
     free(v->hvm->code_page);
@@ -174,6 +171,7 @@ void hvm_vcpu_reset(struct vcpu *v)
     struct hvm_vcpu *h = v->hvm;
     struct cpu_user_regs *regs = hvm_regs(v);
     struct cpuid identity;
+    chips_vcpu_reset(v);
     hvm_cpuid(v, 1, 0, &identity);
     memset(regs, 0, offsetof(struct cpu_user_regs, es));
     regs->rflags = 2;

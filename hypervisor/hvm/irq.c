@@ -4,9 +4,8 @@
  */
 #include <hv/event_channel.h>
 #include <hv/irq.h>
-#include <hv/page_alloc.h>
 #include <hv/sched.h>
-#include "vdev/chips.h"
+#include "vdev/lines.h"
 
 /* ---- lines ---- */
 
@@ -23,19 +22,16 @@ static unsigned gsi_to_isa(unsigned gsi)
 
 static void gsi_changed(struct domain *d, unsigned gsi, bool level)
 {
-    const struct hvm_irqs *irqs = d->hvm->irqs;
-
     if (hvm_pirq_line(d, gsi, level))
         return;
-    if (irqs->has_ioapic)
-        vioapic_set_pin(d, gsi, level);
-    if (irqs->has_pic && gsi_has_line(gsi))
+    vioapic_set_pin(d, gsi, level);
+    if (gsi_has_line(gsi))
         vpic_set_line(d, gsi_to_isa(gsi), level);
 }
 
 static void drive(struct domain *d, unsigned gsi, bool level)
 {
-    uint8_t *count = &d->hvm->irqs->gsi_count[gsi];
+    uint8_t *count = &irqs_of(d)->gsi_count[gsi];
 
     if (level) {
         if ((*count)++ == 0)
@@ -59,14 +55,14 @@ static bool flip(uint64_t *map, unsigned bit, bool level)
 /* Lines that are event channels to the guest speak up once the lock is gone. */
 static void unlock_lines(struct domain *d, unsigned long flags)
 {
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
     hvm_pirq_deliver(d);
 }
 
 /* One source of those in *map says what it wants at a pin. */
 static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, bool level)
 {
-    unsigned long flags = spin_lock_irqsave(&d->hvm->irqs->lock);
+    unsigned long flags = spin_lock_irqsave(&irqs_of(d)->lock);
 
     if (flip(map, bit, level))
         drive(d, gsi, level);
@@ -76,20 +72,19 @@ static void source(struct domain *d, uint64_t *map, unsigned bit, unsigned gsi, 
 void hvm_isa_irq(struct domain *d, unsigned line, bool level)
 {
     if (line < 16)
-        source(d, &d->hvm->irqs->isa, line, isa_to_gsi(line), level);
+        source(d, &irqs_of(d)->isa, line, isa_to_gsi(line), level);
 }
 
 void hvm_chip_line(struct domain *d, unsigned gsi, bool level)
 {
-    source(d, &d->hvm->irqs->gsi_chip, gsi, gsi, level);
+    source(d, &irqs_of(d)->gsi_chip, gsi, gsi, level);
 }
 
 bool hvm_chip_edge(struct domain *d, unsigned gsi)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     unsigned long flags = spin_lock_irqsave(&irqs->lock);
-    bool open = (irqs->has_ioapic && vioapic_pin_open(d, gsi)) ||
-                (irqs->has_pic && gsi_has_line(gsi) && vpic_line_open(d, gsi_to_isa(gsi)));
+    bool open = vioapic_pin_open(d, gsi) || (gsi_has_line(gsi) && vpic_line_open(d, gsi_to_isa(gsi)));
 
     if (flip(&irqs->gsi_chip, gsi, false))
         drive(d, gsi, false);
@@ -101,14 +96,14 @@ bool hvm_chip_edge(struct domain *d, unsigned gsi)
 
 bool hvm_chip_vector(struct domain *d, unsigned gsi, uint8_t vector, bool at_pic)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     unsigned long flags = spin_lock_irqsave(&irqs->lock);
     bool is;
 
     if (at_pic)
-        is = irqs->has_pic && gsi_has_line(gsi) && vpic_line_is(d, gsi_to_isa(gsi), vector);
+        is = gsi_has_line(gsi) && vpic_line_is(d, gsi_to_isa(gsi), vector);
     else
-        is = irqs->has_ioapic && vioapic_pin_is(d, gsi, vector);
+        is = vioapic_pin_is(d, gsi, vector);
     spin_unlock_irqrestore(&irqs->lock, flags);
     return is;
 }
@@ -128,7 +123,7 @@ static unsigned intx_link(unsigned wire)
 
 static void drive_link(struct domain *d, unsigned link, bool level)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     bool was = irqs->link_count[link], is;
 
     irqs->link_count[link] = (uint8_t)(irqs->link_count[link] + (level ? 1 : -1));
@@ -139,7 +134,7 @@ static void drive_link(struct domain *d, unsigned link, bool level)
 
 static void intx_locked(struct domain *d, unsigned wire, bool level)
 {
-    if (!flip(&d->hvm->irqs->pci_intx[wire / 64], wire % 64, level))
+    if (!flip(&irqs_of(d)->pci_intx[wire / 64], wire % 64, level))
         return;
     drive(d, intx_gsi(wire), level);
     drive_link(d, intx_link(wire), level);
@@ -147,7 +142,7 @@ static void intx_locked(struct domain *d, unsigned wire, bool level)
 
 void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     unsigned long flags;
 
     if (device > 31 || pin > 3)
@@ -159,7 +154,7 @@ void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level)
 
 int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     unsigned long flags;
     uint8_t old;
 
@@ -202,7 +197,7 @@ static bool upcall_due(const struct vcpu *v)
 /* Moves the callback's own contribution to its line. hvm_irqs.lock held */
 static void drive_callback(struct domain *d, bool level)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
 
     if (level == irqs->callback_high)
         return;
@@ -218,15 +213,15 @@ static bool callback_wanted(const struct domain *d)
 {
     const struct vcpu *v = d->vcpu[0];
 
-    return d->hvm->irqs->callback >= CALLBACK_GSI && v && !v->hvm->upcall_vector && upcall_due(v);
+    return irqs_of(d)->callback >= CALLBACK_GSI && v && !v->hvm->upcall_vector && upcall_due(v);
 }
 
 static void refresh_callback_line(struct domain *d)
 {
-    unsigned long flags = spin_lock_irqsave(&d->hvm->irqs->lock);
+    unsigned long flags = spin_lock_irqsave(&irqs_of(d)->lock);
 
     drive_callback(d, callback_wanted(d));
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
 }
 
 static enum callback_kind parse_via(uint64_t via, uint8_t line[2])
@@ -248,7 +243,7 @@ static enum callback_kind parse_via(uint64_t via, uint8_t line[2])
 
 int hvm_set_callback_via(struct domain *d, uint64_t via)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
     uint8_t line[2] = {0};
     enum callback_kind kind = via ? parse_via(via, line) : CALLBACK_NONE;
     unsigned long flags;
@@ -271,7 +266,7 @@ int hvm_set_callback_via(struct domain *d, uint64_t via)
 
 void hvm_assert_upcall(struct vcpu *v)
 {
-    struct hvm_irqs *irqs = v->domain->hvm->irqs;
+    const struct hvm_irqs *irqs = irqs_of(v->domain);
 
     if (v->hvm->upcall_vector)
         v->hvm->upcall_owed = !vlapic_set_irq(v, v->hvm->upcall_vector, false);
@@ -305,14 +300,14 @@ static int from_pic(struct domain *d, bool acknowledge)
 {
     int vector = acknowledge ? vpic_ack(d) : vpic_pending(d);
 
-    if (acknowledge && d->hvm->irqs->ticks_outstanding)
+    if (acknowledge && irqs_of(d)->ticks_outstanding)
         vtimers_taken(d, (uint8_t)vector, true);
     return vector;
 }
 
 int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
 {
-    const struct hvm_irqs *irqs = v->domain->hvm->irqs;
+    const struct hvm_irqs *irqs = irqs_of(v->domain);
     int vector;
 
     if (irqs->callback != CALLBACK_NONE) {
@@ -329,37 +324,9 @@ int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
         }
         return vector;
     }
-    if (irqs->has_pic && irqs->pic[0].int_output && vpic_reaches(v))
+    if (irqs->pic_output && vpic_reaches(v))
         return from_pic(v->domain, acknowledge);
     return -1;
-}
-
-/* ---- life ---- */
-
-int hvm_irq_init(struct domain *d)
-{
-    struct hvm_irqs *irqs = zalloc(sizeof(*irqs));
-    int error = 0;
-
-    if (!irqs)
-        return -ENOMEM;
-    spin_lock_init(&irqs->lock, LOCK_HVM_IRQS);
-    d->hvm->irqs = irqs;
-    if (d->hvm->emulation & XEN_X86_EMU_LAPIC)
-        error = vlapic_claim(d);
-    if (!error)
-        error = vioapic_init(d);
-    if (!error)
-        error = vpic_init(d);
-    if (error)
-        hvm_irq_destroy(d);
-    return error;
-}
-
-void hvm_irq_destroy(struct domain *d)
-{
-    free(d->hvm->irqs);
-    d->hvm->irqs = NULL;
 }
 
 /* ---- saving ---- */
@@ -367,7 +334,7 @@ void hvm_irq_destroy(struct domain *d)
 /* The lines from what the sources say. No edges come of it: those that were pending are in the controllers' records. */
 static void rebuild_lines(struct domain *d)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(d);
 
     memset(irqs->gsi_count, 0, sizeof(irqs->gsi_count));
     memset(irqs->link_count, 0, sizeof(irqs->link_count));
@@ -386,8 +353,7 @@ static void rebuild_lines(struct domain *d)
         irqs->gsi_count[isa_to_gsi(i)] += irqs->isa >> i & 1;
     for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
         hvm_pirq_line(d, i, gsi_is_high(irqs, i));
-    if (irqs->has_ioapic)
-        vioapic_lines_loaded(d);
+    vioapic_lines_loaded(d);
 }
 
 /* Copies a loaded record to its place and works out what follows. */
@@ -397,17 +363,17 @@ static int load_lines(struct domain *d, unsigned instance, void *to, const void 
 
     if (instance)
         return -ENODEV;
-    flags = spin_lock_irqsave(&d->hvm->irqs->lock);
+    flags = spin_lock_irqsave(&irqs_of(d)->lock);
     memcpy(to, body, bytes);
     rebuild_lines(d);
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
     return 0;
 }
 
 /* The callback's own wire is left out: the line rises again by itself when the guest runs. */
 static int save_pci(struct domain *d, struct hvm_save_buffer *b)
 {
-    const struct hvm_irqs *irqs = d->hvm->irqs;
+    const struct hvm_irqs *irqs = irqs_of(d);
     struct hvm_hw_pci_irqs record = {.pad = {irqs->pci_intx[0], irqs->pci_intx[1]}};
     unsigned wire = irqs->callback_line[0] * 4U + irqs->callback_line[1];
 
@@ -418,13 +384,13 @@ static int save_pci(struct domain *d, struct hvm_save_buffer *b)
 
 static int load_pci(struct domain *d, unsigned instance, const void *body)
 {
-    d->hvm->irqs->callback_high &= d->hvm->irqs->callback != CALLBACK_INTX;
-    return load_lines(d, instance, d->hvm->irqs->pci_intx, body, sizeof(struct hvm_hw_pci_irqs));
+    irqs_of(d)->callback_high &= irqs_of(d)->callback != CALLBACK_INTX;
+    return load_lines(d, instance, irqs_of(d)->pci_intx, body, sizeof(struct hvm_hw_pci_irqs));
 }
 
 static int save_isa(struct domain *d, struct hvm_save_buffer *b)
 {
-    struct hvm_hw_isa_irqs record = {.pad = {d->hvm->irqs->isa}};
+    struct hvm_hw_isa_irqs record = {.pad = {irqs_of(d)->isa}};
 
     return hvm_save_record(b, HVM_SAVE_CODE(ISA_IRQ), 0, &record, sizeof(record));
 }
@@ -433,14 +399,14 @@ static int load_isa(struct domain *d, unsigned instance, const void *body)
 {
     uint64_t lines = ((const struct hvm_hw_isa_irqs *)body)->pad[0] & 0xffff;
 
-    return load_lines(d, instance, &d->hvm->irqs->isa, &lines, sizeof(lines));
+    return load_lines(d, instance, &irqs_of(d)->isa, &lines, sizeof(lines));
 }
 
 static int save_link(struct domain *d, struct hvm_save_buffer *b)
 {
     struct hvm_hw_pci_link record = {{0}, {0}};
 
-    memcpy(record.route, d->hvm->irqs->link_route, sizeof(record.route));
+    memcpy(record.route, irqs_of(d)->link_route, sizeof(record.route));
     return hvm_save_record(b, HVM_SAVE_CODE(PCI_LINK), 0, &record, sizeof(record));
 }
 
@@ -451,12 +417,19 @@ static int load_link(struct domain *d, unsigned instance, const void *body)
     for (unsigned i = 0; i < 4; i++)
         if (record->route[i] > 15)
             return -EINVAL;
-    return load_lines(d, instance, d->hvm->irqs->link_route, record->route, sizeof(record->route));
+    return load_lines(d, instance, irqs_of(d)->link_route, record->route, sizeof(record->route));
 }
 
-const struct hvm_save_handler save_pci_irq = {HVM_SAVE_CODE(PCI_IRQ), sizeof(struct hvm_hw_pci_irqs), save_pci,
-                                              load_pci};
-const struct hvm_save_handler save_isa_irq = {HVM_SAVE_CODE(ISA_IRQ), sizeof(struct hvm_hw_isa_irqs), save_isa,
-                                              load_isa};
-const struct hvm_save_handler save_pci_link = {HVM_SAVE_CODE(PCI_LINK), sizeof(struct hvm_hw_pci_link), save_link,
-                                               load_link};
+static int init(struct domain *d)
+{
+    spin_lock_init(&irqs_of(d)->lock, LOCK_HVM_IRQS);
+    return 0;
+}
+
+const struct chip chip_lines = {
+    .bytes = sizeof(struct hvm_irqs),
+    .init = init,
+    .records = {{HVM_SAVE_CODE(PCI_IRQ), sizeof(struct hvm_hw_pci_irqs), save_pci, load_pci},
+                {HVM_SAVE_CODE(ISA_IRQ), sizeof(struct hvm_hw_isa_irqs), save_isa, load_isa},
+                {HVM_SAVE_CODE(PCI_LINK), sizeof(struct hvm_hw_pci_link), save_link, load_link}},
+};

@@ -15,17 +15,12 @@
 _Static_assert(sizeof(struct hvm_save_descriptor) == 8 && sizeof(struct hvm_save_header) == 24, "ABI");
 _Static_assert(sizeof(struct hvm_hw_cpu) == 1032 && sizeof(struct hvm_hw_mtrr) == 240, "ABI");
 
-/* The order of the stream: a vcpu before its APIC, controllers before the lines that lead to them. */
+/* The order of the stream: a vcpu before its APIC. */
+#define THE_CHIPS NULL /* by type codes, which is controllers before the lines that lead to them */
 static const struct hvm_save_handler *const handlers[] = {
-    &save_cpu,           &save_pic,
-    &save_ioapic,        &save_lapic,
-    &save_lapic_regs,    &save_pci_irq,
-    &save_isa_irq,       &save_pci_link,
-    &save_pit,           &save_rtc,
-    &save_hpet,          &save_pmtimer,
-    &save_mtrr,          &save_viridian_domain,
-    &save_viridian_vcpu, &save_cpu_xsave,
-    &save_cpu_msr,       &save_tsc_adjust,
+    &save_cpu,           THE_CHIPS,       &save_pit,     &save_rtc,
+    &save_hpet,          &save_pmtimer,   &save_mtrr,    &save_viridian_domain,
+    &save_viridian_vcpu, &save_cpu_xsave, &save_cpu_msr, &save_tsc_adjust,
 };
 
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)
@@ -62,19 +57,21 @@ int hvm_save(struct domain *d, uint8_t *buffer, uint32_t *bytes)
     int error = save_header(d, &b);
 
     for (unsigned i = 0; i < ARRAY_SIZE(handlers) && !error; i++)
-        error = handlers[i]->save(d, &b);
+        error = handlers[i] ? handlers[i]->save(d, &b) : chips_save(d, &b);
     if (!error)
         error = hvm_save_record(&b, HVM_SAVE_CODE(END), 0, NULL, 0);
     *bytes = b.at;
     return error;
 }
 
-static const struct hvm_save_handler *find_handler(uint16_t type)
+/* *there: d may have such records. */
+static const struct hvm_save_handler *find_handler(const struct domain *d, uint16_t type, bool *there)
 {
+    *there = true;
     for (unsigned i = 0; i < ARRAY_SIZE(handlers); i++)
-        if (handlers[i]->type == type)
+        if (handlers[i] && handlers[i]->type == type)
             return handlers[i];
-    return NULL;
+    return chips_find_record(d, type, there);
 }
 
 static int check_header(const struct hvm_save_descriptor *descriptor, const uint8_t *body)
@@ -89,12 +86,15 @@ static int check_header(const struct hvm_save_descriptor *descriptor, const uint
 
 static int load_record(struct domain *d, const struct hvm_save_descriptor *descriptor, const uint8_t *body)
 {
-    const struct hvm_save_handler *handler = find_handler(descriptor->typecode);
+    bool there;
+    const struct hvm_save_handler *handler = find_handler(d, descriptor->typecode, &there);
     uint8_t *whole;
     int error;
 
     if (!handler || descriptor->length > handler->bytes)
         return -EINVAL;
+    if (!there)
+        return -ENODEV;
     whole = zalloc(handler->bytes);
     if (!whole)
         return -ENOMEM;
@@ -140,12 +140,16 @@ int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes)
 /* The record without its descriptor. It is sought in the records of its type alone. */
 int hvm_save_one(struct domain *d, uint16_t type, uint16_t instance, uint8_t *buffer, uint32_t *bytes)
 {
-    const struct hvm_save_handler *handler = find_handler(type);
+    bool there;
+    const struct hvm_save_handler *handler = find_handler(d, type, &there);
     struct hvm_save_buffer all = {.data = NULL};
     struct hvm_save_descriptor descriptor;
     const uint8_t *body;
-    int error = handler ? handler->save(d, &all) : -EINVAL;
+    int error;
 
+    if (!handler)
+        return -EINVAL;
+    error = there ? handler->save(d, &all) : -ENOENT;
     if (error)
         return error;
     all = (struct hvm_save_buffer){.data = zalloc(all.at + 1), .size = all.at};

@@ -388,9 +388,42 @@ static enum io_result page_access(struct vcpu *v, uint64_t gpa, unsigned bytes, 
     return IO_OK;
 }
 
-int vlapic_claim(struct domain *d)
+/* ---- the state as a whole ---- */
+
+void vlapic_refresh(struct vlapic *l)
 {
-    return hvm_claim_memory(d, page_accepts, page_access);
+    l->hw_enabled = l->base & APIC_BASE_ENABLE;
+    l->x2apic = l->hw_enabled && l->base & APIC_BASE_X2APIC;
+    l->enabled = l->hw_enabled && l->svr & APIC_SPURIOUS_ENABLE;
+    if (l->x2apic)
+        l->logical_id = (l->id >> 4) << 16 | 1U << (l->id & 15);
+    l->isr_count = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(l->isr); i++)
+        for (unsigned long word = l->isr[i]; word; word &= word - 1)
+            l->isr_count++;
+    refresh_ppr(l);
+}
+
+/* All but base and id. */
+static void reset(struct vlapic *l)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(l->irr); i++) {
+        WRITE_ONCE(l->irr[i], 0);
+        WRITE_ONCE(l->tmr[i], 0);
+        l->isr[i] = 0;
+    }
+    l->tpr = 0;
+    l->logical_id = 0;
+    l->destination_format = 0xffffffff;
+    l->svr = 0xff;
+    l->esr = l->esr_next = 0;
+    l->command = l->command_high = 0;
+    for (unsigned i = 0; i < LVT_COUNT; i++)
+        l->lvt[i] = APIC_LVT_MASKED;
+    l->timer_initial = 0;
+    l->tsc_deadline = 0;
+    vlapic_timer_write_divide(l, 0);
+    vlapic_refresh(l);
 }
 
 /* ---- x2APIC: MSRs ---- */
@@ -463,7 +496,7 @@ static bool write_base(struct vlapic *l, uint64_t value)
     if (mode == old)
         return true;
     if (!(mode & APIC_BASE_ENABLE))
-        vlapic_reset(l->vcpu);
+        reset(l);
     vlapic_refresh(l);
     return true;
 }
@@ -507,52 +540,15 @@ bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 /* ---- life ---- */
 
-void vlapic_refresh(struct vlapic *l)
+static void vcpu_reset(struct vcpu *v)
 {
-    l->hw_enabled = l->base & APIC_BASE_ENABLE;
-    l->x2apic = l->hw_enabled && l->base & APIC_BASE_X2APIC;
-    l->enabled = l->hw_enabled && l->svr & APIC_SPURIOUS_ENABLE;
-    if (l->x2apic)
-        l->logical_id = (l->id >> 4) << 16 | 1U << (l->id & 15);
-    l->isr_count = 0;
-    for (unsigned i = 0; i < ARRAY_SIZE(l->isr); i++)
-        for (unsigned long word = l->isr[i]; word; word &= word - 1)
-            l->isr_count++;
-    refresh_ppr(l);
+    reset(vlapic_of(v));
 }
 
-void vlapic_reset(struct vcpu *v)
+static int vcpu_init(struct vcpu *v)
 {
-    struct vlapic *l = vlapic_of(v);
+    struct vlapic *l = zalloc(sizeof(*l));
 
-    if (!l)
-        return;
-    for (unsigned i = 0; i < ARRAY_SIZE(l->irr); i++) {
-        WRITE_ONCE(l->irr[i], 0);
-        WRITE_ONCE(l->tmr[i], 0);
-        l->isr[i] = 0;
-    }
-    l->tpr = 0;
-    l->logical_id = 0;
-    l->destination_format = 0xffffffff;
-    l->svr = 0xff;
-    l->esr = l->esr_next = 0;
-    l->command = l->command_high = 0;
-    for (unsigned i = 0; i < LVT_COUNT; i++)
-        l->lvt[i] = APIC_LVT_MASKED;
-    l->timer_initial = 0;
-    l->tsc_deadline = 0;
-    vlapic_timer_write_divide(l, 0);
-    vlapic_refresh(l);
-}
-
-int vlapic_init(struct vcpu *v)
-{
-    struct vlapic *l;
-
-    if (!(v->domain->hvm->emulation & XEN_X86_EMU_LAPIC))
-        return 0;
-    l = zalloc(sizeof(*l));
     if (!l)
         return -ENOMEM;
     spin_lock_init(&l->startup_lock, LOCK_LAPIC_STARTUP);
@@ -561,11 +557,10 @@ int vlapic_init(struct vcpu *v)
     l->base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
     v->hvm->lapic = l;
     vlapic_timer_init(l);
-    vlapic_reset(v);
     return 0;
 }
 
-void vlapic_destroy(struct vcpu *v)
+static void vcpu_destroy(struct vcpu *v)
 {
     struct vlapic *l = vlapic_of(v);
 
@@ -575,3 +570,15 @@ void vlapic_destroy(struct vcpu *v)
     v->hvm->lapic = NULL;
     free(l);
 }
+
+const struct chip chip_lapic = {
+    .flags = XEN_X86_EMU_LAPIC,
+    .bytes = sizeof(struct lapics),
+    .memory = {page_accepts, page_access},
+    .vcpu_init = vcpu_init,
+    .vcpu_reset = vcpu_reset,
+    .vcpu_destroy = vcpu_destroy,
+    .records = {{HVM_SAVE_CODE(LAPIC), sizeof(struct hvm_hw_lapic), vlapic_save, vlapic_load},
+                {HVM_SAVE_CODE(LAPIC_REGS), sizeof(struct hvm_hw_lapic_regs), vlapic_save_registers,
+                 vlapic_load_registers}},
+};

@@ -10,7 +10,7 @@
 
 #include <hv/apic_regs.h>
 #include <hv/clock_scale.h>
-#include <hv/vdev.h>
+#include "chip.h"
 
 #define APIC_BASE_BSP     0x100U
 #define APIC_BASE_X2APIC  0x400U
@@ -32,6 +32,12 @@ enum apic_delivery { APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_RESERVED, APIC_NMI,
 #define STARTUP_INIT 0x80000000U /* an INIT waits */
 #define STARTUP_SIPI 0x40000000U /* and after it a start-up message, page number in the low byte */
 
+/* Of all vcpus together. */
+struct lapics {
+    volatile unsigned lowest_turn; /* no lock: a hint */
+};
+
+/* Of one vcpu, which finds it without asking the domain: it is looked at on every way into the guest. */
 struct vlapic {
     struct vcpu *vcpu;
     unsigned long irr[4]; /* requested */
@@ -90,6 +96,12 @@ void vlapic_timer_taken(struct vlapic *l);                                    /*
 
 /* lapic_message.c */
 void vlapic_command(struct vlapic *l, uint32_t command, uint32_t destination); /* the ICR was written */
+
+/* lapic_save.c */
+int vlapic_save(struct domain *d, struct hvm_save_buffer *b);
+int vlapic_load(struct domain *d, unsigned instance, const void *body);
+int vlapic_save_registers(struct domain *d, struct hvm_save_buffer *b);
+int vlapic_load_registers(struct domain *d, unsigned instance, const void *body);
 
 /* lapic.c */
 void vlapic_error(struct vlapic *l, uint32_t error);

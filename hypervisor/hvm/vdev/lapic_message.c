@@ -36,10 +36,13 @@ bool vlapic_match(const struct vcpu *v, uint32_t destination, bool logical)
 /* The matching vcpu whose priority is lowest; among equals each in its turn. */
 static struct vcpu *lowest_priority(struct domain *d, uint32_t destination, bool logical)
 {
-    volatile unsigned *turn = &d->hvm->irqs->lowest_turn;
-    unsigned first = *turn;
+    struct lapics *all = chip_state(d, CHIP_LAPIC);
+    unsigned first;
     struct vcpu *best = NULL;
 
+    if (!all)
+        return NULL;
+    first = all->lowest_turn;
     for (unsigned i = 1; i <= d->max_vcpus; i++) {
         struct vcpu *v = d->vcpu[(first + i) % d->max_vcpus];
         if (v && vlapic_match(v, destination, logical) && vlapic_of(v)->enabled &&
@@ -47,7 +50,7 @@ static struct vcpu *lowest_priority(struct domain *d, uint32_t destination, bool
             best = v;
     }
     if (best)
-        *turn = best->id;
+        all->lowest_turn = best->id;
     return best;
 }
 
@@ -92,7 +95,6 @@ static bool act_on_startup(struct vcpu *v, struct vlapic *l)
 
     for (;;) {
         if (l->startup & STARTUP_INIT) {
-            vlapic_reset(v);
             hvm_vcpu_reset(v);
             was_reset = true;
         }

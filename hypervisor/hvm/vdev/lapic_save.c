@@ -38,7 +38,7 @@ static bool quiesce_timer(struct vlapic *l)
     return active;
 }
 
-static int save(struct domain *d, struct hvm_save_buffer *b)
+int vlapic_save(struct domain *d, struct hvm_save_buffer *b)
 {
     struct vcpu *v;
 
@@ -95,7 +95,7 @@ static void put_page(struct vlapic *l, uint8_t *page)
     put(page, APIC_TIMER_DIVIDE, l->timer_divide);
 }
 
-static int save_registers(struct domain *d, struct hvm_save_buffer *b)
+int vlapic_save_registers(struct domain *d, struct hvm_save_buffer *b)
 {
     struct vcpu *v;
 
@@ -119,7 +119,7 @@ static struct vlapic *find(struct domain *d, unsigned instance)
     return v ? vlapic_of(v) : NULL;
 }
 
-static int load(struct domain *d, unsigned instance, const void *body)
+int vlapic_load(struct domain *d, unsigned instance, const void *body)
 {
     const struct hvm_hw_lapic *record = body;
     struct vlapic *l = find(d, instance);
@@ -158,7 +158,7 @@ static void get_timer(struct vlapic *l, const uint8_t *page)
     vlapic_timer_restore(l, initial, initial - count);
 }
 
-static int load_registers(struct domain *d, unsigned instance, const void *body)
+int vlapic_load_registers(struct domain *d, unsigned instance, const void *body)
 {
     const uint8_t *page = ((const struct hvm_hw_lapic_regs *)body)->data;
     struct vlapic *l = find(d, instance);
@@ -179,7 +179,3 @@ static int load_registers(struct domain *d, unsigned instance, const void *body)
     get_timer(l, page);
     return 0;
 }
-
-const struct hvm_save_handler save_lapic = {HVM_SAVE_CODE(LAPIC), sizeof(struct hvm_hw_lapic), save, load};
-const struct hvm_save_handler save_lapic_regs = {HVM_SAVE_CODE(LAPIC_REGS), sizeof(struct hvm_hw_lapic_regs),
-                                                 save_registers, load_registers};

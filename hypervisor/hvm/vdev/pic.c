@@ -2,19 +2,30 @@
  * Virtual pair of 8259A interrupt controllers at 0x20 and 0xa0, with the edge/level registers of PC chipsets at 0x4d0.
  * Sources: Intel 8259A data sheet; 82371SB (PIIX3) data sheet, ELCR.
  *
- * The state is that of the saved record, one for each chip. Lines whose ELCR bit is set are level-triggered: irr
+ * The state is that of the saved record, one for each of the two. Lines whose ELCR bit is set are level-triggered: irr
  * follows the line. hvm_irqs.lock.
  */
-#include "chips.h"
+#include "lines.h"
 
 #define MASTER_PORT  0x20
 #define SLAVE_PORT   0xa0
 #define ELCR_PORT    0x4d0
 #define CASCADE_LINE 2
 
-static struct hvm_hw_vpic *pic_of(struct domain *d, unsigned which)
+struct pic {
+    struct hvm_hw_vpic hw[2]; /* master, slave */
+};
+
+static bool is_there(const struct domain *d)
 {
-    return &d->hvm->irqs->pic[which];
+    return chip_state(d, CHIP_PIC) != NULL;
+}
+
+static struct hvm_hw_vpic *pic_of(const struct domain *d, unsigned which)
+{
+    struct pic *p = chip_state(d, CHIP_PIC);
+
+    return &p->hw[which];
 }
 
 /* Lines turned so that the one with the highest priority is bit 0. */
@@ -66,6 +77,7 @@ static void refresh(struct domain *d)
     else
         master->irr &= (uint8_t) ~(1 << CASCADE_LINE);
     master->int_output = highest_line(master) >= 0;
+    irqs_of(d)->pic_output = master->int_output;
     if (was || !master->int_output)
         return;
     for_each_vcpu(d, v) {
@@ -78,9 +90,12 @@ static void refresh(struct domain *d)
 
 void vpic_set_line(struct domain *d, unsigned line, bool level)
 {
-    struct hvm_hw_vpic *p = pic_of(d, line >> 3);
+    struct hvm_hw_vpic *p;
     uint8_t bit = (uint8_t)(1 << (line & 7));
 
+    if (!is_there(d))
+        return;
+    p = pic_of(d, line >> 3);
     if (level)
         p->irr |= bit;
     else if (p->elcr & bit)
@@ -94,7 +109,8 @@ bool vpic_line_open(struct domain *d, unsigned line)
 {
     struct vcpu *v;
 
-    if (pic_of(d, line >> 3)->imr & 1 << (line & 7) || (line > 7 && pic_of(d, 0)->imr & 1 << CASCADE_LINE))
+    if (!is_there(d) || pic_of(d, line >> 3)->imr & 1 << (line & 7) ||
+        (line > 7 && pic_of(d, 0)->imr & 1 << CASCADE_LINE))
         return false;
     for_each_vcpu(d, v) {
         if (vpic_reaches(v))
@@ -105,7 +121,7 @@ bool vpic_line_open(struct domain *d, unsigned line)
 
 bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector)
 {
-    return vector == pic_of(d, line >> 3)->irq_base + (line & 7);
+    return is_there(d) && vector == pic_of(d, line >> 3)->irq_base + (line & 7);
 }
 
 /* ---- acknowledge ---- */
@@ -146,17 +162,17 @@ static int answer(struct hvm_hw_vpic *p)
 
 int vpic_ack(struct domain *d)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
-    unsigned long flags = spin_lock_irqsave(&irqs->lock);
-    int line = answer(&irqs->pic[0]), vector;
+    struct hvm_hw_vpic *master = pic_of(d, 0), *slave = pic_of(d, 1);
+    unsigned long flags = spin_lock_irqsave(&irqs_of(d)->lock);
+    int line = answer(master), vector;
 
     if (line == CASCADE_LINE)
-        vector = irqs->pic[1].irq_base + answer(&irqs->pic[1]);
+        vector = slave->irq_base + answer(slave);
     else
-        vector = irqs->pic[0].irq_base + line;
-    irqs->pic[0].int_output = 0; /* what is left rises anew */
+        vector = master->irq_base + line;
+    master->int_output = 0; /* what is left rises anew */
     refresh(d);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
     return vector;
 }
 
@@ -264,7 +280,7 @@ static void write_elcr(struct domain *d, unsigned which, uint8_t value)
     for (unsigned i = 0; i < 8; i++) {
         if (!(changed & 1 << i))
             continue;
-        if (p->elcr & 1 << i && gsi_is_high(d->hvm->irqs, which * 8 + i))
+        if (p->elcr & 1 << i && gsi_is_high(irqs_of(d), which * 8 + i))
             p->irr |= (uint8_t)(1 << i);
         else
             p->irr &= (uint8_t) ~(1 << i);
@@ -298,7 +314,7 @@ static bool is_ours(unsigned port)
 static enum io_result access(struct vcpu *v, uint16_t port, unsigned bytes, bool write, uint32_t *value)
 {
     struct domain *d = v->domain;
-    unsigned long flags = spin_lock_irqsave(&d->hvm->irqs->lock);
+    unsigned long flags = spin_lock_irqsave(&irqs_of(d)->lock);
     uint32_t result = 0;
 
     for (unsigned i = 0; i < bytes; i++) {
@@ -308,53 +324,51 @@ static enum io_result access(struct vcpu *v, uint16_t port, unsigned bytes, bool
         result |= (uint32_t)byte << 8 * i;
     }
     refresh(d);
-    spin_unlock_irqrestore(&d->hvm->irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
     if (!write)
         *value = result;
     return IO_OK;
 }
 
-int vpic_init(struct domain *d)
+static int init(struct domain *d)
 {
-    int error;
-
-    if (!(d->hvm->emulation & XEN_X86_EMU_PIC))
-        return 0;
-    d->hvm->irqs->has_pic = true;
     pic_of(d, 0)->is_master = 1;
-    error = hvm_claim_ports(d, MASTER_PORT, 2, access);
-    if (!error)
-        error = hvm_claim_ports(d, SLAVE_PORT, 2, access);
-    return error ? error : hvm_claim_ports(d, ELCR_PORT, 2, access);
+    return 0;
 }
 
 /* ---- saving: instance 0 is the master ---- */
 
 static int save(struct domain *d, struct hvm_save_buffer *b)
 {
-    const struct hvm_irqs *irqs = d->hvm->irqs;
     int error = 0;
 
-    for (uint16_t i = 0; i < 2 && irqs->has_pic && !error; i++)
-        error = hvm_save_record(b, HVM_SAVE_CODE(PIC), i, &irqs->pic[i], sizeof(irqs->pic[i]));
+    for (uint16_t i = 0; i < 2 && !error; i++)
+        error = hvm_save_record(b, HVM_SAVE_CODE(PIC), i, pic_of(d, i), sizeof(*pic_of(d, i)));
     return error;
 }
 
 static int load(struct domain *d, unsigned instance, const void *body)
 {
-    struct hvm_irqs *irqs = d->hvm->irqs;
+    struct hvm_hw_vpic *p;
     unsigned long flags;
 
-    if (instance > 1 || !irqs->has_pic)
+    if (instance > 1)
         return -ENODEV;
-    flags = spin_lock_irqsave(&irqs->lock);
-    memcpy(&irqs->pic[instance], body, sizeof(irqs->pic[instance]));
-    irqs->pic[instance].is_master = instance == 0;
-    irqs->pic[instance].priority_add &= 7;
-    irqs->pic[instance].irq_base &= 0xf8;
+    p = pic_of(d, instance);
+    flags = spin_lock_irqsave(&irqs_of(d)->lock);
+    memcpy(p, body, sizeof(*p));
+    p->is_master = instance == 0;
+    p->priority_add &= 7;
+    p->irq_base &= 0xf8;
     refresh(d);
-    spin_unlock_irqrestore(&irqs->lock, flags);
+    spin_unlock_irqrestore(&irqs_of(d)->lock, flags);
     return 0;
 }
 
-const struct hvm_save_handler save_pic = {HVM_SAVE_CODE(PIC), sizeof(struct hvm_hw_vpic), save, load};
+const struct chip chip_pic = {
+    .flags = XEN_X86_EMU_PIC,
+    .bytes = sizeof(struct pic),
+    .ports = {{MASTER_PORT, 2, access}, {SLAVE_PORT, 2, access}, {ELCR_PORT, 2, access}},
+    .init = init,
+    .records = {{HVM_SAVE_CODE(PIC), sizeof(struct hvm_hw_vpic), save, load}},
+};

@@ -10,7 +10,7 @@ uint64_t tick_count(const struct tick *t, ns_t time)
 
 static void set_outstanding(struct tick *t, bool outstanding)
 {
-    struct hvm_irqs *irqs = t->alarm.domain->hvm->irqs;
+    struct hvm_irqs *irqs = irqs_of(t->alarm.domain);
 
     if (t->outstanding == outstanding)
         return;

@@ -8,8 +8,7 @@
 
 #include <hv/clock_scale.h>
 #include <hv/time.h>
-#include <hv/vdev.h>
-#include "chips.h"
+#include "lines.h"
 
 /* A software timer that stands still while the guest is paused. timers.c */
 struct alarm {

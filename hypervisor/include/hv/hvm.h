@@ -26,27 +26,26 @@
 
 struct hvm_exit;   /* hvm_exit.h */
 struct p2m;        /* p2m.h */
-struct hvm_irqs;   /* hvm_irq.h: PIC, IO-APIC, lines, callback */
 struct hvm_io;     /* hvm_io.h: intercepted ranges and ioreq servers */
 struct vlapic;     /* vdev.h */
 struct hvm_timers; /* vdev.h: PIT, RTC, HPET, PM timer */
 struct viridian_domain;
 
+#define HVM_CHIPS 16
+
 struct hvm_domain {
     struct p2m *p2m;
-    struct hvm_irqs *irqs;
     struct hvm_io *io;
     struct hvm_timers *timers;
     struct viridian_domain *viridian; /* NULL: not enabled */
-    char debug_line[120];             /* hvm/debug_port.c: what the guest has written of a line */
-    unsigned debug_length;
-    uint64_t param[HVM_NR_PARAMS]; /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
-    uint32_t emulation;            /* [c] XEN_X86_EMU_* */
-    bool is_hap;                   /* [c] always: there are no shadow page tables */
-    bool shared_info_32;           /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
-    mfn_t shared_info_gfn;         /* where the guest mapped it; INVALID_MFN none */
-    uint64_t tsc_offset;           /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
-    int64_t time_of_day_offset;    /* seconds the guest's RTC is ahead of the host's clock */
+    void *chip[HVM_CHIPS];            /* [c] states of the virtual chips it has; hvm/vdev/chip.h */
+    uint64_t param[HVM_NR_PARAMS];    /* [d] HVM_PARAM_* as set; abi/hvm_op.c */
+    uint32_t emulation;               /* [c] XEN_X86_EMU_* */
+    bool is_hap;                      /* [c] always: there are no shadow page tables */
+    bool shared_info_32;        /* [d] layout of shared_info and vcpu_info arrays; latched from the guest's mode */
+    mfn_t shared_info_gfn;      /* where the guest mapped it; INVALID_MFN none */
+    uint64_t tsc_offset;        /* guest TSC = domain_tsc() + this, for vcpus that did not write theirs */
+    int64_t time_of_day_offset; /* seconds the guest's RTC is ahead of the host's clock */
     struct hvm_move {
         uint64_t from, to, pages; /* gfns */
     } moved, moving;              /* abi/dm_op.c: memory that the device model had moved last, and is having moved */

@@ -51,7 +51,6 @@ int hvm_claim_ports(struct domain *d, uint16_t first, uint16_t count, port_handl
 /* The range may move with the chip (local APIC base): accepts() is asked for each access. */
 int hvm_claim_memory(struct domain *d, bool (*accepts)(struct vcpu *v, uint64_t gpa), memory_handler handler);
 
-int hvm_debug_port_init(struct domain *d); /* hvm/debug_port.c */
 int hvm_io_init(struct domain *d);
 void hvm_io_relinquish(struct domain *d); /* all servers go, waiting vcpus are let go */
 void hvm_io_destroy(struct domain *d);

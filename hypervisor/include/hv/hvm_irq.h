@@ -10,13 +10,10 @@
 
 #define HVM_GSI_COUNT 48 /* pins of the virtual IO-APIC */
 
-int hvm_irq_init(struct domain *d);
-void hvm_irq_destroy(struct domain *d);
-
 /* Any context. Levels are counted per line: a line is high while any source holds it. */
 void hvm_isa_irq(struct domain *d, unsigned line, bool level);
 void hvm_pci_intx(struct domain *d, unsigned device, unsigned pin, bool level); /* 0-31, 0-3 */
-int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line); /* 0-3; 0 = off */
+int hvm_set_pci_link(struct domain *d, unsigned link, unsigned isa_line);       /* 0-3; 0 = off */
 /* A message as written to the local APIC range. -EINVAL when it names no processor. */
 int hvm_msi(struct domain *d, uint64_t address, uint32_t data);
 

@@ -1,7 +1,7 @@
 /*
- * The virtual chips of an HVM guest, one per file in hvm/vdev/. Each registers its ports or memory with hvm_io.h,
- * raises lines through hvm_irq.h, and saves itself in the public record of xen/arch-x86/hvm/save.h. Every chip has its
- * own lock or shares hvm_irqs.lock (PIC, IO-APIC); interrupts off.
+ * The virtual chips of an HVM guest, one per file in hvm/vdev/, where chip.h says what a chip is. Each answers ports or
+ * memory (hvm_io.h), raises lines through hvm_irq.h, and saves itself in the public record of xen/arch-x86/hvm/save.h.
+ * Locks: hvm_irqs.lock (controllers), hvm_timers.lock (time), those of a local APIC; interrupts off.
  */
 #ifndef HV_VDEV_H
 #define HV_VDEV_H
@@ -10,6 +10,13 @@
 #include <hv/hvm_irq.h>
 #include <xen/hvm/save.h>
 
+/* ---- vdev/chip.c: all chips of a guest. Creation and end of a domain and of a vcpu, and the reset of a vcpu. ---- */
+int chips_init(struct domain *d);     /* those that d->hvm->emulation names; an error leaves none */
+void chips_destroy(struct domain *d); /* also where chips_init failed or was never called */
+int chips_vcpu_init(struct vcpu *v);
+void chips_vcpu_reset(struct vcpu *v); /* INIT; v is current or off every CPU */
+void chips_vcpu_destroy(struct vcpu *v);
+
 /* ---- vdev/lapic.c, lapic_message.c, lapic_timer.c: local APIC, xAPIC and x2APIC, timer in one-shot, periodic and
  * TSC-deadline mode. APIC id = 2 * vcpu number, as firmware says in its MADT. ---- */
 #define VLAPIC_BUS_NS 10 /* the timer's input clock: 100 MHz */
@@ -17,9 +24,6 @@ static inline uint32_t vlapic_id_of(unsigned vcpu)
 {
     return 2 * vcpu;
 }
-int vlapic_init(struct vcpu *v);
-void vlapic_destroy(struct vcpu *v);
-void vlapic_reset(struct vcpu *v); /* INIT: keeps APIC base and id. v is current or off every CPU */
 /* MSRs 0x1b, 0x6e0, 0x800-0x8ff. false = #GP */
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -57,11 +61,8 @@ bool vlapic_x2apic(const struct vcpu *v);
 void vlapic_migrate_timers(struct vcpu *v, struct cpu *cpu);
 /* The guest's TSC was set: a TSC deadline means another moment now. */
 void vlapic_tsc_changed(struct vcpu *v);
-/* The page of registers, hvm_claim_memory(); called by hvm_irq_init. */
-int vlapic_claim(struct domain *d);
 
-/* ---- vdev/ioapic.c ---- */
-int vioapic_init(struct domain *d);
+/* ---- vdev/ioapic.c. Where there is none: nothing happens, and false. ---- */
 void vioapic_set_pin(struct domain *d, unsigned pin, bool level); /* hvm_irqs.lock held */
 void vioapic_eoi(struct domain *d, uint8_t vector);               /* from a local APIC */
 /* Would an edge at this pin become an interrupt, and is it `vector`? hvm_irqs.lock held */
@@ -70,12 +71,11 @@ bool vioapic_pin_is(struct domain *d, unsigned pin, uint8_t vector);
 /* Does pin 0 hand the PIC's interrupts to v (ExtINT)? No lock: a look. */
 bool vioapic_passes_pic(const struct vcpu *v);
 
-/* ---- vdev/pic.c ---- */
-int vpic_init(struct domain *d);
+/* ---- vdev/pic.c. Where there is none: nothing happens, and false; hvm_irqs.pic_output says what to take. ---- */
 void vpic_set_line(struct domain *d, unsigned line, bool level); /* hvm_irqs.lock held */
 bool vpic_reaches(const struct vcpu *v);                         /* by its local APIC's LINT0 or by the IO-APIC */
-int vpic_pending(struct domain *d);                              /* -1: nothing */
-int vpic_ack(struct domain *d);                                  /* the vector */
+int vpic_pending(struct domain *d);                              /* there is one; -1: nothing */
+int vpic_ack(struct domain *d);                                  /* there is one; the vector */
 bool vpic_line_open(struct domain *d, unsigned line);            /* hvm_irqs.lock held */
 bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector);
 
@@ -103,17 +103,19 @@ struct hvm_save_buffer {
 };
 /* Appends one record / finds out whether the next record fits; the body follows. */
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes);
-/* One per record type, in a table in hvm/save.c, in the stream's order. save: appends for d (all vcpus); load: one
- * record's body, zero-extended to `bytes`. */
+/* One per record type, in a chip (hvm/vdev/chip.h) or, in the stream's order, in a table in hvm/save.c. save: appends
+ * for d (all vcpus); load: one record's body, zero-extended to `bytes`. */
 struct hvm_save_handler {
     uint16_t type;
     uint32_t bytes;
     int (*save)(struct domain *d, struct hvm_save_buffer *b);
     int (*load)(struct domain *d, unsigned instance, const void *body);
 };
-extern const struct hvm_save_handler save_cpu, save_pic, save_ioapic, save_lapic, save_lapic_regs, save_pci_irq,
-    save_isa_irq, save_pci_link, save_pit, save_rtc, save_hpet, save_pmtimer, save_mtrr, save_viridian_domain,
-    save_viridian_vcpu, save_cpu_xsave, save_cpu_msr, save_tsc_adjust;
+extern const struct hvm_save_handler save_cpu, save_mtrr, save_viridian_domain, save_viridian_vcpu, save_cpu_xsave,
+    save_cpu_msr, save_tsc_adjust, save_pit, save_rtc, save_hpet, save_pmtimer;
+/* Those of the chips: appends all of them, by ascending type; the one of a type, and whether d has its chip. */
+int chips_save(struct domain *d, struct hvm_save_buffer *b);
+const struct hvm_save_handler *chips_find_record(const struct domain *d, uint16_t type, bool *there);
 /* XEN_DOMCTL_gethvmcontext with a NULL buffer asks for the size. d is paused. */
 int hvm_save(struct domain *d, uint8_t *buffer, uint32_t *bytes);
 int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes);

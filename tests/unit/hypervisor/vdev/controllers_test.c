@@ -390,7 +390,7 @@ static void test_callback_lines(void)
     EXPECT(hvm_set_callback_via(&rig_domain, 0), 0); /* the line must not stay up */
     eoi(0);
     EXPECT(take(0), -1);
-    EXPECT(rig_domain.hvm->irqs->gsi_count[28], 0);
+    EXPECT(irqs_of(&rig_domain)->gsi_count[28], 0);
     rig_stop();
 }
 

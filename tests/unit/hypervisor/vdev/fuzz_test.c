@@ -145,7 +145,7 @@ static void random_stream(void)
 
 static void check_lines(void)
 {
-    const struct hvm_irqs *irqs = rig_domain.hvm->irqs;
+    const struct hvm_irqs *irqs = irqs_of(&rig_domain);
     unsigned counts[HVM_GSI_COUNT] = {0}, links[4] = {0}, outstanding = 0;
     struct tick *tick;
 

@@ -65,6 +65,7 @@ void apic_send_ipi(struct cpu *cpu, uint8_t vector)
 void hvm_vcpu_reset(struct vcpu *v)
 {
     rig_resets[v->id]++;
+    chips_vcpu_reset(v);
     v->initialised = false;
     v->offline = v->id != 0;
 }
@@ -80,7 +81,7 @@ uint64_t rig_pirq_bound, rig_pirq_due, rig_pirq_events;
 
 bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level)
 {
-    CHECK(d->hvm->irqs->lock.held, "lock");
+    CHECK(irqs_of(d)->lock.held, "lock");
     if (!(rig_pirq_bound >> gsi & 1))
         return false;
     rig_pirq_due |= (uint64_t)level << gsi;
@@ -88,7 +89,7 @@ bool hvm_pirq_line(struct domain *d, unsigned gsi, bool level)
 }
 void hvm_pirq_deliver(struct domain *d)
 {
-    CHECK(!d->hvm->irqs->lock.held, "lock");
+    CHECK(!irqs_of(d)->lock.held, "lock");
     rig_pirq_events |= rig_pirq_due;
     rig_pirq_due = 0;
 }
@@ -169,7 +170,7 @@ void rig_start(unsigned count, uint32_t emulation)
     hvm_domain.param[HVM_PARAM_TIMER_MODE] = HVMPTM_no_delay_for_missed_ticks;
     rig_domain = (struct domain){
         .id = 1, .max_vcpus = count, .vcpu = vcpu_slots, .hvm = &hvm_domain, .pause_count = rig_domain.pause_count};
-    EXPECT(hvm_irq_init(&rig_domain), 0);
+    EXPECT(chips_init(&rig_domain), 0);
     EXPECT(vtimers_init(&rig_domain), 0);
     for (unsigned i = 0; i < count; i++) {
         vcpus[i] = (struct vcpu){.domain = &rig_domain,
@@ -179,18 +180,19 @@ void rig_start(unsigned count, uint32_t emulation)
                                  .info = &infos[i],
                                  .offline = i != 0};
         vcpu_slots[i] = &vcpus[i];
-        EXPECT(vlapic_init(&vcpus[i]), 0);
+        EXPECT(chips_vcpu_init(&vcpus[i]), 0);
+        chips_vcpu_reset(&vcpus[i]);
     }
 }
 
 void rig_stop(void)
 {
     for (unsigned i = 0; i < rig_domain.max_vcpus; i++) {
-        vlapic_destroy(&vcpus[i]);
+        chips_vcpu_destroy(&vcpus[i]);
         vcpu_slots[i] = NULL;
     }
     vtimers_destroy(&rig_domain);
-    hvm_irq_destroy(&rig_domain);
+    chips_destroy(&rig_domain);
 }
 
 /* ---- the guest ---- */

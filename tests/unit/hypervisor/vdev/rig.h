@@ -7,7 +7,7 @@
 
 #include <hv/hvm.h>
 #include <hv/vdev.h>
-#include "../../../../hypervisor/hvm/vdev/chips.h"
+#include "../../../../hypervisor/hvm/vdev/lines.h"
 #include "../../../../hypervisor/hvm/vdev/lapic.h"
 #include "../../../../hypervisor/hvm/vdev/timers.h"
 #include "../platform/check.h"

@@ -112,7 +112,7 @@ static void test_round_trip(void)
     EXPECT(take(0), 0x40);
     EXPECT(take(1), 0x40);
     for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
-        EXPECT(rig_domain.hvm->irqs->gsi_count[i], i == 9 || i == 12 || i == 20); /* SCI, the model, HPET */
+        EXPECT(irqs_of(&rig_domain)->gsi_count[i], i == 9 || i == 12 || i == 20); /* SCI, the model, HPET */
     rig_stop();
 }
 
