@@ -61,9 +61,7 @@ int hvm_domain_init(struct domain *d, const struct xen_domctl_createdomain *conf
     int err = p2m_init(d);
     if (!err)
         err = hvm_io_init(d);
-    if (!err)
-        err = chips_init(d);
-    return err ? err : vtimers_init(d); /* what was made goes with hvm_domain_destroy */
+    return err ? err : chips_init(d); /* what was made goes with hvm_domain_destroy */
 }
 
 int hvm_domain_relinquish(struct domain *d)
@@ -76,7 +74,6 @@ int hvm_domain_relinquish(struct domain *d)
 void hvm_domain_destroy(struct domain *d)
 {
     viridian_destroy(d);
-    vtimers_destroy(d);
     chips_destroy(d);
     hvm_io_destroy(d);
     p2m_destroy(d);

@@ -18,8 +18,7 @@ _Static_assert(sizeof(struct hvm_hw_cpu) == 1032 && sizeof(struct hvm_hw_mtrr) =
 /* The order of the stream: a vcpu before its APIC. */
 #define THE_CHIPS NULL /* by type codes, which is controllers before the lines that lead to them */
 static const struct hvm_save_handler *const handlers[] = {
-    &save_cpu,           THE_CHIPS,       &save_pit,     &save_rtc,
-    &save_hpet,          &save_pmtimer,   &save_mtrr,    &save_viridian_domain,
+    &save_cpu,           THE_CHIPS,       &save_mtrr,    &save_viridian_domain,
     &save_viridian_vcpu, &save_cpu_xsave, &save_cpu_msr, &save_tsc_adjust,
 };
 

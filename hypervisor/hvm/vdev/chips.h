@@ -11,6 +11,11 @@
     CHIP(LAPIC, lapic)           /* lapic*.c: local APIC of each vcpu */                                               \
     CHIP(IOAPIC, ioapic)         /* ioapic.c */                                                                        \
     CHIP(PIC, pic)               /* pic.c: pair of 8259A */                                                            \
+    CHIP(TIMERS, timers)         /* timers.c: alarms and ticks of the chips of time */                                 \
+    CHIP(PIT, pit)               /* pit.c: 8254 and the speaker's port */                                              \
+    CHIP(RTC, rtc)               /* rtc.c: the clock of the CMOS */                                                    \
+    CHIP(HPET, hpet)             /* hpet.c */                                                                          \
+    CHIP(PMTIMER, pmtimer)       /* pmtimer.c: ACPI's timer, buttons and SCI */                                        \
     CHIP(DEBUG_PORT, debug_port) /* debug_port.c: text of firmware */
 
 #endif

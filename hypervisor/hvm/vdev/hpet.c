@@ -26,66 +26,88 @@
 
 #define FARTHEST (1ULL << 56) /* counts; beyond it nobody waits */
 
-bool vhpet_replaces(const struct hvm_timers *t)
+struct hpet_timer {
+    struct tick tick; /* periodic */
+    struct alarm once;
+    unsigned index;
+    uint64_t config, comparator, period;
+};
+
+struct hpet {
+    struct hvm_timers *timers;
+    uint64_t config, isr;
+    uint64_t counter; /* while stopped */
+    ns_t start;       /* when the counter was 0, while running */
+    struct hpet_timer timer[HPET_TIMER_NUM];
+};
+
+static struct hpet *hpet_of(const struct domain *d)
 {
-    return (t->hpet.config & (CONFIG_ENABLE | CONFIG_LEGACY)) == (CONFIG_ENABLE | CONFIG_LEGACY);
+    return chip_state(d, CHIP_HPET);
 }
 
-static uint64_t counter(const struct hvm_timers *t, ns_t time)
+bool vhpet_replaces(const struct domain *d)
 {
-    return t->hpet.config & CONFIG_ENABLE ? (time - t->hpet.start) >> TICK_SHIFT : t->hpet.counter;
+    const struct hpet *c = hpet_of(d);
+
+    return c && (c->config & (CONFIG_ENABLE | CONFIG_LEGACY)) == (CONFIG_ENABLE | CONFIG_LEGACY);
+}
+
+static uint64_t counter(const struct hpet *c, ns_t time)
+{
+    return c->config & CONFIG_ENABLE ? (time - c->start) >> TICK_SHIFT : c->counter;
 }
 
 /* ---- interrupts ---- */
 
 /* Where it interrupts, 0 nowhere. */
-static unsigned gsi_of(const struct hvm_timers *t, const struct hpet_timer *h)
+static unsigned gsi_of(const struct hpet *c, const struct hpet_timer *h)
 {
     unsigned route = (h->config & TIMER_ROUTE) >> 9;
 
-    if (t->hpet.config & CONFIG_LEGACY && h->index < 2)
+    if (c->config & CONFIG_LEGACY && h->index < 2)
         return h->index ? 8 : 2;
     return ROUTES >> route & 1 ? route : 0;
 }
 
-static bool interrupt(struct hvm_timers *t, struct hpet_timer *h)
+static bool interrupt(struct hpet *c, struct hpet_timer *h)
 {
-    unsigned gsi = gsi_of(t, h);
+    unsigned gsi = gsi_of(c, h);
 
     if (!gsi)
         return false;
     if (!(h->config & TIMER_LEVEL)) {
         h->tick.gsi = gsi;
-        return hvm_chip_edge(t->domain, gsi);
+        return hvm_chip_edge(c->timers->domain, gsi);
     }
     h->tick.gsi = 0; /* taken when the status bit is cleared */
-    t->hpet.isr |= 1ULL << h->index;
-    hvm_chip_line(t->domain, gsi, true);
+    c->isr |= 1ULL << h->index;
+    hvm_chip_line(c->timers->domain, gsi, true);
     return true;
 }
 
 static bool raise(struct tick *tick)
 {
-    return interrupt(timers_of(tick->alarm.domain), container_of(tick, struct hpet_timer, tick));
+    return interrupt(hpet_of(tick->alarm.domain), container_of(tick, struct hpet_timer, tick));
 }
 
 static void fire_once(struct alarm *a)
 {
-    interrupt(timers_of(a->domain), container_of(a, struct hpet_timer, once));
+    interrupt(hpet_of(a->domain), container_of(a, struct hpet_timer, once));
 }
 
 /* Counts until the comparator matches. */
-static uint64_t distance(const struct hvm_timers *t, const struct hpet_timer *h, ns_t time)
+static uint64_t distance(const struct hpet *c, const struct hpet_timer *h, ns_t time)
 {
-    uint64_t counts = h->comparator - counter(t, time);
+    uint64_t counts = h->comparator - counter(c, time);
 
     return h->config & TIMER_32 ? (uint32_t)counts : counts;
 }
 
 /* The comparator of a periodic timer moves on by itself. */
-static void advance(const struct hvm_timers *t, struct hpet_timer *h, ns_t time)
+static void advance(const struct hpet *c, struct hpet_timer *h, ns_t time)
 {
-    uint64_t behind = counter(t, time) - h->comparator;
+    uint64_t behind = counter(c, time) - h->comparator;
 
     if (!(h->config & TIMER_PERIODIC) || !h->period)
         return;
@@ -97,17 +119,17 @@ static void advance(const struct hvm_timers *t, struct hpet_timer *h, ns_t time)
         h->comparator = (uint32_t)h->comparator;
 }
 
-static void restart(struct hvm_timers *t, struct hpet_timer *h)
+static void restart(struct hpet *c, struct hpet_timer *h)
 {
     ns_t time = now();
     uint64_t counts, period = min(h->period, FARTHEST);
 
     tick_stop(&h->tick);
     alarm_stop(&h->once);
-    if (!(t->hpet.config & CONFIG_ENABLE) || !(h->config & TIMER_ENABLE) || !gsi_of(t, h))
+    if (!(c->config & CONFIG_ENABLE) || !(h->config & TIMER_ENABLE) || !gsi_of(c, h))
         return;
-    advance(t, h, time);
-    counts = distance(t, h, time);
+    advance(c, h, time);
+    counts = distance(c, h, time);
     if (counts > FARTHEST)
         return;
     if (!(h->config & TIMER_PERIODIC))
@@ -117,74 +139,74 @@ static void restart(struct hvm_timers *t, struct hpet_timer *h)
 }
 
 /* A level-triggered interrupt is over: the guest has cleared its status bit, or the timer does without now. */
-static void quiet(struct hvm_timers *t, struct hpet_timer *h)
+static void quiet(struct hpet *c, struct hpet_timer *h)
 {
-    if (!(t->hpet.isr & 1ULL << h->index))
+    if (!(c->isr & 1ULL << h->index))
         return;
-    t->hpet.isr &= ~(1ULL << h->index);
-    if (gsi_of(t, h))
-        hvm_chip_line(t->domain, gsi_of(t, h), false);
+    c->isr &= ~(1ULL << h->index);
+    if (gsi_of(c, h))
+        hvm_chip_line(c->timers->domain, gsi_of(c, h), false);
     tick_taken(&h->tick);
 }
 
 /* ---- registers ---- */
 
-static uint64_t read_timer(struct hvm_timers *t, unsigned offset)
+static uint64_t read_timer(struct hpet *c, unsigned offset)
 {
-    struct hpet_timer *h = &t->hpet.timer[(offset - 0x100) / 0x20];
+    struct hpet_timer *h = &c->timer[(offset - 0x100) / 0x20];
 
     switch (offset & 0x18) {
     case 0:
         return h->config | TIMER_FIXED;
     case 8:
-        advance(t, h, now());
+        advance(c, h, now());
         return h->comparator;
     }
     return 0;
 }
 
-static uint64_t read_register(struct hvm_timers *t, unsigned offset)
+static uint64_t read_register(struct hpet *c, unsigned offset)
 {
     switch (offset) {
     case 0x000:
         return CAPABILITY;
     case 0x010:
-        return t->hpet.config;
+        return c->config;
     case 0x020:
-        return t->hpet.isr;
+        return c->isr;
     case 0x0f0:
-        return counter(t, now());
+        return counter(c, now());
     }
-    return offset >= 0x100 && offset < 0x100 + HPET_TIMER_NUM * 0x20 ? read_timer(t, offset) : 0;
+    return offset >= 0x100 && offset < 0x100 + HPET_TIMER_NUM * 0x20 ? read_timer(c, offset) : 0;
 }
 
-static void write_config(struct hvm_timers *t, uint64_t value)
+static void write_config(struct hpet *c, uint64_t value)
 {
-    uint64_t changed = (t->hpet.config ^ value) & (CONFIG_ENABLE | CONFIG_LEGACY);
+    uint64_t changed = (c->config ^ value) & (CONFIG_ENABLE | CONFIG_LEGACY);
     ns_t time = now();
 
     if (!changed)
         return;
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++)
-        quiet(t, &t->hpet.timer[i]);
+        quiet(c, &c->timer[i]);
     if (changed & CONFIG_ENABLE && value & CONFIG_ENABLE) {
-        t->hpet.start = time - (t->hpet.counter << TICK_SHIFT);
+        c->start = time - (c->counter << TICK_SHIFT);
     } else if (changed & CONFIG_ENABLE) {
         for (unsigned i = 0; i < HPET_TIMER_NUM; i++)
-            advance(t, &t->hpet.timer[i], time);
-        t->hpet.counter = counter(t, time);
+            advance(c, &c->timer[i], time);
+        c->counter = counter(c, time);
     }
-    t->hpet.config ^= changed;
+    c->config ^= changed;
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++)
-        restart(t, &t->hpet.timer[i]);
+        restart(c, &c->timer[i]);
 }
 
-static void write_counter(struct hvm_timers *t, uint64_t value)
+static void write_counter(struct hpet *c, uint64_t value)
 {
-    t->hpet.counter = value;
-    t->hpet.start = now() - (value << TICK_SHIFT);
+    c->counter = value;
+    c->start = now() - (value << TICK_SHIFT);
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++)
-        restart(t, &t->hpet.timer[i]);
+        restart(c, &c->timer[i]);
 }
 
 static void write_comparator(struct hpet_timer *h, uint64_t value)
@@ -197,14 +219,14 @@ static void write_comparator(struct hpet_timer *h, uint64_t value)
     h->config &= ~TIMER_SET;
 }
 
-static void write_timer(struct hvm_timers *t, unsigned offset, uint64_t value)
+static void write_timer(struct hpet *c, unsigned offset, uint64_t value)
 {
-    struct hpet_timer *h = &t->hpet.timer[(offset - 0x100) / 0x20];
+    struct hpet_timer *h = &c->timer[(offset - 0x100) / 0x20];
 
     switch (offset & 0x18) {
     case 0:
-        advance(t, h, now());
-        quiet(t, h);
+        advance(c, h, now());
+        quiet(c, h);
         h->config = value & TIMER_WRITABLE;
         if (h->config & TIMER_32) {
             h->comparator = (uint32_t)h->comparator;
@@ -217,21 +239,21 @@ static void write_timer(struct hvm_timers *t, unsigned offset, uint64_t value)
     default:
         return;
     }
-    restart(t, h);
+    restart(c, h);
 }
 
-static void write_register(struct hvm_timers *t, unsigned offset, uint64_t value)
+static void write_register(struct hpet *c, unsigned offset, uint64_t value)
 {
     if (offset == 0x010) {
-        write_config(t, value);
+        write_config(c, value);
     } else if (offset == 0x020) {
         for (unsigned i = 0; i < HPET_TIMER_NUM; i++)
             if (value >> i & 1)
-                quiet(t, &t->hpet.timer[i]);
+                quiet(c, &c->timer[i]);
     } else if (offset == 0x0f0) {
-        write_counter(t, value);
+        write_counter(c, value);
     } else if (offset >= 0x100 && offset < 0x100 + HPET_TIMER_NUM * 0x20) {
-        write_timer(t, offset, value);
+        write_timer(c, offset, value);
     }
 }
 
@@ -242,29 +264,29 @@ static bool accepts(struct vcpu *v, uint64_t gpa)
 
 /* What stays of a register when half of it is written: nothing of the status, whose written bits clear; and what is
  * written to a running periodic timer is its period. */
-static uint64_t rest_of(struct hvm_timers *t, unsigned offset)
+static uint64_t rest_of(struct hpet *c, unsigned offset)
 {
-    const struct hpet_timer *h = &t->hpet.timer[(offset - 0x100) / 0x20 % HPET_TIMER_NUM];
+    const struct hpet_timer *h = &c->timer[(offset - 0x100) / 0x20 % HPET_TIMER_NUM];
 
     if (offset == 0x020)
         return 0;
     if (offset >= 0x100 && (offset & 0x18) == 8 && (h->config & (TIMER_PERIODIC | TIMER_SET)) == TIMER_PERIODIC)
         return h->period;
-    return read_register(t, offset);
+    return read_register(c, offset);
 }
 
 /* Registers are 64 bits wide; their halves may be accessed. */
-static void write_part(struct hvm_timers *t, unsigned offset, unsigned bytes, uint64_t value)
+static void write_part(struct hpet *c, unsigned offset, unsigned bytes, uint64_t value)
 {
     unsigned shift = offset % 8 * 8;
     uint64_t mask = (bytes == 8 ? ~0ULL : 0xffffffffULL) << shift;
 
-    write_register(t, offset & ~7U, (rest_of(t, offset & ~7U) & ~mask) | (value << shift & mask));
+    write_register(c, offset & ~7U, (rest_of(c, offset & ~7U) & ~mask) | (value << shift & mask));
 }
 
 static enum io_result access(struct vcpu *v, uint64_t gpa, unsigned bytes, bool write, uint64_t *value)
 {
-    struct hvm_timers *t = timers_of(v->domain);
+    struct hpet *c = hpet_of(v->domain);
     unsigned offset = (unsigned)(gpa - HPET_BASE);
     unsigned long flags;
 
@@ -272,26 +294,29 @@ static enum io_result access(struct vcpu *v, uint64_t gpa, unsigned bytes, bool 
         *value = 0;
     if (offset % bytes)
         return IO_OK;
-    flags = spin_lock_irqsave(&t->lock);
+    flags = spin_lock_irqsave(&c->timers->lock);
     if (!write)
-        *value = read_register(t, offset & ~7U) >> offset % 8 * 8;
+        *value = read_register(c, offset & ~7U) >> offset % 8 * 8;
     else if (bytes >= 4)
-        write_part(t, offset, bytes, *value);
-    spin_unlock_irqrestore(&t->lock, flags);
+        write_part(c, offset, bytes, *value);
+    spin_unlock_irqrestore(&c->timers->lock, flags);
     if (!write && bytes < 8)
         *value &= (1ULL << bytes * 8) - 1;
     return IO_OK;
 }
 
-int vhpet_init(struct hvm_timers *t)
+static int init(struct domain *d)
 {
+    struct hpet *c = hpet_of(d);
+
+    c->timers = timers_of(d);
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++) {
-        t->hpet.timer[i].index = i;
-        t->hpet.timer[i].comparator = ~0ULL;
-        tick_init(&t->hpet.timer[i].tick, t, raise);
-        alarm_init(&t->hpet.timer[i].once, t, fire_once);
+        c->timer[i].index = i;
+        c->timer[i].comparator = ~0ULL;
+        tick_init(&c->timer[i].tick, c->timers, raise);
+        alarm_init(&c->timer[i].once, c->timers, fire_once);
     }
-    return hvm_claim_memory(t->domain, accepts, access);
+    return 0;
 }
 
 /* ---- saving ---- */
@@ -300,49 +325,53 @@ _Static_assert(sizeof(struct hvm_hw_hpet) == HPET_BYTES + HPET_TIMER_NUM * 8, "A
 
 static int save(struct domain *d, struct hvm_save_buffer *b)
 {
-    struct hvm_timers *t = timers_of(d);
+    struct hpet *c = hpet_of(d);
     struct hvm_hw_hpet record = {.capability = CAPABILITY};
     unsigned long flags;
 
-    if (!(d->hvm->emulation & XEN_X86_EMU_HPET))
-        return 0;
-    flags = spin_lock_irqsave(&t->lock);
-    record.config = t->hpet.config;
-    record.isr = t->hpet.isr;
-    record.mc64 = counter(t, now());
+    flags = spin_lock_irqsave(&c->timers->lock);
+    record.config = c->config;
+    record.isr = c->isr;
+    record.mc64 = counter(c, now());
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++) {
-        struct hpet_timer *h = &t->hpet.timer[i];
-        advance(t, h, now());
+        struct hpet_timer *h = &c->timer[i];
+        advance(c, h, now());
         record.timers[i].config = h->config | TIMER_FIXED;
         record.timers[i].cmp = h->comparator;
         record.period[i] = h->period;
     }
-    spin_unlock_irqrestore(&t->lock, flags);
+    spin_unlock_irqrestore(&c->timers->lock, flags);
     return hvm_save_record(b, HVM_SAVE_CODE(HPET), 0, &record, sizeof(record));
 }
 
 static int load(struct domain *d, unsigned instance, const void *body)
 {
     const struct hvm_hw_hpet *record = body;
-    struct hvm_timers *t = timers_of(d);
+    struct hpet *c = hpet_of(d);
     unsigned long flags;
 
-    if (instance || !(d->hvm->emulation & XEN_X86_EMU_HPET))
+    if (instance)
         return -ENODEV;
-    flags = spin_lock_irqsave(&t->lock);
-    t->hpet.config = record->config & (CONFIG_ENABLE | CONFIG_LEGACY);
-    t->hpet.isr = record->isr & ((1U << HPET_TIMER_NUM) - 1);
+    flags = spin_lock_irqsave(&c->timers->lock);
+    c->config = record->config & (CONFIG_ENABLE | CONFIG_LEGACY);
+    c->isr = record->isr & ((1U << HPET_TIMER_NUM) - 1);
     for (unsigned i = 0; i < HPET_TIMER_NUM; i++) {
-        struct hpet_timer *h = &t->hpet.timer[i];
+        struct hpet_timer *h = &c->timer[i];
         h->config = record->timers[i].config & TIMER_WRITABLE;
         h->comparator = record->timers[i].cmp;
         h->period = record->period[i];
-        if (t->hpet.isr >> i & 1 && gsi_of(t, h))
-            hvm_chip_line(d, gsi_of(t, h), true);
+        if (c->isr >> i & 1 && gsi_of(c, h))
+            hvm_chip_line(d, gsi_of(c, h), true);
     }
-    write_counter(t, record->mc64);
-    spin_unlock_irqrestore(&t->lock, flags);
+    write_counter(c, record->mc64);
+    spin_unlock_irqrestore(&c->timers->lock, flags);
     return 0;
 }
 
-const struct hvm_save_handler save_hpet = {HVM_SAVE_CODE(HPET), sizeof(struct hvm_hw_hpet), save, load};
+const struct chip chip_hpet = {
+    .flags = XEN_X86_EMU_HPET,
+    .bytes = sizeof(struct hpet),
+    .memory = {accepts, access},
+    .init = init,
+    .records = {{HVM_SAVE_CODE(HPET), sizeof(struct hvm_hw_hpet), save, load}},
+};

@@ -19,6 +19,25 @@
 /* Access modes, and between the bytes of a word the half that is next. */
 enum { LATCH_COMMAND, LOW_BYTE, HIGH_BYTE, WORD, WORD_HIGH };
 
+struct pit_channel {
+    struct hvm_hw_pit_channel hw; /* count is 1..65536 */
+    ns_t start;                   /* when the count was loaded or the gate opened */
+    ns_t stop;                    /* when the gate closed, if it is closed */
+};
+
+struct pit {
+    struct hvm_timers *timers;
+    struct pit_channel channel[3];
+    struct tick tick;  /* channel 0, periodic modes */
+    struct alarm once; /* channel 0, others */
+    uint8_t speaker;   /* port 0x61, bit 1 */
+};
+
+static struct pit *pit_of(const struct domain *d)
+{
+    return chip_state(d, CHIP_PIT);
+}
+
 static uint64_t elapsed(const struct pit_channel *c)
 {
     ns_t time = c->hw.gate ? now() : c->stop;
@@ -62,12 +81,12 @@ static uint16_t count_now(const struct pit_channel *c)
 static bool raise(struct tick *tick)
 {
     tick->gsi = PIT_GSI;
-    return !vhpet_replaces(timers_of(tick->alarm.domain)) && hvm_chip_edge(tick->alarm.domain, PIT_GSI);
+    return !vhpet_replaces(tick->alarm.domain) && hvm_chip_edge(tick->alarm.domain, PIT_GSI);
 }
 
 static void fire_once(struct alarm *a)
 {
-    if (!vhpet_replaces(timers_of(a->domain)))
+    if (!vhpet_replaces(a->domain))
         hvm_chip_edge(a->domain, PIT_GSI);
 }
 
@@ -76,42 +95,42 @@ static ns_t counts_to_ns(uint64_t counts)
     return (counts * NS_PER_SECOND + PIT_HZ - 1) / PIT_HZ;
 }
 
-static void restart_interrupt(struct hvm_timers *t)
+static void restart_interrupt(struct pit *p)
 {
-    const struct pit_channel *c = &t->pit.channel[0];
+    const struct pit_channel *c = &p->channel[0];
     ns_t period = counts_to_ns(c->hw.count);
 
-    tick_stop(&t->pit.tick);
-    alarm_stop(&t->pit.once);
+    tick_stop(&p->tick);
+    alarm_stop(&p->once);
     if (c->hw.mode == 2 || c->hw.mode == 3)
-        tick_start(&t->pit.tick, c->start + period, period);
+        tick_start(&p->tick, c->start + period, period);
     else if (c->hw.mode == 0 || c->hw.mode == 4) /* the others wait for a gate that does not move */
-        alarm_set(&t->pit.once, c->start + period);
+        alarm_set(&p->once, c->start + period);
 }
 
 /* ---- registers ---- */
 
-static void load_count(struct hvm_timers *t, unsigned index, uint16_t value)
+static void load_count(struct pit *p, unsigned index, uint16_t value)
 {
-    struct pit_channel *c = &t->pit.channel[index];
+    struct pit_channel *c = &p->channel[index];
 
     c->hw.count = value ? value : 0x10000;
     if (c->hw.mode != 1 && c->hw.mode != 5)
         c->start = c->stop = now();
     if (index == 0)
-        restart_interrupt(t);
+        restart_interrupt(p);
 }
 
-static void write_count(struct hvm_timers *t, unsigned index, uint8_t value)
+static void write_count(struct pit *p, unsigned index, uint8_t value)
 {
-    struct hvm_hw_pit_channel *hw = &t->pit.channel[index].hw;
+    struct hvm_hw_pit_channel *hw = &p->channel[index].hw;
 
     switch (hw->write_state) {
     case LOW_BYTE:
-        load_count(t, index, value);
+        load_count(p, index, value);
         break;
     case HIGH_BYTE:
-        load_count(t, index, (uint16_t)(value << 8));
+        load_count(p, index, (uint16_t)(value << 8));
         break;
     case WORD:
         hw->write_latch = value;
@@ -119,7 +138,7 @@ static void write_count(struct hvm_timers *t, unsigned index, uint8_t value)
         break;
     case WORD_HIGH:
         hw->write_state = WORD;
-        load_count(t, index, (uint16_t)(hw->write_latch | value << 8));
+        load_count(p, index, (uint16_t)(hw->write_latch | value << 8));
         break;
     }
 }
@@ -140,25 +159,25 @@ static void latch_status(struct pit_channel *c)
     c->hw.status_latched = 1;
 }
 
-static void read_back(struct hvm_timers *t, uint8_t value)
+static void read_back(struct pit *p, uint8_t value)
 {
     for (unsigned i = 0; i < 3; i++) {
         if (!(value & 2 << i))
             continue;
         if (!(value & 0x20))
-            latch_count(&t->pit.channel[i]);
+            latch_count(&p->channel[i]);
         if (!(value & 0x10))
-            latch_status(&t->pit.channel[i]);
+            latch_status(&p->channel[i]);
     }
 }
 
-static void write_control(struct hvm_timers *t, uint8_t value)
+static void write_control(struct pit *p, uint8_t value)
 {
     unsigned index = value >> 6, access = value >> 4 & 3, mode = value >> 1 & 7;
-    struct pit_channel *c = &t->pit.channel[index % 3];
+    struct pit_channel *c = &p->channel[index % 3];
 
     if (index == 3) {
-        read_back(t, value);
+        read_back(p, value);
         return;
     }
     if (access == LATCH_COMMAND) {
@@ -170,8 +189,8 @@ static void write_control(struct hvm_timers *t, uint8_t value)
     c->hw.mode = (uint8_t)(mode > 5 ? mode & 3 : mode);
     c->hw.bcd = value & 1;
     if (index == 0) { /* it does not count until a count is written */
-        tick_stop(&t->pit.tick);
-        alarm_stop(&t->pit.once);
+        tick_stop(&p->tick);
+        alarm_stop(&p->once);
     }
 }
 
@@ -208,24 +227,24 @@ static uint8_t read_count(struct pit_channel *c)
     return value;
 }
 
-static void locked_access(struct hvm_timers *t, unsigned index, bool write, uint32_t *value)
+static void locked_access(struct pit *p, unsigned index, bool write, uint32_t *value)
 {
-    unsigned long flags = spin_lock_irqsave(&t->lock);
+    unsigned long flags = spin_lock_irqsave(&p->timers->lock);
 
     if (!write)
-        *value = index < 3 ? read_count(&t->pit.channel[index]) : 0xff;
+        *value = index < 3 ? read_count(&p->channel[index]) : 0xff;
     else if (index < 3)
-        write_count(t, index, (uint8_t)*value);
+        write_count(p, index, (uint8_t)*value);
     else
-        write_control(t, (uint8_t)*value);
-    spin_unlock_irqrestore(&t->lock, flags);
+        write_control(p, (uint8_t)*value);
+    spin_unlock_irqrestore(&p->timers->lock, flags);
 }
 
 static enum io_result counter_access(struct vcpu *v, uint16_t port, unsigned bytes, bool write, uint32_t *value)
 {
     if (bytes != 1)
         return IO_UNHANDLED;
-    locked_access(timers_of(v->domain), port & 3, write, value);
+    locked_access(pit_of(v->domain), port & 3, write, value);
     return IO_OK;
 }
 
@@ -245,52 +264,50 @@ static void set_gate(struct pit_channel *c, bool gate)
 
 static enum io_result speaker_access(struct vcpu *v, uint16_t port, unsigned bytes, bool write, uint32_t *value)
 {
-    struct hvm_timers *t = timers_of(v->domain);
-    struct pit_channel *c = &t->pit.channel[2];
+    struct pit *p = pit_of(v->domain);
+    struct pit_channel *c = &p->channel[2];
     unsigned long flags;
 
     if (bytes != 1)
         return IO_UNHANDLED;
     if (!write) {
-        *value = c->hw.gate | t->pit.speaker | (now() / REFRESH_NS & 1) << 4 | (uint32_t)output(c) << 5;
+        *value = c->hw.gate | p->speaker | (now() / REFRESH_NS & 1) << 4 | (uint32_t)output(c) << 5;
         return IO_OK;
     }
-    flags = spin_lock_irqsave(&t->lock);
+    flags = spin_lock_irqsave(&p->timers->lock);
     set_gate(c, *value & 1);
-    t->pit.speaker = *value & 2;
-    spin_unlock_irqrestore(&t->lock, flags);
+    p->speaker = *value & 2;
+    spin_unlock_irqrestore(&p->timers->lock, flags);
     return IO_OK;
 }
 
-int vpit_init(struct hvm_timers *t)
+static int init(struct domain *d)
 {
-    int error;
+    struct pit *p = pit_of(d);
 
+    p->timers = timers_of(d);
     for (unsigned i = 0; i < 3; i++)
-        t->pit.channel[i] = (struct pit_channel){
+        p->channel[i] = (struct pit_channel){
             .hw =
                 {.count = 0x10000, .mode = 3, .rw_mode = WORD, .read_state = WORD, .write_state = WORD, .gate = i < 2},
             .start = now(),
             .stop = now(),
         };
-    tick_init(&t->pit.tick, t, raise);
-    alarm_init(&t->pit.once, t, fire_once);
-    error = hvm_claim_ports(t->domain, 0x40, 4, counter_access);
-    return error ? error : hvm_claim_ports(t->domain, 0x61, 1, speaker_access);
+    tick_init(&p->tick, p->timers, raise);
+    alarm_init(&p->once, p->timers, fire_once);
+    return 0;
 }
 
 /* ---- saving: the phase of the counts is not part of the record ---- */
 
 static int save(struct domain *d, struct hvm_save_buffer *b)
 {
-    struct hvm_timers *t = timers_of(d);
+    struct pit *p = pit_of(d);
     struct hvm_hw_pit record = {0};
 
-    if (!(d->hvm->emulation & XEN_X86_EMU_PIT))
-        return 0;
     for (unsigned i = 0; i < 3; i++)
-        record.channels[i] = t->pit.channel[i].hw;
-    record.speaker_data_on = t->pit.speaker >> 1;
+        record.channels[i] = p->channel[i].hw;
+    record.speaker_data_on = p->speaker >> 1;
     return hvm_save_record(b, HVM_SAVE_CODE(PIT), 0, &record, sizeof(record));
 }
 
@@ -308,18 +325,24 @@ static void load_channel(struct pit_channel *c, const struct hvm_hw_pit_channel 
 static int load(struct domain *d, unsigned instance, const void *body)
 {
     const struct hvm_hw_pit *record = body;
-    struct hvm_timers *t = timers_of(d);
+    struct pit *p = pit_of(d);
     unsigned long flags;
 
-    if (instance || !(d->hvm->emulation & XEN_X86_EMU_PIT))
+    if (instance)
         return -ENODEV;
-    flags = spin_lock_irqsave(&t->lock);
+    flags = spin_lock_irqsave(&p->timers->lock);
     for (unsigned i = 0; i < 3; i++)
-        load_channel(&t->pit.channel[i], &record->channels[i]);
-    t->pit.speaker = record->speaker_data_on ? 2 : 0;
-    restart_interrupt(t);
-    spin_unlock_irqrestore(&t->lock, flags);
+        load_channel(&p->channel[i], &record->channels[i]);
+    p->speaker = record->speaker_data_on ? 2 : 0;
+    restart_interrupt(p);
+    spin_unlock_irqrestore(&p->timers->lock, flags);
     return 0;
 }
 
-const struct hvm_save_handler save_pit = {HVM_SAVE_CODE(PIT), sizeof(struct hvm_hw_pit), save, load};
+const struct chip chip_pit = {
+    .flags = XEN_X86_EMU_PIT,
+    .bytes = sizeof(struct pit),
+    .ports = {{0x40, 4, counter_access}, {0x61, 1, speaker_access}},
+    .init = init,
+    .records = {{HVM_SAVE_CODE(PIT), sizeof(struct hvm_hw_pit), save, load}},
+};

@@ -1,7 +1,6 @@
 /*
  * The time chips of an HVM guest together: their alarms, their life, and the guest's pauses.
  */
-#include <hv/page_alloc.h>
 #include "timers.h"
 
 /* ---- alarms ---- */
@@ -115,51 +114,29 @@ void vtimers_migrate(struct domain *d, struct cpu *cpu)
 
 /* ---- life ---- */
 
-int vtimers_init(struct domain *d)
+static int init(struct domain *d)
 {
-    static const struct {
-        uint32_t flag;
-        int (*init)(struct hvm_timers *t);
-    } chips[] = {
-        {XEN_X86_EMU_PIT, vpit_init},
-        {XEN_X86_EMU_RTC, vrtc_init},
-        {XEN_X86_EMU_HPET, vhpet_init},
-        {XEN_X86_EMU_PM, vpm_init},
-    };
-    struct hvm_timers *t;
-    uint32_t wanted = 0;
-    int error = 0;
+    struct hvm_timers *t = timers_of(d);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
-        wanted |= d->hvm->emulation & chips[i].flag;
-    if (!wanted)
-        return 0;
-    t = zalloc(sizeof(*t));
-    if (!t)
-        return -ENOMEM;
     spin_lock_init(&t->lock, LOCK_HVM_TIMERS);
     t->domain = d;
     t->frozen = (unsigned)d->pause_count;
     list_init(&t->alarms);
     list_init(&t->ticks);
-    d->hvm->timers = t;
-    for (unsigned i = 0; i < ARRAY_SIZE(chips) && !error; i++)
-        if (wanted & chips[i].flag)
-            error = chips[i].init(t);
-    if (error)
-        vtimers_destroy(d);
-    return error;
+    return 0;
 }
 
-void vtimers_destroy(struct domain *d)
+/* Of all time chips, whose states are still there: afterwards no alarm of theirs runs. */
+static void destroy(struct domain *d)
 {
-    struct hvm_timers *t = timers_of(d);
     struct alarm *a;
 
-    if (!t)
-        return;
-    list_for_each(a, &t->alarms, link)
+    list_for_each(a, &timers_of(d)->alarms, link)
         timer_kill(&a->timer);
-    d->hvm->timers = NULL;
-    free(t);
 }
+
+const struct chip chip_timers = {
+    .bytes = sizeof(struct hvm_timers),
+    .init = init,
+    .destroy = destroy,
+};

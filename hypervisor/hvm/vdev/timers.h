@@ -1,5 +1,5 @@
 /*
- * What the time chips share: struct hvm_timers with the state of all of them, alarms and tick sources.
+ * What the time chips share: struct hvm_timers with their lock, alarms and tick sources.
  * hvm_timers.lock: interrupts off; outside the event channel lock and hvm_irqs.lock, inside nothing. It also keeps
  * hvm_irqs.ticks_outstanding. Everything below is called with it held unless it says otherwise.
  */
@@ -9,6 +9,18 @@
 #include <hv/clock_scale.h>
 #include <hv/time.h>
 #include "lines.h"
+
+struct hvm_timers {
+    struct domain *domain;
+    struct spinlock lock;
+    unsigned frozen; /* pauses of the guest that have not ended */
+    struct list alarms, ticks;
+};
+
+static inline struct hvm_timers *timers_of(const struct domain *d)
+{
+    return chip_state(d, CHIP_TIMERS);
+}
 
 /* A software timer that stands still while the guest is paused. timers.c */
 struct alarm {
@@ -51,65 +63,7 @@ void tick_resume(struct tick *t); /* the guest was paused: what it missed is for
 /* Ends of periods up to now. */
 uint64_t tick_count(const struct tick *t, ns_t time);
 
-struct pit_channel {
-    struct hvm_hw_pit_channel hw; /* count is 1..65536 */
-    ns_t start;                   /* when the count was loaded or the gate opened */
-    ns_t stop;                    /* when the gate closed, if it is closed */
-};
-
-struct hpet_timer {
-    struct tick tick; /* periodic */
-    struct alarm once;
-    unsigned index;
-    uint64_t config, comparator, period;
-};
-
-struct hvm_timers {
-    struct domain *domain;
-    struct spinlock lock;
-    unsigned frozen; /* pauses of the guest that have not ended */
-    struct list alarms, ticks;
-
-    struct {
-        struct pit_channel channel[3];
-        struct tick tick;  /* channel 0, periodic modes */
-        struct alarm once; /* channel 0, others */
-        uint8_t speaker;   /* port 0x61, bit 1 */
-    } pit;
-    struct {
-        uint8_t cmos[RTC_CMOS_SIZE];
-        uint8_t index;
-        int64_t seen;          /* second up to which update and alarm flags have been worked out */
-        uint64_t periods_seen; /* and the periodic flag */
-        struct tick tick;      /* periodic interrupt */
-        struct alarm alarm;    /* next update or alarm that interrupts */
-    } rtc;
-    struct {
-        uint64_t config, isr;
-        uint64_t counter; /* while stopped */
-        ns_t start;       /* when the counter was 0, while running */
-        struct hpet_timer timer[HPET_TIMER_NUM];
-    } hpet;
-    struct {
-        uint16_t status, enable;
-        unsigned version;   /* of the port layout */
-        uint64_t offset;    /* counter = what the clock counts since boot + offset */
-        uint64_t seen;      /* half turns of the counter that the status register has had */
-        struct alarm alarm; /* next half turn */
-    } pm;
-};
-
-static inline struct hvm_timers *timers_of(const struct domain *d)
-{
-    return d->hvm->timers;
-}
-
 /* While it is true the PIT and the RTC's periodic interrupt are replaced. hpet.c */
-bool vhpet_replaces(const struct hvm_timers *t);
-
-int vpit_init(struct hvm_timers *t);
-int vrtc_init(struct hvm_timers *t);
-int vhpet_init(struct hvm_timers *t);
-int vpm_init(struct hvm_timers *t);
+bool vhpet_replaces(const struct domain *d);
 
 #endif

@@ -24,19 +24,17 @@
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/params.h>
 
-struct hvm_exit;   /* hvm_exit.h */
-struct p2m;        /* p2m.h */
-struct hvm_io;     /* hvm_io.h: intercepted ranges and ioreq servers */
-struct vlapic;     /* vdev.h */
-struct hvm_timers; /* vdev.h: PIT, RTC, HPET, PM timer */
+struct hvm_exit; /* hvm_exit.h */
+struct p2m;      /* p2m.h */
+struct hvm_io;   /* hvm_io.h: intercepted ranges and ioreq servers */
+struct vlapic;   /* vdev.h */
 struct viridian_domain;
 
-#define HVM_CHIPS 16
+#define HVM_CHIPS 16 /* room for the states of so many kinds of virtual chips */
 
 struct hvm_domain {
     struct p2m *p2m;
     struct hvm_io *io;
-    struct hvm_timers *timers;
     struct viridian_domain *viridian; /* NULL: not enabled */
     void *chip[HVM_CHIPS];            /* [c] states of the virtual chips it has; hvm/vdev/chip.h */
     uint64_t param[HVM_NR_PARAMS];    /* [d] HVM_PARAM_* as set; abi/hvm_op.c */

@@ -81,8 +81,6 @@ bool vpic_line_is(struct domain *d, unsigned line, uint8_t vector);
 
 /* ---- time: vdev/timers.c, tick.c, pit.c, rtc.c, hpet.c, pmtimer.c. One lock, hvm_timers.lock, outside the event
  * channel lock and hvm_irqs.lock. ---- */
-int vtimers_init(struct domain *d); /* those that d->hvm->emulation names */
-void vtimers_destroy(struct domain *d);
 /* The guest is paused (no timer of these chips fires) or runs again: ticks it has missed meanwhile are not made up
  * for. Counters go on, for the TSC does too. Nests, with the pauses of the domain (core/domain.c); a new domain's
  * timers are as often frozen as it is paused. */
@@ -112,7 +110,7 @@ struct hvm_save_handler {
     int (*load)(struct domain *d, unsigned instance, const void *body);
 };
 extern const struct hvm_save_handler save_cpu, save_mtrr, save_viridian_domain, save_viridian_vcpu, save_cpu_xsave,
-    save_cpu_msr, save_tsc_adjust, save_pit, save_rtc, save_hpet, save_pmtimer;
+    save_cpu_msr, save_tsc_adjust;
 /* Those of the chips: appends all of them, by ascending type; the one of a type, and whether d has its chip. */
 int chips_save(struct domain *d, struct hvm_save_buffer *b);
 const struct hvm_save_handler *chips_find_record(const struct domain *d, uint16_t type, bool *there);

@@ -165,7 +165,7 @@ static void check_lines(void)
     }
     for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
         EXPECT(irqs->gsi_count[i], counts[i]);
-    list_for_each(tick, &rig_domain.hvm->timers->ticks, link)
+    list_for_each(tick, &timers_of(&rig_domain)->ticks, link)
         outstanding += tick->outstanding;
     EXPECT(irqs->ticks_outstanding, outstanding);
     for (unsigned i = 0; i < VCPUS; i++) {

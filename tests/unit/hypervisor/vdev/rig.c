@@ -171,7 +171,6 @@ void rig_start(unsigned count, uint32_t emulation)
     rig_domain = (struct domain){
         .id = 1, .max_vcpus = count, .vcpu = vcpu_slots, .hvm = &hvm_domain, .pause_count = rig_domain.pause_count};
     EXPECT(chips_init(&rig_domain), 0);
-    EXPECT(vtimers_init(&rig_domain), 0);
     for (unsigned i = 0; i < count; i++) {
         vcpus[i] = (struct vcpu){.domain = &rig_domain,
                                  .id = i,
@@ -191,7 +190,6 @@ void rig_stop(void)
         chips_vcpu_destroy(&vcpus[i]);
         vcpu_slots[i] = NULL;
     }
-    vtimers_destroy(&rig_domain);
     chips_destroy(&rig_domain);
 }
 
