@@ -2,7 +2,7 @@
  * Runs a fuzz target on inputs that are the same in every run, for the unit suite. To search further, link the target
  * with libFuzzer instead:
  *   clang -fsanitize=fuzzer,address,undefined -Ihypervisor/include tests/fuzz/emulate_fuzz.c
- *     tests/unit/hypervisor/emulate/machine.c hypervisor/hvm/emulate/(all).c
+ *     tests/unit/hypervisor/emulate/machine.c hypervisor/emulate/(all).c
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
  * The instruction emulator: pure code, no state of its own, builds and runs on the host too (tests, fuzzers).
- * hvm/emulate/. Sources: AMD APM volume 3, Intel SDM volume 2.
+ * emulate/. Sources: AMD APM volume 3, Intel SDM volume 2.
  *
  * It executes one instruction (or a bounded number of repetitions of a string instruction) on a copy of the general
  * registers, reaching everything else through operations. Nothing is committed to the registers unless the outcome is

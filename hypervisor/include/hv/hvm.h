@@ -6,7 +6,6 @@
  *   hvm/svm, hvm/vmx   only translate: guest state to and from the hardware's structure, its exits to struct hvm_exit
  *   hvm                decides: what an exit means (hvm_exit.h), memory (p2m.h), I/O (hvm_io.h), interrupts (hvm_irq.h)
  *   hvm/vdev           one virtual chip per file
- *   hvm/emulate        pure instruction emulator (emulate.h)
  *
  * A CPU in an HVM guest leaves it with the guest's general registers, rip, rsp and rflags in guest_regs() and calls
  * hvm_handle_exit(); it goes back through exit_to_guest like any other (exit.h), which ends in hvm_prepare_entry() and
