@@ -14,6 +14,7 @@
 #include <hv/time.h>
 #include <hv/xstate.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ENTRY    0x1000UL /* of the guest's kernel for #GP, and for #UD and #PF: */
 #define ENTRY_UD 0x2000UL
@@ -493,6 +494,124 @@ static void other_faults_keep_their_error_code(void)
     check(REFUSED(0x0f, 0xc7, 0xc8)); /* nothing we know */
 }
 
+/* ---- What is finished and nothing else ---- */
+
+static const uint8_t kernels_one_byte[] = {0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7,
+                                           0xec, 0xed, 0xee, 0xef, 0xf4, 0xfa, 0xfb},
+                     kernels_two_byte[] = {0x00, 0x01, 0x06, 0x08, 0x09, 0x20, 0x21, 0x22, 0x23, 0x30, 0x31, 0x32},
+                     programs_two_byte[] = {0x00, 0x01, 0x31};
+
+static bool is_ours(bool kernel, bool two_byte, uint8_t opcode)
+{
+    if (two_byte)
+        return kernel ? memchr(kernels_two_byte, opcode, sizeof(kernels_two_byte))
+                      : memchr(programs_two_byte, opcode, sizeof(programs_two_byte));
+    return memchr(kernels_one_byte, opcode, sizeof(kernels_one_byte)) && (kernel || opcode != 0xf4);
+}
+
+static bool is_prefix_or_escape(uint8_t byte)
+{
+    static const uint8_t others[] = {0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    return (byte & 0xf0) == 0x40 || memchr(others, byte, sizeof(others));
+}
+
+static void *low_memory; /* below 4 GiB */
+
+/* With some operand: memory at (%rdi) or (%r15), or a register. */
+static bool is_finished(bool kernel, const uint8_t *before, unsigned bytes, uint8_t opcode)
+{
+    for (unsigned modrm = 0x07; modrm < 0x100; modrm += modrm < 0x3f ? 8 : modrm == 0x3f ? 0xc0 - 0x3f : 1) {
+        start(kernel);
+        v.pv.iopl = kernel ? 1 : 3;
+        fake_regs.rax = CR0;
+        fake_regs.rcx = 0;
+        fake_regs.rsi = fake_regs.rdi = fake_regs.r15 = (unsigned long)low_memory;
+        memset(code, 0x90, sizeof(code));
+        memcpy(code, before, bytes);
+        code[bytes] = opcode;
+        code[bytes + 1] = (uint8_t)modrm;
+        meet(code, 0);
+        if (fake_regs.rip - (unsigned long)code <= 15)
+            return true;
+        check(fake_regs.rip == ENTRY);
+    }
+    return false;
+}
+
+struct row {
+    unsigned bytes;
+    uint8_t byte[14];
+};
+
+static void prefixes_make_no_other_instruction(void)
+{
+    static const struct row rows[] = {
+        {0, {0}},
+        {1, {0x66}},
+        {1, {0x67}},
+        {1, {0xf2}},
+        {1, {0xf3}},
+        {1, {0xf0}},
+        {1, {0x2e}},
+        {1, {0x36}},
+        {1, {0x3e}},
+        {1, {0x26}},
+        {1, {0x64}},
+        {1, {0x65}},
+        {1, {0x40}},
+        {1, {0x48}},
+        {1, {0x4b}},
+        {2, {0x66, 0x48}},
+        {2, {0x65, 0x41}},
+        {4, {0xf3, 0x66, 0x67, 0x41}},
+        {4, {0xf0, 0xf0, 0x2e, 0x66}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256 * 2; i++) {
+        struct row r = rows[i >> 9];
+        uint8_t opcode = (uint8_t)i;
+        bool kernel = i & 0x100;
+        if (!is_prefix_or_escape(opcode))
+            check(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, false, opcode));
+        r.byte[r.bytes++] = 0x0f;
+        check(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, true, opcode));
+    }
+}
+
+/* What only looks like one of those: 0F38 and 0F3A, VEX and EVEX, a REX that is not last. */
+static void other_maps_are_not_finished(void)
+{
+    static const struct row rows[] = {
+        {2, {0x0f, 0x38}},
+        {2, {0x0f, 0x3a}},
+        {2, {0xc5, 0xf8}},
+        {3, {0xc4, 0xe1, 0x78}},
+        {4, {0x62, 0xf1, 0x7c, 0x48}},
+        {2, {0x48, 0x66}},
+        {2, {0x40, 0x48}},
+        {3, {0x40, 0xf0, 0x40}},
+        {3, {0x48, 0x66, 0x0f}},
+        {3, {0x48, 0x2e, 0x0f}},
+        {3, {0x40, 0x40, 0x0f}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256; i++)
+        check(!is_finished(true, rows[i >> 8].byte, rows[i >> 8].bytes, (uint8_t)i));
+}
+
+static void an_instruction_has_15_bytes(void)
+{
+    uint8_t prefixes[14];
+    memset(prefixes, 0x2e, sizeof(prefixes));
+    check(is_finished(true, prefixes, 14, 0xf4));
+    prefixes[13] = 0x0f;
+    check(is_finished(true, prefixes, 14, 0x31));
+    start(true);
+    v.pv.iopl = 1;
+    memset(code, 0x2e, sizeof(code));
+    code[14] = 0xe4; /* in, whose port would be the 16th */
+    meet(code, 0);
+    check(fake_regs.rip == ENTRY && !port_reads);
+}
+
 static void forced_cpuid_is_asked_of_us(void)
 {
     static const uint8_t forced[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2},
@@ -534,6 +653,11 @@ int main(void)
     a_port_is_not_read_for_a_page_that_is_not_there();
     software_interrupts();
     other_faults_keep_their_error_code();
+    low_memory = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    bases[0] = bases[1] = 0;
+    prefixes_make_no_other_instruction();
+    other_maps_are_not_finished();
+    an_instruction_has_15_bytes();
     forced_cpuid_is_asked_of_us();
     return 0;
 }

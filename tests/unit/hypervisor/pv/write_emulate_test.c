@@ -267,6 +267,78 @@ static void what_is_not_one_write_to_one_entry(void)
     check(!writes);
 }
 
+static bool is_finished(const uint8_t *before, unsigned bytes, uint8_t opcode, unsigned reg)
+{
+    struct cpu_user_regs regs;
+    struct state s = {.rax = 1, .rbx = 2, .rcx = 3, .rdx = 4, .rflags = 0x202, .operand = 0x4000};
+    emulate_at(&regs, &s, 0);
+    regs.r15 = VA;
+    regs.rdi = 5;
+    memset(code, 1, 24);
+    memcpy(code, before, bytes);
+    code[bytes] = opcode;
+    code[bytes + 1] = (uint8_t)(reg << 3 | 7); /* (%r15) */
+    bool done = pv_emulate_table_write(&regs, VA);
+    check(done || (regs.rip == (unsigned long)code && table_at(table)[0] == s.operand));
+    return done;
+}
+
+static bool is_ours(bool two_byte, uint8_t opcode, unsigned reg)
+{
+    static const uint8_t one[] = {0x86, 0x87, 0x88, 0x89, 0xc6, 0xc7},
+                         two[] = {0xab, 0xb0, 0xb1, 0xb3, 0xbb, 0xc0, 0xc1};
+    const unsigned alu_operations = 0x73; /* add, or, and, sub, xor */
+    if (two_byte)
+        return memchr(two, opcode, sizeof(two)) || (opcode == 0xba && reg >= 4);
+    if (opcode < 0x40 && (opcode & 7) < 2)
+        return alu_operations >> (opcode >> 3) & 1;
+    if (opcode == 0x80 || opcode == 0x81 || opcode == 0x83)
+        return alu_operations >> reg & 1;
+    return memchr(one, opcode, sizeof(one));
+}
+
+struct row {
+    unsigned bytes;
+    uint8_t byte[14];
+};
+
+static void prefixes_make_no_other_instruction(void)
+{
+    static const struct row rows[] = {
+        {1, {0x41}},       {2, {0x66, 0x41}},       {2, {0xf2, 0x41}}, {2, {0xf3, 0x41}},       {2, {0xf0, 0x41}},
+        {2, {0x2e, 0x41}}, {2, {0x3e, 0x41}},       {2, {0x64, 0x41}}, {3, {0x64, 0x3e, 0x41}}, {1, {0x49}},
+        {2, {0x66, 0x49}}, {3, {0xf3, 0x66, 0x49}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256 * 8; i++) {
+        struct row r = rows[i >> 11];
+        uint8_t opcode = (uint8_t)(i >> 3);
+        check(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(false, opcode, i & 7));
+        r.byte[r.bytes++] = 0x0f;
+        check(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(true, opcode, i & 7));
+    }
+}
+
+/* What only looks like one of those: 0F38 and 0F3A, VEX and EVEX, a REX that is not last, a cut address. */
+static void other_maps_are_not_finished(void)
+{
+    static const struct row rows[] = {
+        {3, {0x41, 0x0f, 0x38}}, {3, {0x41, 0x0f, 0x3a}},       {3, {0xc4, 0xc1, 0x78}}, {4, {0x62, 0xd1, 0x7c, 0x48}},
+        {3, {0x41, 0x66, 0x41}}, {4, {0x41, 0x66, 0x41, 0x0f}}, {2, {0x40, 0x41}},       {3, {0x40, 0x41, 0x0f}},
+        {2, {0x67, 0x41}},       {3, {0x67, 0x41, 0x0f}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256 * 8; i++)
+        check(!is_finished(rows[i >> 11].byte, rows[i >> 11].bytes, (uint8_t)(i >> 3), i & 7));
+}
+
+static void an_instruction_has_15_bytes(void)
+{
+    uint8_t prefixes[13];
+    memset(prefixes, 0x2e, sizeof(prefixes));
+    prefixes[12] = 0x41;
+    check(is_finished(prefixes, 13, 0x89, 0));
+    check(!is_finished(prefixes, 13, 0xc6, 0)); /* its immediate would be the 16th */
+}
+
 /* A bit of a register beyond the operand is in another entry; an immediate is taken modulo the operand. */
 static void bits_beyond_the_entry(void)
 {
@@ -336,6 +408,9 @@ int main(void)
     a_comparison_that_fails_writes_nothing();
     what_the_table_refuses_has_changed_nothing();
     what_is_not_one_write_to_one_entry();
+    prefixes_make_no_other_instruction();
+    other_maps_are_not_finished();
+    an_instruction_has_15_bytes();
     bits_beyond_the_entry();
     segments_are_taken_as_they_come();
     instructions_at_the_end_of_memory();
