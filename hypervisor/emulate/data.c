@@ -168,9 +168,8 @@ EXECUTE(load_far_pointer)
 EXECUTE(translate_byte)
 {
     uint64_t value = 0;
-    bool overridden = e->i.segment >= 0 && (e->context->code_bytes != 8 || e->i.segment >= EMU_FS);
     uint64_t offset = low_bytes(e->regs.rbx + (e->regs.rax & 0xff), e->i.address_bytes);
-    TRY(read_memory(e, overridden ? (enum emulate_segment)e->i.segment : EMU_DS, offset, &value, 1));
+    TRY(read_memory(e, segment_or(&e->i, EMU_DS), offset, &value, 1));
     set_register(e, 0, 1, value);
     return EMULATE_OK;
 }

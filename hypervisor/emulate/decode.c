@@ -123,13 +123,6 @@ void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t
 
 /* ---- effective addresses ---- */
 
-static unsigned segment_of(const struct emulation *e, bool stack)
-{
-    unsigned usual = stack ? EMU_SS : EMU_DS;
-    bool ignored = e->context->code_bytes == 8 && e->i.segment < EMU_FS;
-    return e->i.segment < 0 || ignored ? usual : (unsigned)e->i.segment;
-}
-
 /* AMD APM volume 3, table A-34. */
 static uint64_t address_16(struct emulation *e, bool *stack)
 {
@@ -168,11 +161,12 @@ static uint64_t address_32(struct emulation *e, bool *stack)
 
 static void find_memory(struct emulation *e, struct operand *o)
 {
+    const struct instruction *i = &e->i;
     bool stack = false;
-    uint64_t address = e->i.address_bytes == 2 ? address_16(e, &stack) : address_32(e, &stack);
+    uint64_t address = i->address_bytes == 2 ? address_16(e, &stack) : address_32(e, &stack);
     o->kind = OPERAND_MEMORY;
-    o->offset = low_bytes(address, e->i.address_bytes);
-    o->segment = (uint8_t)segment_of(e, stack);
+    o->offset = low_bytes(address, i->address_bytes);
+    o->segment = (uint8_t)segment_or(i, stack ? EMU_SS : EMU_DS);
 }
 
 enum emulate_outcome find_operand(struct emulation *e, enum place place, unsigned bytes, struct operand *o)
@@ -212,7 +206,7 @@ enum emulate_outcome find_operand(struct emulation *e, enum place place, unsigne
         break;
     case MOFFS:
         o->kind = OPERAND_MEMORY;
-        o->segment = (uint8_t)segment_of(e, false);
+        o->segment = (uint8_t)segment_or(i, EMU_DS);
         o->offset = i->immediate;
         break;
     }

@@ -48,6 +48,11 @@ struct instruction {
     uint16_t immediate2; /* nesting level of enter, selector of a far pointer */
 };
 
+static inline enum emulate_segment segment_or(const struct instruction *i, enum emulate_segment usual)
+{
+    return i->segment < 0 ? usual : (enum emulate_segment)i->segment;
+}
+
 enum parse_result { PARSE_OK, PARSE_INVALID, PARSE_ENDED };
 /* Takes one instruction apart. PARSE_ENDED: bytes ran out, or it would be longer than 15. length.c */
 enum parse_result parse_instruction(struct code_cursor *cursor, unsigned code_bytes, struct instruction *out);

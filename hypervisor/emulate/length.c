@@ -149,15 +149,16 @@ static uint8_t peek_byte(struct code_cursor *c)
     return byte;
 }
 
-/* Notes one legacy prefix; false if `byte` is none. */
-static bool note_prefix(struct instruction *i, uint8_t byte, bool *address_prefix)
+/* Notes one legacy prefix; false if `byte` is none. 64-bit code has overrides to FS and GS alone: the others do not even
+ * take those back. */
+static bool note_prefix(struct instruction *i, uint8_t byte, unsigned code_bytes, bool *address_prefix)
 {
     static const int8_t segment[256] = {
         [0x26] = EMU_ES + 1, [0x2e] = EMU_CS + 1, [0x36] = EMU_SS + 1,
         [0x3e] = EMU_DS + 1, [0x64] = EMU_FS + 1, [0x65] = EMU_GS + 1,
     };
     if (segment[byte])
-        i->segment = (int8_t)(segment[byte] - 1);
+        i->segment = (int8_t)(code_bytes == 8 && byte < 0x64 ? i->segment : segment[byte] - 1);
     else if (byte == 0x66)
         i->operand_prefix = true;
     else if (byte == 0x67)
@@ -183,7 +184,7 @@ static uint8_t take_prefixes(struct code_cursor *c, unsigned code_bytes, struct 
             return byte;
         if (code_bytes == 8 && (byte & 0xf0) == 0x40)
             i->rex = byte;
-        else if (note_prefix(i, byte, &address_prefix))
+        else if (note_prefix(i, byte, code_bytes, &address_prefix))
             i->rex = 0;
         else
             break;

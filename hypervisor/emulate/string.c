@@ -28,12 +28,6 @@ static uint64_t destination_offset(struct emulation *e)
     return low_bytes(e->regs.rdi, e->i.address_bytes);
 }
 
-static enum emulate_segment source_segment(const struct emulation *e)
-{
-    bool ignored = e->context->code_bytes == 8 && e->i.segment < EMU_FS;
-    return e->i.segment < 0 || ignored ? EMU_DS : (enum emulate_segment)e->i.segment;
-}
-
 /*
  * How many of `wanted` elements from this offset on lie in one page and do not wrap around, and the linear address of
  * the first; 0: the bulk operations are of no use here.
@@ -109,7 +103,7 @@ static unsigned element_bytes(const struct emulation *e)
 static enum emulate_outcome move_run(struct emulation *e, unsigned bytes, uint64_t *count)
 {
     uint64_t from, to;
-    TRY(find_run(e, source_segment(e), source_offset(e), bytes, EMU_READ, &from, count));
+    TRY(find_run(e, segment_or(&e->i, EMU_DS), source_offset(e), bytes, EMU_READ, &from, count));
     TRY(find_run(e, EMU_ES, destination_offset(e), bytes, EMU_WRITE, &to, count));
     return *count ? OPERATION(e, memory_string, to, from, bytes, falls(e), count) : EMULATE_OK;
 }
@@ -123,7 +117,7 @@ static enum emulate_outcome move_one(struct emulation *e, unsigned bytes, uint64
         *count = 0;
     if (*count == 0) {
         *count = 1;
-        TRY(read_memory(e, source_segment(e), source_offset(e), &value, bytes));
+        TRY(read_memory(e, segment_or(&e->i, EMU_DS), source_offset(e), &value, bytes));
         TRY(write_memory(e, EMU_ES, destination_offset(e), &value, bytes));
     }
     advance(e, 6, bytes, *count);
@@ -143,7 +137,7 @@ static enum emulate_outcome load_one(struct emulation *e, unsigned bytes, uint64
 {
     uint64_t value = 0;
     *count = 1;
-    TRY(read_memory(e, source_segment(e), source_offset(e), &value, bytes));
+    TRY(read_memory(e, segment_or(&e->i, EMU_DS), source_offset(e), &value, bytes));
     set_register(e, 0, bytes, value);
     advance(e, 6, bytes, 1);
     return EMULATE_OK;
@@ -163,7 +157,7 @@ static enum emulate_outcome compare_one(struct emulation *e, unsigned bytes, uin
 {
     uint64_t left = 0, right = 0;
     *count = 1;
-    TRY(read_memory(e, source_segment(e), source_offset(e), &left, bytes));
+    TRY(read_memory(e, segment_or(&e->i, EMU_DS), source_offset(e), &left, bytes));
     TRY(read_memory(e, EMU_ES, destination_offset(e), &right, bytes));
     alu(ALU_CMP, bytes, left, right, &e->regs.rflags);
     advance(e, 6, bytes, 1);
@@ -206,10 +200,10 @@ static enum emulate_outcome in_one(struct emulation *e, unsigned bytes, uint64_t
 static enum emulate_outcome out_one(struct emulation *e, unsigned bytes, uint64_t *count)
 {
     uint32_t value = 0;
-    TRY(port_run(e, source_segment(e), source_offset(e), bytes, false, count));
+    TRY(port_run(e, segment_or(&e->i, EMU_DS), source_offset(e), bytes, false, count));
     if (*count == 0) {
         *count = 1;
-        TRY(read_memory(e, source_segment(e), source_offset(e), &value, bytes));
+        TRY(read_memory(e, segment_or(&e->i, EMU_DS), source_offset(e), &value, bytes));
         TRY(OPERATION(e, port_out, (uint16_t)e->regs.rdx, bytes, value));
     }
     advance(e, 6, bytes, *count);

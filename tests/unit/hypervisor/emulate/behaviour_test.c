@@ -274,6 +274,20 @@ static void system_registers(void)
     CHECK(run() == EMULATE_OK && machine.cr[0] == 0x80000011);
 }
 
+/* What a processor does. */
+static void overrides_of_long_code(void)
+{
+    start("643e262e368b07"); /* mov eax, fs:ds:es:cs:ss:[rdi] */
+    machine.base[EMU_FS] = 0x2000;
+    machine.memory[0x2010] = 7;
+    regs.rdi = 0x10;
+    CHECK(run() == EMULATE_OK && regs.rax == 7);
+    start("2e8b4500"); /* mov eax, cs:[rbp] */
+    regs.rbp = 0x10;
+    machine.memory[0x10] = 8;
+    CHECK(run() == EMULATE_OK && regs.rax == 8);
+}
+
 int main(void)
 {
     static const struct tap_test tests[] = {
@@ -294,6 +308,7 @@ int main(void)
         {"vector faults", vector_faults},
         {"cmpxchg16b", wide_exchange},
         {"system registers", system_registers},
+        {"segment overrides in long code", overrides_of_long_code},
     };
     return run_tap_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }
