@@ -13,17 +13,6 @@ enum emulate_outcome emulate_raise(struct emulate_context *c, uint8_t vector, ui
     return EMULATE_EXCEPTION;
 }
 
-uint64_t low_bytes(uint64_t value, unsigned bytes)
-{
-    return bytes >= 8 ? value : value & ((1UL << (8 * bytes)) - 1);
-}
-
-uint64_t sign_extend(uint64_t value, unsigned bytes)
-{
-    uint64_t sign = 1UL << (8 * bytes - 1);
-    return (low_bytes(value, bytes) ^ sign) - sign;
-}
-
 /* ---- code ---- */
 
 struct fetch {
@@ -84,17 +73,6 @@ enum emulate_outcome require_privilege(struct emulation *e)
 
 /* ---- registers ---- */
 
-#define REGISTER(name) offsetof(struct cpu_user_regs, name)
-uint64_t *general_register(struct emulation *e, unsigned number)
-{
-    static const uint8_t offset[16] = {
-        REGISTER(rax), REGISTER(rcx), REGISTER(rdx), REGISTER(rbx), REGISTER(rsp), REGISTER(rbp),
-        REGISTER(rsi), REGISTER(rdi), REGISTER(r8),  REGISTER(r9),  REGISTER(r10), REGISTER(r11),
-        REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15),
-    };
-    return (uint64_t *)((char *)&e->regs + offset[number & 15]);
-}
-
 static bool is_high_byte(const struct emulation *e, unsigned number, unsigned bytes)
 {
     return bytes == 1 && !e->i.rex && number >= 4 && number < 8;
@@ -103,70 +81,32 @@ static bool is_high_byte(const struct emulation *e, unsigned number, unsigned by
 uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes)
 {
     if (is_high_byte(e, number, bytes))
-        return *general_register(e, number - 4) >> 8 & 0xff;
-    return low_bytes(*general_register(e, number), bytes);
+        return *general_register(&e->regs, number - 4) >> 8 & 0xff;
+    return low_bytes(*general_register(&e->regs, number), bytes);
 }
 
 void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value)
 {
     if (is_high_byte(e, number, bytes)) {
-        uint64_t *reg = general_register(e, number - 4);
+        uint64_t *reg = general_register(&e->regs, number - 4);
         *reg = (*reg & ~0xff00UL) | (value & 0xff) << 8;
         return;
     }
-    uint64_t *reg = general_register(e, number);
+    uint64_t *reg = general_register(&e->regs, number);
     if (bytes >= 4)
         *reg = low_bytes(value, bytes);
     else
         *reg = (*reg ^ low_bytes(*reg, bytes)) | low_bytes(value, bytes);
 }
 
-/* ---- effective addresses ---- */
-
-/* AMD APM volume 3, table A-34. */
-static uint64_t address_16(struct emulation *e, bool *stack)
-{
-    static const struct {
-        int8_t base, index;
-    } pair[8] = {{3, 6}, {3, 7}, {5, 6}, {5, 7}, {6, -1}, {7, -1}, {5, -1}, {3, -1}};
-    unsigned form = e->i.modrm & 7;
-    uint64_t address = (uint64_t)e->i.displacement;
-    if (form == 6 && e->i.mod == 0)
-        return address;
-    *stack = pair[form].base == 5;
-    address += *general_register(e, (unsigned)pair[form].base);
-    if (pair[form].index >= 0)
-        address += *general_register(e, (unsigned)pair[form].index);
-    return address;
-}
-
-static uint64_t address_32(struct emulation *e, bool *stack)
-{
-    const struct instruction *i = &e->i;
-    uint64_t address = (uint64_t)i->displacement;
-    unsigned base = i->rm;
-    if (i->has_sib) {
-        unsigned index = (i->sib >> 3 & 7) | (i->rex & 2) << 2;
-        base = (i->sib & 7) | (i->rex & 1) << 3;
-        if (index != 4)
-            address += *general_register(e, index) << (i->sib >> 6);
-    }
-    if ((base & 7) == 5 && i->mod == 0) {
-        bool relative = !i->has_sib && e->context->code_bytes == 8;
-        return relative ? address + e->regs.rip : address;
-    }
-    *stack = base == 4 || base == 5;
-    return address + *general_register(e, base);
-}
+/* ---- operands ---- */
 
 static void find_memory(struct emulation *e, struct operand *o)
 {
-    const struct instruction *i = &e->i;
-    bool stack = false;
-    uint64_t address = i->address_bytes == 2 ? address_16(e, &stack) : address_32(e, &stack);
+    enum emulate_segment segment;
     o->kind = OPERAND_MEMORY;
-    o->offset = low_bytes(address, i->address_bytes);
-    o->segment = (uint8_t)segment_or(i, stack ? EMU_SS : EMU_DS);
+    o->offset = memory_operand(&e->regs, &e->i, e->regs.rip, &segment);
+    o->segment = (uint8_t)segment;
 }
 
 enum emulate_outcome find_operand(struct emulation *e, enum place place, unsigned bytes, struct operand *o)

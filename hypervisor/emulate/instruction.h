@@ -1,7 +1,8 @@
 /*
- * Inside the emulator: the parts of an instruction, its operands, and the functions that its files share.
+ * Inside the emulator: an instruction's operands, and the functions that its files share.
  *
- *   length.c     bytes to struct instruction, by shape tables that know every opcode's length
+ *   length.c     bytes to struct instruction, by shape tables that know every opcode's length (hv/instruction.h)
+ *   registers.c  registers by number, addresses of memory operands (hv/instruction.h)
  *   decode.c     fetches code, finds operands, reads and writes them
  *   arithmetic.c values and flags, no machine state
  *   execute.c    the dispatch tables
@@ -12,50 +13,8 @@
 
 #include <hv/cpu.h>
 #include <hv/emulate.h>
+#include <hv/instruction.h>
 #include <hv/traps.h>
-
-#define MAX_INSTRUCTION_BYTES 15
-
-enum opcode_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
-
-/* The bytes of an instruction while it is taken apart. more() makes further bytes available: false = there are none. */
-struct code_cursor {
-    uint8_t byte[MAX_INSTRUCTION_BYTES];
-    unsigned have, at;
-    bool ended; /* more was asked for than there is */
-    bool (*more)(struct code_cursor *cursor);
-    void *owner;
-};
-
-struct instruction {
-    uint8_t length;
-    uint8_t map; /* enum opcode_map */
-    uint8_t opcode;
-    uint8_t rex;                          /* 0 = none; bits W 8, R 4, X 2, B 1; VEX fills it too */
-    bool lock, operand_prefix;            /* f0, 66 */
-    uint8_t repeat;                       /* the last of f2 and f3, 0 = none; VEX.pp fills it too */
-    int8_t segment;                       /* enum emulate_segment of an override, -1 = none */
-    bool vex, evex, vex_256;              /* of EVEX only the length is known */
-    uint8_t vex_register;                 /* vvvv, as a register number */
-    uint8_t operand_bytes, address_bytes; /* 2, 4, 8 */
-    bool has_modrm;
-    uint8_t modrm;
-    uint8_t mod, reg, rm; /* reg and rm with their REX bits */
-    bool has_sib;
-    uint8_t sib;
-    int32_t displacement;
-    uint64_t immediate;  /* sign-extended; absolute address of moffs; offset of a far pointer */
-    uint16_t immediate2; /* nesting level of enter, selector of a far pointer */
-};
-
-static inline enum emulate_segment segment_or(const struct instruction *i, enum emulate_segment usual)
-{
-    return i->segment < 0 ? usual : (enum emulate_segment)i->segment;
-}
-
-enum parse_result { PARSE_OK, PARSE_INVALID, PARSE_ENDED };
-/* Takes one instruction apart. PARSE_ENDED: bytes ran out, or it would be longer than 15. length.c */
-enum parse_result parse_instruction(struct code_cursor *cursor, unsigned code_bytes, struct instruction *out);
 
 /* ---- operands ---- */
 
@@ -146,12 +105,9 @@ enum emulate_outcome write_memory(struct emulation *e, enum emulate_segment segm
                                   unsigned bytes);
 enum emulate_outcome push(struct emulation *e, uint64_t value, unsigned bytes);
 enum emulate_outcome pop(struct emulation *e, uint64_t *value, unsigned bytes);
-uint64_t *general_register(struct emulation *e, unsigned number);
 /* With the rules of x86: bytes 4-7 without REX are ah to bh, 32-bit writes clear the upper half. */
 uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes);
 void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value);
-uint64_t low_bytes(uint64_t value, unsigned bytes);
-uint64_t sign_extend(uint64_t value, unsigned bytes);
 /* The working copy's rip, after the checks of CS. */
 enum emulate_outcome jump_to(struct emulation *e, uint64_t target, unsigned bytes);
 enum emulate_outcome require_privilege(struct emulation *e);

@@ -3,7 +3,7 @@
  * code. Every opcode of the one-byte, 0F, 0F38 and 0F3A maps, VEX and EVEX forms included.
  * Sources: AMD APM volume 3, chapter 1 and appendix A; Intel SDM volume 2, chapter 2 and appendix A.
  */
-#include "instruction.h"
+#include <hv/instruction.h>
 #include <hv/lib.h>
 
 enum shape {
@@ -149,16 +149,16 @@ static uint8_t peek_byte(struct code_cursor *c)
     return byte;
 }
 
-/* Notes one legacy prefix; false if `byte` is none. 64-bit code has overrides to FS and GS alone: the others do not even
- * take those back. */
-static bool note_prefix(struct instruction *i, uint8_t byte, unsigned code_bytes, bool *address_prefix)
+/* Notes one legacy prefix; false if `byte` is none. 64-bit code has overrides to FS and GS alone: the others do not
+ * even take those back. */
+static bool note_prefix(struct instruction *i, uint8_t byte, bool *address_prefix)
 {
     static const int8_t segment[256] = {
         [0x26] = EMU_ES + 1, [0x2e] = EMU_CS + 1, [0x36] = EMU_SS + 1,
         [0x3e] = EMU_DS + 1, [0x64] = EMU_FS + 1, [0x65] = EMU_GS + 1,
     };
     if (segment[byte])
-        i->segment = (int8_t)(code_bytes == 8 && byte < 0x64 ? i->segment : segment[byte] - 1);
+        i->segment = (int8_t)(i->code_bytes == 8 && byte < 0x64 ? i->segment : segment[byte] - 1);
     else if (byte == 0x66)
         i->operand_prefix = true;
     else if (byte == 0x67)
@@ -173,21 +173,20 @@ static bool note_prefix(struct instruction *i, uint8_t byte, unsigned code_bytes
 }
 
 /* Prefixes and the sizes they choose. Only a REX that is last counts. Returns the first byte after them. */
-static uint8_t take_prefixes(struct code_cursor *c, unsigned code_bytes, struct instruction *i)
+static uint8_t take_prefixes(struct code_cursor *c, struct instruction *i)
 {
+    unsigned code_bytes = i->code_bytes;
     bool address_prefix = false;
     uint8_t byte;
-    i->segment = -1;
     for (;;) {
         byte = next_byte(c);
         if (c->ended)
             return byte;
-        if (code_bytes == 8 && (byte & 0xf0) == 0x40)
-            i->rex = byte;
-        else if (note_prefix(i, byte, code_bytes, &address_prefix))
-            i->rex = 0;
-        else
+        bool is_rex = code_bytes == 8 && (byte & 0xf0) == 0x40;
+        if (!is_rex && !note_prefix(i, byte, &address_prefix))
             break;
+        i->stray_rex |= i->rex != 0;
+        i->rex = is_rex ? byte : 0;
     }
     unsigned other = code_bytes == 4 ? 2 : 4;
     i->address_bytes = (uint8_t)(address_prefix ? other : code_bytes);
@@ -208,7 +207,7 @@ static void expand_pp(struct instruction *i, uint8_t bits)
 }
 
 /* first: C4, C5 or 62, known to be a prefix. Register bits are stored inverted; outside 64-bit code they are ones. */
-static bool take_vex(struct code_cursor *c, uint8_t first, unsigned code_bytes, struct instruction *i)
+static bool take_vex(struct code_cursor *c, uint8_t first, struct instruction *i)
 {
     if (i->lock || i->repeat || i->operand_prefix || i->rex)
         return false;
@@ -227,7 +226,7 @@ static bool take_vex(struct code_cursor *c, uint8_t first, unsigned code_bytes, 
     if (i->evex)
         next_byte(c);
     i->rex |= 0x40;
-    if (code_bytes != 8)
+    if (i->code_bytes != 8)
         i->rex = 0;
     i->opcode = next_byte(c);
     i->map = map;
@@ -244,13 +243,13 @@ static bool is_vex(struct code_cursor *c, uint8_t byte, unsigned code_bytes)
     return (byte == 0xc4 || byte == 0xc5 || byte == 0x62) && (code_bytes == 8 || peek_byte(c) >= 0xc0);
 }
 
-static bool take_opcode(struct code_cursor *c, unsigned code_bytes, struct instruction *i)
+static bool take_opcode(struct code_cursor *c, struct instruction *i)
 {
-    uint8_t byte = take_prefixes(c, code_bytes, i);
+    uint8_t byte = take_prefixes(c, i);
     if (c->ended)
         return false;
-    if (is_vex(c, byte, code_bytes))
-        return take_vex(c, byte, code_bytes, i);
+    if (is_vex(c, byte, i->code_bytes))
+        return take_vex(c, byte, i);
     if (byte == 0x0f) {
         i->map = MAP_0F;
         byte = next_byte(c);
@@ -291,7 +290,7 @@ static void take_modrm(struct code_cursor *c, struct instruction *i, unsigned sh
         i->displacement = (int32_t)next_signed(c, bytes);
 }
 
-static void take_immediate(struct code_cursor *c, struct instruction *i, unsigned code_bytes, unsigned kind)
+static void take_immediate(struct code_cursor *c, struct instruction *i, unsigned kind)
 {
     unsigned word = min(i->operand_bytes, (uint8_t)4), bytes = 0;
     static const uint8_t fixed[IMMEDIATE_MASK + 1] = {[IMMEDIATE_8] = 1, [IMMEDIATE_16] = 2, [IMMEDIATE_ENTER] = 2};
@@ -307,7 +306,7 @@ static void take_immediate(struct code_cursor *c, struct instruction *i, unsigne
         bytes = i->address_bytes;
         break;
     case IMMEDIATE_NEAR:
-        bytes = code_bytes == 8 ? 4 : word;
+        bytes = i->code_bytes == 8 ? 4 : word;
         break;
     case IMMEDIATE_TEST:
         bytes = i->modrm & 0x30 ? 0 : i->opcode & 1 ? word : 1;
@@ -340,15 +339,15 @@ static unsigned shape_of(const struct instruction *i)
 
 enum parse_result parse_instruction(struct code_cursor *cursor, unsigned code_bytes, struct instruction *out)
 {
-    *out = (struct instruction){0};
-    if (!take_opcode(cursor, code_bytes, out) || cursor->ended)
+    *out = (struct instruction){.code_bytes = (uint8_t)code_bytes, .segment = -1};
+    if (!take_opcode(cursor, out) || cursor->ended)
         return cursor->ended ? PARSE_ENDED : PARSE_INVALID;
     unsigned shape = shape_of(out);
     if (shape & INVALID || (shape & INVALID_64 && code_bytes == 8))
         return PARSE_INVALID;
     if (shape & MODRM)
         take_modrm(cursor, out, shape);
-    take_immediate(cursor, out, code_bytes, shape & IMMEDIATE_MASK);
+    take_immediate(cursor, out, shape & IMMEDIATE_MASK);
     out->length = (uint8_t)cursor->at;
     return cursor->ended ? PARSE_ENDED : PARSE_OK;
 }

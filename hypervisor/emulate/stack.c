@@ -47,7 +47,7 @@ EXECUTE(push_all)
 {
     uint64_t stack = e->regs.rsp;
     for (unsigned number = 0; number < 8; number++)
-        TRY(push(e, number == 4 ? stack : *general_register(e, number), e->i.operand_bytes));
+        TRY(push(e, number == 4 ? stack : *general_register(&e->regs, number), e->i.operand_bytes));
     return EMULATE_OK;
 }
 

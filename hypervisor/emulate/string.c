@@ -15,7 +15,7 @@ static bool falls(const struct emulation *e)
 static void advance(struct emulation *e, unsigned number, unsigned bytes, uint64_t count)
 {
     uint64_t step = falls(e) ? -(count * bytes) : count * bytes;
-    set_register(e, number, e->i.address_bytes, *general_register(e, number) + step);
+    set_register(e, number, e->i.address_bytes, *general_register(&e->regs, number) + step);
 }
 
 static uint64_t source_offset(struct emulation *e)

@@ -13,6 +13,7 @@
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm_exit.h>
+#include <hv/instruction.h>
 #include <hv/p2m.h>
 
 #define LEVELS       4

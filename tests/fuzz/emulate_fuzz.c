@@ -6,6 +6,7 @@
  * Input: mode, flags, what the machine does, sixteen bytes that choose registers, code.
  */
 #include "../unit/hypervisor/emulate/machine.h"
+#include <hv/instruction.h>
 #include <stdlib.h>
 #include <string.h>
 

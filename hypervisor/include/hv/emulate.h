@@ -107,8 +107,6 @@ enum emulate_outcome emulate_raise(struct emulate_context *c, uint8_t vector, ui
 
 /* A string instruction that has not come to its end leaves rip where it was. */
 enum emulate_outcome emulate_instruction(struct emulate_context *c);
-/* Only its length (prefixes, opcode, operands), 0 if it is no whole valid instruction in `count` bytes. */
-unsigned instruction_length(const uint8_t *bytes, unsigned count, unsigned code_bytes);
 
 /*
  * What an instruction has read from devices so far, in order; so that running it again repeats no access. It must hold

@@ -2,7 +2,7 @@
  * Reads slots of 32 bytes from stdin, an instruction at the start of each, and prints the length that the emulator sees
  * in the code size given as argument (2, 4, 8). For length_test.py.
  */
-#include <hv/emulate.h>
+#include <hv/instruction.h>
 #include <stdio.h>
 #include <stdlib.h>
 
