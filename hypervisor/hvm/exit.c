@@ -8,6 +8,7 @@
 #include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
 #include <hv/hvm_irq.h>
+#include <hv/instruction.h>
 #include <hv/p2m.h>
 #include <hv/sched.h>
 #include <hv/traps.h>
@@ -191,18 +192,6 @@ static void hypercall(struct vcpu *v, struct cpu_user_regs *regs, const struct h
     with_length.length = (uint8_t)length;
     if (hvm_hypercall(v, regs) && regs->rip == rip)
         skip_instruction(v, regs, &with_length);
-}
-
-static uint64_t *general_register(struct cpu_user_regs *r, unsigned number)
-{
-    static const uint8_t offset[16] = {
-        offsetof(struct cpu_user_regs, rax), offsetof(struct cpu_user_regs, rcx), offsetof(struct cpu_user_regs, rdx),
-        offsetof(struct cpu_user_regs, rbx), offsetof(struct cpu_user_regs, rsp), offsetof(struct cpu_user_regs, rbp),
-        offsetof(struct cpu_user_regs, rsi), offsetof(struct cpu_user_regs, rdi), offsetof(struct cpu_user_regs, r8),
-        offsetof(struct cpu_user_regs, r9),  offsetof(struct cpu_user_regs, r10), offsetof(struct cpu_user_regs, r11),
-        offsetof(struct cpu_user_regs, r12), offsetof(struct cpu_user_regs, r13), offsetof(struct cpu_user_regs, r14),
-        offsetof(struct cpu_user_regs, r15)};
-    return (uint64_t *)((char *)r + offset[number & 15]);
 }
 
 static uint64_t register_value(struct vcpu *v, struct cpu_user_regs *regs, unsigned number)

@@ -6,6 +6,7 @@
 #include <hv/cpu.h>
 #include <hv/hvm_exit.h>
 #include <hv/p2m.h>
+#include <hv/instruction.h>
 #include <hv/traps.h>
 
 enum task_reason { BY_CALL, BY_IRET, BY_JMP, BY_GATE };
@@ -97,16 +98,7 @@ static bool write_busy(struct vcpu *v, const struct descriptor *d, bool busy)
 
 /* ---- task state, in and out of memory ---- */
 
-static const uint8_t general_order[8] = {offsetof(struct cpu_user_regs, rax), offsetof(struct cpu_user_regs, rcx),
-                                         offsetof(struct cpu_user_regs, rdx), offsetof(struct cpu_user_regs, rbx),
-                                         offsetof(struct cpu_user_regs, rsp), offsetof(struct cpu_user_regs, rbp),
-                                         offsetof(struct cpu_user_regs, rsi), offsetof(struct cpu_user_regs, rdi)};
 static const uint8_t segment_order[7] = {SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR};
-
-static uint64_t *general(struct cpu_user_regs *regs, unsigned i)
-{
-    return (uint64_t *)((char *)regs + general_order[i]);
-}
 
 /* eip to gs of a 32-bit segment, ip to ds of a 16-bit one: what the processor writes; the rest stays. */
 static bool save_task(struct vcpu *v, const struct hvm_segment_register *tr, uint64_t eip, uint64_t eflags)
@@ -116,7 +108,7 @@ static bool save_task(struct vcpu *v, const struct hvm_segment_register *tr, uin
     if (tr->attributes & TYPE_TSS_32) {
         uint32_t out[10 + 6] = {(uint32_t)eip, (uint32_t)eflags};
         for (unsigned i = 0; i < 8; i++)
-            out[2 + i] = (uint32_t)*general(regs, i);
+            out[2 + i] = (uint32_t)*general_register(regs, i);
         for (unsigned i = 0; i < 6; i++) {
             hvm_vendor->get_segment(v, segment_order[i], &s);
             out[10 + i] = s.selector;
@@ -125,7 +117,7 @@ static bool save_task(struct vcpu *v, const struct hvm_segment_register *tr, uin
     }
     uint16_t out[10 + 4] = {(uint16_t)eip, (uint16_t)eflags};
     for (unsigned i = 0; i < 8; i++)
-        out[2 + i] = (uint16_t)*general(regs, i);
+        out[2 + i] = (uint16_t)*general_register(regs, i);
     for (unsigned i = 0; i < 4; i++) {
         hvm_vendor->get_segment(v, segment_order[i], &s);
         out[10 + i] = s.selector;
@@ -314,7 +306,7 @@ static void set_registers(struct vcpu *v, const struct task_state *t, const stru
     regs->rip = t->eip;
     regs->rflags = (t->eflags & EFLAGS_DEFINED) | 2 | (nested ? X86_EFLAGS_NT : 0);
     for (unsigned i = 0; i < 8; i++)
-        *general(regs, i) = t->general[i];
+        *general_register(regs, i) = t->general[i];
     v->hvm->dr7 &= ~0x55UL; /* local breakpoints belong to the old task */
     hvm_vendor->update_dr(v);
 }

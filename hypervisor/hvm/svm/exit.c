@@ -4,6 +4,7 @@
  */
 #include <hv/domain_log.h>
 #include <hv/cpu.h>
+#include <hv/instruction.h>
 #include <hv/svm.h>
 #include <hv/traps.h>
 
@@ -33,35 +34,23 @@ static void decode_exception(struct vcpu *v, const struct vmcb *b, struct hvm_ex
         exit->reason = EXIT_MACHINE_CHECK;
 }
 
-static bool is_prefix(uint8_t byte)
-{
-    static const uint8_t prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
-    for (unsigned i = 0; i < sizeof(prefixes); i++)
-        if (byte == prefixes[i])
-            return true;
-    return false;
-}
-
-/* mov to a control register: 0f 22 /r, REX.B extends the general register. */
 static void decode_cr_write(struct vcpu *v, const struct vmcb *b, struct hvm_exit *exit)
 {
-    uint8_t bytes[15], rex = 0;
+    struct code_cursor code = {.at = 0};
+    struct instruction i;
     exit->cr = (uint8_t)(b->exit_code - SVM_EXIT_CR_WRITE);
     if (svm_features & SVM_DECODE_ASSISTS && b->exit_info_1 >> 63) {
         exit->reg = b->exit_info_1 & 15;
         return;
     }
-    unsigned count = hvm_fetch(v, guest_regs(), bytes), at = 0;
-    while (at < count && is_prefix(bytes[at]))
-        at++;
-    if (at < count && (bytes[at] & 0xf0) == 0x40 && hvm_code_bytes(v) == 8)
-        rex = bytes[at++];
-    if (at + 3 > count || bytes[at] != 0x0f || bytes[at + 1] != 0x22) {
+    code.have = hvm_fetch(v, guest_regs(), code.byte);
+    bool known = parse_instruction(&code, hvm_code_bytes(v), &i) == PARSE_OK;
+    if (!known || i.vex || i.map != MAP_0F || i.opcode != 0x22) { /* mov to a control register */
         exit->reason = EXIT_UNKNOWN;
         return;
     }
-    exit->reg = (uint8_t)((bytes[at + 2] & 7) | (rex & 1) << 3);
-    exit->length = (uint8_t)(at + 3);
+    exit->reg = i.rm;
+    exit->length = i.length;
 }
 
 static void decode_port(struct vcpu *v, const struct vmcb *b, struct hvm_exit *exit)

@@ -56,6 +56,7 @@ void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hv
 static void exit_with(uint64_t code, uint64_t next_rip)
 {
     machine_reset();
+    segment[SEG_CS].attributes = SEG_ATTR_L;
     handled = forgotten = 0;
     block = (struct vmcb){.exit_code = code, .rip = 0xffffffff81000000, .next_rip = next_rip};
     block.efer = EFER_SVME | EFER_LME | EFER_LMA;
@@ -75,6 +76,35 @@ static void test_mode_of_a_skipped_instruction(void)
     svm_features = 0;
     exit_with(EXIT_CODE_CPUID, 0);
     check(handled == 1 && seen.length == 0);
+}
+
+/* Processors that do not say which register a mov to CR8 has: its bytes do. */
+static void test_register_of_a_control_register(void)
+{
+    static const struct {
+        uint8_t count, bytes[15];
+        uint8_t reg, length; /* 0: not such an instruction */
+    } rows[] = {
+        {15, {0x0f, 0x22, 0xc3}, 3, 3},
+        {15, {0x44, 0x0f, 0x22, 0xc1}, 1, 4},
+        {15, {0x66, 0xf3, 0x45, 0x0f, 0x22, 0xc7}, 15, 6},
+        {15, {0x45, 0x2e, 0x0f, 0x22, 0xc7}, 7, 5}, /* a REX that does not count */
+        {15, {0xf0, 0x0f, 0x22, 0x44, 0x24}, 4, 4}, /* mod counts for nothing */
+        {3, {0x0f, 0x22, 0xc6}, 6, 3},
+        {2, {0x0f, 0x22, 0xc0}, 0, 0},
+        {0, {0x0f, 0x22, 0xc0}, 0, 0},
+        {15, {0x0f, 0x20, 0xc0}, 0, 0},
+        {15, {0xc5, 0xf8, 0x22, 0xc0}, 0, 0},
+        {15, {0x0f, 0x38, 0x22, 0xc0}, 0, 0},
+    };
+    svm_features = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        memcpy(code, rows[i].bytes, sizeof(code));
+        code_bytes = rows[i].count;
+        exit_with(SVM_EXIT_CR_WRITE + 8, 0);
+        check(handled == 1 && seen.reason == (rows[i].length ? EXIT_CR_WRITE : EXIT_UNKNOWN));
+        check(!rows[i].length || (seen.cr == 8 && seen.reg == rows[i].reg && seen.length == rows[i].length));
+    }
 }
 
 static void test_unknown(void)
@@ -153,6 +183,7 @@ int main(void)
 {
     test_random_exits();
     test_mode_of_a_skipped_instruction();
+    test_register_of_a_control_register();
     test_unknown();
     test_not_offered();
     test_refused_entry();
