@@ -71,34 +71,6 @@ enum emulate_outcome require_privilege(struct emulation *e)
     return e->context->cpl == 0 ? EMULATE_OK : raise_gp(e);
 }
 
-/* ---- registers ---- */
-
-static bool is_high_byte(const struct emulation *e, unsigned number, unsigned bytes)
-{
-    return bytes == 1 && !e->i.rex && number >= 4 && number < 8;
-}
-
-uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes)
-{
-    if (is_high_byte(e, number, bytes))
-        return *general_register(&e->regs, number - 4) >> 8 & 0xff;
-    return low_bytes(*general_register(&e->regs, number), bytes);
-}
-
-void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value)
-{
-    if (is_high_byte(e, number, bytes)) {
-        uint64_t *reg = general_register(&e->regs, number - 4);
-        *reg = (*reg & ~0xff00UL) | (value & 0xff) << 8;
-        return;
-    }
-    uint64_t *reg = general_register(&e->regs, number);
-    if (bytes >= 4)
-        *reg = low_bytes(value, bytes);
-    else
-        *reg = (*reg ^ low_bytes(*reg, bytes)) | low_bytes(value, bytes);
-}
-
 /* ---- operands ---- */
 
 static void find_memory(struct emulation *e, struct operand *o)

@@ -105,13 +105,18 @@ enum emulate_outcome write_memory(struct emulation *e, enum emulate_segment segm
                                   unsigned bytes);
 enum emulate_outcome push(struct emulation *e, uint64_t value, unsigned bytes);
 enum emulate_outcome pop(struct emulation *e, uint64_t *value, unsigned bytes);
-/* With the rules of x86: bytes 4-7 without REX are ah to bh, 32-bit writes clear the upper half. */
-uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes);
-void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value);
 /* The working copy's rip, after the checks of CS. */
 enum emulate_outcome jump_to(struct emulation *e, uint64_t target, unsigned bytes);
 enum emulate_outcome require_privilege(struct emulation *e);
 
+static inline uint64_t get_register(struct emulation *e, unsigned number, unsigned bytes)
+{
+    return register_read(&e->regs, &e->i, number, bytes);
+}
+static inline void set_register(struct emulation *e, unsigned number, unsigned bytes, uint64_t value)
+{
+    register_write(&e->regs, &e->i, number, bytes, value);
+}
 static inline enum emulate_outcome raise_ud(struct emulation *e)
 {
     return emulate_raise(e->context, TRAP_invalid_op, 0);

@@ -14,6 +14,33 @@ uint64_t *general_register(struct cpu_user_regs *regs, unsigned number)
     return (uint64_t *)((char *)regs + offset[number & 15]);
 }
 
+static bool is_high_byte(const struct instruction *i, unsigned number, unsigned bytes)
+{
+    return bytes == 1 && !i->rex && number >= 4 && number < 8;
+}
+
+uint64_t register_read(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned bytes)
+{
+    if (is_high_byte(i, number, bytes))
+        return *general_register(regs, number - 4) >> 8 & 0xff;
+    return low_bytes(*general_register(regs, number), bytes);
+}
+
+void register_write(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned bytes,
+                    uint64_t value)
+{
+    if (is_high_byte(i, number, bytes)) {
+        uint64_t *reg = general_register(regs, number - 4);
+        *reg = (*reg & ~0xff00UL) | (value & 0xff) << 8;
+        return;
+    }
+    uint64_t *reg = general_register(regs, number);
+    if (bytes >= 4)
+        *reg = low_bytes(value, bytes);
+    else
+        *reg = (*reg ^ low_bytes(*reg, bytes)) | low_bytes(value, bytes);
+}
+
 /* AMD APM volume 3, table A-34. */
 static uint64_t address_16(struct cpu_user_regs *regs, const struct instruction *i, bool *stack)
 {

@@ -4,7 +4,6 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/cpu_policy.h>
-#include <hv/decode.h>
 #include <hv/domain_tsc.h>
 #include <hv/guest_copy.h>
 #include <hv/pv.h>
@@ -64,7 +63,7 @@ static bool port_access_ok(const struct vcpu *v, unsigned port, unsigned size)
 
 static unsigned port_size(const struct instruction *i)
 {
-    return !(i->opcode & 1) ? 1 : i->operand16 ? 2 : 4;
+    return !(i->opcode & 1) ? 1 : i->operand_prefix ? 2 : 4;
 }
 
 static enum result port_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
@@ -94,12 +93,12 @@ static enum result string_fault(struct vcpu *v, struct cpu_user_regs *regs, uint
 static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     unsigned size = port_size(i), port = (uint16_t)regs->rdx;
-    bool out = i->opcode & 2;
+    bool out = i->opcode & 2, repeated = i->repeat == 0xf3;
     uint64_t *pointer = out ? &regs->rsi : &regs->rdi;
     uint32_t value = 0;
     if (!port_access_ok(v, port, size))
         return NOT_OURS;
-    if (i->rep && regs->rcx == 0)
+    if (repeated && regs->rcx == 0)
         return DONE;
     if (out) {
         if (copy_from_guest_va(&value, *pointer, size))
@@ -113,7 +112,7 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
             return string_fault(v, regs, *pointer, size, PF_WRITE);
     }
     *pointer += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)size : size;
-    return i->rep && --regs->rcx ? AGAIN : DONE;
+    return repeated && --regs->rcx ? AGAIN : DONE;
 }
 
 /* Interrupts are masked by evtchn_upcall_mask, not by these: where the virtual IOPL allows them they do nothing. */
@@ -142,7 +141,7 @@ static uint64_t visible_cr0(const struct vcpu *v)
 
 static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
-    uint64_t *reg = decode_register(regs, i->rm);
+    uint64_t *reg = general_register(regs, i->rm);
     bool write = i->opcode & 2;
     switch (i->reg | write << 4) {
     case 0:
@@ -178,7 +177,7 @@ static enum result control_register(struct vcpu *v, struct cpu_user_regs *regs, 
 
 static enum result debug_register(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
-    uint64_t *reg = decode_register(regs, i->rm);
+    uint64_t *reg = general_register(regs, i->rm);
     unsigned index = i->reg & 7;
     if (pv_no_debug_register(v, index)) {
         pv_inject_trap(regs, TRAP_invalid_op, 0);
@@ -245,7 +244,9 @@ static enum result time_stamp_and_aux(struct vcpu *v, struct cpu_user_regs *regs
 static enum result store(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i, const void *value,
                          unsigned bytes)
 {
-    uint64_t at = i->address + (i->segment == 4 ? rdmsr(MSR_FS_BASE) : i->segment == 5 ? rdmsr(MSR_GS_BASE) : 0);
+    enum emulate_segment segment;
+    uint64_t at = memory_operand(regs, i, regs->rip + i->length, &segment);
+    at += segment == EMU_FS ? rdmsr(MSR_FS_BASE) : segment == EMU_GS ? rdmsr(MSR_GS_BASE) : 0;
     return copy_to_guest_va(at, value, bytes) ? memory_fault(v, regs, at, bytes, PF_WRITE) : DONE;
 }
 
@@ -267,7 +268,7 @@ static enum result store_word(struct vcpu *v, struct cpu_user_regs *regs, const 
 {
     if (i->mod != 3)
         return store(v, regs, i, &value, 2);
-    register_write(regs, i, i->rm, i->operand16 ? 2 : i->rex & 8 ? 8 : 4, value);
+    register_write(regs, i, i->rm, i->operand_bytes, value);
     return DONE;
 }
 
@@ -300,16 +301,18 @@ static enum result group_01(struct vcpu *v, struct cpu_user_regs *regs, const st
     if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1)
         return (uint32_t)regs->rcx || xstate_set_xcr0(v, regs->rdx << 32 | (uint32_t)regs->rax) ? NOT_OURS : DONE;
     if (i->mod != 3 && (i->reg & 7) == 7) {
-        if (guest_range_ok(i->address, 1))
-            invlpg(i->address);
+        enum emulate_segment segment;
+        uint64_t address = memory_operand(regs, i, regs->rip + i->length, &segment);
+        if (guest_range_ok(address, 1))
+            invlpg(address);
         return DONE;
     }
     return NOT_OURS;
 }
 
 static const struct {
-    uint8_t map, first, last;
-    bool user_too; /* ports and the interrupt flag, by IOPL or bitmap; time stamp counter; what UMIP keeps */
+    uint8_t map, first, last; /* enum opcode_map; opcodes */
+    bool user_too;            /* ports and the interrupt flag, by IOPL or bitmap; time stamp counter; what UMIP keeps */
     emulate function;
 } table[] = {
     {0, 0x6c, 0x6f, true, port_string},       {0, 0xe4, 0xe7, true, port_in_out},
@@ -325,7 +328,7 @@ static const struct {
 static emulate find_emulation(const struct instruction *i, bool kernel)
 {
     for (unsigned n = 0; n < ARRAY_SIZE(table); n++)
-        if (i->opcode_map == table[n].map && i->opcode >= table[n].first && i->opcode <= table[n].last)
+        if (i->map == table[n].map && i->opcode >= table[n].first && i->opcode <= table[n].last)
             return kernel || table[n].user_too ? table[n].function : NULL;
     return NULL;
 }
@@ -338,14 +341,6 @@ static emulate without_operands(const uint8_t *code)
     return code[1] == 0x32 ? msr_read : code[1] == 0x30 ? msr_write : NULL;
 }
 #define BYTES_WITHOUT_OPERANDS 2
-
-static unsigned fetch(const struct cpu_user_regs *regs, uint8_t *code)
-{
-    if (!copy_from_guest_va(code, regs->rip, MAX_INSTRUCTION))
-        return MAX_INSTRUCTION;
-    unsigned in_page = (unsigned)(PAGE_SIZE - (regs->rip & ~PAGE_MASK));
-    return in_page < MAX_INSTRUCTION && !copy_from_guest_va(code, regs->rip, in_page) ? in_page : 0;
-}
 
 /* `int n` of guest code faults as IDT entry n: the trap table's DPL decides whether it may. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
@@ -364,19 +359,20 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 void pv_general_protection(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
-    uint8_t code[MAX_INSTRUCTION];
+    struct code_cursor code = {.have = 0};
     struct instruction i;
     if (software_interrupt(v, regs))
         return;
-    unsigned bytes = regs->error_code == 0 ? fetch(regs, code) : 0;
-    if (bytes >= BYTES_WITHOUT_OPERANDS && without_operands(code) && guest_kernel_mode(v)) {
-        if (without_operands(code)(v, regs, NULL) == DONE)
+    if (regs->error_code == 0)
+        code.have = pv_fetch(regs, code.byte);
+    if (code.have >= BYTES_WITHOUT_OPERANDS && without_operands(code.byte) && guest_kernel_mode(v)) {
+        if (without_operands(code.byte)(v, regs, NULL) == DONE)
             pv_finish_instruction(regs, BYTES_WITHOUT_OPERANDS);
         else
             pv_inject_trap(regs, TRAP_gp_fault, 0);
         return;
     }
-    if (bytes && decode_instruction(code, bytes, regs, &i)) {
+    if (pv_decode(&code, &i)) {
         emulate function = find_emulation(&i, guest_kernel_mode(v));
         enum result result = function ? function(v, regs, &i) : NOT_OURS;
         if (result == DONE)

@@ -4,7 +4,6 @@
  * Instructions seen from Linux: mov, xchg, lock and; the read-modify-write family is here whole.
  */
 #include <hv/console.h>
-#include <hv/decode.h>
 #include <hv/guest_copy.h>
 #include <hv/page_type.h>
 #include <hv/pv_internal.h>
@@ -26,11 +25,8 @@ struct write {
 
 static unsigned operand_size(const struct instruction *i)
 {
-    if (i->opcode_map == 0 && !(i->opcode & 1) && i->opcode != 0x83)
-        return 1;
-    if (i->opcode_map == 1 && (i->opcode == 0xb0 || i->opcode == 0xc0))
-        return 1;
-    return i->rex & 8 ? 8 : i->operand16 ? 2 : 4;
+    bool byte = i->map == MAP_ONE_BYTE ? !(i->opcode & 1) : i->opcode == 0xb0 || i->opcode == 0xc0;
+    return byte ? 1 : i->operand_bytes;
 }
 
 enum arithmetic { LOGICAL, ADDITION, SUBTRACTION };
@@ -113,7 +109,7 @@ static bool compute_one_byte(const struct instruction *i, uint64_t old, uint64_t
         return true;
     case 0xc6:
     case 0xc7:
-        w->value = (uint64_t)i->immediate;
+        w->value = i->immediate;
         return true;
     case 0x86:
     case 0x87:
@@ -123,7 +119,7 @@ static bool compute_one_byte(const struct instruction *i, uint64_t old, uint64_t
     case 0x80:
     case 0x81:
     case 0x83:
-        return alu(w, i->reg & 7, old, (uint64_t)i->immediate);
+        return alu(w, i->reg & 7, old, i->immediate);
     default:
         return i->opcode < 0x40 && (i->opcode & 7) < 2 && alu(w, i->opcode >> 3, old, reg);
     }
@@ -133,11 +129,11 @@ static bool compute_one_byte(const struct instruction *i, uint64_t old, uint64_t
 static bool compute(struct cpu_user_regs *regs, const struct instruction *i, uint64_t old, struct write *w)
 {
     unsigned size = w->size;
-    uint64_t reg = i->has_modrm ? register_read(regs, i, i->reg, size) : 0;
+    uint64_t reg = register_read(regs, i, i->reg, size);
     w->register_result = -1;
     w->rflags = regs->rflags;
     w->store = true;
-    if (i->opcode_map == 0)
+    if (i->map == MAP_ONE_BYTE)
         return compute_one_byte(i, old, reg, w);
     switch (i->opcode) {
     case 0xb0:
@@ -196,17 +192,13 @@ bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    uint8_t code[MAX_INSTRUCTION];
+    struct code_cursor code = {.have = 0};
     struct instruction i;
-    unsigned bytes = MAX_INSTRUCTION;
-    if (copy_from_guest_va(code, regs->rip, bytes)) {
-        bytes = (unsigned)(PAGE_SIZE - (regs->rip & ~PAGE_MASK));
-        if (bytes >= MAX_INSTRUCTION || copy_from_guest_va(code, regs->rip, bytes))
-            return false;
-    }
-    if (!decode_instruction(code, bytes, regs, &i) || !i.has_modrm || i.mod == 3)
+    enum emulate_segment segment;
+    code.have = pv_fetch(regs, code.byte);
+    if (!pv_decode(&code, &i) || !i.has_modrm || i.mod == 3)
         return false;
-    if (!i.segment && i.address != address)
+    if (memory_operand(regs, &i, regs->rip + i.length, &segment) != address && segment < EMU_FS)
         return false;
     bool done = false;
     spin_lock(&d->pt_lock);

@@ -58,6 +58,10 @@ static inline enum emulate_segment segment_or(const struct instruction *i, enum 
 
 /* Register number 0-15, as instructions count them. registers.c */
 uint64_t *general_register(struct cpu_user_regs *regs, unsigned number);
+/* With the rules of x86: bytes 4-7 without REX are ah to bh, 32-bit writes clear the upper half. */
+uint64_t register_read(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned bytes);
+void register_write(struct cpu_user_regs *regs, const struct instruction *i, unsigned number, unsigned bytes,
+                    uint64_t value);
 /* The memory operand (mod != 3): its offset in *segment. next_rip: behind the instruction, from where 64-bit code
  * counts. */
 uint64_t memory_operand(struct cpu_user_regs *regs, const struct instruction *i, uint64_t next_rip,

@@ -7,6 +7,7 @@
 
 #include <hv/cpu.h>
 #include <hv/domain.h>
+#include <hv/instruction.h>
 #include <hv/traps.h>
 
 static inline bool guest_kernel_mode(const struct vcpu *v)
@@ -45,6 +46,11 @@ void pv_page_fault(struct cpu_user_regs *regs, unsigned long address);          
 void pv_general_protection(struct cpu_user_regs *regs);                         /* pv/privileged.c */
 void pv_invalid_opcode(struct cpu_user_regs *regs);                             /* pv/privileged.c: forced CPUID */
 bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address); /* pv/write_emulate.c */
+
+/* pv/fetch.c: the bytes at rip, as many as there are up to the end of the page or an instruction's; 0: none. */
+unsigned pv_fetch(const struct cpu_user_regs *regs, uint8_t bytes[MAX_INSTRUCTION_BYTES]);
+/* False: not whole, or none of those that are finished for guests. */
+bool pv_decode(struct code_cursor *code, struct instruction *i);
 
 /* pv/msr.c: false = #GP. */
 bool pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);

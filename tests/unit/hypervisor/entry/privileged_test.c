@@ -1,6 +1,6 @@
 /*
  * Instructions of ring 0 in a PV guest, kernel and program: what each leaves in registers, memory and the vcpu, and
- * which are a fault. The real pv/privileged.c, pv/decode.c and pv/bounce.c.
+ * which are a fault. The real pv/privileged.c, pv/fetch.c and pv/bounce.c.
  */
 #include "../check.h"
 #include <hv/console.h>

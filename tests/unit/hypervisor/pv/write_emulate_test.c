@@ -1,11 +1,10 @@
 /*
  * Instructions by which a PV kernel writes to its level-1 tables, against the processor's own: what they leave in the
  * entry, in registers and in the flags. And those that are not finished: nothing has changed then. The real
- * pv/write_emulate.c and pv/decode.c.
+ * pv/write_emulate.c.
  */
 #include "machine.h"
 #include "../random.h"
-#include <hv/decode.h>
 #include <hv/guest_copy.h>
 #include <string.h>
 #include <sys/mman.h>
