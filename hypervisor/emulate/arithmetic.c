@@ -3,7 +3,8 @@
  * tests compare it with the processor's own. Only wide division uses the instruction, for which the image has no
  * library function. Flags that the manuals leave undefined are kept, or as real processors have them.
  */
-#include "instruction.h"
+#include <hv/arithmetic.h>
+#include <hv/instruction.h>
 
 void set_flag(uint64_t *flags, uint64_t flag, bool value)
 {
@@ -73,6 +74,13 @@ uint64_t alu(enum alu_operation operation, unsigned bytes, uint64_t a, uint64_t 
         subtract(bytes, a, b, false, flags);
         return a;
     }
+}
+
+uint64_t change_bit(unsigned operation, uint64_t value, unsigned bit, uint64_t *flags)
+{
+    uint64_t mask = 1UL << bit;
+    set_flag(flags, FLAG_CF, value & mask);
+    return operation == 1 ? value | mask : operation == 2 ? value & ~mask : operation == 3 ? value ^ mask : value;
 }
 
 /* One step of a rotation; the carry flag takes the bit that moves around, and takes part with rcl and rcr. */

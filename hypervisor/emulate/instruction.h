@@ -4,13 +4,14 @@
  *   length.c     bytes to struct instruction, by shape tables that know every opcode's length (hv/instruction.h)
  *   registers.c  registers by number, addresses of memory operands (hv/instruction.h)
  *   decode.c     fetches code, finds operands, reads and writes them
- *   arithmetic.c values and flags, no machine state
+ *   arithmetic.c values and flags, no machine state (hv/arithmetic.h)
  *   execute.c    the dispatch tables
  *   data.c, integer.c, bits.c, flow.c, string.c, system.c, vector.c   what the instructions do
  */
 #ifndef HV_EMULATE_INSTRUCTION_H
 #define HV_EMULATE_INSTRUCTION_H
 
+#include <hv/arithmetic.h>
 #include <hv/cpu.h>
 #include <hv/emulate.h>
 #include <hv/instruction.h>
@@ -140,31 +141,6 @@ static inline unsigned io_privilege_level(const struct emulation *e)
 }
 /* Flags as popf and iret of `bytes` take them from the stack, at this privilege; and those in `more`. stack.c */
 void take_flags(struct emulation *e, uint64_t value, unsigned bytes, uint64_t more);
-
-/* ---- arithmetic.c: values of 1, 2, 4 or 8 bytes; *flags is rflags, of which the arithmetic flags change ---- */
-#define FLAG_CF          0x001UL
-#define FLAG_PF          0x004UL
-#define FLAG_AF          0x010UL
-#define FLAG_ZF          0x040UL
-#define FLAG_SF          0x080UL
-#define FLAG_DF          0x400UL
-#define FLAG_OF          0x800UL
-#define FLAG_ID          0x200000UL
-#define X86_CR0_EM       0x4UL
-#define ARITHMETIC_FLAGS (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
-
-enum alu_operation { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
-enum shift_operation { SHIFT_ROL, SHIFT_ROR, SHIFT_RCL, SHIFT_RCR, SHIFT_SHL, SHIFT_SHR, SHIFT_SAL, SHIFT_SAR };
-uint64_t alu(enum alu_operation operation, unsigned bytes, uint64_t a, uint64_t b, uint64_t *flags);
-uint64_t shift(enum shift_operation operation, unsigned bytes, uint64_t a, unsigned count, uint64_t *flags);
-uint64_t shift_double(bool left, unsigned bytes, uint64_t a, uint64_t filler, unsigned count, uint64_t *flags);
-void multiply(bool is_signed, unsigned bytes, uint64_t a, uint64_t b, uint64_t *low, uint64_t *high, uint64_t *flags);
-/* False: divisor 0, or the quotient does not fit. */
-bool divide(bool is_signed, unsigned bytes, uint64_t high, uint64_t low, uint64_t divisor, uint64_t *quotient,
-            uint64_t *remainder);
-/* Condition code of jcc, setcc, cmovcc: low four bits of the opcode. */
-bool condition_holds(unsigned code, uint64_t flags);
-void set_flag(uint64_t *flags, uint64_t flag, bool value);
 
 /* ---- execute functions, by file ---- */
 #define EXECUTE(name) enum emulate_outcome name(struct emulation *e)

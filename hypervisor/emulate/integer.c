@@ -88,14 +88,8 @@ EXECUTE(bit_operation)
 {
     struct operand *o = &e->destination;
     unsigned which = (e->i.opcode == 0xba ? e->i.modrm : e->i.opcode) >> 3 & 3;
-    uint64_t bit = 1UL << (e->source.value & (8 * o->bytes - 1));
-    set_flag(&e->regs.rflags, FLAG_CF, o->value & bit);
-    if (which == 1)
-        o->value |= bit;
-    else if (which == 2)
-        o->value &= ~bit;
-    else if (which == 3)
-        o->value ^= bit;
+    unsigned bit = (unsigned)e->source.value & (8 * o->bytes - 1);
+    o->value = change_bit(which, o->value, bit, &e->regs.rflags);
     return EMULATE_OK;
 }
 

@@ -71,13 +71,13 @@ EXECUTE(push_flags)
 
 void take_flags(struct emulation *e, uint64_t value, unsigned bytes, uint64_t more)
 {
-    uint64_t allowed = ARITHMETIC_FLAGS | X86_EFLAGS_TF | FLAG_DF | X86_EFLAGS_NT | more;
+    uint64_t allowed = ARITHMETIC_FLAGS | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | more;
     if (e->context->cpl <= io_privilege_level(e))
         allowed |= X86_EFLAGS_IF;
     if (e->context->cpl == 0)
         allowed |= X86_EFLAGS_IOPL;
     if (bytes > 2)
-        allowed |= X86_EFLAGS_AC | FLAG_ID;
+        allowed |= X86_EFLAGS_AC | X86_EFLAGS_ID;
     e->regs.rflags = (e->regs.rflags & ~allowed) | (value & allowed);
 }
 

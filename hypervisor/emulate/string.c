@@ -9,7 +9,7 @@
 
 static bool falls(const struct emulation *e)
 {
-    return e->regs.rflags & FLAG_DF;
+    return e->regs.rflags & X86_EFLAGS_DF;
 }
 
 static void advance(struct emulation *e, unsigned number, unsigned bytes, uint64_t count)

@@ -48,7 +48,7 @@ EXECUTE(port_out)
 /* f5 cmc, f8 clc, f9 stc, fc cld, fd std */
 EXECUTE(change_flag)
 {
-    uint64_t flag = e->i.opcode >= 0xfc ? FLAG_DF : FLAG_CF;
+    uint64_t flag = e->i.opcode >= 0xfc ? X86_EFLAGS_DF : FLAG_CF;
     if (e->i.opcode == 0xf5)
         e->regs.rflags ^= FLAG_CF;
     else

@@ -10,9 +10,8 @@
 
 #define CR0_NW 0x20000000UL
 #define CR0_CD 0x40000000UL
-#define CR0_EM 0x00000004UL
 #define CR0_KNOWN                                                                                                      \
-    (X86_CR0_PE | X86_CR0_MP | CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | CR0_NW |      \
+    (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | CR0_NW |      \
      CR0_CD | X86_CR0_PG)
 
 #define CR4_ALWAYS 0x7ffUL /* VME, PVI, TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT */

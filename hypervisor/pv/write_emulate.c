@@ -3,17 +3,11 @@
  * read-only, the write faults, and we finish the instruction with a checked update of the entry.
  * Instructions seen from Linux: mov, xchg, lock and; the read-modify-write family is here whole.
  */
+#include <hv/arithmetic.h>
 #include <hv/console.h>
 #include <hv/guest_copy.h>
 #include <hv/page_type.h>
 #include <hv/pv_internal.h>
-
-#define X86_CF 0x001UL
-#define X86_PF 0x004UL
-#define X86_AF 0x010UL
-#define X86_ZF 0x040UL
-#define X86_SF 0x080UL
-#define X86_OF 0x800UL
 
 struct write {
     uint64_t value; /* to store */
@@ -29,71 +23,20 @@ static unsigned operand_size(const struct instruction *i)
     return byte ? 1 : i->operand_bytes;
 }
 
-enum arithmetic { LOGICAL, ADDITION, SUBTRACTION };
-
-/* Flags of `result` = a (and, or, xor; + or -) b. */
-static void set_flags(struct write *w, enum arithmetic kind, uint64_t a, uint64_t b, uint64_t result)
+/* Those of the eight that store, and take no carry along. */
+static bool alu_store(struct write *w, unsigned operation, uint64_t old, uint64_t operand)
 {
-    unsigned sign = 8 * w->size - 1;
-    uint64_t mask = ~0UL >> (63 - sign), overflow = 0;
-    bool carry = false;
-    a &= mask;
-    b &= mask;
-    result &= mask;
-    if (kind == ADDITION) {
-        carry = result < a;
-        overflow = ~(a ^ b) & (a ^ result);
-    } else if (kind == SUBTRACTION) {
-        carry = a < b;
-        overflow = (a ^ b) & (a ^ result);
-    }
-    w->rflags &= ~(X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF);
-    w->rflags |= (carry ? X86_CF : 0) | (overflow >> sign & 1 ? X86_OF : 0) | (result ? 0 : X86_ZF) |
-                 (result >> sign & 1 ? X86_SF : 0) | (__builtin_parity((unsigned)result & 0xff) ? 0 : X86_PF) |
-                 (kind == LOGICAL ? 0 : (a ^ b ^ result) & X86_AF);
-}
-
-static bool alu(struct write *w, unsigned operation, uint64_t old, uint64_t operand)
-{
-    enum arithmetic kind = LOGICAL;
-    switch (operation) {
-    case 0:
-        w->value = old + operand;
-        kind = ADDITION;
-        break;
-    case 1:
-        w->value = old | operand;
-        break;
-    case 4:
-        w->value = old & operand;
-        break;
-    case 5:
-        w->value = old - operand;
-        kind = SUBTRACTION;
-        break;
-    case 6:
-        w->value = old ^ operand;
-        break;
-    default:
+    const unsigned known = 1U << ALU_ADD | 1U << ALU_OR | 1U << ALU_AND | 1U << ALU_SUB | 1U << ALU_XOR;
+    if (!(known >> operation & 1))
         return false;
-    }
-    set_flags(w, kind, old, operand, w->value);
-    return true;
-}
-
-/* bt, bts, btr, btc */
-static bool bit_operation(struct write *w, unsigned operation, uint64_t old, unsigned bit)
-{
-    uint64_t m = 1UL << bit;
-    w->rflags = (w->rflags & ~X86_CF) | (old >> bit & 1);
-    w->value = operation == 1 ? old | m : operation == 2 ? old & ~m : operation == 3 ? old ^ m : old;
+    w->value = alu((enum alu_operation)operation, w->size, old, operand, &w->rflags);
     return true;
 }
 
 /* The operand's old value is compared as by cmp: what is stored does not count. */
 static bool compare_and_exchange(struct write *w, uint64_t expected, uint64_t old, uint64_t reg)
 {
-    set_flags(w, SUBTRACTION, expected, old, expected - old);
+    alu(ALU_CMP, w->size, expected, old, &w->rflags);
     w->value = reg;
     w->store = expected == old;
     w->register_result = expected == old ? -1 : 0;
@@ -119,9 +62,9 @@ static bool compute_one_byte(const struct instruction *i, uint64_t old, uint64_t
     case 0x80:
     case 0x81:
     case 0x83:
-        return alu(w, i->reg & 7, old, i->immediate);
+        return alu_store(w, i->reg & 7, old, i->immediate);
     default:
-        return i->opcode < 0x40 && (i->opcode & 7) < 2 && alu(w, i->opcode >> 3, old, reg);
+        return i->opcode < 0x40 && (i->opcode & 7) < 2 && alu_store(w, i->opcode >> 3, old, reg);
     }
 }
 
@@ -140,15 +83,17 @@ static bool compute(struct cpu_user_regs *regs, const struct instruction *i, uin
     case 0xb1:
         return compare_and_exchange(w, register_read(regs, i, 0, size), old, reg);
     case 0xba:
-        return (i->reg & 4) && bit_operation(w, i->reg & 3, old, (unsigned)i->immediate & (size * 8 - 1));
+        w->value = change_bit(i->reg & 3, old, (unsigned)i->immediate & (size * 8 - 1), &w->rflags);
+        return i->reg & 4;
     case 0xab:
     case 0xb3:
     case 0xbb:
-        return reg < size * 8 && bit_operation(w, i->opcode >> 3 & 3, old, (unsigned)reg);
+        w->value = change_bit(i->opcode >> 3 & 3, old, (unsigned)reg & 63, &w->rflags);
+        return reg < size * 8;
     case 0xc0:
     case 0xc1:
         w->register_result = i->reg;
-        return alu(w, 0, old, reg);
+        return alu_store(w, ALU_ADD, old, reg);
     default:
         return false;
     }

@@ -92,7 +92,7 @@ static void execute(struct state *s, unsigned offset)
 
 /* ---- The same as the processor's ---- */
 
-#define STATUS (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF)
+#define STATUS ARITHMETIC_FLAGS
 enum { BYTE = 1, LOCKABLE = 2, IMM8 = 4, IMMZ = 8, BIT_REGISTER = 16, COMPARES = 32 };
 
 static const struct form {
@@ -110,31 +110,31 @@ static const struct form {
     {"xchg", 0, 0x87, -1, LOCKABLE, STATUS},
     {"add", 0, 0x00, -1, BYTE | LOCKABLE, STATUS},
     {"add", 0, 0x01, -1, LOCKABLE, STATUS},
-    {"or", 0, 0x08, -1, BYTE | LOCKABLE, STATUS & ~X86_AF},
-    {"or", 0, 0x09, -1, LOCKABLE, STATUS & ~X86_AF},
-    {"and", 0, 0x20, -1, BYTE | LOCKABLE, STATUS & ~X86_AF},
-    {"and", 0, 0x21, -1, LOCKABLE, STATUS & ~X86_AF},
+    {"or", 0, 0x08, -1, BYTE | LOCKABLE, STATUS & ~FLAG_AF},
+    {"or", 0, 0x09, -1, LOCKABLE, STATUS & ~FLAG_AF},
+    {"and", 0, 0x20, -1, BYTE | LOCKABLE, STATUS & ~FLAG_AF},
+    {"and", 0, 0x21, -1, LOCKABLE, STATUS & ~FLAG_AF},
     {"sub", 0, 0x28, -1, BYTE | LOCKABLE, STATUS},
     {"sub", 0, 0x29, -1, LOCKABLE, STATUS},
-    {"xor", 0, 0x30, -1, BYTE | LOCKABLE, STATUS & ~X86_AF},
-    {"xor", 0, 0x31, -1, LOCKABLE, STATUS & ~X86_AF},
+    {"xor", 0, 0x30, -1, BYTE | LOCKABLE, STATUS & ~FLAG_AF},
+    {"xor", 0, 0x31, -1, LOCKABLE, STATUS & ~FLAG_AF},
     {"add imm", 0, 0x80, 0, BYTE | LOCKABLE | IMM8, STATUS},
-    {"or imm", 0, 0x81, 1, LOCKABLE | IMMZ, STATUS & ~X86_AF},
-    {"and imm", 0, 0x81, 4, LOCKABLE | IMMZ, STATUS & ~X86_AF},
-    {"and imm8", 0, 0x83, 4, LOCKABLE | IMM8, STATUS & ~X86_AF},
+    {"or imm", 0, 0x81, 1, LOCKABLE | IMMZ, STATUS & ~FLAG_AF},
+    {"and imm", 0, 0x81, 4, LOCKABLE | IMMZ, STATUS & ~FLAG_AF},
+    {"and imm8", 0, 0x83, 4, LOCKABLE | IMM8, STATUS & ~FLAG_AF},
     {"sub imm8", 0, 0x83, 5, LOCKABLE | IMM8, STATUS},
-    {"xor imm", 0, 0x80, 6, BYTE | LOCKABLE | IMM8, STATUS & ~X86_AF},
+    {"xor imm", 0, 0x80, 6, BYTE | LOCKABLE | IMM8, STATUS & ~FLAG_AF},
     {"cmpxchg", 1, 0xb0, -1, BYTE | LOCKABLE | COMPARES, STATUS},
     {"cmpxchg", 1, 0xb1, -1, LOCKABLE | COMPARES, STATUS},
     {"xadd", 1, 0xc0, -1, BYTE | LOCKABLE, STATUS},
     {"xadd", 1, 0xc1, -1, LOCKABLE, STATUS},
-    {"bt imm", 1, 0xba, 4, IMM8, X86_CF | X86_ZF},
-    {"bts imm", 1, 0xba, 5, LOCKABLE | IMM8, X86_CF | X86_ZF},
-    {"btr imm", 1, 0xba, 6, LOCKABLE | IMM8, X86_CF | X86_ZF},
-    {"btc imm", 1, 0xba, 7, LOCKABLE | IMM8, X86_CF | X86_ZF},
-    {"bts", 1, 0xab, -1, LOCKABLE | BIT_REGISTER, X86_CF | X86_ZF},
-    {"btr", 1, 0xb3, -1, LOCKABLE | BIT_REGISTER, X86_CF | X86_ZF},
-    {"btc", 1, 0xbb, -1, LOCKABLE | BIT_REGISTER, X86_CF | X86_ZF},
+    {"bt imm", 1, 0xba, 4, IMM8, FLAG_CF | FLAG_ZF},
+    {"bts imm", 1, 0xba, 5, LOCKABLE | IMM8, FLAG_CF | FLAG_ZF},
+    {"btr imm", 1, 0xba, 6, LOCKABLE | IMM8, FLAG_CF | FLAG_ZF},
+    {"btc imm", 1, 0xba, 7, LOCKABLE | IMM8, FLAG_CF | FLAG_ZF},
+    {"bts", 1, 0xab, -1, LOCKABLE | BIT_REGISTER, FLAG_CF | FLAG_ZF},
+    {"btr", 1, 0xb3, -1, LOCKABLE | BIT_REGISTER, FLAG_CF | FLAG_ZF},
+    {"btc", 1, 0xbb, -1, LOCKABLE | BIT_REGISTER, FLAG_CF | FLAG_ZF},
 };
 
 static uint64_t any_value(void)
@@ -232,10 +232,10 @@ static void accessed_bits_that_come_in_between_are_not_lost(void)
 
 static void a_comparison_that_fails_writes_nothing(void)
 {
-    struct state s = {.rax = 1, .rbx = 2, .rflags = X86_ZF, .operand = 3};
+    struct state s = {.rax = 1, .rbx = 2, .rflags = FLAG_ZF, .operand = 3};
     writes = 0;
     check(emulate(&s, 0, CODE(0x48, 0x0f, 0xb1, 0x1f)) && !writes && s.operand == 3 && s.rax == 3 &&
-          !(s.rflags & X86_ZF));
+          !(s.rflags & FLAG_ZF));
 }
 
 /* ---- Not finished ---- */
