@@ -11,17 +11,12 @@
 #define CR0_NW 0x20000000UL
 #define CR0_CD 0x40000000UL
 #define CR0_KNOWN                                                                                                      \
-    (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | CR0_NW |      \
+    (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | CR0_NW |  \
      CR0_CD | X86_CR0_PG)
 
 #define CR4_ALWAYS 0x7ffUL /* VME, PVI, TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT */
-#define CR4_PSE    0x10UL
-#define CR4_PCIDE  0x20000UL
 #define CR3_PCID   0xfffUL
 #define CR3_KEEP   (1UL << 63)
-
-#define CR3_PAE_BASE   0xffffffe0UL
-#define PDPTE_RESERVED 0x1e6UL
 
 #define EFER_FFXSR 0x4000U
 
@@ -36,7 +31,7 @@ static bool switch_paging(struct vcpu *v, bool on)
     struct hvm_vcpu *h = v->hvm;
     struct hvm_segment_register cs;
     if (!on) {
-        if (h->efer & EFER_LMA && (in_64bit_code(v) || h->cr4 & CR4_PCIDE))
+        if (h->efer & EFER_LMA && (in_64bit_code(v) || h->cr4 & X86_CR4_PCIDE))
             return false;
         h->efer &= ~(uint64_t)EFER_LMA;
         return true;
@@ -56,19 +51,14 @@ static bool switch_paging(struct vcpu *v, bool on)
  */
 static bool pae_entries_ok(struct vcpu *v, uint64_t cr3)
 {
-    const uint64_t reserved = PDPTE_RESERVED | ~0UL << cpu_features.physical_address_bits;
+    const uint64_t reserved = PAE_ROOT_ENTRY_RESERVED | ~0UL << cpu_features.physical_address_bits;
     uint64_t entry[4];
-    if (hvm_copy_from_physical(v->domain, entry, cr3 & CR3_PAE_BASE, sizeof(entry)))
+    if (hvm_copy_from_physical(v->domain, entry, cr3 & PAE_ROOT, sizeof(entry)))
         return false;
     for (unsigned i = 0; i < ARRAY_SIZE(entry); i++)
         if (entry[i] & PTE_PRESENT && entry[i] & reserved)
             return false;
     return true;
-}
-
-static bool uses_pae(const struct hvm_vcpu *h, uint64_t cr0, uint64_t cr4)
-{
-    return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(h->efer & EFER_LMA);
 }
 
 bool hvm_set_cr0(struct vcpu *v, uint64_t value)
@@ -80,7 +70,7 @@ bool hvm_set_cr0(struct vcpu *v, uint64_t value)
     uint64_t changed = value ^ h->cr0, efer = h->efer;
     if (changed & X86_CR0_PG && !switch_paging(v, value & X86_CR0_PG))
         return false;
-    if (changed & (X86_CR0_PG | CR0_CD | CR0_NW) && uses_pae(h, value, h->cr4) && !pae_entries_ok(v, h->cr3))
+    if (changed & (X86_CR0_PG | CR0_CD | CR0_NW) && hvm_uses_pae(value, h->cr4, h->efer) && !pae_entries_ok(v, h->cr3))
         return false; /* efer is as it was: this is not long mode */
     h->cr0 = value;
     hvm_vendor->update_cr(v, 0);
@@ -94,12 +84,12 @@ bool hvm_set_cr0(struct vcpu *v, uint64_t value)
 bool hvm_set_cr3(struct vcpu *v, uint64_t value)
 {
     struct hvm_vcpu *h = v->hvm;
-    bool keep = value & CR3_KEEP && h->cr4 & CR4_PCIDE;
+    bool keep = value & CR3_KEEP && h->cr4 & X86_CR4_PCIDE;
     if (keep)
         value &= ~CR3_KEEP;
     if (h->efer & EFER_LMA && value >> cpu_features.physical_address_bits)
         return false;
-    if (uses_pae(h, h->cr0, h->cr4) && !pae_entries_ok(v, value))
+    if (hvm_uses_pae(h->cr0, h->cr4, h->efer) && !pae_entries_ok(v, value))
         return false;
     h->cr3 = value;
     hvm_vendor->update_cr(v, 3);
@@ -114,7 +104,7 @@ static uint64_t cr4_allowed(struct vcpu *v)
     struct cpuid basic, extended;
     hvm_cpuid(v, 1, 0, &basic);
     hvm_cpuid(v, 7, 0, &extended);
-    return CR4_ALWAYS | (basic.ecx >> 17 & 1 ? CR4_PCIDE : 0) | (basic.ecx >> 26 & 1 ? X86_CR4_OSXSAVE : 0) |
+    return CR4_ALWAYS | (basic.ecx >> 17 & 1 ? X86_CR4_PCIDE : 0) | (basic.ecx >> 26 & 1 ? X86_CR4_OSXSAVE : 0) |
            (extended.ebx & 1 ? X86_CR4_FSGSBASE : 0) | (extended.ebx >> 7 & 1 ? X86_CR4_SMEP : 0) |
            (extended.ebx >> 20 & 1 ? X86_CR4_SMAP : 0) | (extended.ecx >> 2 & 1 ? X86_CR4_UMIP : 0);
 }
@@ -126,16 +116,16 @@ bool hvm_cr4_is_offered(struct vcpu *v, uint64_t value)
 
 bool hvm_set_cr4(struct vcpu *v, uint64_t value)
 {
-    const uint64_t translation = CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP;
+    const uint64_t translation = X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP;
     struct hvm_vcpu *h = v->hvm;
     uint64_t changed = value ^ h->cr4;
     if (changed & value & ~CR4_ALWAYS && !hvm_cr4_is_offered(v, value))
         return false;
     if (changed & X86_CR4_PAE && h->efer & EFER_LMA)
         return false;
-    if (changed & value & CR4_PCIDE && (!(h->efer & EFER_LMA) || h->cr3 & CR3_PCID))
+    if (changed & value & X86_CR4_PCIDE && (!(h->efer & EFER_LMA) || h->cr3 & CR3_PCID))
         return false;
-    if (changed & (CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP) && uses_pae(h, h->cr0, value) &&
+    if (changed & (X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_SMEP) && hvm_uses_pae(h->cr0, value, h->efer) &&
         !pae_entries_ok(v, h->cr3))
         return false;
     h->cr4 = value;

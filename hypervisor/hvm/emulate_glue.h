@@ -39,7 +39,6 @@ enum emulate_outcome segment_linear(struct emulate_context *c, enum emulate_segm
 enum emulate_outcome segment_load(struct emulate_context *c, enum emulate_segment segment, uint16_t selector);
 enum emulate_outcome segment_load_code(struct emulate_context *c, uint16_t selector, uint64_t target);
 uint16_t segment_selector(struct emulate_context *c, enum emulate_segment segment);
-bool is_canonical_address(const struct vcpu *v, uint64_t address);
 /* May int n, int3 or into of this privilege level go through the gate of this vector? True also where the gate cannot
  * be read: its delivery says why. */
 bool gate_admits(struct emulate_context *c, uint8_t vector);

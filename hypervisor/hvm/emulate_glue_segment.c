@@ -40,12 +40,6 @@ static bool has_paragraphs(const struct emulate_context *c)
     return !c->protected_mode || c->regs->rflags & X86_EFLAGS_VM;
 }
 
-bool is_canonical_address(const struct vcpu *v, uint64_t address)
-{
-    unsigned unused = v->hvm->cr4 & 0x1000 ? 64 - 57 : 64 - 48; /* CR4.LA57 */
-    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
-}
-
 static enum emulate_outcome refuse(struct emulate_context *c, enum emulate_segment segment)
 {
     return emulate_raise(c, segment == EMU_SS ? TRAP_stack_error : TRAP_gp_fault, 0);
@@ -56,8 +50,7 @@ static enum emulate_outcome linear_64(struct emulate_context *c, enum emulate_se
 {
     bool based = segment == EMU_FS || segment == EMU_GS;
     *linear = offset + (based ? emulated_segment(c, (enum hvm_segment)segment)->base : 0);
-    const struct vcpu *v = emulated(c);
-    bool inside = is_canonical_address(v, *linear) && is_canonical_address(v, *linear + bytes - 1);
+    bool inside = is_canonical(*linear) && is_canonical(*linear + bytes - 1);
     return inside ? EMULATE_OK : refuse(c, segment);
 }
 
@@ -185,15 +178,6 @@ static enum emulate_outcome mark_accessed(struct emulate_context *c, uint64_t li
     return error ? EMULATE_UNHANDLED : EMULATE_OK;
 }
 
-static void unpack_descriptor(uint64_t d, struct hvm_segment_register *s)
-{
-    s->attributes = (uint16_t)((d >> 40 & 0xff) | (d >> 44 & 0xf00));
-    s->base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
-    s->limit = (uint32_t)((d & 0xffff) | (d >> 32 & 0xf0000));
-    if (s->attributes & SEG_ATTR_G)
-        s->limit = s->limit << 12 | 0xfff;
-}
-
 static enum emulate_outcome load_data(struct emulate_context *c, enum emulate_segment segment, uint16_t selector)
 {
     struct hvm_segment_register s = {.selector = selector};
@@ -202,7 +186,7 @@ static enum emulate_outcome load_data(struct emulate_context *c, enum emulate_se
     enum emulate_outcome outcome = read_descriptor(c, selector, &linear, &descriptor);
     if (outcome != EMULATE_OK)
         return outcome;
-    unpack_descriptor(descriptor, &s);
+    s = hvm_unpack_descriptor(descriptor, s.selector);
     if (!(segment == EMU_SS ? stack_loadable(c, s.attributes, rpl) : data_loadable(c, s.attributes, rpl)))
         return emulate_raise(c, TRAP_gp_fault, error_code);
     if (!(s.attributes & SEG_ATTR_PRESENT))
@@ -229,7 +213,7 @@ static bool holds_target(const struct emulate_context *c, const struct hvm_segme
 {
     const struct vcpu *v = emulated(c);
     if (v->hvm->efer & EFER_LMA && s->attributes & SEG_ATTR_L && !has_paragraphs(c))
-        return is_canonical_address(v, target);
+        return is_canonical(target);
     return target <= s->limit;
 }
 
@@ -252,7 +236,7 @@ enum emulate_outcome segment_load_code(struct emulate_context *c, uint16_t selec
     enum emulate_outcome outcome = read_descriptor(c, selector, &linear, &descriptor);
     if (outcome != EMULATE_OK)
         return outcome;
-    unpack_descriptor(descriptor, &s);
+    s = hvm_unpack_descriptor(descriptor, s.selector);
     if (!(s.attributes & SEG_ATTR_S))
         return EMULATE_UNHANDLED; /* a gate or a task */
     if (!code_loadable(c, s.attributes, selector & SELECTOR_RPL))

@@ -23,7 +23,7 @@ enum emulate_outcome system_write_table(struct emulate_context *c, enum emulate_
 {
     struct vcpu *v = emulated(c);
     struct hvm_segment_register s = {.base = base, .limit = limit};
-    if (c->code_bytes == 8 && !is_canonical_address(v, base))
+    if (c->code_bytes == 8 && !is_canonical(base))
         return emulate_raise(c, TRAP_gp_fault, 0);
     hvm_vendor->set_segment(v, table == EMU_GDT ? SEG_GDTR : SEG_IDTR, &s);
     return EMULATE_OK;

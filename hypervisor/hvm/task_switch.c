@@ -69,17 +69,6 @@ struct descriptor {
     uint64_t address; /* linear */
 };
 
-static struct hvm_segment_register unpack(uint64_t raw, uint16_t selector)
-{
-    struct hvm_segment_register s = {.selector = selector};
-    s.base = (raw >> 16 & 0xffffff) | (raw >> 56 << 24);
-    s.limit = (uint32_t)((raw & 0xffff) | (raw >> 32 & 0xf0000));
-    s.attributes = (uint16_t)((raw >> 40 & 0xff) | (raw >> 44 & 0xf00));
-    if (s.attributes & SEG_ATTR_G)
-        s.limit = s.limit << 12 | 0xfff;
-    return s;
-}
-
 static bool read_descriptor(struct vcpu *v, uint16_t selector, uint8_t vector, struct descriptor *out)
 {
     struct hvm_segment_register table;
@@ -184,7 +173,7 @@ static bool load_ldt(struct vcpu *v, uint16_t selector)
         return raise(v, TRAP_invalid_tss, selector);
     if (!read_descriptor(v, selector, TRAP_invalid_tss, &d))
         return false;
-    struct hvm_segment_register s = unpack(d.raw, selector);
+    struct hvm_segment_register s = hvm_unpack_descriptor(d.raw, selector);
     if ((s.attributes & (SEG_ATTR_S | SEG_ATTR_TYPE)) != 2 || !(s.attributes & SEG_ATTR_PRESENT))
         return raise(v, TRAP_invalid_tss, selector);
     hvm_vendor->set_segment(v, SEG_LDTR, &s);
@@ -217,7 +206,7 @@ static bool load_segment(struct vcpu *v, unsigned index, uint16_t selector, unsi
     }
     if (!read_descriptor(v, selector, TRAP_invalid_tss, &d))
         return false;
-    struct hvm_segment_register s = unpack(d.raw, selector);
+    struct hvm_segment_register s = hvm_unpack_descriptor(d.raw, selector);
     if (!segment_fits(index, &s, cpl))
         return raise(v, TRAP_invalid_tss, selector);
     if (!(s.attributes & SEG_ATTR_PRESENT))
@@ -259,7 +248,7 @@ static bool find_task(struct vcpu *v, const struct hvm_exit *exit, struct descri
         return raise(v, vector, selector);
     if (!read_descriptor(v, selector, vector, d))
         return false;
-    *tr = unpack(d->raw, selector);
+    *tr = hvm_unpack_descriptor(d->raw, selector);
     unsigned type = tr->attributes & (SEG_ATTR_S | SEG_ATTR_TYPE) & ~TYPE_TSS_32;
     if (type != (TYPE_TSS16_AVAILABLE | (iret ? TYPE_TSS_BUSY : 0)))
         return raise(v, vector, selector);

@@ -7,9 +7,6 @@
  */
 #include <hv/p2m.h>
 
-#define CR4_PSE  0x00000010UL
-#define CR4_LA57 0x00001000UL
-
 #define FAULT_PRESENT  0x01U
 #define FAULT_WRITE    0x02U
 #define FAULT_USER     0x04U
@@ -39,16 +36,16 @@ struct walk {
 static const struct shape *choose_shape(const struct vcpu *v)
 {
     if (v->hvm->efer & EFER_LMA)
-        return v->hvm->cr4 & CR4_LA57 ? &shape_la57 : &shape_long;
+        return v->hvm->cr4 & X86_CR4_LA57 ? &shape_la57 : &shape_long;
     if (v->hvm->cr4 & X86_CR4_PAE)
         return &shape_pae;
-    return v->hvm->cr4 & CR4_PSE ? &shape_32 : &shape_32_no_pse;
+    return v->hvm->cr4 & X86_CR4_PSE ? &shape_32 : &shape_32_no_pse;
 }
 
 static uint64_t table_start(const struct vcpu *v, const struct shape *shape)
 {
     if (shape == &shape_pae)
-        return v->hvm->cr3 & 0xffffffe0UL;
+        return v->hvm->cr3 & PAE_ROOT;
     return shape->entry_bytes == 4 ? v->hvm->cr3 & 0xfffff000UL : v->hvm->cr3 & PTE_ADDRESS;
 }
 
@@ -64,7 +61,7 @@ static uint64_t reserved_bits(const struct walk *w, unsigned level, bool leaf)
     if (w->shape == &shape_pae) {
         too_high |= 0x7ff0000000000000UL;
         if (level == 3)
-            return too_high | PTE_NX | 0x1e6UL;
+            return too_high | PTE_NX | PAE_ROOT_ENTRY_RESERVED;
     }
     if (leaf && level > 1)
         return too_high | (((1UL << (PAGE_SHIFT + 9 * (level - 1))) - 1) & ~0x1fffUL);

@@ -23,12 +23,10 @@
 #define EPT_WALK           0x3fUL /* memory type and length of the walk */
 #define EPT_WALK_OURS      0x1eUL /* write-back, four levels */
 #define EFER_DEFINED       (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-#define CR4_PCIDE          0x20000UL
 #define RFLAGS_RESERVED    0xffffffffffc08028UL
 #define RFLAGS_ONE         0x2UL
 #define DEBUG_RESERVED     0xfffffffffffeaff0UL /* bits 4-11, 13, 15 and from 17 on */
 #define DEBUG_RTM          0x10000UL
-#define PDPTE_RESERVED     0x1e6UL
 
 static bool within(uint64_t physical)
 {
@@ -162,7 +160,7 @@ static const char *check_registers(void)
     RULE(fixed_bits_ok(cr4, c->cr4_fixed0, c->cr4_fixed1), "26.3.1.1: CR4");
     RULE(vmread(VMCS_GUEST_DEBUGCTL) == 0, "26.3.1.1: DEBUGCTL");
     RULE(!is_long || (cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE), "26.3.1.1: long mode without paging or PAE");
-    RULE(is_long || !(cr4 & CR4_PCIDE), "26.3.1.1: CR4.PCIDE outside of long mode");
+    RULE(is_long || !(cr4 & X86_CR4_PCIDE), "26.3.1.1: CR4.PCIDE outside of long mode");
     RULE(within(vmread(VMCS_GUEST_CR3)), "26.3.1.1: CR3");
     RULE(!(vmread(VMCS_GUEST_DR7) >> 32), "26.3.1.1: DR7");
     RULE(is_canonical(vmread(VMCS_GUEST_SYSENTER_ESP)) && is_canonical(vmread(VMCS_GUEST_SYSENTER_EIP)),
@@ -388,7 +386,8 @@ static const char *check_pdptes(void)
     bool pae = vmread(VMCS_GUEST_CR0) & X86_CR0_PG && vmread(VMCS_GUEST_CR4) & X86_CR4_PAE && !long_mode();
     for (unsigned i = 0; pae && i < 4; i++) {
         uint64_t entry = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
-        RULE(!(entry & 1) || (!(entry & PDPTE_RESERVED) && within(entry)), "26.3.1.6: a page-directory pointer");
+        RULE(!(entry & 1) || (!(entry & PAE_ROOT_ENTRY_RESERVED) && within(entry)),
+             "26.3.1.6: a page-directory pointer");
     }
     return NULL;
 }

@@ -68,11 +68,6 @@ static uint32_t fix_granularity(uint32_t rights, uint32_t *limit)
     return (*limit & 0xfff) == 0xfff ? rights : rights & ~(uint32_t)(SEG_ATTR_G << 4);
 }
 
-static uint64_t canonical(uint64_t address)
-{
-    return (uint64_t)((int64_t)(address << 16) >> 16);
-}
-
 /* Only FS, GS and the system segments have a base wider than 32 bits. */
 static uint64_t fix_base(enum hvm_segment which, uint64_t base)
 {

@@ -9,12 +9,10 @@
 #include <hv/cpu_features.h>
 #include <hv/p2m.h>
 
-#define DR7_FIXED      0x400UL
-#define DR7_WRITABLE   0xffff2fffUL /* bits 12, 14, 15 are always 0 */
-#define DR7_ENABLED    0xffUL
-#define DR6_RESERVED   0xffff0ff0UL
-#define CR3_PAE_BASE   0xffffffe0UL
-#define PDPTE_RESERVED 0x1e6UL
+#define DR7_FIXED    0x400UL
+#define DR7_WRITABLE 0xffff2fffUL /* bits 12, 14, 15 are always 0 */
+#define DR7_ENABLED  0xffUL
+#define DR6_RESERVED 0xffff0ff0UL
 
 /* ---- life ---- */
 
@@ -104,18 +102,13 @@ static void put_away(struct vcpu *v)
 
 /* ---- control registers ---- */
 
-static bool uses_pae(const struct hvm_vcpu *h)
-{
-    return h->cr0 & X86_CR0_PG && h->cr4 & X86_CR4_PAE && !(h->efer & EFER_LMA);
-}
-
 /* With EPT the processor reads the four entries itself only when the guest's own MOV to CR3 runs without an exit. One
  * with reserved bits would fail the entry; it counts as absent, and the guest faults when it uses it. */
 static void load_pdptes(struct vcpu *v)
 {
     uint64_t entry[4];
-    uint64_t reserved = PDPTE_RESERVED | ~((1UL << cpu_features.physical_address_bits) - 1);
-    if (hvm_copy_from_physical(v->domain, entry, v->hvm->cr3 & CR3_PAE_BASE, sizeof(entry)) != 0)
+    uint64_t reserved = PAE_ROOT_ENTRY_RESERVED | ~((1UL << cpu_features.physical_address_bits) - 1);
+    if (hvm_copy_from_physical(v->domain, entry, v->hvm->cr3 & PAE_ROOT, sizeof(entry)) != 0)
         memset(entry, 0, sizeof(entry));
     for (unsigned i = 0; i < ARRAY_SIZE(entry); i++) {
         bool usable = entry[i] & 1 && !(entry[i] & reserved);
@@ -150,7 +143,7 @@ static void update_cr(struct vcpu *v, unsigned cr)
         vmwrite(VMCS_GUEST_CR3, h->cr3 & ((1UL << cpu_features.physical_address_bits) - 1));
     else if (cr == 4)
         write_guest_cr4(h);
-    if (uses_pae(h))
+    if (hvm_uses_pae(h->cr0, h->cr4, h->efer))
         load_pdptes(v);
     vmcs_end(v, previous);
     vmx_of(v)->changed = true;
@@ -166,7 +159,7 @@ static void update_efer(struct vcpu *v)
         x->entry_controls |= VMENTRY_LONG_MODE;
     vmwrite(VMCS_ENTRY_CONTROLS, x->entry_controls);
     vmwrite(VMCS_GUEST_EFER, v->hvm->efer);
-    if (uses_pae(v->hvm))
+    if (hvm_uses_pae(v->hvm->cr0, v->hvm->cr4, v->hvm->efer))
         load_pdptes(v);
     vmcs_end(v, previous);
     x->changed = x->flush_linear = true;

@@ -154,6 +154,25 @@ struct hvm_segment_register {
 #define SEG_ATTR_DB      0x400
 #define SEG_ATTR_G       0x800
 
+static inline struct hvm_segment_register hvm_unpack_descriptor(uint64_t raw, uint16_t selector)
+{
+    struct hvm_segment_register s = {.selector = selector};
+    s.base = (raw >> 16 & 0xffffff) | (raw >> 56 << 24);
+    s.limit = (uint32_t)((raw & 0xffff) | (raw >> 32 & 0xf0000));
+    s.attributes = (uint16_t)((raw >> 40 & 0xff) | (raw >> 44 & 0xf00));
+    if (s.attributes & SEG_ATTR_G)
+        s.limit = s.limit << 12 | 0xfff;
+    return s;
+}
+
+/* PAE paging without long mode: where CR3 has its root, four entries, and what is 0 in one that is present. */
+#define PAE_ROOT                0xffffffe0UL
+#define PAE_ROOT_ENTRY_RESERVED 0x1e6UL
+static inline bool hvm_uses_pae(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LMA);
+}
+
 /* What a vendor provides. Each function acts on the current vcpu or one that is off every CPU. */
 struct hvm_vendor {
     const char *name;

@@ -55,9 +55,13 @@ static inline pte_t make_pte(mfn_t mfn, uint64_t flags)
 #define FIRST_HYPERVISOR_SLOT 256
 #define LAST_HYPERVISOR_SLOT  271
 
+static inline unsigned long canonical(unsigned long va)
+{
+    return (unsigned long)((long)(va << 16) >> 16);
+}
 static inline bool is_canonical(unsigned long va)
 {
-    return (long)(va << 16) >> 16 == (long)va;
+    return canonical(va) == va;
 }
 /* True if [va, va+bytes) touches nothing of ours: what a guest may name in a hypercall. */
 static inline bool guest_range_ok(unsigned long va, unsigned long bytes)
