@@ -149,27 +149,28 @@ static uint8_t peek_byte(struct code_cursor *c)
     return byte;
 }
 
-/* Notes one legacy prefix; false if `byte` is none. 64-bit code has overrides to FS and GS alone: the others do not
- * even take those back. */
-static bool note_prefix(struct instruction *i, uint8_t byte, bool *address_prefix)
+enum prefix { NO_PREFIX, OPERAND_SIZE, ADDRESS_SIZE, LOCK_PREFIX, REPEAT, SEGMENT /* + enum emulate_segment */ };
+
+static const uint8_t legacy_prefix[256] = {
+    [0x26] = SEGMENT + EMU_ES, [0x2e] = SEGMENT + EMU_CS, [0x36] = SEGMENT + EMU_SS, [0x3e] = SEGMENT + EMU_DS,
+    [0x64] = SEGMENT + EMU_FS, [0x65] = SEGMENT + EMU_GS, [0x66] = OPERAND_SIZE,     [0x67] = ADDRESS_SIZE,
+    [0xf0] = LOCK_PREFIX,      [0xf2 ... 0xf3] = REPEAT,
+};
+
+/* 64-bit code has overrides to FS and GS alone: the others do not even take those back. */
+static void note_prefix(struct instruction *i, uint8_t byte, bool *address_prefix)
 {
-    static const int8_t segment[256] = {
-        [0x26] = EMU_ES + 1, [0x2e] = EMU_CS + 1, [0x36] = EMU_SS + 1,
-        [0x3e] = EMU_DS + 1, [0x64] = EMU_FS + 1, [0x65] = EMU_GS + 1,
-    };
-    if (segment[byte])
-        i->segment = (int8_t)(i->code_bytes == 8 && byte < 0x64 ? i->segment : segment[byte] - 1);
-    else if (byte == 0x66)
+    unsigned prefix = legacy_prefix[byte];
+    if (prefix == OPERAND_SIZE)
         i->operand_prefix = true;
-    else if (byte == 0x67)
+    else if (prefix == ADDRESS_SIZE)
         *address_prefix = true;
-    else if (byte == 0xf0)
+    else if (prefix == LOCK_PREFIX)
         i->lock = true;
-    else if (byte == 0xf2 || byte == 0xf3)
+    else if (prefix == REPEAT)
         i->repeat = byte;
-    else
-        return false;
-    return true;
+    else if (i->code_bytes != 8 || prefix >= SEGMENT + EMU_FS)
+        i->segment = (int8_t)(prefix - SEGMENT);
 }
 
 /* Prefixes and the sizes they choose. Only a REX that is last counts. Returns the first byte after them. */
@@ -183,8 +184,10 @@ static uint8_t take_prefixes(struct code_cursor *c, struct instruction *i)
         if (c->ended)
             return byte;
         bool is_rex = code_bytes == 8 && (byte & 0xf0) == 0x40;
-        if (!is_rex && !note_prefix(i, byte, &address_prefix))
+        if (!is_rex && !legacy_prefix[byte])
             break;
+        if (!is_rex)
+            note_prefix(i, byte, &address_prefix);
         i->stray_rex |= i->rex != 0;
         i->rex = is_rex ? byte : 0;
     }
@@ -347,7 +350,8 @@ enum parse_result parse_instruction(struct code_cursor *cursor, unsigned code_by
         return PARSE_INVALID;
     if (shape & MODRM)
         take_modrm(cursor, out, shape);
-    take_immediate(cursor, out, shape & IMMEDIATE_MASK);
+    if (shape & IMMEDIATE_MASK)
+        take_immediate(cursor, out, shape & IMMEDIATE_MASK);
     out->length = (uint8_t)cursor->at;
     return cursor->ended ? PARSE_ENDED : PARSE_OK;
 }

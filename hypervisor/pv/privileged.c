@@ -360,7 +360,7 @@ void pv_general_protection(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     struct code_cursor code = {.have = 0};
-    struct instruction i;
+    struct instruction i __uninitialized;
     if (software_interrupt(v, regs))
         return;
     if (regs->error_code == 0)

@@ -138,7 +138,7 @@ bool pv_emulate_table_write(struct cpu_user_regs *regs, unsigned long address)
     struct vcpu *v = current;
     struct domain *d = v->domain;
     struct code_cursor code = {.have = 0};
-    struct instruction i;
+    struct instruction i __uninitialized;
     enum emulate_segment segment;
     code.have = pv_fetch(regs, code.byte);
     if (!pv_decode(&code, &i) || !i.has_modrm || i.mod == 3)

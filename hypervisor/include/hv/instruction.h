@@ -15,8 +15,8 @@ enum opcode_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
 /* The bytes of an instruction while it is taken apart. more() makes further bytes available: false = there are none. */
 struct code_cursor {
     uint8_t byte[MAX_INSTRUCTION_BYTES];
-    unsigned have, at;
     bool ended; /* more was asked for than there is */
+    unsigned have, at;
     bool (*more)(struct code_cursor *cursor);
     void *owner;
 };
@@ -40,9 +40,11 @@ struct instruction {
     bool has_sib;
     uint8_t sib;
     int32_t displacement;
-    uint64_t immediate;  /* sign-extended; absolute address of moffs; offset of a far pointer */
     uint16_t immediate2; /* nesting level of enter, selector of a far pointer */
+    uint64_t immediate;  /* sign-extended; absolute address of moffs; offset of a far pointer */
 };
+/* Up to that, the compiler clears them by single stores and not by a loop. */
+_Static_assert(sizeof(struct code_cursor) == 40 && sizeof(struct instruction) == 40, "cleared for each instruction");
 
 enum parse_result { PARSE_OK, PARSE_INVALID, PARSE_ENDED };
 /* Takes one instruction apart, of any opcode. PARSE_ENDED: bytes ran out, or it would be longer than 15. length.c
