@@ -11,23 +11,20 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'rig'), os.path.join(HERE, '..', '..', 'installer', 'media')]
 
-import emulator
 import initramfs
+import machines
 import medium
 import stamp
 from machine import RigError
 from medium import Medium, MediumError
 
-MEMORY = 2048 # MiB
 # An HVM guest's lines come through the hypervisor's log, which puts time and domain before them.
 FROM_GUEST = r'(?:\(XEN\) )?(?:\[[^]]*\] )?(?:\(d\d+\) |d\d+\[v\d+\] )?'
 RESULT = re.compile(rf'^{FROM_GUEST}BENCH (\w+) (\d+)\s*$', re.M)
@@ -56,6 +53,10 @@ FIGURES = [
     ('event_send_masked', 'instructions', 'event channel send to self, already pending'),
     ('event_send_upcall', 'instructions', 'event channel send to self, upcall and return'),
     ('port_read', 'instructions', 'I/O port read by Domain-0'),
+    ('grant_map_unmap', 'instructions', 'grant mapped and unmapped'),
+    ('grant_copy_page', 'instructions', 'page copied by grant'),
+    ('event_to_other', 'instructions', 'event to another processor, until its upcall has run; both processors'),
+    ('shoot_down_page', 'instructions', "page flushed from another processor's TLB; both processors"),
     ('domain0_time_at_init', 'ns', 'Domain-0, Debian kernel: processor time until its init runs'),
     ('guest_boot_to_init', 'ns', 'PV guest, Debian kernel: processor time until its init runs'),
     ('guest_uptime_at_init', 'ns', "PV guest, Debian kernel: its own clock when its init runs"),
@@ -105,10 +106,12 @@ FIGURES = [
 
 
 class Bench:
-    def __init__(self, options):
-        self.build, self.limit = options.build, options.limit
-        self.out = f'{options.build}/bench'
+    """All that is measured on one machine (machines.py)."""
+
+    def __init__(self, options, machine):
+        self.build, self.out = options.build, f'{options.build}/bench'
         os.makedirs(self.out, exist_ok=True)
+        self.machine = machine(self.out, options.limit)
         self.kernel = f'{self.build}/images/uivm.img.vmlinuz'
         self.ramdisk = f'{self.build}/images/uivm.img.initrd'
 
@@ -131,33 +134,8 @@ class Bench:
                 out.write(stamping(initramfs.contents(source)))
         return self.cached(name, [source, stamp.__file__], make)
 
-    def boot(self, name, medium, finished):
-        """Boots until `finished(console, debug port)`; returns both."""
-        folder = tempfile.mkdtemp(prefix='roundhouse-bench-')
-        console, port = f'{self.out}/{name}.log', f'{self.out}/{name}.port'
-        medium.write(f'{folder}/boot.iso')
-        open(port, 'wb').close()
-        command = [*emulator.PACKAGED_MACHINE, '-smp', '1', '-m', str(MEMORY),
-                   '-icount', 'shift=0,sleep=off', '-rtc', 'base=2022-02-22,clock=vm', '-display', 'none',
-                   '-monitor', 'none', '-serial', 'stdio', '-debugcon', f'file:{port}', '-no-reboot', '-nic', 'none',
-                   '-cdrom', f'{folder}/boot.iso', '-boot', 'd']
-        deadline = time.monotonic() + self.limit
-        try:
-            with open(console, 'wb') as log, open(f'{self.out}/{name}.qemu', 'wb') as messages:
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=messages)
-                try:
-                    while process.poll() is None and time.monotonic() < deadline:
-                        if finished(read_text(console), initramfs.contents(port)):
-                            break
-                        time.sleep(0.3)
-                finally:
-                    process.terminate()
-                    process.wait()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        if not finished(read_text(console), initramfs.contents(port)):
-            raise RigError(f'not finished within {self.limit} s or switched off too early; see {console}')
-        return read_text(console), initramfs.contents(port)
+    def boot(self, name, medium, finished, **more):
+        return self.machine.boot(f'{name}-{self.machine.name}', medium, finished, **more)
 
     # ---- one function for each boot; each returns figures ----
 
@@ -182,10 +160,15 @@ class Bench:
         return self.cached('micro', [source], lambda path: subprocess.run(
             ['objcopy', '--strip-debug', source, path], check=True))
 
-    def micro(self, name, hypervisor):
+    def micro(self, name, hypervisor, **more):
         options = 'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem=128M,max:128M'
-        text, _ = self.boot(f'{name}-micro', Medium(hypervisor, options, self.micro_kernel(), ''), lambda text, port: END.search(text))
+        text, _ = self.boot(f'{name}-micro', Medium(hypervisor, options, self.micro_kernel(), ''),
+                            lambda text, port: END.search(text), **more)
         return results(text)
+
+    def micro_two(self, name, hypervisor):
+        """The same kernel on two processors, which take turns: what both of them do counts."""
+        return self.micro(f'{name}-two', hypervisor, processors=2)
 
     def domain0(self, name, hypervisor, measure, guest_files, memory):
         """Boots a Domain-0 in memory, with stock kernel and toolstack, that runs domain0/`measure`."""
@@ -194,7 +177,7 @@ class Bench:
         ramdisk = self.cached(f'domain0-{measure}.cpio', sources, lambda path: initramfs.write_domain0(
             path, self.build, measure, guest_files))
         options = f'console=com1 com1=115200 loglvl=all guest_loglvl=all dom0_mem={memory}M,max:{memory}M'
-        text, _ = self.boot(f'{name}-{measure}', Medium(hypervisor, options, self.kernel, 'console=hvc0 quiet', ramdisk),
+        text, _ = self.boot(f'{name}-{measure}', Medium(hypervisor, options, self.kernel, f'console=hvc0 quiet {self.machine.kernel_options}'.strip(), ramdisk),
                             lambda text, port: END.search(text))
         return results(text)
 
@@ -206,7 +189,7 @@ class Bench:
     def stock(self, name, hypervisor):
         figures = self.domain0(name, hypervisor, 'pv', self.linux_guest(), 512)
         if 'memory_free_kib' in figures: # of the machine's memory: what a hypervisor calls its total leaves its own out
-            figures['memory_in_use_kib'] = MEMORY * 1024 - figures['memory_free_kib'] - figures['memory_domain0_kib']
+            figures['memory_in_use_kib'] = machines.MEMORY * 1024 - figures['memory_free_kib'] - figures['memory_domain0_kib']
         return figures
 
     def hvm_micro(self, name, hypervisor):
@@ -237,10 +220,6 @@ def write_grub_cd(path):
     medium.write(path, 'outb 0xcf9 6\n', {}, small=True)
 
 
-def read_text(path):
-    return initramfs.contents(path).decode(errors='replace').replace('\r', '')
-
-
 def results(text):
     """The figures that a console shows; an error the machine told of ends the boot, not what came before it."""
     error = re.search(rf'^{FROM_GUEST}(BENCH-ERROR|Test result: ERROR).*|.*([Pp]anic on CPU|hypervisor panic|Cannot start Domain-0).*',
@@ -251,34 +230,47 @@ def results(text):
     return figures
 
 
+# What is measured, and on which machines: Bochs is slow, has no debug port, and its disk and device model say nothing more.
+PARTS = {
+    'image': (Bench.image, ['svm']),
+    'handoff_small': (Bench.handoff_small, ['svm']),
+    'handoff': (Bench.handoff_debian, ['svm']),
+    'micro': (Bench.micro, ['svm', 'vtx']),
+    'micro_two': (Bench.micro_two, ['svm']),
+    'stock': (Bench.stock, ['svm']),
+    'hvm_micro': (Bench.hvm_micro, ['svm', 'vtx']),
+    'hvm_boot': (Bench.hvm_boot, ['svm']),
+}
+MACHINES = {'svm': machines.Svm, 'vtx': machines.Vtx}
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog='./dev bench', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build', help=argparse.SUPPRESS)
-    parser.add_argument('--only', nargs='+', choices=['image', 'handoff', 'handoff_small', 'micro', 'stock', 'hvm_micro', 'hvm_boot'])
+    parser.add_argument('--only', nargs='+', choices=PARTS, default=list(PARTS))
+    parser.add_argument('--machine', choices=MACHINES, help='QEMU with SVM or Bochs with VT-x alone')
     parser.add_argument('--hypervisor', choices=['roundhouse', 'reference'], help='one side alone')
-    parser.add_argument('--limit', type=int, default=600, help='seconds of this host for one boot (default 600)')
+    parser.add_argument('--limit', type=int, default=600, help='seconds of this host for one boot in QEMU (default 600)')
+    parser.add_argument('--write', metavar='FILE', help='the table as a page, for docs/figures.md')
     return parser.parse_args()
 
 
-def measure(bench, hypervisors, parts):
-    """{hypervisor: {figure: value}}, and sentences about what could not be measured."""
-    functions = {'image': bench.image, 'handoff_small': bench.handoff_small, 'handoff': bench.handoff_debian,
-                 'micro': bench.micro, 'stock': bench.stock,
-                 'hvm_micro': bench.hvm_micro, 'hvm_boot': bench.hvm_boot}
-    figures, troubles = {name: {} for name in hypervisors}, []
-    for part in parts or functions:
-        for name, path in hypervisors.items():
-            started = time.monotonic()
-            print(f'== {part}, {name}', end='', flush=True)
-            try:
-                got = functions[part](name, path)
-            except (RigError, MediumError, ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
-                got = {'error': str(error)}
-            if 'error' in got:
-                troubles.append(f'{part}, {name}: {got.pop("error")}')
-            figures[name].update(got)
-            print(f': {len(got)} figures, {time.monotonic() - started:.0f} s', flush=True)
+def measure(benches, hypervisors, parts):
+    """{(machine, hypervisor): {figure: value}}, and sentences about what could not be measured."""
+    figures, troubles = {(machine, name): {} for machine in benches for name in hypervisors}, []
+    runs = [(part, machine, name) for part in parts for machine in PARTS[part][1] if machine in benches for name in hypervisors]
+    for part, machine, name in runs:
+        started = time.monotonic()
+        print(f'== {part}, {machine}, {name}', end='', flush=True)
+        try:
+            got = PARTS[part][0](benches[machine], name, hypervisors[name])
+        except (RigError, MediumError, ValueError, KeyError, OSError, subprocess.CalledProcessError) as error:
+            got = {'error': str(error)}
+        if 'error' in got:
+            troubles.append(f'{part}, {machine}, {name}: {got.pop("error")}')
+        figures[machine, name].update(got)
+        print(f': {len(got)} figures, {time.monotonic() - started:.0f} s', flush=True)
     return figures, troubles
 
 
@@ -290,25 +282,46 @@ def ratio(unit, ours, reference):
 
 
 def table(figures):
-    """Rows as dictionaries, for those figures that any hypervisor has."""
-    ours, reference = (figures.get(name, {}) for name in ('roundhouse', 'reference'))
-    for name, unit, text in FIGURES:
-        a, b = ours.get(name), reference.get(name)
-        if a is not None or b is not None:
-            yield {'name': name, 'unit': unit, 'text': text, 'roundhouse': a, 'reference': b, 'ratio': ratio(unit, a, b)}
+    """Rows as dictionaries, for those figures that any machine has: the worst first, and then what has no ratio."""
+    rows = []
+    for machine in MACHINES:
+        ours, reference = (figures.get((machine, name), {}) for name in ('roundhouse', 'reference'))
+        for name, unit, text in FIGURES:
+            a, b = ours.get(name), reference.get(name)
+            if a is not None or b is not None:
+                rows.append({'name': name, 'machine': machine, 'unit': unit, 'text': text, 'roundhouse': a, 'reference': b,
+                             'ratio': ratio(unit, a, b)})
+    return sorted(rows, key=lambda row: -(row['ratio'] or 0))
+
+
+def cells(row):
+    values = [f'{row[name]:,}' if row[name] is not None else '-' for name in ('roundhouse', 'reference')]
+    return [row['machine'], *values, f'{row["ratio"]:.2f}' if row['ratio'] is not None else '-', row['unit']]
 
 
 def show(rows, troubles):
     width = max((len(row['text']) for row in rows), default=0)
-    print(f'\n{"":{width}}  {"roundhouse":>15} {"reference":>15} {"ratio":>7}')
+    print(f'\n{"":{width}}  {"":3} {"roundhouse":>15} {"reference":>15} {"ratio":>7}')
     for row in rows:
-        cells = [f'{row[name]:,}' if row[name] is not None else '-' for name in ('roundhouse', 'reference')]
-        ratio = f'{row["ratio"]:.2f}' if row['ratio'] is not None else '-'
-        print(f'{row["text"]:{width}}  {cells[0]:>15} {cells[1]:>15} {ratio:>7}  {row["unit"]}')
+        machine, ours, reference, ratio, unit = cells(row)
+        print(f'{row["text"]:{width}}  {machine:3} {ours:>15} {reference:>15} {ratio:>7}  {unit}')
     for trouble in troubles:
         print(f'Not measured: {trouble}')
-    above = [f'{row["name"]} {row["ratio"]:.2f}' for row in rows if row['ratio'] and row['ratio'] > 1]
+    above = [f'{row["name"]} on {row["machine"]} {row["ratio"]:.2f}' for row in rows if row['ratio'] and row['ratio'] > 1]
     print('Above 1.0: ' + (', '.join(above) if above else 'nothing that was measured') + '.')
+
+
+def page(rows, troubles):
+    """The table for people, in Markdown."""
+    lines = ['| | machine | Roundhouse | reference | ratio | unit |', '|---|---|---:|---:|---:|---|']
+    lines += [f'| {row["text"]} | {" | ".join(cells(row))} |' for row in rows]
+    return '\n'.join(lines + [''] + [f'Not measured: {trouble}' for trouble in troubles]) + '\n'
+
+
+def write(path, text):
+    with open(f'{path}.new', 'w') as file:
+        file.write(text)
+    os.replace(f'{path}.new', path)
 
 
 def main():
@@ -318,13 +331,14 @@ def main():
     for path in hypervisors.values():
         if not os.path.exists(path):
             sys.exit(f'./dev bench: {path} is not there; "./dev build" makes it, or says why not.')
-    figures, troubles = measure(Bench(options), hypervisors, options.only)
-    rows = list(table(figures))
+    benches = {name: Bench(options, machine) for name, machine in MACHINES.items() if options.machine in (None, name)}
+    figures, troubles = measure(benches, hypervisors, options.only)
+    rows = table(figures)
     show(rows, troubles)
-    with open(f'{options.build}/bench.json.new', 'w') as file:
-        json.dump({'figures': rows, 'not_measured': troubles}, file, indent=1)
-    os.replace(f'{options.build}/bench.json.new', f'{options.build}/bench.json')
+    write(f'{options.build}/bench.json', json.dumps({'figures': rows, 'not_measured': troubles}, indent=1))
     print(f'Written to {options.build}/bench.json')
+    if options.write:
+        write(options.write, page(rows, troubles))
     sys.exit(1 if troubles else 0)
 
 

@@ -64,6 +64,7 @@ uint32_t timer_count, answer, start_info;
 static struct gate gates[256];
 static volatile bool second_is_ready;
 static uint64_t empty;
+static bool calls_by_vmcall;
 
 /* ---- the processor ---- */
 
@@ -128,10 +129,20 @@ static inline void cpuid(void)
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
 }
 
+static bool is_intel(void)
+{
+    uint32_t a = 0, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return b == 0x756e6547; /* Genu */
+}
+
 static inline long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c)
 {
     long result = number;
-    __asm__ volatile("vmmcall" : "+a"(result), "+D"(a), "+S"(b), "+d"(c) : : "r10", "r8", "r9", "memory");
+    if (calls_by_vmcall)
+        __asm__ volatile("vmcall" : "+a"(result), "+D"(a), "+S"(b), "+d"(c) : : "r10", "r8", "r9", "memory");
+    else
+        __asm__ volatile("vmmcall" : "+a"(result), "+D"(a), "+S"(b), "+d"(c) : : "r10", "r8", "r9", "memory");
     return result;
 }
 
@@ -376,6 +387,7 @@ void __attribute__((noreturn)) main(void)
     set_gate(VECTOR_TIMER, on_timer);
     set_gate(VECTOR_REQUEST, on_request);
     load_gates();
+    calls_by_vmcall = is_intel();
     empty = SMALLEST((void)0);
     outl(PORT_PCI_ADDRESS, 0x80000000);
     if (inl(PORT_PCI_DATA) == 0x12378086) {

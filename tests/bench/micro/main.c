@@ -10,12 +10,14 @@
 const char test_title[] = "costs";
 
 _Static_assert(offsetof(struct shared_info, evtchn_pending) == 2048, "ways.S");
+_Static_assert(sizeof(struct vcpu_info) == 64, "ways.S");
 
 #define ROUNDS  64
 #define BATCHES 32
 
-extern char way_of_syscall[], way_of_page_fault[], way_of_trap[], way_of_event[];
-extern uint64_t events_taken;
+extern char way_of_syscall[], way_of_page_fault[], way_of_trap[], way_of_event[], way_of_event_on_second[];
+extern void (*vcpu_function)(uint64_t);
+extern volatile uint64_t events_taken;
 
 /* A loop of ROUNDS around one statement; yields the smallest time of a batch. */
 #define SMALLEST(statement)                                                                                            \
@@ -243,10 +245,97 @@ static void privileged(void)
     MEASURE("port_read", port_read());
 }
 
+/* ---- grants, of a page of ours to ourselves ---- */
+
+static grant_entry_v1_t *grant_table(void)
+{
+    xen_pfn_t frame = 0;
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1};
+    set_xen_guest_handle(setup.frame_list, &frame);
+    must(HYPERCALL(grant_table_op, GNTTABOP_setup_table, &setup, 1) == 0 && setup.status == GNTST_okay, "setup_table");
+    grant_entry_v1_t *table = page_alloc();
+    must(update_va(table, pte_make(frame, PTE_RW)) == 0, "a grant table");
+    return table;
+}
+
+static void map_unmap(struct gnttab_map_grant_ref *map)
+{
+    CALL(grant_table_op, GNTTABOP_map_grant_ref, map, 1);
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = map->host_addr, .handle = map->handle};
+    CALL(grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1);
+}
+
+static void grants(void)
+{
+    enum { REFERENCE = 8 };
+    char *source = page_alloc(), *window = page_alloc(), *target = page_alloc();
+    grant_entry_v1_t *table = grant_table();
+    table[REFERENCE] = (grant_entry_v1_t){GTF_permit_access, 0, (uint32_t)mfn_of(source)};
+    must(update_va(window, 0) == 0, "a window");
+    struct gnttab_map_grant_ref map = {.host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = REFERENCE};
+    map_unmap(&map);
+    must(map.status == GNTST_okay && table[REFERENCE].flags == GTF_permit_access, "a grant's mapping");
+    MEASURE("grant_map_unmap", map_unmap(&map));
+    struct gnttab_copy copy = {.source = {{.ref = REFERENCE}, .domid = 0}, .dest = {{.gmfn = mfn_of(target)}, .domid = DOMID_SELF}};
+    copy.len = PAGE;
+    copy.flags = GNTCOPY_source_gref;
+    source[PAGE - 1] = 7;
+    must(CALL(grant_table_op, GNTTABOP_copy, &copy, 1) == 0 && copy.status == GNTST_okay && target[PAGE - 1] == 7, "a grant's copy");
+    MEASURE("grant_copy_page", CALL(grant_table_op, GNTTABOP_copy, &copy, 1));
+}
+
+/* ---- two processors: what both of them do counts ---- */
+
+static void second(uint64_t stack)
+{
+    shared->vcpu_info[1].evtchn_upcall_mask = 0;
+    for (;;)
+        __asm__ volatile("pause");
+}
+
+static bool start_second(void)
+{
+    static struct vcpu_guest_context context;
+    static uint64_t stack[512];
+    kernel_context(&context, stack + 500);
+    context.kernel_ss = FLAT_KERNEL_SS;
+    context.kernel_sp = (uint64_t)(stack + 500);
+    context.event_callback_eip = (uint64_t)way_of_event_on_second;
+    vcpu_function = second;
+    shared->vcpu_info[1].evtchn_upcall_mask = 1;
+    return CALL(vcpu_op, VCPUOP_initialise, 1, &context) == 0 && CALL(vcpu_op, VCPUOP_up, 1) == 0;
+}
+
+static void send_to_second(struct evtchn_send *send)
+{
+    uint64_t before = events_taken;
+    CALL(event_channel_op, EVTCHNOP_send, send);
+    while (events_taken == before)
+        __asm__ volatile("pause");
+}
+
+static void two_processors(void)
+{
+    struct evtchn_bind_ipi port = {.vcpu = 1};
+    must(HYPERCALL(event_channel_op, EVTCHNOP_bind_ipi, &port) == 0 && port.port < 64, "bind_ipi");
+    struct evtchn_send send = {port.port};
+    send_to_second(&send);
+    MEASURE("event_to_other", send_to_second(&send));
+    struct mmuext_op all = {.cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = (uint64_t)data};
+    must(CALL(mmuext_op, &all, 1, 0, DOMID_SELF) == 0, "invlpg_all");
+    MEASURE("shoot_down_page", CALL(mmuext_op, &all, 1, 0, DOMID_SELF));
+}
+
 void test_main(void)
 {
     empty = SMALLEST((void)0);
+    if (start_second()) {
+        two_processors();
+        say("BENCH end 0");
+        return;
+    }
     hypercalls();
+    grants();
     page_tables();
     events();
     privileged();

@@ -5,6 +5,7 @@
 #define HYPERCALL_iret 23
 #define VGCF_in_syscall 0x100
 #define EVTCHN_PENDING 2048     /* offset in struct shared_info; asserted in main.c */
+#define VCPU_INFO 64            /* size of struct vcpu_info; so too */
 
 .text
 /* On entry: rcx, r11, rip, cs, rflags, rsp, ss. */
@@ -32,18 +33,27 @@ way_of_trap:
     push $0
     jmp return_by_iret
 
-.globl way_of_event
-way_of_event:
+.macro WAY_OF_EVENT vcpu
     pop %rcx
     pop %r11
     push $0
     push %rcx
     mov shared(%rip), %rcx
-    movb $0, (%rcx)
-    movq $0, 8(%rcx)
+    movb $0, \vcpu * VCPU_INFO(%rcx)
+    movq $0, \vcpu * VCPU_INFO + 8(%rcx)
     movq $0, EVTCHN_PENDING(%rcx)
     pop %rcx
     incq events_taken(%rip)
+.endm
+
+.globl way_of_event_on_second
+way_of_event_on_second:
+    WAY_OF_EVENT 1
+    jmp return_by_iret
+
+.globl way_of_event
+way_of_event:
+    WAY_OF_EVENT 0
 
 return_by_iret:
     push %rcx

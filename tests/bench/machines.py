@@ -1,0 +1,85 @@
+"""The two machines that count instructions: QEMU with -icount, whose processor has SVM, and Bochs, whose has VT-x.
+
+Each boots a medium until `finished(console, debug port)` and returns both. In QEMU the clocks advance one
+nanosecond for each instruction and jump over idle time; in Bochs the time stamp counter advances by one for each."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+sys.path[:0] = [f'{ROOT}/tests/rig', f'{ROOT}/installer/media']
+
+import emulator
+from bochs import KERNEL_OPTIONS, Bochs
+from initramfs import contents
+from machine import RigError
+
+MEMORY = 2048 # MiB
+VTX_SLOWER = 6      # how many times as long Bochs may take
+
+
+def text(path):
+    return contents(path).decode(errors='replace').replace('\r', '')
+
+
+class Svm:
+    name = 'svm'
+    kernel_options = ''
+
+    def __init__(self, out, limit):
+        self.out, self.limit = out, limit
+
+    def boot(self, name, medium, finished, processors=1):
+        folder = tempfile.mkdtemp(prefix='roundhouse-bench-')
+        console, port = f'{self.out}/{name}.log', f'{self.out}/{name}.port'
+        medium.write(f'{folder}/boot.iso')
+        open(port, 'wb').close()
+        command = [*emulator.PACKAGED_MACHINE, '-smp', str(processors), '-m', str(MEMORY),
+                   '-icount', 'shift=0,sleep=off', '-rtc', 'base=2022-02-22,clock=vm', '-display', 'none',
+                   '-monitor', 'none', '-serial', 'stdio', '-debugcon', f'file:{port}', '-no-reboot', '-nic', 'none',
+                   '-cdrom', f'{folder}/boot.iso', '-boot', 'd']
+        try:
+            with open(console, 'wb') as log, open(f'{self.out}/{name}.qemu', 'wb') as messages:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=messages)
+                try:
+                    wait(self.limit, lambda: process.poll() is None, lambda: finished(text(console), contents(port)))
+                finally:
+                    process.terminate()
+                    process.wait()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not finished(text(console), contents(port)):
+            raise RigError(f'not finished within {self.limit} s or switched off too early; see {console}')
+        return text(console), contents(port)
+
+
+class Vtx:
+    """Without a debug port: what is stamped with it is measured in QEMU alone."""
+
+    name = 'vtx'
+    kernel_options = KERNEL_OPTIONS
+
+    def __init__(self, out, limit):
+        self.out, self.limit = out, limit * VTX_SLOWER
+
+    def boot(self, name, medium, finished):
+        machine = Bochs(medium, f'{self.out}/{name}', memory=MEMORY)
+        try:
+            machine.start()
+            wait(self.limit, machine.running, lambda: finished(machine.log(), b''))
+            console = machine.log()
+        finally:
+            machine.stop()
+        if not finished(console, b''):
+            raise RigError(f'not finished within {self.limit} s or switched off too early; see {self.out}/{name}/serial.log')
+        return console, b''
+
+
+def wait(limit, running, done):
+    deadline = time.monotonic() + limit
+    while running() and time.monotonic() < deadline and not done():
+        time.sleep(0.3)
