@@ -276,11 +276,13 @@ static void grants(void)
     map_unmap(&map);
     must(map.status == GNTST_okay && table[REFERENCE].flags == GTF_permit_access, "a grant's mapping");
     MEASURE("grant_map_unmap", map_unmap(&map));
-    struct gnttab_copy copy = {.source = {{.ref = REFERENCE}, .domid = 0}, .dest = {{.gmfn = mfn_of(target)}, .domid = DOMID_SELF}};
+    struct gnttab_copy copy = {.source = {{.ref = REFERENCE}, .domid = 0},
+                               .dest = {{.gmfn = mfn_of(target)}, .domid = DOMID_SELF}};
     copy.len = PAGE;
     copy.flags = GNTCOPY_source_gref;
     source[PAGE - 1] = 7;
-    must(CALL(grant_table_op, GNTTABOP_copy, &copy, 1) == 0 && copy.status == GNTST_okay && target[PAGE - 1] == 7, "a grant's copy");
+    must(CALL(grant_table_op, GNTTABOP_copy, &copy, 1) == 0 && copy.status == GNTST_okay && target[PAGE - 1] == 7,
+         "a grant's copy");
     MEASURE("grant_copy_page", CALL(grant_table_op, GNTTABOP_copy, &copy, 1));
 }
 
