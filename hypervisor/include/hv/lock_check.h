@@ -1,6 +1,6 @@
 /*
  * Checks of the rules in hv/lock_order.h, in builds for tests (HV_CHECKED): each CPU knows which locks it holds, and a
- * step against a rule stops the machine with a dump that names them. Nothing otherwise. core/lock_check.c
+ * step against a rule stops the machine with a dump that names them. Nothing otherwise. x86/lock_check.c
  */
 #ifndef HV_LOCK_CHECK_H
 #define HV_LOCK_CHECK_H

@@ -7,7 +7,7 @@
  * SHORT   no CPU is called while it is held; an interrupt handler does not take it.
  * IRQ     taken in interrupt handlers, so with interrupts off everywhere; no CPU is called while it is held.
  *
- * Builds for tests check all of it at each step (core/lock_check.c).
+ * Builds for tests check all of it at each step (x86/lock_check.c).
  */
 #ifndef HV_LOCK_ORDER_H
 #define HV_LOCK_ORDER_H
