@@ -25,9 +25,6 @@
 #include <hv/timer.h>
 #include <hv/xstate.h>
 
-struct cpu cpus[NR_CPUS];
-unsigned cpu_count = 1;
-
 void boot_main(uint32_t magic, paddr_t info);
 
 static void boot_cpu_prepare(void)

@@ -170,9 +170,6 @@ boot_gdt_pointer:
         .short 23
         .long 0
         .balign 8
-        .global image_physical_base
-image_physical_base:
-        .quad 0
         .skip 256
 boot_stack_end:
         .quad 0
@@ -189,11 +186,5 @@ boot_l2_image:
         .skip 4096
 boot_l2_low:
         .skip 4096 * 4
-
-        .section .bss.stack, "aw", @nobits
-        .balign STACK_SIZE
-        .global boot_cpu_stack
-boot_cpu_stack:
-        .skip STACK_SIZE
 
         .section .note.GNU-stack, "", @progbits

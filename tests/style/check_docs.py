@@ -77,7 +77,7 @@ def left_out(texts):
     hypercalls, debugging = texts.get('docs/hypercalls.md', ''), texts.get('docs/debugging.md', '')
     described = set(re.findall(r'`(\w+)`', hypercalls))
     problems = [f'docs/hypercalls.md does not name {name}' for name in implemented() if name not in described]
-    for name in table('hypervisor/boot/bootinfo.c', r'^\s*\{"(\w+)", \w+\}'):
+    for name in table('hypervisor/x86/bootinfo.c', r'^\s*\{"(\w+)", \w+\}'):
         if f'`{name}' not in debugging:
             problems.append(f'docs/debugging.md does not name the option {name}')
     for key in table('hypervisor/abi/sysctl.c', r"^\s*\{'(.)', key_\w+,"):

@@ -1,5 +1,5 @@
 /*
- * The firmware tables we need ourselves: processors, interrupt controllers, timers, power. boot/acpi.c
+ * The firmware tables we need ourselves: processors, interrupt controllers, timers, power. x86/acpi.c
  * Source: ACPI specification 6.4. Everything is bounds-checked and checksummed; a bad table is logged and ignored.
  */
 #ifndef HV_ACPI_H

@@ -6,7 +6,7 @@
 
 #include <hv/types.h>
 
-/* boot/bootinfo.c: the loader's data into `bootinfo`; false if the loader is not Multiboot2. */
+/* x86/bootinfo.c: the loader's data into `bootinfo`; false if the loader is not Multiboot2. */
 bool bootinfo_parse(uint32_t magic, paddr_t info);
 /* After the console is up: complaints about options, what was found. */
 void bootinfo_report(void);
@@ -15,10 +15,10 @@ void bootinfo_report(void);
 void cpu_features_init(void);
 void cpu_features_init_cpu(void);
 
-/* Physical address the image was loaded at (start.S), and its linker-script bounds. */
+/* Physical address the image was loaded at (boot/start.S finds it), and its linker-script bounds. */
 extern paddr_t image_physical_base;
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[];
-extern char boot_cpu_stack[];
+extern char boot_cpu_stack[]; /* the whole block, x86/cpus.c */
 static inline paddr_t image_to_paddr(const void *p)
 {
     return (paddr_t)((const char *)p - image_start) + image_physical_base;

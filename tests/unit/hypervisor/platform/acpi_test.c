@@ -1,5 +1,5 @@
 /*
- * boot/acpi.c against tables that are sound, damaged, truncated and hostile.
+ * x86/acpi.c against tables that are sound, damaged, truncated and hostile.
  *
  * Machine memory is a handful of regions. A mapping is a copy in a block of its own of exactly the size asked
  * for, so the address sanitizer sees any read past what was mapped.
