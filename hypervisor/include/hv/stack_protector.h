@@ -1,5 +1,5 @@
 /*
- * The word that guards return addresses. core/stack_protector.c
+ * The word that guards return addresses. lib/stack_protector.c
  */
 #ifndef HV_STACK_PROTECTOR_H
 #define HV_STACK_PROTECTOR_H

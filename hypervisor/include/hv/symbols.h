@@ -1,5 +1,5 @@
 /*
- * Names of code addresses, for backtraces. core/symbols.c; the table is made at link time
+ * Names of code addresses, for backtraces. lib/symbols.c; the table is made at link time
  * (tools/link_image.py).
  */
 #ifndef HV_SYMBOLS_H

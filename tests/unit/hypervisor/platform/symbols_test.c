@@ -1,5 +1,5 @@
 /*
- * core/symbols.c on a small table. That the image's own table is right is checked when it is linked.
+ * lib/symbols.c on a small table. That the image's own table is right is checked when it is linked.
  */
 #include "check.h"
 #include <string.h>
