@@ -88,8 +88,3 @@ enum hypercall_outcome hypercall_dispatch(struct hypercall *call)
         return checked_dispatch(call, d);
     return ended(call, handler(call));
 }
-
-bool hypercall_should_yield(void)
-{
-    return this_cpu()->softirq_pending != 0;
-}

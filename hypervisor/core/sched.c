@@ -11,6 +11,7 @@
 #include <hv/console.h>
 #include <hv/event_channel.h>
 #include <hv/hvm.h>
+#include <hv/hypercall.h>
 #include <hv/page_alloc.h>
 #include <hv/percpu.h>
 #include <hv/sched.h>
@@ -611,4 +612,9 @@ void sched_remove_domain(struct domain *d)
     if (foreground == d)
         foreground = NULL;
     spin_unlock_irqrestore(&sched_lock, flags);
+}
+
+bool hypercall_should_yield(void)
+{
+    return this_cpu()->softirq_pending != 0;
 }

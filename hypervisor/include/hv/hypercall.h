@@ -65,7 +65,7 @@ long do_roundhouse_op(struct hypercall *call);
 
 /* Runs one hypercall of the current vcpu, policy check included. */
 enum hypercall_outcome hypercall_dispatch(struct hypercall *call);
-/* True when a long handler should store its progress and return -ERESTART. */
+/* True when a long handler should store its progress and return -ERESTART. core/sched.c */
 bool hypercall_should_yield(void);
 
 #endif
