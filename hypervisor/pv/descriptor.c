@@ -122,7 +122,7 @@ static bool descriptor_ok(uint64_t *descriptor)
     return true;
 }
 
-int pv_validate_descriptor_page(mfn_t mfn)
+static int check_page(mfn_t mfn)
 {
     uint64_t *entry = mfn_to_virt(mfn);
     for (unsigned i = 0; i < 512; i++) {
@@ -138,7 +138,12 @@ int pv_validate_descriptor_page(mfn_t mfn)
 /* pt_lock held. */
 static int get_descriptor_page(struct domain *d, mfn_t mfn)
 {
-    return mfn_is_ram(mfn) ? page_get_with_type(mfn_to_page(mfn), d, TYPE_DESCRIPTOR) : -EINVAL;
+    if (!mfn_is_ram(mfn) || !page_get(mfn_to_page(mfn), d))
+        return -EINVAL;
+    int err = page_get_checked_type(mfn_to_page(mfn), TYPE_DESCRIPTOR, check_page);
+    if (err)
+        page_put(mfn_to_page(mfn));
+    return err;
 }
 
 void pv_drop_gdt(struct vcpu *v)
@@ -256,7 +261,7 @@ long do_update_descriptor(struct hypercall *call)
     /* A frame already in use as descriptors keeps that type meanwhile, any other must be ordinary writable memory. */
     spin_lock(&d->pt_lock);
     bool in_use = (page->type & TYPE_MASK) == TYPE_DESCRIPTOR && (page->type & TYPE_COUNT_MASK);
-    int err = page_get_type(page, in_use ? TYPE_DESCRIPTOR : TYPE_WRITABLE);
+    int err = in_use ? page_get_checked_type(page, TYPE_DESCRIPTOR, check_page) : page_get_type(page, TYPE_WRITABLE);
     if (!err) {
         WRITE_ONCE(*(uint64_t *)paddr_to_virt(pa), descriptor);
         page_put_type(page);

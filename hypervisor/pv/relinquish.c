@@ -5,6 +5,7 @@
 #include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/page_type.h>
+#include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/spinlock.h>
 

@@ -1,5 +1,5 @@
 /*
- * What one frame is used for, on three processors: pv/page_type.c, states and steps by the names of hv/page_type.h.
+ * What one frame is used for, on three processors: core/page_type.c, states and steps by the names of hv/page_type.h.
  *
  * Two of them take the frame's type, use it, and give it back; the third only translates by what is mapped, and flushes
  * when it likes. Translations stay in a TLB until that one is flushed.

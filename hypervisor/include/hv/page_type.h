@@ -1,5 +1,5 @@
 /*
- * References to frames, and what they may be used for. pv/page_type.c, page tables in pv/table_tree.c; the rules that
+ * References to frames, and what they may be used for. core/page_type.c, page tables in pv/table_tree.c; the rules that
  * keep a PV guest in its cage.
  *
  * Two counts per frame (struct page):
@@ -66,11 +66,13 @@ bool page_get_owned(struct page *page);
 void page_put(struct page *page);
 struct domain *page_owner(const struct page *page); /* no reference; NULL for none */
 
-/* TYPE_WRITABLE or TYPE_DESCRIPTOR on top of a general reference the caller already holds (page_put_type gives back
- * only the type). */
+/* TYPE_WRITABLE on top of a general reference the caller already holds (page_put_type gives back only the type). */
 int page_get_type(struct page *page, uint64_t type);
+/* The same for a type that says something about the contents: whoever makes the frame one looks at them by
+ * `examine`, whose error leaves it what it was. */
+int page_get_checked_type(struct page *page, uint64_t type, int (*examine)(mfn_t mfn));
 void page_put_type(struct page *page);
-/* Both. */
+/* Both, of a type without a check. */
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type);
 void page_put_with_type(struct page *page);
 
@@ -89,8 +91,5 @@ static inline unsigned page_table_level(const struct page *page)
     uint64_t x = READ_ONCE(page->type), type = x & TYPE_MASK;
     return (x & TYPE_COUNT_MASK) && (x & TYPE_READY) && type >= TYPE_L1 && type <= TYPE_L4 ? type >> TYPE_SHIFT : 0;
 }
-
-/* Gives back all table types of a dying domain so that its frames can go. -ERESTART when there is more. */
-int pv_relinquish_memory(struct domain *d);
 
 #endif

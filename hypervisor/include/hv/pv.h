@@ -12,6 +12,9 @@ void pv_vcpu_destroy(struct vcpu *v);
 /* Drops GDT, LDT, root tables of a vcpu that is not running (domain_kill, VCPUOP_initialise failure). */
 void pv_vcpu_release(struct vcpu *v);
 
+/* Gives back all table types of a dying domain, and its frames' own references. -ERESTART when there is more. */
+int pv_relinquish_memory(struct domain *d);
+
 /* Registers, tables and callbacks from the toolstack or VCPUOP_initialise; v is paused and off every CPU. -errno */
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context);
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);

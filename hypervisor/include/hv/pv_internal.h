@@ -68,7 +68,6 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_drop_gdt(struct vcpu *v);
 int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries);
 void pv_drop_ldt(struct vcpu *v);
-int pv_validate_descriptor_page(mfn_t mfn);
 
 /* pv/table_tree.c; owner's pt_lock held but for pv_finish_tables and pv_abandon_tables. */
 /* A reference to a page table of d and its type. -ERESTART: it takes longer, ask for it again. */

@@ -17,6 +17,7 @@
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
+#include <hv/pv.h>
 #include <hv/tlb.h>
 #include <hv/viridian.h>
 

@@ -123,11 +123,6 @@ __weak int pv_set_ldt(struct vcpu *v, unsigned long address, unsigned entries)
     return -EINVAL;
 }
 
-__weak int pv_validate_descriptor_page(mfn_t mfn)
-{
-    return 0;
-}
-
 __weak void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code)
 {
     panic("a fault that nobody expected at %lx", address);

@@ -1,10 +1,10 @@
 /*
- * The real pv/page_type.c: references by owner, and the two orders of events in which a frame could have been used by
+ * The real core/page_type.c: references by owner, and the two orders of events in which a frame could have been used by
  * its old and its new kind at once. Other processors act at the points where they can: in a flush, before an exchange.
  */
 static void before_exchange(const void *word);
 #define __atomic_compare_exchange_n(word, ...) (before_exchange(word), __atomic_compare_exchange_n(word, __VA_ARGS__))
-#include "hypervisor/pv/page_type.c"
+#include "hypervisor/core/page_type.c"
 #include "machine.h"
 #include <setjmp.h>
 #undef __atomic_compare_exchange_n
@@ -45,14 +45,21 @@ void smp_call_interrupt(void)
     longjmp(waiting, 1);
 }
 
-int pv_validate_descriptor_page(mfn_t frame)
+static int check_frame(mfn_t frame)
 {
     return ((uint8_t *)mfn_to_virt(frame))[0] ? -EINVAL : 0;
 }
 
 static int take(uint64_t type)
 {
-    return page_get_with_type(mfn_to_page(mfn), &guest, type);
+    struct page *page = mfn_to_page(mfn);
+    if (type != TYPE_DESCRIPTOR)
+        return page_get_with_type(page, &guest, type);
+    check(page_get(page, &guest));
+    int err = page_get_checked_type(page, type, check_frame);
+    if (err)
+        page_put(page);
+    return err;
 }
 
 static void give_back(void)

@@ -5,6 +5,7 @@
 #include "machine.h"
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
+#include <hv/pv.h>
 
 /* ---- The calls, entered again as long as they say so ---- */
 

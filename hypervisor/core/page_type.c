@@ -6,7 +6,6 @@
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
-#include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
 /* One more, if the bits of `mask` are as in `wanted` at that moment. */
@@ -118,7 +117,16 @@ int page_get_type(struct page *page, uint64_t type)
     int taken = page_type_take(page, type);
     if (taken != PAGE_TYPE_CHANGING)
         return taken;
-    int err = type == TYPE_DESCRIPTOR ? pv_validate_descriptor_page(page_to_mfn(page)) : 0;
+    page_type_ready(page);
+    return 0;
+}
+
+int page_get_checked_type(struct page *page, uint64_t type, int (*examine)(mfn_t mfn))
+{
+    int taken = page_type_take(page, type);
+    if (taken != PAGE_TYPE_CHANGING)
+        return taken;
+    int err = examine(page_to_mfn(page));
     if (err)
         page_type_idle(page);
     else
