@@ -1,7 +1,7 @@
 /*
  * EVENT_CHANNEL_OP: the hypercall. Each operation gets its argument copied in, checks it and commits.
  */
-#include "event_channel_abi.h"
+#include <hv/event_channel_abi.h>
 #include <hv/guest_copy.h>
 #include <hv/irq.h>
 #include <hv/operation.h>

@@ -24,7 +24,7 @@
 #define MAX_VCPUS   64 /* per domain */
 #define DOMID_IDLE_ 0x7fffU
 
-struct event_channels; /* abi/event_channel.c */
+struct event_channels; /* core/event_channel.c */
 struct grant_table;    /* abi/grant_table.c */
 struct hvm_domain;     /* hvm.h */
 struct hvm_vcpu;
@@ -100,7 +100,7 @@ struct vcpu {
     volatile bool nmi_pending;    /* [a] anybody may set it */
     evtchn_port_t virq[NR_VIRQS]; /* event channel lock; 0 = unbound */
     struct list notify;
-    void *evtchn_fifo; /* abi/event_channel_fifo.c: control block of this vcpu */
+    void *evtchn_fifo; /* core/event_channel_fifo.c: control block of this vcpu */
 };
 
 /* Page tables being made or taken apart, in pieces; pv/table_tree.c. */

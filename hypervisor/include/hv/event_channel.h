@@ -1,7 +1,7 @@
 /*
  * Event channels: one bit of news for a guest, from another guest, a virtual or physical interrupt, or itself.
- * abi/event_channel.c; the two layouts of the bits in guest memory: abi/event_channel_2level.c,
- * abi/event_channel_fifo.c Source: xen/event_channel.h, xen/xen.h (shared_info, vcpu_info).
+ * core/event_channel.c; the two layouts of the bits in guest memory: core/event_channel_2level.c,
+ * core/event_channel_fifo.c Source: xen/event_channel.h, xen/xen.h (shared_info, vcpu_info).
  *
  * Locks: struct event_channels.lock, one per domain, interrupts off while held; two are taken in order of domid.
  * Nothing is allocated, freed or released while it is held: senders run in interrupt handlers. Above it, bind_lock

@@ -1,8 +1,9 @@
 /*
- * Inside the event channel files: the record of a port, and what the two layouts of event bits have in common.
+ * Inside the event channel files, those of core/ and the hypercall: the record of a port, and what the two layouts of
+ * event bits have in common.
  */
-#ifndef ABI_EVENT_CHANNEL_ABI_H
-#define ABI_EVENT_CHANNEL_ABI_H
+#ifndef HV_EVENT_CHANNEL_ABI_H
+#define HV_EVENT_CHANNEL_ABI_H
 
 #include <hv/event_channel.h>
 

@@ -2,7 +2,7 @@
  * The 2-level layout: pending and mask bitmaps in shared_info, and per vcpu a word with one bit per word of the
  * bitmaps. Source: xen/xen.h, struct shared_info and struct vcpu_info; 32-bit guests: hv/compat.h.
  */
-#include "event_channel_abi.h"
+#include <hv/event_channel_abi.h>
 #include <hv/compat.h>
 
 _Static_assert(sizeof(((struct shared_info *)0)->evtchn_pending) * 8 == EVTCHN_2L_NR_CHANNELS, "one bit per port");

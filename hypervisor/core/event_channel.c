@@ -2,7 +2,7 @@
  * Event channels: ports, what they are connected to, sending and closing. How an event is marked in guest memory is the
  * business of the two layouts (event_channel_abi.h); the hypercall is in event_channel_op.c.
  */
-#include "event_channel_abi.h"
+#include <hv/event_channel_abi.h>
 #include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/hvm_irq.h>

@@ -10,7 +10,7 @@
  * The guest can write all of it at any time. So each step is one unconditional atomic operation, no link is ever
  * followed, and what a queue's last port is we keep ourselves. A guest that scribbles loses its own events.
  */
-#include "event_channel_abi.h"
+#include <hv/event_channel_abi.h>
 #include <hv/grant_table.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
