@@ -15,7 +15,6 @@
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
-#include <hv/vdev.h>
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/sched.h>
 
@@ -143,60 +142,6 @@ static long get_runstate_info(struct request *r)
     return 0;
 }
 
-/*
- * With VMASST_TYPE_runstate_update_flag a reader on another vcpu can tell that it has read half old, half new: the flag
- * in state_entry_time is set first and cleared last.
- */
-static int write_runstate_native(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
-{
-    unsigned long time_at = to + offsetof(struct vcpu_runstate_info, state_entry_time);
-    if (!test_bit(VMASST_TYPE_runstate_update_flag, &d->vm_assist))
-        return copy_to_guest_va(to, info, sizeof(*info));
-    info->state_entry_time |= XEN_RUNSTATE_UPDATE;
-    int error = copy_to_guest_va(time_at, &info->state_entry_time, sizeof(info->state_entry_time));
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!error)
-        error = copy_to_guest_va(to, info, sizeof(*info));
-    info->state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!error)
-        error = copy_to_guest_va(time_at, &info->state_entry_time, sizeof(info->state_entry_time));
-    return error;
-}
-
-/* The same for a 32-bit guest. */
-static int write_runstate_compat(const struct domain *d, unsigned long to, const struct vcpu_runstate_info *info)
-{
-    struct compat_runstate_info out = {.state = info->state, .state_entry_time = info->state_entry_time};
-    unsigned long time_at = to + offsetof(struct compat_runstate_info, state_entry_time);
-    memcpy(out.time, info->time, sizeof(out.time));
-    if (!test_bit(VMASST_TYPE_runstate_update_flag, &d->vm_assist))
-        return copy_to_guest_va(to, &out, sizeof(out));
-    uint64_t time = out.state_entry_time, flagged = out.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    int error = copy_to_guest_va(time_at, &flagged, sizeof(flagged));
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!error)
-        error = copy_to_guest_va(to, &out, sizeof(out));
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return error ? error : copy_to_guest_va(time_at, &time, sizeof(time));
-}
-
-static int write_runstate(const struct domain *d, unsigned long to, struct vcpu_runstate_info *info)
-{
-    return has_compat_layout(d) ? write_runstate_compat(d, to, info) : write_runstate_native(d, to, info);
-}
-
-/* Called at every switch, when v->runstate has just been set: no time has passed in the state. An area that has gone
- * from the address space is not our business. */
-void runstate_update_guest(struct vcpu *v)
-{
-    unsigned long to = READ_ONCE(v->runstate_guest); /* another vcpu may register another one now */
-    if (!to)
-        return;
-    struct vcpu_runstate_info info = v->runstate;
-    (void)!write_runstate(v->domain, to, &info);
-}
-
 /* Any address may be an HVM guest's own. */
 static bool area_ok(const struct vcpu *v, unsigned long address, size_t bytes)
 {
@@ -207,13 +152,9 @@ static long register_runstate_area(struct request *r)
 {
     struct vcpu *v = r->vcpu;
     struct vcpu_register_runstate_memory_area *op = r->argument;
-    struct vcpu_runstate_info info;
-    if (!area_ok(v, op->addr.p, sizeof(info)))
+    if (!area_ok(v, op->addr.p, sizeof(struct vcpu_runstate_info)))
         return -EFAULT;
-    WRITE_ONCE(v->runstate_guest, op->addr.p);
-    vcpu_get_runstate(v, &info);
-    if (op->addr.p) /* a first value at once, if the caller's address space reaches it */
-        (void)!write_runstate(v->domain, op->addr.p, &info);
+    runstate_register(v, op->addr.p);
     return 0;
 }
 
@@ -256,62 +197,6 @@ static long register_info(struct request *r)
 }
 
 /* ---- Timers ---- */
-
-static void singleshot_fired(void *data)
-{
-    send_guest_vcpu_virq(data, VIRQ_TIMER);
-}
-
-/* Ticks missed are not made up for: one event says that time has passed. */
-static void periodic_fired(void *data)
-{
-    struct vcpu *v = data;
-    ns_t period = READ_ONCE(v->periodic_period), time = now();
-    send_guest_vcpu_virq(v, VIRQ_TIMER);
-    if (!period)
-        return;
-    ns_t next = v->periodic.deadline + period;
-    timer_set(&v->periodic, next > time ? next : time + period);
-}
-
-static void poll_timed_out(void *data)
-{
-    struct vcpu *v = data;
-    if (test_bit(v->id, &v->domain->polling))
-        vcpu_unblock(v);
-}
-
-void vcpu_timers_init(struct vcpu *v)
-{
-    timer_init(&v->singleshot, singleshot_fired, v, v->cpu);
-    timer_init(&v->periodic, periodic_fired, v, v->cpu);
-    timer_init(&v->poll_timer, poll_timed_out, v, v->cpu);
-}
-
-void vcpu_timers_stop(struct vcpu *v)
-{
-    v->periodic_period = 0;
-    timer_stop(&v->singleshot);
-    timer_stop(&v->periodic);
-    timer_stop(&v->poll_timer);
-}
-
-void vcpu_timers_kill(struct vcpu *v)
-{
-    WRITE_ONCE(v->periodic_period, 0);
-    timer_kill(&v->singleshot);
-    timer_kill(&v->periodic);
-    timer_kill(&v->poll_timer);
-}
-
-void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
-{
-    timer_migrate(&v->singleshot, cpu);
-    timer_migrate(&v->periodic, cpu);
-    timer_migrate(&v->poll_timer, cpu);
-    if (v->hvm)
-        vlapic_migrate_timers(v, cpu);
-}
 
 static long set_periodic_timer(struct request *r)
 {

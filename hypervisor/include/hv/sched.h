@@ -57,16 +57,20 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
 /* The last reference to the domain is gone: forgets cap and foreground, stops its watchdogs. */
 void sched_remove_domain(struct domain *d);
 
-/* Single-shot, periodic and poll timer of a vcpu. abi/vcpu_op.c; called by the scheduler. */
+/* Single-shot, periodic and poll timer of a vcpu. core/vcpu_timer.c; called by the scheduler. */
 void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_kill(struct vcpu *v);
 /* None is due any more; for a vcpu that is off every CPU. */
 void vcpu_timers_stop(struct vcpu *v);
 void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu);
-/* SCHEDOP_watchdog. abi/sched_op.c */
+/* SCHEDOP_watchdog: starts one (id 0), feeds it, or stops it (seconds 0). Its id for a new one, 0, -errno.
+ * core/watchdog.c */
+long domain_watchdog_set(struct domain *d, uint32_t id, uint32_t seconds);
 void domain_watchdogs_kill(struct domain *d);
-/* Writes v's run state to where it registered it, if anywhere. v is current. abi/vcpu_op.c */
+/* Writes v's run state to where it registered it, if anywhere. v is current. core/runstate.c */
 void runstate_update_guest(struct vcpu *v);
+/* That is at `to` from now on, 0: nowhere. */
+void runstate_register(struct vcpu *v, unsigned long to);
 
 /* SOFTIRQ_SCHEDULE: may change `current`. Only from the exit path. */
 void schedule(void);
