@@ -9,7 +9,7 @@
 #include <hv/domain.h>
 #include <hv/event_channel.h>
 #include <hv/grant_table.h>
-#include <hv/hvm.h>
+#include <hv/guest_kind.h>
 #include <hv/irq.h>
 #include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
@@ -17,7 +17,6 @@
 #include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/time.h>
-#include <hv/vdev.h>
 #include <xen/sched.h>
 
 struct domain *dom0;
@@ -136,8 +135,8 @@ static void domain_free(struct domain *d)
         vcpu_free(v);
     event_channels_free(d);
     grant_table_free(d);
-    if (d->hvm)
-        hvm_domain_destroy(d);
+    if (guest_kind(d)->domain_destroy)
+        guest_kind(d)->domain_destroy(d);
     free(d->vcpu);
     free(d->cpu_policy.leaf);
     free(d->cpu_policy.msr);
@@ -193,7 +192,8 @@ static void list_domain(struct domain *d)
 
 static int create_parts(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-    int err = config->flags & XEN_DOMCTL_CDF_hvm ? hvm_domain_init(d, config) : 0;
+    const struct guest_kind *kind = config->flags & XEN_DOMCTL_CDF_hvm ? &hvm_guest : &pv_guest;
+    int err = kind->domain_init ? kind->domain_init(d, config) : 0;
     if (!err)
         err = event_channels_init(d, config->max_evtchn_port);
     if (!err)
@@ -246,12 +246,17 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     return 0;
 }
 
+static void freeze_timers(struct domain *d, bool freeze)
+{
+    if (guest_kind(d)->freeze_timers)
+        guest_kind(d)->freeze_timers(d, freeze);
+}
+
 static void domain_pause(struct domain *d)
 {
     struct vcpu *v;
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    if (is_hvm(d))
-        vtimers_freeze(d, true);
+    freeze_timers(d, true);
     for_each_vcpu(d, v)
         vcpu_sleep(v);
 }
@@ -268,8 +273,7 @@ void domain_pause_sync(struct domain *d)
 void domain_unpause(struct domain *d)
 {
     struct vcpu *v;
-    if (is_hvm(d))
-        vtimers_freeze(d, false);
+    freeze_timers(d, false);
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
         return;
     for_each_vcpu(d, v)
@@ -372,8 +376,8 @@ static int step_release_vcpus(struct domain *d)
     struct vcpu *v;
     for_each_vcpu(d, v) {
         vcpu_unregister_info(v);
-        if (d->dying == DOMAIN_DYING && !is_hvm(d))
-            pv_vcpu_release(v);
+        if (d->dying == DOMAIN_DYING && guest_kind(d)->vcpu_release)
+            guest_kind(d)->vcpu_release(v);
     }
     return 0;
 }
@@ -387,14 +391,14 @@ static int step_free_shared(struct domain *d)
     return 0;
 }
 
-static int step_release_hvm(struct domain *d)
+static int step_release_own(struct domain *d)
 {
-    return is_hvm(d) ? hvm_domain_relinquish(d) : 0;
+    return guest_kind(d)->domain_relinquish ? guest_kind(d)->domain_relinquish(d) : 0;
 }
 
 /* What a dying domain gives back, in order; each step may say -ERESTART and is entered again. */
 static int (*const relinquish_steps[])(struct domain *d) = {
-    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_release_hvm,
+    event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_release_own,
     step_free_shared,         pv_relinquish_memory,
 };
 

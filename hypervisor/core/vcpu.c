@@ -4,10 +4,9 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/event_channel.h>
-#include <hv/hvm.h>
+#include <hv/guest_kind.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
-#include <hv/pv.h>
 #include <hv/sched.h>
 #include <hv/xstate.h>
 
@@ -37,7 +36,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     list_init(&v->notify);
     int err = xstate_alloc(v);
     if (!err)
-        err = is_hvm(d) ? hvm_vcpu_init(v) : pv_vcpu_init(v);
+        err = guest_kind(d)->vcpu_init(v);
     if (err) {
         xstate_free(v);
         free(v);
@@ -59,10 +58,7 @@ void vcpu_free(struct vcpu *v)
 {
     sched_remove_vcpu(v);
     event_channels_free_vcpu(v);
-    if (is_hvm(v->domain))
-        hvm_vcpu_destroy(v);
-    else
-        pv_vcpu_destroy(v);
+    guest_kind(v->domain)->vcpu_destroy(v);
     xstate_free(v);
     free(v);
 }

@@ -2,9 +2,9 @@
  * The timers that a vcpu has of its own: single-shot, periodic, and the limit of a poll.
  */
 #include <hv/event_channel.h>
+#include <hv/guest_kind.h>
 #include <hv/sched.h>
 #include <hv/time.h>
-#include <hv/vdev.h>
 #include <xen/sched.h>
 
 static void singleshot_fired(void *data)
@@ -59,6 +59,6 @@ void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
     timer_migrate(&v->singleshot, cpu);
     timer_migrate(&v->periodic, cpu);
     timer_migrate(&v->poll_timer, cpu);
-    if (v->hvm)
-        vlapic_migrate_timers(v, cpu);
+    if (guest_kind(v->domain)->migrate_timers)
+        guest_kind(v->domain)->migrate_timers(v, cpu);
 }

@@ -1,0 +1,15 @@
+/*
+ * HVM guests as core/ knows them.
+ */
+#include <hv/guest_kind.h>
+#include <hv/vdev.h>
+
+const struct guest_kind hvm_guest = {
+    .domain_init = hvm_domain_init,
+    .domain_relinquish = hvm_domain_relinquish,
+    .domain_destroy = hvm_domain_destroy,
+    .vcpu_init = hvm_vcpu_init,
+    .vcpu_destroy = hvm_vcpu_destroy,
+    .freeze_timers = vtimers_freeze,
+    .migrate_timers = vlapic_migrate_timers,
+};

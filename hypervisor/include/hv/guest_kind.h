@@ -1,0 +1,31 @@
+/*
+ * What differs between the two kinds of guest, for those below who make, run and end either: one row of functions
+ * each, in pv/guest.c and hvm/guest.c. NULL: that kind has nothing to do there.
+ */
+#ifndef HV_GUEST_KIND_H
+#define HV_GUEST_KIND_H
+
+#include <hv/hvm.h>
+
+struct pirq_operations; /* irq.h */
+
+struct guest_kind {
+    /* A domain's and a vcpu's own part: made, given back while it dies (-ERESTART: again), freed. */
+    int (*domain_init)(struct domain *d, const struct xen_domctl_createdomain *config);
+    int (*domain_relinquish)(struct domain *d);
+    void (*domain_destroy)(struct domain *d);
+    int (*vcpu_init)(struct vcpu *v);
+    void (*vcpu_release)(struct vcpu *v);
+    void (*vcpu_destroy)(struct vcpu *v);
+    /* The timers of its chips: they stand still while the domain is paused, and follow a vcpu to its new CPU. */
+    void (*freeze_timers)(struct domain *d, bool freeze);
+    void (*migrate_timers)(struct vcpu *v, struct cpu *cpu);
+};
+extern const struct guest_kind pv_guest, hvm_guest;
+
+static inline const struct guest_kind *guest_kind(const struct domain *d)
+{
+    return is_hvm(d) ? &hvm_guest : &pv_guest;
+}
+
+#endif

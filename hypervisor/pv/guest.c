@@ -1,0 +1,11 @@
+/*
+ * PV guests as core/ knows them.
+ */
+#include <hv/guest_kind.h>
+#include <hv/pv.h>
+
+const struct guest_kind pv_guest = {
+    .vcpu_init = pv_vcpu_init,
+    .vcpu_release = pv_vcpu_release,
+    .vcpu_destroy = pv_vcpu_destroy,
+};
