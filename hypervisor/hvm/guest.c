@@ -12,4 +12,5 @@ const struct guest_kind hvm_guest = {
     .vcpu_destroy = hvm_vcpu_destroy,
     .freeze_timers = vtimers_freeze,
     .migrate_timers = vlapic_migrate_timers,
+    .pirqs = &hvm_pirqs,
 };

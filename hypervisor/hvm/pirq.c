@@ -7,6 +7,7 @@
  */
 #include <hv/event_channel.h>
 #include <hv/ioreq.h>
+#include <hv/irq.h>
 
 #define ACPI_GSI      9
 #define FIRST_PCI_GSI 16
@@ -28,18 +29,17 @@ static bool is_mapped(const struct hvm_io *io, int pirq)
     return pirq >= 0 && pirq < HVM_PIRQ_COUNT && test_bit((unsigned)pirq, io->pirq_mapped);
 }
 
-int hvm_map_pirq(struct domain *d, int gsi, int *pirq)
+static int map_gsi(struct domain *d, unsigned gsi, int wanted)
 {
-    if (!is_gsi(gsi) || *pirq >= HVM_PIRQ_COUNT)
+    if (gsi >= HVM_GSI_COUNT || wanted >= HVM_PIRQ_COUNT)
         return -EINVAL;
-    if (*pirq >= 0 && *pirq != gsi)
+    if (wanted >= 0 && wanted != (int)gsi)
         return -EBUSY;
-    set_bit((unsigned)gsi, d->hvm->io->pirq_mapped);
-    *pirq = gsi;
-    return 0;
+    set_bit(gsi, d->hvm->io->pirq_mapped);
+    return (int)gsi;
 }
 
-int hvm_unmap_pirq(struct domain *d, int pirq)
+static int unmap(struct domain *d, int pirq)
 {
     struct hvm_io *io = d->hvm->io;
 
@@ -51,7 +51,7 @@ int hvm_unmap_pirq(struct domain *d, int pirq)
     return 0;
 }
 
-int hvm_reserve_pirq(struct domain *d, bool message)
+static int reserve(struct domain *d, bool message)
 {
     for (unsigned pirq = message ? HVM_GSI_COUNT : 0; pirq < (message ? HVM_PIRQ_COUNT : HVM_GSI_COUNT); pirq++)
         if (!test_and_set_bit(pirq, d->hvm->io->pirq_mapped))
@@ -109,7 +109,7 @@ bool hvm_pirq_message(struct domain *d, uint64_t address)
 
 /* ---- event channels ---- */
 
-int hvm_bind_pirq(struct domain *d, int pirq)
+static int bind(struct domain *d, int pirq)
 {
     struct hvm_io *io = d->hvm->io;
 
@@ -123,7 +123,7 @@ int hvm_bind_pirq(struct domain *d, int pirq)
     return 0;
 }
 
-void hvm_unbind_pirq(struct domain *d, int pirq)
+static void unbind(struct domain *d, int pirq)
 {
     struct hvm_io *io = d->hvm->io;
 
@@ -133,7 +133,7 @@ void hvm_unbind_pirq(struct domain *d, int pirq)
     clear_bit((unsigned)pirq, &io->gsi_due);
 }
 
-int hvm_eoi_pirq(struct domain *d, int pirq)
+static int eoi(struct domain *d, int pirq)
 {
     if (!is_mapped(d->hvm->io, pirq))
         return -EINVAL;
@@ -142,7 +142,17 @@ int hvm_eoi_pirq(struct domain *d, int pirq)
     return 0;
 }
 
-bool hvm_pirq_needs_eoi(struct domain *d, int pirq)
+static bool needs_eoi(struct domain *d, int pirq)
 {
     return is_mapped(d->hvm->io, pirq) && is_gsi(pirq) && is_level((unsigned)pirq);
 }
+
+const struct pirq_operations hvm_pirqs = {
+    .map_gsi = map_gsi,
+    .unmap = unmap,
+    .reserve = reserve,
+    .bind = bind,
+    .unbind = unbind,
+    .eoi = eoi,
+    .needs_eoi = needs_eoi,
+};

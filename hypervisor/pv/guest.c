@@ -8,4 +8,5 @@ const struct guest_kind pv_guest = {
     .vcpu_init = pv_vcpu_init,
     .vcpu_release = pv_vcpu_release,
     .vcpu_destroy = pv_vcpu_destroy,
+    .pirqs = &hardware_pirqs,
 };

@@ -5,7 +5,7 @@
  *
  * Locks: struct event_channels.lock, one per domain, interrupts off while held; two are taken in order of domid.
  * Nothing is allocated, freed or released while it is held: senders run in interrupt handlers. Above it, bind_lock
- * orders binding and closing of pirqs against each other, so that x86/pirq.c is called without the inner lock.
+ * orders binding and closing of pirqs against each other, so that core/pirq.c is called without the inner lock.
  */
 #ifndef HV_EVENT_CHANNEL_H
 #define HV_EVENT_CHANNEL_H

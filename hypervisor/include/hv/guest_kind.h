@@ -6,8 +6,7 @@
 #define HV_GUEST_KIND_H
 
 #include <hv/hvm.h>
-
-struct pirq_operations; /* irq.h */
+#include <hv/irq.h>
 
 struct guest_kind {
     /* A domain's and a vcpu's own part: made, given back while it dies (-ERESTART: again), freed. */
@@ -20,6 +19,7 @@ struct guest_kind {
     /* The timers of its chips: they stand still while the domain is paused, and follow a vcpu to its new CPU. */
     void (*freeze_timers)(struct domain *d, bool freeze);
     void (*migrate_timers)(struct vcpu *v, struct cpu *cpu);
+    const struct pirq_operations *pirqs;
 };
 extern const struct guest_kind pv_guest, hvm_guest;
 

@@ -33,18 +33,10 @@ void hvm_assert_upcall(struct vcpu *v);
 /*
  * pirqs of an HVM guest (XENFEAT_hvm_pirqs): a line or a message interrupt that it takes as an event channel instead of
  * by its interrupt controllers. pirqs below HVM_GSI_COUNT are GSIs of the same number, others are messages.
- * hvm/pirq.c; x86/pirq.c's functions of the same names come here for HVM domains.
+ * hvm/pirq.c, whose row of functions is hvm_pirqs (hv/irq.h).
  */
 #define HVM_PIRQ_COUNT 256
 
-/* *pirq: the number wanted, or negative: any. -EINVAL, -EBUSY */
-int hvm_map_pirq(struct domain *d, int gsi, int *pirq);
-int hvm_unmap_pirq(struct domain *d, int pirq);
-int hvm_reserve_pirq(struct domain *d, bool message);
-int hvm_bind_pirq(struct domain *d, int pirq);
-void hvm_unbind_pirq(struct domain *d, int pirq);
-int hvm_eoi_pirq(struct domain *d, int pirq);
-bool hvm_pirq_needs_eoi(struct domain *d, int pirq);
 /* A message interrupt without a vector means a pirq. False: not one that is bound. Any context. */
 bool hvm_pirq_message(struct domain *d, uint64_t address);
 

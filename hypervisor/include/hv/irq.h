@@ -46,8 +46,21 @@ int irq_request_gsi(unsigned gsi, void (*handler)(void *data), void *data);
 /* Number of IO-APIC pins of the machine = first pirq that is not a GSI. */
 unsigned irq_gsi_count(void);
 
-/* pirqs: the hardware domain's names for interrupts. */
+/* pirqs: a domain's names for interrupts. Those of the hardware domain are of the machine (core/pirq.c), those of HVM
+ * guests of their virtual chips (hvm/pirq.c). */
 #define MAX_PIRQS 512
+
+/* What the functions below that have the same names do for either. */
+struct pirq_operations {
+    int (*map_gsi)(struct domain *d, unsigned gsi, int pirq_wanted);
+    int (*unmap)(struct domain *d, int pirq);
+    int (*reserve)(struct domain *d, bool msi);
+    int (*bind)(struct domain *d, int pirq);
+    void (*unbind)(struct domain *d, int pirq);
+    int (*eoi)(struct domain *d, int pirq);
+    bool (*needs_eoi)(struct domain *d, int pirq);
+};
+extern const struct pirq_operations hardware_pirqs, hvm_pirqs;
 
 /*
  * PHYSDEVOP_map_pirq, setup_gsi, msi: see abi/physdev_op.c. All return 0/pirq or -errno; -EPERM for a domain that is

@@ -1,6 +1,6 @@
 /*
  * Inside the interrupt code: one record per device vector, and where its interrupts come from.
- * x86/irq.c owns the records; x86/ioapic.c and x86/msi.c are the sources; x86/pirq.c uses both.
+ * x86/irq.c owns the records; x86/ioapic.c and x86/msi.c are the sources; core/pirq.c uses both.
  *
  * Vectors are the machine's, not one CPU's: a record is found by its vector alone. All records, the IO-APICs and the
  * MSI registers are under irq_lock (interrupts off). Interrupt handlers run without it.

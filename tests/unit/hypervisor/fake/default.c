@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/domain_log.h>
 #include <hv/guest_copy.h>
+#include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #define WEAK __attribute__((weak))
 
 WEAK struct bootinfo bootinfo;
+WEAK const struct pirq_operations hardware_pirqs, hvm_pirqs;
 WEAK struct cpu_features cpu_features;
 
 /* The hypervisor was asked for something of which the test has no fake (unexpected.py). */

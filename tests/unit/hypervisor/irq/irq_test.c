@@ -1,6 +1,6 @@
 /*
  * Vectors, pirqs and MSI on a simulated machine: pins with a mask, one PCI function with MSI and MSI-X, a local APIC
- * that counts ends of interrupt, and event channels that count. The real x86/irq.c, x86/pirq.c and x86/msi.c run.
+ * that counts ends of interrupt, and event channels that count. The real x86/irq.c, core/pirq.c and x86/msi.c run.
  */
 #include "../check.h"
 #include <stdio.h>

@@ -3,11 +3,11 @@
  *
  * pirqs below irq_gsi_count() are GSIs of the same number; those above are messages. One domain has all of them (the
  * hardware domain, which never goes away), so one table is enough. Everything is under irq_lock. What HVM guests call
- * pirqs are lines of their own virtual chips: hvm/pirq.c.
+ * pirqs are lines of their own virtual chips (hvm/pirq.c): at the end is what chooses.
  */
 #include <hv/console.h>
 #include <hv/event_channel.h>
-#include <hv/hvm_irq.h>
+#include <hv/guest_kind.h>
 #include <hv/irq.h>
 #include <hv/irq_source.h>
 #include <hv/msi.h>
@@ -75,12 +75,8 @@ static int map_gsi_locked(unsigned gsi, int wanted)
     return pirq;
 }
 
-int pirq_map_gsi(struct domain *d, unsigned gsi, int pirq_wanted)
+static int hardware_map_gsi(struct domain *d, unsigned gsi, int pirq_wanted)
 {
-    if (is_hvm(d)) {
-        int error = hvm_map_pirq(d, (int)gsi, &pirq_wanted);
-        return error ? error : pirq_wanted;
-    }
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -136,10 +132,8 @@ static int unmap_locked(struct pirq *p)
     return 0;
 }
 
-int pirq_unmap(struct domain *d, int pirq)
+static int hardware_unmap(struct domain *d, int pirq)
 {
-    if (is_hvm(d))
-        return hvm_unmap_pirq(d, pirq);
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -149,10 +143,8 @@ int pirq_unmap(struct domain *d, int pirq)
     return error;
 }
 
-int pirq_reserve(struct domain *d, bool msi)
+static int hardware_reserve(struct domain *d, bool msi)
 {
-    if (is_hvm(d))
-        return hvm_reserve_pirq(d, msi);
     if (!is_hardware_domain(d))
         return -EPERM;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -227,10 +219,8 @@ static int bind_locked(struct domain *d, int number, struct pirq *p)
     return 0;
 }
 
-int pirq_bind(struct domain *d, int pirq, bool share)
+static int hardware_bind(struct domain *d, int pirq)
 {
-    if (is_hvm(d))
-        return hvm_bind_pirq(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     int error = p ? bind_locked(d, pirq, p) : -EINVAL;
@@ -238,12 +228,8 @@ int pirq_bind(struct domain *d, int pirq, bool share)
     return error;
 }
 
-void pirq_unbind(struct domain *d, int pirq)
+static void hardware_unbind(struct domain *d, int pirq)
 {
-    if (is_hvm(d)) {
-        hvm_unbind_pirq(d, pirq);
-        return;
-    }
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     if (p && p->bound) {
@@ -256,10 +242,8 @@ void pirq_unbind(struct domain *d, int pirq)
     spin_unlock_irqrestore(&irq_lock, flags);
 }
 
-int pirq_eoi(struct domain *d, int pirq)
+static int hardware_eoi(struct domain *d, int pirq)
 {
-    if (is_hvm(d))
-        return hvm_eoi_pirq(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     if (p && p->bound && p->irq->held) {
@@ -277,10 +261,8 @@ static bool needs_eoi_locked(const struct pirq *p)
     return p->bound ? p->irq->hold : gsi_get(p->gsi)->level;
 }
 
-bool pirq_needs_eoi(struct domain *d, int pirq)
+static bool hardware_needs_eoi(struct domain *d, int pirq)
 {
-    if (is_hvm(d))
-        return hvm_pirq_needs_eoi(d, pirq);
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct pirq *p = pirq_get(d, pirq);
     bool needed = p && needs_eoi_locked(p);
@@ -324,4 +306,56 @@ void pirq_release_domain(struct domain *d)
     spin_unlock_irqrestore(&irq_lock, flags);
     if (mfn != INVALID_MFN)
         page_put_with_type(mfn_to_page(mfn));
+}
+
+const struct pirq_operations hardware_pirqs = {
+    .map_gsi = hardware_map_gsi,
+    .unmap = hardware_unmap,
+    .reserve = hardware_reserve,
+    .bind = hardware_bind,
+    .unbind = hardware_unbind,
+    .eoi = hardware_eoi,
+    .needs_eoi = hardware_needs_eoi,
+};
+
+/* ---- Whose pirqs ---- */
+
+static const struct pirq_operations *pirqs_of(const struct domain *d)
+{
+    return guest_kind(d)->pirqs;
+}
+
+int pirq_map_gsi(struct domain *d, unsigned gsi, int pirq_wanted)
+{
+    return pirqs_of(d)->map_gsi(d, gsi, pirq_wanted);
+}
+
+int pirq_unmap(struct domain *d, int pirq)
+{
+    return pirqs_of(d)->unmap(d, pirq);
+}
+
+int pirq_reserve(struct domain *d, bool msi)
+{
+    return pirqs_of(d)->reserve(d, msi);
+}
+
+int pirq_bind(struct domain *d, int pirq, bool share)
+{
+    return pirqs_of(d)->bind(d, pirq);
+}
+
+void pirq_unbind(struct domain *d, int pirq)
+{
+    pirqs_of(d)->unbind(d, pirq);
+}
+
+int pirq_eoi(struct domain *d, int pirq)
+{
+    return pirqs_of(d)->eoi(d, pirq);
+}
+
+bool pirq_needs_eoi(struct domain *d, int pirq)
+{
+    return pirqs_of(d)->needs_eoi(d, pirq);
 }
