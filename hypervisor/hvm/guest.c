@@ -12,5 +12,7 @@ const struct guest_kind hvm_guest = {
     .vcpu_destroy = hvm_vcpu_destroy,
     .freeze_timers = vtimers_freeze,
     .migrate_timers = vlapic_migrate_timers,
+    .put_away = hvm_put_away,
+    .install = hvm_install,
     .pirqs = &hvm_pirqs,
 };

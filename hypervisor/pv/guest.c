@@ -8,5 +8,7 @@ const struct guest_kind pv_guest = {
     .vcpu_init = pv_vcpu_init,
     .vcpu_release = pv_vcpu_release,
     .vcpu_destroy = pv_vcpu_destroy,
+    .put_away = pv_put_away,
+    .install = pv_install,
     .pirqs = &hardware_pirqs,
 };

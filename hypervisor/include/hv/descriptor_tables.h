@@ -25,6 +25,9 @@ void descriptor_tables_init(void);
 void descriptor_tables_init_cpu(struct cpu *cpu);
 /* GDTR to this CPU's own descriptors, which are there whatever happens to guests. */
 void descriptor_tables_load(const struct cpu *cpu);
+/* No PV guest is to run on this CPU: none of its tables may be in use, for they may go while the CPU stays as it is.
+ * x86/context.c */
+void leave_guest_tables(struct cpu *cpu);
 /* The frame that holds this CPU's own descriptors (ABI: GDT page 14). */
 mfn_t cpu_gdt_mfn(const struct cpu *cpu);
 

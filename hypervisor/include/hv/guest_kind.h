@@ -19,6 +19,9 @@ struct guest_kind {
     /* The timers of its chips: they stand still while the domain is paused, and follow a vcpu to its new CPU. */
     void (*freeze_timers)(struct domain *d, bool freeze);
     void (*migrate_timers)(struct vcpu *v, struct cpu *cpu);
+    /* core/context.c: the current vcpu's registers into memory, the new current one's into the processor. */
+    void (*put_away)(struct vcpu *v);
+    void (*install)(struct vcpu *v);
     const struct pirq_operations *pirqs;
 };
 extern const struct guest_kind pv_guest, hvm_guest;

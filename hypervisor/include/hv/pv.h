@@ -15,6 +15,10 @@ void pv_vcpu_release(struct vcpu *v);
 /* Gives back all table types of a dying domain, and its frames' own references. -ERESTART when there is more. */
 int pv_relinquish_memory(struct domain *d);
 
+/* The registers of the current vcpu into memory; those of the next one into the processor, which is current now. */
+void pv_put_away(struct vcpu *prev);
+void pv_install(struct vcpu *next);
+
 /* Registers, tables and callbacks from the toolstack or VCPUOP_initialise; v is paused and off every CPU. -errno */
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *context);
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);

@@ -122,7 +122,7 @@ int pv_domain_cpus(struct domain *d, cpumask_t *mask);
 int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask);
 int pv_set_root(struct vcpu *v, mfn_t mfn);
 int pv_set_user_root(struct vcpu *v, mfn_t mfn);
-/* x86/context.c: loads the root table of v's present mode. */
+/* pv/context.c: loads the root table of v's present mode. */
 void load_guest_root(struct vcpu *v);
 void set_guest_cr4(const struct vcpu *v);
 /* The CR4 a guest may have: its TSD, DE, OSXSAVE and FSGSBASE, ours for the rest. */

@@ -75,7 +75,7 @@ void runstate_register(struct vcpu *v, unsigned long to);
 /* SOFTIRQ_SCHEDULE: may change `current`. Only from the exit path. */
 void schedule(void);
 
-/* x86/context.c: puts prev's registers and address space away and installs next's. */
+/* core/context.c: puts prev's registers and address space away and installs next's. */
 void context_switch(struct vcpu *prev, struct vcpu *next);
 
 #endif

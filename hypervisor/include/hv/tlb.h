@@ -11,6 +11,8 @@
 
 extern volatile uint64_t tlbflush_clock;
 
+/* This CPU goes on with these page tables, and with none of the former ones' translations. x86/context.c */
+void load_root(paddr_t root);
 void tlb_flush_local(void);
 void tlb_flush_local_va(unsigned long va);
 /* va = 0: everything. Returns when all CPUs of the mask have flushed. Interrupts must be on, or
