@@ -4,7 +4,8 @@
  * Intel SDM volume 2 and AMD APM volume 3 (leaves).
  *
  * A policy is an array of leaves in ascending order, in the very form in which toolstacks read and write it. What
- * depends on the vcpu (APIC id, size of the extended state) and the ABI's own leaves at 0x40000000 are made on the way.
+ * depends on the vcpu (APIC id, size of the extended state) and the ABI's own leaves at 0x40000000 are made on the way:
+ * pv/cpuid.c, hvm/cpuid.c.
  */
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
@@ -23,7 +24,6 @@ _Static_assert(sizeof(struct xen_msr_entry) == 16, "ABI");
 #define FIRST_EXTENDED_LEAF 0x80000000U
 #define LAST_EXTENDED_LEAF  0x80000021U
 #define NO_SUBLEAF          XEN_CPUID_NO_SUBLEAF
-#define HYPERCALL_PAGE_MSR  0x40000000U
 
 enum { REG_A, REG_B, REG_C, REG_D };
 
@@ -450,9 +450,24 @@ uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uin
     return first + limit;
 }
 
-static unsigned machine_address_bits(void)
+#define XSAVE_LEGACY_AND_HEADER 576U
+#define XSTATE_FIRST_EXTENDED   2
+#define XSTATE_COMPONENTS       63
+
+/* Standard offsets come from the policy's own leaves: a component that the domain may not have counts nothing. */
+uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted)
 {
-    return max_mfn > 1 ? 64 - (unsigned)__builtin_clzll((max_mfn << PAGE_SHIFT) - 1) : 32;
+    uint32_t bytes = XSAVE_LEGACY_AND_HEADER;
+    for (unsigned i = XSTATE_FIRST_EXTENDED; i < XSTATE_COMPONENTS; i++) {
+        if (!(features >> i & 1))
+            continue;
+        struct xen_cpuid_leaf l = cpu_policy_lookup(d, 0xd, i);
+        if (compacted)
+            bytes += l.a;
+        else if (l.a)
+            bytes = max(bytes, l.a + l.b);
+    }
+    return bytes;
 }
 
 struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
@@ -471,65 +486,6 @@ struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
     default:
         return (struct cpuid){0};
     }
-}
-
-static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
-{
-    uint32_t limit = cpu_policy_hypervisor_limit(v->domain, XEN_CPUID_FIRST_LEAF, XEN_CPUID_MAX_NUM_LEAVES);
-    if (leaf > limit)
-        return (struct cpuid){0};
-    switch (leaf - XEN_CPUID_FIRST_LEAF) {
-    case 0:
-        return (struct cpuid){limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
-    case 1:
-        return (struct cpuid){XEN_VERSION_LEAF, 0, 0, 0};
-    case 2:
-        return (struct cpuid){1, HYPERCALL_PAGE_MSR, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0};
-    case 3:
-        return cpu_policy_time_leaf(v, subleaf);
-    case 5:
-        return (struct cpuid){0, subleaf == 0 ? machine_address_bits() : 0, 0, 0};
-    default:
-        return (struct cpuid){0};
-    }
-}
-
-/* What differs between vcpus, or changes while they run. */
-static void add_dynamic(const struct vcpu *v, struct xen_cpuid_leaf *l)
-{
-    const uint32_t apic_id = v->id * 2;
-    switch (l->leaf) {
-    case 1:
-        l->b = (l->b & 0x00ffffff) | apic_id << 24;
-        if (l->c &
-            BIT(XSAVE)) /* CR4.OSXSAVE is ours and always set; Linux takes a clear bit for "no XSAVE under Xen" */
-            l->c |= BIT(OSXSAVE);
-        break;
-    case 0xb:
-        l->d = apic_id;
-        break;
-    case 0xd:
-        if (l->subleaf == 0 && l->a)
-            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, false);
-        if (l->subleaf == 1 && l->a & BIT(XSAVEC))
-            l->b = cpu_policy_xstate_bytes(v->domain, v->xcr0, true);
-        break;
-    case 0x80000001:
-        if (cpu_features.vendor == VENDOR_AMD)
-            l->d |= cpu_policy_lookup(v->domain, 1, 0).d & AMD_REPEATED;
-        break;
-    }
-}
-
-void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
-{
-    if (leaf >> 16 == XEN_CPUID_FIRST_LEAF >> 16) {
-        *out = leaf >> 8 == XEN_CPUID_FIRST_LEAF >> 8 ? hypervisor_leaf(v, leaf, subleaf) : (struct cpuid){0};
-        return;
-    }
-    struct xen_cpuid_leaf l = cpu_policy_lookup(v->domain, leaf, subleaf);
-    add_dynamic(v, &l);
-    *out = (struct cpuid){l.a, l.b, l.c, l.d};
 }
 
 /* ---- Toolstacks ---- */

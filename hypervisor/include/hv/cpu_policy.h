@@ -14,7 +14,8 @@ void cpu_policy_init(void); /* boot CPU, after cpu_features */
  * virtualisation has no control for it. Boot only; before or after cpu_policy_init, before the first domain. */
 void cpu_policy_hvm_without(unsigned feature);
 
-/* CPUID as the (PV) vcpu sees it: the domain's policy, the dynamic bits, and the ABI's leaves at 0x40000000. */
+/* CPUID as the (PV) vcpu sees it: the domain's policy, the dynamic bits, and the ABI's leaves at 0x40000000.
+ * pv/cpuid.c */
 void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
 
 /* XEN_SYSCTL_get_cpu_policy: index XEN_SYSCTL_cpu_policy_*. Arrays are written up to the given counts, which become the

@@ -94,10 +94,6 @@ struct cpuid fake_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     return (struct cpuid){0};
 }
-uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted)
-{
-    return 0;
-}
 struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
 {
     return NULL;

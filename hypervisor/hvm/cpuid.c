@@ -17,31 +17,11 @@
 
 #define APIC_BASE_ENABLE (1UL << 11)
 
-#define XSAVE_LEGACY_AND_HEADER 576U
-#define XSTATE_FIRST_EXTENDED   2
-#define XSTATE_COMPONENTS       63
-
 /* ---- What depends on the vcpu ---- */
 
 static bool has_apic(const struct vcpu *v)
 {
     return v->hvm->lapic && vlapic_base(v) & APIC_BASE_ENABLE;
-}
-
-/* Standard offsets come from the policy's own leaves: a component that the domain may not have counts nothing. */
-uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted)
-{
-    uint32_t bytes = XSAVE_LEGACY_AND_HEADER;
-    for (unsigned i = XSTATE_FIRST_EXTENDED; i < XSTATE_COMPONENTS; i++) {
-        if (!(features >> i & 1))
-            continue;
-        struct xen_cpuid_leaf l = cpu_policy_lookup(d, 0xd, i);
-        if (compacted)
-            bytes += l.a;
-        else if (l.a)
-            bytes = max(bytes, l.a + l.b);
-    }
-    return bytes;
 }
 
 static void add_identity(const struct vcpu *v, struct xen_cpuid_leaf *l)
