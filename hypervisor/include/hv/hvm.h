@@ -110,7 +110,7 @@ void hvm_init(void);
 void hvm_init_cpu(void); /* every CPU, after descriptor tables; panics on a CPU that lacks what the boot CPU has */
 bool hvm_available(void);
 
-/* ---- life; called by core/domain.c and core/vcpu.c ---- */
+/* ---- life; called by core/domain.c and core/vcpu.c, by way of hv/guest_kind.h ---- */
 int hvm_domain_init(struct domain *d, const struct xen_domctl_createdomain *config);
 /* Step of domain_kill: ioreq servers, timers, foreign and grant references of the p2m. -ERESTART. */
 int hvm_domain_relinquish(struct domain *d);
@@ -126,7 +126,7 @@ int hvm_vcpu_set_context(struct vcpu *v, const struct vcpu_hvm_context *context)
 /* SIPI after that: real mode at page << 12. */
 void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
 
-/* ---- context switch and entry; x86/context.c and the exit path ---- */
+/* ---- context switch and entry; core/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);
 void hvm_install(struct vcpu *v);
 /* On the way out, interrupts off (they may be on meanwhile): takes INIT and start-up messages, completes answered I/O,
