@@ -17,7 +17,7 @@ class Boot:
     def machine(self, rig, evidence):
         disks = [f'{rig.images}/uivm.img', f'{rig.images}/guest.img', tests_disk(rig.build), *self.disks(rig)]
         machine = Machine(standard_medium(rig.images, rig.hypervisor, dom0_extra=self.dom0), evidence, disks,
-                          smp=self.smp, uefi=self.uefi)
+                          smp=self.smp, uefi=self.uefi, qemu=rig.qemu)
         if self.saved:
             machine.saved = Saved(rig.build, rig.name, machine)
         return machine

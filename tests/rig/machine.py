@@ -47,7 +47,7 @@ def standard_medium(images, hypervisor, dom0_extra=''):
                   f'{images}/uivm.img.initrd')
 
 
-# QEMU 7.2 loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
+# QEMU, 7.2 and 10.0, loses bits of what it knows of processor 0 when another one loads FPU state meanwhile (cpu_clear_ignne() changes a
 # word of processor 0 without a lock). Only a processor that enters and leaves SVM guests changes that word otherwise: its
 # next exit then ends in a triple fault, or no interrupt reaches it any more. So PVH and HVM guests are kept off it by their
 # affinity: roundhoused is told so by its environment, from Domain-0's command line, and xl by its settings, at login.
@@ -61,18 +61,19 @@ def overlay(number):
 
 
 class Machine:
-    """A running machine. Leaves serial.log, screenshots and QEMU's own messages in `evidence`."""
+    """A running machine. Leaves serial.log, screenshots and QEMU's own messages in `evidence`. `qemu` is the beginning of its command
+    line (emulator.py)."""
 
     emulator_log = 'qemu.log'
 
     def __init__(self, medium, evidence, disks=(), smp=1, memory=4096, uefi=False, video='std',
-                 display='none', extra=()):
+                 display='none', extra=(), qemu=emulator.PACKAGED_MACHINE):
         os.makedirs(evidence, exist_ok=True)
         self.evidence = evidence
         self.folder = tempfile.mkdtemp(prefix='roundhouse-')
         self.serial_path = f'{evidence}/serial.log'
         self.medium, self.disks, self.smp, self.memory = medium, disks, smp, memory
-        self.uefi, self.video, self.display, self.extra = uefi, video, display, list(extra)
+        self.uefi, self.video, self.display, self.extra, self.qemu = uefi, video, display, list(extra), qemu
         if smp > 1:
             medium.kernel_options += f' {MANY_PROCESSORS}'
         self.process = self.serial = self.qmp = self.pulse = None
@@ -88,7 +89,7 @@ class Machine:
         # A person may come to the console late or never, so QEMU keeps the log. (A slow reader makes QEMU repeat
         # characters in its log, so the rig keeps its own.)
         console = f'wait=off,logfile={self.serial_path}' if release_serial else 'wait=on'
-        arguments = [*emulator.PACKAGED_MACHINE,
+        arguments = [*self.qemu,
                      '-smp', str(self.smp), '-m', str(self.memory), '-display', self.display,
                      '-monitor', 'none', '-no-reboot', '-d', 'cpu_reset',
                      '-chardev', f'socket,id=serial,path={self.folder}/serial,server=on,{console}',

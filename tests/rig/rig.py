@@ -14,6 +14,7 @@ import traceback
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios'))
 import bad_boot
 import desktops
+import emulator
 import firmware
 import fuzz
 import hvm
@@ -42,6 +43,7 @@ class Rig:
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
         self.images, self.evidence = f'{options.build}/images', f'{options.build}/test-evidence'
         self.only, self.record, self.recorded = options.only, options.record, notes.Recorded(options.batch)
+        self.qemu = emulator.machine(options.build)
         self.machine = None
         self.notes, self.running = [], None     # of the running scenario; it and where its evidence goes
 

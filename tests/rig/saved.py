@@ -97,7 +97,7 @@ def key_of(machine):
     medium, here = machine.medium, os.path.dirname(os.path.abspath(__file__))
     parts = [argument.replace(machine.folder, '') for argument in machine.command(False)]
     parts.append(medium.config())
-    parts.append(subprocess.run(['qemu-system-x86_64', '--version'], capture_output=True, text=True).stdout)
+    parts.append(subprocess.run([machine.qemu[0], '--version'], capture_output=True, text=True).stdout)
     for path in [*medium.files(), *machine.disks, *(f'{here}/{name}' for name in SOURCES)]:
         there = os.stat(path)
         parts.append(f'{os.path.abspath(path)} {there.st_size} {there.st_mtime_ns}')

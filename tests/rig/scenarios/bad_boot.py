@@ -19,7 +19,7 @@ class BadBoot:
         self.scenarios = [says_why]
 
     def machine(self, rig, evidence):
-        return Machine(self.make(rig, evidence), evidence, memory=self.memory)
+        return Machine(self.make(rig, evidence), evidence, memory=self.memory, qemu=rig.qemu)
 
     @staticmethod
     def ready(rig):

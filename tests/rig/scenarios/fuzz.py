@@ -84,7 +84,7 @@ class FuzzBoot:
         kernel, disk = ramdisk.build(rig.images, folder, 'fuzz', files)
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M loglvl=info'
         medium = Medium(rig.hypervisor, options, kernel, 'console=hvc0 quiet rdinit=/init', disk)
-        return Machine(medium, evidence, memory=1024, smp=2, extra=setting('EXTRA', '').split())
+        return Machine(medium, evidence, memory=1024, smp=2, extra=setting('EXTRA', '').split(), qemu=rig.qemu)
 
 
 def toolstack_up(rig):
