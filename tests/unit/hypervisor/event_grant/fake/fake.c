@@ -90,10 +90,12 @@ struct domain *page_owner(const struct page *page)
 static mfn_t new_frame(struct domain *d, uint64_t flags)
 {
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++) {
-        if (fake_page[mfn].references)
+        if (READ_ONCE(fake_page[mfn].references))
             continue;
-        fake_page[mfn] = (struct page){.references = PAGE_OF(d->id) | PAGE_ALLOCATED | flags | 1};
         memset(fake_ram[mfn], 0, PAGE_SIZE);
+        fake_page[mfn].type = 0;
+        /* Other threads look at any frame that a guest names. */
+        __atomic_store_n(&fake_page[mfn].references, PAGE_OF(d->id) | PAGE_ALLOCATED | flags | 1, __ATOMIC_RELEASE);
         return mfn;
     }
     panic("the fake machine is out of frames");
