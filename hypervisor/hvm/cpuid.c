@@ -78,18 +78,12 @@ static void add_dynamic(struct vcpu *v, uint32_t subleaf, struct xen_cpuid_leaf 
 
 static struct cpuid xen_leaf(const struct vcpu *v, uint32_t first, uint32_t leaf, uint32_t subleaf)
 {
-    uint32_t limit = cpu_policy_hypervisor_limit(v->domain, first, XEN_CPUID_MAX_NUM_LEAVES);
-    if (leaf > limit)
-        return (struct cpuid){0};
+    struct cpuid common;
+    if (cpu_policy_hypervisor_leaf(v, first, leaf, subleaf, &common))
+        return common;
     switch (leaf - first) {
-    case 0:
-        return (struct cpuid){limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
-    case 1:
-        return (struct cpuid){XEN_VERSION_LEAF, 0, 0, 0};
     case 2:
         return (struct cpuid){1, hypercall_page_msr(v->domain), 0, 0};
-    case 3:
-        return cpu_policy_time_leaf(v, subleaf);
     case 4:
         return subleaf ? (struct cpuid){0} : (struct cpuid){HVM_FEATURES, v->id, v->domain->id, 0};
     default:

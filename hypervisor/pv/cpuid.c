@@ -18,18 +18,12 @@ static unsigned machine_address_bits(void)
 
 static struct cpuid hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
-    uint32_t limit = cpu_policy_hypervisor_limit(v->domain, XEN_CPUID_FIRST_LEAF, XEN_CPUID_MAX_NUM_LEAVES);
-    if (leaf > limit)
-        return (struct cpuid){0};
+    struct cpuid common;
+    if (cpu_policy_hypervisor_leaf(v, XEN_CPUID_FIRST_LEAF, leaf, subleaf, &common))
+        return common;
     switch (leaf - XEN_CPUID_FIRST_LEAF) {
-    case 0:
-        return (struct cpuid){limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
-    case 1:
-        return (struct cpuid){XEN_VERSION_LEAF, 0, 0, 0};
     case 2:
         return (struct cpuid){1, HYPERCALL_PAGE_MSR, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0};
-    case 3:
-        return cpu_policy_time_leaf(v, subleaf);
     case 5:
         return (struct cpuid){0, subleaf == 0 ? machine_address_bits() : 0, 0, 0};
     default:

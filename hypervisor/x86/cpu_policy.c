@@ -24,6 +24,7 @@ _Static_assert(sizeof(struct xen_msr_entry) == 16, "ABI");
 #define FIRST_EXTENDED_LEAF 0x80000000U
 #define LAST_EXTENDED_LEAF  0x80000021U
 #define NO_SUBLEAF          XEN_CPUID_NO_SUBLEAF
+#define XEN_VERSION_LEAF    0x00040011U /* 4.17 */
 
 enum { REG_A, REG_B, REG_C, REG_D };
 
@@ -441,15 +442,6 @@ struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, u
     return (struct xen_cpuid_leaf){0};
 }
 
-uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit)
-{
-    uint32_t count;
-    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *l = first_record(leaves, count, first);
-    if (l != leaves + count && l->leaf == first && (l->a & 0xff) >= 2)
-        limit = min(limit, l->a & 0xff);
-    return first + limit;
-}
-
 #define XSAVE_LEGACY_AND_HEADER 576U
 #define XSTATE_FIRST_EXTENDED   2
 #define XSTATE_COMPONENTS       63
@@ -470,7 +462,7 @@ uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool
     return bytes;
 }
 
-struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
+static struct cpuid time_leaf(const struct vcpu *v, uint32_t subleaf)
 {
     const struct domain *d = v->domain;
     const struct clock_scale scale = domain_tsc_scale(d);
@@ -485,6 +477,37 @@ struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf)
         return (struct cpuid){(uint32_t)tsc_khz(), 0, 0, 0};
     default:
         return (struct cpuid){0};
+    }
+}
+
+static uint32_t hypervisor_limit(const struct domain *d, uint32_t first)
+{
+    uint32_t count, limit = XEN_CPUID_MAX_NUM_LEAVES;
+    const struct xen_cpuid_leaf *leaves = leaves_of(d, &count), *l = first_record(leaves, count, first);
+    if (l != leaves + count && l->leaf == first && (l->a & 0xff) >= 2)
+        limit = min(limit, l->a & 0xff);
+    return first + limit;
+}
+
+bool cpu_policy_hypervisor_leaf(const struct vcpu *v, uint32_t first, uint32_t leaf, uint32_t subleaf,
+                                struct cpuid *out)
+{
+    uint32_t limit = hypervisor_limit(v->domain, first);
+    *out = (struct cpuid){0};
+    if (leaf > limit)
+        return true;
+    switch (leaf - first) {
+    case 0:
+        *out = (struct cpuid){limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+        return true;
+    case 1:
+        *out = (struct cpuid){XEN_VERSION_LEAF, 0, 0, 0};
+        return true;
+    case 3:
+        *out = time_leaf(v, subleaf);
+        return true;
+    default:
+        return false;
     }
 }
 

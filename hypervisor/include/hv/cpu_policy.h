@@ -35,14 +35,14 @@ bool hvm_policy_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value);
 /* The parts from which pv_cpuid and hvm_cpuid (hvm.h) are made. */
 /* Zeros for a leaf that is not there or lies above the policy's limit. */
 struct xen_cpuid_leaf cpu_policy_lookup(const struct domain *d, uint32_t leaf, uint32_t subleaf);
-/* The last of a hypervisor's leaves that start at `first`: `limit` of them follow it, unless the toolstack has set a
- * lower one (2..0xff). */
-uint32_t cpu_policy_hypervisor_limit(const struct domain *d, uint32_t first, uint32_t limit);
+/* The hypervisor's own leaves, which start at `first`: true if both kinds of guest are told the same in this one (limit
+ * and name, version, time; zeros above the limit, which the toolstack may lower to 2 and more), false if it is the
+ * kind's own. */
+bool cpu_policy_hypervisor_leaf(const struct vcpu *v, uint32_t first, uint32_t leaf, uint32_t subleaf,
+                                struct cpuid *out);
 /* Bytes that XSAVE, or in compacted form XSAVEC, needs for the components in `features`. */
 uint32_t cpu_policy_xstate_bytes(const struct domain *d, uint64_t features, bool compacted);
-struct cpuid cpu_policy_time_leaf(const struct vcpu *v, uint32_t subleaf); /* Xen's leaf 3 */
 
-#define XEN_VERSION_LEAF 0x00040011U /* 4.17 */
 /* Leaf 0x80000001 EDX of AMD repeats these bits of leaf 1 EDX. */
 #define AMD_REPEATED 0x0183f3ffU
 
