@@ -184,22 +184,23 @@ static int flush_multi_page(const struct mmuext_op *op, struct domain *d)
     return guest_range_ok(op->arg1.linear_addr, 1) ? flush_some(op, op->arg1.linear_addr) : 0;
 }
 
-static int flush_all(const struct mmuext_op *op, struct domain *d)
+static int flush_domain(struct domain *d, unsigned long va)
 {
     cpumask_t mask;
-    pv_domain_cpus(d, &mask);
-    tlb_flush_mask(&mask, 0);
-    return 0;
+    int err = pv_domain_cpus(d, &mask);
+    if (!err)
+        tlb_flush_mask(&mask, va);
+    return err;
+}
+
+static int flush_all(const struct mmuext_op *op, struct domain *d)
+{
+    return flush_domain(d, 0);
 }
 
 static int flush_all_page(const struct mmuext_op *op, struct domain *d)
 {
-    cpumask_t mask;
-    if (!guest_range_ok(op->arg1.linear_addr, 1))
-        return 0;
-    pv_domain_cpus(d, &mask);
-    tlb_flush_mask(&mask, op->arg1.linear_addr);
-    return 0;
+    return guest_range_ok(op->arg1.linear_addr, 1) ? flush_domain(d, op->arg1.linear_addr) : 0;
 }
 
 static int flush_cache(const struct mmuext_op *op, struct domain *d)
