@@ -3,15 +3,10 @@
 Each boots a medium until `finished(console, debug port)` and returns both. In QEMU the clocks advance one
 nanosecond for each instruction and jump over idle time; in Bochs the time stamp counter advances by one for each."""
 
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
-sys.path[:0] = [f'{ROOT}/tests/rig', f'{ROOT}/installer/media']
 
 import emulator
 from bochs import KERNEL_OPTIONS, Bochs
