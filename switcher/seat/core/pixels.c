@@ -1,7 +1,11 @@
 // Copying, blending and scaling of pictures.
 #include "pixels.h"
 
+#include <assert.h>
 #include <string.h>
+#include <wchar.h>
+
+static_assert(sizeof(wchar_t) == sizeof(uint32_t), "wmemset() fills with pixels");
 
 unsigned pixel_size(enum pixel_format format)
 {
@@ -48,11 +52,8 @@ static struct rect placed(const struct image *image, int32_t x, int32_t y)
 void pixels_fill(struct canvas *to, struct rect area, uint32_t xrgb)
 {
     area = rect_intersect(area, canvas_rect(to));
-    for (int32_t y = area.y; y < area.y + area.height; y++) {
-        uint32_t *row = (uint32_t *)row_at(to, area.x, y);
-        for (int32_t i = 0; i < area.width; i++)
-            row[i] = xrgb;
-    }
+    for (int32_t y = area.y; y < area.y + area.height; y++)
+        wmemset((wchar_t *)row_at(to, area.x, y), (wchar_t)xrgb, (size_t)area.width);
 }
 
 void pixels_copy(struct canvas *to, struct rect area, const struct image *image, int32_t x, int32_t y)

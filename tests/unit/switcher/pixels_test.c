@@ -16,6 +16,25 @@ static uint32_t at(int x, int y)
     return target_pixels[y * SIZE + x] & 0xffffff;
 }
 
+// A canvas within the target: what lies around it is not its own.
+static void filling(void)
+{
+    struct canvas inner = {(uint8_t *)&target_pixels[4 * SIZE + 4], 8, 8, SIZE * 4};
+    for (int y = -4; y <= 3; y++) {
+        for (int x = -4; x <= 3; x++) {
+            memset(target_pixels, 0, sizeof(target_pixels));
+            pixels_fill(&inner, (struct rect){x, y, 9, 9}, 0x123456);
+            for (int ty = -4; ty < SIZE - 4; ty++) {
+                for (int tx = -4; tx < SIZE - 4; tx++) {
+                    bool own = tx >= 0 && tx < 8 && ty >= 0 && ty < 8;
+                    bool inside = own && tx >= x && tx < x + 9 && ty >= y && ty < y + 9;
+                    CHECK(at(tx + 4, ty + 4) == (inside ? 0x123456 : 0));
+                }
+            }
+        }
+    }
+}
+
 static void clipping(void)
 {
     uint32_t source[4 * 4];
@@ -86,6 +105,7 @@ static void scaling(void)
 
 int main(void)
 {
+    filling();
     clipping();
     formats();
     blending();
