@@ -252,6 +252,7 @@ def arguments():
     parser.add_argument('--machine', choices=MACHINES, help='QEMU with SVM or Bochs with VT-x alone')
     parser.add_argument('--hypervisor', choices=['roundhouse', 'reference'], help='one side alone')
     parser.add_argument('--limit', type=int, default=600, help='seconds of this host for one boot in QEMU (default 600)')
+    parser.add_argument('--pixels', action='store_true', help="instead: the seat's pixels against pixman's, in this host's processor time")
     parser.add_argument('--write', metavar='FILE', help='the table as a page, for docs/figures.md')
     return parser.parse_args()
 
@@ -326,6 +327,8 @@ def write(path, text):
 
 def main():
     options = arguments()
+    if options.pixels:
+        sys.exit(subprocess.run([f'{options.build}/tests/bench/bench-pixels']).returncode)
     paths = {'roundhouse': f'{options.build}/hypervisor/roundhouse.elf', 'reference': f'{options.build}/images/reference.elf'}
     hypervisors = {name: path for name, path in paths.items() if options.hypervisor in (None, name)}
     for path in hypervisors.values():
