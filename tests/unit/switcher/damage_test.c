@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
+#include "../random.h"
 
 enum { WIDTH = 64, HEIGHT = 48 };
 
@@ -59,8 +60,8 @@ static bool covers(const struct damage *d, bool wanted[HEIGHT][WIDTH])
 
 static struct rect random_rect(void)
 {
-    return (struct rect){(int32_t)check_random(90) - 10, (int32_t)check_random(70) - 10, (int32_t)check_random(30) - 2,
-                         (int32_t)check_random(30) - 2};
+    return (struct rect){(int32_t)random_below(90) - 10, (int32_t)random_below(70) - 10, (int32_t)random_below(30) - 2,
+                         (int32_t)random_below(30) - 2};
 }
 
 static void random_cover(void)
@@ -68,7 +69,7 @@ static void random_cover(void)
     for (unsigned round = 0; round < 2000; round++) {
         struct damage damage = {0};
         bool wanted[HEIGHT][WIDTH] = {0};
-        unsigned count = check_random(60);
+        unsigned count = random_below(60);
         for (unsigned i = 0; i < count; i++) {
             struct rect r = random_rect();
             damage_add(&damage, r, bounds);
@@ -87,5 +88,5 @@ int main(void)
     edges();
     far_apart_stay_apart();
     random_cover();
-    return check_end();
+    return 0;
 }

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
+#include "../random.h"
 #include "hotkey.h"
 
 struct log {
@@ -121,13 +122,13 @@ static void random_play(void)
     struct focus f = {0};
     struct hotkeys h = {0};
     for (unsigned step = 0; step < 200000; step++) {
-        unsigned k = check_random(sizeof(keys) / sizeof(keys[0]));
+        unsigned k = random_below(sizeof(keys) / sizeof(keys[0]));
         physical[k] = !physical[k];
         play_key(&f, &h, keys[k], physical[k]);
-        unsigned slot = 1 + check_random(2);
-        if (check_random(500) == 0)
+        unsigned slot = 1 + random_below(2);
+        if (random_below(500) == 0)
             focus_add(&f, slot);
-        if (check_random(900) == 0) {
+        if (random_below(900) == 0) {
             focus_remove(&f, slot);
             memset(believed[slot], 0, sizeof(believed[slot]));
         }
@@ -145,5 +146,5 @@ int main(void)
     neighbours();
     guest_gone();
     random_play();
-    return check_end();
+    return 0;
 }

@@ -69,21 +69,18 @@ void seat_kill(void)
     manager = -1;
 }
 
-int seat_end(int failed)
+void check_clean_up(void)
+{
+    kill(seat_pid, SIGKILL);
+    remove_files();
+}
+
+void seat_end(void)
 {
     int status = 0;
     kill(seat_pid, SIGTERM);
     CHECK(waitpid(seat_pid, &status, 0) == seat_pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     remove_files();
-    return check_end() || failed;
-}
-
-static void give_up(const char *why)
-{
-    fprintf(stderr, "%s\n", why);
-    kill(seat_pid, SIGKILL);
-    remove_files();
-    exit(1);
 }
 
 static int connect_to(const char *path, int type)
@@ -96,7 +93,7 @@ static int connect_to(const char *path, int type)
             return fd;
         usleep(20000);
     }
-    give_up("there is no seat");
+    CHECK(false, "there is no seat");
     return -1;
 }
 
@@ -123,8 +120,7 @@ bool heard_nothing(int ms)
 struct link_message hear(void)
 {
     struct link_message message = {0};
-    if (heard_nothing(PATIENCE_MS))
-        give_up("the seat says nothing");
+    CHECK(!heard_nothing(PATIENCE_MS), "the seat says nothing");
     ssize_t size = recv(manager, &message, sizeof(message), 0);
     if (size <= 0)
         return (struct link_message){0};

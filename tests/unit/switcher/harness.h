@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "check.h"
+#include "../check.h"
 #include "link_protocol.h"
 
 enum { WIDTH = 320, HEIGHT = 200, PATIENCE_MS = 20000 };
@@ -20,9 +20,8 @@ extern uint32_t screen[HEIGHT][WIDTH]; // by look()
 void seat_start_process(const char *program);
 void seat_kill(void); // with SIGKILL
 bool seat_lives(void);
-// Ends the seat in good order, removes its files, and is main's return value: `failed` is check_end() of the test
-// itself, for each file counts its own checks.
-int seat_end(int failed);
+// Ends the seat in good order and removes its files.
+void seat_end(void);
 
 // The manager's half of the link.
 void connect_manager(void);          // without HELLO

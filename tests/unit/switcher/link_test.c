@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "check.h"
+#include "../check.h"
+#include "../random.h"
 
 static struct link_message good(uint32_t type)
 {
@@ -145,10 +146,10 @@ static void random_bytes(void)
     for (unsigned round = 0; round < 100000; round++) {
         struct link_message m;
         for (unsigned i = 0; i < sizeof(m); i++)
-            ((uint8_t *)&m)[i] = (uint8_t)check_random(256);
-        m.type = check_random(64);
-        m.slot = check_random(12);
-        bool valid = to_seat(&m, check_random(2));
+            ((uint8_t *)&m)[i] = (uint8_t)random_below(256);
+        m.type = random_below(64);
+        m.slot = random_below(12);
+        bool valid = to_seat(&m, random_below(2));
         CHECK(!valid || (known(m.type) && m.slot < LINK_SLOTS));
     }
 }
@@ -159,5 +160,5 @@ int main(void)
     bad_fields();
     keyboards();
     random_bytes();
-    return check_end();
+    return 0;
 }

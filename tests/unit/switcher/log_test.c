@@ -3,10 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "../check.h"
 #include "log.h"
 
-static unsigned count(const char *path, const char *what)
+static char path[] = "/tmp/seat-log-XXXXXX";
+
+static unsigned count(const char *what)
 {
     FILE *file = fopen(path, "re");
     char line[512];
@@ -18,9 +20,13 @@ static unsigned count(const char *path, const char *what)
     return lines;
 }
 
+void check_clean_up(void)
+{
+    unlink(path);
+}
+
 int main(void)
 {
-    char path[] = "/tmp/seat-log-XXXXXX";
     int fd = mkstemp(path), terminal = dup(STDERR_FILENO);
     dup2(fd, STDERR_FILENO);
     for (unsigned i = 0; i < 10000; i++)
@@ -30,10 +36,10 @@ int main(void)
     log_error("an error of ours");
     fflush(stderr);
     dup2(terminal, STDERR_FILENO);
-    CHECK(count(path, "slot 3: its screen is closed: again") == LOG_GUEST_LINES - 1);
-    CHECK(count(path, "slot 3") == LOG_GUEST_LINES); // and one that says so
-    CHECK(count(path, "slot 4: its screen is connected") == 1 && count(path, "an error of ours") == 1);
-    CHECK(count(path, "") == LOG_GUEST_LINES + 2);
-    unlink(path);
-    return check_end();
+    CHECK(count("slot 3: its screen is closed: again") == LOG_GUEST_LINES - 1);
+    CHECK(count("slot 3") == LOG_GUEST_LINES); // and one that says so
+    CHECK(count("slot 4: its screen is connected") == 1 && count("an error of ours") == 1);
+    CHECK(count("") == LOG_GUEST_LINES + 2);
+    check_clean_up();
+    return 0;
 }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "../check.h"
 #include "session.h"
 
 static const struct libseat_seat_listener *listener;
@@ -195,5 +195,5 @@ int main(void)
     CHECK(closed == 1);
     session_close(session);
     wl_event_loop_destroy(loop);
-    return check_end();
+    return 0;
 }

@@ -43,12 +43,6 @@ static const char *fault_start, *fault_end;
 static bool fault_read;
 static unsigned yield_every, yield_calls, yields;
 
-void fail(const char *file, int line, const char *what)
-{
-    fprintf(stderr, "%s:%d: failed: %s\n", file, line, what);
-    abort();
-}
-
 /* What was said of a domain last. */
 char fake_said[200];
 void domain_log(enum log_level level, struct domain *d, const char *format, ...)
@@ -126,7 +120,7 @@ struct domain *fake_domain(domid_t id, uint64_t max_pages)
             domains[i] = d;
             return d;
         }
-    fail(__FILE__, __LINE__, "too many domains");
+    panic("too many domains");
 }
 
 static struct domain *find_domain(domid_t id)
@@ -189,14 +183,14 @@ void fake_check_frames(const char *file, int line)
 
             if (fake_page[n].owner != domains[i]->id)
                 continue;
-            if (references & PAGE_FREE || !(references & PAGE_REFERENCES_MASK))
-                fail(file, line, "an owned frame without references");
+            CHECK(!(references & PAGE_FREE) && references & PAGE_REFERENCES_MASK,
+                  "an owned frame without references, %s:%d", file, line);
             count += !(references & PAGE_XENHEAP);
         }
-        if (domains[i] && count != domains[i]->pages)
-            fail(file, line, "frames are lost or found");
-        if (domains[i] && domains[i]->references != 1)
-            fail(file, line, "domain references are not balanced");
+        if (!domains[i])
+            continue;
+        CHECK_EQUAL(count, domains[i]->pages, "frames are lost or found, %s:%d", file, line);
+        CHECK_EQUAL(1, domains[i]->references, "%s:%d", file, line);
     }
 }
 

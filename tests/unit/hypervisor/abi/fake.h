@@ -5,6 +5,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "../../check.h"
 #include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
 
@@ -20,7 +21,7 @@ void fake_fault(const void *start, size_t bytes, bool read);
 void fake_yield_every(unsigned n);
 unsigned fake_yields(void);
 
-/* Every frame is free or owned by exactly the domain that counts it; panics with the place otherwise. */
+/* Every frame is free or owned by exactly the domain that counts it; the place is the caller's. */
 void fake_check_frames(const char *file, int line);
 #define CHECK_FRAMES() fake_check_frames(__FILE__, __LINE__)
 
@@ -29,13 +30,6 @@ extern char fake_said[200];
 
 /* domain_kill answers -ERESTART this many times first. */
 extern unsigned fake_kill_steps;
-
-void fail(const char *file, int line, const char *what) __attribute__((noreturn));
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            fail(__FILE__, __LINE__, #condition);                                                                      \
-    } while (0)
 
 /* Enters the hypercall again as long as it asks for it. */
 long run_hypercall(hypercall_handler handler, uint64_t a0, uint64_t a1, uint64_t a2);

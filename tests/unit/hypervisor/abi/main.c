@@ -1,8 +1,6 @@
 /*
- * Runs every test; a failure says where and aborts.
+ * Runs every test.
  */
-#include <stdio.h>
-
 #include "fake.h"
 
 int main(void)
@@ -10,6 +8,5 @@ int main(void)
     test_memory();
     test_exchange();
     test_toolstack();
-    puts("abi: all passed");
     return 0;
 }

@@ -2,7 +2,7 @@
  * Hypercalls of 32-bit code: each structure is rewritten as the 64-bit handler expects it, what it answers comes back,
  * and interrupted calls go on where they were. The handlers are fakes that look at what they get.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -91,8 +91,8 @@ void domain_update_wallclock(struct domain *d)
     wallclock_updates++;
 }
 
-#define GET(field, argument)  check(copy_from_guest_va(&got.field, (argument), sizeof(got.field)) == 0)
-#define GIVE(field, argument) check(copy_to_guest_va((argument), &got.field, sizeof(got.field)) == 0)
+#define GET(field, argument)  CHECK(copy_from_guest_va(&got.field, (argument), sizeof(got.field)) == 0)
+#define GIVE(field, argument) CHECK(copy_to_guest_va((argument), &got.field, sizeof(got.field)) == 0)
 
 static long record(struct hypercall *call)
 {
@@ -139,7 +139,7 @@ long do_vcpu_op(struct hypercall *call)
     if (call->arg[0] == VCPUOP_set_singleshot_timer)
         GET(singleshot, call->arg[2]);
     if (call->arg[0] == VCPUOP_get_runstate_info)
-        check(copy_to_guest_va(call->arg[2], &info, sizeof(info)) == 0);
+        CHECK(copy_to_guest_va(call->arg[2], &info, sizeof(info)) == 0);
     return record(call);
 }
 
@@ -156,12 +156,12 @@ long do_physdev_op(struct hypercall *call)
 long do_grant_table_op(struct hypercall *call)
 {
     if (call->arg[0] == GNTTABOP_copy) {
-        check(call->arg[2] == 1 && calls < ARRAY_SIZE(got.copy));
+        CHECK(call->arg[2] == 1 && calls < ARRAY_SIZE(got.copy));
         struct gnttab_copy *copy = &got.copy[calls];
-        check(copy_from_guest_va(copy, call->arg[1], sizeof(*copy)) == 0);
+        CHECK(copy_from_guest_va(copy, call->arg[1], sizeof(*copy)) == 0);
         int16_t status = (int16_t)(-10 - (int)calls);
         unsigned long status_at = call->arg[1] + offsetof(struct gnttab_copy, status);
-        check(copy_to_guest_va(status_at, &status, sizeof(status)) == 0);
+        CHECK(copy_to_guest_va(status_at, &status, sizeof(status)) == 0);
         call->arg[1] += sizeof(struct gnttab_copy);
         call->arg[2] = 0;
     }
@@ -180,8 +180,8 @@ static long populate(struct hypercall *call)
         }
         if (populated_count == populate_limit)
             break;
-        check(populated_count < ARRAY_SIZE(populated));
-        check(copy_from_guest_offset(&populated[populated_count], got.reservation.extent_start, i, 1) == 0);
+        CHECK(populated_count < ARRAY_SIZE(populated));
+        CHECK(copy_from_guest_offset(&populated[populated_count], got.reservation.extent_start, i, 1) == 0);
         populated_count++;
     }
     return (long)i;
@@ -209,7 +209,7 @@ long do_memory_op(struct hypercall *call)
         break;
     case XENMEM_memory_map:
         GET(map, call->arg[1]);
-        check(copy_to_guest_va((unsigned long)got.map.buffer.p, "e820", 4) == 0);
+        CHECK(copy_to_guest_va((unsigned long)got.map.buffer.p, "e820", 4) == 0);
         got.map.nr_entries = 5;
         GIVE(map, call->arg[1]);
         break;
@@ -235,8 +235,8 @@ static long make(unsigned number, uint32_t a0, uint32_t a1, uint32_t a2)
     calls = restarts = 0;
     while ((result = compat_hypercall(&last)) == -ERESTART) {
         for (unsigned i = 0; i < 3; i++)
-            check(last.arg[i] <= UINT32_MAX); /* they are registers of 32 bits */
-        check(++restarts < 1000);
+            CHECK(last.arg[i] <= UINT32_MAX); /* they are registers of 32 bits */
+        CHECK(++restarts < 1000);
     }
     return result;
 }
@@ -251,18 +251,18 @@ static void *put(unsigned offset, const void *what, size_t bytes)
 static void test_same(void)
 {
     answer = 7;
-    check(make(__HYPERVISOR_event_channel_op, EVTCHNOP_send, at(0), 0) == 7 && seen.arg[1] == at(0));
-    check(make(__HYPERVISOR_hvm_op, HVMOP_get_param, at(8), 0) == 7 && seen.arg[1] == at(8));
-    check(make(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 5, 0) == 7 && seen.arg[1] == 5);
-    check(make(__HYPERVISOR_xen_version, XENVER_extraversion, at(0), 0) == 7 && seen.arg[1] == at(0));
-    check(make(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0) == 7 && seen.arg[1] == 1);
-    check(make(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 1, at(4)) == 7 && seen.arg[2] == at(4));
-    check(make(__HYPERVISOR_memory_op, XENMEM_get_vnumainfo, at(0), 0) == 7);
-    check(make(__HYPERVISOR_memory_op, XENMEM_maximum_gpfn, at(0), 0) == 7 && seen.arg[1] == at(0));
-    check(make(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, at(0), 1) == 7 && seen.arg[2] == 1);
-    check(make(__HYPERVISOR_physdev_op, PHYSDEVOP_eoi, at(0), 0) == 7);
-    check(make(__HYPERVISOR_sched_op, SCHEDOP_shutdown, at(0), 0) == 7);
-    check(make(__HYPERVISOR_set_timer_op, 0x89abcdef, 0x12, 0) == 7 && seen.arg[0] == 0x1289abcdefULL);
+    CHECK(make(__HYPERVISOR_event_channel_op, EVTCHNOP_send, at(0), 0) == 7 && seen.arg[1] == at(0));
+    CHECK(make(__HYPERVISOR_hvm_op, HVMOP_get_param, at(8), 0) == 7 && seen.arg[1] == at(8));
+    CHECK(make(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 5, 0) == 7 && seen.arg[1] == 5);
+    CHECK(make(__HYPERVISOR_xen_version, XENVER_extraversion, at(0), 0) == 7 && seen.arg[1] == at(0));
+    CHECK(make(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0) == 7 && seen.arg[1] == 1);
+    CHECK(make(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 1, at(4)) == 7 && seen.arg[2] == at(4));
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_get_vnumainfo, at(0), 0) == 7);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_maximum_gpfn, at(0), 0) == 7 && seen.arg[1] == at(0));
+    CHECK(make(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, at(0), 1) == 7 && seen.arg[2] == 1);
+    CHECK(make(__HYPERVISOR_physdev_op, PHYSDEVOP_eoi, at(0), 0) == 7);
+    CHECK(make(__HYPERVISOR_sched_op, SCHEDOP_shutdown, at(0), 0) == 7);
+    CHECK(make(__HYPERVISOR_set_timer_op, 0x89abcdef, 0x12, 0) == 7 && seen.arg[0] == 0x1289abcdefULL);
     answer = 0;
 }
 
@@ -288,7 +288,7 @@ static void test_refused(void)
         {__HYPERVISOR_memory_op, 63},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(refused); i++)
-        check(make(refused[i].number, refused[i].command, at(0), 1) == -ENOSYS && calls == 0);
+        CHECK(make(refused[i].number, refused[i].command, at(0), 1) == -ENOSYS && calls == 0);
 }
 
 /* Each structure where there is no memory, and one byte short of its end. */
@@ -315,34 +315,34 @@ static void test_faults(void)
         uint32_t bad[] = {0, 0x1000, at(GUEST_BYTES - all[i].bytes + 1), 0xfffffff0};
         for (unsigned n = 0; n < ARRAY_SIZE(bad); n++) {
             uint32_t a1 = all[i].argument == 1 ? bad[n] : 0;
-            check(make(all[i].number, all[i].command, a1, bad[n]) == -EFAULT);
+            CHECK(make(all[i].number, all[i].command, a1, bad[n]) == -EFAULT);
         }
     }
-    check(make(__HYPERVISOR_grant_table_op, GNTTABOP_copy, at(GUEST_BYTES - 23), 1) == -EFAULT && calls == 0);
+    CHECK(make(__HYPERVISOR_grant_table_op, GNTTABOP_copy, at(GUEST_BYTES - 23), 1) == -EFAULT && calls == 0);
 }
 
 static void test_small(void)
 {
     struct compat_sched_poll poll = {at(100), 3, 0x1234567890};
     put(0, &poll, sizeof(poll));
-    check(make(__HYPERVISOR_sched_op, SCHEDOP_poll, at(0), 0) == 0);
-    check((uintptr_t)got.poll.ports.p == at(100) && got.poll.nr_ports == 3 && got.poll.timeout == 0x1234567890);
+    CHECK(make(__HYPERVISOR_sched_op, SCHEDOP_poll, at(0), 0) == 0);
+    CHECK((uintptr_t)got.poll.ports.p == at(100) && got.poll.nr_ports == 3 && got.poll.timeout == 0x1234567890);
 
     struct compat_singleshot_timer timer = {0xabcdef0123456789, VCPU_SSHOTTMR_future};
     unsigned end = GUEST_BYTES - sizeof(timer); /* nothing behind it is read */
     put(end, &timer, sizeof(timer));
-    check(make(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 2, at(end)) == 0 && seen.arg[1] == 2);
-    check(got.singleshot.timeout_abs_ns == 0xabcdef0123456789 && got.singleshot.flags == VCPU_SSHOTTMR_future);
+    CHECK(make(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 2, at(end)) == 0 && seen.arg[1] == 2);
+    CHECK(got.singleshot.timeout_abs_ns == 0xabcdef0123456789 && got.singleshot.flags == VCPU_SSHOTTMR_future);
 
     struct compat_runstate_info *info = (void *)(guest + GUEST_BYTES - sizeof(*info));
-    check(make(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint32_t)(uintptr_t)info) == 0);
-    check(info->state == RUNSTATE_blocked && info->state_entry_time == 0x1122334455667788);
-    check(info->time[0] == 1 && info->time[3] == 0x400000000);
+    CHECK(make(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint32_t)(uintptr_t)info) == 0);
+    CHECK(info->state == RUNSTATE_blocked && info->state_entry_time == 0x1122334455667788);
+    CHECK(info->time[0] == 1 && info->time[3] == 0x400000000);
 
-    check(make(__HYPERVISOR_xen_version, XENVER_platform_parameters, at(GUEST_BYTES - 4), 0) == 0);
+    CHECK(make(__HYPERVISOR_xen_version, XENVER_platform_parameters, at(GUEST_BYTES - 4), 0) == 0);
     uint32_t start;
     memcpy(&start, guest + GUEST_BYTES - 4, sizeof(start));
-    check(start == 0xf5800000);
+    CHECK(start == 0xf5800000);
 
     struct compat_physdev_map_pirq pirq = {.domid = DOMID_SELF,
                                            .type = 1,
@@ -354,44 +354,44 @@ static void test_small(void)
                                            .table_base = 1ULL << 40};
     end = GUEST_BYTES - sizeof(pirq);
     put(end, &pirq, sizeof(pirq));
-    check(make(__HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, at(end), 0) == 0);
-    check(got.pirq.domid == DOMID_SELF && got.pirq.type == 1 && got.pirq.index == 9 && got.pirq.bus == 2);
-    check(got.pirq.devfn == 3 && got.pirq.entry_nr == 4 && got.pirq.table_base == 1ULL << 40);
-    check(((struct compat_physdev_map_pirq *)(guest + end))->pirq == 33);
+    CHECK(make(__HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, at(end), 0) == 0);
+    CHECK(got.pirq.domid == DOMID_SELF && got.pirq.type == 1 && got.pirq.index == 9 && got.pirq.bus == 2);
+    CHECK(got.pirq.devfn == 3 && got.pirq.entry_nr == 4 && got.pirq.table_base == 1ULL << 40);
+    CHECK(((struct compat_physdev_map_pirq *)(guest + end))->pirq == 33);
 }
 
 static void test_memory(void)
 {
     struct compat_add_to_physmap add = {DOMID_SELF, 0, XENMAPSPACE_shared_info, 0x80000000, 0xfffff000};
     put(0, &add, sizeof(add));
-    check(make(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, at(0), 0) == 0);
-    check(got.add.domid == DOMID_SELF && got.add.space == XENMAPSPACE_shared_info && got.add.idx == 0x80000000);
-    check(got.add.gpfn == 0xfffff000);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, at(0), 0) == 0);
+    CHECK(got.add.domid == DOMID_SELF && got.add.space == XENMAPSPACE_shared_info && got.add.idx == 0x80000000);
+    CHECK(got.add.gpfn == 0xfffff000);
 
     add = (struct compat_add_to_physmap){DOMID_SELF, 5, XENMAPSPACE_gmfn_range, 10, 20};
     put(0, &add, sizeof(add));
-    check(make(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, at(0), 0) == 0 && calls == 5 && restarts == 4);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, at(0), 0) == 0 && calls == 5 && restarts == 4);
     memcpy(&add, guest, sizeof(add));
-    check(add.size == 0 && add.idx == 15 && add.gpfn == 25 && got.add.idx == 15);
+    CHECK(add.size == 0 && add.idx == 15 && add.gpfn == 25 && got.add.idx == 15);
 
     struct compat_remove_from_physmap remove = {.domid = 3, .gpfn = 0xdeadbeef};
     put(0, &remove, sizeof(remove));
-    check(make(__HYPERVISOR_memory_op, XENMEM_remove_from_physmap, at(0), 0) == 0);
-    check(got.remove.domid == 3 && got.remove.gpfn == 0xdeadbeef);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_remove_from_physmap, at(0), 0) == 0);
+    CHECK(got.remove.domid == 3 && got.remove.gpfn == 0xdeadbeef);
 
     struct compat_memory_map map = {128, at(512)};
     put(0, &map, sizeof(map));
     answer = -ENOBUFS; /* the count comes back with the error too */
-    check(make(__HYPERVISOR_memory_op, XENMEM_memory_map, at(0), 0) == -ENOBUFS);
-    check(memcmp(guest + 512, "e820", 4) == 0 && ((struct compat_memory_map *)guest)->nr_entries == 5);
-    check(((struct compat_memory_map *)guest)->buffer == at(512));
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_memory_map, at(0), 0) == -ENOBUFS);
+    CHECK(memcmp(guest + 512, "e820", 4) == 0 && ((struct compat_memory_map *)guest)->nr_entries == 5);
+    CHECK(((struct compat_memory_map *)guest)->buffer == at(512));
     answer = 0;
 
     struct compat_reserved_device_memory_map reserved = {1, 9, at(512), 0x00010203};
     put(0, &reserved, sizeof(reserved));
-    check(make(__HYPERVISOR_memory_op, XENMEM_reserved_device_memory_map, at(0), 0) == 0);
-    check(got.reserved.flags == 1 && (uintptr_t)got.reserved.buffer.p == at(512) && got.reserved.dev.pci.seg == 0x0203);
-    check(((struct compat_reserved_device_memory_map *)guest)->nr_entries == 0);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_reserved_device_memory_map, at(0), 0) == 0);
+    CHECK(got.reserved.flags == 1 && (uintptr_t)got.reserved.buffer.p == at(512) && got.reserved.dev.pci.seg == 0x0203);
+    CHECK(((struct compat_reserved_device_memory_map *)guest)->nr_entries == 0);
 }
 
 static long reserve(unsigned command, uint32_t count, unsigned limit, unsigned restart, unsigned yield)
@@ -414,25 +414,25 @@ static void test_reservation(void)
     for (unsigned i = 0; i < ARRAY_SIZE(counts); i++)
         for (unsigned restart = 0; restart < 8; restart += 7)
             for (unsigned yield = 0; yield < 3; yield++) {
-                check(reserve(XENMEM_populate_physmap, counts[i], 1000, restart, yield) == counts[i]);
-                check(populated_count == counts[i]);
+                CHECK(reserve(XENMEM_populate_physmap, counts[i], 1000, restart, yield) == counts[i]);
+                CHECK(populated_count == counts[i]);
                 for (unsigned n = 0; n < counts[i]; n++)
-                    check(populated[n] == list[n]);
+                    CHECK(populated[n] == list[n]);
             }
-    check(reserve(XENMEM_decrease_reservation, 400, 1000, 0, 0) == 400 && got.reservation.extent_order == 3);
-    check(got.reservation.mem_flags == 0x40 && got.reservation.domid == DOMID_SELF);
-    check(reserve(XENMEM_populate_physmap, 400, 70, 0, 0) == 70); /* memory ran out */
-    check(reserve(XENMEM_populate_physmap, 400, 64, 9, 1) == 64);
-    check(reserve(XENMEM_populate_physmap, 1U << 26, 1000, 0, 0) == 0 && calls == 0);
+    CHECK(reserve(XENMEM_decrease_reservation, 400, 1000, 0, 0) == 400 && got.reservation.extent_order == 3);
+    CHECK(got.reservation.mem_flags == 0x40 && got.reservation.domid == DOMID_SELF);
+    CHECK(reserve(XENMEM_populate_physmap, 400, 70, 0, 0) == 70); /* memory ran out */
+    CHECK(reserve(XENMEM_populate_physmap, 400, 64, 9, 1) == 64);
+    CHECK(reserve(XENMEM_populate_physmap, 1U << 26, 1000, 0, 0) == 0 && calls == 0);
     struct compat_memory_reservation r = {0x1000, 1, 0, 0, DOMID_SELF};
     put(0, &r, sizeof(r));
-    check(make(__HYPERVISOR_memory_op, XENMEM_populate_physmap, at(0), 0) == -EFAULT);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_populate_physmap, at(0), 0) == -EFAULT);
     populate_limit = 1000;
     r.extent_start = at(GUEST_BYTES - 256); /* the list ends with the memory after the first batch */
     r.nr_extents = 100;
     put(0, &r, sizeof(r));
     populated_count = restart_after = yield_every = 0;
-    check(make(__HYPERVISOR_memory_op, XENMEM_populate_physmap, at(0), 0) == 64);
+    CHECK(make(__HYPERVISOR_memory_op, XENMEM_populate_physmap, at(0), 0) == 64);
 }
 
 static void test_grant_copy(void)
@@ -445,16 +445,16 @@ static void test_grant_copy(void)
         unsigned end = GUEST_BYTES - sizeof(list);
         put(end, list, sizeof(list));
         yield_every = yield;
-        check(make(__HYPERVISOR_grant_table_op, GNTTABOP_copy, at(end), 5) == 0 && calls == 5);
-        check(restarts == (yield ? 4 : 0));
+        CHECK(make(__HYPERVISOR_grant_table_op, GNTTABOP_copy, at(end), 5) == 0 && calls == 5);
+        CHECK(restarts == (yield ? 4 : 0));
         memcpy(list, guest + end, sizeof(list));
         for (unsigned i = 0; i < 5; i++) {
-            check(got.copy[i].source.u.ref == 100 + i && got.copy[i].source.domid == 1 &&
+            CHECK(got.copy[i].source.u.ref == 100 + i && got.copy[i].source.domid == 1 &&
                   got.copy[i].source.offset == 2);
-            check(got.copy[i].dest.u.gmfn == 0xfffffff0 + i && got.copy[i].dest.domid == 3);
-            check(got.copy[i].dest.offset == 4 && got.copy[i].len == 50 + i &&
+            CHECK(got.copy[i].dest.u.gmfn == 0xfffffff0 + i && got.copy[i].dest.domid == 3);
+            CHECK(got.copy[i].dest.offset == 4 && got.copy[i].len == 50 + i &&
                   got.copy[i].flags == GNTCOPY_source_gref);
-            check(list[i].status == -10 - (int)i);
+            CHECK(list[i].status == -10 - (int)i);
         }
     }
     yield_every = 0;
@@ -466,17 +466,17 @@ static void test_area(void)
     struct compat_area area = {.used = 0};
     uint8_t byte = 0;
     uint64_t first, second;
-    check(compat_copy_from(&byte, COMPAT_ARGUMENT_VA, 1) == -EFAULT);
-    check(compat_copy_to(COMPAT_ARGUMENT_VA, &byte, 1) == -EFAULT);
+    CHECK(compat_copy_from(&byte, COMPAT_ARGUMENT_VA, 1) == -EFAULT);
+    CHECK(compat_copy_to(COMPAT_ARGUMENT_VA, &byte, 1) == -EFAULT);
     compat_reserve(&area, 5, &first);
     compat_reserve(&area, 8, &second);
-    check(first == COMPAT_ARGUMENT_VA && second == first + 8 && area.used == 16);
-    check(is_compat_argument(first) && is_compat_argument(first + 0xffff) && !is_compat_argument(first - 1));
-    check(!is_compat_argument(0xffff800000000000) && !is_compat_argument(0x7fffffffffff));
+    CHECK(first == COMPAT_ARGUMENT_VA && second == first + 8 && area.used == 16);
+    CHECK(is_compat_argument(first) && is_compat_argument(first + 0xffff) && !is_compat_argument(first - 1));
+    CHECK(!is_compat_argument(0xffff800000000000) && !is_compat_argument(0x7fffffffffff));
     struct compat_sched_poll poll = {0, 0, 0};
     put(0, &poll, sizeof(poll));
-    check(make(__HYPERVISOR_sched_op, SCHEDOP_poll, at(0), 0) == 0);
-    check(compat_copy_from(&byte, COMPAT_ARGUMENT_VA, 1) == -EFAULT); /* the call has ended */
+    CHECK(make(__HYPERVISOR_sched_op, SCHEDOP_poll, at(0), 0) == 0);
+    CHECK(compat_copy_from(&byte, COMPAT_ARGUMENT_VA, 1) == -EFAULT); /* the call has ended */
 }
 
 static void test_latch(void)
@@ -486,23 +486,23 @@ static void test_latch(void)
     struct vcpu v = {.domain = &d};
     code_bytes = 8;
     compat_latch_layout(&v);
-    check(!hd.shared_info_32 && layout_changes == 0 && wallclock_updates == 0);
+    CHECK(!hd.shared_info_32 && layout_changes == 0 && wallclock_updates == 0);
     code_bytes = 4;
     compat_latch_layout(&v);
     compat_latch_layout(&v);
-    check(hd.shared_info_32 && has_compat_layout(&d) && layout_changes == 1 && wallclock_updates == 1);
+    CHECK(hd.shared_info_32 && has_compat_layout(&d) && layout_changes == 1 && wallclock_updates == 1);
     code_bytes = 8;
     compat_latch_layout(&v);
-    check(!hd.shared_info_32 && layout_changes == 2);
+    CHECK(!hd.shared_info_32 && layout_changes == 2);
     code_bytes = 2; /* real mode shares nothing in 64-bit layout either */
     compat_latch_layout(&v);
-    check(hd.shared_info_32);
+    CHECK(hd.shared_info_32);
 }
 
 int main(void)
 {
     guest = mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-    check(guest != MAP_FAILED);
+    CHECK(guest != MAP_FAILED);
     test_same();
     test_refused();
     test_faults();

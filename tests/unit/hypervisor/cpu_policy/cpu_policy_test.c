@@ -2,7 +2,8 @@
  * Policies made from this machine's own CPUID: their order, what a PV guest never sees, what a toolstack can and cannot
  * change, and that nothing it sends is taken at its word.
  */
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/cpu_policy.h>
@@ -57,7 +58,7 @@ struct answer {
 static struct answer system_policy(unsigned index)
 {
     struct answer a = {.leaves = LEAVES, .msrs = 2};
-    check(cpu_policy_get_system(index, a.leaf, &a.leaves, a.msr, &a.msrs) == 0 && a.msrs == 2);
+    CHECK(cpu_policy_get_system(index, a.leaf, &a.leaves, a.msr, &a.msrs) == 0 && a.msrs == 2);
     return a;
 }
 
@@ -73,7 +74,7 @@ static void check_order(const struct answer *a)
 {
     for (uint32_t i = 1; i < a->leaves; i++) {
         const struct xen_cpuid_leaf *p = &a->leaf[i - 1], *q = &a->leaf[i];
-        check(p->leaf < q->leaf || (p->leaf == q->leaf && p->subleaf < q->subleaf));
+        CHECK(p->leaf < q->leaf || (p->leaf == q->leaf && p->subleaf < q->subleaf));
     }
 }
 
@@ -93,7 +94,7 @@ static void check_hidden(const struct xen_cpuid_leaf *l)
     };
     for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
         if (l->leaf == hidden[i].leaf && l->subleaf == hidden[i].subleaf)
-            check(!(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
+            CHECK(!(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
 }
 
 static void test_system(void)
@@ -103,25 +104,25 @@ static void test_system(void)
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
         struct answer a = system_policy(kinds[i]);
         check_order(&a);
-        check(leaf_of(&a, 0, ~0U)->a <= 0xd && leaf_of(&a, 0x80000000, ~0U)->a >= 0x80000008 && leaf_of(&a, 7, 0));
+        CHECK(leaf_of(&a, 0, ~0U)->a <= 0xd && leaf_of(&a, 0x80000000, ~0U)->a >= 0x80000008 && leaf_of(&a, 7, 0));
         for (uint32_t n = 0; i >= 2 && n < a.leaves; n++)
             check_hidden(&a.leaf[n]);
     }
     struct answer a = {.leaves = 3, .msrs = 1};
-    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_raw, a.leaf, &a.leaves, a.msr, &a.msrs) == -ENOBUFS);
-    check(a.leaves > 3 && a.msrs == 2 && a.leaf[3].a == 0 && a.msr[1].idx == 0);
+    CHECK(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_raw, a.leaf, &a.leaves, a.msr, &a.msrs) == -ENOBUFS);
+    CHECK(a.leaves > 3 && a.msrs == 2 && a.leaf[3].a == 0 && a.msr[1].idx == 0);
     virtualisation = false;
-    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_max, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
-    check(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_default, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
+    CHECK(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_max, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
+    CHECK(cpu_policy_get_system(XEN_SYSCTL_cpu_policy_hvm_default, a.leaf, &a.leaves, a.msr, &a.msrs) == -EOPNOTSUPP);
     virtualisation = true;
-    check(cpu_policy_get_system(6, a.leaf, &a.leaves, a.msr, &a.msrs) == -EINVAL);
+    CHECK(cpu_policy_get_system(6, a.leaf, &a.leaves, a.msr, &a.msrs) == -EINVAL);
     uint32_t words[32] = {0}, count = 32;
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_host, words, &count) == 0 && count == 19);
-    check(words[0] & 1 && words[2] & 1 << 29);
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_host, words, &count) == 0 && count == 19);
+    CHECK(words[0] & 1 && words[2] & 1 << 29);
     count = 1;
     words[1] = 77;
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv, words, &count) == 0 && count == 19 && words[1] == 77);
-    check(cpu_featureset_get(99, words, &count) == -EINVAL);
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv, words, &count) == 0 && count == 19 && words[1] == 77);
+    CHECK(cpu_featureset_get(99, words, &count) == -EINVAL);
 }
 
 static void test_guest_view(void)
@@ -130,24 +131,24 @@ static void test_guest_view(void)
     struct vcpu v = {.domain = &d, .id = 3};
     struct cpuid r;
     pv_cpuid(&v, 0x40000000, 0, &r);
-    check(r.eax == 0x40000005 && memcmp(&r.ebx, "XenV", 4) == 0 && memcmp(&r.ecx, "MMXe", 4) == 0);
+    CHECK(r.eax == 0x40000005 && memcmp(&r.ebx, "XenV", 4) == 0 && memcmp(&r.ecx, "MMXe", 4) == 0);
     pv_cpuid(&v, 0x40000001, 0, &r);
-    check(r.eax == 0x00040011);
+    CHECK(r.eax == 0x00040011);
     pv_cpuid(&v, 0x40000003, 0, &r);
-    check(r.ebx == 2 && r.ecx == 2500000);
+    CHECK(r.ebx == 2 && r.ecx == 2500000);
     pv_cpuid(&v, 0x40000005, 0, &r);
-    check(r.ebx == 33);
+    CHECK(r.ebx == 33);
     pv_cpuid(&v, 0x40000100, 0, &r);
-    check(!r.eax && !r.ebx);
+    CHECK(!r.eax && !r.ebx);
     pv_cpuid(&v, 1, 0, &r);
-    check(r.ebx >> 24 == 6 && r.ecx & 1U << 31 && !(r.ecx & 1 << 26) == !(r.ecx & 1 << 27)); /* XSAVE, OSXSAVE */
+    CHECK(r.ebx >> 24 == 6 && r.ecx & 1U << 31 && !(r.ecx & 1 << 26) == !(r.ecx & 1 << 27)); /* XSAVE, OSXSAVE */
     struct cpuid again;
     pv_cpuid(&v, 1, 5, &again); /* no sub-leaves: ecx does not matter */
-    check(memcmp(&r, &again, sizeof(r)) == 0);
+    CHECK(memcmp(&r, &again, sizeof(r)) == 0);
     pv_cpuid(&v, 0xe, 0, &r);
-    check(!r.eax && !r.ebx && !r.ecx && !r.edx);
+    CHECK(!r.eax && !r.ebx && !r.ecx && !r.edx);
     pv_cpuid(&v, 0x80000100, 0, &r);
-    check(!r.eax && !r.ebx && !r.ecx && !r.edx);
+    CHECK(!r.eax && !r.ebx && !r.ecx && !r.edx);
 }
 
 /* Sizes of the extended state follow from the components, not from what the processor says of its own XCR0: Linux adds
@@ -160,7 +161,7 @@ static void test_xstate_sizes(void)
     pv_cpuid(&v, 0xd, 0, &r);
     if (!r.eax)
         return;
-    check(r.ebx == 576 && r.ecx >= r.ebx);
+    CHECK(r.ebx == 576 && r.ecx >= r.ebx);
     v.xcr0 = r.eax;
     uint32_t standard = 576, compacted = 576;
     for (unsigned i = 2; i < 63; i++) {
@@ -170,9 +171,9 @@ static void test_xstate_sizes(void)
             standard = component.eax + component.ebx;
     }
     pv_cpuid(&v, 0xd, 0, &r);
-    check(r.ebx == standard && r.ecx == standard);
+    CHECK(r.ebx == standard && r.ecx == standard);
     pv_cpuid(&v, 0xd, 1, &r);
-    check(r.ebx == (r.eax & 2 ? compacted : 0));
+    CHECK(r.ebx == (r.eax & 2 ? compacted : 0));
 }
 
 static int set(struct domain *d, const struct xen_cpuid_leaf *l, uint32_t n, uint32_t *bad)
@@ -189,17 +190,17 @@ static void test_set(void)
     struct cpuid r;
     uint32_t bad, subleaf, bad_msr = 0;
     struct answer a = system_policy(XEN_SYSCTL_cpu_policy_pv_default), b = {.leaves = LEAVES, .msrs = 2};
-    check(set(&d, a.leaf, a.leaves, &bad) == 0);
-    check(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
-    check(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0); /* what we gave comes back as it is */
+    CHECK(set(&d, a.leaf, a.leaves, &bad) == 0);
+    CHECK(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
+    CHECK(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0); /* what we gave comes back as it is */
     struct xen_cpuid_leaf all = {1, XEN_CPUID_NO_SUBLEAF, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
-    check(set(&d, &all, 1, &bad) == 0); /* more than PV may have: clipped */
+    CHECK(set(&d, &all, 1, &bad) == 0); /* more than PV may have: clipped */
     pv_cpuid(&v, 1, 0, &r);
-    check(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 17 | 1 << 24)) && !(r.edx & (1 << 12 | 1 << 13)) && r.edx & 1 << 28);
+    CHECK(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 17 | 1 << 24)) && !(r.edx & (1 << 12 | 1 << 13)) && r.edx & 1 << 28);
     struct xen_cpuid_leaf lower = {0, XEN_CPUID_NO_SUBLEAF, 4, 1, 2, 3};
-    check(set(&d, &lower, 1, &bad) == 0);
+    CHECK(set(&d, &lower, 1, &bad) == 0);
     pv_cpuid(&v, 7, 0, &r);
-    check(!r.eax && !r.ebx);
+    CHECK(!r.eax && !r.ebx);
     struct xen_cpuid_leaf wrong[] = {{0, XEN_CPUID_NO_SUBLEAF, 0xe, 0, 0, 0},
                                      {0xe, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
                                      {1, 0, 0, 0, 0, 0},
@@ -207,10 +208,10 @@ static void test_set(void)
                                      {0x80000022, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0},
                                      {0x50000000, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0}};
     for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
-        check(set(&d, &wrong[i], 1, &bad) == -EINVAL && bad == wrong[i].leaf);
+        CHECK(set(&d, &wrong[i], 1, &bad) == -EINVAL && bad == wrong[i].leaf);
     struct xen_msr_entry msr[2] = {{0xce, 0, 0}, {0x10b, 0, 0}};
-    check(cpu_policy_set_domain(&d, NULL, 0, msr, 1, &bad, &subleaf, &bad_msr) == 0);
-    check(cpu_policy_set_domain(&d, NULL, 0, msr, 2, &bad, &subleaf, &bad_msr) == -EINVAL && bad_msr == 0x10b);
+    CHECK(cpu_policy_set_domain(&d, NULL, 0, msr, 1, &bad, &subleaf, &bad_msr) == 0);
+    CHECK(cpu_policy_set_domain(&d, NULL, 0, msr, 2, &bad, &subleaf, &bad_msr) == -EINVAL && bad_msr == 0x10b);
     free(d.cpu_policy.leaf);
 }
 
@@ -222,7 +223,7 @@ static void test_read_as_written(void)
     for (unsigned i = XEN_SYSCTL_cpu_policy_raw; i <= XEN_SYSCTL_cpu_policy_hvm_default; i++) {
         struct answer a = system_policy(i);
         int back = toolstack_leaves(a.leaf, a.leaves);
-        check(back > 0 && (uint32_t)back <= a.leaves);
+        CHECK(back > 0 && (uint32_t)back <= a.leaves);
     }
 }
 
@@ -246,10 +247,10 @@ static void test_write_back_all(void)
     for (uint32_t leaf = 0x80000000; leaf <= 0x80000021; leaf++)
         l[n++] = (struct xen_cpuid_leaf){leaf, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0};
     l[0].a = leaf_of(&limits, 0, ~0U)->a;
-    check(n == LEAVES);
-    check(set(&d, l, n, &bad) == 0);
+    CHECK(n == LEAVES);
+    CHECK(set(&d, l, n, &bad) == 0);
     struct answer now = {.leaves = LEAVES, .msrs = 2};
-    check(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0 && now.leaves == n);
+    CHECK(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0 && now.leaves == n);
     check_order(&now);
     free(d.cpu_policy.leaf);
 }
@@ -265,21 +266,21 @@ static void test_fuzz(void)
         struct xen_cpuid_leaf l[8];
         uint32_t bad;
         for (int i = 0; i < 8; i++)
-            l[i] = (struct xen_cpuid_leaf){leaves[random() % ARRAY_SIZE(leaves)],
-                                           random() % 2 ? XEN_CPUID_NO_SUBLEAF : (uint32_t)random() % 64,
-                                           (uint32_t)random() * 2,
-                                           (uint32_t)random() * 2,
-                                           (uint32_t)random() * 2,
-                                           (uint32_t)random() * 2};
-        set(&d, l, random() % 9, &bad);
+            l[i] = (struct xen_cpuid_leaf){leaves[random_below(ARRAY_SIZE(leaves))],
+                                           random_below(2) ? XEN_CPUID_NO_SUBLEAF : random_below(64),
+                                           (uint32_t)random64(),
+                                           (uint32_t)random64(),
+                                           (uint32_t)random64(),
+                                           (uint32_t)random64()};
+        set(&d, l, random_below(9), &bad);
         struct answer now = {.leaves = LEAVES, .msrs = 2};
-        check(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0);
+        CHECK(cpu_policy_get_domain(&d, now.leaf, &now.leaves, now.msr, &now.msrs) == 0);
         check_order(&now);
-        check(leaf_of(&now, 0, ~0U)->a <= leaf_of(&pv_max, 0, ~0U)->a);
+        CHECK(leaf_of(&now, 0, ~0U)->a <= leaf_of(&pv_max, 0, ~0U)->a);
         for (uint32_t n = 0; n < now.leaves; n++)
             check_hidden(&now.leaf[n]);
         struct xen_cpuid_leaf *xstate = leaf_of(&now, 0xd, 0), *limit = leaf_of(&pv_max, 0xd, 0);
-        check(!xstate || !limit || (!(xstate->a & ~limit->a) && xstate->c <= limit->c));
+        CHECK(!xstate || !limit || (!(xstate->a & ~limit->a) && xstate->c <= limit->c));
     }
     free(d.cpu_policy.leaf);
 }
@@ -302,7 +303,7 @@ static void check_hidden_hvm(const struct xen_cpuid_leaf *l)
     };
     for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
         if (l->leaf == hidden[i].leaf && l->subleaf == hidden[i].subleaf)
-            check(!(l->a & hidden[i].a) && !(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
+            CHECK(!(l->a & hidden[i].a) && !(l->b & hidden[i].b) && !(l->c & hidden[i].c) && !(l->d & hidden[i].d));
 }
 
 static void test_hvm_system(void)
@@ -316,17 +317,17 @@ static void test_hvm_system(void)
         check_hidden_hvm(&max.leaf[n]);
     for (uint32_t n = 0; n < def.leaves; n++)
         check_hidden_hvm(&def.leaf[n]);
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, pv, &words) == 0);
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, hvm, &words) == 0 && words == 19);
-    check((hvm[0] & 0x3f) == 0x3f && hvm[0] & 1 << 12 && hvm[0] & 1 << 13 && hvm[0] & 1 << 11); /* VME.. MTRR PGE SEP */
-    check(hvm[1] & 1 << 21 && hvm[1] & 1U << 31 && hvm[2] & 1 << 29);       /* x2APIC, HYPERVISOR, LM */
-    check(cpuid(7, 0).ebx & 1 << 7 ? hvm[5] & 1 << 7 : !(hvm[5] & 1 << 7)); /* SMEP as it is */
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, pv, &words) == 0);
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, hvm, &words) == 0 && words == 19);
+    CHECK((hvm[0] & 0x3f) == 0x3f && hvm[0] & 1 << 12 && hvm[0] & 1 << 13 && hvm[0] & 1 << 11); /* VME.. MTRR PGE SEP */
+    CHECK(hvm[1] & 1 << 21 && hvm[1] & 1U << 31 && hvm[2] & 1 << 29);       /* x2APIC, HYPERVISOR, LM */
+    CHECK(cpuid(7, 0).ebx & 1 << 7 ? hvm[5] & 1 << 7 : !(hvm[5] & 1 << 7)); /* SMEP as it is */
     pv[3] &= ~(1U << 26);
     for (unsigned i = 0; i < 19; i++)
-        check(!(pv[i] & ~hvm[i])); /* all that PV may have beside breakpoint masks, and more */
-    check((leaf_of(&max, 0x80000008, ~0U)->a & 0xff) <= 48);
+        CHECK(!(pv[i] & ~hvm[i])); /* all that PV may have beside breakpoint masks, and more */
+    CHECK((leaf_of(&max, 0x80000008, ~0U)->a & 0xff) <= 48);
     virtualisation = false;
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm, hvm, &words) == 0 && hvm[0] == 0 && hvm[2] == 0);
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm, hvm, &words) == 0 && hvm[0] == 0 && hvm[2] == 0);
     virtualisation = true;
 }
 
@@ -339,42 +340,42 @@ static void test_hvm_view(void)
     struct cpuid r;
     apic_base = 0xfee00800;
     hvm_cpuid(&v, 0x40000000, 0, &r);
-    check(r.eax == 0x40000005 && memcmp(&r.ebx, "XenVMMXenVMM", 4) == 0);
+    CHECK(r.eax == 0x40000005 && memcmp(&r.ebx, "XenVMMXenVMM", 4) == 0);
     hvm_cpuid(&v, 0x40000002, 0, &r);
-    check(r.eax == 1 && r.ebx == 0x40000000 && !r.ecx);
+    CHECK(r.eax == 1 && r.ebx == 0x40000000 && !r.ecx);
     hvm_cpuid(&v, 0x40000004, 0, &r);
-    check(r.eax == 0x5c && r.ebx == 3 && r.ecx == 9);
+    CHECK(r.eax == 0x5c && r.ebx == 3 && r.ecx == 9);
     hvm_cpuid(&v, 0x40000004, 1, &r);
-    check(!r.eax && !r.ebx && !r.ecx);
+    CHECK(!r.eax && !r.ebx && !r.ecx);
     hvm_cpuid(&v, 0x40000100, 0, &r);
-    check(!r.eax && !r.ebx);
+    CHECK(!r.eax && !r.ebx);
     hvm_cpuid(&v, 1, 0, &r);
-    check(r.ebx >> 24 == 6 && r.edx & 1 << 9 && !(r.ecx & 1 << 27) && r.ecx & 1 << 21);
+    CHECK(r.ebx >> 24 == 6 && r.edx & 1 << 9 && !(r.ecx & 1 << 27) && r.ecx & 1 << 21);
     hv.cr4 = X86_CR4_OSXSAVE;
     apic_base = 0xfee00000; /* switched off by the guest */
     hvm_cpuid(&v, 1, 0, &r);
-    check(!(r.edx & 1 << 9) && !(r.ecx & 1 << 27) == !(r.ecx & 1 << 26) && r.ecx & 1 << 21);
+    CHECK(!(r.edx & 1 << 9) && !(r.ecx & 1 << 27) == !(r.ecx & 1 << 26) && r.ecx & 1 << 21);
     hv.lapic = NULL;
     hvm_cpuid(&v, 1, 0, &r);
-    check(!(r.edx & 1 << 9) && !(r.ecx & (1 << 21 | 1 << 24)));
+    CHECK(!(r.edx & 1 << 9) && !(r.ecx & (1 << 21 | 1 << 24)));
     hvm_cpuid(&v, 0xb, 1, &r); /* not every processor has levels */
-    check(cpuid(0xb, 1).ecx & 0xff00 ? r.ecx == 1 && r.edx == 6 : !r.ebx);
+    CHECK(cpuid(0xb, 1).ecx & 0xff00 ? r.ecx == 1 && r.edx == 6 : !r.ebx);
     hvm_cpuid(&v, 0xd, 0, &r);
-    check(!cpu_features.xsave || (r.ebx == 576 && r.ecx >= 576));
+    CHECK(!cpu_features.xsave || (r.ebx == 576 && r.ecx >= 576));
     v.xcr0 = 7;
     hvm_cpuid(&v, 0xd, 0, &r);
-    check(!(r.eax & 4) || r.ebx == 576 + 256);
+    CHECK(!(r.eax & 4) || r.ebx == 576 + 256);
     hvm_cpuid(&v, 0xd, 1, &r);
-    check(!(r.eax & 2) || r.ebx == 576 + 256);
+    CHECK(!(r.eax & 2) || r.ebx == 576 + 256);
     hd.viridian = (void *)&hd;
     hvm_cpuid(&v, 0x40000003, 0, &r);
-    check(r.eax == 0x40000003 && r.edx == 3); /* Microsoft's */
+    CHECK(r.eax == 0x40000003 && r.edx == 3); /* Microsoft's */
     hvm_cpuid(&v, 0x40000100, 0, &r);
-    check(r.eax == 0x40000105 && memcmp(&r.ebx, "XenV", 4) == 0);
+    CHECK(r.eax == 0x40000105 && memcmp(&r.ebx, "XenV", 4) == 0);
     hvm_cpuid(&v, 0x40000102, 0, &r);
-    check(r.ebx == 0x40000200);
+    CHECK(r.ebx == 0x40000200);
     hvm_cpuid(&v, 0x40000200, 0, &r);
-    check(!r.eax && !r.ebx);
+    CHECK(!r.eax && !r.ebx);
 }
 
 static void test_hvm_mode(unsigned vendor)
@@ -392,14 +393,14 @@ static void test_hvm_mode(unsigned vendor)
     hvm_cpuid(&v, 1, 0, &basic);
     hvm_cpuid(&v, 0x80000001, 0, &r);
     if (vendor == VENDOR_AMD)
-        check((r.edx & AMD_REPEATED) == (basic.edx & AMD_REPEATED) && !(r.edx & 1 << 9) && r.edx & 1 << 11);
+        CHECK((r.edx & AMD_REPEATED) == (basic.edx & AMD_REPEATED) && !(r.edx & 1 << 9) && r.edx & 1 << 11);
     else
-        check(!(r.edx & 1 << 11));
-    check(hvm_policy_rdmsr(&v, MSR_PLATFORM_INFO, &value) == (vendor == VENDOR_INTEL) && value == 0);
-    check(!hvm_policy_rdmsr(&v, MSR_ARCH_CAPABILITIES, &value));
+        CHECK(!(r.edx & 1 << 11));
+    CHECK(hvm_policy_rdmsr(&v, MSR_PLATFORM_INFO, &value) == (vendor == VENDOR_INTEL) && value == 0);
+    CHECK(!hvm_policy_rdmsr(&v, MSR_ARCH_CAPABILITIES, &value));
     code_bytes = 8;
     hvm_cpuid(&v, 0x80000001, 0, &r);
-    check(r.edx & 1 << 11);
+    CHECK(r.edx & 1 << 11);
     cpu_features.vendor = real;
 }
 
@@ -412,21 +413,21 @@ static void test_hvm_set(void)
     struct answer a = system_policy(XEN_SYSCTL_cpu_policy_hvm_default), b = {.leaves = LEAVES, .msrs = 2};
     struct cpuid r;
     uint32_t bad, words[19], count = 19;
-    check(set(&d, a.leaf, a.leaves, &bad) == 0);
-    check(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
-    check(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0);
+    CHECK(set(&d, a.leaf, a.leaves, &bad) == 0);
+    CHECK(cpu_policy_get_domain(&d, b.leaf, &b.leaves, b.msr, &b.msrs) == 0 && b.leaves == a.leaves);
+    CHECK(memcmp(a.leaf, b.leaf, a.leaves * sizeof(a.leaf[0])) == 0);
     struct xen_cpuid_leaf all = {1, XEN_CPUID_NO_SUBLEAF, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
-    check(set(&d, &all, 1, &bad) == 0);
+    CHECK(set(&d, &all, 1, &bad) == 0);
     hvm_cpuid(&v, 1, 0, &r);
-    check(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 6)) && r.edx & 1 << 12 && r.edx & 1 << 28);
+    CHECK(!(r.ecx & (1 << 3 | 1 << 5 | 1 << 6)) && r.edx & 1 << 12 && r.edx & 1 << 28);
     struct xen_cpuid_leaf limit = {0x40000000, XEN_CPUID_NO_SUBLEAF, 0x40000002, 0, 0, 0};
-    check(set(&d, &limit, 1, &bad) == 0);
+    CHECK(set(&d, &limit, 1, &bad) == 0);
     hvm_cpuid(&v, 0x40000004, 0, &r);
-    check(!r.eax);
+    CHECK(!r.eax);
     free(d.cpu_policy.leaf);
     cpu_policy_hvm_without(XEN_X86_FEATURE_POPCNT); /* every processor that runs this has it */
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, words, &count) == 0 && !(words[1] & 1 << 23));
-    check(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, words, &count) == 0 && words[1] & 1 << 23);
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_hvm_max, words, &count) == 0 && !(words[1] & 1 << 23));
+    CHECK(cpu_featureset_get(XEN_SYSCTL_cpu_featureset_pv_max, words, &count) == 0 && words[1] & 1 << 23);
 }
 
 int main(void)
@@ -436,7 +437,6 @@ int main(void)
     cpu_features.vendor = cpuid(0, 0).ebx == 0x68747541 ? VENDOR_AMD : VENDOR_INTEL;
     cpu_features.xsave = cpuid(1, 0).ecx & 1 << 26;
     cpu_features.xcr0_mask = cpu_features.xsave ? xstate.eax & 0xe7 : 0;
-    srandom(5);
     cpu_policy_init();
     test_system();
     test_guest_view();

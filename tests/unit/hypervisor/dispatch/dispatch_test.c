@@ -14,7 +14,7 @@
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/xen.h>
 
-#include "../check.h"
+#include "../../check.h"
 
 #define DONE 4711
 static long next_result = DONE;
@@ -96,7 +96,7 @@ static long call_as(struct domain *d, unsigned long number)
 {
     struct multicall_entry one = {.op = __HYPERVISOR_sched_op};
     long result = call_with(d, number, &one, 1);
-    check(outcome == (number == __HYPERVISOR_iret && result == DONE ? HYPERCALL_RETURNED : HYPERCALL_DONE));
+    CHECK(outcome == (number == __HYPERVISOR_iret && result == DONE ? HYPERCALL_RETURNED : HYPERCALL_DONE));
     return number == __HYPERVISOR_multicall && !result ? (long)one.result : result;
 }
 
@@ -131,31 +131,31 @@ static void every_number(void)
 {
     for (unsigned number = 0; number < 70; number++) {
         bool control_only = IN(of_control, number), all = IN(of_all, number), pv_only = IN(of_pv, number);
-        check(control_only + all + pv_only <= 1);
-        check(call_as(&control, number) == (control_only || all || pv_only ? DONE : -ENOSYS));
-        check(call_as(&pv, number) == (control_only ? -EPERM : all || pv_only ? DONE : -ENOSYS));
-        check(call_as(&pvh, number) == (control_only ? -EPERM : all ? DONE : -ENOSYS));
+        CHECK(control_only + all + pv_only <= 1);
+        CHECK(call_as(&control, number) == (control_only || all || pv_only ? DONE : -ENOSYS));
+        CHECK(call_as(&pv, number) == (control_only ? -EPERM : all || pv_only ? DONE : -ENOSYS));
+        CHECK(call_as(&pvh, number) == (control_only ? -EPERM : all ? DONE : -ENOSYS));
     }
     static const unsigned long far[] = {255, 0x7fffffff, 0x80000000, 0xffffffff, ~0UL};
     for (unsigned i = 0; i < ARRAY_SIZE(far); i++)
-        check(call_as(&control, far[i]) == -ENOSYS && call_as(&pv, far[i]) == -ENOSYS &&
+        CHECK(call_as(&control, far[i]) == -ENOSYS && call_as(&pv, far[i]) == -ENOSYS &&
               call_as(&pvh, far[i]) == -ENOSYS);
 }
 
 static void whom(void)
 {
     struct domain *guests[] = {&pv, &pvh};
-    check(allowed_on(&control, &control) == 0 && allowed_on(&control, &pv) == 0 && allowed_on(&control, &pvh) == 0);
+    CHECK(allowed_on(&control, &control) == 0 && allowed_on(&control, &pv) == 0 && allowed_on(&control, &pvh) == 0);
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        check(allowed_on(guests[i], &control) == -EPERM && allowed_on(guests[i], &other) == -EPERM);
-        check(allowed_on(guests[i], guests[i]) == -EPERM); /* toolstack power over oneself */
-        check(allowed_call(guests[i], POLICY_CONTROL) == -EPERM && allowed_call(guests[i], POLICY_HARDWARE) == -EPERM);
-        check(allowed_call(guests[i], POLICY_DEVICE_MODEL) == -EPERM && allowed_call(guests[i], POLICY_ANYONE) == 0);
+        CHECK(allowed_on(guests[i], &control) == -EPERM && allowed_on(guests[i], &other) == -EPERM);
+        CHECK(allowed_on(guests[i], guests[i]) == -EPERM); /* toolstack power over oneself */
+        CHECK(allowed_call(guests[i], POLICY_CONTROL) == -EPERM && allowed_call(guests[i], POLICY_HARDWARE) == -EPERM);
+        CHECK(allowed_call(guests[i], POLICY_DEVICE_MODEL) == -EPERM && allowed_call(guests[i], POLICY_ANYONE) == 0);
     }
-    check(allowed_call(&pv, POLICY_PV) == 0 && allowed_call(&pvh, POLICY_PV) == -ENOSYS);
-    check(allowed_call(&pv, POLICY_PIRQS) == -EPERM && allowed_call(&pvh, POLICY_PIRQS) == -ENOSYS);
+    CHECK(allowed_call(&pv, POLICY_PV) == 0 && allowed_call(&pvh, POLICY_PV) == -ENOSYS);
+    CHECK(allowed_call(&pv, POLICY_PIRQS) == -EPERM && allowed_call(&pvh, POLICY_PIRQS) == -ENOSYS);
     pvh_hvm.emulation = XEN_X86_EMU_USE_PIRQ;
-    check(allowed_call(&pvh, POLICY_PIRQS) == 0);
+    CHECK(allowed_call(&pvh, POLICY_PIRQS) == 0);
 }
 
 /* "Again" is said beside the result: a number that a guest has chosen is no more than that. */
@@ -163,13 +163,13 @@ static void any_result(void)
 {
     for (long n = -100; n < 0; n++) {
         any_number = (uint64_t)n;
-        check(call_with(&pv, __HYPERVISOR_get_debugreg, NULL, 0) == n && outcome == HYPERCALL_DONE);
-        check(call_with(&pv, __HYPERVISOR_iret, NULL, 0) == n && outcome == HYPERCALL_RETURNED);
+        CHECK(call_with(&pv, __HYPERVISOR_get_debugreg, NULL, 0) == n && outcome == HYPERCALL_DONE);
+        CHECK(call_with(&pv, __HYPERVISOR_iret, NULL, 0) == n && outcome == HYPERCALL_RETURNED);
     }
     any_number = DONE;
     next_result = -ERESTART;
     call_with(&pv, __HYPERVISOR_memory_op, NULL, 0);
-    check(outcome == HYPERCALL_AGAIN);
+    CHECK(outcome == HYPERCALL_AGAIN);
     next_result = DONE;
 }
 
@@ -186,18 +186,18 @@ static void lists(void)
     struct multicall_entry read[] = LIST(__HYPERVISOR_get_debugreg), back[] = LIST(__HYPERVISOR_iret),
                            again[] = LIST(__HYPERVISOR_memory_op), nested[] = LIST(__HYPERVISOR_multicall);
     any_number = (uint64_t)-ERESTART;
-    check(call_with(&pv, __HYPERVISOR_multicall, read, 2) == 0 && outcome == HYPERCALL_DONE);
-    check(read[0].result == any_number && read[1].result == DONE);
+    CHECK(call_with(&pv, __HYPERVISOR_multicall, read, 2) == 0 && outcome == HYPERCALL_DONE);
+    CHECK(read[0].result == any_number && read[1].result == DONE);
     /* A return from an exception ends the list: what runs on is what the frame says, its rax included. */
-    check(call_with(&pv, __HYPERVISOR_multicall, back, 2) == -ERESTART && outcome == HYPERCALL_RETURNED);
-    check(back[0].result == any_number && back[1].result == 1);
-    check(call_with(&pvh, __HYPERVISOR_multicall, back, 2) == 0 && (long)back[0].result == -ENOSYS);
+    CHECK(call_with(&pv, __HYPERVISOR_multicall, back, 2) == -ERESTART && outcome == HYPERCALL_RETURNED);
+    CHECK(back[0].result == any_number && back[1].result == 1);
+    CHECK(call_with(&pvh, __HYPERVISOR_multicall, back, 2) == 0 && (long)back[0].result == -ENOSYS);
     next_result = -ERESTART;
     call_with(&pv, __HYPERVISOR_multicall, again, 2);
-    check(outcome == HYPERCALL_AGAIN && again[0].result == 1 && again[1].result == 1);
+    CHECK(outcome == HYPERCALL_AGAIN && again[0].result == 1 && again[1].result == 1);
     next_result = DONE;
-    check(call_with(&pv, __HYPERVISOR_multicall, nested, 2) == 0 && (long)nested[0].result == -EINVAL);
-    check(call_with(&pv, __HYPERVISOR_multicall, NULL, 1) == -EFAULT && outcome == HYPERCALL_DONE);
+    CHECK(call_with(&pv, __HYPERVISOR_multicall, nested, 2) == 0 && (long)nested[0].result == -EINVAL);
+    CHECK(call_with(&pv, __HYPERVISOR_multicall, NULL, 1) == -EFAULT && outcome == HYPERCALL_DONE);
     any_number = DONE;
 }
 

@@ -2,7 +2,7 @@
  * core/domain_log.c: a domain's flood of lines ends at its limit, is counted, hides neither another domain's lines nor
  * the reason why the domain itself ends, and passes again when it has been quiet.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <stdarg.h>
 #include <string.h>
 #include <hv/domain.h>
@@ -48,28 +48,28 @@ int main(void)
     struct vcpu v = {.domain = &noisy, .id = 1};
     fake_current[0] = &v;
 
-    check(flood(&noisy, 1000) == 32);
-    check(!strcmp(last, "d3v1: line 31"));
-    check(flood(&other, 1) == 1); /* another's flood is not its own */
-    check(!strcmp(last, "d4: line 0"));
+    CHECK(flood(&noisy, 1000) == 32);
+    CHECK(!strcmp(last, "d3v1: line 31"));
+    CHECK(flood(&other, 1) == 1); /* another's flood is not its own */
+    CHECK(!strcmp(last, "d4: line 0"));
 
     time_now += 100 * MILLISECOND;
-    check(flood(&noisy, 100) == 0); /* the number of those left out would be a second line */
+    CHECK(flood(&noisy, 100) == 0); /* the number of those left out would be a second line */
     time_now += 100 * MILLISECOND;
-    check(flood(&noisy, 100) == 2);
-    check(!strcmp(note, "d3: 1068 lines are left out here"));
-    check(!strcmp(last, "d3v1: line 0"));
+    CHECK(flood(&noisy, 100) == 2);
+    CHECK(!strcmp(note, "d3: 1068 lines are left out here"));
+    CHECK(!strcmp(last, "d3v1: line 0"));
 
     domain_log(LOG_ERROR, &noisy, "its reason");
-    check(!strcmp(last, "d3v1: its reason"));
-    check(!strcmp(note, "d3: 99 lines are left out here"));
+    CHECK(!strcmp(last, "d3v1: its reason"));
+    CHECK(!strcmp(note, "d3: 99 lines are left out here"));
     for (unsigned i = 0; i < 100; i++)
         domain_log(LOG_ERROR, &noisy, "error %u", i);
-    check(!strcmp(last, "d3v1: error 5")); /* errors have a limit, too */
+    CHECK(!strcmp(last, "d3v1: error 5")); /* errors have a limit, too */
 
     unsigned shown = 0, seconds = 60;
     for (unsigned ms = 0; ms < 1000 * seconds; ms++, time_now += MILLISECOND)
         shown += flood(&noisy, 3);
-    check(shown <= 10 * seconds && shown >= 9 * seconds);
+    CHECK(shown <= 10 * seconds && shown >= 9 * seconds);
     return 0;
 }

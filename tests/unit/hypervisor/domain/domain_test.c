@@ -3,7 +3,7 @@
  * Another CPU acts at the moments that decide: while this one waits for a lock, and while a part is made or taken
  * apart.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <stdarg.h>
 #include <string.h>
 #include <hv/bootinfo.h>
@@ -108,13 +108,13 @@ struct shared_info *wallclock_take_page(struct domain *d)
 }
 void domain_update_wallclock(struct domain *d)
 {
-    check(d->shared_info);
+    CHECK(d->shared_info);
 }
 int event_channels_close_all(struct domain *d)
 {
     struct vcpu *v;
     for_each_vcpu(d, v)
-        check(waited_for & 1U << v->id); /* none is on a CPU any more */
+        CHECK(waited_for & 1U << v->id); /* none is on a CPU any more */
     act_once(&during_part);
     return steps_to_go && steps_to_go-- ? -ERESTART : 0;
 }
@@ -128,7 +128,7 @@ int pv_relinquish_memory(struct domain *d)
 }
 void vcpu_sleep_sync(struct vcpu *v)
 {
-    check(v->domain->pause_count);
+    CHECK(v->domain->pause_count);
     waited_for |= 1U << v->id;
 }
 static unsigned slept, woken;
@@ -174,8 +174,8 @@ static struct domain *make(domid_t id)
 {
     const struct xen_domctl_createdomain config = {.max_vcpus = 2};
     struct domain *d = NULL;
-    check(!domain_create(id, &config, false, &d));
-    check(d->shared_info && d->references >= 2);
+    CHECK(!domain_create(id, &config, false, &d));
+    CHECK(d->shared_info && d->references >= 2);
     return d;
 }
 
@@ -188,24 +188,24 @@ static bool is_found(struct domain *d)
 
 static void expect_nobody(void)
 {
-    check(!is_found(domain_get(GUEST)) && !is_found(domain_get_next(1)));
-    check(!is_found(domain_get_in_any_state(GUEST)) && !is_found(domain_get_next_in_any_state(1)));
+    CHECK(!is_found(domain_get(GUEST)) && !is_found(domain_get_next(1)));
+    CHECK(!is_found(domain_get_in_any_state(GUEST)) && !is_found(domain_get_next_in_any_state(1)));
 }
 
 static void expect_only_lists_show_it(void)
 {
-    check(!is_found(domain_get(GUEST)) && !is_found(domain_get_next(1)));
-    check(is_found(domain_get_in_any_state(GUEST)) && is_found(domain_get_next_in_any_state(1)));
+    CHECK(!is_found(domain_get(GUEST)) && !is_found(domain_get_next(1)));
+    CHECK(is_found(domain_get_in_any_state(GUEST)) && is_found(domain_get_next_in_any_state(1)));
 }
 
 static void expect_alive(void)
 {
-    check(is_found(domain_get(GUEST)) && is_found(domain_get_next(1)) && is_found(domain_get_in_any_state(GUEST)));
+    CHECK(is_found(domain_get(GUEST)) && is_found(domain_get_next(1)) && is_found(domain_get_in_any_state(GUEST)));
 }
 
 static void expect_all_gone(void)
 {
-    check(objects == 0 && frames == 0 && !domain_find(GUEST));
+    CHECK(objects == 0 && frames == 0 && !domain_find(GUEST));
     expect_nobody();
 }
 
@@ -213,9 +213,9 @@ static void found_while_it_lives(void)
 {
     struct domain *d = make(GUEST);
     expect_alive();
-    check(domain_find(GUEST) == d && !is_found(domain_get(GUEST + 1)) && !is_found(domain_get(DOMID_SELF)));
-    check(domain_create(GUEST, &(struct xen_domctl_createdomain){.max_vcpus = 1}, false, &d) == -EEXIST);
-    check(!domain_kill(domain_find(GUEST)));
+    CHECK(domain_find(GUEST) == d && !is_found(domain_get(GUEST + 1)) && !is_found(domain_get(DOMID_SELF)));
+    CHECK(domain_create(GUEST, &(struct xen_domctl_createdomain){.max_vcpus = 1}, false, &d) == -EEXIST);
+    CHECK(!domain_kill(domain_find(GUEST)));
     expect_all_gone();
 }
 
@@ -227,8 +227,8 @@ static void not_found_before_it_is_whole(void)
         struct domain *d;
         failing_part = part;
         during_part = expect_nobody;
-        check(domain_create(GUEST, &config, false, &d) == -ENOMEM);
-        check(!during_part);
+        CHECK(domain_create(GUEST, &config, false, &d) == -ENOMEM);
+        CHECK(!during_part);
         failing_part = 0;
         expect_all_gone();
     }
@@ -239,10 +239,10 @@ static void not_found_when_nobody_holds_it(void)
 {
     struct domain *d = make(GUEST);
     domain_hold(d);
-    check(!domain_kill(d));
+    CHECK(!domain_kill(d));
     during_lock = expect_nobody;
     domain_put(d);
-    check(!during_lock);
+    CHECK(!during_lock);
     expect_all_gone();
 }
 
@@ -252,14 +252,14 @@ static void only_listed_while_it_dies(void)
     domain_hold(d); /* as somebody who has a frame of it mapped */
     steps_to_go = 2;
     during_part = expect_only_lists_show_it;
-    check(domain_kill(d) == -ERESTART && !during_part && d->dying == DOMAIN_DYING);
-    check(domain_kill(d) == -ERESTART);
+    CHECK(domain_kill(d) == -ERESTART && !during_part && d->dying == DOMAIN_DYING);
+    CHECK(domain_kill(d) == -ERESTART);
     expect_only_lists_show_it();
     virqs = 0;
-    check(!domain_kill(d) && d->dying == DOMAIN_DEAD && virqs == 1 && !d->shared_info);
+    CHECK(!domain_kill(d) && d->dying == DOMAIN_DEAD && virqs == 1 && !d->shared_info);
     expect_only_lists_show_it();
-    check(!domain_kill(d) && virqs == 1); /* what is listed can be asked to go; it is on its way */
-    check(domain_find(GUEST) == d);
+    CHECK(!domain_kill(d) && virqs == 1); /* what is listed can be asked to go; it is on its way */
+    CHECK(domain_find(GUEST) == d);
     domain_put(d);
     expect_all_gone();
 }
@@ -270,9 +270,9 @@ static void its_frames_keep_it(void)
     struct domain *d = make(GUEST);
     d->max_pages = 1;
     struct page *page = alloc_pages(0, 64);
-    check(!domain_assign_pages(d, page, 0) && domain_assign_pages(d, page + 1, 0) == -E2BIG);
-    check(!domain_kill(d) && domain_find(GUEST) == d && frames == 1);
-    check(domain_assign_pages(d, page, 0) == -EINVAL);
+    CHECK(!domain_assign_pages(d, page, 0) && domain_assign_pages(d, page + 1, 0) == -E2BIG);
+    CHECK(!domain_kill(d) && domain_find(GUEST) == d && frames == 1);
+    CHECK(domain_assign_pages(d, page, 0) == -EINVAL);
     page->references &= ~PAGE_ALLOCATED;
     page_put(page);
     expect_all_gone();
@@ -285,44 +285,44 @@ static void its_vcpus_stop_first(void)
     d->vcpu[0] = &v[0];
     d->vcpu[1] = &v[1];
     waited_for = 0;
-    check(!domain_kill(d) && waited_for == 3);
+    CHECK(!domain_kill(d) && waited_for == 3);
     expect_all_gone();
 }
 
 static void nobody_ends_himself(void)
 {
-    check(domain_kill(&control) == -EINVAL);
+    CHECK(domain_kill(&control) == -EINVAL);
 }
 
 /* As on the reference: `pause' twice and `unpause' once leaves it paused, and there is no unpausing what runs. */
 static void pauses_count(void)
 {
     struct domain *d = make(GUEST);
-    check(d->pause_count == 1 && d->controller_pauses == 1 && !d->creation_finished);
-    check(!domain_pause_by_controller(d) && !domain_unpause_by_controller(d));
-    check(d->pause_count == 1 && d->controller_pauses == 1);
-    check(!domain_unpause_by_controller(d) && d->pause_count == 0 && d->creation_finished);
-    check(domain_unpause_by_controller(d) == -EINVAL && d->pause_count == 0);
+    CHECK(d->pause_count == 1 && d->controller_pauses == 1 && !d->creation_finished);
+    CHECK(!domain_pause_by_controller(d) && !domain_unpause_by_controller(d));
+    CHECK(d->pause_count == 1 && d->controller_pauses == 1);
+    CHECK(!domain_unpause_by_controller(d) && d->pause_count == 0 && d->creation_finished);
+    CHECK(domain_unpause_by_controller(d) == -EINVAL && d->pause_count == 0);
     for (unsigned i = 0; i < MAX_CONTROLLER_PAUSES; i++)
-        check(!domain_pause_by_controller(d));
-    check(domain_pause_by_controller(d) == -EOVERFLOW && d->pause_count == 1);
-    check(!domain_kill(d));
+        CHECK(!domain_pause_by_controller(d));
+    CHECK(domain_pause_by_controller(d) == -EOVERFLOW && d->pause_count == 1);
+    CHECK(!domain_kill(d));
     expect_all_gone();
 }
 
 static void shutting_down(void)
 {
     struct domain *d = make(GUEST);
-    check(!domain_unpause_by_controller(d));
+    CHECK(!domain_unpause_by_controller(d));
     virqs = 0;
     domain_shutdown(d, SHUTDOWN_reboot);
     domain_shutdown(d, SHUTDOWN_crash);
-    check(d->is_shut_down && d->shutdown_code == SHUTDOWN_reboot && d->pause_count == 1 && virqs == 1);
+    CHECK(d->is_shut_down && d->shutdown_code == SHUTDOWN_reboot && d->pause_count == 1 && virqs == 1);
     domain_resume(d);
-    check(!d->is_shut_down && d->pause_count == 0);
+    CHECK(!d->is_shut_down && d->pause_count == 0);
     domain_resume(d);
-    check(d->pause_count == 0);
-    check(!domain_kill(d));
+    CHECK(d->pause_count == 0);
+    CHECK(!domain_kill(d));
     expect_all_gone();
 }
 
@@ -332,9 +332,9 @@ static void numbers_are_not_used_again_soon(void)
     domid_t last = 0;
     for (unsigned i = 0; i < 5; i++) {
         struct domain *d = make(DOMID_INVALID);
-        check(d->id > last);
+        CHECK(d->id > last);
         last = d->id;
-        check(!domain_kill(d));
+        CHECK(!domain_kill(d));
     }
     expect_all_gone();
 }

@@ -2,8 +2,8 @@
  * core/heap.c: objects are zeroed, aligned, do not overlap, and when all are given back, in whatever order, so are all
  * pages: what is free does not depend on what was once in use.
  */
-#include "../check.h"
-#include "../random.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <string.h>
 #include <hv/console.h>
 #include <hv/page_alloc.h>
@@ -57,18 +57,18 @@ static bool all_bytes(const uint8_t *at, size_t bytes, uint8_t value)
 static void take(void)
 {
     static const size_t most[] = {1, 64, 192, 448, 960, 1984, 1985, 4032, 4033, 12000};
-    size_t bytes = most[next_random() % 10];
-    bytes -= bytes > 100 ? next_random() % 100 : 0;
+    size_t bytes = most[random_below(10)];
+    bytes -= bytes > 100 ? random_below(100) : 0;
     uint8_t *at = zalloc(bytes);
-    check(at && !((unsigned long)at & (bytes >= 64 ? 63 : 15)) && all_bytes(at, bytes, 0));
+    CHECK(at && !((unsigned long)at & (bytes >= 64 ? 63 : 15)) && all_bytes(at, bytes, 0));
     held[count].at = at, held[count].bytes = bytes;
-    memset(at, held[count].with = (uint8_t)next_random(), bytes);
+    memset(at, held[count].with = (uint8_t)random64(), bytes);
     count++;
 }
 
 static void give(unsigned i)
 {
-    check(all_bytes(held[i].at, held[i].bytes, held[i].with));
+    CHECK(all_bytes(held[i].at, held[i].bytes, held[i].with));
     hv_free(held[i].at);
     held[i] = held[--count];
 }
@@ -79,13 +79,13 @@ static void small_ones_share(void)
     void *object[64];
     for (unsigned i = 0; i < 64; i++)
         object[i] = zalloc(64);
-    check(pages == 2);
+    CHECK(pages == 2);
     for (unsigned i = 0; i < 64; i += 2)
         hv_free(object[i]);
-    check(pages == 2);
+    CHECK(pages == 2);
     for (unsigned i = 1; i < 64; i += 2)
         hv_free(object[i]);
-    check(pages == 0);
+    CHECK(pages == 0);
 }
 
 static void memory_is_short(void)
@@ -93,12 +93,12 @@ static void memory_is_short(void)
     void *object = zalloc(1000);
     none_left = true;
     void *from_same_page = zalloc(1000);
-    check(from_same_page && !zalloc(1000) && !zalloc(64) && !zalloc(5000));
+    CHECK(from_same_page && !zalloc(1000) && !zalloc(64) && !zalloc(5000));
     hv_free(object);
     hv_free(from_same_page);
     hv_free(NULL);
     none_left = false;
-    check(pages == 0);
+    CHECK(pages == 0);
 }
 
 int main(void)
@@ -107,13 +107,13 @@ int main(void)
     memory_is_short();
     for (unsigned round = 0; round < 50; round++) {
         for (unsigned i = 0; i < 2000; i++)
-            if (count < HELD && next_random() % 2)
+            if (count < HELD && random_below(2))
                 take();
             else if (count)
-                give(next_random() % count);
+                give(random_below(count));
         while (count)
-            give(next_random() % count);
-        check(pages == 0);
+            give(random_below(count));
+        CHECK(pages == 0);
     }
     return 0;
 }

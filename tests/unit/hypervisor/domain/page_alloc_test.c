@@ -2,8 +2,8 @@
  * core/page_alloc.c against a map of who has which frame: no frame is given twice, zones hold, what comes back merges,
  * and nothing is lost by any order of takes and returns.
  */
-#include "../check.h"
-#include "../random.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <string.h>
 #include <hv/boot.h>
 #include <hv/bootinfo.h>
@@ -48,7 +48,7 @@ static void mark(struct page *page, unsigned order, bool now)
 {
     for (unsigned i = 0; i < 1U << order; i++) {
         mfn_t mfn = page_to_mfn(page) + i;
-        check(mfn >= FIRST && mfn < FAKE_FRAMES && taken[mfn] != now);
+        CHECK(mfn >= FIRST && mfn < FAKE_FRAMES && taken[mfn] != now);
         taken[mfn] = now;
     }
 }
@@ -70,11 +70,11 @@ static bool could_be_had(unsigned order, unsigned bits)
 static bool take(unsigned order, unsigned bits)
 {
     struct page *page = alloc_pages(order, bits);
-    check(page || !could_be_had(order, bits));
+    CHECK(page || !could_be_had(order, bits));
     if (!page)
         return false;
-    check(!(page_to_mfn(page) & ((1U << order) - 1)));
-    check(bits >= 40 || page_to_mfn(page) + (1U << order) <= 1U << (bits - PAGE_SHIFT));
+    CHECK(!(page_to_mfn(page) & ((1U << order) - 1)));
+    CHECK(bits >= 40 || page_to_mfn(page) + (1U << order) <= 1U << (bits - PAGE_SHIFT));
     mark(page, order, true);
     held[count].page = page;
     held[count++].order = order;
@@ -93,20 +93,20 @@ static void check_count(void)
     unsigned long gone = 0;
     for (unsigned i = 0; i < FAKE_FRAMES; i++)
         gone += taken[i];
-    check(free_page_count() == total_page_count() - gone);
+    CHECK(free_page_count() == total_page_count() - gone);
 }
 
 int main(void)
 {
     bootinfo.memory_count = 0;
     page_alloc_init();
-    check(!alloc_pages(0, ANY_ADDRESS));
+    CHECK(!alloc_pages(0, ANY_ADDRESS));
     page_alloc_add(FIRST * PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     for (unsigned round = 0; round < 200000; round++) {
-        if (count < HELD && next_random() % 2)
-            take(next_random() % 7, next_random() % 4 ? ANY_ADDRESS : PAGE_SHIFT + 5 + next_random() % 9);
+        if (count < HELD && random_below(2))
+            take(random_below(7), random_below(4) ? ANY_ADDRESS : PAGE_SHIFT + 5 + random_below(9));
         else if (count)
-            give(next_random() % count);
+            give(random_below(count));
         if (round % 1000 == 0)
             check_count();
     }
@@ -115,12 +115,12 @@ int main(void)
     check_count();
     /* All has merged again: the upper half is one block, the next quarter one, and so on down to the first. */
     for (unsigned order = 11; order >= 4; order--)
-        check(take(order, ANY_ADDRESS));
-    check(!free_page_count() && !take(0, ANY_ADDRESS));
+        CHECK(take(order, ANY_ADDRESS));
+    CHECK(!free_page_count() && !take(0, ANY_ADDRESS));
     while (count)
         give(0);
     /* Low frames go last, and to whoever needs them first. */
-    check(take(0, PAGE_SHIFT + 5) && page_to_mfn(held[0].page) < 32);
-    check(!alloc_pages(0, PAGE_SHIFT + 4) && !alloc_pages(0, PAGE_SHIFT) && !alloc_pages(12, ANY_ADDRESS));
+    CHECK(take(0, PAGE_SHIFT + 5) && page_to_mfn(held[0].page) < 32);
+    CHECK(!alloc_pages(0, PAGE_SHIFT + 4) && !alloc_pages(0, PAGE_SHIFT) && !alloc_pages(12, ANY_ADDRESS));
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * Who may do what, in full: every class of call for every kind of caller.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/domain.h>
 #include <hv/hvm.h>
 #include <hv/policy.h>
@@ -26,16 +26,16 @@ int main(void)
 {
     const struct domain *guests[] = {&pv, &pvh, &hvm};
     for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
-        check(allowed_call(&domain0, expected[i].class) == expected[i].domain0);
-        check(allowed_call(&pv, expected[i].class) == expected[i].pv);
-        check(allowed_call(&pvh, expected[i].class) == expected[i].pvh);
-        check(allowed_call(&hvm, expected[i].class) == expected[i].hvm);
+        CHECK(allowed_call(&domain0, expected[i].class) == expected[i].domain0);
+        CHECK(allowed_call(&pv, expected[i].class) == expected[i].pv);
+        CHECK(allowed_call(&pvh, expected[i].class) == expected[i].pvh);
+        CHECK(allowed_call(&hvm, expected[i].class) == expected[i].hvm);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        check(!allowed_on(&domain0, guests[i]));
-        check(allowed_on(guests[i], &domain0) == -EPERM);
-        check(allowed_on(guests[i], guests[i]) == -EPERM); /* being oneself is not power over oneself */
-        check(allowed_on(guests[i], guests[(i + 1) % ARRAY_SIZE(guests)]) == -EPERM);
+        CHECK(!allowed_on(&domain0, guests[i]));
+        CHECK(allowed_on(guests[i], &domain0) == -EPERM);
+        CHECK(allowed_on(guests[i], guests[i]) == -EPERM); /* being oneself is not power over oneself */
+        CHECK(allowed_on(guests[i], guests[(i + 1) % ARRAY_SIZE(guests)]) == -EPERM);
     }
     puts("policy: ok");
     return 0;

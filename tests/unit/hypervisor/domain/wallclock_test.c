@@ -1,7 +1,7 @@
 /*
  * The date in guests' shared pages, written by the real x86/time.c, while another CPU sets it or ends the guest.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/acpi.h>
 #include <hv/compat.h>
 #include <hv/console.h>
@@ -45,12 +45,12 @@ static void tells_the_date(void)
     guest.time_offset_seconds = -3600;
     wallclock_set(0x123456789UL, 250000000, 0);
     domain_update_wallclock(&guest);
-    check(page->wc_sec == 0x23456789 - 3600 && page->wc_sec_hi == 1 && page->wc_nsec == 250000000);
-    check(page->wc_version && page->wc_version % 2 == 0);
+    CHECK(page->wc_sec == 0x23456789 - 3600 && page->wc_sec_hi == 1 && page->wc_nsec == 250000000);
+    CHECK(page->wc_version && page->wc_version % 2 == 0);
     uint32_t before = page->wc_version;
     wallclock_set(10000, 5, 5000000000UL); /* it was that late 5 s after start */
     domain_update_wallclock(&guest);
-    check(page->wc_sec == 9995 - 3600 && page->wc_nsec == 5 && page->wc_version != before && page->wc_version % 2 == 0);
+    CHECK(page->wc_sec == 9995 - 3600 && page->wc_nsec == 5 && page->wc_version != before && page->wc_version % 2 == 0);
     end_guest();
 }
 
@@ -60,9 +60,9 @@ static void a_page_that_is_gone(void)
     give_page();
     other_cpu = end_guest;
     domain_update_wallclock(&guest);
-    check(!other_cpu && !guest.shared_info);
+    CHECK(!other_cpu && !guest.shared_info);
     domain_update_wallclock(&guest);
-    check(!wallclock_take_page(&guest));
+    CHECK(!wallclock_take_page(&guest));
 }
 
 static void set_later(void)
@@ -79,7 +79,7 @@ static void two_writers(void)
     wallclock_set(1000, 0, 0);
     other_cpu = set_later;
     domain_update_wallclock(&guest);
-    check(page->wc_sec == 2000 && page->wc_version % 2 == 0);
+    CHECK(page->wc_sec == 2000 && page->wc_version % 2 == 0);
     end_guest();
 }
 

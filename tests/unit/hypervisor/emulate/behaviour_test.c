@@ -3,7 +3,8 @@
  * accesses that lose a race, vector moves, what retires with an instruction.
  */
 #include "machine.h"
-#include "tap.h"
+#include "../../check.h"
+#include "../../test_list.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -290,7 +291,7 @@ static void overrides_of_long_code(void)
 
 int main(void)
 {
-    static const struct tap_test tests[] = {
+    static const struct unit_test tests[] = {
         {"fault in the middle of a string instruction", fault_in_the_middle},
         {"wait in the middle of a string instruction", wait_in_the_middle},
         {"budget of repetitions", budget_ends_a_run},
@@ -310,5 +311,5 @@ int main(void)
         {"system registers", system_registers},
         {"segment overrides in long code", overrides_of_long_code},
     };
-    return run_tap_tests(tests, sizeof(tests) / sizeof(tests[0]));
+    return run_tests(tests, sizeof(tests) / sizeof(tests[0]), NULL);
 }

@@ -3,6 +3,7 @@
  * exceptions. The native run is a stub in a page of its own that loads the state, has the instruction in its middle,
  * and stores the state; a fault goes on behind the instruction.
  */
+#include "../../random.h"
 #include <hv/emulate.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,44 +168,6 @@ static const struct form forms[] = {
     {"hint", 1, 0x1f, 0x1f, 0, 0, 0, 0},
 };
 
-/* ---- chance: xorshift, the same in every run ---- */
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t chance(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1d;
-}
-
-static unsigned below(unsigned limit)
-{
-    return (unsigned)((chance() >> 33) % limit);
-}
-
-/* Values at the edges are more likely to go wrong than others. */
-static uint64_t interesting(void)
-{
-    static const uint64_t edge[] = {0,
-                                    1,
-                                    0x7f,
-                                    0x80,
-                                    0xff,
-                                    0x7fff,
-                                    0x8000,
-                                    0xffff,
-                                    0x7fffffff,
-                                    0x80000000,
-                                    0xffffffff,
-                                    0x7fffffffffffffff,
-                                    0x8000000000000000,
-                                    0xffffffffffffffff};
-    unsigned kind = below(4);
-    return kind == 0 ? edge[below(sizeof(edge) / sizeof(edge[0]))] : kind == 1 ? chance() >> below(64) : chance();
-}
-
 /* ---- one instruction ---- */
 
 struct trial {
@@ -226,26 +189,29 @@ static void put(struct trial *t, uint64_t value, unsigned bytes)
 /* ModRM and what belongs to it; *rex gets the bits it needs. */
 static unsigned put_memory(uint8_t *tail, uint8_t *rex, unsigned reg, bool anywhere)
 {
-    unsigned base = anywhere ? below(16) : pointers[below(sizeof(pointers))];
-    unsigned index = anywhere ? below(16) : below(2) ? 11 : 4, mod = below(anywhere ? 3 : 2) + (anywhere ? 0 : 1);
+    unsigned base = anywhere ? random_below(16) : pointers[random_below(sizeof(pointers))];
+    unsigned index = anywhere          ? random_below(16)
+                     : random_below(2) ? 11
+                                       : 4,
+             mod = random_below(anywhere ? 3 : 2) + (anywhere ? 0 : 1);
     unsigned length = 0, displacement = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-    bool sib = (base & 7) == 4 || below(2);
+    bool sib = (base & 7) == 4 || random_below(2);
     tail[length++] = (uint8_t)(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base & 7));
     if (sib) {
-        tail[length++] = (uint8_t)(below(4) << 6 | (index & 7) << 3 | (base & 7));
+        tail[length++] = (uint8_t)(random_below(4) << 6 | (index & 7) << 3 | (base & 7));
         *rex |= index & 8 ? 2 : 0;
     }
     if (mod == 0 && (base & 7) == 5)
         displacement = 4;
     *rex |= (reg & 8 ? 4 : 0) | (base & 8 ? 1 : 0);
-    uint64_t value = anywhere ? chance() : (uint64_t)((int64_t)below(256) - 128);
+    uint64_t value = anywhere ? random64() : (uint64_t)((int64_t)random_below(256) - 128);
     memcpy(tail + length, &value, displacement);
     return length + displacement;
 }
 
 static unsigned put_registers(uint8_t *tail, uint8_t *rex, unsigned reg)
 {
-    unsigned rm = below(16);
+    unsigned rm = random_below(16);
     tail[0] = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
     *rex |= (reg & 8 ? 4 : 0) | (rm & 8 ? 1 : 0);
     return 1;
@@ -253,18 +219,18 @@ static unsigned put_registers(uint8_t *tail, uint8_t *rex, unsigned reg)
 
 static unsigned make_modrm(const struct form *f, uint8_t *tail, uint8_t *rex)
 {
-    unsigned reg = f->extension >= 0 ? (unsigned)f->extension : below(16);
+    unsigned reg = f->extension >= 0 ? (unsigned)f->extension : random_below(16);
     if (f->options & SMALL) /* not a pointer */
         while (f->extension < 0 && (reg == 14 || (reg >= 4 && reg <= 7)))
-            reg = below(16);
+            reg = random_below(16);
     if (f->options & NO_MEMORY)
         return put_memory(tail, rex, reg, true);
-    return f->options & MEMORY || below(2) ? put_memory(tail, rex, reg, false) : put_registers(tail, rex, reg);
+    return f->options & MEMORY || random_below(2) ? put_memory(tail, rex, reg, false) : put_registers(tail, rex, reg);
 }
 
 static void put_immediate(struct trial *t, char kind)
 {
-    uint64_t value = interesting();
+    uint64_t value = random_value();
     unsigned word = t->operand_bytes < 4 ? t->operand_bytes : 4;
     if (kind == 'b')
         put(t, value, 1);
@@ -275,27 +241,28 @@ static void put_immediate(struct trial *t, char kind)
     else if (kind == 'v')
         put(t, value, t->operand_bytes);
     else if (kind == 'e')
-        put(t, below(512) | below(below(2) ? 1 : 12) << 16, 3);
+        put(t, random_below(512) | random_below(random_below(2) ? 1 : 12) << 16, 3);
     if (kind == 'b')
         t->count = value & 0xff;
 }
 
 static void make_instruction(struct trial *t, const struct form *f)
 {
-    uint8_t tail[16], rex = (uint8_t)below(16) & 8, opcode = (uint8_t)(f->first + below(f->last - f->first + 1U));
+    uint8_t tail[16], rex = (uint8_t)random_below(16) & 8,
+                      opcode = (uint8_t)(f->first + random_below(f->last - f->first + 1U));
     unsigned tail_bytes = f->extension != NONE ? make_modrm(f, tail, &rex) : 0;
-    bool short_operands = !(f->options & NO_16) && below(4) == 0, has_rex = rex || below(2);
+    bool short_operands = !(f->options & NO_16) && random_below(4) == 0, has_rex = rex || random_below(2);
     *t = (struct trial){.form = f};
     if (f->extension == NONE && !(f->options & NO_MEMORY))
-        rex |= below(2) && !f->options ? 1 : 0;
+        rex |= random_below(2) && !f->options ? 1 : 0;
     has_rex |= rex;
-    if (f->options & LOCKED && below(6) == 0)
+    if (f->options & LOCKED && random_below(6) == 0)
         put(t, 0xf0, 1);
     if (short_operands)
         put(t, 0x66, 1);
-    if (f->options & F3 || (f->options & REPEATED && below(3)))
-        put(t, f->options & REPEATED && below(2) ? 0xf2 : 0xf3, 1);
-    if (below(8) == 0 && !(f->options & TABLE))
+    if (f->options & F3 || (f->options & REPEATED && random_below(3)))
+        put(t, f->options & REPEATED && random_below(2) ? 0xf2 : 0xf3, 1);
+    if (random_below(8) == 0 && !(f->options & TABLE))
         put(t, 0x67, 1);
     if (has_rex)
         put(t, 0x40 | rex, 1);
@@ -314,17 +281,17 @@ static void make_state(const struct trial *t, struct state *s)
 {
     unsigned options = t->form->options;
     for (unsigned i = 0; i < 16; i++)
-        s->reg[i] = options & SMALL ? (uint64_t)((int64_t)below(8000) - 4000) : interesting();
+        s->reg[i] = options & SMALL ? (uint64_t)((int64_t)random_below(8000) - 4000) : random_value();
     for (unsigned i = 0; i < sizeof(pointers); i++)
-        s->reg[pointers[i]] = DATA_ADDRESS + DATA_BYTES / 2 + (options & ALIGNED_16 ? 0 : below(128));
-    s->reg[11] = below(64) & (options & ALIGNED_16 ? ~15U : ~0U);
+        s->reg[pointers[i]] = DATA_ADDRESS + DATA_BYTES / 2 + (options & ALIGNED_16 ? 0 : random_below(128));
+    s->reg[11] = random_below(64) & (options & ALIGNED_16 ? ~15U : ~0U);
     if (options & TABLE)
-        s->reg[3] = DATA_ADDRESS + below(256);
+        s->reg[3] = DATA_ADDRESS + random_below(256);
     if (options & REPEATED)
-        s->reg[1] = below(24);
-    s->flags = 2 | 0x200 | (chance() & FLAGS);
+        s->reg[1] = random_below(24);
+    s->flags = 2 | 0x200 | (random64() & FLAGS);
     for (unsigned i = 0; i < DATA_BYTES; i += 8) {
-        uint64_t value = options & SMALL ? below(0x10000) : below(2) ? 0x4141414141414141 : chance();
+        uint64_t value = options & SMALL ? random_below(0x10000) : random_below(2) ? 0x4141414141414141 : random64();
         memcpy(data + i, &value, 8);
     }
 }

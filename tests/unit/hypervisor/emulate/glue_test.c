@@ -8,7 +8,8 @@
 #include <hv/p2m.h>
 #include <hv/traps.h>
 #include "../../../../hypervisor/hvm/emulate_glue.h"
-#include "tap.h"
+#include "../../check.h"
+#include "../../test_list.h"
 #include <stdio.h>
 
 #define CODE      0x4000UL
@@ -526,7 +527,7 @@ static void what_retires(void)
 
 int main(void)
 {
-    static const struct tap_test tests[] = {
+    static const struct unit_test tests[] = {
         {"memory and device", memory_and_device},
         {"the longest instructions", longest_instructions},
         {"page faults", page_faults},
@@ -541,5 +542,5 @@ int main(void)
         {"bulk moves", bulk_moves},
         {"what retires", what_retires},
     };
-    return run_tap_tests(tests, sizeof(tests) / sizeof(tests[0]));
+    return run_tests(tests, sizeof(tests) / sizeof(tests[0]), NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * From one vcpu to another on a CPU: what is kept of the one, and what the processor has of the other.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/boot.h>
 #include <hv/cpu.h>
 #include <hv/descriptor_tables.h>
@@ -28,14 +28,14 @@ static char done[32];
 static void note(char what)
 {
     size_t n = strlen(done);
-    check(n < sizeof(done) - 1);
+    CHECK(n < sizeof(done) - 1);
     done[n] = what;
     done[n + 1] = 0;
 }
 
 uint64_t *fake_msr(uint32_t msr)
 {
-    check(msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE);
+    CHECK(msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE);
     return &msrs[msr - MSR_FS_BASE];
 }
 static uint16_t missing;
@@ -45,47 +45,47 @@ bool fake_selector_exists(uint16_t selector)
 }
 void descriptor_tables_load(const struct cpu *cpu)
 {
-    check(cpu == &cpus[0]);
+    CHECK(cpu == &cpus[0]);
     note('o');
 }
 void pv_load_descriptors(struct vcpu *v, const struct cpu *cpu)
 {
-    check(fake_cr3 == (v->pv.kernel_mode ? v->pv.root_kernel : v->pv.root_user) << PAGE_SHIFT);
+    CHECK(fake_cr3 == (v->pv.kernel_mode ? v->pv.root_kernel : v->pv.root_user) << PAGE_SHIFT);
     note('d');
 }
 void pv_load_debug_registers(const struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('b');
 }
 void xstate_save(struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('s');
 }
 void xstate_restore(struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('r');
 }
 void hvm_put_away(struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('a');
 }
 void hvm_install(struct vcpu *v)
 {
-    check(current == v && fake_cr3 == OWN_ROOT && !fake_selectors.ldt);
+    CHECK(current == v && fake_cr3 == OWN_ROOT && !fake_selectors.ldt);
     note('h');
 }
 void vcpu_update_time(struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('t');
 }
 void runstate_update_guest(struct vcpu *v)
 {
-    check(current == v);
+    CHECK(current == v);
     note('u');
 }
 
@@ -123,15 +123,15 @@ static void from_guest_to_guest(void)
         b.regs.ds = 0x41, b.regs.es = 0x42, b.regs.fs = 0x43, b.regs.gs = 0x44;
         uint64_t clock = tlbflush_clock;
         context_switch(&a, &b);
-        check(current == &b && !strcmp(done, "sdbrtu") && fake_dr7 == 0x777);
-        check(a.regs.rip == 0x5a5a5a5a5a5a5a5aUL && a.regs.ds == 0x1b && a.regs.gs == 0x33);
-        check(a.pv.fs_base == 0xf5 && a.pv.gs_base_kernel == (modes & 1 ? 0x65 : 0x66) &&
+        CHECK(current == &b && !strcmp(done, "sdbrtu") && fake_dr7 == 0x777);
+        CHECK(a.regs.rip == 0x5a5a5a5a5a5a5a5aUL && a.regs.ds == 0x1b && a.regs.gs == 0x33);
+        CHECK(a.pv.fs_base == 0xf5 && a.pv.gs_base_kernel == (modes & 1 ? 0x65 : 0x66) &&
               a.pv.gs_base_user == (modes & 1 ? 0x66 : 0x65));
-        check(fake_regs.rip == 0x3c3c3c3c3c3c3c3cUL && fake_selectors.ds == 0x41 && fake_selectors.gs == 0x44);
-        check(msrs[0] == 1 && msrs[1] == (modes & 2 ? 2 : 3) && msrs[2] == (modes & 2 ? 3 : 2));
-        check(fake_cr3 == (modes & 2 ? 3UL : 4UL) << PAGE_SHIFT && cpus[0].current_cr3 == fake_cr3);
+        CHECK(fake_regs.rip == 0x3c3c3c3c3c3c3c3cUL && fake_selectors.ds == 0x41 && fake_selectors.gs == 0x44);
+        CHECK(msrs[0] == 1 && msrs[1] == (modes & 2 ? 2 : 3) && msrs[2] == (modes & 2 ? 3 : 2));
+        CHECK(fake_cr3 == (modes & 2 ? 3UL : 4UL) << PAGE_SHIFT && cpus[0].current_cr3 == fake_cr3);
         /* Loading a root is a flush, and its stamp is of before. */
-        check(tlbflush_clock == clock + 1 && cpus[0].tlbflush_time == clock + 1);
+        CHECK(tlbflush_clock == clock + 1 && cpus[0].tlbflush_time == clock + 1);
     }
 }
 
@@ -146,21 +146,21 @@ static void control_registers(void)
         b.pv.cr4 = wanted | X86_CR4_PGE;
         a.pv.cr4 = ~wanted & loaded;
         context_switch(&a, &b);
-        check(fake_cr4 == (HOST_CR4 | wanted));
+        CHECK(fake_cr4 == (HOST_CR4 | wanted));
         done[0] = 0;
         context_switch(&b, &a);
-        check(fake_cr4 == (HOST_CR4 | (~wanted & loaded)));
+        CHECK(fake_cr4 == (HOST_CR4 | (~wanted & loaded)));
         done[0] = 0;
     }
     start(&a);
     two.tsc.emulated = true;
     context_switch(&a, &b);
-    check(fake_cr4 == (HOST_CR4 | X86_CR4_TSD));
+    CHECK(fake_cr4 == (HOST_CR4 | X86_CR4_TSD));
     cpu_features.fsgsbase = false;
-    check(pv_fix_cr4(~0UL) == (X86_CR4_PAE | X86_CR4_OSXSAVE | X86_CR4_SMAP | X86_CR4_TSD | X86_CR4_DE));
+    CHECK(pv_fix_cr4(~0UL) == (X86_CR4_PAE | X86_CR4_OSXSAVE | X86_CR4_SMAP | X86_CR4_TSD | X86_CR4_DE));
     cpu_features.fsgsbase = true;
-    check(pv_fix_cr4(~0UL) & X86_CR4_FSGSBASE);
-    check(pv_fix_cr4(0) == (X86_CR4_PAE | X86_CR4_SMAP));
+    CHECK(pv_fix_cr4(~0UL) & X86_CR4_FSGSBASE);
+    CHECK(pv_fix_cr4(0) == (X86_CR4_PAE | X86_CR4_SMAP));
 }
 
 static void lost_selectors(void)
@@ -171,19 +171,19 @@ static void lost_selectors(void)
         b.regs.ds = all[0], b.regs.es = all[1], b.regs.fs = all[2], b.regs.gs = all[3];
         missing = all[lost];
         context_switch(&a, &b);
-        check(b.pv.selectors_lost && !memcmp(b.pv.lost_selectors, all, sizeof(all)));
-        check((&fake_selectors.ds)[lost] == 0 && (&fake_selectors.ds)[(lost + 1) % 4] == all[(lost + 1) % 4]);
+        CHECK(b.pv.selectors_lost && !memcmp(b.pv.lost_selectors, all, sizeof(all)));
+        CHECK((&fake_selectors.ds)[lost] == 0 && (&fake_selectors.ds)[(lost + 1) % 4] == all[(lost + 1) % 4]);
         /* Told of once: what is lost before the guest has heard of it does not replace it. */
         b.regs.ds = others[0], b.regs.es = others[1], b.regs.fs = others[2], b.regs.gs = others[3];
         missing = others[lost];
         done[0] = 0;
         fake_current[0] = &a;
         context_switch(&a, &b);
-        check(b.pv.selectors_lost && !memcmp(b.pv.lost_selectors, all, sizeof(all)));
+        CHECK(b.pv.selectors_lost && !memcmp(b.pv.lost_selectors, all, sizeof(all)));
     }
     start(&a);
     context_switch(&a, &b);
-    check(!b.pv.selectors_lost);
+    CHECK(!b.pv.selectors_lost);
 }
 
 static void breakpoints_go_off(void)
@@ -191,7 +191,7 @@ static void breakpoints_go_off(void)
     start(&a);
     a.pv.dr[7] = 0x401;
     context_switch(&a, &idle);
-    check(fake_dr7 == 0x400);
+    CHECK(fake_dr7 == 0x400);
 }
 
 static bool on_own_tables(void)
@@ -205,16 +205,16 @@ static void no_guest(void)
 {
     start(&a);
     context_switch(&a, &idle);
-    check(current == &idle && !strcmp(done, "so") && on_own_tables());
+    CHECK(current == &idle && !strcmp(done, "so") && on_own_tables());
     done[0] = 0;
     context_switch(&idle, &b);
-    check(current == &b && !strcmp(done, "dbrtu"));
+    CHECK(current == &b && !strcmp(done, "dbrtu"));
     start(&a);
     context_switch(&a, &h);
-    check(current == &h && !strcmp(done, "sohtu") && on_own_tables());
+    CHECK(current == &h && !strcmp(done, "sohtu") && on_own_tables());
     done[0] = 0;
     context_switch(&h, &b);
-    check(current == &b && !strcmp(done, "adbrtu"));
+    CHECK(current == &b && !strcmp(done, "adbrtu"));
 }
 
 int main(void)

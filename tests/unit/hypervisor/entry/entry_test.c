@@ -1,7 +1,7 @@
 /*
  * From a PV guest's syscall or fault to its hypercall, its kernel's entry point or an emulated instruction, and back.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -46,7 +46,7 @@ void domain_crash(struct domain *d, const char *format, ...)
 static pte_t entry_of_page[2];
 bool pv_walk(struct vcpu *vcpu, unsigned long va, struct walk *found)
 {
-    check(va < 2 * PAGE_SIZE);
+    CHECK(va < 2 * PAGE_SIZE);
     found->entry = entry_of_page[va >> PAGE_SHIFT & 1];
     return found->entry;
 }
@@ -87,11 +87,11 @@ static void hypercalls(void)
         r->rdi = 1, r->rsi = 2, r->rdx = 3, r->r10 = 4, r->r8 = 5, r->r9 = 6;
         do_syscall(r);
         if (outcome == HYPERCALL_AGAIN) {
-            check(r->rax == 29 && r->rip == 0x5000);
-            check(r->rdi == 101 && r->rsi == 102 && r->rdx == 103 && r->r10 == 104 && r->r8 == 105 && r->r9 == 106);
+            CHECK(r->rax == 29 && r->rip == 0x5000);
+            CHECK(r->rdi == 101 && r->rsi == 102 && r->rdx == 103 && r->r10 == 104 && r->r8 == 105 && r->r9 == 106);
         } else {
-            check(r->rax == result && r->rip == 0x5002);
-            check(r->rdi == 1 && r->r9 == 6);
+            CHECK(r->rax == result && r->rip == 0x5002);
+            CHECK(r->rdi == 1 && r->r9 == 6);
         }
     }
 }
@@ -103,19 +103,19 @@ static void system_calls(void)
     fake_regs.rcx = 0x5002, fake_regs.r11 = 0x202;
     do_syscall(&fake_regs);
     const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
-    check(fake_regs.rip == ENTRY && fake_regs.rsp == TOP - 7 * 8 && v.pv.kernel_mode && swaps == 1);
-    check(frame[0] == 0x5002 && frame[1] == 0x202 && frame[2] == 0x5002 && frame[3] == GUEST_CS64 && frame[5] == TOP);
-    check(v.info->evtchn_upcall_mask && fake_regs.entry_vector != ENTRY_SYSCALL);
+    CHECK(fake_regs.rip == ENTRY && fake_regs.rsp == TOP - 7 * 8 && v.pv.kernel_mode && swaps == 1);
+    CHECK(frame[0] == 0x5002 && frame[1] == 0x202 && frame[2] == 0x5002 && frame[3] == GUEST_CS64 && frame[5] == TOP);
+    CHECK(v.info->evtchn_upcall_mask && fake_regs.entry_vector != ENTRY_SYSCALL);
     /* A kernel that wants none finds an invalid instruction. */
     start(false);
     v.pv.trap[TRAP_invalid_op].address = ENTRY;
     do_syscall(&fake_regs);
-    check(fake_regs.rip == ENTRY && ((const uint64_t *)fake_regs.rsp)[2] == 0x5000 && !v.info->evtchn_upcall_mask);
+    CHECK(fake_regs.rip == ENTRY && ((const uint64_t *)fake_regs.rsp)[2] == 0x5000 && !v.info->evtchn_upcall_mask);
     start(false);
     v.pv.kernel_sp = NOWHERE + 0x200;
     v.pv.syscall.address = ENTRY;
     do_syscall(&fake_regs);
-    check(crashes == 1);
+    CHECK(crashes == 1);
 }
 
 static void nmis(void)
@@ -123,7 +123,7 @@ static void nmis(void)
     start(true);
     fake_regs.entry_vector = TRAP_nmi;
     do_trap(&fake_regs);
-    check(unblocked == 1 && fake_regs.rip == 0x5002);
+    CHECK(unblocked == 1 && fake_regs.rip == 0x5002);
 }
 
 static void failsafe(void)
@@ -131,22 +131,22 @@ static void failsafe(void)
     static const uint16_t selectors[4] = {0x1b, 0x23, 0x2b, 0x33};
     for (unsigned mask = 0; mask < 2; mask++) {
         start(true);
-        check(!pv_needs_delivery(&v));
+        CHECK(!pv_needs_delivery(&v));
         v.pv.failsafe = (struct pv_callback){ENTRY, mask};
         memcpy(v.pv.lost_selectors, selectors, sizeof(selectors));
         v.pv.selectors_lost = true;
-        check(pv_needs_delivery(&v));
+        CHECK(pv_needs_delivery(&v));
         pv_deliver_pending(&fake_regs);
         const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
-        check(fake_regs.rip == ENTRY && v.info->evtchn_upcall_mask == mask && fake_regs.rsp == TOP - 12 * 8 + 8);
+        CHECK(fake_regs.rip == ENTRY && v.info->evtchn_upcall_mask == mask && fake_regs.rsp == TOP - 12 * 8 + 8);
         for (unsigned i = 0; i < 4; i++)
-            check(frame[2 + i] == selectors[i]);
-        check(frame[6] == 0x5002 && !v.pv.selectors_lost);
+            CHECK(frame[2 + i] == selectors[i]);
+        CHECK(frame[6] == 0x5002 && !v.pv.selectors_lost);
     }
     start(true);
     v.pv.selectors_lost = true;
     pv_deliver_pending(&fake_regs);
-    check(fake_regs.rip == 0x5002 && !v.pv.selectors_lost && !crashes);
+    CHECK(fake_regs.rip == 0x5002 && !v.pv.selectors_lost && !crashes);
 }
 
 static void returns(void)
@@ -158,10 +158,10 @@ static void returns(void)
         start(true);
         guest.vm_assist = assist << VMASST_TYPE_architectural_iopl;
         fake_regs.rsp = (unsigned long)&frame;
-        check(do_iret(&call) == HYPERCALL_RETURNED && (long)call.result == -ERESTART);
-        check(fake_regs.rip == 0x7000 && !v.pv.kernel_mode && !(fake_regs.rflags & 0x3000));
-        check(v.pv.iopl == (assist ? 3 : 0));
-        check((pv_guest_rflags(&v, &fake_regs) & 0x3000) == (assist ? 0x3000 : 0));
+        CHECK(do_iret(&call) == HYPERCALL_RETURNED && (long)call.result == -ERESTART);
+        CHECK(fake_regs.rip == 0x7000 && !v.pv.kernel_mode && !(fake_regs.rflags & 0x3000));
+        CHECK(v.pv.iopl == (assist ? 3 : 0));
+        CHECK((pv_guest_rflags(&v, &fake_regs) & 0x3000) == (assist ? 0x3000 : 0));
     }
 }
 
@@ -181,26 +181,26 @@ static void ports(void)
     v.pv.iopl = 1;
     fake_regs.rdx = 0x64;
     fault_of(in);
-    check((uint8_t)fake_regs.rax == 0xff && fake_regs.rip == (unsigned long)in + 1 &&
+    CHECK((uint8_t)fake_regs.rax == 0xff && fake_regs.rip == (unsigned long)in + 1 &&
           !(fake_regs.rflags & X86_EFLAGS_RF));
     fault_of(out);
-    check(fake_regs.rip == (unsigned long)out + 1);
+    CHECK(fake_regs.rip == (unsigned long)out + 1);
     fake_regs.rcx = 2;
     fake_regs.rsi = TOP - 8;
     fault_of(rep_outs);
-    check(fake_regs.rip == (unsigned long)rep_outs && fake_regs.rcx == 1);
+    CHECK(fake_regs.rip == (unsigned long)rep_outs && fake_regs.rcx == 1);
     fault_of(rep_outs);
-    check(fake_regs.rip == (unsigned long)rep_outs + 2 && fake_regs.rcx == 0);
+    CHECK(fake_regs.rip == (unsigned long)rep_outs + 2 && fake_regs.rcx == 0);
     /* A page fault of the instruction's goes to the handler, wherever that is: at the instruction itself too. */
     fake_regs.rsi = NOWHERE;
     v.pv.trap[TRAP_page_fault].address = (unsigned long)outs;
     fault_of(outs);
-    check(fake_regs.rip == (unsigned long)outs && v.info->arch.cr2 == NOWHERE);
+    CHECK(fake_regs.rip == (unsigned long)outs && v.info->arch.cr2 == NOWHERE);
     /* Not allowed at all. */
     start(true);
     v.pv.trap[TRAP_gp_fault].address = ENTRY;
     fault_of(out);
-    check(fake_regs.rip == ENTRY);
+    CHECK(fake_regs.rip == ENTRY);
 }
 
 /* An instruction of ours that cannot store: the page fault is the one that the processor would raise. */
@@ -226,8 +226,8 @@ static void store_faults(void)
         entry_of_page[1] = cases[i].second;
         fake_regs.rdi = cases[i].at;
         fault_of(sgdt);
-        check(fake_regs.rip == ENTRY && v.info->arch.cr2 == cases[i].address);
-        check(((const uint64_t *)fake_regs.rsp)[2] == cases[i].error);
+        CHECK(fake_regs.rip == ENTRY && v.info->arch.cr2 == cases[i].address);
+        CHECK(((const uint64_t *)fake_regs.rsp)[2] == cases[i].error);
     }
     start(false);
     v.pv.trap[TRAP_page_fault].address = ENTRY;
@@ -235,7 +235,7 @@ static void store_faults(void)
     v.pv.iopl = 3;
     fake_regs.rdi = NOWHERE;
     fault_of(ins);
-    check(((const uint64_t *)fake_regs.rsp)[2] == (PF_WRITE | PF_USER | PF_PRESENT) && v.info->arch.cr2 == NOWHERE);
+    CHECK(((const uint64_t *)fake_regs.rsp)[2] == (PF_WRITE | PF_USER | PF_PRESENT) && v.info->arch.cr2 == NOWHERE);
 }
 
 static void interrupt_flag(void)
@@ -248,7 +248,7 @@ static void interrupt_flag(void)
             v.pv.trap[TRAP_gp_fault].address = ENTRY;
             fault_of(cli);
             bool allowed = iopl >= (kernel ? 1 : 3);
-            check(fake_regs.rip == (allowed ? (unsigned long)cli + 1 : ENTRY));
+            CHECK(fake_regs.rip == (allowed ? (unsigned long)cli + 1 : ENTRY));
         }
 }
 

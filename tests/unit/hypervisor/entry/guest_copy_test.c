@@ -1,7 +1,7 @@
 /*
  * The one way to guest memory: what is not a guest's is never read or written through it.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/compat.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -52,7 +52,7 @@ bool page_get(struct page *page, const struct domain *d)
 }
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
 {
-    check(type == TYPE_WRITABLE);
+    CHECK(type == TYPE_WRITABLE);
     return is_of(page, d) && page_to_mfn(page) != 2 ? (held++, 0) : -EINVAL;
 }
 void page_put(struct page *page)
@@ -78,13 +78,13 @@ static void unaligned(void)
         value[i] = (uint8_t)(i + 1);
     for (unsigned bytes = 1; bytes <= 9; bytes++)
         for (unsigned at = PAGE_SIZE; at < 2 * PAGE_SIZE; at += at < 2 * PAGE_SIZE - 64 ? 61 : 1) {
-            check(!hvm_copy_to_physical(&guest, at, value, bytes) && !memcmp(memory + at, value, bytes));
-            check(!hvm_copy_from_physical(&guest, got, at, bytes) && !memcmp(got, value, bytes));
+            CHECK(!hvm_copy_to_physical(&guest, at, value, bytes) && !memcmp(memory + at, value, bytes));
+            CHECK(!hvm_copy_from_physical(&guest, got, at, bytes) && !memcmp(got, value, bytes));
             memset(memory + at, 0, bytes);
         }
-    check(hvm_copy_to_physical(&guest, 3 * PAGE_SIZE - 1, value, 8) == -EINVAL);
+    CHECK(hvm_copy_to_physical(&guest, 3 * PAGE_SIZE - 1, value, 8) == -EINVAL);
     memset(ram[2], 0, PAGE_SIZE);
-    check(!held);
+    CHECK(!held);
 }
 
 static void addresses(void)
@@ -93,33 +93,33 @@ static void addresses(void)
     static const unsigned long bad[] = {0xffff800000000000, 0xffff87fffffffff9, 0xffff830000001000, 0xfffffffffffffffc,
                                         0x0000800000000000, 0x00007ffffffffffc, 0x8000000000000000};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        check(copy_to_guest_va(bad[i], &value, 8) == -EFAULT);
-        check(copy_from_guest_va(&got, bad[i], 8) == -EFAULT);
-        check(clear_guest_va(bad[i], 8) == -EFAULT);
+        CHECK(copy_to_guest_va(bad[i], &value, 8) == -EFAULT);
+        CHECK(copy_from_guest_va(&got, bad[i], 8) == -EFAULT);
+        CHECK(clear_guest_va(bad[i], 8) == -EFAULT);
     }
-    check(!touched && !got);
+    CHECK(!touched && !got);
     uint64_t theirs = 0;
-    check(!copy_to_guest_va((unsigned long)&theirs, &value, 8) && theirs == value);
-    check(!copy_from_guest_va(&got, (unsigned long)&theirs, 8) && got == value);
+    CHECK(!copy_to_guest_va((unsigned long)&theirs, &value, 8) && theirs == value);
+    CHECK(!copy_from_guest_va(&got, (unsigned long)&theirs, 8) && got == value);
     faults = 1;
-    check(copy_from_guest_va(&got, (unsigned long)&theirs, 8) == -EFAULT);
+    CHECK(copy_from_guest_va(&got, (unsigned long)&theirs, 8) == -EFAULT);
     faults = 1; /* an old translation: clearing goes on where it stopped */
-    check(!clear_guest_va((unsigned long)&theirs, 8) && (uint32_t)(theirs >> 32) == 0);
+    CHECK(!clear_guest_va((unsigned long)&theirs, 8) && (uint32_t)(theirs >> 32) == 0);
     faults = 2;
-    check(clear_guest_va((unsigned long)&theirs, 8) == -EFAULT);
+    CHECK(clear_guest_va((unsigned long)&theirs, 8) == -EFAULT);
 }
 
 static void frames(void)
 {
     uint8_t value[PAGE_SIZE] = {1};
-    check(!copy_to_domain_mfn(&guest, 1, 0, value, PAGE_SIZE) && ram[1][0] == 1);
+    CHECK(!copy_to_domain_mfn(&guest, 1, 0, value, PAGE_SIZE) && ram[1][0] == 1);
     for (unsigned offset = 1; offset < 3 * PAGE_SIZE; offset += 1023)
-        check(copy_to_domain_mfn(&guest, 1, offset, value, PAGE_SIZE) == -EINVAL);
-    check(copy_to_domain_mfn(&guest, 1, PAGE_SIZE - 4, value, 8) == -EINVAL && !ram[2][0]);
-    check(copy_to_domain_mfn(&guest, 2, 0, value, 8) == -EINVAL); /* a page table */
+        CHECK(copy_to_domain_mfn(&guest, 1, offset, value, PAGE_SIZE) == -EINVAL);
+    CHECK(copy_to_domain_mfn(&guest, 1, PAGE_SIZE - 4, value, 8) == -EINVAL && !ram[2][0]);
+    CHECK(copy_to_domain_mfn(&guest, 2, 0, value, 8) == -EINVAL); /* a page table */
     for (mfn_t mfn = 3; mfn < 6; mfn++)
-        check(copy_to_domain_mfn(&guest, mfn, 0, value, 8) == -EINVAL);
-    check(!held);
+        CHECK(copy_to_domain_mfn(&guest, mfn, 0, value, 8) == -EINVAL);
+    CHECK(!held);
 }
 
 int main(void)

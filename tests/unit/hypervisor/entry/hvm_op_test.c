@@ -2,7 +2,7 @@
  * HVMOP_*, with the real abi/hvm_op.c and core/policy.c: which parameters a guest may read and write of itself, none of
  * anybody else's, and which values are taken.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -56,7 +56,7 @@ int hvm_set_callback_via(struct domain *d, uint64_t via)
 }
 void compat_latch_layout(struct vcpu *vcpu)
 {
-    check(vcpu->domain == &guest);
+    CHECK(vcpu->domain == &guest);
 }
 int vpm_set_ioports(struct domain *d, uint64_t version)
 {
@@ -96,7 +96,7 @@ static long call(unsigned op, void *argument)
 {
     struct hypercall made = {.arg = {op, (uintptr_t)argument}};
     long result = do_hvm_op(&made);
-    check(!held);
+    CHECK(!held);
     return result;
 }
 
@@ -130,20 +130,20 @@ static void whose_parameters(void)
     start(&v);
     for (uint32_t index = 0; index < HVM_NR_PARAMS; index++) {
         bool writes = guest_writes >> index & 1, reads = guest_reads >> index & 1, none = nobodys >> index & 1;
-        check(set(DOMID_SELF, index, 0) == (none ? -EINVAL : writes ? 0 : -EPERM));
-        check(get(guest.id, index, &value) == (none ? -EINVAL : reads ? 0 : -EPERM));
-        check(set(other.id, index, 0) == (none ? -EINVAL : -EPERM));
-        check(get(other.id, index, &value) == (none ? -EINVAL : -EPERM));
+        CHECK(set(DOMID_SELF, index, 0) == (none ? -EINVAL : writes ? 0 : -EPERM));
+        CHECK(get(guest.id, index, &value) == (none ? -EINVAL : reads ? 0 : -EPERM));
+        CHECK(set(other.id, index, 0) == (none ? -EINVAL : -EPERM));
+        CHECK(get(other.id, index, &value) == (none ? -EINVAL : -EPERM));
     }
     start(&of_control);
     for (uint32_t index = 0; index < HVM_NR_PARAMS; index++) {
         long expected = nobodys >> index & 1 ? -EINVAL : 0;
-        check(set(guest.id, index, 0) == expected && get(guest.id, index, &value) == expected);
+        CHECK(set(guest.id, index, 0) == expected && get(guest.id, index, &value) == expected);
     }
-    check(set(guest.id, HVM_NR_PARAMS, 0) == -EINVAL && get(guest.id, ~0U, &value) == -EINVAL);
-    check(set(77, HVM_PARAM_IDENT_PT, 0) == -ESRCH && set(DOMID_SELF, HVM_PARAM_IDENT_PT, 0) == -EINVAL);
-    check(set(pv.id, HVM_PARAM_IDENT_PT, 0) == -EINVAL);
-    check(call(HVMOP_set_param, NULL) == -EFAULT && call(HVMOP_get_param, NULL) == -EFAULT);
+    CHECK(set(guest.id, HVM_NR_PARAMS, 0) == -EINVAL && get(guest.id, ~0U, &value) == -EINVAL);
+    CHECK(set(77, HVM_PARAM_IDENT_PT, 0) == -ESRCH && set(DOMID_SELF, HVM_PARAM_IDENT_PT, 0) == -EINVAL);
+    CHECK(set(pv.id, HVM_PARAM_IDENT_PT, 0) == -EINVAL);
+    CHECK(call(HVMOP_set_param, NULL) == -EFAULT && call(HVMOP_get_param, NULL) == -EFAULT);
 }
 
 static void which_values(void)
@@ -170,30 +170,30 @@ static void which_values(void)
     uint64_t value;
     start(&of_control);
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        check(!set(guest.id, rows[i].index, rows[i].taken));
+        CHECK(!set(guest.id, rows[i].index, rows[i].taken));
         long error = set(guest.id, rows[i].index, rows[i].refused);
-        check(error == rows[i].error || (rows[i].index == HVM_PARAM_NR_IOREQ_SERVER_PAGES && error == -EEXIST));
-        check(!get(guest.id, rows[i].index, &value) && value == rows[i].taken);
-        check(!set(guest.id, rows[i].index, rows[i].taken)); /* the same once more */
+        CHECK(error == rows[i].error || (rows[i].index == HVM_PARAM_NR_IOREQ_SERVER_PAGES && error == -EEXIST));
+        CHECK(!get(guest.id, rows[i].index, &value) && value == rows[i].taken);
+        CHECK(!set(guest.id, rows[i].index, rows[i].taken)); /* the same once more */
     }
     start(&of_control);
-    check(set(guest.id, HVM_PARAM_NR_IOREQ_SERVER_PAGES, 65) == -EINVAL);
+    CHECK(set(guest.id, HVM_PARAM_NR_IOREQ_SERVER_PAGES, 65) == -EINVAL);
     hvm_params_init(&guest);
-    check(!get(guest.id, HVM_PARAM_TRIPLE_FAULT_REASON, &value) && value == SHUTDOWN_reboot);
+    CHECK(!get(guest.id, HVM_PARAM_TRIPLE_FAULT_REASON, &value) && value == SHUTDOWN_reboot);
 }
 
 static void upcall_vectors(void)
 {
     start(&v);
     struct xen_hvm_evtchn_upcall_vector op = {.vcpu = 0, .vector = 0x0f};
-    check(call(HVMOP_set_evtchn_upcall_vector, &op) == -EINVAL && !hvm_vcpu.upcall_vector);
+    CHECK(call(HVMOP_set_evtchn_upcall_vector, &op) == -EINVAL && !hvm_vcpu.upcall_vector);
     op = (struct xen_hvm_evtchn_upcall_vector){.vcpu = 1, .vector = 0x10};
-    check(call(HVMOP_set_evtchn_upcall_vector, &op) == -ENOENT);
+    CHECK(call(HVMOP_set_evtchn_upcall_vector, &op) == -ENOENT);
     op.vcpu = 0;
-    check(!call(HVMOP_set_evtchn_upcall_vector, &op) && hvm_vcpu.upcall_vector == 0x10 && !upcalls);
+    CHECK(!call(HVMOP_set_evtchn_upcall_vector, &op) && hvm_vcpu.upcall_vector == 0x10 && !upcalls);
     v.info->evtchn_upcall_pending = 1;
-    check(!call(HVMOP_set_evtchn_upcall_vector, &op) && upcalls == 1);
-    check(call(HVMOP_set_evtchn_upcall_vector, NULL) == -EFAULT);
+    CHECK(!call(HVMOP_set_evtchn_upcall_vector, &op) && upcalls == 1);
+    CHECK(call(HVMOP_set_evtchn_upcall_vector, NULL) == -EFAULT);
 }
 
 static void kinds_of_memory(void)
@@ -208,15 +208,15 @@ static void kinds_of_memory(void)
     start(&v);
     for (type_of_frame = 0; type_of_frame < P2M_TYPE_COUNT; type_of_frame++) {
         struct xen_hvm_get_mem_type op = {.domid = DOMID_SELF, .pfn = 5};
-        check(!call(HVMOP_get_mem_type, &op) && op.mem_type == expected[type_of_frame]);
+        CHECK(!call(HVMOP_get_mem_type, &op) && op.mem_type == expected[type_of_frame]);
     }
     struct xen_hvm_get_mem_type op = {.domid = other.id};
-    check(call(HVMOP_get_mem_type, &op) == -EPERM);
+    CHECK(call(HVMOP_get_mem_type, &op) == -EPERM);
     op.domid = 77;
-    check(call(HVMOP_get_mem_type, &op) == -ESRCH);
+    CHECK(call(HVMOP_get_mem_type, &op) == -ESRCH);
     start(&of_control);
     op.domid = pv.id;
-    check(call(HVMOP_get_mem_type, &op) == -EINVAL);
+    CHECK(call(HVMOP_get_mem_type, &op) == -EINVAL);
 }
 
 static void smaller_ones(void)
@@ -224,23 +224,23 @@ static void smaller_ones(void)
     struct xen_hvm_get_time time = {0};
     struct xen_hvm_xentrace line = {.event = 1, .extra_bytes = sizeof(line.extra)};
     start(&v);
-    check(!call(HVMOP_get_time, &time) && time.now == 77 && call(HVMOP_get_time, NULL) == -EFAULT);
-    check(!call(HVMOP_xentrace, &line));
+    CHECK(!call(HVMOP_get_time, &time) && time.now == 77 && call(HVMOP_get_time, NULL) == -EFAULT);
+    CHECK(!call(HVMOP_xentrace, &line));
     line.extra_bytes++;
-    check(call(HVMOP_xentrace, &line) == -EINVAL);
+    CHECK(call(HVMOP_xentrace, &line) == -EINVAL);
     line = (struct xen_hvm_xentrace){.event = 1U << TRC_SUBCLS_SHIFT};
-    check(call(HVMOP_xentrace, &line) == -EINVAL);
-    check(!call(HVMOP_flush_tlbs, NULL) && flushes == 1 && call(HVMOP_flush_tlbs, &line) == -EINVAL);
-    check(call(HVMOP_pagetable_dying, &line) == -EINVAL && call(HVMOP_altp2m, &line) == -EOPNOTSUPP);
+    CHECK(call(HVMOP_xentrace, &line) == -EINVAL);
+    CHECK(!call(HVMOP_flush_tlbs, NULL) && flushes == 1 && call(HVMOP_flush_tlbs, &line) == -EINVAL);
+    CHECK(call(HVMOP_pagetable_dying, &line) == -EINVAL && call(HVMOP_altp2m, &line) == -EOPNOTSUPP);
     for (unsigned op = 0; op < 64; op++) {
         bool known = op <= HVMOP_get_param || op == HVMOP_flush_tlbs || op == HVMOP_pagetable_dying ||
                      op == HVMOP_get_time || op == HVMOP_xentrace || op == HVMOP_get_mem_type ||
                      op == HVMOP_set_evtchn_upcall_vector || op == HVMOP_guest_request_vm_event || op == HVMOP_altp2m;
-        check(known || call(op, NULL) == -ENOSYS);
+        CHECK(known || call(op, NULL) == -ENOSYS);
     }
     start(&of_pv); /* which has no such vcpu */
-    check(call(HVMOP_set_evtchn_upcall_vector, &line) == -EINVAL && call(HVMOP_flush_tlbs, NULL) == -EINVAL);
-    check(flushes == 1);
+    CHECK(call(HVMOP_set_evtchn_upcall_vector, &line) == -EINVAL && call(HVMOP_flush_tlbs, NULL) == -EINVAL);
+    CHECK(flushes == 1);
 }
 
 int main(void)

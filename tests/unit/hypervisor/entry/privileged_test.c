@@ -2,7 +2,7 @@
  * Instructions of ring 0 in a PV guest, kernel and program: what each leaves in registers, memory and the vcpu, and
  * which are a fault. The real pv/privileged.c, pv/fetch.c and pv/bounce.c.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/cpu_policy.h>
@@ -191,52 +191,52 @@ static void control_registers_are_the_vcpus(void)
 {
     start(true);
     v.pv.cr0_ts = true;
-    check(RUN(0x0f, 0x20, 0xc0) && fake_regs.rax == (CR0 | X86_CR0_TS)); /* mov %cr0, %rax */
+    CHECK(RUN(0x0f, 0x20, 0xc0) && fake_regs.rax == (CR0 | X86_CR0_TS)); /* mov %cr0, %rax */
     v.pv.cr0_ts = false;
-    check(RUN(0x0f, 0x20, 0xc3) && fake_regs.rbx == CR0);
+    CHECK(RUN(0x0f, 0x20, 0xc3) && fake_regs.rbx == CR0);
     v.info->arch.cr2 = 0x1234;
-    check(RUN(0x0f, 0x20, 0xd1) && fake_regs.rcx == 0x1234); /* mov %cr2, %rcx */
+    CHECK(RUN(0x0f, 0x20, 0xd1) && fake_regs.rcx == 0x1234); /* mov %cr2, %rcx */
     v.pv.root_kernel = 0x77;
-    check(RUN(0x0f, 0x20, 0xd8) && fake_regs.rax == 0x77000); /* mov %cr3, %rax */
+    CHECK(RUN(0x0f, 0x20, 0xd8) && fake_regs.rax == 0x77000); /* mov %cr3, %rax */
     v.pv.cr4 = 0x99;
-    check(RUN(0x41, 0x0f, 0x20, 0xe7) && fake_regs.r15 == 0x99); /* mov %cr4, %r15 */
+    CHECK(RUN(0x41, 0x0f, 0x20, 0xe7) && fake_regs.r15 == 0x99); /* mov %cr4, %r15 */
     fake_regs.rax = CR0 | X86_CR0_TS;
-    check(RUN(0x0f, 0x22, 0xc0) && ts_set); /* mov %rax, %cr0 */
+    CHECK(RUN(0x0f, 0x22, 0xc0) && ts_set); /* mov %rax, %cr0 */
     fake_regs.rax = CR0;
-    check(RUN(0x0f, 0x22, 0xc0) && !ts_set);
+    CHECK(RUN(0x0f, 0x22, 0xc0) && !ts_set);
     fake_regs.rax = 0x4321;
-    check(RUN(0x0f, 0x22, 0xd0) && v.info->arch.cr2 == 0x4321);
-    check(RUN(0x0f, 0x22, 0xe0) && v.pv.cr4 == (0x4321 | X86_CR4_PAE) && cr4_loads == 1);
+    CHECK(RUN(0x0f, 0x22, 0xd0) && v.info->arch.cr2 == 0x4321);
+    CHECK(RUN(0x0f, 0x22, 0xe0) && v.pv.cr4 == (0x4321 | X86_CR4_PAE) && cr4_loads == 1);
     ts_set = true;
-    check(RUN(0x0f, 0x06) && !ts_set); /* clts */
+    CHECK(RUN(0x0f, 0x06) && !ts_set); /* clts */
 }
 
 static void what_a_guest_cannot_change_in_control_registers_is_a_fault(void)
 {
     start(true);
     fake_regs.rax = CR0 & ~X86_CR0_WP;
-    check(REFUSED(0x0f, 0x22, 0xc0));
+    CHECK(REFUSED(0x0f, 0x22, 0xc0));
     start(true);
-    check(REFUSED(0x44, 0x0f, 0x20, 0xc0)); /* mov %cr8, %rax */
+    CHECK(REFUSED(0x44, 0x0f, 0x20, 0xc0)); /* mov %cr8, %rax */
     start(true);
-    check(REFUSED(0x0f, 0x22, 0xc8)); /* mov %rax, %cr1 */
+    CHECK(REFUSED(0x0f, 0x22, 0xc8)); /* mov %rax, %cr1 */
     start(false);
-    check(REFUSED(0x0f, 0x20, 0xc0) && fake_regs.rax == LEFT);
+    CHECK(REFUSED(0x0f, 0x20, 0xc0) && fake_regs.rax == LEFT);
 }
 
 static void a_root_table_may_take_several_entries(void)
 {
     start(true);
     fake_regs.rax = 0x5a000;
-    check(RUN(0x0f, 0x22, 0xd8) && root_asked == 0x5a); /* mov %rax, %cr3 */
+    CHECK(RUN(0x0f, 0x22, 0xd8) && root_asked == 0x5a); /* mov %rax, %cr3 */
     root_answer = -ERESTART;
     RUN(0x0f, 0x22, 0xd8);
-    check(fake_regs.rip == (unsigned long)code && fake_regs.rax == 0x5a000);
+    CHECK(fake_regs.rip == (unsigned long)code && fake_regs.rax == 0x5a000);
     root_answer = -EINVAL;
-    check(REFUSED(0x0f, 0x22, 0xd8));
+    CHECK(REFUSED(0x0f, 0x22, 0xd8));
     start(true);
     fake_regs.rax = 0xfff;
-    check(REFUSED(0x0f, 0x22, 0xd8) && !root_asked);
+    CHECK(REFUSED(0x0f, 0x22, 0xd8) && !root_asked);
 }
 
 static void debug_registers(void)
@@ -245,17 +245,17 @@ static void debug_registers(void)
     v.pv.dr[6] = 0x66;
     v.pv.dr[7] = 0x77;
     v.pv.dr[2] = 0x22;
-    check(RUN(0x0f, 0x21, 0xd0) && fake_regs.rax == 0x22);
-    check(RUN(0x0f, 0x21, 0xf0) && fake_regs.rax == 0x66);
-    check(RUN(0x0f, 0x21, 0xf8) && fake_regs.rax == 0x77);
-    check(RUN(0x0f, 0x21, 0xe0) && fake_regs.rax == 0x66); /* DR4 is DR6 */
-    check(RUN(0x0f, 0x23, 0xf8) && debug_index == 7);
+    CHECK(RUN(0x0f, 0x21, 0xd0) && fake_regs.rax == 0x22);
+    CHECK(RUN(0x0f, 0x21, 0xf0) && fake_regs.rax == 0x66);
+    CHECK(RUN(0x0f, 0x21, 0xf8) && fake_regs.rax == 0x77);
+    CHECK(RUN(0x0f, 0x21, 0xe0) && fake_regs.rax == 0x66); /* DR4 is DR6 */
+    CHECK(RUN(0x0f, 0x23, 0xf8) && debug_index == 7);
     debug_answer = -EPERM;
-    check(REFUSED(0x0f, 0x23, 0xf8));
+    CHECK(REFUSED(0x0f, 0x23, 0xf8));
     start(true);
     no_debug_register = true;
     RUN(0x0f, 0x21, 0xe0);
-    check(fake_regs.rip == ENTRY_UD && fake_regs.rax == LEFT);
+    CHECK(fake_regs.rip == ENTRY_UD && fake_regs.rax == LEFT);
 }
 
 static void msrs(void)
@@ -263,22 +263,22 @@ static void msrs(void)
     start(true);
     msr_value = 0x1122334455667788UL;
     fake_regs.rcx = 0xffffffffc0000101UL;
-    check(RUN(0x0f, 0x32) && msr_seen == 0xc0000101 && fake_regs.rax == 0x55667788 && fake_regs.rdx == 0x11223344);
+    CHECK(RUN(0x0f, 0x32) && msr_seen == 0xc0000101 && fake_regs.rax == 0x55667788 && fake_regs.rdx == 0x11223344);
     fake_regs.rax = LEFT;
     fake_regs.rdx = 0x12;
-    check(RUN(0x0f, 0x30) && msr_value == (0x12UL << 32 | (uint32_t)LEFT));
-    check(RUN(0x2e, 0x0f, 0x30)); /* with a prefix it is decoded */
+    CHECK(RUN(0x0f, 0x30) && msr_value == (0x12UL << 32 | (uint32_t)LEFT));
+    CHECK(RUN(0x2e, 0x0f, 0x30)); /* with a prefix it is decoded */
     msr_is_there = false;
     fake_regs.rax = fake_regs.rdx = LEFT;
-    check(REFUSED(0x0f, 0x32) && fake_regs.rax == LEFT && fake_regs.rdx == LEFT);
+    CHECK(REFUSED(0x0f, 0x32) && fake_regs.rax == LEFT && fake_regs.rdx == LEFT);
     start(true);
     msr_is_there = false;
-    check(REFUSED(0x0f, 0x30));
+    CHECK(REFUSED(0x0f, 0x30));
     start(false);
     msr_seen = 0;
-    check(REFUSED(0x0f, 0x32) && !msr_seen && fake_regs.rax == LEFT);
+    CHECK(REFUSED(0x0f, 0x32) && !msr_seen && fake_regs.rax == LEFT);
     start(false);
-    check(REFUSED(0x2e, 0x0f, 0x30) && !msr_seen);
+    CHECK(REFUSED(0x2e, 0x0f, 0x30) && !msr_seen);
 }
 
 static void extended_control_register(void)
@@ -286,18 +286,18 @@ static void extended_control_register(void)
     start(true);
     v.xcr0 = 0x200000007UL;
     fake_regs.rcx = 0;
-    check(RUN(0x0f, 0x01, 0xd0) && fake_regs.rax == 7 && fake_regs.rdx == 2); /* xgetbv */
+    CHECK(RUN(0x0f, 0x01, 0xd0) && fake_regs.rax == 7 && fake_regs.rdx == 2); /* xgetbv */
     fake_regs.rax = 3, fake_regs.rdx = LEFT & ~0xffffffffUL;
-    check(RUN(0x0f, 0x01, 0xd1) && (uint32_t)v.xcr0 == 3); /* xsetbv */
+    CHECK(RUN(0x0f, 0x01, 0xd1) && (uint32_t)v.xcr0 == 3); /* xsetbv */
     fake_regs.rcx = 1;
-    check(REFUSED(0x0f, 0x01, 0xd1));
+    CHECK(REFUSED(0x0f, 0x01, 0xd1));
     start(true);
     fake_regs.rcx = 0;
     xcr0_answer = -EINVAL;
-    check(REFUSED(0x0f, 0x01, 0xd1));
+    CHECK(REFUSED(0x0f, 0x01, 0xd1));
     start(false);
     fake_regs.rcx = 0;
-    check(REFUSED(0x0f, 0x01, 0xd1));
+    CHECK(REFUSED(0x0f, 0x01, 0xd1));
 }
 
 /* There is one such register; what faults has changed none. */
@@ -305,7 +305,7 @@ static void a_fault_of_xgetbv_leaves_the_registers(void)
 {
     start(true);
     fake_regs.rcx = 2;
-    check(REFUSED(0x0f, 0x01, 0xd0) && fake_regs.rax == LEFT && fake_regs.rdx == LEFT);
+    CHECK(REFUSED(0x0f, 0x01, 0xd0) && fake_regs.rax == LEFT && fake_regs.rdx == LEFT);
 }
 
 /* ---- Time, caches, waiting ---- */
@@ -314,40 +314,40 @@ static void time_stamp_counter(void)
 {
     start(true);
     v.pv.cr4 = X86_CR4_TSD;
-    check(RUN(0x0f, 0x31) && fake_regs.rax == 7 && fake_regs.rdx == 5);
-    check(RUN(0x0f, 0x01, 0xf9) && fake_regs.rcx == 0 && fake_regs.rax == 7); /* rdtscp */
+    CHECK(RUN(0x0f, 0x31) && fake_regs.rax == 7 && fake_regs.rdx == 5);
+    CHECK(RUN(0x0f, 0x01, 0xf9) && fake_regs.rcx == 0 && fake_regs.rax == 7); /* rdtscp */
     start(false);
-    check(RUN(0x0f, 0x31) && fake_regs.rax == 7);
-    start(false);
-    v.pv.cr4 = X86_CR4_TSD;
-    check(REFUSED(0x0f, 0x31) && fake_regs.rax == LEFT);
+    CHECK(RUN(0x0f, 0x31) && fake_regs.rax == 7);
     start(false);
     v.pv.cr4 = X86_CR4_TSD;
-    check(REFUSED(0x0f, 0x01, 0xf9) && fake_regs.rcx == LEFT);
+    CHECK(REFUSED(0x0f, 0x31) && fake_regs.rax == LEFT);
+    start(false);
+    v.pv.cr4 = X86_CR4_TSD;
+    CHECK(REFUSED(0x0f, 0x01, 0xf9) && fake_regs.rcx == LEFT);
 }
 
 static void caches_and_translations(void)
 {
     start(true);
-    check(RUN(0x0f, 0x09) && !flushes && RUN(0x0f, 0x08) && !flushes); /* wbinvd, invd: of no use without devices */
+    CHECK(RUN(0x0f, 0x09) && !flushes && RUN(0x0f, 0x08) && !flushes); /* wbinvd, invd: of no use without devices */
     guest.all_io = true;
-    check(RUN(0x0f, 0x09) && flushes == 1);
+    CHECK(RUN(0x0f, 0x09) && flushes == 1);
     guest.all_io = false;
     fake_regs.rdi = 0x7000;
-    check(RUN(0x0f, 0x01, 0x3f) && flushed_address == 0x7000); /* invlpg (%rdi) */
+    CHECK(RUN(0x0f, 0x01, 0x3f) && flushed_address == 0x7000); /* invlpg (%rdi) */
     fake_regs.rdi = OURS;
-    check(RUN(0x0f, 0x01, 0x3f) && flushed_address == 0x7000);
+    CHECK(RUN(0x0f, 0x01, 0x3f) && flushed_address == 0x7000);
     start(false);
     fake_regs.rdi = 0x7000;
-    check(REFUSED(0x0f, 0x01, 0x3f) && !flushed_address);
+    CHECK(REFUSED(0x0f, 0x01, 0x3f) && !flushed_address);
 }
 
 static void halt_waits(void)
 {
     start(true);
-    check(RUN(0xf4) && blocks == 1);
+    CHECK(RUN(0xf4) && blocks == 1);
     start(false);
-    check(REFUSED(0xf4) && !blocks);
+    CHECK(REFUSED(0xf4) && !blocks);
 }
 
 /* ---- What UMIP keeps ---- */
@@ -361,31 +361,31 @@ static void tables_are_stored_as_one_everywhere(void)
     } at = {.behind = 0x5a5a};
     start(false);
     fake_regs.rdi = (unsigned long)&at;
-    check(RUN(0x0f, 0x01, 0x07) && at.limit == 0xefff && at.base == HYPERVISOR_VIRT_START && at.behind == 0x5a5a);
-    check(RUN(0x0f, 0x01, 0x0f) && at.limit == 0xfff && at.base == HYPERVISOR_VIRT_START && at.behind == 0x5a5a);
+    CHECK(RUN(0x0f, 0x01, 0x07) && at.limit == 0xefff && at.base == HYPERVISOR_VIRT_START && at.behind == 0x5a5a);
+    CHECK(RUN(0x0f, 0x01, 0x0f) && at.limit == 0xfff && at.base == HYPERVISOR_VIRT_START && at.behind == 0x5a5a);
     bases[1] = (unsigned long)&at;
     at.limit = 0;
     fake_regs.rdi = 0;
-    check(RUN(0x65, 0x0f, 0x01, 0x0f) && at.limit == 0xfff); /* sidt %gs:(%rdi) */
+    CHECK(RUN(0x65, 0x0f, 0x01, 0x0f) && at.limit == 0xfff); /* sidt %gs:(%rdi) */
 }
 
 static void words_are_stored_by_the_operands_size(void)
 {
     uint16_t at[2] = {0, 0x5a5a};
     start(false);
-    check(RUN(0x0f, 0x01, 0xe0) && fake_regs.rax == (uint32_t)CR0);                               /* smsw %eax */
-    check(RUN(0x48, 0x0f, 0x01, 0xe3) && fake_regs.rbx == CR0);                                   /* smsw %rbx */
-    check(RUN(0x66, 0x0f, 0x01, 0xe1) && fake_regs.rcx == ((LEFT & ~0xffffUL) | (CR0 & 0xffff))); /* smsw %cx */
+    CHECK(RUN(0x0f, 0x01, 0xe0) && fake_regs.rax == (uint32_t)CR0);                               /* smsw %eax */
+    CHECK(RUN(0x48, 0x0f, 0x01, 0xe3) && fake_regs.rbx == CR0);                                   /* smsw %rbx */
+    CHECK(RUN(0x66, 0x0f, 0x01, 0xe1) && fake_regs.rcx == ((LEFT & ~0xffffUL) | (CR0 & 0xffff))); /* smsw %cx */
     fake_regs.rdi = (unsigned long)at;
-    check(RUN(0x0f, 0x01, 0x27) && at[0] == (CR0 & 0xffff) && at[1] == 0x5a5a); /* smsw (%rdi) */
-    check(RUN(0x0f, 0x00, 0x0f) && at[0] == TSS_SELECTOR && at[1] == 0x5a5a);   /* str (%rdi) */
-    check(RUN(0x0f, 0x00, 0xc0) && fake_regs.rax == 0);                         /* sldt %eax */
+    CHECK(RUN(0x0f, 0x01, 0x27) && at[0] == (CR0 & 0xffff) && at[1] == 0x5a5a); /* smsw (%rdi) */
+    CHECK(RUN(0x0f, 0x00, 0x0f) && at[0] == TSS_SELECTOR && at[1] == 0x5a5a);   /* str (%rdi) */
+    CHECK(RUN(0x0f, 0x00, 0xc0) && fake_regs.rax == 0);                         /* sldt %eax */
     v.pv.ldt_entries = 4;
-    check(RUN(0x0f, 0x00, 0xc0) && fake_regs.rax == LDT_SELECTOR);
+    CHECK(RUN(0x0f, 0x00, 0xc0) && fake_regs.rax == LDT_SELECTOR);
     start(true);
-    check(REFUSED(0x0f, 0x00, 0xd0)); /* lldt */
+    CHECK(REFUSED(0x0f, 0x00, 0xd0)); /* lldt */
     start(true);
-    check(REFUSED(0x0f, 0x01, 0x17)); /* lgdt (%rdi) */
+    CHECK(REFUSED(0x0f, 0x01, 0x17)); /* lgdt (%rdi) */
 }
 
 /* ---- Ports ---- */
@@ -395,12 +395,12 @@ static void ports_by_number_and_register(void)
     start(true);
     v.pv.iopl = 1;
     port_value = 0xa1b2c3d4;
-    check(RUN(0xe4, 0x60) && port_seen == 0x60 && port_size_seen == 1 && fake_regs.rax == ((LEFT & ~0xffUL) | 0xd4));
+    CHECK(RUN(0xe4, 0x60) && port_seen == 0x60 && port_size_seen == 1 && fake_regs.rax == ((LEFT & ~0xffUL) | 0xd4));
     fake_regs.rdx = 0xffff0cf8;
-    check(RUN(0xed) && port_seen == 0xcf8 && port_size_seen == 4 && fake_regs.rax == 0xa1b2c3d4);
+    CHECK(RUN(0xed) && port_seen == 0xcf8 && port_size_seen == 4 && fake_regs.rax == 0xa1b2c3d4);
     fake_regs.rax = LEFT;
-    check(RUN(0x66, 0xef) && port_size_seen == 2 && port_value == (uint16_t)LEFT);
-    check(RUN(0xe6, 0x80) && port_seen == 0x80 && port_value == (uint8_t)LEFT && port_writes == 2);
+    CHECK(RUN(0x66, 0xef) && port_size_seen == 2 && port_value == (uint16_t)LEFT);
+    CHECK(RUN(0xe6, 0x80) && port_seen == 0x80 && port_value == (uint8_t)LEFT && port_writes == 2);
 }
 
 /* Set bits forbid; an access needs all of its ports. */
@@ -414,19 +414,19 @@ static void a_bitmap_gives_single_ports_to_a_program(void)
     start(false);
     v.pv.iobitmap = bitmap;
     v.pv.iobitmap_ports = 0x100;
-    check(RUN(0xe4, 0x60) && RUN(0xe5, 0x87) && port_size_seen == 4);
-    check(REFUSED(0xe4, 0x61) && port_reads == 2);
+    CHECK(RUN(0xe4, 0x60) && RUN(0xe5, 0x87) && port_size_seen == 4);
+    CHECK(REFUSED(0xe4, 0x61) && port_reads == 2);
     for (unsigned n = 0; n < 3; n++) {
         static const uint8_t in[3][2] = {{0xe5, 0x60}, {0xe5, 0x88}, {0xe5, 0xfe}};
         start(false);
         v.pv.iobitmap = bitmap;
         v.pv.iobitmap_ports = 0x100;
-        check(REFUSED(in[n][0], in[n][1]) && !port_reads);
+        CHECK(REFUSED(in[n][0], in[n][1]) && !port_reads);
     }
     start(false);
     v.pv.iobitmap = (uint8_t *)NOWHERE;
     v.pv.iobitmap_ports = 0x100;
-    check(REFUSED(0xe4, 0x60) && !port_reads);
+    CHECK(REFUSED(0xe4, 0x60) && !port_reads);
 }
 
 static void strings_go_up_or_down(void)
@@ -437,15 +437,15 @@ static void strings_go_up_or_down(void)
     fake_regs.rdx = 0x1f0;
     fake_regs.rsi = (unsigned long)&words[2];
     fake_regs.rflags |= X86_EFLAGS_DF;
-    check(RUN(0x66, 0x6f) && port_value == 0x3333 && fake_regs.rsi == (unsigned long)&words[1]);
+    CHECK(RUN(0x66, 0x6f) && port_value == 0x3333 && fake_regs.rsi == (unsigned long)&words[1]);
     port_value = 0xabcd;
     fake_regs.rdi = (unsigned long)words;
     fake_regs.rflags &= ~X86_EFLAGS_DF;
-    check(RUN(0x66, 0x6d) && words[0] == 0xabcd && words[1] == 0x2222 && fake_regs.rdi == (unsigned long)&words[1]);
+    CHECK(RUN(0x66, 0x6d) && words[0] == 0xabcd && words[1] == 0x2222 && fake_regs.rdi == (unsigned long)&words[1]);
     fake_regs.rcx = 0;
-    check(RUN(0xf3, 0x66, 0x6d) && port_reads == 1 && fake_regs.rdi == (unsigned long)&words[1]);
+    CHECK(RUN(0xf3, 0x66, 0x6d) && port_reads == 1 && fake_regs.rdi == (unsigned long)&words[1]);
     start(false);
-    check(REFUSED(0x6d) && !port_reads);
+    CHECK(REFUSED(0x6d) && !port_reads);
 }
 
 /* A device forgets what was read: it is asked once there is a place for its answer. */
@@ -455,8 +455,8 @@ static void a_port_is_not_read_for_a_page_that_is_not_there(void)
     v.pv.iopl = 1;
     fake_regs.rdi = NOWHERE;
     RUN(0x6c);
-    check(fake_regs.rip == ENTRY_PF && v.info->arch.cr2 == NOWHERE && fake_regs.rdi == NOWHERE);
-    check(!port_reads);
+    CHECK(fake_regs.rip == ENTRY_PF && v.info->arch.cr2 == NOWHERE && fake_regs.rdi == NOWHERE);
+    CHECK(!port_reads);
 }
 
 /* ---- Faults that are something else ---- */
@@ -466,18 +466,18 @@ static void software_interrupts(void)
     start(true);
     v.pv.trap[0x80] = (struct trap_info){.vector = 0x80, .flags = 3, .address = 0x8000};
     meet(code, 0x80 << 3 | 2);
-    check(fake_regs.rip == 0x8000 && ((uint64_t *)fake_regs.rsp)[2] == (uint64_t)code + 2);
+    CHECK(fake_regs.rip == 0x8000 && ((uint64_t *)fake_regs.rsp)[2] == (uint64_t)code + 2);
     start(false);
     v.pv.trap[0x81] = (struct trap_info){.vector = 0x81, .flags = 1, .address = 0x8000}; /* the kernel's only */
     meet(code, 0x81 << 3 | 2);
-    check(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[2] == (0x81 << 3 | 2));
+    CHECK(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[2] == (0x81 << 3 | 2));
     start(true);
     v.pv.trap[0x82] = (struct trap_info){.vector = 0x82, .flags = 0, .address = 0x8000};
     meet(code, 0x82 << 3 | 2);
-    check(fake_regs.rip == ENTRY);
+    CHECK(fake_regs.rip == ENTRY);
     start(true);
     meet(code, 0x83 << 3 | 2); /* no such entry */
-    check(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[3] == (uint64_t)code);
+    CHECK(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[3] == (uint64_t)code);
 }
 
 /* A selector's error code is no instruction of ours. */
@@ -486,12 +486,12 @@ static void other_faults_keep_their_error_code(void)
     start(true);
     code[0] = 0xf4;
     meet(code, 0x18);
-    check(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[2] == 0x18 && !blocks);
+    CHECK(fake_regs.rip == ENTRY && ((uint64_t *)fake_regs.rsp)[2] == 0x18 && !blocks);
     start(true);
     meet((const uint8_t *)NOWHERE, 0);
-    check(fake_regs.rip == ENTRY);
+    CHECK(fake_regs.rip == ENTRY);
     start(true);
-    check(REFUSED(0x0f, 0xc7, 0xc8)); /* nothing we know */
+    CHECK(REFUSED(0x0f, 0xc7, 0xc8)); /* nothing we know */
 }
 
 /* ---- What is finished and nothing else ---- */
@@ -533,7 +533,7 @@ static bool is_finished(bool kernel, const uint8_t *before, unsigned bytes, uint
         meet(code, 0);
         if (fake_regs.rip - (unsigned long)code <= 15)
             return true;
-        check(fake_regs.rip == ENTRY);
+        CHECK(fake_regs.rip == ENTRY);
     }
     return false;
 }
@@ -571,9 +571,9 @@ static void prefixes_make_no_other_instruction(void)
         uint8_t opcode = (uint8_t)i;
         bool kernel = i & 0x100;
         if (!is_prefix_or_escape(opcode))
-            check(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, false, opcode));
+            CHECK(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, false, opcode));
         r.byte[r.bytes++] = 0x0f;
-        check(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, true, opcode));
+        CHECK(is_finished(kernel, r.byte, r.bytes, opcode) == is_ours(kernel, true, opcode));
     }
 }
 
@@ -594,22 +594,22 @@ static void other_maps_are_not_finished(void)
         {3, {0x40, 0x40, 0x0f}},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256; i++)
-        check(!is_finished(true, rows[i >> 8].byte, rows[i >> 8].bytes, (uint8_t)i));
+        CHECK(!is_finished(true, rows[i >> 8].byte, rows[i >> 8].bytes, (uint8_t)i));
 }
 
 static void an_instruction_has_15_bytes(void)
 {
     uint8_t prefixes[14];
     memset(prefixes, 0x2e, sizeof(prefixes));
-    check(is_finished(true, prefixes, 14, 0xf4));
+    CHECK(is_finished(true, prefixes, 14, 0xf4));
     prefixes[13] = 0x0f;
-    check(is_finished(true, prefixes, 14, 0x31));
+    CHECK(is_finished(true, prefixes, 14, 0x31));
     start(true);
     v.pv.iopl = 1;
     memset(code, 0x2e, sizeof(code));
     code[14] = 0xe4; /* in, whose port would be the 16th */
     meet(code, 0);
-    check(fake_regs.rip == ENTRY && !port_reads);
+    CHECK(fake_regs.rip == ENTRY && !port_reads);
 }
 
 static void forced_cpuid_is_asked_of_us(void)
@@ -621,16 +621,16 @@ static void forced_cpuid_is_asked_of_us(void)
     fake_regs.rcx = 0x100000007UL;
     fake_regs.rip = (unsigned long)forced;
     pv_invalid_opcode(&fake_regs);
-    check(fake_regs.rip == (unsigned long)forced + 7 && !(fake_regs.rflags & X86_EFLAGS_RF));
-    check(fake_regs.rax == 6 && fake_regs.rbx == 0xb && fake_regs.rcx == 9 && fake_regs.rdx == 0xd);
+    CHECK(fake_regs.rip == (unsigned long)forced + 7 && !(fake_regs.rflags & X86_EFLAGS_RF));
+    CHECK(fake_regs.rax == 6 && fake_regs.rbx == 0xb && fake_regs.rcx == 9 && fake_regs.rdx == 0xd);
     start(false);
     fake_regs.rip = (unsigned long)almost;
     pv_invalid_opcode(&fake_regs);
-    check(fake_regs.rip == ENTRY_UD && fake_regs.rax == LEFT);
+    CHECK(fake_regs.rip == ENTRY_UD && fake_regs.rax == LEFT);
     start(false);
     fake_regs.rip = NOWHERE;
     pv_invalid_opcode(&fake_regs);
-    check(fake_regs.rip == ENTRY_UD);
+    CHECK(fake_regs.rip == ENTRY_UD);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * Calls that every guest may make and that hold operations which are the machine owner's: refused before anything is
  * done. Whatever they would do has no fake here and stops the test.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -32,9 +32,9 @@ static void console(void)
     char text[4] = "abc";
     for (unsigned op = 0; op < 4; op++) {
         struct hypercall call = {.arg = {op, sizeof(text), (unsigned long)text}};
-        check(do_console_io(&call) == (op == CONSOLEIO_write || op == CONSOLEIO_read ? -EPERM : -ENOSYS));
+        CHECK(do_console_io(&call) == (op == CONSOLEIO_write || op == CONSOLEIO_read ? -EPERM : -ENOSYS));
     }
-    check(text[0] == 'a');
+    CHECK(text[0] == 'a');
 }
 
 static long sched(unsigned op, void *argument)
@@ -46,16 +46,16 @@ static long sched(unsigned op, void *argument)
 static void shutdown_of_others(void)
 {
     struct sched_remote_shutdown op = {.domain_id = other.id, .reason = SHUTDOWN_crash};
-    check(sched(SCHEDOP_remote_shutdown, &op) == -EPERM);
+    CHECK(sched(SCHEDOP_remote_shutdown, &op) == -EPERM);
     op.domain_id = DOMID_SELF;
-    check(sched(SCHEDOP_remote_shutdown, &op) == -EPERM);
+    CHECK(sched(SCHEDOP_remote_shutdown, &op) == -EPERM);
     op.domain_id = 7;
-    check(sched(SCHEDOP_remote_shutdown, &op) == -ESRCH);
+    CHECK(sched(SCHEDOP_remote_shutdown, &op) == -ESRCH);
     op.reason = 256;
-    check(sched(SCHEDOP_remote_shutdown, &op) == -EINVAL);
-    check(sched(SCHEDOP_remote_shutdown, NULL) == -EFAULT && !held);
+    CHECK(sched(SCHEDOP_remote_shutdown, &op) == -EINVAL);
+    CHECK(sched(SCHEDOP_remote_shutdown, NULL) == -EFAULT && !held);
     struct sched_pin_override pin = {.pcpu = 0};
-    check(sched(SCHEDOP_pin_override, &pin) == -EPERM);
+    CHECK(sched(SCHEDOP_pin_override, &pin) == -EPERM);
 }
 
 static void machine_operations(void)
@@ -73,11 +73,11 @@ static void machine_operations(void)
     static uint64_t argument[64];
     for (unsigned i = 0; i < ARRAY_SIZE(hardware); i++) {
         struct hypercall call = {.arg = {hardware[i], (unsigned long)argument}};
-        check(do_physdev_op(&call) == -EPERM);
+        CHECK(do_physdev_op(&call) == -EPERM);
     }
     struct physdev_set_iopl iopl = {.iopl = 3};
     struct hypercall call = {.arg = {PHYSDEVOP_set_iopl, (unsigned long)&iopl}};
-    check(do_physdev_op(&call) == 0 && v.pv.iopl == 3);
+    CHECK(do_physdev_op(&call) == 0 && v.pv.iopl == 3);
 }
 
 int main(void)

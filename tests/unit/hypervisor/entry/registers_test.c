@@ -2,7 +2,7 @@
  * What a PV guest may put into the registers that it does not load by itself: entry points, bases, debug registers,
  * MSRs. The real pv/callback.c and pv/msr.c.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -68,14 +68,14 @@ static void trap_tables(void)
     start();
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
         table[i] = (struct trap_info){.vector = (uint8_t)i, .address = KERNEL + i};
-    check(!CALL(do_set_trap_table, (uintptr_t)table) && copies == 256); /* a table without an end has one */
-    check(v.pv.trap[255].address == KERNEL + 255);
-    check(!CALL(do_set_trap_table, 0) && !v.pv.trap[255].address);
+    CHECK(!CALL(do_set_trap_table, (uintptr_t)table) && copies == 256); /* a table without an end has one */
+    CHECK(v.pv.trap[255].address == KERNEL + 255);
+    CHECK(!CALL(do_set_trap_table, 0) && !v.pv.trap[255].address);
     table[2].address = NOT_CANONICAL;
-    check(CALL(do_set_trap_table, (uintptr_t)table) == -EINVAL && !v.pv.trap[2].address);
+    CHECK(CALL(do_set_trap_table, (uintptr_t)table) == -EINVAL && !v.pv.trap[2].address);
     table[1].address = 0;
-    check(!CALL(do_set_trap_table, (uintptr_t)table) && !v.pv.trap[3].address);
-    check(CALL(do_set_trap_table, 16) == -EFAULT);
+    CHECK(!CALL(do_set_trap_table, (uintptr_t)table) && !v.pv.trap[3].address);
+    CHECK(CALL(do_set_trap_table, 16) == -EFAULT);
 }
 
 static long register_callback(unsigned type, unsigned long address, unsigned flags)
@@ -102,24 +102,24 @@ static void callbacks(void)
                  {CALLBACKTYPE_nmi, &v.pv.nmi}};
     start();
     for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-        check(register_callback(types[i].type, NOT_CANONICAL, 0) == -EINVAL && !types[i].slot->address);
-        check(!register_callback(types[i].type, KERNEL + i, i % 2 ? CALLBACKF_mask_events : 0));
-        check(types[i].slot->address == KERNEL + i && types[i].slot->mask_events == i % 2);
-        check(unregister_callback(types[i].type) == (types[i].type == CALLBACKTYPE_nmi ? 0 : -EINVAL));
+        CHECK(register_callback(types[i].type, NOT_CANONICAL, 0) == -EINVAL && !types[i].slot->address);
+        CHECK(!register_callback(types[i].type, KERNEL + i, i % 2 ? CALLBACKF_mask_events : 0));
+        CHECK(types[i].slot->address == KERNEL + i && types[i].slot->mask_events == i % 2);
+        CHECK(unregister_callback(types[i].type) == (types[i].type == CALLBACKTYPE_nmi ? 0 : -EINVAL));
     }
-    check(!v.pv.nmi.address && v.pv.event.address == KERNEL);
-    check(register_callback(CALLBACKTYPE_sysenter, KERNEL, 0) == -EOPNOTSUPP);
-    check(register_callback(77, KERNEL, 0) == -ENOSYS && unregister_callback(77) == -ENOSYS);
-    check(CALL(do_callback_op, CALLBACKOP_register, 16) == -EFAULT);
-    check(CALL(do_callback_op, 2, 16) == -ENOSYS);
+    CHECK(!v.pv.nmi.address && v.pv.event.address == KERNEL);
+    CHECK(register_callback(CALLBACKTYPE_sysenter, KERNEL, 0) == -EOPNOTSUPP);
+    CHECK(register_callback(77, KERNEL, 0) == -ENOSYS && unregister_callback(77) == -ENOSYS);
+    CHECK(CALL(do_callback_op, CALLBACKOP_register, 16) == -EFAULT);
+    CHECK(CALL(do_callback_op, 2, 16) == -ENOSYS);
     start();
     for (unsigned bad = 0; bad < 3; bad++) {
         uint64_t address[3] = {KERNEL, KERNEL, KERNEL};
         address[bad] = NOT_CANONICAL;
-        check(CALL(do_set_callbacks, address[0], address[1], address[2]) == -EINVAL && !v.pv.event.address);
+        CHECK(CALL(do_set_callbacks, address[0], address[1], address[2]) == -EINVAL && !v.pv.event.address);
     }
-    check(!CALL(do_set_callbacks, KERNEL, KERNEL + 1, KERNEL + 2));
-    check(v.pv.event.mask_events && v.pv.failsafe.address == KERNEL + 1 && v.pv.syscall.address == KERNEL + 2);
+    CHECK(!CALL(do_set_callbacks, KERNEL, KERNEL + 1, KERNEL + 2));
+    CHECK(v.pv.event.mask_events && v.pv.failsafe.address == KERNEL + 1 && v.pv.syscall.address == KERNEL + 2);
 }
 
 /* One that is not canonical would fault in us. */
@@ -131,12 +131,12 @@ static void segment_bases(void)
     } bases[] = {{SEGBASE_FS, MSR_FS_BASE}, {SEGBASE_GS_USER, MSR_KERNEL_GS_BASE}, {SEGBASE_GS_KERNEL, MSR_GS_BASE}};
     for (unsigned i = 0; i < ARRAY_SIZE(bases); i++) {
         start();
-        check(CALL(do_set_segment_base, bases[i].which, NOT_CANONICAL) == -EINVAL && !msr_writes);
-        check(!CALL(do_set_segment_base, bases[i].which, KERNEL) && msr_written == bases[i].msr);
-        check(!pv_wrmsr(&v, bases[i].msr, NOT_CANONICAL) && msr_writes == 1);
-        check(pv_wrmsr(&v, bases[i].msr, KERNEL + 1) && msr_written == bases[i].msr && value_written == KERNEL + 1);
+        CHECK(CALL(do_set_segment_base, bases[i].which, NOT_CANONICAL) == -EINVAL && !msr_writes);
+        CHECK(!CALL(do_set_segment_base, bases[i].which, KERNEL) && msr_written == bases[i].msr);
+        CHECK(!pv_wrmsr(&v, bases[i].msr, NOT_CANONICAL) && msr_writes == 1);
+        CHECK(pv_wrmsr(&v, bases[i].msr, KERNEL + 1) && msr_written == bases[i].msr && value_written == KERNEL + 1);
     }
-    check(CALL(do_set_segment_base, 4, KERNEL) == -EINVAL);
+    CHECK(CALL(do_set_segment_base, 4, KERNEL) == -EINVAL);
 }
 
 static long set_debug(unsigned index, unsigned long value)
@@ -147,7 +147,7 @@ static long set_debug(unsigned index, unsigned long value)
 static long get_debug(unsigned index)
 {
     struct hypercall call = {.arg = {index}};
-    check(do_get_debugreg(&call) == HYPERCALL_DONE);
+    CHECK(do_get_debugreg(&call) == HYPERCALL_DONE);
     return (long)call.result;
 }
 
@@ -155,20 +155,20 @@ static void debug_registers(void)
 {
     start();
     for (unsigned index = 0; index < 4; index++) {
-        check(set_debug(index, OURS) == -EPERM && set_debug(index, NOT_CANONICAL) == -EPERM);
-        check(set_debug(index, (1UL << 47) - 4) == -EPERM && !get_debug(index));
-        check(!set_debug(index, KERNEL + index) && get_debug(index) == (long)KERNEL + index);
+        CHECK(set_debug(index, OURS) == -EPERM && set_debug(index, NOT_CANONICAL) == -EPERM);
+        CHECK(set_debug(index, (1UL << 47) - 4) == -EPERM && !get_debug(index));
+        CHECK(!set_debug(index, KERNEL + index) && get_debug(index) == (long)KERNEL + index);
     }
-    check(set_debug(7, 1UL << 32) == -EINVAL && set_debug(6, 1UL << 32) == -EINVAL);
-    check(set_debug(7, 0x2000) != 0);        /* general detect */
+    CHECK(set_debug(7, 1UL << 32) == -EINVAL && set_debug(6, 1UL << 32) == -EINVAL);
+    CHECK(set_debug(7, 0x2000) != 0);        /* general detect */
     for (unsigned at = 16; at < 32; at += 4) /* I/O breakpoints */
-        check(set_debug(7, 2UL << at) != 0);
-    check(!breakpoints && !set_debug(7, ~0x2000U & ~0x2222000fU & 0xffffffff) && get_debug(7) & 0x400);
-    check(!(get_debug(7) & 0xd800) && breakpoints == 1);
-    check(!set_debug(6, ~0U) && get_debug(6) == 0xffffefff && get_debug(4) == get_debug(6));
-    check(set_debug(8, 0) == -EINVAL && get_debug(8) == -EINVAL);
+        CHECK(set_debug(7, 2UL << at) != 0);
+    CHECK(!breakpoints && !set_debug(7, ~0x2000U & ~0x2222000fU & 0xffffffff) && get_debug(7) & 0x400);
+    CHECK(!(get_debug(7) & 0xd800) && breakpoints == 1);
+    CHECK(!set_debug(6, ~0U) && get_debug(6) == 0xffffefff && get_debug(4) == get_debug(6));
+    CHECK(set_debug(8, 0) == -EINVAL && get_debug(8) == -EINVAL);
     v.pv.cr4 = X86_CR4_DE;
-    check(set_debug(4, 0) == -ENODEV && get_debug(5) == -ENODEV);
+    CHECK(set_debug(4, 0) == -ENODEV && get_debug(5) == -ENODEV);
 }
 
 static void model_specific_registers(void)
@@ -178,21 +178,21 @@ static void model_specific_registers(void)
     uint64_t value;
     start();
     for (unsigned i = 0; i < ARRAY_SIZE(nobodys); i++) {
-        check(!pv_rdmsr(&v, nobodys[i], &value) && !value && !pv_wrmsr(&v, nobodys[i], 0));
-        check(!pv_rdmsr(&of_hardware, nobodys[i], &value) && !pv_wrmsr(&of_hardware, nobodys[i], 0));
+        CHECK(!pv_rdmsr(&v, nobodys[i], &value) && !value && !pv_wrmsr(&v, nobodys[i], 0));
+        CHECK(!pv_rdmsr(&of_hardware, nobodys[i], &value) && !pv_wrmsr(&of_hardware, nobodys[i], 0));
     }
-    check(pv_rdmsr(&v, MSR_EFER, &value) && value == (MACHINES_EFER & ~0x1000));
-    check(pv_wrmsr(&v, MSR_EFER, value) && pv_wrmsr(&v, MSR_EFER, value & ~EFER_LMA));
-    check(!pv_wrmsr(&v, MSR_EFER, value & ~EFER_NXE) && !pv_wrmsr(&v, MSR_EFER, MACHINES_EFER));
-    check(pv_wrmsr(&v, MSR_PAT, MACHINES_PAT) && !pv_wrmsr(&v, MSR_PAT, 0));
-    check(pv_rdmsr(&v, MSR_APIC_BASE, &value) && value & APIC_BASE_BSP && !pv_wrmsr(&v, MSR_APIC_BASE, value));
-    check(pv_rdmsr(&v, MSR_MCG_CAP, &value) && !value);
+    CHECK(pv_rdmsr(&v, MSR_EFER, &value) && value == (MACHINES_EFER & ~0x1000));
+    CHECK(pv_wrmsr(&v, MSR_EFER, value) && pv_wrmsr(&v, MSR_EFER, value & ~EFER_LMA));
+    CHECK(!pv_wrmsr(&v, MSR_EFER, value & ~EFER_NXE) && !pv_wrmsr(&v, MSR_EFER, MACHINES_EFER));
+    CHECK(pv_wrmsr(&v, MSR_PAT, MACHINES_PAT) && !pv_wrmsr(&v, MSR_PAT, 0));
+    CHECK(pv_rdmsr(&v, MSR_APIC_BASE, &value) && value & APIC_BASE_BSP && !pv_wrmsr(&v, MSR_APIC_BASE, value));
+    CHECK(pv_rdmsr(&v, MSR_MCG_CAP, &value) && !value);
     /* What no row names is the machine's, and its owner's to read. */
-    check(!pv_rdmsr(&v, 0xc0010064, &value) && pv_rdmsr(&of_hardware, 0xc0010064, &value));
+    CHECK(!pv_rdmsr(&v, 0xc0010064, &value) && pv_rdmsr(&of_hardware, 0xc0010064, &value));
     for (uint32_t msr = MSR_X2APIC_FIRST; msr < MSR_X2APIC_FIRST + 0x100; msr++)
-        check(!pv_rdmsr(&of_hardware, msr, &value));
-    check(!pv_wrmsr(&of_hardware, 0xc0010064, 0) && !pv_wrmsr(&of_hardware, MSR_X2APIC_FIRST, 0));
-    check(!msr_writes); /* none of these is changed by anybody */
+        CHECK(!pv_rdmsr(&of_hardware, msr, &value));
+    CHECK(!pv_wrmsr(&of_hardware, 0xc0010064, 0) && !pv_wrmsr(&of_hardware, MSR_X2APIC_FIRST, 0));
+    CHECK(!msr_writes); /* none of these is changed by anybody */
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * machine's end; and what is left to do on the way back. The real x86/traps.c, with its checks, and pv/bounce.c.
  */
 #define HV_CHECKED
-#include "../check.h"
+#include "../../check.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -43,7 +43,7 @@ static char steps[16];
 static void step(char what)
 {
     size_t length = strlen(steps);
-    check(length < sizeof(steps) - 1);
+    CHECK(length < sizeof(steps) - 1);
     steps[length] = what;
     steps[length + 1] = 0;
 }
@@ -92,23 +92,23 @@ void do_irq(struct cpu_user_regs *regs)
 }
 bool xstate_handle_nm(struct vcpu *vcpu)
 {
-    check(!irqs_on);
+    CHECK(!irqs_on);
     return nm_is_guests;
 }
 void pv_page_fault(struct cpu_user_regs *regs, unsigned long address)
 {
-    check(irqs_on);
+    CHECK(irqs_on);
     fault_address = address;
     step('f');
 }
 void pv_general_protection(struct cpu_user_regs *regs)
 {
-    check(irqs_on);
+    CHECK(irqs_on);
     step('g');
 }
 void pv_invalid_opcode(struct cpu_user_regs *regs)
 {
-    check(irqs_on);
+    CHECK(irqs_on);
     step('o');
 }
 bool extable_fixup(struct cpu_user_regs *regs)
@@ -119,12 +119,12 @@ bool extable_fixup(struct cpu_user_regs *regs)
 }
 void timer_softirq(void)
 {
-    check(irqs_on);
+    CHECK(irqs_on);
     step('t');
 }
 void schedule(void)
 {
-    check(!irqs_on);
+    CHECK(!irqs_on);
     step('s');
 }
 void console_notify(void)
@@ -230,83 +230,83 @@ static void most_go_to_the_guests_kernel(void)
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         trap(cases[i].vector, GUEST_CS64, 0x1234);
         const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
-        check(entered(cases[i].vector) && !strcmp(steps, "c") && !crashes);
+        CHECK(entered(cases[i].vector) && !strcmp(steps, "c") && !crashes);
         if (cases[i].has_error_code)
-            check(frame[2] == 0x1234 && frame[3] == RIP);
+            CHECK(frame[2] == 0x1234 && frame[3] == RIP);
         else
-            check(frame[2] == RIP);
+            CHECK(frame[2] == RIP);
     }
 }
 
 static void a_breakpoint_is_told_and_its_status_is_the_guests(void)
 {
     trap(TRAP_debug, GUEST_CS64, 0);
-    check(entered(TRAP_debug) && v.pv.dr[6] == 0xffff4ff1 && dr6 == DR6_INITIAL && dr7 == 0x401);
+    CHECK(entered(TRAP_debug) && v.pv.dr[6] == 0xffff4ff1 && dr6 == DR6_INITIAL && dr7 == 0x401);
 }
 
 static void the_fpu_is_ours_first(void)
 {
     trap(TRAP_no_device, GUEST_CS64, 0);
-    check(fake_regs.rip == RIP);
+    CHECK(fake_regs.rip == RIP);
     start(&v, GUEST_CS64);
     nm_is_guests = true;
     fake_regs.entry_vector = TRAP_no_device;
     do_trap(&fake_regs);
-    check(entered(TRAP_no_device));
+    CHECK(entered(TRAP_no_device));
 }
 
 /* What may take long runs with interrupts on; the address was read before. */
 static void those_we_finish_are_handed_on(void)
 {
     trap(TRAP_page_fault, GUEST_CS64, 6);
-    check(!strcmp(steps, "cf") && fault_address == 0xabc008);
+    CHECK(!strcmp(steps, "cf") && fault_address == 0xabc008);
     trap(TRAP_gp_fault, GUEST_CS64, 0);
-    check(!strcmp(steps, "cg"));
+    CHECK(!strcmp(steps, "cg"));
     trap(TRAP_invalid_op, GUEST_CS64, 0);
-    check(!strcmp(steps, "co"));
+    CHECK(!strcmp(steps, "co"));
 }
 
 static void some_a_guest_cannot_have(void)
 {
     static const uint8_t none[] = {TRAP_double_fault, 9, 15, 20, 21, 28, 31};
     for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
-        check(stops(none[i], GUEST_CS64, 0) && strstr(last_words, "from a guest"));
-    check(stops(TRAP_machine_check, GUEST_CS64, 0) && strstr(last_words, "machine check on CPU 0"));
+        CHECK(stops(none[i], GUEST_CS64, 0) && strstr(last_words, "from a guest"));
+    CHECK(stops(TRAP_machine_check, GUEST_CS64, 0) && strstr(last_words, "machine check on CPU 0"));
 }
 
 static void nmis_and_interrupts(void)
 {
     trap(TRAP_nmi, GUEST_CS64, 0);
-    check(!strcmp(steps, "cpu") && fake_regs.rip == RIP);
+    CHECK(!strcmp(steps, "cpu") && fake_regs.rip == RIP);
     trap(TRAP_nmi, OWN_CS, 0); /* its own stack: the way back ends the blocking */
-    check(!strcmp(steps, "cp"));
+    CHECK(!strcmp(steps, "cp"));
     trap(32, GUEST_CS64, 0);
-    check(!strcmp(steps, "ci"));
+    CHECK(!strcmp(steps, "ci"));
     trap(255, OWN_CS, 0);
-    check(!strcmp(steps, "ci"));
+    CHECK(!strcmp(steps, "ci"));
 }
 
 /* ---- Ours ---- */
 
 static void own_faults_have_a_fix_up_or_end_it(void)
 {
-    check(stops(TRAP_gp_fault, OWN_CS, 0x18) && !strcmp(last_words, "general protection (error 18) in the hypervisor"));
-    check(stops(9, OWN_CS, 0) && strstr(last_words, "?"));
-    check(stops(30, OWN_CS, 0) && strstr(last_words, "exception"));
-    check(stops(TRAP_page_fault, OWN_CS, 2) &&
+    CHECK(stops(TRAP_gp_fault, OWN_CS, 0x18) && !strcmp(last_words, "general protection (error 18) in the hypervisor"));
+    CHECK(stops(9, OWN_CS, 0) && strstr(last_words, "?"));
+    CHECK(stops(30, OWN_CS, 0) && strstr(last_words, "exception"));
+    CHECK(stops(TRAP_page_fault, OWN_CS, 2) &&
           !strcmp(last_words, "page fault at 0xabc008 (error 2) in the hypervisor"));
     start(&v, OWN_CS);
     has_fixup = true;
     fake_regs.entry_vector = TRAP_page_fault;
     do_trap(&fake_regs);
-    check(fake_regs.rip == 0x7777);
+    CHECK(fake_regs.rip == 0x7777);
 }
 
 /* A breakpoint that a guest has set on what we touch is no reason to stop, and is not met again. */
 static void own_breakpoints_are_switched_off(void)
 {
     trap(TRAP_debug, OWN_CS, 0);
-    check(dr6 == DR6_INITIAL && dr7 == 0x400 && fake_regs.rip == RIP && !v.pv.dr[6]);
+    CHECK(dr6 == DR6_INITIAL && dr7 == 0x400 && fake_regs.rip == RIP && !v.pv.dr[6]);
 }
 
 static bool stops_although_there_is_a_fix_up(unsigned vector, unsigned long address)
@@ -324,13 +324,13 @@ static bool stops_although_there_is_a_fix_up(unsigned vector, unsigned long addr
 static void a_stack_run_over_is_told_apart(void)
 {
     unsigned long block = (unsigned long)own_stack;
-    check(stops_although_there_is_a_fix_up(TRAP_machine_check, 0));
-    check(stops_although_there_is_a_fix_up(TRAP_double_fault, block + 8 * PAGE_SIZE + 8));
-    check(strstr(last_words, "stack of CPU 0 run over"));
-    check(stops_although_there_is_a_fix_up(TRAP_double_fault, block + 9 * PAGE_SIZE));
-    check(strstr(last_words, "double fault"));
-    check(stops_although_there_is_a_fix_up(TRAP_double_fault, block + STACK_SIZE + 8 * PAGE_SIZE));
-    check(strstr(last_words, "double fault"));
+    CHECK(stops_although_there_is_a_fix_up(TRAP_machine_check, 0));
+    CHECK(stops_although_there_is_a_fix_up(TRAP_double_fault, block + 8 * PAGE_SIZE + 8));
+    CHECK(strstr(last_words, "stack of CPU 0 run over"));
+    CHECK(stops_although_there_is_a_fix_up(TRAP_double_fault, block + 9 * PAGE_SIZE));
+    CHECK(strstr(last_words, "double fault"));
+    CHECK(stops_although_there_is_a_fix_up(TRAP_double_fault, block + STACK_SIZE + 8 * PAGE_SIZE));
+    CHECK(strstr(last_words, "double fault"));
 }
 
 /* The guest's kernel takes the exception that our iretq had, with its error code, as its own. */
@@ -348,7 +348,7 @@ static void a_frame_that_iretq_refuses_is_the_guests_fault(void)
         do_trap(&fake_regs);
         start(&v, GUEST_CS64);
         do_iret_fault(&fake_regs);
-        check(entered(cases[i].vector) && ((const uint64_t *)fake_regs.rsp)[2] == cases[i].error_code && irqs_on);
+        CHECK(entered(cases[i].vector) && ((const uint64_t *)fake_regs.rsp)[2] == cases[i].error_code && irqs_on);
     }
 }
 
@@ -363,13 +363,13 @@ static void system_calls_of_programs_of_32_bits(void)
     v.pv.syscall32 = (struct pv_callback){0xa000, true};
     fake_regs.entry_vector = ENTRY_SYSCALL32;
     do_syscall(&fake_regs);
-    check(fake_regs.rip == 0xa000 && v.pv.kernel_mode && v.info->evtchn_upcall_mask);
+    CHECK(fake_regs.rip == 0xa000 && v.pv.kernel_mode && v.info->evtchn_upcall_mask);
     /* To a kernel it is no hypercall. */
     start(&v, GUEST_CS64);
     v.pv.syscall32.address = 0xa000;
     fake_regs.entry_vector = ENTRY_SYSCALL32;
     do_syscall(&fake_regs);
-    check(entered(TRAP_invalid_op) && ((const uint64_t *)fake_regs.rsp)[2] == RIP - 2 && !strchr(steps, 'H'));
+    CHECK(entered(TRAP_invalid_op) && ((const uint64_t *)fake_regs.rsp)[2] == RIP - 2 && !strchr(steps, 'H'));
 }
 
 /* ---- The way back ---- */
@@ -382,26 +382,26 @@ static bool work(const char *expected, bool more)
 static void one_step_at_a_time(void)
 {
     start(&v, GUEST_CS64);
-    check(work("lc", false));
+    CHECK(work("lc", false));
     start(&hvm, GUEST_CS64); /* whatever waits comes before the guest, softirqs before the console */
     console_ring_grew = true;
     fake_cpu->softirq_pending = 1UL << SOFTIRQ_TIMER | 1UL << SOFTIRQ_SCHEDULE;
-    check(work("lcts", true) && !fake_cpu->softirq_pending && console_ring_grew);
-    check(work("lctslcn", true) && !console_ring_grew);
+    CHECK(work("lcts", true) && !fake_cpu->softirq_pending && console_ring_grew);
+    CHECK(work("lctslcn", true) && !console_ring_grew);
     start(&v, GUEST_CS64);
     fake_cpu->softirq_pending = 1UL << SOFTIRQ_SCHEDULE;
-    check(work("lcs", true) && !fake_cpu->softirq_pending);
+    CHECK(work("lcs", true) && !fake_cpu->softirq_pending);
     start(&idle_vcpu, GUEST_CS64);
-    check(work("lch", true));
+    CHECK(work("lch", true));
 }
 
 static void an_hvm_vcpu_is_entered_when_it_can_be(void)
 {
     start(&hvm, GUEST_CS64);
-    check(work("lcr", true));
+    CHECK(work("lcr", true));
     can_enter = true;
     steps[0] = 0;
-    check(work("lcre", true));
+    CHECK(work("lcre", true));
 }
 
 static void events_are_delivered(void)
@@ -409,14 +409,14 @@ static void events_are_delivered(void)
     start(&v, GUEST_CS64);
     v.pv.event = (struct pv_callback){0x9000, true};
     v.info->evtchn_upcall_pending = 1;
-    check(work("lc", true) && fake_regs.rip == 0x9000 && v.info->evtchn_upcall_mask);
+    CHECK(work("lc", true) && fake_regs.rip == 0x9000 && v.info->evtchn_upcall_mask);
     steps[0] = 0;
-    check(work("lc", false));
+    CHECK(work("lc", false));
     start(&v, GUEST_CS64);
     v.pv.nmi.address = 0xb000;
     v.info->evtchn_upcall_mask = 1;
     v.nmi_pending = true;
-    check(work("lc", true) && fake_regs.rip == 0xb000 && !v.nmi_pending);
+    CHECK(work("lc", true) && fake_regs.rip == 0xb000 && !v.nmi_pending);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /*
  * A PV vcpu's registers from outside: what is taken, and what is left of it when they are refused.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/pv.h>
@@ -86,9 +86,9 @@ static void taken(void)
 {
     start();
     v.initialised = false;
-    check(!pv_vcpu_set_context(&v, &context));
-    check(v.initialised && v.regs.rip == 0x1000 && v.pv.root_kernel == ROOT && v.pv.root_user == USER_ROOT);
-    check((v.regs.cs & 3) == 3 && (v.regs.ss & 3) == 3 && v.regs.rflags & X86_EFLAGS_IF && !v.regs.entry_vector);
+    CHECK(!pv_vcpu_set_context(&v, &context));
+    CHECK(v.initialised && v.regs.rip == 0x1000 && v.pv.root_kernel == ROOT && v.pv.root_user == USER_ROOT);
+    CHECK((v.regs.cs & 3) == 3 && (v.regs.ss & 3) == 3 && v.regs.rflags & X86_EFLAGS_IF && !v.regs.entry_vector);
 }
 
 /* Whatever is refused: a vcpu that may run has the root table of its mode. */
@@ -104,26 +104,26 @@ static void refused(void)
         start();
         context.ldt_ents = 1;
         *answers[i] = -EINVAL;
-        check(pv_vcpu_set_context(&v, &context) == -EINVAL);
-        check((!v.initialised && v.offline) || has_root());
+        CHECK(pv_vcpu_set_context(&v, &context) == -EINVAL);
+        CHECK((!v.initialised && v.offline) || has_root());
     }
     start();
     context.ctrlreg[3] = 0;
-    check(pv_vcpu_set_context(&v, &context) == -EINVAL && v.initialised && has_root());
+    CHECK(pv_vcpu_set_context(&v, &context) == -EINVAL && v.initialised && has_root());
     start();
     context.flags = 0;
     context.ctrlreg[1] = 0; /* user mode without a table of its own */
-    check(pv_vcpu_set_context(&v, &context) == -EINVAL && v.initialised && has_root());
+    CHECK(pv_vcpu_set_context(&v, &context) == -EINVAL && v.initialised && has_root());
     start();
     context.trap_ctxt[255].address = 1UL << 47;
-    check(pv_vcpu_set_context(&v, &context) == -EINVAL && has_root());
+    CHECK(pv_vcpu_set_context(&v, &context) == -EINVAL && has_root());
 }
 
 static void expect_nothing_taken(void)
 {
     struct vcpu_guest_context hostile = context;
     start();
-    check(pv_vcpu_set_context(&v, &hostile) == -EINVAL && v.initialised && v.pv.root_kernel == 0x300);
+    CHECK(pv_vcpu_set_context(&v, &hostile) == -EINVAL && v.initialised && v.pv.root_kernel == 0x300);
 }
 
 /* Addresses that would fault in us, and tables larger than there are. */
@@ -154,7 +154,7 @@ static void hostile(void)
     expect_nothing_taken();
     start();
     context.vm_assist = ~0UL;
-    check(!pv_vcpu_set_context(&v, &context) && v.domain->vm_assist == PV_ASSISTS);
+    CHECK(!pv_vcpu_set_context(&v, &context) && v.domain->vm_assist == PV_ASSISTS);
 }
 
 /* Tables that take longer: asked for again, with what there is so far. */
@@ -163,9 +163,9 @@ static void in_pieces(void)
     start();
     v.initialised = false;
     user_root_answer = -ERESTART;
-    check(pv_vcpu_set_context(&v, &context) == -ERESTART && !v.initialised && v.pv.root_kernel == ROOT);
+    CHECK(pv_vcpu_set_context(&v, &context) == -ERESTART && !v.initialised && v.pv.root_kernel == ROOT);
     user_root_answer = 0;
-    check(!pv_vcpu_set_context(&v, &context) && v.initialised && v.pv.root_user == USER_ROOT);
+    CHECK(!pv_vcpu_set_context(&v, &context) && v.initialised && v.pv.root_user == USER_ROOT);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * A vcpu's life, the page it shares with its guest, and its state on the way to a toolstack and back: the real
  * core/vcpu.c and abi/domctl_context.c.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -43,7 +43,7 @@ void xstate_free(struct vcpu *v)
 }
 int xstate_import_xsave(struct vcpu *v, uint64_t xcr0, const void *area, size_t bytes)
 {
-    check(paused);
+    CHECK(paused);
     imports++;
     import_bytes = bytes;
     return xcr0 & 1 ? 0 : -EINVAL;
@@ -57,18 +57,18 @@ void pv_vcpu_destroy(struct vcpu *v)
 }
 int pv_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    check(paused && !v->initialised);
+    CHECK(paused && !v->initialised);
     v->regs.rip = c->user_regs.rip;
     return c->ctrlreg[3] ? 0 : -EINVAL;
 }
 void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
-    check(paused);
+    CHECK(paused);
     c->user_regs.rip = v->regs.rip;
 }
 void sched_add_vcpu(struct vcpu *v)
 {
-    check(!list[v->id]); /* nobody sends it events before the scheduler knows it */
+    CHECK(!list[v->id]); /* nobody sends it events before the scheduler knows it */
     added++;
 }
 void sched_remove_vcpu(struct vcpu *v)
@@ -84,7 +84,7 @@ void event_channels_vcpu_info_moved(struct vcpu *v)
 }
 void vcpu_wake(struct vcpu *v)
 {
-    check(!paused);
+    CHECK(!paused);
     wakes++;
 }
 void vcpu_sleep(struct vcpu *v)
@@ -106,7 +106,7 @@ int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
 {
     if (page_to_mfn(page) != 3) /* the one frame that is the guest's */
         return -EPERM;
-    check(type == TYPE_WRITABLE);
+    CHECK(type == TYPE_WRITABLE);
     held++;
     return 0;
 }
@@ -118,8 +118,8 @@ void page_put_with_type(struct page *page)
 static struct vcpu *make(unsigned id)
 {
     struct vcpu *v;
-    check(!vcpu_create(&guest, id, &v) && list[id] == v && v->offline && !v->initialised && added == 1);
-    check(v->info->evtchn_upcall_mask);
+    CHECK(!vcpu_create(&guest, id, &v) && list[id] == v && v->offline && !v->initialised && added == 1);
+    CHECK(v->info->evtchn_upcall_mask);
     return v;
 }
 
@@ -127,23 +127,23 @@ static void end(struct vcpu *v)
 {
     list[v->id] = NULL;
     vcpu_free(v);
-    check(!added && !states && !held && !paused);
+    CHECK(!added && !states && !held && !paused);
 }
 
 static void made_whole_or_not_at_all(void)
 {
     struct vcpu *v;
-    check(vcpu_create(&guest, 40, &v) == -EINVAL && vcpu_create(&guest, ~0U, &v) == -EINVAL);
-    check(!domain_vcpu(&guest, 40) && !domain_vcpu(&guest, ~0U));
+    CHECK(vcpu_create(&guest, 40, &v) == -EINVAL && vcpu_create(&guest, ~0U, &v) == -EINVAL);
+    CHECK(!domain_vcpu(&guest, 40) && !domain_vcpu(&guest, ~0U));
     init_result = -ENOMEM;
-    check(vcpu_create(&guest, 0, &v) == -ENOMEM && !list[0] && !states && !added);
+    CHECK(vcpu_create(&guest, 0, &v) == -ENOMEM && !list[0] && !states && !added);
     init_result = 0;
     v = make(0);
-    check(vcpu_create(&guest, 0, &v) == -EEXIST && domain_vcpu(&guest, 0) == list[0]);
-    check(v->info == &shared.vcpu_info[0]);
+    CHECK(vcpu_create(&guest, 0, &v) == -EEXIST && domain_vcpu(&guest, 0) == list[0]);
+    CHECK(v->info == &shared.vcpu_info[0]);
     end(list[0]);
     v = make(XEN_LEGACY_MAX_VCPUS); /* beyond the shared page's array */
-    check(v->info == &v->info_of_ours);
+    CHECK(v->info == &v->info_of_ours);
     end(v);
 }
 
@@ -152,19 +152,19 @@ static void shared_page(void)
     struct vcpu *v = make(2);
     static const unsigned bad[] = {4, 1, PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE, ~7U};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
-        check(vcpu_register_info(v, 3, bad[i]) == -EINVAL);
-    check(vcpu_register_info(v, ARRAY_SIZE(ram), 0) == -EINVAL); /* no memory */
-    check(vcpu_register_info(v, 4, 0) == -EPERM);                /* another's */
-    check(v->info == &shared.vcpu_info[2] && v->info_mfn == INVALID_MFN && !held && !moved);
+        CHECK(vcpu_register_info(v, 3, bad[i]) == -EINVAL);
+    CHECK(vcpu_register_info(v, ARRAY_SIZE(ram), 0) == -EINVAL); /* no memory */
+    CHECK(vcpu_register_info(v, 4, 0) == -EPERM);                /* another's */
+    CHECK(v->info == &shared.vcpu_info[2] && v->info_mfn == INVALID_MFN && !held && !moved);
     v->info->evtchn_pending_sel = 0x55;
-    check(!vcpu_register_info(v, 3, PAGE_SIZE - sizeof(struct vcpu_info)) && held == 1 && moved == 1);
-    check((uint8_t *)v->info == ram[3] + PAGE_SIZE - sizeof(struct vcpu_info) && v->info->evtchn_pending_sel == 0x55);
-    check(vcpu_register_info(v, 3, 0) == -EINVAL && held == 1); /* once */
+    CHECK(!vcpu_register_info(v, 3, PAGE_SIZE - sizeof(struct vcpu_info)) && held == 1 && moved == 1);
+    CHECK((uint8_t *)v->info == ram[3] + PAGE_SIZE - sizeof(struct vcpu_info) && v->info->evtchn_pending_sel == 0x55);
+    CHECK(vcpu_register_info(v, 3, 0) == -EINVAL && held == 1); /* once */
     vcpu_reset_info(v);
-    check(v->info == &shared.vcpu_info[2] && !held && !vcpu_register_info(v, 3, 0));
+    CHECK(v->info == &shared.vcpu_info[2] && !held && !vcpu_register_info(v, 3, 0));
     vcpu_unregister_info(v);
     vcpu_unregister_info(v);
-    check(v->info == &v->info_of_ours && !held);
+    CHECK(v->info == &v->info_of_ours && !held);
     end(v);
 }
 
@@ -172,13 +172,13 @@ static void pausing(void)
 {
     struct vcpu *v = make(0);
     v->is_running = v->context_saved = true;
-    check(!vcpu_try_pause(v) && !v->pause_count && wakes == 1);
+    CHECK(!vcpu_try_pause(v) && !v->pause_count && wakes == 1);
     v->is_running = v->context_saved = false;
-    check(!vcpu_try_pause(v)); /* its registers are not in memory yet */
+    CHECK(!vcpu_try_pause(v)); /* its registers are not in memory yet */
     v->context_saved = true;
-    check(vcpu_try_pause(v) && v->pause_count == 1);
+    CHECK(vcpu_try_pause(v) && v->pause_count == 1);
     vcpu_unpause(v);
-    check(!v->pause_count && wakes == 3);
+    CHECK(!v->pause_count && wakes == 3);
     wakes = 0;
     end(v);
 }
@@ -196,7 +196,7 @@ static long context_call(operation_handler handler, unsigned vcpu, void *at)
     struct xen_domctl op = {.u.vcpucontext = {.vcpu = vcpu}};
     op.u.vcpucontext.ctxt.p = at;
     long result = as_domctl(handler, &op);
-    check(!paused);
+    CHECK(!paused);
     return result;
 }
 
@@ -206,22 +206,22 @@ static void contexts(void)
     struct vcpu *v = make(0);
     c.user_regs.rip = 0x1234;
     c.flags = VGCF_online;
-    check(context_call(domctl_getvcpucontext, 0, &c) == -ENODATA); /* it has none yet */
-    check(context_call(domctl_setvcpucontext, 0, &c) == -EINVAL && !v->initialised && v->offline && !wakes);
+    CHECK(context_call(domctl_getvcpucontext, 0, &c) == -ENODATA); /* it has none yet */
+    CHECK(context_call(domctl_setvcpucontext, 0, &c) == -EINVAL && !v->initialised && v->offline && !wakes);
     c.ctrlreg[3] = 0x5000;
-    check(context_call(domctl_setvcpucontext, 0, (void *)16) == -EFAULT);
-    check(context_call(domctl_setvcpucontext, 0, NULL) == -EOPNOTSUPP);
-    check(context_call(domctl_setvcpucontext, 1, &c) == -ESRCH &&
+    CHECK(context_call(domctl_setvcpucontext, 0, (void *)16) == -EFAULT);
+    CHECK(context_call(domctl_setvcpucontext, 0, NULL) == -EOPNOTSUPP);
+    CHECK(context_call(domctl_setvcpucontext, 1, &c) == -ESRCH &&
           context_call(domctl_getvcpucontext, 99, &c) == -ESRCH);
-    check(!context_call(domctl_setvcpucontext, 0, &c) && v->initialised && !v->offline && wakes == 1);
+    CHECK(!context_call(domctl_setvcpucontext, 0, &c) && v->initialised && !v->offline && wakes == 1);
     memset(&c, 0, sizeof(c));
-    check(!context_call(domctl_getvcpucontext, 0, &c) && c.user_regs.rip == 0x1234);
+    CHECK(!context_call(domctl_getvcpucontext, 0, &c) && c.user_regs.rip == 0x1234);
     fake_current[0] = v; /* nobody stops himself to look at himself */
-    check(context_call(domctl_getvcpucontext, 0, &c) == -EINVAL &&
+    CHECK(context_call(domctl_getvcpucontext, 0, &c) == -EINVAL &&
           context_call(domctl_setvcpucontext, 0, &c) == -EINVAL);
     fake_current[0] = &caller;
     guest.hvm = &hvm_part;
-    check(context_call(domctl_setvcpucontext, 0, &c) == -EOPNOTSUPP);
+    CHECK(context_call(domctl_setvcpucontext, 0, &c) == -EOPNOTSUPP);
     guest.hvm = NULL;
     end(v);
 }
@@ -231,20 +231,20 @@ static void entry_points(void)
     struct vcpu *v = make(0);
     struct xen_domctl op = {.u.ext_vcpucontext = {.size = 128, .syscall32_callback_eip = NOT_CANONICAL}};
     struct xen_domctl_ext_vcpucontext *e = &op.u.ext_vcpucontext;
-    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
+    CHECK(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
     e->syscall32_callback_eip = 0x1000;
     e->sysenter_callback_eip = NOT_CANONICAL;
-    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL && !v->pv.syscall32.address);
+    CHECK(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL && !v->pv.syscall32.address);
     e->sysenter_callback_eip = 0x2000;
     e->sysenter_disables_events = 1;
     e->size = offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) - 1;
-    check(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
+    CHECK(as_domctl(domctl_set_ext_vcpucontext, &op) == -EINVAL);
     e->size++;
-    check(!as_domctl(domctl_set_ext_vcpucontext, &op) && v->pv.sysenter.mask_events && !v->pv.syscall32.mask_events);
+    CHECK(!as_domctl(domctl_set_ext_vcpucontext, &op) && v->pv.sysenter.mask_events && !v->pv.syscall32.mask_events);
     memset(e, 0xaa, sizeof(*e));
     e->vcpu = 0;
-    check(!as_domctl(domctl_get_ext_vcpucontext, &op) && e->syscall32_callback_eip == 0x1000 && e->size == sizeof(*e));
-    check(e->sysenter_callback_eip == 0x2000 && e->sysenter_disables_events == 1 && !e->mcg_cap);
+    CHECK(!as_domctl(domctl_get_ext_vcpucontext, &op) && e->syscall32_callback_eip == 0x1000 && e->size == sizeof(*e));
+    CHECK(e->sysenter_callback_eip == 0x2000 && e->sysenter_disables_events == 1 && !e->mcg_cap);
     end(v);
 }
 
@@ -254,7 +254,7 @@ static long extended(operation_handler handler, uint64_t *bytes, void *buffer, u
     op.u.vcpuextstate.buffer.p = buffer;
     long result = as_domctl(handler, &op);
     *bytes = op.u.vcpuextstate.size;
-    check(!paused);
+    CHECK(!paused);
     return result;
 }
 
@@ -263,32 +263,32 @@ static void extended_state(void)
 {
     struct vcpu *v = make(0);
     uint64_t bytes = 0, whole = 16 + XSAVE_BYTES, *image = calloc(1, whole);
-    check(!extended(domctl_getvcpuextstate, &bytes, NULL, 0) && bytes == whole);
+    CHECK(!extended(domctl_getvcpuextstate, &bytes, NULL, 0) && bytes == whole);
     bytes = whole - 1;
-    check(extended(domctl_getvcpuextstate, &bytes, image, 7) == -EINVAL);
+    CHECK(extended(domctl_getvcpuextstate, &bytes, image, 7) == -EINVAL);
     bytes = whole;
-    check(extended(domctl_getvcpuextstate, &bytes, image, 3) == -EINVAL);
+    CHECK(extended(domctl_getvcpuextstate, &bytes, image, 3) == -EINVAL);
     v->xcr0 = 5;
-    check(!extended(domctl_getvcpuextstate, &bytes, image, 7) && bytes == whole && image[0] == 5 && image[1] == 5);
+    CHECK(!extended(domctl_getvcpuextstate, &bytes, image, 7) && bytes == whole && image[0] == 5 && image[1] == 5);
     static const uint64_t bad[] = {0, 15, 17, 16 + 575, 16 + XSAVE_BYTES + 1, ~0UL};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         bytes = bad[i];
-        check(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EINVAL && !imports);
+        CHECK(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EINVAL && !imports);
     }
     bytes = 16; /* saved before it used any */
-    check(!extended(domctl_setvcpuextstate, &bytes, image, 7) && !imports);
+    CHECK(!extended(domctl_setvcpuextstate, &bytes, image, 7) && !imports);
     bytes = 16 + 576;
-    check(!extended(domctl_setvcpuextstate, &bytes, image, 7) && imports == 1 && import_bytes == 576);
+    CHECK(!extended(domctl_setvcpuextstate, &bytes, image, 7) && imports == 1 && import_bytes == 576);
     image[0] = 2;
-    check(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EINVAL);
-    check(extended(domctl_setvcpuextstate, &bytes, (void *)16, 7) == -EFAULT);
+    CHECK(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EINVAL);
+    CHECK(extended(domctl_setvcpuextstate, &bytes, (void *)16, 7) == -EFAULT);
     cpu_features.xsave = false;
-    check(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EOPNOTSUPP);
+    CHECK(extended(domctl_setvcpuextstate, &bytes, image, 7) == -EOPNOTSUPP);
     cpu_features.xsave = true;
     free(image);
     struct xen_domctl op = {.u.vcpu_msrs = {.msr_count = 3}};
-    check(as_domctl(domctl_set_vcpu_msrs, &op) == -EINVAL && !op.u.vcpu_msrs.msr_count);
-    check(!as_domctl(domctl_set_vcpu_msrs, &op) && !as_domctl(domctl_get_vcpu_msrs, &op));
+    CHECK(as_domctl(domctl_set_vcpu_msrs, &op) == -EINVAL && !op.u.vcpu_msrs.msr_count);
+    CHECK(!as_domctl(domctl_set_vcpu_msrs, &op) && !as_domctl(domctl_get_vcpu_msrs, &op));
     end(v);
 }
 

@@ -2,7 +2,7 @@
  * FPU state that a toolstack gives to a vcpu: nothing of it may fault when it is loaded.
  */
 #include "../../../../hypervisor/x86/xstate.c"
-#include "../check.h"
+#include "../../check.h"
 
 struct cpu_features cpu_features = {.xsave = true, .xcr0_mask = 7, .xsave_bytes = 832};
 
@@ -20,44 +20,44 @@ static void start(void)
     image.area.mxcsr = 0xffffffff;
     mxcsr_mask = 0xffbf;
     free(v.xstate);
-    check(!xstate_alloc(&v));
-    check(AREA->mxcsr == MXCSR_RESET && AREA->fcw == FCW_RESET && v.xcr0 == XSTATE_X87);
+    CHECK(!xstate_alloc(&v));
+    CHECK(AREA->mxcsr == MXCSR_RESET && AREA->fcw == FCW_RESET && v.xcr0 == XSTATE_X87);
 }
 
 static void bad_mxcsr(void)
 {
     start();
     xstate_import_fxsave(&v, &image);
-    check(AREA->mxcsr == 0xffbf && AREA->mxcsr_mask == 0xffbf);
-    check(AREA->xstate_bv == (XSTATE_X87 | XSTATE_SSE));
+    CHECK(AREA->mxcsr == 0xffbf && AREA->mxcsr_mask == 0xffbf);
+    CHECK(AREA->xstate_bv == (XSTATE_X87 | XSTATE_SSE));
     start();
     image.area.xstate_bv = 7;
-    check(!xstate_import_xsave(&v, 7, &image, sizeof(image)));
-    check(AREA->mxcsr == 0xffbf && v.xcr0 == 7);
+    CHECK(!xstate_import_xsave(&v, 7, &image, sizeof(image)));
+    CHECK(AREA->mxcsr == 0xffbf && v.xcr0 == 7);
 }
 
 static void bad_headers(void)
 {
     start();
-    check(xstate_import_xsave(&v, 7, &image, 575) == -EINVAL);
-    check(xstate_import_xsave(&v, 7, &image, 833) == -EINVAL);
+    CHECK(xstate_import_xsave(&v, 7, &image, 575) == -EINVAL);
+    CHECK(xstate_import_xsave(&v, 7, &image, 833) == -EINVAL);
     image.area.xstate_bv = 8;
-    check(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
+    CHECK(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
     image.area.xstate_bv = 7;
     image.area.xcomp_bv = 1UL << 63;
-    check(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
+    CHECK(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
     image.area.xcomp_bv = 0;
     for (unsigned i = 0; i < 6; i++) {
         image.area.reserved3[i] = 1;
-        check(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
+        CHECK(xstate_import_xsave(&v, 7, &image, sizeof(image)) == -EINVAL);
         image.area.reserved3[i] = 0;
     }
     static const uint64_t bad[] = {0, 2, 5, 6, 8, 0xf, 0xe7, 1UL << 63 | 7};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        check(xstate_import_xsave(&v, bad[i], &image, sizeof(image)) == -EINVAL);
-        check(xstate_set_xcr0(&v, bad[i]) == -EINVAL);
+        CHECK(xstate_import_xsave(&v, bad[i], &image, sizeof(image)) == -EINVAL);
+        CHECK(xstate_set_xcr0(&v, bad[i]) == -EINVAL);
     }
-    check(AREA->xstate_bv == 0 && v.xcr0 == XSTATE_X87);
+    CHECK(AREA->xstate_bv == 0 && v.xcr0 == XSTATE_X87);
 }
 
 /* What is not in use reads as reset, whatever lies in memory. */
@@ -70,11 +70,11 @@ static void stale_bytes(void)
     AREA->fcw = 0x1234;
     AREA->xstate_bv = XSTATE_AVX;
     xstate_export_fxsave(&v, &out);
-    check(out.fcw == FCW_RESET && !out.st[0] && !out.st[127] && !out.xmm[0] && !out.xmm[255]);
-    check(out.mxcsr == MXCSR_RESET);
+    CHECK(out.fcw == FCW_RESET && !out.st[0] && !out.st[127] && !out.xmm[0] && !out.xmm[255]);
+    CHECK(out.mxcsr == MXCSR_RESET);
     AREA->xstate_bv = 3;
     xstate_export_fxsave(&v, &out);
-    check(out.fcw == 0x1234 && out.st[127] == 0xaa && out.xmm[255] == 0xbb);
+    CHECK(out.fcw == 0x1234 && out.st[127] == 0xaa && out.xmm[255] == 0xbb);
 }
 
 int main(void)

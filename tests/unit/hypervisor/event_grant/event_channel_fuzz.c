@@ -5,6 +5,7 @@
  *
  * hv-event-channel-fuzz [SEED [CALLS]]; hv-event-channel-threads is the same under the thread sanitizer.
  */
+#include "../../random.h"
 #include "../fake/several_threads.h"
 #include "fake/fake.h"
 #include <hv/event_channel.h>
@@ -48,24 +49,24 @@ static long op(unsigned command, void *argument)
 }
 
 /* Ports are few, so that calls meet; some do not exist. */
-static evtchn_port_t any_port(unsigned *state)
+static evtchn_port_t any_port(void)
 {
-    return rand_r(state) % 50 ? rand_r(state) % PORTS : rand_r(state);
+    return random_below(50) ? random_below(PORTS) : random64();
 }
 
-static domid_t any_domain(unsigned *state)
+static domid_t any_domain(void)
 {
     static const domid_t some[] = {DOMID_SELF, DOMID_SELF, 1, 1, 2, 2, 0, 77, DOMID_IDLE};
-    return some[rand_r(state) % ARRAY_SIZE(some)];
+    return some[random_below(ARRAY_SIZE(some))];
 }
 
-static void bind_something(unsigned *state)
+static void bind_something(void)
 {
-    struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = any_domain(state)};
-    struct evtchn_bind_interdomain bind = {.remote_dom = any_domain(state), .remote_port = any_port(state)};
-    struct evtchn_bind_virq virq = {.virq = rand_r(state) % NR_VIRQS, .vcpu = rand_r(state) % 3};
-    struct evtchn_bind_ipi ipi = {.vcpu = rand_r(state) % 3};
-    switch (rand_r(state) % 8) {
+    struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = any_domain()};
+    struct evtchn_bind_interdomain bind = {.remote_dom = any_domain(), .remote_port = any_port()};
+    struct evtchn_bind_virq virq = {.virq = random_below(NR_VIRQS), .vcpu = random_below(3)};
+    struct evtchn_bind_ipi ipi = {.vcpu = random_below(3)};
+    switch (random_below(8)) {
     case 0 ... 2:
         op(EVTCHNOP_alloc_unbound, &unbound);
         return;
@@ -79,13 +80,13 @@ static void bind_something(unsigned *state)
     op(EVTCHNOP_bind_ipi, &ipi);
 }
 
-static void use_something(unsigned *state)
+static void use_something(void)
 {
-    struct evtchn_bind_vcpu move = {.port = any_port(state), .vcpu = rand_r(state) % 3};
-    struct evtchn_set_priority priority = {.port = any_port(state), .priority = rand_r(state) % 17};
-    struct evtchn_status status = {.dom = any_domain(state), .port = any_port(state)};
-    struct evtchn_send port = {.port = any_port(state)};
-    switch (rand_r(state) % 8) {
+    struct evtchn_bind_vcpu move = {.port = any_port(), .vcpu = random_below(3)};
+    struct evtchn_set_priority priority = {.port = any_port(), .priority = random_below(17)};
+    struct evtchn_status status = {.dom = any_domain(), .port = any_port()};
+    struct evtchn_send port = {.port = any_port()};
+    switch (random_below(8)) {
     case 0:
         op(EVTCHNOP_bind_vcpu, &move);
         return;
@@ -102,21 +103,21 @@ static void use_something(unsigned *state)
     op(EVTCHNOP_send, &port);
 }
 
-static void one_call(unsigned n, unsigned *state)
+static void one_call(unsigned n)
 {
-    struct evtchn_close close = {.port = any_port(state)};
+    struct evtchn_close close = {.port = any_port()};
     struct evtchn_reset reset = {.dom = DOMID_SELF};
-    switch (rand_r(state) % 16) {
+    switch (random_below(16)) {
     case 0 ... 5:
-        bind_something(state);
+        bind_something();
         return;
     case 6:
         op(EVTCHNOP_close, &close);
         return;
     }
-    if (!with_fifo && rand_r(state) % 3000 == 0)
+    if (!with_fifo && random_below(3000) == 0)
         op(EVTCHNOP_reset, &reset);
-    use_something(state);
+    use_something();
 }
 
 static void fifo_start(struct domain *d)
@@ -124,10 +125,10 @@ static void fifo_start(struct domain *d)
     fake_run(d->vcpu[0]);
     for (unsigned vcpu = 0; vcpu < 2; vcpu++) {
         struct evtchn_init_control init = {.control_gfn = fake_frame(d), .vcpu = vcpu};
-        CHECK_EQUAL(op(EVTCHNOP_init_control, &init), 0);
+        CHECK_EQUAL(0, op(EVTCHNOP_init_control, &init));
     }
     struct evtchn_expand_array expand = {.array_gfn = fake_frame(d)};
-    CHECK_EQUAL(op(EVTCHNOP_expand_array, &expand), 0);
+    CHECK_EQUAL(0, op(EVTCHNOP_expand_array, &expand));
 }
 
 /* Asked by the control domain. A port is an end of a channel, or 0. */
@@ -151,8 +152,8 @@ static void ends_name_each_other(void)
             if (!far)
                 continue;
             channels++;
-            CHECK_EQUAL(other_end(peer, far, &back), port);
-            CHECK_EQUAL(back, domain);
+            CHECK_EQUAL(port, other_end(peer, far, &back));
+            CHECK_EQUAL(domain, back);
         }
     CHECK(channels > 0 ||
           with_fifo); /* there a closed port comes back when its guest has looked, and these do not look */
@@ -182,10 +183,10 @@ static void fifo(void)
 static void setup(void)
 {
     control = fake_domain(0, 1, true);
-    CHECK_EQUAL(event_channels_init(control, -1), 0);
+    CHECK_EQUAL(0, event_channels_init(control, -1));
     for (unsigned i = 0; i < 2; i++) {
         guests[i] = fake_domain((domid_t)(i + 1), 2, false);
-        CHECK_EQUAL(event_channels_init(guests[i], 1023), 0);
+        CHECK_EQUAL(0, event_channels_init(guests[i], 1023));
     }
 }
 
@@ -215,5 +216,5 @@ int main(int count, char **arguments)
     static const struct unit_test tests[] = {{"two-level channels under four threads", two_level},
                                              {"FIFO channels under four threads", fifo}};
     threads_arguments(count, arguments, 6000);
-    return run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
+    return fake_run_tests(tests, ARRAY_SIZE(tests), setup, teardown);
 }

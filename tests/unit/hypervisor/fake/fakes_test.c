@@ -1,7 +1,7 @@
 /*
  * The shared fakes: what nobody faked stops the test and is named; what a test defines itself is called.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/page_alloc.h>
@@ -21,7 +21,7 @@ void vcpu_wake(struct vcpu *v)
 static void said_before_abort(void (*run)(void), char *text, size_t size)
 {
     int ends[2], status;
-    check(pipe(ends) == 0);
+    CHECK(pipe(ends) == 0);
     pid_t child = fork();
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
@@ -34,7 +34,7 @@ static void said_before_abort(void (*run)(void), char *text, size_t size)
         ;
     text[length] = 0;
     close(ends[0]);
-    check(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 static void call_nobodys(void)
@@ -51,13 +51,13 @@ int main(void)
 {
     char text[4096];
     said_before_abort(call_nobodys, text, sizeof(text));
-    check(strstr(text, "unexpected call of vcpu_unblock()"));
+    CHECK(strstr(text, "unexpected call of vcpu_unblock()"));
     said_before_abort(call_panic, text, sizeof(text));
-    check(strstr(text, "panic: count 7"));
+    CHECK(strstr(text, "panic: count 7"));
     vcpu_wake(NULL);
-    check(woken == 1);
+    CHECK(woken == 1);
     char *object = zalloc(100);
-    check(object && !object[0] && !object[99]);
+    CHECK(object && !object[0] && !object[99]);
     free(object);
     return 0;
 }

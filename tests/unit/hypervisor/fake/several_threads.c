@@ -1,5 +1,6 @@
 #include "several_threads.h"
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <hv/percpu.h>
 #include <hv/spinlock.h>
 #include <pthread.h>
@@ -9,42 +10,29 @@
 #define STANDSTILL 60 /* seconds without any call by any thread: they wait for each other */
 
 int fake_threads_meet;
-static unsigned seed = 1, calls, calls_made;
+static unsigned seed = 1, calls, calls_made, runs;
 static pthread_barrier_t start;
 
 struct thread {
     pthread_t thread;
     unsigned n;
     struct vcpu *vcpu;
-    void (*one_call)(unsigned n, unsigned *state);
+    void (*one_call)(unsigned n);
 };
 
 static void *run(void *argument)
 {
     const struct thread *t = argument;
-    unsigned state = seed * THREADS + t->n;
+    random_seed((uint64_t)seed << 32 | runs * THREADS | t->n); /* each run has numbers of its own */
     current = t->vcpu;
     cpu_info()->cpu = t->vcpu->cpu;
     pthread_barrier_wait(&start);
     for (unsigned i = 0; i < calls; i++) {
-        t->one_call(t->n, &state);
+        t->one_call(t->n);
         __atomic_fetch_add(&calls_made, 1, __ATOMIC_RELAXED);
     }
-    check(!fake_irqs_off);
+    CHECK(!fake_irqs_off);
     return NULL;
-}
-
-void threads_run(struct vcpu *const vcpu[THREADS], void (*one_call)(unsigned n, unsigned *state))
-{
-    struct thread threads[THREADS];
-    pthread_barrier_init(&start, NULL, THREADS);
-    for (unsigned n = 0; n < THREADS; n++) {
-        threads[n] = (struct thread){.n = n, .vcpu = vcpu[n], .one_call = one_call};
-        check(!pthread_create(&threads[n].thread, NULL, run, &threads[n]));
-    }
-    for (unsigned n = 0; n < THREADS; n++)
-        pthread_join(threads[n].thread, NULL);
-    pthread_barrier_destroy(&start);
 }
 
 /* A machine may be slow; what stands still is wrong. */
@@ -61,11 +49,26 @@ static void look_for_standstill(int number)
     alarm(STANDSTILL);
 }
 
+void threads_run(struct vcpu *const vcpu[THREADS], void (*one_call)(unsigned n))
+{
+    struct thread threads[THREADS];
+    signal(SIGALRM, look_for_standstill);
+    alarm(STANDSTILL);
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (unsigned n = 0; n < THREADS; n++) {
+        threads[n] = (struct thread){.n = n, .vcpu = vcpu[n], .one_call = one_call};
+        CHECK(!pthread_create(&threads[n].thread, NULL, run, &threads[n]));
+    }
+    for (unsigned n = 0; n < THREADS; n++)
+        pthread_join(threads[n].thread, NULL);
+    pthread_barrier_destroy(&start);
+    runs++;
+    alarm(0);
+}
+
 void threads_arguments(int count, char **arguments, unsigned usual_calls)
 {
     seed = count > 1 ? (unsigned)atoi(arguments[1]) : seed;
     calls = count > 2 ? (unsigned)atoi(arguments[2]) : usual_calls;
-    printf("seed %u, %u calls of each thread\n", seed, calls);
-    signal(SIGALRM, look_for_standstill);
-    alarm(STANDSTILL);
+    printf("# seed %u, %u calls of each thread\n", seed, calls);
 }

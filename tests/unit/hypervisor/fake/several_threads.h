@@ -9,11 +9,11 @@
 
 enum { THREADS = 4 };
 
-/* From the command line, [SEED [CALLS]]; said, and from now on looked at: threads that wait for each other for ever are
- * a failure too. */
+/* From the command line, [SEED [CALLS]]; said. */
 void threads_arguments(int count, char **arguments, unsigned usual_calls);
 
-/* Thread n is vcpu[n] and makes as many calls as were asked for. */
-void threads_run(struct vcpu *const vcpu[THREADS], void (*one_call)(unsigned n, unsigned *state));
+/* Thread n is vcpu[n] and makes as many calls as were asked for. Threads that wait for each other for ever are a
+ * failure too. */
+void threads_run(struct vcpu *const vcpu[THREADS], void (*one_call)(unsigned n));
 
 #endif

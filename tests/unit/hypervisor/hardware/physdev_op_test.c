@@ -2,7 +2,7 @@
  * physdev_op of the hardware domain: which of its words reaches the interrupt and PCI code, what it is told, and that
  * nothing stays behind when it cannot be told. The real abi/physdev_op.c.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -125,7 +125,7 @@ static long ask(unsigned command, void *argument)
     struct hypercall call = {.arg = {command, (unsigned long)argument}};
     told[0] = 0;
     long result = do_physdev_op(&call);
-    check(!held);
+    CHECK(!held);
     return result;
 }
 #define TOLD(text) (!strcmp(told, text))
@@ -145,18 +145,18 @@ static void ends_of_interrupts(void)
     struct physdev_irq_status_query query = {.irq = 3, .flags = 0xff};
     struct physdev_pirq_eoi_gmfn map = {.gmfn = 0x123};
     start();
-    check(!ask(PHYSDEVOP_eoi, &eoi) && TOLD("eoi 511"));
+    CHECK(!ask(PHYSDEVOP_eoi, &eoi) && TOLD("eoi 511"));
     eoi.irq = MAX_PIRQS;
-    check(ask(PHYSDEVOP_eoi, &eoi) == -EINVAL && TOLD(""));
-    check(!ask(PHYSDEVOP_irq_status_query, &query) && query.flags == 0);
+    CHECK(ask(PHYSDEVOP_eoi, &eoi) == -EINVAL && TOLD(""));
+    CHECK(!ask(PHYSDEVOP_irq_status_query, &query) && query.flags == 0);
     needs_eoi = true;
-    check(!ask(PHYSDEVOP_irq_status_query, &query) && query.flags == XENIRQSTAT_needs_eoi);
+    CHECK(!ask(PHYSDEVOP_irq_status_query, &query) && query.flags == XENIRQSTAT_needs_eoi);
     read_only = true;
-    check(ask(PHYSDEVOP_irq_status_query, &query) == -EFAULT);
+    CHECK(ask(PHYSDEVOP_irq_status_query, &query) == -EFAULT);
     query.irq = ~0U;
-    check(ask(PHYSDEVOP_irq_status_query, &query) == -EINVAL);
-    check(!ask(PHYSDEVOP_pirq_eoi_gmfn_v2, &map) && TOLD("map 123 of d0"));
-    check(ask(PHYSDEVOP_pirq_eoi_gmfn_v1, &map) == -ENOSYS && TOLD(""));
+    CHECK(ask(PHYSDEVOP_irq_status_query, &query) == -EINVAL);
+    CHECK(!ask(PHYSDEVOP_pirq_eoi_gmfn_v2, &map) && TOLD("map 123 of d0"));
+    CHECK(ask(PHYSDEVOP_pirq_eoi_gmfn_v1, &map) == -ENOSYS && TOLD(""));
 }
 
 static void lines_are_mapped_and_unmapped(void)
@@ -165,18 +165,18 @@ static void lines_are_mapped_and_unmapped(void)
     struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = 9};
     start();
     answer = 9;
-    check(!ask(PHYSDEVOP_map_pirq, &op) && op.pirq == 9 && TOLD("gsi 9 as -1;"));
-    check(!ask(PHYSDEVOP_unmap_pirq, &unmap) && TOLD("unmap 9"));
+    CHECK(!ask(PHYSDEVOP_map_pirq, &op) && op.pirq == 9 && TOLD("gsi 9 as -1;"));
+    CHECK(!ask(PHYSDEVOP_unmap_pirq, &unmap) && TOLD("unmap 9"));
     read_only = true;
-    check(ask(PHYSDEVOP_map_pirq, &op) == -EFAULT && TOLD("gsi 9 as 9;unmap 9")); /* who is not told has none */
+    CHECK(ask(PHYSDEVOP_map_pirq, &op) == -EFAULT && TOLD("gsi 9 as 9;unmap 9")); /* who is not told has none */
     read_only = false;
     answer = -EBUSY;
     op.pirq = 4;
-    check(ask(PHYSDEVOP_map_pirq, &op) == -EBUSY && op.pirq == 4);
+    CHECK(ask(PHYSDEVOP_map_pirq, &op) == -EBUSY && op.pirq == 4);
     op.index = -1;
-    check(ask(PHYSDEVOP_map_pirq, &op) == -EINVAL && TOLD(""));
+    CHECK(ask(PHYSDEVOP_map_pirq, &op) == -EINVAL && TOLD(""));
     op.type = MAP_PIRQ_TYPE_UNKNOWN;
-    check(ask(PHYSDEVOP_map_pirq, &op) == -EINVAL && TOLD(""));
+    CHECK(ask(PHYSDEVOP_map_pirq, &op) == -EINVAL && TOLD(""));
 }
 
 /* Nothing is passed through. */
@@ -190,8 +190,8 @@ static void only_for_itself(void)
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         struct physdev_map_pirq map = {.domid = cases[i].id, .type = MAP_PIRQ_TYPE_GSI};
         struct physdev_unmap_pirq unmap = {.domid = cases[i].id};
-        check(ask(PHYSDEVOP_map_pirq, &map) == cases[i].answer && (cases[i].answer != 0) == TOLD(""));
-        check(ask(PHYSDEVOP_unmap_pirq, &unmap) == cases[i].answer && (cases[i].answer != 0) == TOLD(""));
+        CHECK(ask(PHYSDEVOP_map_pirq, &map) == cases[i].answer && (cases[i].answer != 0) == TOLD(""));
+        CHECK(ask(PHYSDEVOP_unmap_pirq, &unmap) == cases[i].answer && (cases[i].answer != 0) == TOLD(""));
     }
 }
 
@@ -215,7 +215,7 @@ static void messages_are_of_a_device(void)
     start();
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         struct physdev_map_pirq op = cases[i].op;
-        check(ask(PHYSDEVOP_map_pirq, &op) == cases[i].answer && TOLD(cases[i].told));
+        CHECK(ask(PHYSDEVOP_map_pirq, &op) == cases[i].answer && TOLD(cases[i].told));
     }
 }
 
@@ -224,15 +224,15 @@ static void free_numbers(void)
     struct physdev_get_free_pirq op = {.type = MAP_PIRQ_TYPE_MSI};
     start();
     answer = 300;
-    check(!ask(PHYSDEVOP_get_free_pirq, &op) && op.pirq == 300 && TOLD("reserve 1;"));
+    CHECK(!ask(PHYSDEVOP_get_free_pirq, &op) && op.pirq == 300 && TOLD("reserve 1;"));
     op.type = MAP_PIRQ_TYPE_GSI;
     read_only = true;
-    check(ask(PHYSDEVOP_get_free_pirq, &op) == -EFAULT && TOLD("reserve 0;unmap 300"));
+    CHECK(ask(PHYSDEVOP_get_free_pirq, &op) == -EFAULT && TOLD("reserve 0;unmap 300"));
     op.type = MAP_PIRQ_TYPE_MULTI_MSI;
-    check(ask(PHYSDEVOP_get_free_pirq, &op) == -EINVAL && TOLD(""));
+    CHECK(ask(PHYSDEVOP_get_free_pirq, &op) == -EINVAL && TOLD(""));
     op.type = MAP_PIRQ_TYPE_MSI;
     answer = -ENOSPC;
-    check(ask(PHYSDEVOP_get_free_pirq, &op) == -ENOSPC);
+    CHECK(ask(PHYSDEVOP_get_free_pirq, &op) == -ENOSPC);
 }
 
 static void pins(void)
@@ -242,17 +242,17 @@ static void pins(void)
     struct physdev_apic apic = {.apic_physbase = IOAPIC, .reg = 1};
     start();
     answer = 0x41;
-    check(!ask(PHYSDEVOP_alloc_irq_vector, &vector) && vector.vector == 0x41 && TOLD("vector 9"));
+    CHECK(!ask(PHYSDEVOP_alloc_irq_vector, &vector) && vector.vector == 0x41 && TOLD("vector 9"));
     answer = -EINVAL;
-    check(ask(PHYSDEVOP_alloc_irq_vector, &vector) == -EINVAL && vector.vector == 0x41);
+    CHECK(ask(PHYSDEVOP_alloc_irq_vector, &vector) == -EINVAL && vector.vector == 0x41);
     answer = -EEXIST;
-    check(ask(PHYSDEVOP_setup_gsi, &setup) == -EEXIST && TOLD("setup 5 1 0"));
+    CHECK(ask(PHYSDEVOP_setup_gsi, &setup) == -EEXIST && TOLD("setup 5 1 0"));
     setup.gsi = -1;
-    check(ask(PHYSDEVOP_setup_gsi, &setup) == -EINVAL && TOLD(""));
-    check(!ask(PHYSDEVOP_apic_read, &apic) && apic.value == 0x101);
-    check(ask(PHYSDEVOP_apic_write, &apic) == -EPERM);
+    CHECK(ask(PHYSDEVOP_setup_gsi, &setup) == -EINVAL && TOLD(""));
+    CHECK(!ask(PHYSDEVOP_apic_read, &apic) && apic.value == 0x101);
+    CHECK(ask(PHYSDEVOP_apic_write, &apic) == -EPERM);
     apic.reg = 4;
-    check(ask(PHYSDEVOP_apic_read, &apic) == -EINVAL && ask(PHYSDEVOP_apic_write, &apic) == -EINVAL);
+    CHECK(ask(PHYSDEVOP_apic_read, &apic) == -EINVAL && ask(PHYSDEVOP_apic_write, &apic) == -EINVAL);
 }
 
 /* ---- Devices ---- */
@@ -265,26 +265,26 @@ static void devices_come_and_go(void)
     struct physdev_pci_device device = {.seg = 1, .bus = 2, .devfn = 3};
     struct physdev_pci_device_add add = {.seg = 1, .bus = 2, .devfn = 3};
     start();
-    check(!ask(PHYSDEVOP_manage_pci_add, &old) && !ask(PHYSDEVOP_manage_pci_add_ext, &ext) && TOLD(""));
-    check(!ask(PHYSDEVOP_pci_device_add, &add) && TOLD(""));
-    check(!ask(PHYSDEVOP_manage_pci_remove, &old) && TOLD("release 203"));
-    check(!ask(PHYSDEVOP_pci_device_remove, &device) && TOLD("release 10203"));
-    check(!ask(PHYSDEVOP_restore_msi, &restore) && TOLD("restore 203"));
-    check(!ask(PHYSDEVOP_restore_msi_ext, &device) && TOLD("restore 10203"));
-    check(!ask(PHYSDEVOP_prepare_msix, &device) && !ask(PHYSDEVOP_release_msix, &device));
+    CHECK(!ask(PHYSDEVOP_manage_pci_add, &old) && !ask(PHYSDEVOP_manage_pci_add_ext, &ext) && TOLD(""));
+    CHECK(!ask(PHYSDEVOP_pci_device_add, &add) && TOLD(""));
+    CHECK(!ask(PHYSDEVOP_manage_pci_remove, &old) && TOLD("release 203"));
+    CHECK(!ask(PHYSDEVOP_pci_device_remove, &device) && TOLD("release 10203"));
+    CHECK(!ask(PHYSDEVOP_restore_msi, &restore) && TOLD("restore 203"));
+    CHECK(!ask(PHYSDEVOP_restore_msi_ext, &device) && TOLD("restore 10203"));
+    CHECK(!ask(PHYSDEVOP_prepare_msix, &device) && !ask(PHYSDEVOP_release_msix, &device));
     device.seg = 0;
-    check(ask(PHYSDEVOP_prepare_msix, &device) == -ENODEV);
+    CHECK(ask(PHYSDEVOP_prepare_msix, &device) == -ENODEV);
 }
 
 static void a_debug_port_needs_no_care(void)
 {
     struct physdev_dbgp_op op = {.op = PHYSDEVOP_DBGP_RESET_PREPARE};
     start();
-    check(!ask(PHYSDEVOP_dbgp_op, &op));
+    CHECK(!ask(PHYSDEVOP_dbgp_op, &op));
     op.op = PHYSDEVOP_DBGP_RESET_DONE;
-    check(!ask(PHYSDEVOP_dbgp_op, &op));
+    CHECK(!ask(PHYSDEVOP_dbgp_op, &op));
     op.op = 77;
-    check(ask(PHYSDEVOP_dbgp_op, &op) == -EINVAL);
+    CHECK(ask(PHYSDEVOP_dbgp_op, &op) == -EINVAL);
 }
 
 #define RESERVED XEN_PCI_MMCFG_RESERVED
@@ -300,34 +300,34 @@ static long configuration_space(uint64_t address, uint8_t first, uint8_t last, u
 static void configuration_space_is_taken_where_it_is_told(void)
 {
     start();
-    check(!configuration_space(0xe0000000, 0, 255, RESERVED) && TOLD("ecam e0000000 2 0-255"));
-    check(!configuration_space(0xe0000000, 16, 31, RESERVED) && TOLD("ecam e1000000 2 16-31"));
-    check(!configuration_space(0xe0000000, 0, 255, 0) && TOLD(""));
-    check(configuration_space(0xe0000000, 0, 255, 2) == -EINVAL && TOLD(""));
-    check(configuration_space(0xe0000000, 9, 8, RESERVED) == -EINVAL && TOLD(""));
-    check(configuration_space(0xe0001000, 0, 255, RESERVED) == -EINVAL && TOLD(""));
-    check(configuration_space(0x1000000, 0, 0, RESERVED) == -EINVAL && TOLD("")); /* memory */
-    check(configuration_space(~0UL << 20, 255, 255, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(!configuration_space(0xe0000000, 0, 255, RESERVED) && TOLD("ecam e0000000 2 0-255"));
+    CHECK(!configuration_space(0xe0000000, 16, 31, RESERVED) && TOLD("ecam e1000000 2 16-31"));
+    CHECK(!configuration_space(0xe0000000, 0, 255, 0) && TOLD(""));
+    CHECK(configuration_space(0xe0000000, 0, 255, 2) == -EINVAL && TOLD(""));
+    CHECK(configuration_space(0xe0000000, 9, 8, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(configuration_space(0xe0001000, 0, 255, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(configuration_space(0x1000000, 0, 0, RESERVED) == -EINVAL && TOLD("")); /* memory */
+    CHECK(configuration_space(~0UL << 20, 255, 255, RESERVED) == -EINVAL && TOLD(""));
     answer = -ENOSPC;
-    check(configuration_space(0xe0000000, 0, 255, RESERVED) == -ENOSPC);
+    CHECK(configuration_space(0xe0000000, 0, 255, RESERVED) == -ENOSPC);
 }
 
 /* Its last byte too. */
 static void all_of_configuration_space_is_no_memory(void)
 {
     start();
-    check(!configuration_space(0xf0000000, 0, 255, RESERVED));
-    check(configuration_space(0xf0100000, 0, 255, RESERVED) == -EINVAL && TOLD("")); /* its end is memory */
-    check(configuration_space(0, 0, 255, RESERVED) == -EINVAL && TOLD(""));          /* its middle */
+    CHECK(!configuration_space(0xf0000000, 0, 255, RESERVED));
+    CHECK(configuration_space(0xf0100000, 0, 255, RESERVED) == -EINVAL && TOLD("")); /* its end is memory */
+    CHECK(configuration_space(0, 0, 255, RESERVED) == -EINVAL && TOLD(""));          /* its middle */
 }
 
 static void configuration_space_is_where_the_processor_has_addresses(void)
 {
     start();
-    check(!configuration_space((1UL << 40) - 256 * MiB, 0, 255, RESERVED));
-    check(configuration_space(1UL << 40, 0, 255, RESERVED) == -EINVAL && TOLD(""));
-    check(configuration_space((1UL << 40) - 255 * MiB, 0, 255, RESERVED) == -EINVAL && TOLD(""));
-    check(configuration_space(~0UL << 20, 0, 0, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(!configuration_space((1UL << 40) - 256 * MiB, 0, 255, RESERVED));
+    CHECK(configuration_space(1UL << 40, 0, 255, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(configuration_space((1UL << 40) - 255 * MiB, 0, 255, RESERVED) == -EINVAL && TOLD(""));
+    CHECK(configuration_space(~0UL << 20, 0, 0, RESERVED) == -EINVAL && TOLD(""));
 }
 
 /* ---- Rights to ports, of every PV vcpu ---- */
@@ -340,15 +340,15 @@ static void ports_of_a_program(void)
     start();
     fake_current[0] = &of_guest;
     set_xen_guest_handle(op.bitmap, bitmap);
-    check(!ask(PHYSDEVOP_set_iobitmap, &op) && of_guest.pv.iobitmap == bitmap && of_guest.pv.iobitmap_ports == 65536);
+    CHECK(!ask(PHYSDEVOP_set_iobitmap, &op) && of_guest.pv.iobitmap == bitmap && of_guest.pv.iobitmap_ports == 65536);
     op.nr_ports = 65537;
-    check(ask(PHYSDEVOP_set_iobitmap, &op) == -EINVAL && of_guest.pv.iobitmap_ports == 65536);
+    CHECK(ask(PHYSDEVOP_set_iobitmap, &op) == -EINVAL && of_guest.pv.iobitmap_ports == 65536);
     op.nr_ports = 1;
     set_xen_guest_handle(op.bitmap, (uint8_t *)HYPERVISOR_VIRT_START);
-    check(ask(PHYSDEVOP_set_iobitmap, &op) == -EINVAL && of_guest.pv.iobitmap == bitmap);
-    check(!ask(PHYSDEVOP_set_iopl, &iopl) && of_guest.pv.iopl == 3);
+    CHECK(ask(PHYSDEVOP_set_iobitmap, &op) == -EINVAL && of_guest.pv.iobitmap == bitmap);
+    CHECK(!ask(PHYSDEVOP_set_iopl, &iopl) && of_guest.pv.iopl == 3);
     iopl.iopl = 4;
-    check(ask(PHYSDEVOP_set_iopl, &iopl) == -EINVAL && of_guest.pv.iopl == 3);
+    CHECK(ask(PHYSDEVOP_set_iopl, &iopl) == -EINVAL && of_guest.pv.iopl == 3);
 }
 
 static void what_is_not_there_is_no_argument(void)
@@ -358,12 +358,12 @@ static void what_is_not_there_is_no_argument(void)
     start();
     for (unsigned command = 0; command < 64; command++) {
         long result = ask(command, NULL);
-        check((result == -EFAULT || result == -ENOSYS) && TOLD(""));
+        CHECK((result == -EFAULT || result == -ENOSYS) && TOLD(""));
         served += result == -EFAULT;
     }
-    check(served == 23);
+    CHECK(served == 23);
     for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
-        check(ask(none[i], NULL) == -ENOSYS);
+        CHECK(ask(none[i], NULL) == -ENOSYS);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /*
  * platform_op: who may, one at a time, and what each command answers and changes. The real abi/platform_op.c.
  */
-#include "../check.h"
+#include "../../check.h"
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
@@ -103,7 +103,7 @@ static const struct efi_header runtime = {.revision = 0x2004a};
 static uint16_t vendor[EFI_VENDOR_CHARACTERS] = {'E', 'D', 'K', 0, 'x'};
 void *ioremap(paddr_t pa, size_t bytes, uint64_t cache_flags)
 {
-    check(!cache_flags);
+    CHECK(!cache_flags);
     mappings++;
     return pa == EFI_TABLE ? (void *)&table : pa == EFI_RUNTIME ? (void *)&runtime : pa == EFI_VENDOR ? vendor : NULL;
 }
@@ -114,7 +114,7 @@ static long ask(struct xen_platform_op *op, unsigned command)
     op->cmd = command;
     op->interface_version = XENPF_INTERFACE_VERSION;
     long result = do_platform_op(&call);
-    check(!held);
+    CHECK(!held);
     return result;
 }
 
@@ -133,13 +133,13 @@ static void who_may_and_how(void)
     struct xen_platform_op op = {.cmd = XENPF_get_cpuinfo, .interface_version = XENPF_INTERFACE_VERSION + 1};
     struct hypercall call = {.arg = {(unsigned long)&op}};
     start();
-    check(do_platform_op(&call) == -EACCES);
-    check(do_platform_op(&(struct hypercall){.arg = {16}}) == -EFAULT);
-    check(ask(&op, 999) == -ENOSYS);
+    CHECK(do_platform_op(&call) == -EACCES);
+    CHECK(do_platform_op(&(struct hypercall){.arg = {16}}) == -EFAULT);
+    CHECK(ask(&op, 999) == -ENOSYS);
     read_only = true;
-    check(ask(&op, XENPF_get_cpuinfo) == -EFAULT);
+    CHECK(ask(&op, XENPF_get_cpuinfo) == -EFAULT);
     fake_current[0] = &of_guest;
-    check(ask(&op, XENPF_get_cpuinfo) == -EPERM);
+    CHECK(ask(&op, XENPF_get_cpuinfo) == -EPERM);
 }
 
 static void one_at_a_time(void)
@@ -148,27 +148,27 @@ static void one_at_a_time(void)
     start();
     seconds_set = 0;
     spin_lock(&platform_lock);
-    check(ask(&op, XENPF_settime64) == -ERESTART && !seconds_set);
+    CHECK(ask(&op, XENPF_settime64) == -ERESTART && !seconds_set);
     spin_unlock(&platform_lock);
-    check(!ask(&op, XENPF_settime64) && seconds_set == 11 && !platform_lock.held);
+    CHECK(!ask(&op, XENPF_settime64) && seconds_set == 11 && !platform_lock.held);
 }
 
 static void every_domain_learns_the_date(void)
 {
     struct xen_platform_op op = {.u.settime64 = {.secs = 1UL << 33, .nsecs = 999999999, .system_time = 77}};
     start();
-    check(!ask(&op, XENPF_settime64) && seconds_set == 1UL << 33 && nanoseconds_set == 999999999 && set_at == 77);
-    check(updated[0] == 1 && updated[1] == 1 && updated[2] == 1);
+    CHECK(!ask(&op, XENPF_settime64) && seconds_set == 1UL << 33 && nanoseconds_set == 999999999 && set_at == 77);
+    CHECK(updated[0] == 1 && updated[1] == 1 && updated[2] == 1);
     op.u.settime64.nsecs++;
     op.u.settime64.secs = 5;
-    check(ask(&op, XENPF_settime64) == -EINVAL && seconds_set != 5 && updated[1] == 1);
+    CHECK(ask(&op, XENPF_settime64) == -EINVAL && seconds_set != 5 && updated[1] == 1);
     op.u.settime64.nsecs = 0;
     op.u.settime64.mbz = 1;
-    check(ask(&op, XENPF_settime64) == -EINVAL && seconds_set != 5);
+    CHECK(ask(&op, XENPF_settime64) == -EINVAL && seconds_set != 5);
     op.u.settime32.secs = 6;
     op.u.settime32.nsecs = 7;
     op.u.settime32.system_time = 8;
-    check(!ask(&op, XENPF_settime32) && seconds_set == 6 && nanoseconds_set == 7 && set_at == 8 && updated[1] == 2);
+    CHECK(!ask(&op, XENPF_settime32) && seconds_set == 6 && nanoseconds_set == 7 && set_at == 8 && updated[1] == 2);
 }
 
 /* ---- Processors ---- */
@@ -178,14 +178,14 @@ static void processors_are_told(void)
     struct xen_platform_op op = {.u.pcpu_info.xen_cpuid = 1};
     const struct xenpf_pcpuinfo *info = &op.u.pcpu_info;
     start();
-    check(!ask(&op, XENPF_get_cpuinfo) && info->max_present == 2 && info->flags == XEN_PCPU_FLAGS_ONLINE);
-    check(info->apic_id == 11 && info->acpi_id == 21);
+    CHECK(!ask(&op, XENPF_get_cpuinfo) && info->max_present == 2 && info->flags == XEN_PCPU_FLAGS_ONLINE);
+    CHECK(info->apic_id == 11 && info->acpi_id == 21);
     op.u.pcpu_info.xen_cpuid = 2;
-    check(!ask(&op, XENPF_get_cpuinfo) && info->flags == 0 && info->apic_id == 12);
+    CHECK(!ask(&op, XENPF_get_cpuinfo) && info->flags == 0 && info->apic_id == 12);
     op.u.pcpu_info.xen_cpuid = 3;
-    check(!ask(&op, XENPF_get_cpuinfo) && info->flags == XEN_PCPU_FLAGS_INVALID && info->apic_id == 12);
+    CHECK(!ask(&op, XENPF_get_cpuinfo) && info->flags == XEN_PCPU_FLAGS_INVALID && info->apic_id == 12);
     op.u.pcpu_info.xen_cpuid = ~0U;
-    check(!ask(&op, XENPF_get_cpuinfo) && info->flags == XEN_PCPU_FLAGS_INVALID);
+    CHECK(!ask(&op, XENPF_get_cpuinfo) && info->flags == XEN_PCPU_FLAGS_INVALID);
 }
 
 static void versions_are_told(void)
@@ -193,14 +193,14 @@ static void versions_are_told(void)
     struct xen_platform_op op = {.u.pcpu_version.xen_cpuid = 2};
     const struct xenpf_pcpu_version *version = &op.u.pcpu_version;
     start();
-    check(!ask(&op, XENPF_get_cpu_version) && !memcmp(version->vendor_id, "AuthenticAMD", 12));
-    check(version->family == 0x19 && version->model == 0x21 && version->stepping == 2 && version->max_present == 2);
+    CHECK(!ask(&op, XENPF_get_cpu_version) && !memcmp(version->vendor_id, "AuthenticAMD", 12));
+    CHECK(version->family == 0x19 && version->model == 0x21 && version->stepping == 2 && version->max_present == 2);
     signature_of_intel = 0x000906ea;
-    check(!ask(&op, XENPF_get_cpu_version) && version->family == 6 && version->model == 0x9e &&
+    CHECK(!ask(&op, XENPF_get_cpu_version) && version->family == 6 && version->model == 0x9e &&
           version->stepping == 10);
     signature_of_intel = 0;
     op.u.pcpu_version.xen_cpuid = 3;
-    check(!ask(&op, XENPF_get_cpu_version) && !version->family && !version->vendor_id[0]);
+    CHECK(!ask(&op, XENPF_get_cpu_version) && !version->family && !version->vendor_id[0]);
 }
 
 static void processors_stay_as_they_are(void)
@@ -209,8 +209,8 @@ static void processors_stay_as_they_are(void)
     start();
     for (unsigned i = 0; i < 4; i++) {
         struct xen_platform_op op = {.u.cpu_ol.cpuid = i};
-        check(ask(&op, XENPF_cpu_online) == online[i] && ask(&op, XENPF_cpu_offline) == offline[i]);
-        check(i > 2 || cpus[i].online == (i < 2));
+        CHECK(ask(&op, XENPF_cpu_online) == online[i] && ask(&op, XENPF_cpu_offline) == offline[i]);
+        CHECK(i > 2 || cpus[i].online == (i < 2));
     }
 }
 
@@ -230,20 +230,20 @@ static void idle_time_up_to_now(void)
     memset(idle, 0xff, sizeof(idle));
     set_xen_guest_handle(op.u.getidletime.cpumap_bitmap, map);
     set_xen_guest_handle(op.u.getidletime.idletime, idle);
-    check(!ask(&op, XENPF_getidletime) && op.u.getidletime.now == 5000);
-    check(idle[0] == 1100 && idle[1] == ~0UL && idle[2] == 300 && idle[3] == 0 && idle[9] == 0 && idle[10] == ~0UL);
-    check(map[0] == 5 && map[1] == 0xfc && map[2] == 0xff);
+    CHECK(!ask(&op, XENPF_getidletime) && op.u.getidletime.now == 5000);
+    CHECK(idle[0] == 1100 && idle[1] == ~0UL && idle[2] == 300 && idle[3] == 0 && idle[9] == 0 && idle[10] == ~0UL);
+    CHECK(map[0] == 5 && map[1] == 0xfc && map[2] == 0xff);
     fault_at = &idle[2];
     map[0] = 4;
-    check(ask(&op, XENPF_getidletime) == -EFAULT);
+    CHECK(ask(&op, XENPF_getidletime) == -EFAULT);
     fault_at = map;
-    check(ask(&op, XENPF_getidletime) == -EFAULT);
+    CHECK(ask(&op, XENPF_getidletime) == -EFAULT);
     fault_at = NULL;
     memset(map, 0xff, sizeof(map));
     op.u.getidletime.cpumap_nr_cpus = ~0U; /* more than there ever are: a map of as many */
-    check(!ask(&op, XENPF_getidletime) && map[0] == 7 && !map[7] && map[8] == 0xff);
+    CHECK(!ask(&op, XENPF_getidletime) && map[0] == 7 && !map[7] && map[8] == 0xff);
     set_xen_guest_handle(op.u.getidletime.cpumap_bitmap, (uint8_t *)16);
-    check(ask(&op, XENPF_getidletime) == -EFAULT);
+    CHECK(ask(&op, XENPF_getidletime) == -EFAULT);
 }
 
 /* ---- Firmware ---- */
@@ -260,13 +260,13 @@ static void what_the_bios_knows(void)
     struct xen_platform_op op = {0};
     start();
     ram[0][0x417] = 0x20;
-    check(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0);
+    CHECK(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0);
     low_memory = true;
-    check(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0x20);
-    check(firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 1) == -ESRCH && firmware(&op, XEN_FW_DISK_INFO, 0) == -ESRCH);
-    check(firmware(&op, XEN_FW_DISK_MBR_SIGNATURE, 0) == -ESRCH && firmware(&op, XEN_FW_VBEDDC_INFO, 0) == -ESRCH);
-    check(firmware(&op, 99, 0) == -EINVAL);
-    check(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS && !mappings); /* the machine has none */
+    CHECK(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0x20);
+    CHECK(firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 1) == -ESRCH && firmware(&op, XEN_FW_DISK_INFO, 0) == -ESRCH);
+    CHECK(firmware(&op, XEN_FW_DISK_MBR_SIGNATURE, 0) == -ESRCH && firmware(&op, XEN_FW_VBEDDC_INFO, 0) == -ESRCH);
+    CHECK(firmware(&op, 99, 0) == -EINVAL);
+    CHECK(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS && !mappings); /* the machine has none */
 }
 
 static void what_efi_knows(void)
@@ -276,16 +276,16 @@ static void what_efi_knows(void)
     start();
     low_memory = true;
     bootinfo.efi = true;
-    check(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS && !mappings);
+    CHECK(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS && !mappings);
     bootinfo.efi_system_table = EFI_TABLE;
-    check(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0);
-    check(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) && efi->version == 0x20046);
-    check(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_RT_VERSION) && efi->version == 0x2004a);
-    check(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_CONFIG_TABLE));
-    check(efi->cfg.addr == 0x70003000 && efi->cfg.nent == 9);
-    check(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_MEM_INFO) == -ENOENT);
+    CHECK(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0);
+    CHECK(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) && efi->version == 0x20046);
+    CHECK(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_RT_VERSION) && efi->version == 0x2004a);
+    CHECK(!firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_CONFIG_TABLE));
+    CHECK(efi->cfg.addr == 0x70003000 && efi->cfg.nent == 9);
+    CHECK(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_MEM_INFO) == -ENOENT);
     table.header.signature++;
-    check(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS);
+    CHECK(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION) == -ENOSYS);
     table.header.signature--;
 }
 
@@ -295,7 +295,7 @@ static long vendor_name(uint16_t *to, uint32_t bytes)
     op.u.firmware_info.u.efi_info.vendor.bufsz = bytes;
     set_xen_guest_handle(op.u.firmware_info.u.efi_info.vendor.name, (void *)to);
     long result = firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VENDOR);
-    check(result || op.u.firmware_info.u.efi_info.vendor.revision == 0x10000);
+    CHECK(result || op.u.firmware_info.u.efi_info.vendor.revision == 0x10000);
     return result;
 }
 
@@ -305,16 +305,16 @@ static void the_name_of_the_vendor_fits(void)
     uint16_t name[EFI_VENDOR_CHARACTERS + 8];
     start();
     memset(name, 0x77, sizeof(name));
-    check(!vendor_name(name, sizeof(name)) && !memcmp(name, vendor, 8) && name[4] == 0x7777);
-    check(!vendor_name(name, 5) && name[0] == 'E' && !name[1] && name[2] == 'K');
+    CHECK(!vendor_name(name, sizeof(name)) && !memcmp(name, vendor, 8) && name[4] == 0x7777);
+    CHECK(!vendor_name(name, 5) && name[0] == 'E' && !name[1] && name[2] == 'K');
     name[0] = 0x7777;
-    check(!vendor_name(name, 1) && name[0] == 0x7777 && !vendor_name(NULL, 100));
+    CHECK(!vendor_name(name, 1) && name[0] == 0x7777 && !vendor_name(NULL, 100));
     for (unsigned i = 0; i < EFI_VENDOR_CHARACTERS; i++)
         vendor[i] = 'a';
-    check(!vendor_name(name, ~0U) && name[126] == 'a' && !name[127] && name[128] == 0x7777);
+    CHECK(!vendor_name(name, ~0U) && name[126] == 'a' && !name[127] && name[128] == 0x7777);
     fault_at = &name[3];
-    check(vendor_name(name, sizeof(name)) == -EFAULT);
-    check(mappings == 3); /* once each */
+    CHECK(vendor_name(name, sizeof(name)) == -EFAULT);
+    CHECK(mappings == 3); /* once each */
 }
 
 /* ---- Others ---- */
@@ -323,11 +323,11 @@ static void the_machine_is_switched_off(void)
 {
     static struct xen_platform_op op = {.u.enter_acpi_sleep.sleep_state = 3};
     start();
-    check(ask(&op, XENPF_enter_acpi_sleep) == -EOPNOTSUPP);
+    CHECK(ask(&op, XENPF_enter_acpi_sleep) == -EOPNOTSUPP);
     op.u.enter_acpi_sleep.sleep_state = 5;
     if (!setjmp(off)) {
         ask(&op, XENPF_enter_acpi_sleep);
-        check(!"the machine is still on");
+        CHECK(!"the machine is still on");
     }
     spin_unlock(&platform_lock);
 }
@@ -345,9 +345,9 @@ static void what_is_ours_is_refused(void)
                  {XENPF_core_parking, -EOPNOTSUPP},     {XENPF_resource_op, -EOPNOTSUPP}};
     struct xen_platform_op op = {.u.symdata = {.namelen = 40, .address = 5, .type = 'T'}};
     start();
-    check(!ask(&op, XENPF_get_symbol) && !op.u.symdata.namelen && !op.u.symdata.address && !op.u.symdata.type);
+    CHECK(!ask(&op, XENPF_get_symbol) && !op.u.symdata.namelen && !op.u.symdata.address && !op.u.symdata.type);
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
-        check(ask(&op, cases[i].command) == cases[i].answer);
+        CHECK(ask(&op, cases[i].command) == cases[i].answer);
 }
 
 int main(void)

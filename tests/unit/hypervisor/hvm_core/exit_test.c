@@ -97,21 +97,21 @@ static bool tries_again(void)
 static void data(void)
 {
     fault(P2M_RAM, true, false, false);
-    check(tries_again());
+    CHECK(tries_again());
     fault(P2M_GRANT_READONLY, false, false, false);
-    check(tries_again());
+    CHECK(tries_again());
     fault(P2M_GRANT_READONLY, true, false, false);
-    check(emulated == 1);
+    CHECK(emulated == 1);
     fault(P2M_RAM_LOG_DIRTY, true, false, false);
-    check(emulated == 1); /* not one that could be made writable */
+    CHECK(emulated == 1); /* not one that could be made writable */
     fixable = true;
     fault(P2M_RAM_LOG_DIRTY, true, false, false);
-    check(tries_again());
+    CHECK(tries_again());
     fixable = false;
     fault(P2M_HOLE, false, false, false);
-    check(emulated == 1);
+    CHECK(emulated == 1);
     fault(P2M_MMIO_DM, true, false, false);
-    check(emulated == 1);
+    CHECK(emulated == 1);
 }
 
 /* A stale translation is tried again; memory without the right to execute would be for ever. */
@@ -119,17 +119,17 @@ static void code(void)
 {
     static const enum p2m_type data_only[] = {P2M_FOREIGN, P2M_GRANT_WRITABLE, P2M_GRANT_READONLY, P2M_SHARED};
     fault(P2M_RAM, false, true, false);
-    check(tries_again());
+    CHECK(tries_again());
     fault(P2M_RAM_READONLY, false, true, false);
-    check(tries_again());
+    CHECK(tries_again());
     for (unsigned i = 0; i < ARRAY_SIZE(data_only); i++) {
         fault(data_only[i], false, true, false);
-        check(exceptions == 1 && vector == TRAP_gp_fault && !emulated && !crashes);
+        CHECK(exceptions == 1 && vector == TRAP_gp_fault && !emulated && !crashes);
     }
     fault(P2M_GRANT_WRITABLE, false, true, true); /* page tables there are read, whatever for */
-    check(tries_again());
+    CHECK(tries_again());
     fault(P2M_HOLE, false, true, false);
-    check(crashes == 1 && !exceptions);
+    CHECK(crashes == 1 && !exceptions);
 }
 
 static void skipping(void)
@@ -140,10 +140,10 @@ static void skipping(void)
     fake_regs.rip = 0xffffffff;
     segment[SEG_CS].attributes = SEG_ATTR_DB;
     hvm_handle_exit(&vcpu, &fake_regs, &e);
-    check(fake_regs.rip == 2 && !steps);
+    CHECK(fake_regs.rip == 2 && !steps);
     fake_regs.rflags = X86_EFLAGS_TF | X86_EFLAGS_RF;
     hvm_handle_exit(&vcpu, &fake_regs, &e);
-    check(fake_regs.rip == 5 && steps == 1 && fake_regs.rflags == X86_EFLAGS_TF);
+    CHECK(fake_regs.rip == 5 && steps == 1 && fake_regs.rflags == X86_EFLAGS_TF);
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static unsigned lookups, walks;
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *order)
 {
-    check(!interrupts_on); /* what is found must stay while it is used */
+    CHECK(!interrupts_on); /* what is found must stay while it is used */
     lookups++;
     *type = gfn < FAKE_FRAMES ? P2M_RAM : P2M_HOLE;
     return gfn < FAKE_FRAMES ? gfn : INVALID_MFN;
@@ -24,7 +24,7 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *ord
 int hvm_copy_linear(struct vcpu *v, uint64_t linear, void *buffer, size_t bytes, unsigned access, uint32_t *fault,
                     uint64_t *gpa)
 {
-    check(interrupts_on && access == WALK_FETCH && bytes <= PAGE_SIZE - (linear & ~PAGE_MASK));
+    CHECK(interrupts_on && access == WALK_FETCH && bytes <= PAGE_SIZE - (linear & ~PAGE_MASK));
     walks++;
     if (linear >> PAGE_SHIFT != RIP >> PAGE_SHIFT)
         return -EFAULT;
@@ -63,35 +63,35 @@ static unsigned length_at(uint64_t rip)
 {
     fake_regs.rip = rip;
     unsigned length = hvm_instruction_length(&vcpu, &fake_regs);
-    check(interrupts_on);
+    CHECK(interrupts_on);
     return length;
 }
 
 static void remembering(void)
 {
     start();
-    check(length_at(RIP) == 2 && lookups == 5 && !walks);
-    check(length_at(RIP + 2) == 1 && lookups == 5);
+    CHECK(length_at(RIP) == 2 && lookups == 5 && !walks);
+    CHECK(length_at(RIP + 2) == 1 && lookups == 5);
     *entry(1) |= PTE_ACCESSED | PTE_DIRTY;
-    check(length_at(RIP) == 2 && lookups == 5);
+    CHECK(length_at(RIP) == 2 && lookups == 5);
     *entry(1) = 6UL << PAGE_SHIFT | PTE_PRESENT; /* the guest puts other code there */
     memory[6][0] = 0xf4;
-    check(length_at(RIP) == 1 && lookups == 10);
+    CHECK(length_at(RIP) == 1 && lookups == 10);
     vcpu.domain->hvm->tlb_generation++; /* the p2m has changed */
-    check(length_at(RIP) == 1 && lookups == 15);
+    CHECK(length_at(RIP) == 1 && lookups == 15);
     *entry(1) = 0;
-    check(length_at(RIP + 2) == 1 && walks == 1); /* the other way: hvm_copy_linear */
+    CHECK(length_at(RIP + 2) == 1 && walks == 1); /* the other way: hvm_copy_linear */
 }
 
 static void other_ways(void)
 {
     start();
     hvm_vcpu.cr4 = X86_CR4_LA57;
-    check(length_at(RIP + 2) == 1 && !lookups && walks == 1);
+    CHECK(length_at(RIP + 2) == 1 && !lookups && walks == 1);
     start();
     memory[CODE][PAGE_SIZE - 1] = 0x90; /* the next page is not there */
-    check(length_at(RIP + PAGE_SIZE - 1) == 1 && !lookups && walks == 2);
-    check(length_at(RIP + PAGE_SIZE) == 0);
+    CHECK(length_at(RIP + PAGE_SIZE - 1) == 1 && !lookups && walks == 2);
+    CHECK(length_at(RIP + PAGE_SIZE) == 0);
 }
 
 int main(void)

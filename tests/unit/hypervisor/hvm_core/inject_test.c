@@ -16,7 +16,7 @@ static bool startup_runs = true, io_answered = true;
 int hvm_pending_interrupt(struct vcpu *v, bool acknowledge)
 {
     int vector = controller;
-    check(!interrupts_on);
+    CHECK(!interrupts_on);
     if (acknowledge) {
         acknowledged++;
         controller = -1;
@@ -39,7 +39,7 @@ void hvm_assert_upcall(struct vcpu *v)
 }
 bool hvm_io_take_answers(struct vcpu *v)
 {
-    check(interrupts_on);
+    CHECK(interrupts_on);
     if (!io_answered)
         fake_raise_softirq(SOFTIRQ_SCHEDULE);
     else
@@ -48,7 +48,7 @@ bool hvm_io_take_answers(struct vcpu *v)
 }
 void hvm_handle_exit(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_exit *record)
 {
-    check(interrupts_on && record == hvm_vcpu.redo);
+    CHECK(interrupts_on && record == hvm_vcpu.redo);
     redone++;
 }
 
@@ -90,15 +90,15 @@ static void merge(uint8_t first, uint8_t second, enum outcome expected)
     start();
     hvm_inject_exception(&vcpu, first, trap_has_error_code(first) ? 0 : HVM_NO_ERROR_CODE);
     hvm_inject_exception(&vcpu, second, trap_has_error_code(second) ? 4 : HVM_NO_ERROR_CODE);
-    check(shutdowns == (expected == TRIPLE));
-    check(enter_guest());
+    CHECK(shutdowns == (expected == TRIPLE));
+    CHECK(enter_guest());
     if (expected == TRIPLE) {
-        check(!injected.valid);
+        CHECK(!injected.valid);
         return;
     }
-    check(injected.valid && injected.vector == (expected == SECOND ? second : TRAP_double_fault));
-    check(injected.has_error_code == trap_has_error_code(injected.vector));
-    check(injected.error_code == (expected == SECOND && injected.has_error_code ? 4U : 0U));
+    CHECK(injected.valid && injected.vector == (expected == SECOND ? second : TRAP_double_fault));
+    CHECK(injected.has_error_code == trap_has_error_code(injected.vector));
+    CHECK(injected.error_code == (expected == SECOND && injected.has_error_code ? 4U : 0U));
 }
 
 static void test_merging(void)
@@ -127,9 +127,9 @@ static void test_page_fault_address(void)
 {
     start();
     hvm_inject_page_fault(&vcpu, 0x1234567890, 6);
-    check(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x1234567890 &&
+    CHECK(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x1234567890 &&
           injected.error_code == 6);
-    check(enter_guest() && !injected.valid);
+    CHECK(enter_guest() && !injected.valid);
 }
 
 static struct hvm_event interrupt(uint8_t vector)
@@ -144,30 +144,30 @@ static void test_interrupt_then_exception(void)
     start();
     hvm_inject_event(&vcpu, &e);
     hvm_inject_page_fault(&vcpu, 0x1000, 2);
-    check(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x1000);
+    CHECK(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x1000);
     controller = 0x66;
     interruptible = false;
-    check(enter_guest() && !injected.valid && window_wanted);
+    CHECK(enter_guest() && !injected.valid && window_wanted);
     interruptible = true;
-    check(enter_guest() && injected.vector == 0x55 && injected.kind == HVM_EVENT_EXTERNAL && !acknowledged);
-    check(enter_guest() && injected.vector == 0x66 && acknowledged == 1);
+    CHECK(enter_guest() && injected.vector == 0x55 && injected.kind == HVM_EVENT_EXTERNAL && !acknowledged);
+    CHECK(enter_guest() && injected.vector == 0x66 && acknowledged == 1);
 }
 
 static void test_interrupts(void)
 {
     start();
-    check(enter_guest() && !injected.valid && !window_wanted);
+    CHECK(enter_guest() && !injected.valid && !window_wanted);
     controller = 0x40;
     interruptible = false;
-    check(enter_guest() && !injected.valid && window_wanted && !acknowledged);
+    CHECK(enter_guest() && !injected.valid && window_wanted && !acknowledged);
     interruptible = true;
-    check(enter_guest() && injected.vector == 0x40 && injected.kind == HVM_EVENT_EXTERNAL && !injected.has_error_code);
-    check(acknowledged == 1);
+    CHECK(enter_guest() && injected.vector == 0x40 && injected.kind == HVM_EVENT_EXTERNAL && !injected.has_error_code);
+    CHECK(acknowledged == 1);
     /* an exception that is due comes first, and the interrupt is not taken from its controller for nothing */
     controller = 0x41;
     hvm_inject_exception(&vcpu, TRAP_gp_fault, 8);
-    check(enter_guest() && injected.vector == TRAP_gp_fault && acknowledged == 1);
-    check(enter_guest() && injected.vector == 0x41);
+    CHECK(enter_guest() && injected.vector == TRAP_gp_fault && acknowledged == 1);
+    CHECK(enter_guest() && injected.vector == 0x41);
 }
 
 static void test_nmi(void)
@@ -176,10 +176,10 @@ static void test_nmi(void)
     vcpu.nmi_pending = true;
     controller = 0x40;
     nmi_allowed = false;
-    check(enter_guest() && !injected.valid && vcpu.nmi_pending);
+    CHECK(enter_guest() && !injected.valid && vcpu.nmi_pending);
     nmi_allowed = true;
-    check(enter_guest() && injected.kind == HVM_EVENT_NMI && injected.vector == 2 && !vcpu.nmi_pending);
-    check(enter_guest() && injected.vector == 0x40);
+    CHECK(enter_guest() && injected.kind == HVM_EVENT_NMI && injected.vector == 2 && !vcpu.nmi_pending);
+    CHECK(enter_guest() && injected.vector == 0x40);
 }
 
 /* Both come again when the delivery of an NMI faults while an interrupt is waiting for its turn. */
@@ -189,17 +189,17 @@ static void test_nmi_then_exception(void)
     start();
     hvm_inject_event(&vcpu, &e);
     hvm_inject_page_fault(&vcpu, 0x1000, 2);
-    check(enter_guest() && injected.vector == TRAP_page_fault);
+    CHECK(enter_guest() && injected.vector == TRAP_page_fault);
     interruptible = false;
     vcpu.nmi_pending = true;
-    check(enter_guest() && injected.kind == HVM_EVENT_NMI);
+    CHECK(enter_guest() && injected.kind == HVM_EVENT_NMI);
     hvm_inject_event(&vcpu, &(struct hvm_event){.vector = TRAP_nmi, .kind = HVM_EVENT_NMI});
     hvm_inject_page_fault(&vcpu, 0x2000, 2);
-    check(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x2000);
-    check(enter_guest() && injected.kind == HVM_EVENT_NMI && !vcpu.nmi_pending);
-    check(enter_guest() && !injected.valid);
+    CHECK(enter_guest() && injected.vector == TRAP_page_fault && injected.cr2 == 0x2000);
+    CHECK(enter_guest() && injected.kind == HVM_EVENT_NMI && !vcpu.nmi_pending);
+    CHECK(enter_guest() && !injected.valid);
     interruptible = true;
-    check(enter_guest() && injected.vector == 0x55 && injected.kind == HVM_EVENT_EXTERNAL);
+    CHECK(enter_guest() && injected.vector == 0x55 && injected.kind == HVM_EVENT_EXTERNAL);
 }
 
 /* No event comes between an instruction's I/O and its completion. */
@@ -212,17 +212,17 @@ static void test_io(void)
     hvm_vcpu.io_servers = 1;
     controller = 0x40;
     io_answered = false;
-    check(!enter_guest() && softirqs == 1 && !redone && !interrupts_on);
+    CHECK(!enter_guest() && softirqs == 1 && !redone && !interrupts_on);
     io_answered = true;
-    check(!enter_guest() && redone == 1 && !acknowledged && !interrupts_on);
-    check(enter_guest() && injected.vector == 0x40 && redone == 1);
+    CHECK(!enter_guest() && redone == 1 && !acknowledged && !interrupts_on);
+    CHECK(enter_guest() && injected.vector == 0x40 && redone == 1);
 }
 
 static void test_startup(void)
 {
     start();
     startup_runs = false;
-    check(!enter_guest() && softirqs == 1);
+    CHECK(!enter_guest() && softirqs == 1);
 }
 
 /* Events that came while the APIC was off are told once it is on; once. */
@@ -234,30 +234,30 @@ static void test_owed_upcall(void)
     info.evtchn_upcall_pending = 1;
     hvm_vcpu.upcall_owed = true;
     upcalls = 0;
-    check(enter_guest() && !upcalls && hvm_vcpu.upcall_owed);
+    CHECK(enter_guest() && !upcalls && hvm_vcpu.upcall_owed);
     apic_enabled = true;
-    check(enter_guest() && upcalls == 1 && !hvm_vcpu.upcall_owed);
-    check(enter_guest() && upcalls == 1);
+    CHECK(enter_guest() && upcalls == 1 && !hvm_vcpu.upcall_owed);
+    CHECK(enter_guest() && upcalls == 1);
     hvm_vcpu.upcall_owed = true;
     info.evtchn_upcall_pending = 0;
-    check(enter_guest() && upcalls == 1);
+    CHECK(enter_guest() && upcalls == 1);
 }
 
 static void test_translations(void)
 {
     start();
-    check(enter_guest() && !flushes);
+    CHECK(enter_guest() && !flushes);
     vcpu.domain->hvm->tlb_generation++;
-    check(enter_guest() && flushes == 1);
-    check(enter_guest() && flushes == 1);
+    CHECK(enter_guest() && flushes == 1);
+    CHECK(enter_guest() && flushes == 1);
 }
 
 static void test_single_step(void)
 {
     start();
     hvm_single_step(&vcpu);
-    check(hvm_vcpu.dr6 == (0xffff0ff0 | 0x4000) && debug_updates == 1);
-    check(enter_guest() && injected.vector == TRAP_debug && !injected.has_error_code);
+    CHECK(hvm_vcpu.dr6 == (0xffff0ff0 | 0x4000) && debug_updates == 1);
+    CHECK(enter_guest() && injected.vector == TRAP_debug && !injected.has_error_code);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
 #ifndef HVM_CORE_MACHINE_H
 #define HVM_CORE_MACHINE_H
 
-#include "../check.h"
+#include "../../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

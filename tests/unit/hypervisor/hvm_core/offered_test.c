@@ -310,7 +310,7 @@ static void test_every_bit(void)
                     bit);
             missing++;
         }
-    check(!missing);
+    CHECK(!missing);
 }
 
 /* What is not offered is not there. */
@@ -321,9 +321,9 @@ static void test_not_offered(void)
     for (unsigned i = 0; i < ARRAY_SIZE(msr); i++) {
         start(VENDOR_INTEL);
         offered = false;
-        check(!hvm_rdmsr(&vcpu, msr[i], &value) && !hvm_wrmsr(&vcpu, msr[i], 0));
+        CHECK(!hvm_rdmsr(&vcpu, msr[i], &value) && !hvm_wrmsr(&vcpu, msr[i], 0));
     }
-    check(!hvm_cr4_is_offered(&vcpu, 0x100000) && !hvm_set_efer(&vcpu, 0x801));
+    CHECK(!hvm_cr4_is_offered(&vcpu, 0x100000) && !hvm_set_efer(&vcpu, 0x801));
 }
 
 /* SDM volume 3, 17.17.3: a write of one moves the other. */
@@ -332,12 +332,12 @@ static void test_tsc_adjust(void)
     uint64_t value;
     start(VENDOR_INTEL);
     guest_tsc = 1000000;
-    check(hvm_rdmsr(&vcpu, 0x3b, &value) && value == 0);
-    check(hvm_wrmsr(&vcpu, 0x3b, 500) && hvm_guest_tsc(&vcpu) == 1000500);
-    check(hvm_wrmsr(&vcpu, 0x3b, (uint64_t)-100) && hvm_guest_tsc(&vcpu) == 999900);
-    check(hvm_rdmsr(&vcpu, 0x3b, &value) && value == (uint64_t)-100);
-    check(hvm_wrmsr(&vcpu, 0x10, 999950) && hvm_rdmsr(&vcpu, 0x3b, &value) && value == (uint64_t)-50);
-    check(hvm_wrmsr(&vcpu, 0x3b, 0) && hvm_guest_tsc(&vcpu) == 1000000);
+    CHECK(hvm_rdmsr(&vcpu, 0x3b, &value) && value == 0);
+    CHECK(hvm_wrmsr(&vcpu, 0x3b, 500) && hvm_guest_tsc(&vcpu) == 1000500);
+    CHECK(hvm_wrmsr(&vcpu, 0x3b, (uint64_t)-100) && hvm_guest_tsc(&vcpu) == 999900);
+    CHECK(hvm_rdmsr(&vcpu, 0x3b, &value) && value == (uint64_t)-100);
+    CHECK(hvm_wrmsr(&vcpu, 0x10, 999950) && hvm_rdmsr(&vcpu, 0x3b, &value) && value == (uint64_t)-50);
+    CHECK(hvm_wrmsr(&vcpu, 0x3b, 0) && hvm_guest_tsc(&vcpu) == 1000000);
 }
 
 /* Whether strings are fast is the processor's to say; Linux drops ERMS where they are not. */
@@ -347,11 +347,11 @@ static void test_misc_enable(void)
     for (unsigned fast = 0; fast < 2; fast++) {
         start(VENDOR_INTEL);
         real_misc_enable = 0x850088 | fast;
-        check(hvm_rdmsr(&vcpu, 0x1a0, &value) && value == (0x1800 | fast));
-        check(hvm_wrmsr(&vcpu, 0x1a0, 0x1800 | !fast) && hvm_rdmsr(&vcpu, 0x1a0, &value) && value == (0x1800 | fast));
+        CHECK(hvm_rdmsr(&vcpu, 0x1a0, &value) && value == (0x1800 | fast));
+        CHECK(hvm_wrmsr(&vcpu, 0x1a0, 0x1800 | !fast) && hvm_rdmsr(&vcpu, 0x1a0, &value) && value == (0x1800 | fast));
     }
     start(VENDOR_AMD);
-    check(!hvm_rdmsr(&vcpu, 0x1a0, &value) && !hvm_wrmsr(&vcpu, 0x1a0, 0));
+    CHECK(!hvm_rdmsr(&vcpu, 0x1a0, &value) && !hvm_wrmsr(&vcpu, 0x1a0, 0));
 }
 
 /* Values that the processor would refuse to load do not get as far. */
@@ -360,12 +360,12 @@ static void test_refused_values(void)
     static const uint32_t address[] = {0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101, 0xc0000102, 0x175, 0x176};
     for (unsigned i = 0; i < ARRAY_SIZE(address); i++) {
         start(VENDOR_INTEL);
-        check(hvm_wrmsr(&vcpu, address[i], 0xffff800000000000) && hvm_wrmsr(&vcpu, address[i], 0x00007fffffffffff));
-        check(!hvm_wrmsr(&vcpu, address[i], 0x0000800000000000) && !hvm_wrmsr(&vcpu, address[i], 1UL << 63));
+        CHECK(hvm_wrmsr(&vcpu, address[i], 0xffff800000000000) && hvm_wrmsr(&vcpu, address[i], 0x00007fffffffffff));
+        CHECK(!hvm_wrmsr(&vcpu, address[i], 0x0000800000000000) && !hvm_wrmsr(&vcpu, address[i], 1UL << 63));
     }
-    check(hvm_wrmsr(&vcpu, 0xc0000103, 0xffffffff) && hvm_vcpu.tsc_aux == 0xffffffff);
-    check(!hvm_wrmsr(&vcpu, 0xc0000103, 1UL << 32) && hvm_vcpu.tsc_aux == 0xffffffff);
-    check(!hvm_wrmsr(&vcpu, 0x277, 0x0007040600070402) && !hvm_wrmsr(&vcpu, 0xda0, 1));
+    CHECK(hvm_wrmsr(&vcpu, 0xc0000103, 0xffffffff) && hvm_vcpu.tsc_aux == 0xffffffff);
+    CHECK(!hvm_wrmsr(&vcpu, 0xc0000103, 1UL << 32) && hvm_vcpu.tsc_aux == 0xffffffff);
+    CHECK(!hvm_wrmsr(&vcpu, 0x277, 0x0007040600070402) && !hvm_wrmsr(&vcpu, 0xda0, 1));
 }
 
 int main(void)

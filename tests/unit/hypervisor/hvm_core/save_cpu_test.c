@@ -14,7 +14,7 @@ static uint64_t tsc = 5000;
 
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)
 {
-    check(bytes <= sizeof(record) && instance == 0);
+    CHECK(bytes <= sizeof(record) && instance == 0);
     memcpy(record, body, bytes);
     record_bytes = bytes;
     records++;
@@ -68,7 +68,7 @@ static struct hvm_hw_cpu *saved(void)
 {
     struct hvm_save_buffer buffer = {0};
     records = 0;
-    check(save_cpu.save(vcpu.domain, &buffer) == 0 && records == 1 && record_bytes == sizeof(struct hvm_hw_cpu));
+    CHECK(save_cpu.save(vcpu.domain, &buffer) == 0 && records == 1 && record_bytes == sizeof(struct hvm_hw_cpu));
     return (struct hvm_hw_cpu *)record;
 }
 
@@ -93,10 +93,10 @@ static void test_round_trip(void)
     start();
     hvm_vcpu.cr0 = 0x10;
     fake_regs.rip = 0;
-    check(save_cpu.load(vcpu.domain, 0, &copy) == 0 && wakes == 1 && vcpu.initialised);
-    check(fake_regs.rip == 0x1000 && fake_regs.rax == 7 && hvm_vcpu.cr0 == 0x80000031 && hvm_vcpu.dr[2] == 0x2222);
-    check(hvm_vcpu.pending.valid && hvm_vcpu.pending.vector == 14 && hvm_vcpu.pending.error_code == 2);
-    check(save_cpu.load(vcpu.domain, 1, &copy) == -EINVAL);
+    CHECK(save_cpu.load(vcpu.domain, 0, &copy) == 0 && wakes == 1 && vcpu.initialised);
+    CHECK(fake_regs.rip == 0x1000 && fake_regs.rax == 7 && hvm_vcpu.cr0 == 0x80000031 && hvm_vcpu.dr[2] == 0x2222);
+    CHECK(hvm_vcpu.pending.valid && hvm_vcpu.pending.vector == 14 && hvm_vcpu.pending.error_code == 2);
+    CHECK(save_cpu.load(vcpu.domain, 1, &copy) == -EINVAL);
 }
 
 /* What an instruction raises it raises again, and its length is not in the record. */
@@ -105,11 +105,11 @@ static void test_event_of_an_instruction(void)
     start();
     hvm_vcpu.pending = (struct hvm_event){.valid = true, .vector = 0x80, .kind = HVM_EVENT_SOFTWARE, .length = 2};
     struct hvm_hw_cpu copy = *saved();
-    check(!copy.pending_valid);
+    CHECK(!copy.pending_valid);
     copy.pending_valid = 1;
     copy.pending_type = HVM_EVENT_SOFTWARE;
     copy.pending_vector = 0x80;
-    check(save_cpu.load(vcpu.domain, 0, &copy) == 0 && !hvm_vcpu.pending.valid);
+    CHECK(save_cpu.load(vcpu.domain, 0, &copy) == 0 && !hvm_vcpu.pending.valid);
 }
 
 static void test_events(void)
@@ -134,7 +134,7 @@ static void test_events(void)
         copy.pending_vector = events[i].vector;
         copy.pending_error_valid = events[i].coded;
         copy.error_code = events[i].error_code;
-        check(save_cpu.load(vcpu.domain, 0, &copy) == events[i].result);
+        CHECK(save_cpu.load(vcpu.domain, 0, &copy) == events[i].result);
     }
 }
 
@@ -144,9 +144,9 @@ static void test_refused_states(void)
     do {                                                                                                               \
         start();                                                                                                       \
         struct hvm_hw_cpu copy = *saved();                                                                             \
-        check(save_cpu.load(vcpu.domain, 0, &copy) == 0);                                                              \
+        CHECK(save_cpu.load(vcpu.domain, 0, &copy) == 0);                                                              \
         change;                                                                                                        \
-        check(save_cpu.load(vcpu.domain, 0, &copy) == -EINVAL);                                                        \
+        CHECK(save_cpu.load(vcpu.domain, 0, &copy) == -EINVAL);                                                        \
     } while (0)
     REFUSED(copy.cr0 |= 1UL << 32);
     REFUSED(copy.cr0 &= ~1UL);
@@ -168,11 +168,11 @@ static void test_tsc_adjust(void)
     struct hvm_save_buffer buffer = {0};
     start();
     hvm_vcpu.tsc_adjust = 0x1234567890;
-    check(save_tsc_adjust.type == 19 && save_tsc_adjust.save(vcpu.domain, &buffer) == 0);
-    check(record_bytes == 8 && *(uint64_t *)record == 0x1234567890);
+    CHECK(save_tsc_adjust.type == 19 && save_tsc_adjust.save(vcpu.domain, &buffer) == 0);
+    CHECK(record_bytes == 8 && *(uint64_t *)record == 0x1234567890);
     hvm_vcpu.tsc_adjust = 0;
-    check(save_tsc_adjust.load(vcpu.domain, 0, record) == 0 && hvm_vcpu.tsc_adjust == 0x1234567890);
-    check(save_tsc_adjust.load(vcpu.domain, 1, record) == -EINVAL);
+    CHECK(save_tsc_adjust.load(vcpu.domain, 0, record) == 0 && hvm_vcpu.tsc_adjust == 0x1234567890);
+    CHECK(save_tsc_adjust.load(vcpu.domain, 1, record) == -EINVAL);
 }
 
 int main(void)

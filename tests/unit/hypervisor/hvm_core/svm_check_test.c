@@ -25,56 +25,57 @@ static void long_mode(void)
     b.cs.attributes = 0xa9b;
 }
 
-#define EXPECT(rule, ...)                                                                                              \
+/* The change breaks this rule and no other. */
+#define BREAKS(rule, ...)                                                                                              \
     do {                                                                                                               \
         long_mode();                                                                                                   \
-        check(!svm_broken_rule(&b));                                                                                   \
+        CHECK(!svm_broken_rule(&b));                                                                                   \
         __VA_ARGS__;                                                                                                   \
-        check(svm_broken_rule(&b) && !strcmp(svm_broken_rule(&b), rule));                                              \
+        CHECK(svm_broken_rule(&b) && !strcmp(svm_broken_rule(&b), rule));                                              \
     } while (0)
 
 static void test_registers(void)
 {
-    EXPECT("15.5.1: EFER.SVME", b.efer = 0xd01);
-    EXPECT("15.5.1: CR0.NW without CD", b.cr0 |= 0x20000000);
-    EXPECT("15.5.1: CR0 above bit 31", b.cr0 |= 1UL << 32);
-    EXPECT("15.5.1: reserved bits of CR3", b.cr3 |= 1UL << 52);
-    EXPECT("15.5.1: reserved bits of CR4", b.cr4 |= 1UL << 15);
-    EXPECT("15.5.1: reserved bits of CR4", b.cr4 |= 1UL << 32);
-    EXPECT("15.5.1: DR6 above bit 31", b.dr6 |= 1UL << 32);
-    EXPECT("15.5.1: DR7 above bit 31", b.dr7 |= 1UL << 63);
-    EXPECT("15.5.1: reserved bits of EFER", b.efer |= 2);
-    EXPECT("15.5.1: reserved bits of EFER", b.efer |= 1UL << 32);
-    EXPECT("15.25.3: PAT", b.pat = 0x0007040600070402);
-    EXPECT("15.25.3: PAT", b.pat = 0x0807040600070406);
-    EXPECT("15.5.1: long mode without PAE", b.cr4 &= ~0x20UL);
-    EXPECT("15.5.1: long mode without protection", b.cr0 &= ~1UL);
-    EXPECT("15.5.1: CS with L and D", b.cs.attributes = 0xe9b);
+    BREAKS("15.5.1: EFER.SVME", b.efer = 0xd01);
+    BREAKS("15.5.1: CR0.NW without CD", b.cr0 |= 0x20000000);
+    BREAKS("15.5.1: CR0 above bit 31", b.cr0 |= 1UL << 32);
+    BREAKS("15.5.1: reserved bits of CR3", b.cr3 |= 1UL << 52);
+    BREAKS("15.5.1: reserved bits of CR4", b.cr4 |= 1UL << 15);
+    BREAKS("15.5.1: reserved bits of CR4", b.cr4 |= 1UL << 32);
+    BREAKS("15.5.1: DR6 above bit 31", b.dr6 |= 1UL << 32);
+    BREAKS("15.5.1: DR7 above bit 31", b.dr7 |= 1UL << 63);
+    BREAKS("15.5.1: reserved bits of EFER", b.efer |= 2);
+    BREAKS("15.5.1: reserved bits of EFER", b.efer |= 1UL << 32);
+    BREAKS("15.25.3: PAT", b.pat = 0x0007040600070402);
+    BREAKS("15.25.3: PAT", b.pat = 0x0807040600070406);
+    BREAKS("15.5.1: long mode without PAE", b.cr4 &= ~0x20UL);
+    BREAKS("15.5.1: long mode without protection", b.cr0 &= ~1UL);
+    BREAKS("15.5.1: CS with L and D", b.cs.attributes = 0xe9b);
 }
 
 static void test_controls(void)
 {
-    EXPECT("15.5.1: VMRUN is not intercepted", b.intercept_2 = 0);
-    EXPECT("15.5.1: ASID 0", b.asid = 0);
-    EXPECT("15.5.1: address of the MSR map", b.msr_map = (1UL << 40) - 0x1000);
-    EXPECT("15.5.1: address of the I/O map", b.io_map = (1UL << 40) - 0x1000);
-    EXPECT("15.25.3: nested root", b.nested_root = 1UL << 40);
+    BREAKS("15.5.1: VMRUN is not intercepted", b.intercept_2 = 0);
+    BREAKS("15.5.1: ASID 0", b.asid = 0);
+    BREAKS("15.5.1: address of the MSR map", b.msr_map = (1UL << 40) - 0x1000);
+    BREAKS("15.5.1: address of the I/O map", b.io_map = (1UL << 40) - 0x1000);
+    BREAKS("15.25.3: nested root", b.nested_root = 1UL << 40);
 }
 
 static void test_events(void)
 {
-    EXPECT("15.20: type of the event", b.event_injection = 0x80000120);
-    EXPECT("15.20: type of the event", b.event_injection = 0x80000503);
-    EXPECT("15.20: an exception's vector", b.event_injection = 0x80000302);
-    EXPECT("15.20: an exception's vector", b.event_injection = 0x80000320);
-    EXPECT("15.20: reserved bits of the event", b.event_injection = 0x80001020);
-    EXPECT("15.20: an error code for an event that has none", b.event_injection = 0x80000b03);
-    EXPECT("15.20: an error code for an event that has none", b.event_injection = 0x80000820);
+    BREAKS("15.20: type of the event", b.event_injection = 0x80000120);
+    BREAKS("15.20: type of the event", b.event_injection = 0x80000503);
+    BREAKS("15.20: an exception's vector", b.event_injection = 0x80000302);
+    BREAKS("15.20: an exception's vector", b.event_injection = 0x80000320);
+    BREAKS("15.20: reserved bits of the event", b.event_injection = 0x80001020);
+    BREAKS("15.20: an error code for an event that has none", b.event_injection = 0x80000b03);
+    BREAKS("15.20: an error code for an event that has none", b.event_injection = 0x80000820);
     static const uint64_t right[] = {0, 0x320, 0x80000020, 0x80000202, 0x80000b0e | 7UL << 32, 0x80000480, 0x80000303};
     for (unsigned i = 0; i < ARRAY_SIZE(right); i++) {
         long_mode();
         b.event_injection = right[i];
-        check(!svm_broken_rule(&b) && !svm_broken_event(&b));
+        CHECK(!svm_broken_rule(&b) && !svm_broken_event(&b));
     }
 }
 
@@ -86,13 +87,13 @@ static void test_other_modes(void)
     b.cr0 = 0x60000010;
     b.cr4 = 0;
     b.cs.attributes = 0x9b;
-    check(!svm_broken_rule(&b));
+    CHECK(!svm_broken_rule(&b));
     b.cr0 = 0x80000011;
     b.cs.attributes = 0xe9b; /* L means nothing outside of long mode */
-    check(!svm_broken_rule(&b));
+    CHECK(!svm_broken_rule(&b));
     b.efer = 0x1100;
     b.cr0 = 0x11; /* long mode enabled, not active */
-    check(!svm_broken_rule(&b));
+    CHECK(!svm_broken_rule(&b));
 }
 
 int main(void)

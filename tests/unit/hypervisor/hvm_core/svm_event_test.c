@@ -41,27 +41,27 @@ static void without_next_rip(void)
     struct hvm_event e;
     start(0, 0x1000);
     inject(0x80, HVM_EVENT_SOFTWARE, 2);
-    check(block.event_injection == (SVM_EVENT_VALID | 4 << 8 | 0x80) && fake_regs.rip == 0x1002);
+    CHECK(block.event_injection == (SVM_EVENT_VALID | 4 << 8 | 0x80) && fake_regs.rip == 0x1002);
     exit_with(0, SVM_EXIT_INTR); /* delivered: rip is the handler's business now */
-    check(fake_regs.rip == 0x1002 && !svm.skipped);
+    CHECK(fake_regs.rip == 0x1002 && !svm.skipped);
 
     start(0, 0x1000);
     inject(0x80, HVM_EVENT_SOFTWARE, 2);
     exit_with(SVM_EVENT_VALID | 4 << 8 | 0x80, SVM_EXIT_NPF);
     svm_decode_interrupted(&vcpu, &e);
-    check(fake_regs.rip == 0x1000 && !e.valid && !svm.skipped);
+    CHECK(fake_regs.rip == 0x1000 && !e.valid && !svm.skipped);
 
     start(0, 0x1000);
     inject(TRAP_int3, HVM_EVENT_EXCEPTION, 1);
-    check(block.event_injection == (SVM_EVENT_VALID | 3 << 8 | 3) && fake_regs.rip == 0x1001);
+    CHECK(block.event_injection == (SVM_EVENT_VALID | 3 << 8 | 3) && fake_regs.rip == 0x1001);
     exit_with(SVM_EVENT_VALID | 3 << 8 | 3, SVM_EXIT_TASK);
     svm_decode_interrupted(&vcpu, &e);
-    check(fake_regs.rip == 0x1000 && e.valid); /* the task switch looks at the instruction itself */
+    CHECK(fake_regs.rip == 0x1000 && e.valid); /* the task switch looks at the instruction itself */
 
     start(0, 0xffffffff);
     segment[SEG_CS].attributes = SEG_ATTR_DB;
     inject(0x80, HVM_EVENT_SOFTWARE, 2);
-    check(fake_regs.rip == 1);
+    CHECK(fake_regs.rip == 1);
 }
 
 static void with_next_rip(void)
@@ -69,15 +69,15 @@ static void with_next_rip(void)
     struct hvm_event e;
     start(SVM_NRIP_SAVE, 0x1000);
     inject(0x80, HVM_EVENT_SOFTWARE, 2);
-    check(fake_regs.rip == 0x1000 && block.next_rip == 0x1002 && !svm.skipped);
+    CHECK(fake_regs.rip == 0x1000 && block.next_rip == 0x1002 && !svm.skipped);
     exit_with(SVM_EVENT_VALID | 4 << 8 | 0x80, SVM_EXIT_NPF);
     svm_decode_interrupted(&vcpu, &e);
-    check(fake_regs.rip == 0x1000 && !e.valid);
+    CHECK(fake_regs.rip == 0x1000 && !e.valid);
     inject(TRAP_debug, HVM_EVENT_EXCEPTION, 1); /* int1 */
-    check(fake_regs.rip == 0x1001 && !svm.skipped);
+    CHECK(fake_regs.rip == 0x1001 && !svm.skipped);
     exit_with(SVM_EVENT_VALID | 3 << 8 | 1, SVM_EXIT_NPF);
     svm_decode_interrupted(&vcpu, &e);
-    check(fake_regs.rip == 0x1001 && e.valid && !e.length);
+    CHECK(fake_regs.rip == 0x1001 && e.valid && !e.length);
 }
 
 static void hardware_events(void)
@@ -90,14 +90,14 @@ static void hardware_events(void)
                                           .has_error_code = true,
                                           .error_code = 6,
                                           .cr2 = 0x1234});
-    check(block.event_injection == (SVM_EVENT_VALID | SVM_EVENT_ERROR_VALID | 6UL << 32 | 3 << 8 | 14));
-    check(block.cr2 == 0x1234 && hvm_vcpu.cr2 == 0x1234 && fake_regs.rip == 0x1000);
+    CHECK(block.event_injection == (SVM_EVENT_VALID | SVM_EVENT_ERROR_VALID | 6UL << 32 | 3 << 8 | 14));
+    CHECK(block.cr2 == 0x1234 && hvm_vcpu.cr2 == 0x1234 && fake_regs.rip == 0x1000);
     exit_with(SVM_EVENT_VALID | SVM_EVENT_ERROR_VALID | 6UL << 32 | 3 << 8 | 14, SVM_EXIT_NPF);
     svm_decode_interrupted(&vcpu, &e);
-    check(e.valid && e.vector == TRAP_page_fault && e.error_code == 6 && e.cr2 == 0x1234);
+    CHECK(e.valid && e.vector == TRAP_page_fault && e.error_code == 6 && e.cr2 == 0x1234);
     start(0, 0x1000);
     inject(TRAP_nmi, HVM_EVENT_NMI, 0);
-    check(svm.nmi_blocked && block.intercept_1 & SVM_IRET);
+    CHECK(svm.nmi_blocked && block.intercept_1 & SVM_IRET);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
  * hvm/svm/exit.c: what the neutral code finds when it handles an exit. Expected: AMD APM volume 2, 15.7.1 (next rip),
  * appendix C (exit codes).
  */
+#include "../../random.h"
 #include <hv/svm.h>
 #include "machine.h"
 
@@ -71,11 +72,11 @@ static void test_mode_of_a_skipped_instruction(void)
 {
     svm_features = SVM_NRIP_SAVE;
     exit_with(EXIT_CODE_CPUID, 0xffffffff81000002);
-    check(handled == 1 && seen.reason == EXIT_CPUID && seen.length == 2 && efer_seen == (EFER_LME | EFER_LMA));
-    check(fake_regs.rip == 0xffffffff81000000 && !seen.interrupted.valid);
+    CHECK(handled == 1 && seen.reason == EXIT_CPUID && seen.length == 2 && efer_seen == (EFER_LME | EFER_LMA));
+    CHECK(fake_regs.rip == 0xffffffff81000000 && !seen.interrupted.valid);
     svm_features = 0;
     exit_with(EXIT_CODE_CPUID, 0);
-    check(handled == 1 && seen.length == 0);
+    CHECK(handled == 1 && seen.length == 0);
 }
 
 /* Processors that do not say which register a mov to CR8 has: its bytes do. */
@@ -102,8 +103,8 @@ static void test_register_of_a_control_register(void)
         memcpy(code, rows[i].bytes, sizeof(code));
         code_bytes = rows[i].count;
         exit_with(SVM_EXIT_CR_WRITE + 8, 0);
-        check(handled == 1 && seen.reason == (rows[i].length ? EXIT_CR_WRITE : EXIT_UNKNOWN));
-        check(!rows[i].length || (seen.cr == 8 && seen.reg == rows[i].reg && seen.length == rows[i].length));
+        CHECK(handled == 1 && seen.reason == (rows[i].length ? EXIT_CR_WRITE : EXIT_UNKNOWN));
+        CHECK(!rows[i].length || (seen.cr == 8 && seen.reg == rows[i].reg && seen.length == rows[i].length));
     }
 }
 
@@ -111,7 +112,7 @@ static void test_unknown(void)
 {
     svm_features = 0;
     exit_with(EXIT_CODE_NONE, 0);
-    check(handled == 1 && seen.reason == EXIT_UNKNOWN && seen.code == EXIT_CODE_NONE);
+    CHECK(handled == 1 && seen.reason == EXIT_UNKNOWN && seen.code == EXIT_CODE_NONE);
 }
 
 /* Instructions that are intercepted because they are not offered: INVLPGB in both forms, MCOMMIT, TLBSYNC, RDPRU. */
@@ -120,7 +121,7 @@ static void test_not_offered(void)
     static const uint8_t codes[] = {0xa0, 0xa1, 0xa3, 0xa4, 0x8e};
     for (unsigned i = 0; i < sizeof(codes); i++) {
         exit_with(codes[i], 0);
-        check(handled == 1 && seen.reason == EXIT_VIRTUALISATION);
+        CHECK(handled == 1 && seen.reason == EXIT_VIRTUALISATION);
     }
 }
 
@@ -128,16 +129,7 @@ static void test_not_offered(void)
 static void test_refused_entry(void)
 {
     exit_with(SVM_EXIT_INVALID, 0);
-    check(!handled && crashes == 1 && forgotten == 1);
-}
-
-static uint64_t state = 88172645463325252ULL;
-static uint64_t random64(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    CHECK(!handled && crashes == 1 && forgotten == 1);
 }
 
 /* Whatever the guest ran and the processor says of it: a record that hvm/exit.c can index its tables with. */
@@ -149,15 +141,14 @@ static void test_random_exits(void)
         machine_reset();
         handled = crashes = 0;
         for (unsigned i = 0; i < sizeof(code); i++)
-            code[i] =
-                random64() >> 40 & 1 ? (uint8_t)(random64() >> 32) : likely[(random64() >> 32) % ARRAY_SIZE(likely)];
-        code_bytes = (random64() >> 32) % 16;
-        svm_features = random64() >> 32 & 1 ? SVM_NRIP_SAVE | SVM_DECODE_ASSISTS : 0;
+            code[i] = random_below(2) ? (uint8_t)random64() : likely[random_below(ARRAY_SIZE(likely))];
+        code_bytes = random_below(16);
+        svm_features = random_below(2) ? SVM_NRIP_SAVE | SVM_DECODE_ASSISTS : 0;
         segment[SEG_CS].attributes = (uint16_t)random64();
-        block = (struct vmcb){.rip = random64(), .exit_code = random64() >> 32 & 0x7ff, .exit_info_1 = random64()};
+        block = (struct vmcb){.rip = random64(), .exit_code = random_below(0x800), .exit_info_1 = random64()};
         block.exit_code = round % 8 ? block.exit_code % 0x90 : round % 16 ? block.exit_code : SVM_EXIT_NPF;
-        block.exit_info_2 = block.next_rip = block.rip + (random64() >> 32) % 16;
-        block.exit_interrupt_info = random64() >> 40 & 1 ? random64() : 0;
+        block.exit_info_2 = block.next_rip = block.rip + random_below(16);
+        block.exit_interrupt_info = random_below(2) ? random64() : 0;
         block.fetched_count = (uint8_t)random64();
         block.interrupt_shadow = random64();
         if (block.exit_code == SVM_EXIT_IOIO)
@@ -167,15 +158,15 @@ static void test_random_exits(void)
         hvm_vcpu.vendor = &svm;
         seen.interrupted.valid = false;
         svm_exit(&fake_regs);
-        check(handled + crashes <= 1 && fake_regs.rip == block.rip);
+        CHECK(handled + crashes <= 1 && fake_regs.rip == block.rip);
         if (!handled)
             continue;
-        check(seen.reason < EXIT_COUNT && seen.length <= 15 && seen.code == block.exit_code);
-        check(seen.reason != EXIT_PORT || seen.port.bytes == 1 || seen.port.bytes == 2 || seen.port.bytes == 4);
-        check(seen.reason != EXIT_CR_WRITE || seen.reg < 16);
-        check(seen.reason != EXIT_NESTED_FAULT || seen.fault.byte_count <= sizeof(seen.fault.bytes));
-        check(seen.reason != EXIT_TASK_SWITCH || seen.task.reason <= 3);
-        check(seen.reason != EXIT_MACHINE_CHECK || block.exit_code == SVM_EXIT_EXCEPTION + 18);
+        CHECK(seen.reason < EXIT_COUNT && seen.length <= 15 && seen.code == block.exit_code);
+        CHECK(seen.reason != EXIT_PORT || seen.port.bytes == 1 || seen.port.bytes == 2 || seen.port.bytes == 4);
+        CHECK(seen.reason != EXIT_CR_WRITE || seen.reg < 16);
+        CHECK(seen.reason != EXIT_NESTED_FAULT || seen.fault.byte_count <= sizeof(seen.fault.bytes));
+        CHECK(seen.reason != EXIT_TASK_SWITCH || seen.task.reason <= 3);
+        CHECK(seen.reason != EXIT_MACHINE_CHECK || block.exit_code == SVM_EXIT_EXCEPTION + 18);
     }
 }
 

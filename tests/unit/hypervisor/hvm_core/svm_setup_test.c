@@ -37,7 +37,7 @@ struct cpuid fake_cpuid(uint32_t leaf, uint32_t subleaf)
 }
 uint64_t rdmsr(uint32_t msr)
 {
-    check(msr == 0xc0000080);
+    CHECK(msr == 0xc0000080);
     return efer_msr;
 }
 bool rdmsr_safe(uint32_t msr, uint64_t *value)
@@ -48,7 +48,7 @@ bool rdmsr_safe(uint32_t msr, uint64_t *value)
 void wrmsr(uint32_t msr, uint64_t value)
 {
     uint64_t *to = msr == 0xc0000080 ? &efer_msr : msr == 0xc0010117 ? &hsave_msr : &tsc_aux_msr;
-    check(to != &tsc_aux_msr || msr == 0xc0000103);
+    CHECK(to != &tsc_aux_msr || msr == 0xc0000103);
     *to = value;
 }
 void read_breakpoints(uint64_t address[4])
@@ -70,7 +70,7 @@ void invlpga(uint64_t linear, uint32_t asid)
 }
 void svm_run(paddr_t block)
 {
-    check(block == svm_of(&vcpu)->vmcb_address);
+    CHECK(block == svm_of(&vcpu)->vmcb_address);
     in_guest = true;
     longjmp(entered, 1);
 }
@@ -82,7 +82,7 @@ void *alloc_zeroed_pages(unsigned order)
 {
     void *at = memory[frames_used];
     frames_used += 1U << order;
-    check(frames_used <= FAKE_FRAMES);
+    CHECK(frames_used <= FAKE_FRAMES);
     memset(at, 0, PAGE_SIZE << order);
     return at;
 }
@@ -92,7 +92,7 @@ void free_virtual_pages(void *va, unsigned order)
 void *zalloc(size_t bytes)
 {
     static struct svm_vcpu only;
-    check(bytes == sizeof(only));
+    CHECK(bytes == sizeof(only));
     return memset(&only, 0, sizeof(only));
 }
 paddr_t p2m_root(const struct domain *d)
@@ -130,9 +130,9 @@ static void power_on(void)
 static struct vmcb *start(void)
 {
     power_on();
-    check(svm_vendor.init());
+    CHECK(svm_vendor.init());
     svm_vendor.init_cpu();
-    check(svm_vendor.vcpu_init(&vcpu) == 0);
+    CHECK(svm_vendor.vcpu_init(&vcpu) == 0);
     hvm_vcpu.pat = 0x0007040600070406;
     hvm_vcpu.efer = 0x500;
     hvm_vcpu.cr0 = 0x80000031;
@@ -158,21 +158,21 @@ static void test_choice(void)
 {
     power_on();
     has_svm = false;
-    check(!svm_vendor.init());
+    CHECK(!svm_vendor.init());
     power_on();
     vm_cr_msr = 0x10; /* SVMDIS */
-    check(!svm_vendor.init());
+    CHECK(!svm_vendor.init());
     power_on();
     features = SVM_NRIP_SAVE;
-    check(!svm_vendor.init());
+    CHECK(!svm_vendor.init());
     power_on();
     asids = 1;
-    check(!svm_vendor.init());
+    CHECK(!svm_vendor.init());
     power_on();
     cpu_features.vendor = VENDOR_INTEL;
-    check(!svm_vendor.init());
+    CHECK(!svm_vendor.init());
     start();
-    check(efer_msr == 0x1d01 && hsave_msr && saved_blocks && fake_cpu_info.hvm_host && svm_features == features);
+    CHECK(efer_msr == 0x1d01 && hsave_msr && saved_blocks && fake_cpu_info.hvm_host && svm_features == features);
 }
 
 /* Two bits for each MSR: 15.11. All but those that VMLOAD and VMRUN switch end in us, and every port does. */
@@ -184,16 +184,16 @@ static void test_permission_maps(void)
     const struct vmcb *b = start();
     const uint8_t *io = paddr_to_virt(b->io_map), *msr = paddr_to_virt(b->msr_map);
     for (unsigned i = 0; i < 12288; i++)
-        check(io[i] == 0xff);
+        CHECK(io[i] == 0xff);
     for (unsigned range = 0; range < 3; range++)
         for (uint32_t n = 0; n < 0x2000; n++) {
             unsigned bits = msr[range * 2048 + n / 4] >> n % 4 * 2 & 3, wanted = 3;
             for (unsigned i = 0; i < ARRAY_SIZE(free_ones); i++)
                 wanted = free_ones[i] == base[range] + n ? 0 : wanted;
-            check(bits == wanted);
+            CHECK(bits == wanted);
         }
     for (unsigned i = 6144; i < 8192; i++)
-        check(msr[i] == 0xff);
+        CHECK(msr[i] == 0xff);
 }
 
 #define BIT(n) (1U << (n))
@@ -205,18 +205,18 @@ static void test_intercepts(void)
                            BIT(28) | BIT(30) | BIT(31);
     /* VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT; WBINVD, MONITOR, MWAIT, XSETBV, RDPRU */
     const uint32_t second = 0x7f | BIT(9) | BIT(10) | BIT(11) | BIT(13) | BIT(14);
-    check(b->intercept_cr == (BIT(16 + 4) | BIT(16 + 8)) && b->intercept_dr == ~0U);
-    check(b->intercept_exceptions == (BIT(1) | BIT(17) | BIT(18)));
-    check(b->intercept_1 == first && b->intercept_2 == second && b->intercept_3 == (BIT(0) | BIT(1) | BIT(3) | BIT(4)));
-    check(b->virtual_interrupt == BIT(24) && b->nested_paging == 1 && b->nested_root == 0x123000);
-    check(b->efer == 0x1500 && b->lbr_virtualisation == 0);
+    CHECK(b->intercept_cr == (BIT(16 + 4) | BIT(16 + 8)) && b->intercept_dr == ~0U);
+    CHECK(b->intercept_exceptions == (BIT(1) | BIT(17) | BIT(18)));
+    CHECK(b->intercept_1 == first && b->intercept_2 == second && b->intercept_3 == (BIT(0) | BIT(1) | BIT(3) | BIT(4)));
+    CHECK(b->virtual_interrupt == BIT(24) && b->nested_paging == 1 && b->nested_root == 0x123000);
+    CHECK(b->efer == 0x1500 && b->lbr_virtualisation == 0);
     vcpu.domain->tsc.emulated = true;
     svm_vendor.update_tsc(&vcpu);
-    check(b->intercept_1 == (first | BIT(14)) && b->intercept_2 == (second | BIT(7)));
+    CHECK(b->intercept_1 == (first | BIT(14)) && b->intercept_2 == (second | BIT(7)));
     vcpu.domain->tsc.emulated = false;
     hvm_vcpu.tsc_offset = 0x1234;
     svm_vendor.update_tsc(&vcpu);
-    check(b->intercept_1 == first && b->intercept_2 == second && b->tsc_offset == 0x1234);
+    CHECK(b->intercept_1 == first && b->intercept_2 == second && b->tsc_offset == 0x1234);
 }
 
 static void expect_row(struct vmcb *b, uint64_t code)
@@ -226,7 +226,7 @@ static void expect_row(struct vmcb *b, uint64_t code)
     b->exit_interrupt_info = SVM_EVENT_VALID | 0x30; /* so that an interrupt's exit is told too */
     seen.reason = EXIT_UNKNOWN;
     svm_exit(&fake_regs);
-    check(seen.reason != EXIT_UNKNOWN);
+    CHECK(seen.reason != EXIT_UNKNOWN);
 }
 
 static void test_every_intercept_has_a_row(void)
@@ -253,46 +253,46 @@ static void test_entry(void)
 {
     struct vmcb *b = start();
     fake_regs = (struct cpu_user_regs){.rip = 0x1000, .rsp = 0x2000, .rax = 3, .rflags = 0x202};
-    check(enter() && b->rip == 0x1000 && b->rsp == 0x2000 && b->rax == 3 && b->rflags == 0x202 && b->asid == 1);
-    check((b->virtual_interrupt & 0xff) == 0 && !crashes);
+    CHECK(enter() && b->rip == 0x1000 && b->rsp == 0x2000 && b->rax == 3 && b->rflags == 0x202 && b->asid == 1);
+    CHECK((b->virtual_interrupt & 0xff) == 0 && !crashes);
     hvm_vcpu.lapic = (struct vlapic *)1;
-    check(enter() && (b->virtual_interrupt & 0xff) == 5);
+    CHECK(enter() && (b->virtual_interrupt & 0xff) == 5);
     b->clean = CLEAN_EVERYTHING;
     hvm_vcpu.cr0 |= 0x20000000; /* NW without CD */
     svm_vendor.update_cr(&vcpu, 0);
-    check(!enter() && crashes == 1);
+    CHECK(!enter() && crashes == 1);
     b = start();
-    check(enter());
+    CHECK(enter());
     b->clean = CLEAN_EVERYTHING;
     svm_vendor.inject(&vcpu, &(struct hvm_event){.valid = true, .vector = 2, .kind = HVM_EVENT_EXCEPTION});
-    check(!enter() && crashes == 1);
+    CHECK(!enter() && crashes == 1);
 }
 
 static void test_translations(void)
 {
     struct vmcb *b = start();
-    check(enter() && b->asid == 1 && b->tlb_control == TLB_NOTHING);
+    CHECK(enter() && b->asid == 1 && b->tlb_control == TLB_NOTHING);
     svm_vendor.flush_tlb(&vcpu);
-    check(b->tlb_control == 3);
+    CHECK(b->tlb_control == 3);
     b->tlb_control = 0;
     svm_vendor.invlpg(&vcpu, 0x5000);
-    check(tlb_entries == 1 && invalidated_asid == 1 && b->tlb_control == 0);
+    CHECK(tlb_entries == 1 && invalidated_asid == 1 && b->tlb_control == 0);
     features &= ~SVM_FLUSH_BY_ASID;
     svm_features = features;
     for (unsigned n = 2; n < 16; n++) { /* another ASID stands for a flush, until there is none left */
         svm_vendor.flush_tlb(&vcpu);
-        check(enter() && b->asid == n && b->tlb_control == 0);
+        CHECK(enter() && b->asid == n && b->tlb_control == 0);
     }
     svm_vendor.flush_tlb(&vcpu);
-    check(enter() && b->asid == 1 && b->tlb_control == 1);
+    CHECK(enter() && b->asid == 1 && b->tlb_control == 1);
     b->tlb_control = 0;
     svm_forget_asids();
     svm_vendor.flush_tlb(&vcpu);
-    check(enter() && b->tlb_control == 1);
+    CHECK(enter() && b->tlb_control == 1);
     b->clean = CLEAN_EVERYTHING;
     svm_of(&vcpu)->last_cpu = &cpus[1];
     svm_vendor.install(&vcpu); /* from another CPU: nothing is known here */
-    check(b->clean == 0 && hvm_vcpu.asid_generation == 0);
+    CHECK(b->clean == 0 && hvm_vcpu.asid_generation == 0);
 }
 
 /* From their first use on the guest's debug registers are in the processor; none is lost when we change another. */
@@ -300,7 +300,7 @@ static void test_debug_registers(void)
 {
     struct vmcb *b = start();
     expect_row(b, 0x37); /* mov dr7 */
-    check(hvm_vcpu.dr_loaded && b->intercept_dr == 0);
+    CHECK(hvm_vcpu.dr_loaded && b->intercept_dr == 0);
     processor_dr[0] = 0x1111; /* the guest's, without an exit */
     processor_dr[3] = 0x3333;
     b->dr6 = 0xffff0ff1;
@@ -308,13 +308,13 @@ static void test_debug_registers(void)
     svm_vendor.sync(&vcpu);
     hvm_vcpu.dr7 &= ~0x55UL; /* as a task switch does */
     svm_vendor.update_dr(&vcpu);
-    check(processor_dr[0] == 0x1111 && processor_dr[3] == 0x3333 && b->dr7 == 0x400 && b->dr6 == 0xffff0ff1);
+    CHECK(processor_dr[0] == 0x1111 && processor_dr[3] == 0x3333 && b->dr7 == 0x400 && b->dr6 == 0xffff0ff1);
     svm_vendor.put_away(&vcpu);
-    check(!hvm_vcpu.dr_loaded && hvm_vcpu.dr[0] == 0x1111 && hvm_vcpu.dr[3] == 0x3333 && b->intercept_dr == ~0U);
+    CHECK(!hvm_vcpu.dr_loaded && hvm_vcpu.dr[0] == 0x1111 && hvm_vcpu.dr[3] == 0x3333 && b->intercept_dr == ~0U);
     processor_dr[0] = 0;
     hvm_vcpu.dr7 = 0x401;
     svm_vendor.install(&vcpu);
-    check(processor_dr[0] == 0x1111 && hvm_vcpu.dr_loaded);
+    CHECK(processor_dr[0] == 0x1111 && hvm_vcpu.dr_loaded);
 }
 
 static void test_msrs(void)
@@ -325,15 +325,15 @@ static void test_msrs(void)
     for (unsigned i = 0; i < ARRAY_SIZE(switched); i++)
         svm_vendor.set_msr(&vcpu, switched[i], 0x100 + i);
     for (unsigned i = 0; i < ARRAY_SIZE(switched); i++)
-        check(svm_vendor.get_msr(&vcpu, switched[i]) == 0x100 + i);
-    check(b->star == 0x100 && b->kernel_gs_base == 0x104 && b->sysenter_cs == 0x105 && b->gs.base == 0x109);
+        CHECK(svm_vendor.get_msr(&vcpu, switched[i]) == 0x100 + i);
+    CHECK(b->star == 0x100 && b->kernel_gs_base == 0x104 && b->sysenter_cs == 0x105 && b->gs.base == 0x109);
     svm_vendor.set_msr(&vcpu, 0xc0000103, 7);
-    check(tsc_aux_msr == 7);
+    CHECK(tsc_aux_msr == 7);
     hvm_vcpu.tsc_aux = 7;
     svm_vendor.put_away(&vcpu);
-    check(tsc_aux_msr == 0);
+    CHECK(tsc_aux_msr == 0);
     svm_vendor.install(&vcpu);
-    check(tsc_aux_msr == 7);
+    CHECK(tsc_aux_msr == 7);
 }
 
 static void test_segments(void)
@@ -341,12 +341,12 @@ static void test_segments(void)
     struct vmcb *b = start();
     struct hvm_segment_register s = {.base = 0x1000, .limit = 0xffff, .selector = 0x33, .attributes = 0xcf3};
     svm_vendor.set_segment(&vcpu, SEG_SS, &s);
-    check(b->ss.selector == 0x33 && b->ss.attributes == 0xcf3 && b->cpl == 3 && svm_vendor.cpl(&vcpu) == 3);
+    CHECK(b->ss.selector == 0x33 && b->ss.attributes == 0xcf3 && b->cpl == 3 && svm_vendor.cpl(&vcpu) == 3);
     b->clean = CLEAN_EVERYTHING;
     svm_vendor.set_segment(&vcpu, SEG_TR, &s);
-    check((b->clean & (1U << 8 | 1U << 7)) == 0 && b->tr.base == 0x1000 && b->cpl == 3);
+    CHECK((b->clean & (1U << 8 | 1U << 7)) == 0 && b->tr.base == 0x1000 && b->cpl == 3);
     svm_vendor.get_segment(&vcpu, SEG_TR, &s);
-    check(s.selector == 0x33 && s.limit == 0xffff);
+    CHECK(s.selector == 0x33 && s.limit == 0xffff);
 }
 
 int main(void)

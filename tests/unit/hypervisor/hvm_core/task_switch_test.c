@@ -33,7 +33,7 @@ static unsigned cr3_loads;
 int hvm_copy_linear(struct vcpu *v, uint64_t linear, void *buffer, size_t bytes, unsigned access, uint32_t *fault,
                     uint64_t *gpa)
 {
-    check(access & WALK_SYSTEM);
+    CHECK(access & WALK_SYSTEM);
     if (linear >> 12 == unmapped >> 12) {
         *fault = access & WALK_WRITE ? 2 : 0;
         return -EFAULT;
@@ -158,14 +158,14 @@ static void switch_to(uint16_t selector, uint8_t reason)
 
 static void check_new_registers(void)
 {
-    check(!raised.valid && !crashes);
-    check(fake_regs.rip == 0x12345 && fake_regs.rax == 1 && fake_regs.rbx == 4 && fake_regs.rdi == 8);
-    check(fake_regs.rsp == STACK && hvm_vcpu.cr3 == 0x7000 && cr3_loads == 1 && hvm_vcpu.cr0 & X86_CR0_TS);
-    check(segment[SEG_TR].selector == SEL_NEW && segment[SEG_TR].base == NEW_TSS &&
+    CHECK(!raised.valid && !crashes);
+    CHECK(fake_regs.rip == 0x12345 && fake_regs.rax == 1 && fake_regs.rbx == 4 && fake_regs.rdi == 8);
+    CHECK(fake_regs.rsp == STACK && hvm_vcpu.cr3 == 0x7000 && cr3_loads == 1 && hvm_vcpu.cr0 & X86_CR0_TS);
+    CHECK(segment[SEG_TR].selector == SEL_NEW && segment[SEG_TR].base == NEW_TSS &&
           segment[SEG_TR].attributes == 0x08b);
-    check(segment[SEG_CS].selector == SEL_CODE && segment[SEG_CS].limit == ~0U && segment[SEG_CS].attributes == 0xc9b);
-    check(segment[SEG_FS].selector == 0 && !(segment[SEG_FS].attributes & SEG_ATTR_PRESENT));
-    check((hvm_vcpu.dr7 & 0xff) == 0xaa); /* local breakpoints are off */
+    CHECK(segment[SEG_CS].selector == SEL_CODE && segment[SEG_CS].limit == ~0U && segment[SEG_CS].attributes == 0xc9b);
+    CHECK(segment[SEG_FS].selector == 0 && !(segment[SEG_FS].attributes & SEG_ATTR_PRESENT));
+    CHECK((hvm_vcpu.dr7 & 0xff) == 0xaa); /* local breakpoints are off */
 }
 
 static void test_jump(void)
@@ -173,11 +173,11 @@ static void test_jump(void)
     start();
     switch_to(SEL_NEW, BY_JMP);
     check_new_registers();
-    check(fake_regs.rflags == 0x202);
-    check(get32(OLD_TSS + 32) == 0x55a && get32(OLD_TSS + 36) == 0x246 && get32(OLD_TSS + 40) == 0xaaaa);
-    check(get32(OLD_TSS + 56) == 0x9000 && get16(OLD_TSS + 76) == SEL_CODE);
-    check(descriptor_type(SEL_OLD) == 9 && descriptor_type(SEL_NEW) == 11);
-    check(get16(NEW_TSS) == 0);
+    CHECK(fake_regs.rflags == 0x202);
+    CHECK(get32(OLD_TSS + 32) == 0x55a && get32(OLD_TSS + 36) == 0x246 && get32(OLD_TSS + 40) == 0xaaaa);
+    CHECK(get32(OLD_TSS + 56) == 0x9000 && get16(OLD_TSS + 76) == SEL_CODE);
+    CHECK(descriptor_type(SEL_OLD) == 9 && descriptor_type(SEL_NEW) == 11);
+    CHECK(get16(NEW_TSS) == 0);
 }
 
 static void test_call_and_return(void)
@@ -185,14 +185,14 @@ static void test_call_and_return(void)
     start();
     switch_to(SEL_NEW, BY_CALL);
     check_new_registers();
-    check(fake_regs.rflags == (0x202 | X86_EFLAGS_NT) && get16(NEW_TSS) == SEL_OLD);
-    check(descriptor_type(SEL_OLD) == 11 && descriptor_type(SEL_NEW) == 11);
+    CHECK(fake_regs.rflags == (0x202 | X86_EFLAGS_NT) && get16(NEW_TSS) == SEL_OLD);
+    CHECK(descriptor_type(SEL_OLD) == 11 && descriptor_type(SEL_NEW) == 11);
     fake_regs.rip = 0x20000;
     switch_to(SEL_OLD, BY_IRET);
-    check(!raised.valid && fake_regs.rip == 0x55a && fake_regs.rax == 0xaaaa && fake_regs.rsp == 0x9000);
-    check(fake_regs.rflags == 0x246 && segment[SEG_TR].selector == SEL_OLD);
-    check(!(get32(NEW_TSS + 36) & X86_EFLAGS_NT) && get32(NEW_TSS + 32) == 0x20005);
-    check(descriptor_type(SEL_OLD) == 11 && descriptor_type(SEL_NEW) == 9);
+    CHECK(!raised.valid && fake_regs.rip == 0x55a && fake_regs.rax == 0xaaaa && fake_regs.rsp == 0x9000);
+    CHECK(fake_regs.rflags == 0x246 && segment[SEG_TR].selector == SEL_OLD);
+    CHECK(!(get32(NEW_TSS + 36) & X86_EFLAGS_NT) && get32(NEW_TSS + 32) == 0x20005);
+    CHECK(descriptor_type(SEL_OLD) == 11 && descriptor_type(SEL_NEW) == 9);
 }
 
 static void test_gate_with_error_code(void)
@@ -202,29 +202,29 @@ static void test_gate_with_error_code(void)
         .task = {.selector = SEL_NEW, .reason = BY_GATE, .has_error_code = true, .error_code = 0x99}};
     start();
     hvm_task_switch(&vcpu, &record);
-    check(!raised.valid && get32(OLD_TSS + 32) == 0x555); /* a fault: the instruction runs again */
-    check(fake_regs.rsp == STACK - 4 && get32(STACK - 4) == 0x99);
+    CHECK(!raised.valid && get32(OLD_TSS + 32) == 0x555); /* a fault: the instruction runs again */
+    CHECK(fake_regs.rsp == STACK - 4 && get32(STACK - 4) == 0x99);
 }
 
 static void test_16_bit(void)
 {
     start();
     switch_to(SEL_NEW16, BY_JMP);
-    check(!raised.valid && fake_regs.rip == 0x4321 && (uint16_t)fake_regs.rax == 1 && (uint16_t)fake_regs.rdi == 8);
-    check(!cr3_loads && segment[SEG_TR].attributes == 0x083 && get32(OLD_TSS + 32) == 0x55a);
+    CHECK(!raised.valid && fake_regs.rip == 0x4321 && (uint16_t)fake_regs.rax == 1 && (uint16_t)fake_regs.rdi == 8);
+    CHECK(!cr3_loads && segment[SEG_TR].attributes == 0x083 && get32(OLD_TSS + 32) == 0x55a);
     fake_regs.rip = 0x50;
     fake_regs.rax = 0x777;
     switch_to(SEL_OLD, BY_JMP);
-    check(!raised.valid && fake_regs.rip == 0x55a && get16(NEW_TSS16 + 14) == 0x55 && get16(NEW_TSS16 + 18) == 0x777);
-    check(get16(NEW_TSS16 + 36) == SEL_CODE && descriptor_type(SEL_NEW16) == 1);
+    CHECK(!raised.valid && fake_regs.rip == 0x55a && get16(NEW_TSS16 + 14) == 0x55 && get16(NEW_TSS16 + 18) == 0x777);
+    CHECK(get16(NEW_TSS16 + 36) == SEL_CODE && descriptor_type(SEL_NEW16) == 1);
 }
 
 static void fails(uint16_t selector, uint8_t reason, uint8_t vector, uint16_t error_code)
 {
     start();
     switch_to(selector, reason);
-    check(raised.valid && raised.vector == vector && raised.error_code == error_code);
-    check(fake_regs.rip == 0x555 && segment[SEG_TR].selector == SEL_OLD && descriptor_type(SEL_OLD) == 11);
+    CHECK(raised.valid && raised.vector == vector && raised.error_code == error_code);
+    CHECK(fake_regs.rip == 0x555 && segment[SEG_TR].selector == SEL_OLD && descriptor_type(SEL_OLD) == 11);
 }
 
 static void test_bad_tasks(void)
@@ -244,12 +244,12 @@ static void test_bad_segments(void)
     start();
     put32(NEW_TSS + 76, SEL_BADCODE);
     switch_to(SEL_NEW, BY_JMP);
-    check(raised.valid && raised.vector == TRAP_no_segment && raised.error_code == SEL_BADCODE);
-    check(fake_regs.rip == 0x12345 && segment[SEG_TR].selector == SEL_NEW);
+    CHECK(raised.valid && raised.vector == TRAP_no_segment && raised.error_code == SEL_BADCODE);
+    CHECK(fake_regs.rip == 0x12345 && segment[SEG_TR].selector == SEL_NEW);
     start();
     put32(NEW_TSS + 80, SEL_CODE); /* ss */
     switch_to(SEL_NEW, BY_JMP);
-    check(raised.valid && raised.vector == TRAP_invalid_tss && raised.error_code == SEL_CODE);
+    CHECK(raised.valid && raised.vector == TRAP_invalid_tss && raised.error_code == SEL_CODE);
 }
 
 static void test_page_fault(void)
@@ -257,8 +257,8 @@ static void test_page_fault(void)
     start();
     unmapped = NEW_TSS;
     switch_to(SEL_NEW, BY_JMP);
-    check(raised.valid && raised.vector == TRAP_page_fault && raised.cr2 >> 12 == NEW_TSS >> 12);
-    check(fake_regs.rip == 0x555);
+    CHECK(raised.valid && raised.vector == TRAP_page_fault && raised.cr2 >> 12 == NEW_TSS >> 12);
+    CHECK(fake_regs.rip == 0x555);
 }
 
 static void test_virtual_8086(void)
@@ -267,8 +267,8 @@ static void test_virtual_8086(void)
     put32(NEW_TSS + 36, X86_EFLAGS_VM | 2);
     put32(NEW_TSS + 76, 0x1234);
     switch_to(SEL_NEW, BY_JMP);
-    check(!raised.valid && segment[SEG_CS].base == 0x12340 && segment[SEG_CS].limit == 0xffff);
-    check(segment[SEG_SS].attributes == (SEG_ATTR_PRESENT | SEG_ATTR_S | SEG_ATTR_DPL | 3));
+    CHECK(!raised.valid && segment[SEG_CS].base == 0x12340 && segment[SEG_CS].limit == 0xffff);
+    CHECK(segment[SEG_SS].attributes == (SEG_ATTR_PRESENT | SEG_ATTR_S | SEG_ATTR_DPL | 3));
 }
 
 int main(void)

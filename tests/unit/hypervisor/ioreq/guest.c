@@ -156,8 +156,8 @@ void guest_setup(void)
     control = fake_domain(0, 1, true);
     guest = fake_domain(1, 2, false);
     other = fake_domain(2, 1, false);
-    CHECK_EQUAL(event_channels_init(control, -1), 0);
-    CHECK_EQUAL(event_channels_init(guest, 1023), 0);
+    CHECK_EQUAL(0, event_channels_init(control, -1));
+    CHECK_EQUAL(0, event_channels_init(guest, 1023));
     guest->hvm = calloc(1, sizeof(*guest->hvm));
     for (unsigned i = 0; i < guest->max_vcpus; i++)
         guest->vcpu[i]->hvm = calloc(1, sizeof(*guest->vcpu[i]->hvm));
@@ -165,9 +165,9 @@ void guest_setup(void)
         kind_of[gfn] = P2M_HOLE;
         frame_of[gfn] = INVALID_MFN;
     }
-    CHECK_EQUAL(hvm_io_init(guest), 0);
+    CHECK_EQUAL(0, hvm_io_init(guest));
     for (unsigned i = 0; i < guest->max_vcpus; i++)
-        CHECK_EQUAL(hvm_io_vcpu_init(guest->vcpu[i]), 0);
+        CHECK_EQUAL(0, hvm_io_vcpu_init(guest->vcpu[i]));
     fake_run(guest->vcpu[0]);
 }
 
@@ -186,7 +186,7 @@ static void finish(struct domain *d)
 void guest_teardown(void)
 {
     fake_run(control->vcpu[0]);
-    CHECK_EQUAL(guest->pause_count, 0);
+    CHECK_EQUAL(0, guest->pause_count);
     finish(guest);
     finish(control);
     hvm_io_destroy(guest);
@@ -233,7 +233,7 @@ static void map(struct model *m, unsigned type, uint64_t first, uint64_t last)
     struct xen_dm_op op = {.op = XEN_DMOP_map_io_range_to_ioreq_server,
                            .u.map_io_range_to_ioreq_server = {m->id, 0, type, first, last}};
 
-    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
 }
 
 void model_create(struct model *m, unsigned handling)
@@ -243,18 +243,18 @@ void model_create(struct model *m, unsigned handling)
     mfn_t mfn;
 
     memset(m, 0, sizeof(*m));
-    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
     m->id = op.u.create_ioreq_server.id;
-    CHECK_EQUAL(ioreq_server_get_frame(guest, m->id, 1, &mfn), 0);
+    CHECK_EQUAL(0, ioreq_server_get_frame(guest, m->id, 1, &mfn));
     m->slots = mfn_to_virt(mfn);
     if (handling) {
-        CHECK_EQUAL(ioreq_server_get_frame(guest, m->id, 0, &mfn), 0);
+        CHECK_EQUAL(0, ioreq_server_get_frame(guest, m->id, 0, &mfn));
         m->ring = mfn_to_virt(mfn);
     } else {
-        CHECK_EQUAL(ioreq_server_get_frame(guest, m->id, 0, &mfn), -EINVAL);
+        CHECK_EQUAL(-EINVAL, ioreq_server_get_frame(guest, m->id, 0, &mfn));
     }
     op = (struct xen_dm_op){.op = XEN_DMOP_set_ioreq_server_state, .u.set_ioreq_server_state = {m->id, 1, 0}};
-    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
     map(m, XEN_DMOP_IO_RANGE_PORT, 0x100, 0x1ff);
     map(m, XEN_DMOP_IO_RANGE_MEMORY, 0xa0000, 0xfffff);
 }
@@ -263,7 +263,7 @@ static evtchn_port_t bind_to(evtchn_port_t port)
 {
     struct evtchn_bind_interdomain bind = {.remote_dom = 1, .remote_port = port};
 
-    CHECK_EQUAL(event_op(control, EVTCHNOP_bind_interdomain, &bind), 0);
+    CHECK_EQUAL(0, event_op(control, EVTCHNOP_bind_interdomain, &bind));
     return bind.local_port;
 }
 
@@ -274,7 +274,7 @@ void model_bind(struct model *m)
 
     for (unsigned i = 0; i < 2; i++)
         m->port[i] = bind_to(m->slots[i].vp_eport);
-    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
     CHECK((op.u.get_ioreq_server_info.bufioreq_port != 0) == (m->ring != NULL));
     if (m->ring)
         m->ring_port = bind_to(op.u.get_ioreq_server_info.bufioreq_port);
@@ -284,15 +284,15 @@ void model_destroy(struct model *m)
 {
     struct xen_dm_op op = {.op = XEN_DMOP_destroy_ioreq_server, .u.destroy_ioreq_server.id = m->id};
 
-    CHECK_EQUAL(dm_op(1, &op, sizeof(op)), 0);
+    CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
 }
 
 struct ioreq model_take(struct model *m, unsigned vcpu)
 {
     struct ioreq request = m->slots[vcpu];
 
-    CHECK_EQUAL(request.state, STATE_IOREQ_READY);
-    CHECK_EQUAL(event_channel_is_pending(control, m->port[vcpu]), 1);
+    CHECK_EQUAL(STATE_IOREQ_READY, request.state);
+    CHECK_EQUAL(1, event_channel_is_pending(control, m->port[vcpu]));
     control->shared_info->evtchn_pending[0] = 0;
     m->slots[vcpu].state = STATE_IOREQ_INPROCESS;
     return request;
@@ -302,7 +302,7 @@ void model_send(struct model *m, unsigned vcpu)
 {
     struct evtchn_send send = {m->port[vcpu]};
 
-    CHECK_EQUAL(event_op(control, EVTCHNOP_send, &send), 0);
+    CHECK_EQUAL(0, event_op(control, EVTCHNOP_send, &send));
 }
 
 void model_answer(struct model *m, unsigned vcpu, uint64_t data)

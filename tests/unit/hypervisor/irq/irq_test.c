@@ -2,7 +2,8 @@
  * Vectors, pirqs and MSI on a simulated machine: pins with a mask, one PCI function with MSI and MSI-X, a local APIC
  * that counts ends of interrupt, and event channels that count. The real x86/irq.c, core/pirq.c and x86/msi.c run.
  */
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/apic_regs.h>
@@ -72,7 +73,7 @@ int allowed_call(const struct domain *d, enum policy_class class)
 }
 void send_guest_pirq(struct domain *d, unsigned pirq)
 {
-    check((d == dom0 || is_hvm(d)) && irq_lock.held == 0);
+    CHECK((d == dom0 || is_hvm(d)) && irq_lock.held == 0);
     events[pirq]++;
     last_eois_at_event = eois;
 }
@@ -83,7 +84,7 @@ bool mfn_is_ram(mfn_t mfn)
 /* The frame of the end-of-interrupt map, where the direct map would show it, cannot exist on the host: not used. */
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
 {
-    check(type == TYPE_WRITABLE);
+    CHECK(type == TYPE_WRITABLE);
     return -EINVAL;
 }
 void page_put_with_type(struct page *page)
@@ -92,8 +93,8 @@ void page_put_with_type(struct page *page)
 }
 void *ioremap(paddr_t pa, size_t bytes, uint64_t flags)
 {
-    check(irq_lock.held == 0);
-    check(pa == TABLE_BAR + TABLE_OFFSET && bytes == sizeof(table));
+    CHECK(irq_lock.held == 0);
+    CHECK(pa == TABLE_BAR + TABLE_OFFSET && bytes == sizeof(table));
     tables_mapped++;
     return table;
 }
@@ -108,7 +109,7 @@ uint32_t pci_config_read(uint32_t sbdf, unsigned reg, unsigned size)
 }
 void pci_config_write(uint32_t sbdf, unsigned reg, unsigned size, uint32_t value)
 {
-    check(sbdf == DEVICE);
+    CHECK(sbdf == DEVICE);
     memcpy(config + reg, &value, size);
 }
 unsigned pci_find_capability(uint32_t sbdf, uint8_t id)
@@ -118,12 +119,12 @@ unsigned pci_find_capability(uint32_t sbdf, uint8_t id)
 
 static void pin_mask(struct irq *irq)
 {
-    check(irq_lock.held == 1);
+    CHECK(irq_lock.held == 1);
     pin_masked[irq->gsi] = true;
 }
 static void pin_unmask(struct irq *irq)
 {
-    check(irq_lock.held == 1);
+    CHECK(irq_lock.held == 1);
     pin_masked[irq->gsi] = false;
 }
 static const struct irq_source pin_source = {"pin", pin_mask, pin_unmask};
@@ -166,7 +167,7 @@ static void interrupt(uint8_t vector)
     in_service_vector = vector;
     do_irq(&regs);
     in_service_vector = 0;
-    check(irq_lock.held == 0 && cpus[0].irq_depth == 0);
+    CHECK(irq_lock.held == 0 && cpus[0].irq_depth == 0);
 }
 
 static void reset_device(void)
@@ -196,34 +197,34 @@ static unsigned free_vectors(void)
 static void test_vectors(void)
 {
     struct irq *block = irq_alloc(&pin_source, 32), *single = irq_alloc(&pin_source, 1), *taken[ALL_VECTORS];
-    check(block && block->vector % 32 == 0 && single && free_vectors() == ALL_VECTORS - 33);
+    CHECK(block && block->vector % 32 == 0 && single && free_vectors() == ALL_VECTORS - 33);
     unsigned n = 0;
     while ((taken[n] = irq_alloc(&pin_source, 1)))
         n++;
-    check(n == ALL_VECTORS - 33 && !irq_alloc(&pin_source, 2));
+    CHECK(n == ALL_VECTORS - 33 && !irq_alloc(&pin_source, 2));
     irq_free(block, 32);
     block = irq_alloc(&pin_source, 16);
-    check(block && block->vector % 16 == 0);
+    CHECK(block && block->vector % 16 == 0);
     irq_free(block, 16);
     irq_free(single, 1);
     while (n--)
         irq_free(taken[n], 1);
-    check(free_vectors() == ALL_VECTORS);
+    CHECK(free_vectors() == ALL_VECTORS);
 }
 
 static void test_fixed_vectors(void)
 {
     eois = 0;
     interrupt(VECTOR_APIC_TIMER);
-    check(eois == 1 && test_and_clear_bit(SOFTIRQ_TIMER, &cpus[0].softirq_pending));
+    CHECK(eois == 1 && test_and_clear_bit(SOFTIRQ_TIMER, &cpus[0].softirq_pending));
     interrupt(VECTOR_EVENT_CHECK);
     interrupt(VECTOR_CALL);
-    check(eois == 3 && cpus[0].softirq_pending == 0);
+    CHECK(eois == 3 && cpus[0].softirq_pending == 0);
     interrupt(VECTOR_SPURIOUS);
-    check(eois == 3);
+    CHECK(eois == 3);
     interrupt(VECTOR_FIRST_DEVICE + 3); /* nobody's, but in service: must be ended */
     interrupt(0x2f);
-    check(eois == 5);
+    CHECK(eois == 5);
 }
 
 static unsigned own_calls, own_eois;
@@ -231,73 +232,73 @@ static void own_handler(void *data)
 {
     own_calls++;
     own_eois = eois;
-    check(data == &own_calls && irq_lock.held == 0);
+    CHECK(data == &own_calls && irq_lock.held == 0);
 }
 
 static void test_own_handler(void)
 {
     struct irq *irq;
     pins[4].level = true;
-    check(gsi_route(4, &irq) == 0);
+    CHECK(gsi_route(4, &irq) == 0);
     irq->handler = own_handler;
     irq->data = &own_calls;
     eois = 0;
     interrupt(pins[4].vector);
-    check(own_calls == 1 && own_eois == 0 && eois == 1); /* level: ended after the device was served */
-    check(pirq_map_gsi(dom0, 4, 4) == 4 && pirq_bind(dom0, 4, true) == -EBUSY);
+    CHECK(own_calls == 1 && own_eois == 0 && eois == 1); /* level: ended after the device was served */
+    CHECK(pirq_map_gsi(dom0, 4, 4) == 4 && pirq_bind(dom0, 4, true) == -EBUSY);
     irq->handler = NULL;
-    check(pirq_unmap(dom0, 4) == 0 && free_vectors() == ALL_VECTORS);
+    CHECK(pirq_unmap(dom0, 4) == 0 && free_vectors() == ALL_VECTORS);
     pins[4].level = false;
 }
 
 static void test_gsi_numbers(void)
 {
-    check(pirq_map_gsi(&other_domain, 9, -1) == -EPERM);
-    check(pirq_map_gsi(dom0, PINS, -1) == -EINVAL);
-    check(pirq_map_gsi(dom0, 9, -1) == 9 && pirq_map_gsi(dom0, 9, 9) == 9 && pirq_map_gsi(dom0, 9, 10) == -EBUSY);
-    check(pirq_map_gsi(dom0, 10, 9) == -EBUSY && pirq_map_gsi(dom0, 10, MAX_PIRQS) == -EINVAL);
+    CHECK(pirq_map_gsi(&other_domain, 9, -1) == -EPERM);
+    CHECK(pirq_map_gsi(dom0, PINS, -1) == -EINVAL);
+    CHECK(pirq_map_gsi(dom0, 9, -1) == 9 && pirq_map_gsi(dom0, 9, 9) == 9 && pirq_map_gsi(dom0, 9, 10) == -EBUSY);
+    CHECK(pirq_map_gsi(dom0, 10, 9) == -EBUSY && pirq_map_gsi(dom0, 10, MAX_PIRQS) == -EINVAL);
     int low = pirq_reserve(dom0, false), high = pirq_reserve(dom0, true);
-    check(low >= 0 && low < PINS && high >= PINS);
-    check(pirq_bind(dom0, high, false) == -EINVAL); /* reserved is not mapped */
-    check(pirq_map_gsi(dom0, 10, high) == high && pirq_unmap(dom0, high) == 0 && pirq_unmap(dom0, high) == -EINVAL);
-    check(pirq_unmap(dom0, low) == 0 && pirq_unmap(dom0, 9) == 0);
-    check(pirq_unmap(dom0, -1) == -EINVAL && pirq_unmap(dom0, MAX_PIRQS) == -EINVAL);
-    check(pirq_reserve(&other_domain, true) == -EPERM && pirq_eoi(&other_domain, 9) == -EINVAL);
+    CHECK(low >= 0 && low < PINS && high >= PINS);
+    CHECK(pirq_bind(dom0, high, false) == -EINVAL); /* reserved is not mapped */
+    CHECK(pirq_map_gsi(dom0, 10, high) == high && pirq_unmap(dom0, high) == 0 && pirq_unmap(dom0, high) == -EINVAL);
+    CHECK(pirq_unmap(dom0, low) == 0 && pirq_unmap(dom0, 9) == 0);
+    CHECK(pirq_unmap(dom0, -1) == -EINVAL && pirq_unmap(dom0, MAX_PIRQS) == -EINVAL);
+    CHECK(pirq_reserve(&other_domain, true) == -EPERM && pirq_eoi(&other_domain, 9) == -EINVAL);
 }
 
 static void test_level(void)
 {
     pins[17].level = true;
     pin_masked[17] = true;
-    check(pirq_map_gsi(dom0, 17, 17) == 17 && pirq_needs_eoi(dom0, 17) && pirq_bind(dom0, 17, true) == 0);
-    check(!pin_masked[17] && pirq_bind(dom0, 17, true) == -EBUSY && pirq_unmap(dom0, 17) == -EBUSY);
+    CHECK(pirq_map_gsi(dom0, 17, 17) == 17 && pirq_needs_eoi(dom0, 17) && pirq_bind(dom0, 17, true) == 0);
+    CHECK(!pin_masked[17] && pirq_bind(dom0, 17, true) == -EBUSY && pirq_unmap(dom0, 17) == -EBUSY);
     eois = events[17] = 0;
     interrupt(pins[17].vector);
     /* Masked and ended before the guest hears of it: it blocks nothing meanwhile. */
-    check(pin_masked[17] && eois == 1 && events[17] == 1 && last_eois_at_event == 1);
-    check(pirq_eoi(dom0, 17) == 0 && !pin_masked[17]);
+    CHECK(pin_masked[17] && eois == 1 && events[17] == 1 && last_eois_at_event == 1);
+    CHECK(pirq_eoi(dom0, 17) == 0 && !pin_masked[17]);
     pin_masked[17] = true;
-    check(pirq_eoi(dom0, 17) == 0 && pin_masked[17]); /* one too many unmasks nothing */
+    CHECK(pirq_eoi(dom0, 17) == 0 && pin_masked[17]); /* one too many unmasks nothing */
     pin_masked[17] = false;
     interrupt(pins[17].vector);
     pirq_unbind(dom0, 17);
-    check(pin_masked[17] && pirq_eoi(dom0, 17) == 0 && pin_masked[17]); /* late: stays masked */
+    CHECK(pin_masked[17] && pirq_eoi(dom0, 17) == 0 && pin_masked[17]); /* late: stays masked */
     interrupt(pins[17].vector);
-    check(events[17] == 2 && eois == 3);
-    check(pirq_bind(dom0, 17, true) == 0 && !pin_masked[17]);
+    CHECK(events[17] == 2 && eois == 3);
+    CHECK(pirq_bind(dom0, 17, true) == 0 && !pin_masked[17]);
     pirq_unbind(dom0, 17);
-    check(pirq_unmap(dom0, 17) == 0 && free_vectors() == ALL_VECTORS);
+    CHECK(pirq_unmap(dom0, 17) == 0 && free_vectors() == ALL_VECTORS);
 }
 
 static void test_edge(void)
 {
-    check(pirq_map_gsi(dom0, 1, -1) == 1 && !pirq_needs_eoi(dom0, 1) && pirq_bind(dom0, 1, false) == 0);
+    CHECK(pirq_map_gsi(dom0, 1, -1) == 1 && !pirq_needs_eoi(dom0, 1) && pirq_bind(dom0, 1, false) == 0);
     eois = events[1] = 0;
     interrupt(pins[1].vector);
     interrupt(pins[1].vector);
-    check(!pin_masked[1] && eois == 2 && events[1] == 2);
+    CHECK(!pin_masked[1] && eois == 2 && events[1] == 2);
     pirq_unbind(dom0, 1);
-    check(pin_masked[1] && pirq_unmap(dom0, 1) == 0);
+    CHECK(pin_masked[1] && pirq_unmap(dom0, 1) == 0);
 }
 
 static uint32_t config32(unsigned at)
@@ -309,24 +310,24 @@ static void test_msi(void)
 {
     struct msi_request r = {.bus = 2, .devfn = 0x18, .count = 1}, absent = {.bus = 3, .count = 1};
     reset_device();
-    check(pirq_map_msi(&other_domain, &r, -1) == -EPERM && pirq_map_msi(dom0, &absent, -1) == -ENODEV);
+    CHECK(pirq_map_msi(&other_domain, &r, -1) == -EPERM && pirq_map_msi(dom0, &absent, -1) == -ENODEV);
     int pirq = pirq_map_msi(dom0, &r, -1);
-    check(pirq >= PINS && pirq_map_msi(dom0, &r, -1) == -EBUSY && !pirq_needs_eoi(dom0, pirq));
+    CHECK(pirq >= PINS && pirq_map_msi(dom0, &r, -1) == -EBUSY && !pirq_needs_eoi(dom0, pirq));
     uint8_t vector = config[MSI_AT + 12];
-    check(config32(MSI_AT + 4) == 0xfee05000 && config32(MSI_AT + 8) == 0 && (config[MSI_AT + 2] & 0x71) == 1);
-    check(config32(MSI_AT + 16) == 1 && free_vectors() == ALL_VECTORS - 1); /* masked until bound */
+    CHECK(config32(MSI_AT + 4) == 0xfee05000 && config32(MSI_AT + 8) == 0 && (config[MSI_AT + 2] & 0x71) == 1);
+    CHECK(config32(MSI_AT + 16) == 1 && free_vectors() == ALL_VECTORS - 1); /* masked until bound */
     eois = events[pirq] = 0;
     interrupt(vector);
-    check(eois == 1 && events[pirq] == 0);
-    check(pirq_bind(dom0, pirq, false) == 0 && config32(MSI_AT + 16) == 0);
+    CHECK(eois == 1 && events[pirq] == 0);
+    CHECK(pirq_bind(dom0, pirq, false) == 0 && config32(MSI_AT + 16) == 0);
     interrupt(vector);
-    check(eois == 2 && events[pirq] == 1);
+    CHECK(eois == 2 && events[pirq] == 1);
     reset_device();
     pirq_restore_device(DEVICE);
-    check(config[MSI_AT + 12] == vector && config32(MSI_AT + 4) == 0xfee05000 && (config[MSI_AT + 2] & 1));
+    CHECK(config[MSI_AT + 12] == vector && config32(MSI_AT + 4) == 0xfee05000 && (config[MSI_AT + 2] & 1));
     pirq_unbind(dom0, pirq);
-    check(config32(MSI_AT + 16) == 1 && pirq_unmap(dom0, pirq) == 0 && !(config[MSI_AT + 2] & 1));
-    check(free_vectors() == ALL_VECTORS);
+    CHECK(config32(MSI_AT + 16) == 1 && pirq_unmap(dom0, pirq) == 0 && !(config[MSI_AT + 2] & 1));
+    CHECK(free_vectors() == ALL_VECTORS);
 }
 
 static void test_multi_msi(void)
@@ -334,26 +335,26 @@ static void test_multi_msi(void)
     struct msi_request r = {.bus = 2, .devfn = 0x18, .count = 5};
     reset_device();
     int pirq = pirq_map_msi(dom0, &r, -1);
-    check(pirq >= PINS && free_vectors() == ALL_VECTORS - 8);
+    CHECK(pirq >= PINS && free_vectors() == ALL_VECTORS - 8);
     uint8_t first = config[MSI_AT + 12];
-    check(first % 8 == 0 && (config[MSI_AT + 2] >> 4 & 7) == 3 && config32(MSI_AT + 16) == 0xff);
+    CHECK(first % 8 == 0 && (config[MSI_AT + 2] >> 4 & 7) == 3 && config32(MSI_AT + 16) == 0xff);
     for (int i = 0; i < 5; i++) {
-        check(pirq_bind(dom0, pirq + i, false) == 0);
+        CHECK(pirq_bind(dom0, pirq + i, false) == 0);
         events[pirq + i] = 0;
         interrupt((uint8_t)(first + i));
-        check(events[pirq + i] == 1);
+        CHECK(events[pirq + i] == 1);
     }
-    check(config32(MSI_AT + 16) == 0xe0 && pirq_bind(dom0, pirq + 5, false) == -EINVAL);
+    CHECK(config32(MSI_AT + 16) == 0xe0 && pirq_bind(dom0, pirq + 5, false) == -EINVAL);
     pirq_restore_device(DEVICE);
-    check((config[MSI_AT + 2] >> 4 & 7) == 3 && config32(MSI_AT + 16) == 0xe0);
-    check(pirq_unmap(dom0, pirq) == -EBUSY && pirq_unmap(dom0, pirq + 1) == -EINVAL);
+    CHECK((config[MSI_AT + 2] >> 4 & 7) == 3 && config32(MSI_AT + 16) == 0xe0);
+    CHECK(pirq_unmap(dom0, pirq) == -EBUSY && pirq_unmap(dom0, pirq + 1) == -EINVAL);
     for (int i = 0; i < 5; i++)
         pirq_unbind(dom0, pirq + i);
-    check(pirq_unmap(dom0, pirq) == 0 && free_vectors() == ALL_VECTORS && !(config[MSI_AT + 2] & 0x71));
+    CHECK(pirq_unmap(dom0, pirq) == 0 && free_vectors() == ALL_VECTORS && !(config[MSI_AT + 2] & 0x71));
     r.count = 16; /* the function has 8 */
-    check(pirq_map_msi(dom0, &r, -1) == -EINVAL);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EINVAL);
     r.count = 33;
-    check(pirq_map_msi(dom0, &r, -1) == -EINVAL && free_vectors() == ALL_VECTORS);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EINVAL && free_vectors() == ALL_VECTORS);
 }
 
 static void test_msix(void)
@@ -362,79 +363,77 @@ static void test_msix(void)
     reset_device();
     config[MSIX_AT + 3] = 0xc0; /* the driver has enabled it and masked all */
     int pirq = pirq_map_msi(dom0, &r, -1);
-    check(pirq >= PINS && table[3][0] == 0xfee05000 && table[3][1] == 0 && (table[3][3] & 1) && tables_mapped == 1);
-    check(config[MSIX_AT + 3] == 0xc0); /* and it stays the driver's to unmask */
+    CHECK(pirq >= PINS && table[3][0] == 0xfee05000 && table[3][1] == 0 && (table[3][3] & 1) && tables_mapped == 1);
+    CHECK(config[MSIX_AT + 3] == 0xc0); /* and it stays the driver's to unmask */
     uint8_t vector = (uint8_t)table[3][2];
-    check(pirq_map_msi(dom0, &r, -1) == -EBUSY);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EBUSY);
     plain.table = 0;
-    check(pirq_map_msi(dom0, &plain, -1) == -EBUSY); /* never both kinds */
+    CHECK(pirq_map_msi(dom0, &plain, -1) == -EBUSY); /* never both kinds */
     r.entry = TABLE_ENTRIES;
-    check(pirq_map_msi(dom0, &r, -1) == -EINVAL);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EINVAL);
     r.entry = 0;
     int second = pirq_map_msi(dom0, &r, -1);
-    check(second > pirq && tables_mapped == 1 && table[0][2] != vector);
-    check(pirq_bind(dom0, pirq, false) == 0 && !(table[3][3] & 1) && (table[0][3] & 1));
+    CHECK(second > pirq && tables_mapped == 1 && table[0][2] != vector);
+    CHECK(pirq_bind(dom0, pirq, false) == 0 && !(table[3][3] & 1) && (table[0][3] & 1));
     events[pirq] = 0;
     interrupt(vector);
-    check(events[pirq] == 1);
+    CHECK(events[pirq] == 1);
     memset(table, 0, sizeof(table));
     config[MSIX_AT + 3] = 0;
     pirq_restore_device(DEVICE);
-    check(table[3][2] == vector && !(table[3][3] & 1) && (table[0][3] & 1) && config[MSIX_AT + 3] == 0x80);
+    CHECK(table[3][2] == vector && !(table[3][3] & 1) && (table[0][3] & 1) && config[MSIX_AT + 3] == 0x80);
     pirq_release_device(DEVICE); /* takes the unbound one */
-    check(pirq_bind(dom0, second, false) == -EINVAL && free_vectors() == ALL_VECTORS - 1);
+    CHECK(pirq_bind(dom0, second, false) == -EINVAL && free_vectors() == ALL_VECTORS - 1);
     pirq_unbind(dom0, pirq);
-    check(table[3][3] & 1);
+    CHECK(table[3][3] & 1);
     pirq_release_device(DEVICE);
-    check(free_vectors() == ALL_VECTORS);
+    CHECK(free_vectors() == ALL_VECTORS);
     config[PCI_COMMAND] = 0;
-    check(pirq_map_msi(dom0, &r, -1) == -ENXIO);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -ENXIO);
     r.table = 0x10000; /* RAM */
-    check(pirq_map_msi(dom0, &r, -1) == -EINVAL);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EINVAL);
     r.table = 1UL << 41;
-    check(pirq_map_msi(dom0, &r, -1) == -EINVAL && free_vectors() == ALL_VECTORS);
+    CHECK(pirq_map_msi(dom0, &r, -1) == -EINVAL && free_vectors() == ALL_VECTORS);
 }
 
 static void test_eoi_map(void)
 {
-    check(pirq_set_eoi_map(dom0, max_mfn) == -EINVAL && pirq_set_eoi_map(dom0, 5) == -EINVAL && frame_references == 0);
+    CHECK(pirq_set_eoi_map(dom0, max_mfn) == -EINVAL && pirq_set_eoi_map(dom0, 5) == -EINVAL && frame_references == 0);
     hardware_domain.eoi_map = eoi_map_page;
     pins[18].level = true;
-    check(pirq_map_gsi(dom0, 18, -1) == 18 && pirq_map_gsi(dom0, 2, -1) == 2);
-    check(pirq_bind(dom0, 18, true) == 0 && pirq_bind(dom0, 2, true) == 0);
-    check(test_bit(18, eoi_map_page) && !test_bit(2, eoi_map_page));
+    CHECK(pirq_map_gsi(dom0, 18, -1) == 18 && pirq_map_gsi(dom0, 2, -1) == 2);
+    CHECK(pirq_bind(dom0, 18, true) == 0 && pirq_bind(dom0, 2, true) == 0);
+    CHECK(test_bit(18, eoi_map_page) && !test_bit(2, eoi_map_page));
     pirq_unbind(dom0, 18);
     pirq_unbind(dom0, 2);
-    check(!test_bit(18, eoi_map_page) && pirq_unmap(dom0, 18) == 0 && pirq_unmap(dom0, 2) == 0);
+    CHECK(!test_bit(18, eoi_map_page) && pirq_unmap(dom0, 18) == 0 && pirq_unmap(dom0, 2) == 0);
     hardware_domain.eoi_map = NULL;
     hardware_domain.eoi_map_mfn = INVALID_MFN;
     pirq_release_domain(dom0);
-    check(frame_references == 0);
+    CHECK(frame_references == 0);
 }
 
 /* Whatever a guest asks in whatever order, nothing is lost. */
 static void test_random(void)
 {
-    srand(1);
     reset_device();
     for (unsigned i = 0; i < 200000; i++) {
-        int pirq = rand() % 64 - 1;
-        struct msi_request r = {.bus = 2, .devfn = 0x18, .count = 1U + (unsigned)rand() % 9};
-        if (rand() % 2)
-            r = (struct msi_request){
-                .bus = 2, .devfn = 0x18, .count = 1, .table = TABLE_BAR, .entry = (unsigned)rand() % 9};
-        switch (rand() % 8) {
+        int pirq = (int)random_below(64) - 1;
+        struct msi_request r = {.bus = 2, .devfn = 0x18, .count = 1U + random_below(9)};
+        if (random_below(2))
+            r = (struct msi_request){.bus = 2, .devfn = 0x18, .count = 1, .table = TABLE_BAR, .entry = random_below(9)};
+        switch (random_below(8)) {
         case 0:
-            pirq_map_gsi(dom0, (unsigned)rand() % (PINS + 2), rand() % 2 ? -1 : pirq);
+            pirq_map_gsi(dom0, random_below(PINS + 2), random_below(2) ? -1 : pirq);
             break;
         case 1:
-            pirq_map_msi(dom0, &r, rand() % 4 ? -1 : pirq);
+            pirq_map_msi(dom0, &r, random_below(4) ? -1 : pirq);
             break;
         case 2:
             pirq_unmap(dom0, pirq);
             break;
         case 3:
-            pirq_bind(dom0, pirq, rand() % 2);
+            pirq_bind(dom0, pirq, random_below(2));
             break;
         case 4:
             pirq_unbind(dom0, pirq);
@@ -443,10 +442,10 @@ static void test_random(void)
             pirq_eoi(dom0, pirq);
             break;
         case 6:
-            pirq_reserve(dom0, rand() % 2);
+            pirq_reserve(dom0, random_below(2));
             break;
         default:
-            interrupt((uint8_t)(VECTOR_FIRST_DEVICE + rand() % (int)ALL_VECTORS));
+            interrupt((uint8_t)(VECTOR_FIRST_DEVICE + random_below(ALL_VECTORS)));
             break;
         }
     }
@@ -454,9 +453,9 @@ static void test_random(void)
         pirq_unbind(dom0, pirq);
     for (int pirq = 0; pirq < MAX_PIRQS; pirq++)
         pirq_unmap(dom0, pirq);
-    check(free_vectors() == ALL_VECTORS);
+    CHECK(free_vectors() == ALL_VECTORS);
     for (unsigned gsi = 0; gsi < PINS; gsi++)
-        check(pirq_map_gsi(dom0, gsi, (int)gsi) == (int)gsi && pirq_unmap(dom0, (int)gsi) == 0);
+        CHECK(pirq_map_gsi(dom0, gsi, (int)gsi) == (int)gsi && pirq_unmap(dom0, (int)gsi) == 0);
 }
 
 /* An HVM guest's pirqs are lines of its own chips; the machine's are not touched. */
@@ -467,35 +466,35 @@ static void test_hvm(void)
     static struct domain guest = {.id = 9, .hvm = &hvm};
 
     memset(events, 0, sizeof(events));
-    check(pirq_map_gsi(&guest, 48, -1) == -EINVAL && pirq_map_gsi(&guest, 20, 21) == -EBUSY);
-    check(pirq_bind(&guest, 20, false) == -EINVAL && pirq_eoi(&guest, 20) == -EINVAL);
-    check(pirq_map_gsi(&guest, 20, -1) == 20 && pirq_map_gsi(&guest, 20, 20) == 20 && pirq_map_gsi(&guest, 4, -1) == 4);
-    check(!hvm_pirq_line(&guest, 20, true));                    /* nobody has bound it: the controllers' */
-    check(pirq_bind(&guest, 20, true) == 0 && events[20] == 1); /* it was high */
-    check(pirq_bind(&guest, 20, true) == -EBUSY && pirq_unmap(&guest, 20) == -EBUSY);
-    check(pirq_bind(&guest, 4, false) == 0 && events[4] == 0);
-    check(pirq_needs_eoi(&guest, 20) && !pirq_needs_eoi(&guest, 4) && !pirq_needs_eoi(&guest, 300));
+    CHECK(pirq_map_gsi(&guest, 48, -1) == -EINVAL && pirq_map_gsi(&guest, 20, 21) == -EBUSY);
+    CHECK(pirq_bind(&guest, 20, false) == -EINVAL && pirq_eoi(&guest, 20) == -EINVAL);
+    CHECK(pirq_map_gsi(&guest, 20, -1) == 20 && pirq_map_gsi(&guest, 20, 20) == 20 && pirq_map_gsi(&guest, 4, -1) == 4);
+    CHECK(!hvm_pirq_line(&guest, 20, true));                    /* nobody has bound it: the controllers' */
+    CHECK(pirq_bind(&guest, 20, true) == 0 && events[20] == 1); /* it was high */
+    CHECK(pirq_bind(&guest, 20, true) == -EBUSY && pirq_unmap(&guest, 20) == -EBUSY);
+    CHECK(pirq_bind(&guest, 4, false) == 0 && events[4] == 0);
+    CHECK(pirq_needs_eoi(&guest, 20) && !pirq_needs_eoi(&guest, 4) && !pirq_needs_eoi(&guest, 300));
 
-    check(hvm_pirq_line(&guest, 20, false) && pirq_eoi(&guest, 20) == 0 && events[20] == 1);
-    check(hvm_pirq_line(&guest, 20, true) && events[20] == 1);
+    CHECK(hvm_pirq_line(&guest, 20, false) && pirq_eoi(&guest, 20) == 0 && events[20] == 1);
+    CHECK(hvm_pirq_line(&guest, 20, true) && events[20] == 1);
     hvm_pirq_deliver(&guest);
     hvm_pirq_deliver(&guest);
-    check(events[20] == 2);
-    check(pirq_eoi(&guest, 20) == 0 && events[20] == 3); /* a level stays */
-    check(hvm_pirq_line(&guest, 4, true));
+    CHECK(events[20] == 2);
+    CHECK(pirq_eoi(&guest, 20) == 0 && events[20] == 3); /* a level stays */
+    CHECK(hvm_pirq_line(&guest, 4, true));
     hvm_pirq_deliver(&guest);
-    check(events[4] == 1 && pirq_eoi(&guest, 4) == 0 && events[4] == 1); /* an edge does not */
+    CHECK(events[4] == 1 && pirq_eoi(&guest, 4) == 0 && events[4] == 1); /* an edge does not */
     pirq_unbind(&guest, 20);
-    check(!hvm_pirq_line(&guest, 20, true) && pirq_unmap(&guest, 20) == 0 && pirq_unmap(&guest, 20) == -EINVAL);
+    CHECK(!hvm_pirq_line(&guest, 20, true) && pirq_unmap(&guest, 20) == 0 && pirq_unmap(&guest, 20) == -EINVAL);
 
     int message = pirq_reserve(&guest, true);
-    check(message >= HVM_GSI_COUNT && pirq_bind(&guest, message, false) == 0);
-    check(hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)message << 12) && events[message] == 1);
-    check(!hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)(message + 1) << 12));
-    check(!hvm_pirq_message(&guest, 0xfee00000 | 20 << 12) && !hvm_pirq_message(&guest, ~0ULL));
+    CHECK(message >= HVM_GSI_COUNT && pirq_bind(&guest, message, false) == 0);
+    CHECK(hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)message << 12) && events[message] == 1);
+    CHECK(!hvm_pirq_message(&guest, 0xfee00000 | (uint64_t)(message + 1) << 12));
+    CHECK(!hvm_pirq_message(&guest, 0xfee00000 | 20 << 12) && !hvm_pirq_message(&guest, ~0ULL));
     for (int i = message + 1; i < HVM_PIRQ_COUNT; i++)
-        check(pirq_reserve(&guest, true) == i);
-    check(pirq_reserve(&guest, true) == -ENOSPC);
+        CHECK(pirq_reserve(&guest, true) == i);
+    CHECK(pirq_reserve(&guest, true) == -ENOSPC);
 }
 
 int main(void)

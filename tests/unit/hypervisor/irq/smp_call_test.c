@@ -3,7 +3,7 @@
  * An inter-processor interrupt is a flag that a CPU looks at when it would have interrupts on.
  */
 #include <pthread.h>
-#include "../check.h"
+#include "../../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/cpu.h>
@@ -23,7 +23,7 @@ static unsigned busy = CPUS;
 
 void apic_send_ipi(struct cpu *cpu, uint8_t vector)
 {
-    check(cpu->online && cpu != fake_cpu);
+    CHECK(cpu->online && cpu != fake_cpu);
     if (vector == VECTOR_EVENT_CHECK)
         __atomic_add_fetch(&event_checks[cpu->id], 1, __ATOMIC_SEQ_CST);
     else
@@ -34,7 +34,7 @@ static void take_interrupt(void)
 {
     unsigned vector = __atomic_exchange_n(&interrupt[fake_cpu->id], 0, __ATOMIC_SEQ_CST);
     if (vector) {
-        check(vector == VECTOR_CALL + 1);
+        CHECK(vector == VECTOR_CALL + 1);
         smp_call_interrupt();
     }
 }
@@ -62,7 +62,7 @@ static void call_some(unsigned self, unsigned turn)
     }
     /* The call has returned: all of the mask have run it, once, and nobody else. */
     for (unsigned i = 0; i < CPUS; i++)
-        check(r.done[i] == (mask.bits[0] >> i & 1));
+        CHECK(r.done[i] == (mask.bits[0] >> i & 1));
 }
 
 static void *cpu_thread(void *cpu)
@@ -84,26 +84,26 @@ static void test_mutual_calls(void)
 {
     pthread_t thread[CPUS];
     for (unsigned i = 0; i < CPUS; i++)
-        check(!pthread_create(&thread[i], NULL, cpu_thread, &cpus[i]));
+        CHECK(!pthread_create(&thread[i], NULL, cpu_thread, &cpus[i]));
     for (unsigned i = 0; i < CPUS; i++)
         pthread_join(thread[i], NULL);
     for (unsigned i = 0; i < CPUS; i++)
-        check(ran_on[i] >= ROUNDS / 2 * (CPUS - 1));
+        CHECK(ran_on[i] >= ROUNDS / 2 * (CPUS - 1));
 }
 
 static void test_softirqs(void)
 {
     fake_cpu = &cpus[0];
     cpu_raise_softirq(&cpus[0], SOFTIRQ_SCHEDULE);
-    check(cpus[0].softirq_pending == 1UL << SOFTIRQ_SCHEDULE && event_checks[0] == 0);
+    CHECK(cpus[0].softirq_pending == 1UL << SOFTIRQ_SCHEDULE && event_checks[0] == 0);
     cpu_raise_softirq(&cpus[1], SOFTIRQ_SCHEDULE);
     cpu_raise_softirq(&cpus[1], SOFTIRQ_SCHEDULE);
-    check(cpus[1].softirq_pending == 1UL << SOFTIRQ_SCHEDULE && event_checks[1] == 1);
+    CHECK(cpus[1].softirq_pending == 1UL << SOFTIRQ_SCHEDULE && event_checks[1] == 1);
     cpu_raise_softirq(&cpus[1], SOFTIRQ_TIMER);
-    check(event_checks[1] == 2);
+    CHECK(event_checks[1] == 2);
     cpus[2].online = false;
     cpu_raise_softirq(&cpus[2], SOFTIRQ_TIMER);
-    check(test_bit(SOFTIRQ_TIMER, &cpus[2].softirq_pending) && event_checks[2] == 0);
+    CHECK(test_bit(SOFTIRQ_TIMER, &cpus[2].softirq_pending) && event_checks[2] == 0);
     struct round r = {0};
     call_on_other_cpus(called, &r); /* would hang if it waited for an absent CPU; the others are served below */
 }
@@ -125,11 +125,11 @@ int main(void)
     test_mutual_calls();
     pthread_t server[CPUS];
     for (unsigned i = 1; i < CPUS; i++)
-        check(i == 2 || !pthread_create(&server[i], NULL, serve_forever, &cpus[i]));
+        CHECK(i == 2 || !pthread_create(&server[i], NULL, serve_forever, &cpus[i]));
     test_softirqs();
     __atomic_store_n(&busy, 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 1; i < CPUS; i++)
-        check(i == 2 || !pthread_join(server[i], NULL));
+        CHECK(i == 2 || !pthread_join(server[i], NULL));
     puts("smp_call: ok");
     return 0;
 }

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "../check.h"
+#include "../../check.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/percpu.h>
@@ -50,10 +50,10 @@ void printk(enum log_level level, const char *format, ...)
         volatile unsigned off_ = fake_irqs_off;                                                                        \
         if (!setjmp(stopped)) {                                                                                        \
             steps;                                                                                                     \
-            check(!"it went on");                                                                                      \
+            CHECK(!"it went on");                                                                                      \
         }                                                                                                              \
         fake_irqs_off = off_;                                                                                          \
-        check(strstr(said, text));                                                                                     \
+        CHECK(strstr(said, text));                                                                                     \
     } while (0)
 
 static struct spinlock domain = SPINLOCK_INIT(LOCK_DOMAIN), tables = SPINLOCK_INIT(LOCK_PAGE_TABLES),
@@ -67,7 +67,7 @@ static void test_order(void)
     unsigned long flags = spin_lock_irqsave(&events);
     spin_lock_next(&more_events);
     lock_check_report();
-    check(strstr(said, "CPU 0 holds lock PAGE_TABLES"));
+    CHECK(strstr(said, "CPU 0 holds lock PAGE_TABLES"));
     spin_unlock(&more_events);
     spin_unlock(&domain); /* not the last one taken */
     check_stops("goes back to a guest with lock PAGE_TABLES", lock_check_no_lock());
@@ -75,7 +75,7 @@ static void test_order(void)
     check_stops("EVENTS is waited for while lock EVENTS", spin_lock(&more_events));
     spin_unlock_irqrestore(&events, flags);
     check_stops("DOMAIN is waited for while lock PAGE_TABLES", spin_lock(&domain));
-    check(spin_trylock(&domain)); /* not waited for */
+    CHECK(spin_trylock(&domain)); /* not waited for */
     spin_unlock(&domain);
     spin_unlock(&tables);
     lock_check_no_lock();

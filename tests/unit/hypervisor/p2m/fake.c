@@ -14,7 +14,7 @@ unsigned cpu_count = 2;
 struct cpu_features cpu_features;
 __thread unsigned fake_irqs_off;
 static struct real_cpu_info fake_cpu_info;
-unsigned fake_failures, fake_flushes, fake_fail_allocation, fake_yield_every;
+unsigned fake_flushes, fake_fail_allocation, fake_yield_every;
 static unsigned yield_calls, objects;
 static bool ept_1g;
 
@@ -62,7 +62,7 @@ bool rdmsr_safe(uint32_t msr, uint64_t *value)
 void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
 {
     may_wait("call_on_cpus");
-    CHECK_EQUAL(((const cpumask_t *)cpumask)->bits[0], 2);
+    CHECK_EQUAL(2, ((const cpumask_t *)cpumask)->bits[0]);
     fake_flushes++;
     function(data);
 }
@@ -207,7 +207,7 @@ mfn_t fake_ram_at(gfn_t gfn, unsigned order)
 {
     mfn_t mfn = fake_frame_of(&guest, order);
 
-    CHECK_EQUAL(p2m_set(&guest, gfn, mfn, order, P2M_RAM), 0);
+    CHECK_EQUAL(0, p2m_set(&guest, gfn, mfn, order, P2M_RAM));
     return mfn;
 }
 
@@ -346,7 +346,7 @@ void fake_start(bool use_ept, bool can_1g)
     fake_cpu_info.cpu = &cpus[0];
     fake_be(&vcpus[2]);
     fake_flushes = fake_fail_allocation = fake_yield_every = 0;
-    CHECK_EQUAL(p2m_init(&guest), 0);
+    CHECK_EQUAL(0, p2m_init(&guest));
 }
 
 static void drop_frames_of(struct domain *d)
@@ -354,8 +354,8 @@ static void drop_frames_of(struct domain *d)
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++)
         if (!is_free(mfn) && fake_page[mfn].owner == d->id && (fake_page[mfn].references & PAGE_ALLOCATED)) {
             fake_page[mfn].references &= ~PAGE_ALLOCATED;
-            CHECK_EQUAL(fake_references(mfn), 1);
-            CHECK_EQUAL(fake_type_references(mfn), 0);
+            CHECK_EQUAL(1, fake_references(mfn));
+            CHECK_EQUAL(0, fake_type_references(mfn));
             page_put(mfn_to_page(mfn));
         }
 }
@@ -368,14 +368,14 @@ void fake_stop(void)
     do
         error = p2m_relinquish(&guest);
     while (error == -ERESTART);
-    CHECK_EQUAL(error, 0);
+    CHECK_EQUAL(0, error);
     drop_frames_of(&guest);
     drop_frames_of(&control);
     p2m_destroy(&guest);
     grant_frame[0] = grant_frame[1] = NULL;
-    CHECK_EQUAL(fake_used(), 0);
-    CHECK_EQUAL(objects, 0);
-    CHECK_EQUAL(guest.pages, 0);
+    CHECK_EQUAL(0, fake_used());
+    CHECK_EQUAL(0, objects);
+    CHECK_EQUAL(0, guest.pages);
 }
 
 unsigned fake_viridian_marks;

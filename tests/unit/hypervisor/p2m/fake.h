@@ -4,7 +4,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
-#include "../count_failures.h"
+#include "../../check.h"
 #include <hv/abi_internal.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>

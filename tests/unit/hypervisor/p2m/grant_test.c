@@ -1,6 +1,7 @@
 /*
  * Grants of an HVM guest's memory, whose entries name the guest's frames; the real grant table on the real p2m.
  */
+#include "../../test_list.h"
 #include "fake.h"
 #include <hv/hypercall.h>
 #include <hv/tlb.h>
@@ -17,7 +18,7 @@ int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_fla
 
 int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
 {
-    CHECK_EQUAL(mfn, mapped);
+    CHECK_EQUAL(mapped, mfn);
     return GNTST_okay;
 }
 
@@ -75,12 +76,12 @@ void vcpu_reset_info(struct vcpu *v)
 }
 void domain_update_wallclock(struct domain *d)
 {
-    CHECK_EQUAL(*(uint8_t *)d->shared_info, 0);
+    CHECK_EQUAL(0, *(uint8_t *)d->shared_info);
     forgotten++;
 }
 int hvm_set_callback_via(struct domain *d, uint64_t via)
 {
-    CHECK_EQUAL(via, 0);
+    CHECK_EQUAL(0, via);
     callbacks++;
     return 0;
 }
@@ -94,7 +95,7 @@ void domain_unpause(struct domain *d)
 }
 void domain_resume(struct domain *d)
 {
-    CHECK_EQUAL(forgotten, 6);
+    CHECK_EQUAL(6, forgotten);
     resumed++;
 }
 
@@ -111,7 +112,7 @@ static grant_entry_v1_t *entries(void)
 {
     mfn_t mfn;
 
-    CHECK_EQUAL(grant_table_get_frame(&guest, 0, false, &mfn), 0);
+    CHECK_EQUAL(0, grant_table_get_frame(&guest, 0, false, &mfn));
     return mfn_to_virt(mfn);
 }
 
@@ -123,8 +124,8 @@ static void offer(grant_ref_t ref, uint32_t gfn)
 static void start(bool ept)
 {
     fake_start(ept, false);
-    CHECK_EQUAL(grant_table_init(&guest, 4, 4, 1), 0);
-    CHECK_EQUAL(grant_table_init(&control, 4, 4, 1), 0);
+    CHECK_EQUAL(0, grant_table_init(&guest, 4, 4, 1));
+    CHECK_EQUAL(0, grant_table_init(&control, 4, 4, 1));
 }
 
 static void stop(void)
@@ -144,20 +145,20 @@ static void test_map(void)
     struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x1000};
 
     offer(9, 0x234);
-    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
-    CHECK_EQUAL(map.status, GNTST_okay);
-    CHECK_EQUAL(mapped, ram + 0x34);
-    CHECK_EQUAL(fake_references(ram + 0x34), 2);
-    CHECK_EQUAL(p2m_release(&guest, 0x234, 0), 0);
-    CHECK_EQUAL(fake_references(ram + 0x34), 1);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_map_grant_ref, &map));
+    CHECK_EQUAL(GNTST_okay, map.status);
+    CHECK_EQUAL(ram + 0x34, mapped);
+    CHECK_EQUAL(2, fake_references(ram + 0x34));
+    CHECK_EQUAL(0, p2m_release(&guest, 0x234, 0));
+    CHECK_EQUAL(1, fake_references(ram + 0x34));
     unmap.handle = map.handle;
-    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, &unmap), 0);
-    CHECK_EQUAL(unmap.status, GNTST_okay);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_unmap_grant_ref, &unmap));
+    CHECK_EQUAL(GNTST_okay, unmap.status);
     CHECK(fake_page[ram + 0x34].references & PAGE_FREE);
-    CHECK_EQUAL(entries()[9].flags, GTF_permit_access);
-    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
-    CHECK_EQUAL(map.status, GNTST_bad_page); /* a hole by now */
-    CHECK_EQUAL(entries()[9].flags, GTF_permit_access);
+    CHECK_EQUAL(GTF_permit_access, entries()[9].flags);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_map_grant_ref, &map));
+    CHECK_EQUAL(GNTST_bad_page, map.status); /* a hole by now */
+    CHECK_EQUAL(GTF_permit_access, entries()[9].flags);
 }
 
 /* A page of ours that the guest shows itself is not its to grant. */
@@ -169,15 +170,15 @@ static void test_map_ours(void)
     struct request r = {.argument = &add};
     xen_pfn_t list[2] = {0};
 
-    CHECK_EQUAL(memory_add_to_physmap(&r), 0);
+    CHECK_EQUAL(0, memory_add_to_physmap(&r));
     offer(9, 0x700);
-    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
-    CHECK_EQUAL(map.status, GNTST_bad_page);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_map_grant_ref, &map));
+    CHECK_EQUAL(GNTST_bad_page, map.status);
     set_xen_guest_handle(setup.frame_list, list);
-    CHECK_EQUAL(grant_op(GNTTABOP_setup_table, &setup), 0);
-    CHECK_EQUAL(setup.status, GNTST_okay);
-    CHECK_EQUAL(list[0], 0x700);
-    CHECK_EQUAL(list[1], ~0UL);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_setup_table, &setup));
+    CHECK_EQUAL(GNTST_okay, setup.status);
+    CHECK_EQUAL(0x700, list[0]);
+    CHECK_EQUAL(~0UL, list[1]);
 }
 
 static void test_copy(void)
@@ -191,13 +192,13 @@ static void test_copy(void)
 
     memcpy((char *)mfn_to_virt(source) + 16, "hello", 5);
     offer(10, 0x201);
-    CHECK_EQUAL(p2m_change_type(&guest, 0x201, P2M_RAM, P2M_RAM_LOG_DIRTY), 0);
-    CHECK_EQUAL(grant_op(GNTTABOP_copy, &copy), 0);
-    CHECK_EQUAL(copy.status, GNTST_okay);
+    CHECK_EQUAL(0, p2m_change_type(&guest, 0x201, P2M_RAM, P2M_RAM_LOG_DIRTY));
+    CHECK_EQUAL(0, grant_op(GNTTABOP_copy, &copy));
+    CHECK_EQUAL(GNTST_okay, copy.status);
     CHECK(!memcmp((char *)mfn_to_virt(ram + 1) + 32, "hello", 5));
     p2m_lookup(&guest, 0x201, &kind, NULL);
-    CHECK_EQUAL(kind, P2M_RAM);
-    CHECK_EQUAL(fake_references(ram + 1), 1);
+    CHECK_EQUAL(P2M_RAM, kind);
+    CHECK_EQUAL(1, fake_references(ram + 1));
 
     /* The guest itself, from a grant of Domain-0's to its own page; its hypercall argument is where its tables say. */
     fake_be(guest.vcpu[0]);
@@ -206,14 +207,14 @@ static void test_copy(void)
                                 .dest = {.domid = DOMID_SELF, .u.gmfn = 0x205, .offset = 0},
                                 .len = 5};
     memcpy((char *)mfn_to_virt(ram + 7) + 8, &copy, sizeof(copy));
-    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x207008UL), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_copy, (void *)0x207008UL));
     CHECK(!memcmp(mfn_to_virt(ram + 5), "hello", 5));
     copy.dest.u.gmfn = 0x999;
     memcpy((char *)mfn_to_virt(ram + 7) + 8, &copy, sizeof(copy));
-    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x207008UL), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_copy, (void *)0x207008UL));
     memcpy(&copy, (char *)mfn_to_virt(ram + 7) + 8, sizeof(copy));
-    CHECK_EQUAL(copy.status, GNTST_bad_page);
-    CHECK_EQUAL(grant_op(GNTTABOP_copy, (void *)0x999008UL), -EFAULT);
+    CHECK_EQUAL(GNTST_bad_page, copy.status);
+    CHECK_EQUAL(-EFAULT, grant_op(GNTTABOP_copy, (void *)0x999008UL));
     fake_be(control.vcpu[0]);
 }
 
@@ -226,24 +227,24 @@ static void test_guest_maps(void)
     enum p2m_type kind;
     void *argument = (char *)mfn_to_virt(ram);
 
-    CHECK_EQUAL(grant_table_get_frame(&control, 0, false, &table), 0);
+    CHECK_EQUAL(0, grant_table_get_frame(&control, 0, false, &table));
     ((grant_entry_v1_t *)mfn_to_virt(table))[8] =
         (grant_entry_v1_t){.flags = GTF_permit_access, .domid = guest.id, .frame = (uint32_t)theirs};
     fake_be(guest.vcpu[0]);
     memcpy(argument, &map, sizeof(map));
-    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, (void *)0x200000UL), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_map_grant_ref, (void *)0x200000UL));
     memcpy(&map, argument, sizeof(map));
-    CHECK_EQUAL(map.status, GNTST_okay);
+    CHECK_EQUAL(GNTST_okay, map.status);
     mfn = p2m_lookup(&guest, 0x800, &kind, NULL);
     CHECK(mfn == theirs && kind == P2M_GRANT_WRITABLE);
     unmap.handle = map.handle;
     memcpy(argument, &unmap, sizeof(unmap));
-    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, (void *)0x200000UL), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_unmap_grant_ref, (void *)0x200000UL));
     memcpy(&unmap, argument, sizeof(unmap));
-    CHECK_EQUAL(unmap.status, GNTST_okay);
+    CHECK_EQUAL(GNTST_okay, unmap.status);
     p2m_lookup(&guest, 0x800, &kind, NULL);
-    CHECK_EQUAL(kind, P2M_HOLE);
-    CHECK_EQUAL(fake_references(theirs), 1);
+    CHECK_EQUAL(P2M_HOLE, kind);
+    CHECK_EQUAL(1, fake_references(theirs));
     fake_be(control.vcpu[0]);
 }
 
@@ -259,7 +260,7 @@ static void show(unsigned space, gfn_t gfn)
     struct xen_add_to_physmap add = {.domid = guest.id, .space = space, .gpfn = gfn};
     struct request r = {.argument = &add};
 
-    CHECK_EQUAL(memory_add_to_physmap(&r), 0);
+    CHECK_EQUAL(0, memory_add_to_physmap(&r));
 }
 
 static bool is_own_memory(gfn_t gfn)
@@ -284,48 +285,56 @@ static void test_soft_reset(void)
     offer(GNTTAB_RESERVED_XENSTORE, 0x220);
     offer(9, 0x234);
     offer(10, 0x235);
-    CHECK_EQUAL(grant_op(GNTTABOP_map_grant_ref, &map), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_map_grant_ref, &map));
     guest.vcpu[0]->runstate_guest = guest.vcpu[1]->time_guest = 0x210000;
     guest.vcpu[1]->hvm->upcall_vector = 0x70;
     guest.hvm->param[HVM_PARAM_CALLBACK_IRQ] = 77;
     guest.hvm->param[HVM_PARAM_STORE_PFN] = 0x220;
 
     forgotten = resumed = callbacks = 0;
-    CHECK_EQUAL(soft_reset(&control), -EINVAL);
-    CHECK_EQUAL(soft_reset(&guest), -EINVAL); /* it has not shut down */
+    CHECK_EQUAL(-EINVAL, soft_reset(&control));
+    CHECK_EQUAL(-EINVAL, soft_reset(&guest)); /* it has not shut down */
     guest.is_shut_down = true;
     fake_be(guest.vcpu[0]);
-    CHECK_EQUAL(soft_reset(&guest), -EINVAL);
+    CHECK_EQUAL(-EINVAL, soft_reset(&guest));
     fake_be(control.vcpu[0]);
     closing = 1;
-    CHECK_EQUAL(soft_reset(&guest), -ERESTART);
+    CHECK_EQUAL(-ERESTART, soft_reset(&guest));
     CHECK(!pauses && !resumed && !is_own_memory(0x210));
-    CHECK_EQUAL(soft_reset(&guest), 0);
+    CHECK_EQUAL(0, soft_reset(&guest));
     CHECK(!pauses && resumed == 1 && callbacks == 1);
 
     CHECK(is_own_memory(0x210) && is_own_memory(0x211));
-    CHECK_EQUAL(guest.hvm->shared_info_gfn, INVALID_MFN);
-    CHECK_EQUAL(entries()[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access);
-    CHECK_EQUAL(entries()[9].flags & GTF_permit_access, GTF_permit_access);
-    CHECK_EQUAL(entries()[10].flags, 0);
+    CHECK_EQUAL(INVALID_MFN, guest.hvm->shared_info_gfn);
+    CHECK_EQUAL(GTF_permit_access, entries()[GNTTAB_RESERVED_XENSTORE].flags);
+    CHECK_EQUAL(GTF_permit_access, entries()[9].flags & GTF_permit_access);
+    CHECK_EQUAL(0, entries()[10].flags);
     CHECK(!guest.vcpu[0]->runstate_guest && !guest.vcpu[1]->time_guest && !guest.vcpu[1]->hvm->upcall_vector);
     CHECK(!guest.hvm->param[HVM_PARAM_CALLBACK_IRQ] && guest.hvm->param[HVM_PARAM_STORE_PFN] == 0x220);
 
     unmap.handle = map.handle;
-    CHECK_EQUAL(grant_op(GNTTABOP_unmap_grant_ref, &unmap), 0);
+    CHECK_EQUAL(0, grant_op(GNTTABOP_unmap_grant_ref, &unmap));
     domain_free_xenheap(&guest, guest.shared_info);
     guest.shared_info = NULL;
 }
 
-int main(void)
+static void on_both(void (*run)(void))
 {
-    static void (*const tests[])(void) = {test_map, test_map_ours, test_copy, test_guest_maps, test_soft_reset};
-
-    for (unsigned i = 0; i < 2 * ARRAY_SIZE(tests); i++) {
-        start(i & 1);
-        tests[i / 2]();
+    for (unsigned ept = 0; ept < 2; ept++) {
+        fprintf(stderr, "with %s:\n", ept ? "EPT" : "NPT");
+        start(ept);
+        run();
         stop();
     }
-    printf("%zu tests, %u failures\n", ARRAY_SIZE(tests), fake_failures);
-    return fake_failures != 0;
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {{"map", test_map},
+                                             {"map ours", test_map_ours},
+                                             {"copy", test_copy},
+                                             {"guest maps", test_guest_maps},
+                                             {"soft reset", test_soft_reset}};
+
+    return run_tests(tests, ARRAY_SIZE(tests), on_both);
 }

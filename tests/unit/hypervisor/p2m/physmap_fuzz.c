@@ -7,6 +7,7 @@
  *
  * hv-physmap-fuzz [SEED [CALLS OF EACH ROUND]].
  */
+#include "../../random.h"
 #include "../fake/several_threads.h"
 #include "../pv/machine.h"
 #include <hv/abi_internal.h>
@@ -32,7 +33,6 @@ static struct hvm_domain parts[2];
 static struct hvm_vcpu hvm_vcpus[3];
 static struct vcpu vcpus[THREADS], *all[THREADS];
 static struct domain *const guests[2] = {&guest, &other};
-static unsigned round;
 static uint64_t populated, returned, shown, moved, removed, held, granted, translated, refused;
 
 static bool never(void)
@@ -64,7 +64,7 @@ static struct {
 /* Who runs the guest has left it when this returns. */
 void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
 {
-    check(!fake_irqs_off);
+    CHECK(!fake_irqs_off);
     for (unsigned n = 0; n < THREADS; n++)
         if (test_bit(n, ((const cpumask_t *)cpumask)->bits)) {
             pthread_mutex_lock(&processors[n].in_guest);
@@ -92,7 +92,7 @@ static struct cached walk(struct domain *d, gfn_t gfn)
         if (level == 1 || entry & PTE_PSE)
             return (struct cached){gfn, pte_mfn(entry) + within,
                                    kind == P2M_GRANT_WRITABLE || kind == P2M_GRANT_READONLY};
-        check(pte_mfn(entry) < FAKE_FRAMES);
+        CHECK(pte_mfn(entry) < FAKE_FRAMES);
         table = mfn_to_virt(pte_mfn(entry));
     }
 }
@@ -100,13 +100,13 @@ static struct cached walk(struct domain *d, gfn_t gfn)
 static void check_translation(const struct domain *d, const struct cached *c)
 {
     uint64_t references = __atomic_load_n(&mfn_to_page(c->mfn)->references, __ATOMIC_SEQ_CST);
-    check(c->mfn < FAKE_FRAMES && !(references & PAGE_FREE) && references & PAGE_REFERENCES_MASK);
-    check(references >> 48 == (c->granted ? guests[d == &guest]->id : d->id));
+    CHECK(c->mfn < FAKE_FRAMES && !(references & PAGE_FREE) && references & PAGE_REFERENCES_MASK);
+    CHECK(references >> 48 == (c->granted ? guests[d == &guest]->id : d->id));
 }
 
-static gfn_t any_gfn(unsigned *state);
+static gfn_t any_gfn(void);
 
-static void run_guest(unsigned n, unsigned *state)
+static void run_guest(unsigned n)
 {
     struct domain *d = current->domain;
     if (!is_hvm(d))
@@ -117,12 +117,12 @@ static void run_guest(unsigned n, unsigned *state)
         memset(processors[n].entry, 0, sizeof(processors[n].entry));
     processors[n].generation = generation;
     for (unsigned i = 0; i < CACHED; i++) {
-        struct cached *c = &processors[n].entry[rand_r(state) % CACHED];
+        struct cached *c = &processors[n].entry[random_below(CACHED)];
         if (!c->mfn)
-            *c = walk(d, any_gfn(state));
+            *c = walk(d, any_gfn());
         if (!c->mfn)
             continue;
-        if (i == CACHED / 2 && rand_r(state) % 4 == 0)
+        if (i == CACHED / 2 && random_below(4) == 0)
             fake_let_others_run();
         check_translation(d, c);
         __atomic_add_fetch((uint64_t *)mfn_to_virt(c->mfn), 0, __ATOMIC_RELAXED); /* used */
@@ -166,36 +166,36 @@ void smp_call_interrupt(void)
 
 /* ---- Calls ---- */
 
-static gfn_t any_gfn(unsigned *state)
+static gfn_t any_gfn(void)
 {
-    unsigned what = rand_r(state) % 12;
+    unsigned what = random_below(12);
     if (what == 0)
-        return (gfn_t)(rand_r(state) % FAR) << 18;
+        return (gfn_t)random_below(FAR) << 18;
     if (what == 1)
-        return ((gfn_t)(rand_r(state) % FAR) << 18) - 1; /* an extent that goes on there needs another table */
+        return ((gfn_t)random_below(FAR) << 18) - 1; /* an extent that goes on there needs another table */
     if (what == 2)
-        return (gfn_t)rand_r(state) << 20 | rand_r(state) % 4;
-    return (gfn_t)(rand_r(state) % NEAR);
+        return (gfn_t)(uint32_t)random64() << 20 | random_below(4);
+    return (gfn_t)random_below(NEAR);
 }
 
 /* Itself; the toolstack either, by its number. */
-static domid_t any_target(unsigned *state)
+static domid_t any_target(void)
 {
     static const domid_t others[] = {0, 1, 2, 7, DOMID_XEN, DOMID_SELF};
-    if (rand_r(state) % 20 == 0)
-        return others[rand_r(state) % ARRAY_SIZE(others)];
-    return current->domain == &control ? guests[rand_r(state) % 2]->id : DOMID_SELF;
+    if (random_below(20) == 0)
+        return others[random_below(ARRAY_SIZE(others))];
+    return current->domain == &control ? guests[random_below(2)]->id : DOMID_SELF;
 }
 
 /* Until it is done; a guest may also never ask again. */
-static long call(operation_handler handler, unsigned command, void *argument, unsigned *state)
+static long call(operation_handler handler, unsigned command, void *argument)
 {
     struct hypercall c = {.arg = {command}};
     struct request r = {.call = &c, .argument = argument};
     long result;
     do
         result = handler(&r);
-    while (result == -ERESTART && rand_r(state) % 30);
+    while (result == -ERESTART && random_below(30));
     if (result < 0 && result != -ERESTART)
         __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
     return result;
@@ -206,83 +206,83 @@ static void count(uint64_t *counter, bool done)
     __atomic_add_fetch(counter, done, __ATOMIC_RELAXED);
 }
 
-static void reserve(bool populate, unsigned *state)
+static void reserve(bool populate)
 {
     uint64_t list[4];
-    struct xen_memory_reservation r = {.nr_extents = 1 + rand_r(state) % 4, .domid = any_target(state)};
-    if (rand_r(state) % 4 == 0)
-        r.extent_order = rand_r(state) % 3;
+    struct xen_memory_reservation r = {.nr_extents = 1 + random_below(4), .domid = any_target()};
+    if (random_below(4) == 0)
+        r.extent_order = random_below(3);
     for (unsigned i = 0; i < ARRAY_SIZE(list); i++)
-        list[i] = any_gfn(state);
+        list[i] = any_gfn();
     set_xen_guest_handle(r.extent_start, list);
     if (populate)
-        count(&populated, call(memory_populate, XENMEM_populate_physmap, &r, state) > 0);
+        count(&populated, call(memory_populate, XENMEM_populate_physmap, &r) > 0);
     else
-        count(&returned, call(memory_decrease, XENMEM_decrease_reservation, &r, state) > 0);
+        count(&returned, call(memory_decrease, XENMEM_decrease_reservation, &r) > 0);
 }
 
 static const unsigned spaces[] = {
     XENMAPSPACE_shared_info, XENMAPSPACE_grant_table,  XENMAPSPACE_grant_table, XENMAPSPACE_gmfn,
     XENMAPSPACE_gmfn_range,  XENMAPSPACE_gmfn_foreign, XENMAPSPACE_dev_mmio,    77};
 
-static uint64_t any_index(unsigned space, unsigned *state)
+static uint64_t any_index(unsigned space)
 {
     if (space == XENMAPSPACE_gmfn || space == XENMAPSPACE_gmfn_range)
-        return any_gfn(state);
-    uint64_t status = rand_r(state) % 4 ? 0 : XENMAPIDX_grant_table_status;
-    return space == XENMAPSPACE_grant_table ? rand_r(state) % 5 | status : rand_r(state) % 8 == 0;
+        return any_gfn();
+    uint64_t status = random_below(4) ? 0 : XENMAPIDX_grant_table_status;
+    return space == XENMAPSPACE_grant_table ? random_below(5) | status : random_below(8) == 0;
 }
 
-static void add(unsigned *state)
+static void add(void)
 {
-    unsigned space = spaces[rand_r(state) % ARRAY_SIZE(spaces)];
-    struct xen_add_to_physmap a = {.domid = any_target(state), .space = space, .gpfn = any_gfn(state)};
-    a.idx = any_index(space, state);
-    a.size = (uint16_t)(rand_r(state) % 5);
-    bool done = call(memory_add_to_physmap, XENMEM_add_to_physmap, &a, state) == 0;
+    unsigned space = spaces[random_below(ARRAY_SIZE(spaces))];
+    struct xen_add_to_physmap a = {.domid = any_target(), .space = space, .gpfn = any_gfn()};
+    a.idx = any_index(space);
+    a.size = (uint16_t)random_below(5);
+    bool done = call(memory_add_to_physmap, XENMEM_add_to_physmap, &a) == 0;
     count(space == XENMAPSPACE_gmfn || space == XENMAPSPACE_gmfn_range ? &moved : &shown, done);
 }
 
-static void add_batch(unsigned *state)
+static void add_batch(void)
 {
     uint64_t index[4], gfn[4];
     int errors[4];
-    struct xen_add_to_physmap_batch b = {.domid = any_target(state), .size = (uint16_t)(1 + rand_r(state) % 4)};
-    b.space = (uint16_t)spaces[rand_r(state) % ARRAY_SIZE(spaces)];
+    struct xen_add_to_physmap_batch b = {.domid = any_target(), .size = (uint16_t)(1 + random_below(4))};
+    b.space = (uint16_t)spaces[random_below(ARRAY_SIZE(spaces))];
     for (unsigned i = 0; i < 4; i++) {
-        index[i] = any_index(b.space, state);
-        gfn[i] = any_gfn(state);
+        index[i] = any_index(b.space);
+        gfn[i] = any_gfn();
     }
     set_xen_guest_handle(b.idxs, index);
     set_xen_guest_handle(b.gpfns, gfn);
     set_xen_guest_handle(b.errs, errors);
-    call(memory_add_to_physmap_batch, XENMEM_add_to_physmap_batch, &b, state);
+    call(memory_add_to_physmap_batch, XENMEM_add_to_physmap_batch, &b);
 }
 
-static void take_away(unsigned *state)
+static void take_away(void)
 {
-    struct xen_remove_from_physmap r = {.domid = any_target(state), .gpfn = any_gfn(state)};
-    count(&removed, call(memory_remove_from_physmap, XENMEM_remove_from_physmap, &r, state) == 0);
+    struct xen_remove_from_physmap r = {.domid = any_target(), .gpfn = any_gfn()};
+    count(&removed, call(memory_remove_from_physmap, XENMEM_remove_from_physmap, &r) == 0);
 }
 
-static struct domain *any_guest(unsigned *state)
+static struct domain *any_guest(void)
 {
-    return current->domain == &control ? guests[rand_r(state) % 2] : current->domain;
+    return current->domain == &control ? guests[random_below(2)] : current->domain;
 }
 
 /* As those do who read or write a guest's page, or keep it: while it is held it is nobody else's. */
-static void hold_page(unsigned *state)
+static void hold_page(void)
 {
-    struct domain *d = any_guest(state);
+    struct domain *d = any_guest();
     int error;
-    bool write = rand_r(state) % 2, briefly = rand_r(state) % 2;
-    gfn_t gfn = any_gfn(state);
+    bool write = random_below(2), briefly = random_below(2);
+    gfn_t gfn = any_gfn();
     struct page *page = briefly ? p2m_get_page_briefly(d, gfn, write, &error) : p2m_get_page(d, gfn, write, &error);
     if (!page)
         return;
     domid_t owner = READ_ONCE(page->owner);
     fake_let_others_run();
-    check(READ_ONCE(page->owner) == owner && !(READ_ONCE(page->references) & PAGE_FREE));
+    CHECK(READ_ONCE(page->owner) == owner && !(READ_ONCE(page->references) & PAGE_FREE));
     if (write && !briefly)
         page_put_type(page);
     page_put(page);
@@ -290,70 +290,66 @@ static void hold_page(unsigned *state)
 }
 
 /* Written once, or never: the kinds that a toolstack gives. */
-static void change_kind(unsigned *state)
+static void change_kind(void)
 {
     static const enum p2m_type kinds[] = {P2M_RAM, P2M_RAM_READONLY, P2M_RAM_LOG_DIRTY, P2M_MMIO_DM, P2M_IOREQ_SERVER};
-    struct domain *d = any_guest(state);
-    p2m_change_type(d, any_gfn(state), kinds[rand_r(state) % ARRAY_SIZE(kinds)],
-                    kinds[rand_r(state) % ARRAY_SIZE(kinds)]);
-    p2m_fix_write_fault(d, any_gfn(state));
+    struct domain *d = any_guest();
+    p2m_change_type(d, any_gfn(), kinds[random_below(ARRAY_SIZE(kinds))], kinds[random_below(ARRAY_SIZE(kinds))]);
+    p2m_fix_write_fault(d, any_gfn());
 }
 
 /* The grant table has the frame held for as long as it is mapped by this grant, and unmaps it by the same. */
-static void map_granted(unsigned n, unsigned *state)
+static void map_granted(unsigned n)
 {
     int error;
-    unsigned flags = GNTMAP_host_map | (rand_r(state) % 2 ? GNTMAP_readonly : 0);
-    gfn_t at = any_gfn(state);
+    unsigned flags = GNTMAP_host_map | (random_below(2) ? GNTMAP_readonly : 0);
+    gfn_t at = any_gfn();
     struct domain *granter = guests[current->domain == &guest];
-    struct page *page = is_hvm(current->domain) ? p2m_get_page(granter, any_gfn(state), true, &error) : NULL;
+    struct page *page = is_hvm(current->domain) ? p2m_get_page(granter, any_gfn(), true, &error) : NULL;
     if (!page)
         return;
     bool own =
         READ_ONCE(page->owner) == granter->id && !(READ_ONCE(page->references) & PAGE_XENHEAP); /* no third party's */
     if (own && hvm_grant_map(at << PAGE_SHIFT, page_to_mfn(page), flags) == GNTST_okay) {
         count(&granted, true);
-        run_guest(n, state);
+        run_guest(n);
         hvm_grant_unmap(at << PAGE_SHIFT, page_to_mfn(page), flags);
     }
     page_put_type(page);
     page_put(page);
 }
 
-static void one_call(unsigned n, unsigned *state)
+static void one_call(unsigned n)
 {
-    static __thread bool begun;
-    *state += begun ? 0 : 1000 * round; /* each round has numbers of its own */
-    begun = true;
-    switch (rand_r(state) % 20) {
+    switch (random_below(20)) {
     case 0 ... 4:
-        reserve(true, state);
+        reserve(true);
         break;
     case 5 ... 8:
-        reserve(false, state);
+        reserve(false);
         break;
     case 9 ... 10:
-        add(state);
+        add();
         break;
     case 11:
-        add_batch(state);
+        add_batch();
         break;
     case 12:
-        take_away(state);
+        take_away();
         break;
     case 13 ... 14:
-        hold_page(state);
+        hold_page();
         break;
     case 15:
-        change_kind(state);
+        change_kind();
         break;
     case 16:
-        map_granted(n, state);
+        map_granted(n);
         break;
     default:
         break;
     }
-    run_guest(n, state);
+    run_guest(n);
 }
 
 /* ---- The machine ---- */
@@ -387,9 +383,9 @@ static void make_guest(unsigned i, unsigned first_vcpu, unsigned count_of_vcpus)
     d->max_pages = MOST_PAGES;
     d->max_vcpus = count_of_vcpus;
     d->vcpu = &all[first_vcpu];
-    check(!p2m_init(d) && !grant_table_init(d, 4, 4, 2));
+    CHECK(!p2m_init(d) && !grant_table_init(d, 4, 4, 2));
     d->shared_info = domain_alloc_xenheap(d);
-    check(d->shared_info);
+    CHECK(d->shared_info);
 }
 
 static void end_guest(struct domain *d)
@@ -404,7 +400,7 @@ static void end_guest(struct domain *d)
     p2m_destroy(d);
     grant_table_free(d);
     memory_claim_drop(d);
-    check(!d->pages && !d->xenheap_pages && d->references == 1);
+    CHECK(!d->pages && !d->xenheap_pages && d->references == 1);
 }
 
 /* Guests live and end: what one has unmapped without giving it back still counts. */
@@ -420,7 +416,7 @@ static void with_tables_of(const struct hvm_vendor *vendor)
     end_guest(&guest);
     end_guest(&other);
     memset(processors, 0, sizeof(processors));
-    check(free_page_count() == before);
+    CHECK(free_page_count() == before);
 }
 
 int main(int argument_count, char **arguments)
@@ -431,14 +427,14 @@ int main(int argument_count, char **arguments)
     cpu_count = THREADS;
     control = (struct domain){.id = 0, .references = 1, .is_privileged = true, .max_vcpus = 1, .vcpu = &all[3]};
     while (free_page_count() > FREE_FRAMES)
-        check(alloc_pages(0, ANY_ADDRESS));
-    for (round = 0; round < ROUNDS; round++)
+        CHECK(alloc_pages(0, ANY_ADDRESS));
+    for (unsigned round = 0; round < ROUNDS; round++)
         with_tables_of(round % 2 ? &ept : &npt);
     printf("%lu populated, %lu returned, %lu shown, %lu moved, %lu removed, %lu held, %lu granted, %lu translated, %lu "
            "refused\n",
            (unsigned long)populated, (unsigned long)returned, (unsigned long)shown, (unsigned long)moved,
            (unsigned long)removed, (unsigned long)held, (unsigned long)granted, (unsigned long)translated,
            (unsigned long)refused);
-    check(populated && returned && shown && moved && removed && held && granted && translated && refused);
+    CHECK(populated && returned && shown && moved && removed && held && granted && translated && refused);
     return 0;
 }

@@ -164,11 +164,7 @@ static void check_marks(const struct walk_case *c)
             want |= D;
         if (c->fault != OK && is_leaf(c, depth))
             want = 0;
-        if ((read_back(c, depth) & (A | D)) != want) {
-            fprintf(stderr, "%s:%d: marks at depth %u: %lx, not %lx\n", __FILE__, c->line, depth,
-                    read_back(c, depth) & (A | D), want);
-            fake_failures++;
-        }
+        CHECK_EQUAL(want, read_back(c, depth) & (A | D), "line %d, depth %u", c->line, depth);
         if (is_leaf(c, depth))
             return;
     }
@@ -193,10 +189,11 @@ static void run_case(const struct walk_case *c)
     enter_mode(v, c);
     build(c);
     result = hvm_translate(v, c->linear, c->access, &gpa, &fault);
-    if (result != want || (want != -EFAULT && gpa != c->gpa) || (want == -EFAULT && fault != (uint32_t)c->fault)) {
-        fprintf(stderr, "%s:%d: result %d gpa %lx fault %x\n", __FILE__, c->line, result, gpa, fault);
-        fake_failures++;
-    }
+    CHECK_EQUAL(want, result, "line %d: gpa %lx, fault %x", c->line, gpa, fault);
+    if (want == -EFAULT)
+        CHECK_EQUAL((uint32_t)c->fault, fault, "line %d", c->line);
+    else
+        CHECK_EQUAL(c->gpa, gpa, "line %d", c->line);
     if (c->fault == OK)
         check_marks(c);
 }
@@ -220,24 +217,24 @@ static void test_copies(void)
     for (unsigned i = 0; i < sizeof(in); i++)
         in[i] = (char)(i * 7);
     fake_be(v);
-    CHECK_EQUAL(copy_to_guest_va(0x30123, in, sizeof(in)), 0);
+    CHECK_EQUAL(0, copy_to_guest_va(0x30123, in, sizeof(in)));
     memset(out, 0, sizeof(out));
-    CHECK_EQUAL(copy_from_guest_va(out, 0x30123, sizeof(out)), 0);
+    CHECK_EQUAL(0, copy_from_guest_va(out, 0x30123, sizeof(out)));
     CHECK(!memcmp(in, out, sizeof(in)));
-    CHECK_EQUAL(clear_guest_va(0x30ff0, 0x20), 0);
-    CHECK_EQUAL(hvm_copy_from_physical(&guest, out, 0x30fe0, 64), 0);
+    CHECK_EQUAL(0, clear_guest_va(0x30ff0, 0x20));
+    CHECK_EQUAL(0, hvm_copy_from_physical(&guest, out, 0x30fe0, 64));
     CHECK(!out[0x10] && !out[0x2f] && out[0x30] == in[0xecd + 0x20 - 0x0]);
-    CHECK_EQUAL(copy_to_guest_va(0x3bffc, in, 8), -EFAULT);
-    CHECK_EQUAL(hvm_copy_linear(v, 0x3bffc, in, 8, WALK_WRITE, &fault, &gpa), -EFAULT);
-    CHECK_EQUAL(fault, 2);
-    CHECK_EQUAL(hvm_copy_linear(v, 0x3effe, out, 4, WALK_READ | WALK_USER, &fault, &gpa), -EFAULT);
-    CHECK_EQUAL(fault, 5);
-    CHECK_EQUAL(hvm_copy_linear(v, 0x3dffe, out, 4, WALK_READ, &fault, &gpa), -EAGAIN);
-    CHECK_EQUAL(gpa, 0xfee00000);
+    CHECK_EQUAL(-EFAULT, copy_to_guest_va(0x3bffc, in, 8));
+    CHECK_EQUAL(-EFAULT, hvm_copy_linear(v, 0x3bffc, in, 8, WALK_WRITE, &fault, &gpa));
+    CHECK_EQUAL(2, fault);
+    CHECK_EQUAL(-EFAULT, hvm_copy_linear(v, 0x3effe, out, 4, WALK_READ | WALK_USER, &fault, &gpa));
+    CHECK_EQUAL(5, fault);
+    CHECK_EQUAL(-EAGAIN, hvm_copy_linear(v, 0x3dffe, out, 4, WALK_READ, &fault, &gpa));
+    CHECK_EQUAL(0xfee00000, gpa);
     fake_be(control.vcpu[0]);
-    CHECK_EQUAL(copy_to_guest_va((unsigned long)out, in, sizeof(in)), 0);
+    CHECK_EQUAL(0, copy_to_guest_va((unsigned long)out, in, sizeof(in)));
     CHECK(!memcmp(in, out, sizeof(in)));
-    CHECK_EQUAL(copy_to_guest_va(DIRECTMAP_VA, in, 1), -EFAULT);
+    CHECK_EQUAL(-EFAULT, copy_to_guest_va(DIRECTMAP_VA, in, 1));
 }
 
 /* Marks in a table that is watched make it dirty; in one that cannot be written they are left out. */
@@ -250,14 +247,14 @@ static void test_watched_tables(void)
 
     enter_mode(guest.vcpu[0], &c);
     build(&c);
-    CHECK_EQUAL(p2m_change_type(&guest, FIRST_TABLE + 3, P2M_RAM, P2M_RAM_LOG_DIRTY), 0);
-    CHECK_EQUAL(p2m_change_type(&guest, FIRST_TABLE + 2, P2M_RAM, P2M_RAM_READONLY), 0);
-    CHECK_EQUAL(hvm_translate(guest.vcpu[0], c.linear, c.access, &gpa, &fault), 0);
-    CHECK_EQUAL(gpa, 0x44123);
+    CHECK_EQUAL(0, p2m_change_type(&guest, FIRST_TABLE + 3, P2M_RAM, P2M_RAM_LOG_DIRTY));
+    CHECK_EQUAL(0, p2m_change_type(&guest, FIRST_TABLE + 2, P2M_RAM, P2M_RAM_READONLY));
+    CHECK_EQUAL(0, hvm_translate(guest.vcpu[0], c.linear, c.access, &gpa, &fault));
+    CHECK_EQUAL(0x44123, gpa);
     p2m_lookup(&guest, FIRST_TABLE + 3, &kind, NULL);
-    CHECK_EQUAL(kind, P2M_RAM);
-    CHECK_EQUAL(read_back(&c, 3) & (A | D), A | D);
-    CHECK_EQUAL(read_back(&c, 2) & (A | D), 0);
+    CHECK_EQUAL(P2M_RAM, kind);
+    CHECK_EQUAL(A | D, read_back(&c, 3) & (A | D));
+    CHECK_EQUAL(0, read_back(&c, 2) & (A | D));
 }
 
 int main(void)
@@ -269,6 +266,5 @@ int main(void)
     test_copies();
     test_watched_tables();
     fake_stop();
-    printf("%zu cases, %u failures\n", ARRAY_SIZE(cases), fake_failures);
-    return fake_failures != 0;
+    return 0;
 }

@@ -4,7 +4,8 @@
  * Machine memory is a handful of regions. A mapping is a copy in a block of its own of exactly the size asked
  * for, so the address sanitizer sees any read past what was mapped.
  */
-#include "check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -457,11 +458,11 @@ static void test_random_damage(void)
 {
     for (unsigned round = 0; round < 5000; round++) {
         build();
-        for (unsigned n = next_random() % 6 + 1; n; n--) {
-            unsigned r = next_random() % REGIONS;
-            size_t at = next_random() % region[r].bytes;
-            region[r].data[at] = (uint8_t)next_random();
-            if (next_random() % 2 && r != RSDP) {
+        for (unsigned n = random_below(6) + 1; n; n--) {
+            unsigned r = random_below(REGIONS);
+            size_t at = random_below(region[r].bytes);
+            region[r].data[at] = (uint8_t)random64();
+            if (random_below(2) && r != RSDP) {
                 uint32_t length;
                 memcpy(&length, region[r].data + 4, 4);
                 fix_sum(r, 9, length);

@@ -1,7 +1,7 @@
 /*
  * hv/clock_scale.h: the constants a guest computes its time from.
  */
-#include "check.h"
+#include "../../check.h"
 #include <hv/clock_scale.h>
 
 static const uint64_t frequencies[] = {32768,      1000000,    999999999,  1000000000, 1000000001, 1999999999,

@@ -1,7 +1,8 @@
 /*
  * core/console_ring.c against a log that forgets nothing.
  */
-#include "check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <string.h>
 #include <hv/console_ring.h>
 
@@ -20,7 +21,7 @@ static void start(uint32_t position)
 static void write_some(size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)
-        all[put + i] = (char)next_random();
+        all[put + i] = (char)random64();
     ring_put(&ring, all + put, bytes);
     put += bytes;
 }
@@ -49,9 +50,9 @@ static void test_random(uint32_t position)
 {
     start(position);
     while (put < LOG_BYTES - 2 * CONSOLE_RING_BYTES) {
-        unsigned dice = next_random() % 100;
-        write_some(dice == 0 ? next_random() % (2 * CONSOLE_RING_BYTES) : next_random() % 200);
-        read_some(put - next_random() % (put + 1), next_random() % 5000);
+        unsigned dice = random_below(100);
+        write_some(dice == 0 ? random_below(2 * CONSOLE_RING_BYTES) : random_below(200));
+        read_some(put - random_below(put + 1), random_below(5000));
         read_some(oldest(), CONSOLE_RING_BYTES + 10);
         if (dice == 99) {
             ring_clear(&ring);

@@ -1,7 +1,8 @@
 /*
  * lib/printf.c and lib/string.c. The C library is the oracle wherever it knows the same.
  */
-#include "check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,11 +160,11 @@ static void test_memory(void)
     enum { SIZE = 200 };
     unsigned char ours[SIZE], theirs[SIZE];
     for (int round = 0; round < 200000; round++) {
-        unsigned from = next_random() % SIZE, to = next_random() % SIZE;
-        unsigned bytes = next_random() % (SIZE + 1 - (from > to ? from : to));
+        unsigned from = random_below(SIZE), to = random_below(SIZE);
+        unsigned bytes = random_below(SIZE + 1 - (from > to ? from : to));
         if (round % 64 == 0) {
             for (unsigned i = 0; i < SIZE; i++)
-                ours[i] = theirs[i] = (unsigned char)next_random();
+                ours[i] = theirs[i] = (unsigned char)random64();
         }
         if (round % 3 == 0) {
             hv_memset(ours + to, (int)from, bytes);

@@ -2,7 +2,8 @@
  * hv/rate_limit.h: whatever a guest does, never more than a burst and one per interval; and a quiet one is heard. Also
  * with several vcpus at once, none of which may take what is not there.
  */
-#include "check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <hv/rate_limit.h>
 #include <pthread.h>
 
@@ -26,7 +27,7 @@ static void test_flood(ns_t start)
     unsigned passed = 0;
     ns_t time = start;
     for (unsigned i = 0; i < 200000; i++) {
-        time += next_random() % 1000000;
+        time += random_below(1000000);
         passed += attempts(time, 1);
     }
     ns_t intervals = (time - start) / INTERVAL;

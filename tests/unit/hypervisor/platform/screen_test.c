@@ -2,7 +2,8 @@
  * x86/screen.c on screens of every kind. Video memory is a block of exactly the size asked for, so the
  * address sanitizer sees any pixel outside; each case is a process, since there is one screen in a machine.
  */
-#include "check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -149,8 +150,8 @@ static void test_pixels(unsigned bits, uint32_t red)
     for (int i = 0; i < 40; i++)
         screen_write("0123456789012345678901234567890123456789XYZ\n", 44, SCREEN_RED);
     for (unsigned i = 0; i < 20000; i++) {
-        char c = (char)next_random();
-        screen_write(&c, 1, (enum screen_colour)(next_random() % 4));
+        char c = (char)random64();
+        screen_write(&c, 1, (enum screen_colour)random_below(4));
     }
     CHECK(memory[333 * bits / 8] == 0xa5, "outside the picture");
 }

@@ -1,7 +1,7 @@
 /*
  * lib/symbols.c on a small table. That the image's own table is right is checked when it is linked.
  */
-#include "check.h"
+#include "../../check.h"
 #include <string.h>
 #include <hv/asm_offsets.h>
 #include <hv/symbols.h>

@@ -6,7 +6,8 @@
  *
  * hv-processors-fuzz [SEED [CALLS]]; hv-processors-threads is the same under the thread sanitizer.
  */
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include "../fake/several_threads.h"
 #include <stdlib.h>
 #include <string.h>
@@ -171,13 +172,12 @@ static long sched_op(unsigned operation, void *argument)
     return do_sched_op(&call);
 }
 
-static void time_something(unsigned vcpu, unsigned *state)
+static void time_something(unsigned vcpu)
 {
-    struct vcpu_set_periodic_timer periodic = {.period_ns = 500000 * (1 + rand_r(state) % 4)};
-    struct vcpu_set_singleshot_timer single = {.timeout_abs_ns = now() + rand_r(state) % 5000,
-                                               .flags = rand_r(state) % 2};
+    struct vcpu_set_periodic_timer periodic = {.period_ns = 500000 * (1 + random_below(4))};
+    struct vcpu_set_singleshot_timer single = {.timeout_abs_ns = now() + random_below(5000), .flags = random_below(2)};
     static const unsigned stops[] = {VCPUOP_stop_periodic_timer, VCPUOP_stop_singleshot_timer};
-    switch (rand_r(state) % 3) {
+    switch (random_below(3)) {
     case 0:
         vcpu_op(VCPUOP_set_periodic_timer, vcpu, &periodic);
         return;
@@ -185,17 +185,17 @@ static void time_something(unsigned vcpu, unsigned *state)
         vcpu_op(VCPUOP_set_singleshot_timer, vcpu, &single);
         return;
     }
-    vcpu_op(stops[rand_r(state) % 2], vcpu, NULL);
+    vcpu_op(stops[random_below(2)], vcpu, NULL);
 }
 
-static void register_something(unsigned vcpu, unsigned *state)
+static void register_something(unsigned vcpu)
 {
     static __thread struct vcpu_runstate_info area;
     struct vcpu_register_runstate_memory_area runstate = {0};
-    runstate.addr.p = rand_r(state) % 2 ? 0 : (uintptr_t)&area;
+    runstate.addr.p = random_below(2) ? 0 : (uintptr_t)&area;
     struct vcpu_guest_context *context = calloc(1, sizeof(*context));
-    context->flags = rand_r(state) % 2 ? VGCF_in_kernel : 0;
-    switch (rand_r(state) % 4) {
+    context->flags = random_below(2) ? VGCF_in_kernel : 0;
+    switch (random_below(4)) {
     case 0:
         vcpu_op(VCPUOP_initialise, vcpu, context);
         break;
@@ -211,22 +211,22 @@ static void register_something(unsigned vcpu, unsigned *state)
     free(context);
 }
 
-static void poll_something(unsigned *state)
+static void poll_something(void)
 {
     evtchn_port_t ports[4];
     for (unsigned i = 0; i < 4; i++)
-        ports[i] = rand_r(state) % 42;
-    struct sched_poll poll = {.nr_ports = rand_r(state) % 5, .timeout = now() + rand_r(state) % 5000};
+        ports[i] = random_below(42);
+    struct sched_poll poll = {.nr_ports = random_below(5), .timeout = now() + random_below(5000)};
     set_xen_guest_handle(poll.ports, ports);
     sched_op(SCHEDOP_poll, &poll);
 }
 
-static void watch_something(unsigned *state)
+static void watch_something(void)
 {
-    struct sched_watchdog watchdog = {.id = rand_r(state) % 4, .timeout = rand_r(state) % 3};
-    struct sched_remote_shutdown remote = {.domain_id = rand_r(state) % 3, .reason = rand_r(state) % 300};
-    struct sched_shutdown code = {.reason = rand_r(state) % 300};
-    switch (rand_r(state) % 8) {
+    struct sched_watchdog watchdog = {.id = random_below(4), .timeout = random_below(3)};
+    struct sched_remote_shutdown remote = {.domain_id = random_below(3), .reason = random_below(300)};
+    struct sched_shutdown code = {.reason = random_below(300)};
+    switch (random_below(8)) {
     case 0:
         sched_op(SCHEDOP_remote_shutdown, &remote);
         return;
@@ -237,37 +237,37 @@ static void watch_something(unsigned *state)
     sched_op(SCHEDOP_watchdog, &watchdog);
 }
 
-static void call_something(unsigned *state)
+static void call_something(void)
 {
     static const unsigned plain[] = {VCPUOP_up, VCPUOP_down, VCPUOP_is_up, VCPUOP_send_nmi};
-    unsigned vcpu = rand_r(state) % 3;
-    switch (rand_r(state) % 5) {
+    unsigned vcpu = random_below(3);
+    switch (random_below(5)) {
     case 0:
-        time_something(vcpu, state);
+        time_something(vcpu);
         return;
     case 1:
-        register_something(vcpu, state);
+        register_something(vcpu);
         return;
     case 2:
-        poll_something(state);
+        poll_something();
         return;
     case 3:
-        watch_something(state);
+        watch_something();
         return;
     }
-    vcpu_op(plain[rand_r(state) % ARRAY_SIZE(plain)], vcpu, NULL);
+    vcpu_op(plain[random_below(ARRAY_SIZE(plain))], vcpu, NULL);
 }
 
 /* Each thread is a processor too. */
-static void one_call(unsigned n, unsigned *state)
+static void one_call(unsigned n)
 {
-    call_something(state);
-    if (rand_r(state) % 4 == 0)
+    call_something();
+    if (random_below(4) == 0)
         timer_softirq();
-    if (rand_r(state) % 16 == 0)
+    if (random_below(16) == 0)
         runstate_update_guest(&vcpus[n]);
-    if (rand_r(state) % 64 == 0)
-        vcpu_timers_migrate(&vcpus[rand_r(state) % THREADS], &cpus[rand_r(state) % THREADS]);
+    if (random_below(64) == 0)
+        vcpu_timers_migrate(&vcpus[random_below(THREADS)], &cpus[random_below(THREADS)]);
 }
 
 static void set_up(void)
@@ -297,7 +297,7 @@ static void end(void)
     for (unsigned n = 0; n < THREADS; n++)
         vcpu_timers_kill(&vcpus[n]);
     for (unsigned n = 0; n < THREADS; n++)
-        check(list_empty(&cpus[n].timers));
+        CHECK(list_empty(&cpus[n].timers));
 }
 
 int main(int count, char **arguments)
@@ -310,6 +310,6 @@ int main(int count, char **arguments)
     end();
     printf("%lu timers fired, %lu wakes, %lu ends\n", (unsigned long)fired, (unsigned long)woken,
            (unsigned long)shut_down);
-    check(fired && woken);
+    CHECK(fired && woken);
     return 0;
 }

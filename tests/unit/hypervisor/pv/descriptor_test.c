@@ -51,7 +51,7 @@ unsigned long find_first_zero(const unsigned long *map, unsigned long bits)
 static void set_leaf(mfn_t mfn)
 {
     spin_lock(&guest.pt_lock);
-    check(!pv_write_entry(&guest, NULL, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), 0, NULL));
+    CHECK(!pv_write_entry(&guest, NULL, l1, PTE_INDEX(VA, 1), 1, make_pte(mfn, PTE_PRESENT), 0, NULL));
     spin_unlock(&guest.pt_lock);
 }
 
@@ -61,7 +61,7 @@ static void other_vcpu_turn(void)
         return;
     racing = false; /* its own calls take the lock too */
     struct walk now;
-    check(pv_walk(&guest_vcpu, VA, &now));
+    CHECK(pv_walk(&guest_vcpu, VA, &now));
     set_leaf(pte_mfn(now.entry) == good ? gates : good);
     racing = true;
 }
@@ -70,7 +70,7 @@ static void other_vcpu_turn(void)
 static void only_checked_frames_are_shown(void)
 {
     for (unsigned i = 0; i < WINDOW_PAGES; i++)
-        check(!shown[i] || has_type(shown[i], TYPE_DESCRIPTOR));
+        CHECK(!shown[i] || has_type(shown[i], TYPE_DESCRIPTOR));
 }
 
 static void ldt_is_looked_up_once(void)
@@ -82,34 +82,34 @@ static void ldt_is_looked_up_once(void)
     int second = pv_set_ldt(&guest_vcpu, VA, 512);
     only_checked_frames_are_shown();
     racing = false;
-    check(!first || !second);
-    check(first == -EINVAL || second == -EINVAL); /* the gates had their turn too, and were refused */
+    CHECK(!first || !second);
+    CHECK(first == -EINVAL || second == -EINVAL); /* the gates had their turn too, and were refused */
     pv_drop_ldt(&guest_vcpu);
-    check(!type_count(good) && !type_count(gates));
+    CHECK(!type_count(good) && !type_count(gates));
 }
 
 static void ldt_needs_present_pages(void)
 {
     set_leaf(good);
-    check(pv_set_ldt(&guest_vcpu, VA, 513) == -EINVAL);
-    check(pv_set_ldt(&guest_vcpu, VA + 8, 1) == -EINVAL);
-    check(pv_set_ldt(&guest_vcpu, VA + (1UL << 40), 1) == -EINVAL);
-    check(!type_count(good));
-    check(!pv_set_ldt(&guest_vcpu, VA, 512) && shown[LDT_PAGE] == good);
+    CHECK(pv_set_ldt(&guest_vcpu, VA, 513) == -EINVAL);
+    CHECK(pv_set_ldt(&guest_vcpu, VA + 8, 1) == -EINVAL);
+    CHECK(pv_set_ldt(&guest_vcpu, VA + (1UL << 40), 1) == -EINVAL);
+    CHECK(!type_count(good));
+    CHECK(!pv_set_ldt(&guest_vcpu, VA, 512) && shown[LDT_PAGE] == good);
     pv_drop_ldt(&guest_vcpu);
-    check(!shown[LDT_PAGE]);
+    CHECK(!shown[LDT_PAGE]);
 }
 
 static void gdt_frames_are_checked(void)
 {
     uint64_t frames[2] = {good, gates}, foreign[1] = {frame_of(&other)}, nowhere[1] = {1UL << 40};
-    check(pv_set_gdt(&guest_vcpu, frames, 513) == -EINVAL && !type_count(good));
-    check(pv_set_gdt(&guest_vcpu, foreign, 1) == -EINVAL);
-    check(pv_set_gdt(&guest_vcpu, nowhere, 1) == -EINVAL);
-    check(pv_set_gdt(&guest_vcpu, frames, FIRST_RESERVED_GDT_ENTRY + 1) == -EINVAL);
-    check(!pv_set_gdt(&guest_vcpu, frames, 512) && shown[0] == good && has_type(good, TYPE_DESCRIPTOR));
+    CHECK(pv_set_gdt(&guest_vcpu, frames, 513) == -EINVAL && !type_count(good));
+    CHECK(pv_set_gdt(&guest_vcpu, foreign, 1) == -EINVAL);
+    CHECK(pv_set_gdt(&guest_vcpu, nowhere, 1) == -EINVAL);
+    CHECK(pv_set_gdt(&guest_vcpu, frames, FIRST_RESERVED_GDT_ENTRY + 1) == -EINVAL);
+    CHECK(!pv_set_gdt(&guest_vcpu, frames, 512) && shown[0] == good && has_type(good, TYPE_DESCRIPTOR));
     pv_drop_gdt(&guest_vcpu);
-    check(!shown[0] && !type_count(good));
+    CHECK(!shown[0] && !type_count(good));
 }
 
 /* Into a table in use only what a guest may have, into other memory only where it may be written. */
@@ -119,11 +119,11 @@ static void descriptor_is_updated_where_it_may(void)
     struct hypercall call = {.arg = {good << PAGE_SHIFT | 8, data}};
     struct hypercall foreign = {.arg = {frame_of(&other) << PAGE_SHIFT, data}};
     struct hypercall table = {.arg = {l1 << PAGE_SHIFT, data}};
-    check(!pv_set_gdt(&guest_vcpu, frames, 512));
-    check(!do_update_descriptor(&call) && ((uint64_t *)mfn_to_virt(good))[1] == data);
+    CHECK(!pv_set_gdt(&guest_vcpu, frames, 512));
+    CHECK(!do_update_descriptor(&call) && ((uint64_t *)mfn_to_virt(good))[1] == data);
     call.arg[1] = GATE;
-    check(do_update_descriptor(&call) == -EINVAL && ((uint64_t *)mfn_to_virt(good))[1] == data);
-    check(do_update_descriptor(&foreign) == -EINVAL && do_update_descriptor(&table) == -EINVAL);
+    CHECK(do_update_descriptor(&call) == -EINVAL && ((uint64_t *)mfn_to_virt(good))[1] == data);
+    CHECK(do_update_descriptor(&foreign) == -EINVAL && do_update_descriptor(&table) == -EINVAL);
     pv_drop_gdt(&guest_vcpu);
 }
 
@@ -134,7 +134,7 @@ int main(void)
     gates = frame_of(&guest);
     ((uint64_t *)mfn_to_virt(gates))[2] = GATE;
     l1 = tree_make(&guest_vcpu, VA, make_pte(good, PTE_PRESENT));
-    check(!pv_descriptor_window_alloc(&guest_vcpu));
+    CHECK(!pv_descriptor_window_alloc(&guest_vcpu));
     machine_run(&other_vcpu); /* the tables of one that is on no processor: nothing is loaded */
     ldt_is_looked_up_once();
     ldt_needs_present_pages();

@@ -15,7 +15,7 @@ static void before_exchange(void)
     if (!stolen)
         return;
     domain_remove_page(&guest, mfn_to_page(stolen));
-    check(!domain_assign_pages(&other, mfn_to_page(stolen), 0));
+    CHECK(!domain_assign_pages(&other, mfn_to_page(stolen), 0));
     stolen = 0;
 }
 
@@ -42,13 +42,13 @@ int main(void)
     uint64_t in[1] = {frame_of(&guest)}, out[1] = {77}, held[1] = {frame_of(&guest)};
     mfn_t mfn = in[0];
     uint32_t pages = guest.pages;
-    check(page_get(mfn_to_page(held[0]), &guest) && exchange(held, out) == -EINVAL);
+    CHECK(page_get(mfn_to_page(held[0]), &guest) && exchange(held, out) == -EINVAL);
     page_put(mfn_to_page(held[0]));
     stolen = mfn;
-    check(exchange(in, out) == -EINVAL && !stolen);
-    check(mfn_to_page(mfn)->references == (PAGE_OF(other.id) | PAGE_ALLOCATED | 1));
-    check(guest.pages == pages - 1 && other.pages == 1);
-    check(!exchange(held, out) && mfn_to_page(out[0])->owner == guest.id && m2p_get(out[0]) == 77);
-    check(guest.pages == pages - 1);
+    CHECK(exchange(in, out) == -EINVAL && !stolen);
+    CHECK(mfn_to_page(mfn)->references == (PAGE_OF(other.id) | PAGE_ALLOCATED | 1));
+    CHECK(guest.pages == pages - 1 && other.pages == 1);
+    CHECK(!exchange(held, out) && mfn_to_page(out[0])->owner == guest.id && m2p_get(out[0]) == 77);
+    CHECK(guest.pages == pages - 1);
     return 0;
 }

@@ -52,7 +52,7 @@ void m2p_set(mfn_t mfn, unsigned long pfn)
 {
     if (pfn != M2P_INVALID) {
         machine_names(mfn);
-        check(!(READ_ONCE(fake_page[mfn].references) & PAGE_FREE));
+        CHECK(!(READ_ONCE(fake_page[mfn].references) & PAGE_FREE));
     }
     WRITE_ONCE(m2p[mfn], pfn);
 }
@@ -74,7 +74,7 @@ void domain_hold(struct domain *d)
 
 void domain_put(struct domain *d)
 {
-    check(__atomic_fetch_sub(&d->references, 1, __ATOMIC_SEQ_CST) > 0);
+    CHECK(__atomic_fetch_sub(&d->references, 1, __ATOMIC_SEQ_CST) > 0);
 }
 
 /* A boot that has given nothing away. */
@@ -93,7 +93,7 @@ __weak volatile uint64_t tlbflush_clock = 1;
 
 __weak void tlb_filter_and_flush(uint64_t stamp)
 {
-    check(stamp <= tlbflush_clock);
+    CHECK(stamp <= tlbflush_clock);
 }
 
 __weak void tlb_flush_local(void)
@@ -186,7 +186,7 @@ void machine_run(struct vcpu *v)
 mfn_t frame_of(struct domain *d)
 {
     struct page *page = domain_alloc_pages(d, 0, ANY_ADDRESS);
-    check(page);
+    CHECK(page);
     return page_to_mfn(page);
 }
 
@@ -199,7 +199,7 @@ mfn_t tree_make(struct vcpu *v, unsigned long va, pte_t leaf)
             level == 1 ? leaf : make_pte(table[level - 1], PTE_PRESENT | PTE_WRITE);
     }
     spin_lock(&v->domain->pt_lock);
-    check(!pv_get_table(v->domain, table[4], 4));
+    CHECK(!pv_get_table(v->domain, table[4], 4));
     spin_unlock(&v->domain->pt_lock);
     v->pv.root_kernel = table[4];
     return table[1];

@@ -5,7 +5,7 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
-#include "../check.h"
+#include "../../check.h"
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/page_type.h>

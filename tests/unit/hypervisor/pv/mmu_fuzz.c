@@ -7,6 +7,7 @@
  *
  * hv-pv-mmu-fuzz [SEED [CALLS]].
  */
+#include "../../random.h"
 #include "../fake/several_threads.h"
 #include "machine.h"
 #include <hv/abi_internal.h>
@@ -96,26 +97,26 @@ void smp_call_interrupt(void)
 {
 }
 
-static unsigned long any_va(unsigned *state)
+static unsigned long any_va(void)
 {
-    return 0x7000000000UL + rand_r(state) % REGIONS * 0x200000UL + rand_r(state) % PAGES * PAGE_SIZE;
+    return 0x7000000000UL + random_below(REGIONS) * 0x200000UL + random_below(PAGES) * PAGE_SIZE;
 }
 
 /* From the root, or from an upper entry that is cached. Cached is what the walk meets. */
-static void walk(unsigned n, unsigned *state)
+static void walk(unsigned n)
 {
-    unsigned long va = any_va(state);
+    unsigned long va = any_va();
     pthread_mutex_lock(&caches[n].lock);
-    const struct cached *from = &caches[n].entry[1][rand_r(state) % CACHED];
-    bool shortcut = from->valid && rand_r(state) % 2;
+    const struct cached *from = &caches[n].entry[1][random_below(CACHED)];
+    bool shortcut = from->valid && random_below(2);
     mfn_t table = shortcut ? from->mfn : current->pv.root_kernel;
     for (unsigned level = shortcut ? from->level : 4; level > 0; level--) {
         pte_t e = READ_ONCE(((pte_t *)mfn_to_virt(table))[PTE_INDEX(va, level)]);
         if (!(e & PTE_PRESENT))
             break;
         table = pte_mfn(e);
-        check(table < FAKE_FRAMES);
-        caches[n].entry[level > 1][rand_r(state) % CACHED] =
+        CHECK(table < FAKE_FRAMES);
+        caches[n].entry[level > 1][random_below(CACHED)] =
             (struct cached){true, e & PTE_WRITE, table, level - 1, mfn_to_page(table)->owner};
         walked += level == 1;
     }
@@ -129,11 +130,11 @@ static void check_cached(const struct cached *c)
     uint64_t references = __atomic_load_n(&page->references, __ATOMIC_SEQ_CST);
     uint64_t type = __atomic_load_n(&page->type, __ATOMIC_SEQ_CST);
     bool used = type & TYPE_COUNT_MASK && type & TYPE_READY;
-    check(!(references & PAGE_REFERENCES_MASK) || references >> 48 == c->owner);
+    CHECK(!(references & PAGE_REFERENCES_MASK) || references >> 48 == c->owner);
     if (c->level)
-        check(!used || (type & TYPE_MASK) == (uint64_t)c->level << TYPE_SHIFT);
+        CHECK(!used || (type & TYPE_MASK) == (uint64_t)c->level << TYPE_SHIFT);
     else if (c->write)
-        check(!used || (type & TYPE_MASK) == TYPE_WRITABLE);
+        CHECK(!used || (type & TYPE_MASK) == TYPE_WRITABLE);
 }
 
 static void check_caches(unsigned n)
@@ -171,73 +172,73 @@ void machine_names(mfn_t mfn)
     fake_let_others_run();
 }
 
-static mfn_t any_frame(unsigned *state)
+static mfn_t any_frame(void)
 {
-    if (rand_r(state) % 10 == 0)
+    if (random_below(10) == 0)
         return named;
-    unsigned owner = (current->domain == &other) ^ (rand_r(state) % 40 == 0);
-    if (rand_r(state) % 40 == 0)
-        return (mfn_t)rand_r(state) % FAKE_FRAMES;
-    return pool[owner][rand_r(state) % (rand_r(state) % 40 ? ANYTHING : POOL)];
+    unsigned owner = (current->domain == &other) ^ (random_below(40) == 0);
+    if (random_below(40) == 0)
+        return random_below(FAKE_FRAMES);
+    return pool[owner][random_below(random_below(40) ? ANYTHING : POOL)];
 }
 
-static pte_t any_entry(unsigned *state)
+static pte_t any_entry(void)
 {
     static const pte_t rights[] = {PTE_PRESENT, PTE_PRESENT, PTE_PRESENT | PTE_WRITE, PTE_PRESENT | PTE_WRITE, 0};
-    return make_pte(any_frame(state), rights[rand_r(state) % ARRAY_SIZE(rights)] | (rand_r(state) % 60 ? 0 : PTE_PSE));
+    return make_pte(any_frame(), rights[random_below(ARRAY_SIZE(rights))] | (random_below(60) ? 0 : PTE_PSE));
 }
 
 /* Until it is done; a guest may also never ask again. */
-static bool done(long (*function)(struct hypercall *call), uint64_t a, uint64_t b, uint64_t c, unsigned *state)
+static bool done(long (*function)(struct hypercall *call), uint64_t a, uint64_t b, uint64_t c)
 {
     struct hypercall call = {.arg = {a, b, c, DOMID_SELF}};
     long result;
     do
         result = function(&call);
-    while (result == -ERESTART && rand_r(state) % 30);
+    while (result == -ERESTART && random_below(30));
     return result == 0;
 }
 
-static bool mmuext(unsigned command, mfn_t mfn, unsigned *state)
+static bool mmuext(unsigned command, mfn_t mfn)
 {
     struct mmuext_op op = {.cmd = command, .arg1.mfn = mfn, .arg2.src_mfn = pool[current->domain == &other][0]};
-    return done(do_mmuext_op, (uint64_t)&op, 1, 0, state);
+    return done(do_mmuext_op, (uint64_t)&op, 1, 0);
 }
 
-static bool map(unsigned long va, pte_t entry, unsigned *state)
+static bool map(unsigned long va, pte_t entry)
 {
-    return done(do_update_va_mapping, va, entry, rand_r(state) % 4 ? UVMF_NONE : UVMF_INVLPG, state);
+    return done(do_update_va_mapping, va, entry, random_below(4) ? UVMF_NONE : UVMF_INVLPG);
 }
 
-static void write_entries(unsigned *state)
+static void write_entries(void)
 {
     struct mmu_update update[4];
-    unsigned count = 1 + rand_r(state) % ARRAY_SIZE(update);
+    unsigned count = 1 + random_below(ARRAY_SIZE(update));
     for (unsigned i = 0; i < count; i++) {
-        unsigned index = PTE_INDEX(any_va(state), 1 + rand_r(state) % 4);
-        unsigned how = rand_r(state) % 6 ? MMU_NORMAL_PT_UPDATE : MMU_PT_UPDATE_PRESERVE_AD;
-        update[i] = (struct mmu_update){any_frame(state) << PAGE_SHIFT | index * 8 | how, any_entry(state)};
+        unsigned index = PTE_INDEX(any_va(), 1 + random_below(4));
+        unsigned how = random_below(6) ? MMU_NORMAL_PT_UPDATE : MMU_PT_UPDATE_PRESERVE_AD;
+        update[i] = (struct mmu_update){any_frame() << PAGE_SHIFT | index * 8 | how, any_entry()};
     }
-    written += done(do_mmu_update, (uint64_t)update, count, 0, state);
+    written += done(do_mmu_update, (uint64_t)update, count, 0);
 }
 
 /* The frame may be cached, and is mapped no more. */
-static void touch(mfn_t mfn, unsigned *state)
+static void touch(mfn_t mfn)
 {
-    unsigned long va = any_va(state);
-    if (!map(va, make_pte(mfn, PTE_PRESENT | PTE_WRITE), state))
+    unsigned long va = any_va();
+    if (!map(va, make_pte(mfn, PTE_PRESENT | PTE_WRITE)))
         return;
     for (unsigned i = 0; i < 20; i++)
-        walk(self(), state);
-    map(va, 0, state);
+        walk(self());
+    map(va, 0);
 }
 
-static void be_a_table(mfn_t mfn, unsigned *state)
+static void be_a_table(mfn_t mfn)
 {
-    if (!mmuext(MMUEXT_PIN_L1_TABLE, mfn, state))
+    if (!mmuext(MMUEXT_PIN_L1_TABLE, mfn))
         return;
     check_caches(self());
-    mmuext(MMUEXT_UNPIN_TABLE, mfn, state);
+    mmuext(MMUEXT_UNPIN_TABLE, mfn);
 }
 
 static void exchange_frame(volatile mfn_t *frame)
@@ -254,63 +255,63 @@ static void exchange_frame(volatile mfn_t *frame)
     exchanged++;
 }
 
-static long memory_op(operation_handler handler, unsigned command, struct xen_memory_reservation *op, unsigned *state)
+static long memory_op(operation_handler handler, unsigned command, struct xen_memory_reservation *op)
 {
     struct hypercall call = {.arg = {command}};
     struct request r = {.call = &call, .argument = op};
     long result;
     do
         result = handler(&r);
-    while (result == -ERESTART && rand_r(state) % 30);
+    while (result == -ERESTART && random_below(30));
     return result;
 }
 
 /* Back, perhaps twice, and another one for it; for a moment the guest may have one more or one less than it should. */
-static void renew_frame(volatile mfn_t *frame, unsigned *state)
+static void renew_frame(volatile mfn_t *frame)
 {
-    uint64_t list[4] = {*frame, any_frame(state), any_frame(state), *frame};
-    bool asks = rand_r(state) % 2;
-    struct xen_memory_reservation r = {.nr_extents = 1 + rand_r(state) % 8 / 5 * 3, .domid = DOMID_SELF};
+    uint64_t list[4] = {*frame, any_frame(), any_frame(), *frame};
+    bool asks = random_below(2);
+    struct xen_memory_reservation r = {.nr_extents = 1 + random_below(8) / 5 * 3, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, list);
-    if (rand_r(state) % 16 == 0)
-        r.extent_order = rand_r(state) % 3;
-    returned += memory_op(memory_decrease, XENMEM_decrease_reservation, &r, state) > 0;
+    if (random_below(16) == 0)
+        r.extent_order = random_below(3);
+    returned += memory_op(memory_decrease, XENMEM_decrease_reservation, &r) > 0;
     r = (struct xen_memory_reservation){.nr_extents = 1, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, list);
-    if (memory_op(memory_populate, asks ? XENMEM_populate_physmap : XENMEM_increase_reservation, &r, state) == 1) {
+    if (memory_op(memory_populate, asks ? XENMEM_populate_physmap : XENMEM_increase_reservation, &r) == 1) {
         *frame = list[0];
         populated++;
     }
 }
 
-static void claim_memory(unsigned *state)
+static void claim_memory(void)
 {
-    struct xen_memory_reservation r = {.nr_extents = rand_r(state) % 4 ? rand_r(state) % (4 * POOL) : 0,
-                                       .domid = guests[rand_r(state) % 2]->id};
-    if (rand_r(state) % 16 == 0)
+    struct xen_memory_reservation r = {.nr_extents = random_below(4) ? random_below(4 * POOL) : 0,
+                                       .domid = guests[random_below(2)]->id};
+    if (random_below(16) == 0)
         memory_claim_drop(current->domain);
     else
-        memory_op(memory_claim, XENMEM_claim_pages, &r, state);
+        memory_op(memory_claim, XENMEM_claim_pages, &r);
 }
 
 /* As the grant table has it: the frame is held as long as it is mapped by this grant. */
-static void map_granted(unsigned *state)
+static void map_granted(void)
 {
     unsigned owner = current->domain == &guest;
-    mfn_t mfn = pool[owner][rand_r(state) % POOL];
-    unsigned flags = rand_r(state) % 2 ? GNTMAP_readonly : 0;
-    uint64_t at = any_va(state);
+    mfn_t mfn = pool[owner][random_below(POOL)];
+    unsigned flags = random_below(2) ? GNTMAP_readonly : 0;
+    uint64_t at = any_va();
     struct page *page = mfn_to_page(mfn);
     if (!page_get(page, guests[owner]))
         return;
     if (flags || !page_get_type(page, TYPE_WRITABLE)) {
-        unsigned how = flags | (rand_r(state) % 2 ? GNTMAP_contains_pte : 0);
+        unsigned how = flags | (random_below(2) ? GNTMAP_contains_pte : 0);
         if (how & GNTMAP_contains_pte)
-            at = any_frame(state) << PAGE_SHIFT | rand_r(state) % PAGES * 8;
+            at = any_frame() << PAGE_SHIFT | random_below(PAGES) * 8;
         if (pv_grant_map(at, mfn, how, 0) == GNTST_okay) {
             granted++;
-            walk(self(), state);
-            pv_grant_unmap(at, mfn, how, rand_r(state) % 4 ? 0 : any_entry(state));
+            walk(self());
+            pv_grant_unmap(at, mfn, how, random_below(4) ? 0 : any_entry());
         }
         if (!flags)
             page_put_type(page);
@@ -318,48 +319,48 @@ static void map_granted(unsigned *state)
     page_put(page);
 }
 
-static void one_call(unsigned n, unsigned *state)
+static void one_call(unsigned n)
 {
-    volatile mfn_t *frame = &pool[n / 2][rand_r(state) % ANYTHING];
-    unsigned what = rand_r(state) % 24;
+    volatile mfn_t *frame = &pool[n / 2][random_below(ANYTHING)];
+    unsigned what = random_below(24);
     if (what >= 13 && what <= 15)
-        touch(*frame, state);
+        touch(*frame);
     switch (what) {
     case 0 ... 6:
-        write_entries(state);
+        write_entries();
         break;
     case 7 ... 8:
-        pinned += mmuext(MMUEXT_PIN_L1_TABLE + rand_r(state) % 4, any_frame(state), state);
+        pinned += mmuext(MMUEXT_PIN_L1_TABLE + random_below(4), any_frame());
         break;
     case 9 ... 10:
-        mmuext(MMUEXT_UNPIN_TABLE, any_frame(state), state);
+        mmuext(MMUEXT_UNPIN_TABLE, any_frame());
         break;
     case 11:
-        if (rand_r(state) % 6 == 0) /* most trees lead nowhere */
-            rooted += mmuext(rand_r(state) % 2 ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR, any_frame(state), state);
+        if (random_below(6) == 0) /* most trees lead nowhere */
+            rooted += mmuext(random_below(2) ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR, any_frame());
         break;
     case 12:
-        mmuext(rand_r(state) % 2 ? MMUEXT_COPY_PAGE : MMUEXT_CLEAR_PAGE, any_frame(state), state);
+        mmuext(random_below(2) ? MMUEXT_COPY_PAGE : MMUEXT_CLEAR_PAGE, any_frame());
         break;
     case 13:
-        be_a_table(*frame, state);
+        be_a_table(*frame);
         break;
     case 14:
         exchange_frame(frame);
         break;
     case 15:
-        renew_frame(frame, state);
-        claim_memory(state);
+        renew_frame(frame);
+        claim_memory();
         break;
     case 16 ... 18:
-        map(any_va(state), any_entry(state), state);
+        map(any_va(), any_entry());
         break;
     case 19 ... 20:
-        map_granted(state);
+        map_granted();
         break;
     default:
         for (unsigned i = 0; i < 12; i++)
-            walk(n, state);
+            walk(n);
     }
     check_caches(n);
 }
@@ -379,7 +380,7 @@ static void set_root(unsigned n, int (*set)(struct vcpu *v, mfn_t mfn), mfn_t mf
     do
         error = set(&vcpus[n], mfn);
     while (error == -ERESTART);
-    check(!error);
+    CHECK(!error);
 }
 
 /* A tree for each vcpu that leads to all its regions: more than one piece of work on tables (ENTRIES_PER_PIECE). */
@@ -432,10 +433,10 @@ static void end(void)
     }
     memory_claim_drop(&guest);
     memory_claim_drop(&other);
-    check(!memory_claimed_pages());
-    check(!guest.pages && !other.pages && guest.references == 1 && other.references == 1);
+    CHECK(!memory_claimed_pages());
+    CHECK(!guest.pages && !other.pages && guest.references == 1 && other.references == 1);
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++)
-        check(!(mfn_to_page(mfn)->references & PAGE_REFERENCES_MASK));
+        CHECK(!(mfn_to_page(mfn)->references & PAGE_REFERENCES_MASK));
 }
 
 int main(int count, char **arguments)
@@ -449,6 +450,6 @@ int main(int count, char **arguments)
            "populated\n",
            (unsigned long)walked, (unsigned long)written, (unsigned long)pinned, (unsigned long)rooted,
            (unsigned long)exchanged, (unsigned long)granted, (unsigned long)returned, (unsigned long)populated);
-    check(walked && written && pinned && exchanged && granted && returned && populated);
+    CHECK(walked && written && pinned && exchanged && granted && returned && populated);
     return 0;
 }

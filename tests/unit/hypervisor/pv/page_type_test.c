@@ -55,7 +55,7 @@ static int take(uint64_t type)
     struct page *page = mfn_to_page(mfn);
     if (type != TYPE_DESCRIPTOR)
         return page_get_with_type(page, &guest, type);
-    check(page_get(page, &guest));
+    CHECK(page_get(page, &guest));
     int err = page_get_checked_type(page, type, check_frame);
     if (err)
         page_put(page);
@@ -73,16 +73,16 @@ static void second_taker(void)
     if (setjmp(waiting))
         page_put(mfn_to_page(mfn)); /* what it held while it waited */
     else
-        check(take(TYPE_WRITABLE) && "written to before the flush");
+        CHECK(take(TYPE_WRITABLE) && "written to before the flush");
 }
 
 static void second_taker_waits_for_the_flush(void)
 {
-    check(!take(TYPE_DESCRIPTOR));
+    CHECK(!take(TYPE_DESCRIPTOR));
     give_back();
     in_flush = second_taker;
-    check(!take(TYPE_WRITABLE) && waited && !in_flush);
-    check(!take(TYPE_WRITABLE)); /* now it may */
+    CHECK(!take(TYPE_WRITABLE) && waited && !in_flush);
+    CHECK(!take(TYPE_WRITABLE)); /* now it may */
     give_back();
     give_back();
 }
@@ -91,18 +91,18 @@ static void second_taker_waits_for_the_flush(void)
 static void mapped_and_unmapped(void)
 {
     flushed_at = ++tlbflush_clock;
-    check(!take(TYPE_WRITABLE));
+    CHECK(!take(TYPE_WRITABLE));
     give_back();
 }
 
 static void stamp_is_not_older_than_the_last_use(void)
 {
-    check(!take(TYPE_WRITABLE));
+    CHECK(!take(TYPE_WRITABLE));
     watched = &mfn_to_page(mfn)->type;
     at_exchange = mapped_and_unmapped;
     give_back();
     unsigned before = flushes;
-    check(!at_exchange && !take(TYPE_DESCRIPTOR) && flushes == before + 1);
+    CHECK(!at_exchange && !take(TYPE_DESCRIPTOR) && flushes == before + 1);
     give_back();
 }
 
@@ -117,43 +117,43 @@ static void frame_of_another_is_not_touched(void)
     uint64_t theirs = PAGE_OF(other.id) | PAGE_ALLOCATED | 1;
     watched = &mfn_to_page(mfn)->references;
     at_exchange = goes_to_another;
-    check(!page_get(mfn_to_page(mfn), &guest) && mfn_to_page(mfn)->references == theirs);
-    check(!page_claim(mfn_to_page(mfn), &guest) && mfn_to_page(mfn)->references == theirs);
+    CHECK(!page_get(mfn_to_page(mfn), &guest) && mfn_to_page(mfn)->references == theirs);
+    CHECK(!page_claim(mfn_to_page(mfn), &guest) && mfn_to_page(mfn)->references == theirs);
     page_give(mfn_to_page(mfn), &guest, 0);
-    check(!page_get(mfn_to_page(mfn), &other));
+    CHECK(!page_get(mfn_to_page(mfn), &other));
 }
 
 static void claim_takes_what_nobody_else_holds(void)
 {
     struct page *page = mfn_to_page(mfn);
-    check(page_get(page, &guest) && !page_claim(page, &guest));
+    CHECK(page_get(page, &guest) && !page_claim(page, &guest));
     page_put(page);
-    check(page_claim(page, &guest) && !page_get(page, &guest) && !page_get_owned(page));
+    CHECK(page_claim(page, &guest) && !page_get(page, &guest) && !page_get_owned(page));
     page_give(page, &guest, 0);
-    check(page_get_owned(page));
+    CHECK(page_get_owned(page));
     page_put(page);
 }
 
 static void kinds_exclude_each_other(void)
 {
-    check(!take(TYPE_WRITABLE) && take(TYPE_DESCRIPTOR) == -EINVAL && page_type_take(mfn_to_page(mfn), TYPE_L1) < 0);
+    CHECK(!take(TYPE_WRITABLE) && take(TYPE_DESCRIPTOR) == -EINVAL && page_type_take(mfn_to_page(mfn), TYPE_L1) < 0);
     give_back();
     ((uint8_t *)mfn_to_virt(mfn))[0] = 1;
-    check(take(TYPE_DESCRIPTOR) == -EINVAL && !type_count(mfn));
+    CHECK(take(TYPE_DESCRIPTOR) == -EINVAL && !type_count(mfn));
     ((uint8_t *)mfn_to_virt(mfn))[0] = 0;
-    check(!take(TYPE_DESCRIPTOR) && take(TYPE_WRITABLE) == -EINVAL);
+    CHECK(!take(TYPE_DESCRIPTOR) && take(TYPE_WRITABLE) == -EINVAL);
     give_back();
 }
 
 static void counts_saturate(void)
 {
     struct page *page = mfn_to_page(mfn);
-    check(!take(TYPE_WRITABLE));
+    CHECK(!take(TYPE_WRITABLE));
     page->type = TYPE_WRITABLE | TYPE_READY | TYPE_COUNT_LIMIT;
-    check(take(TYPE_WRITABLE) == -EBUSY);
+    CHECK(take(TYPE_WRITABLE) == -EBUSY);
     page->type = TYPE_WRITABLE | TYPE_READY | 1;
     page->references += TYPE_COUNT_LIMIT;
-    check(take(TYPE_WRITABLE) == -EINVAL);
+    CHECK(take(TYPE_WRITABLE) == -EINVAL);
     page->references -= TYPE_COUNT_LIMIT;
     give_back();
 }
@@ -163,12 +163,12 @@ static void page_of_ours_is_never_a_table(void)
 {
     void *va = domain_alloc_xenheap(&guest);
     mfn_t ours = virt_to_mfn(va);
-    check(page_get_with_type(mfn_to_page(ours), &guest, TYPE_DESCRIPTOR) == -EINVAL);
-    check(!page_get_with_type(mfn_to_page(ours), &guest, TYPE_WRITABLE) && !page_claim(mfn_to_page(ours), &guest));
+    CHECK(page_get_with_type(mfn_to_page(ours), &guest, TYPE_DESCRIPTOR) == -EINVAL);
+    CHECK(!page_get_with_type(mfn_to_page(ours), &guest, TYPE_WRITABLE) && !page_claim(mfn_to_page(ours), &guest));
     domain_free_xenheap(&guest, va);
-    check(guest.xenheap_pages == 1);
+    CHECK(guest.xenheap_pages == 1);
     page_put_with_type(mfn_to_page(ours));
-    check(!guest.xenheap_pages && !page_get_owned(mfn_to_page(ours)));
+    CHECK(!guest.xenheap_pages && !page_get_owned(mfn_to_page(ours)));
 }
 
 int main(void)

@@ -71,13 +71,13 @@ static void a_flush_is_a_flush_with_and_without_global_pages(void)
     real_cr4 = 0;
     use_everywhere();
     tlb_flush_local();
-    check(!translates[0] && translates[1]);
+    CHECK(!translates[0] && translates[1]);
     real_cr4 = X86_CR4_PGE;
     use_everywhere();
     tlb_flush_local();
-    check(!translates[0] && translates[1] && real_cr4 == X86_CR4_PGE);
+    CHECK(!translates[0] && translates[1] && real_cr4 == X86_CR4_PGE);
     tlb_flush_all();
-    check(nobody_translates());
+    CHECK(nobody_translates());
 }
 
 static void only_those_of_the_mask_are_flushed(void)
@@ -85,12 +85,12 @@ static void only_those_of_the_mask_are_flushed(void)
     cpumask_t mask = {{5}}, none = {{0}};
     use_everywhere();
     tlb_flush_mask(&none, 0);
-    check(translates[0] && translates[1] && translates[2]);
+    CHECK(translates[0] && translates[1] && translates[2]);
     tlb_flush_mask(&mask, 0);
-    check(!translates[0] && translates[1] && !translates[2]);
+    CHECK(!translates[0] && translates[1] && !translates[2]);
     unsigned before = loads;
     tlb_flush_mask(&mask, 0x5000);
-    check(dropped_va == 0x5000 && loads == before);
+    CHECK(dropped_va == 0x5000 && loads == before);
 }
 
 /* A flush that ended just before the stamp was taken came before the last use ended too. */
@@ -100,18 +100,18 @@ static void the_filter_leaves_out_only_later_flushes(void)
     uint64_t stamp = tlbflush_clock;
     use_everywhere();
     tlb_filter_and_flush(stamp);
-    check(nobody_translates());
+    CHECK(nobody_translates());
     stamp = tlbflush_clock;
     flush_on(1);
     translates[1] = true; /* of later uses, which are none of the stamp's */
     use_everywhere();
     unsigned before = loads;
     tlb_filter_and_flush(stamp);
-    check(loads == before + 2 && translates[1] && !translates[0] && !translates[2]);
+    CHECK(loads == before + 2 && translates[1] && !translates[0] && !translates[2]);
     cpus[2].online = false;
     use_everywhere();
     tlb_filter_and_flush(tlbflush_clock);
-    check(translates[2] && !translates[0] && !translates[1]);
+    CHECK(translates[2] && !translates[0] && !translates[1]);
     cpus[2].online = true;
 }
 
@@ -123,7 +123,7 @@ static void a_frame_is_given_out_without_old_translations(void)
     use_everywhere();
     free_pages(page, 0);
     struct page *again = alloc_pages(0, ANY_ADDRESS);
-    check(again && nobody_translates());
+    CHECK(again && nobody_translates());
     free_pages(again, 0);
 }
 
@@ -139,7 +139,7 @@ static void blocks_keep_the_newest_stamp(void)
         free_pages(&block[i], 0);
     }
     struct page *part = alloc_pages(2, ANY_ADDRESS);
-    check(part && nobody_translates());
+    CHECK(part && nobody_translates());
     free_pages(part, 2);
 }
 
@@ -149,17 +149,17 @@ static void frames_come_back_as_they_went(void)
     struct page *blocks[8];
     for (unsigned order = 0; order < 8; order++) {
         blocks[order] = alloc_pages(order, 24);
-        check(blocks[order] && !(page_to_mfn(blocks[order]) & ((1UL << order) - 1)));
-        check(page_to_mfn(blocks[order]) + (1UL << order) <= 1UL << (24 - PAGE_SHIFT));
-        check(blocks[order]->owner == DOMID_INVALID && !page_get_owned(blocks[order]));
+        CHECK(blocks[order] && !(page_to_mfn(blocks[order]) & ((1UL << order) - 1)));
+        CHECK(page_to_mfn(blocks[order]) + (1UL << order) <= 1UL << (24 - PAGE_SHIFT));
+        CHECK(blocks[order]->owner == DOMID_INVALID && !page_get_owned(blocks[order]));
     }
-    check(free_page_count() == all - 255);
+    CHECK(free_page_count() == all - 255);
     for (unsigned order = 0; order < 8; order++)
         free_pages(blocks[order], order);
-    check(free_page_count() == all && !alloc_pages(MAX_ORDER + 1, ANY_ADDRESS) && !alloc_pages(0, PAGE_SHIFT));
-    check(!alloc_pages(13, ANY_ADDRESS)); /* more than there is */
+    CHECK(free_page_count() == all && !alloc_pages(MAX_ORDER + 1, ANY_ADDRESS) && !alloc_pages(0, PAGE_SHIFT));
+    CHECK(!alloc_pages(13, ANY_ADDRESS)); /* more than there is */
     struct page *largest = alloc_pages(11, ANY_ADDRESS);
-    check(largest); /* all parts were put together again */
+    CHECK(largest); /* all parts were put together again */
     free_pages(largest, 11);
 }
 

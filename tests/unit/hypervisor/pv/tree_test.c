@@ -2,6 +2,7 @@
  * Trees of page tables, by the calls a guest makes: the real mmuext_op and mmu_update over real types, tables and
  * owners. After each step all counts are made anew from what the tables say, and compared.
  */
+#include "../../random.h"
 #include "machine.h"
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>
@@ -89,8 +90,8 @@ static void counts_are_right(void)
     for (mfn_t mfn = 1; mfn < FAKE_FRAMES; mfn++) {
         if (mfn_to_page(mfn)->owner != guest.id)
             continue;
-        check((mfn_to_page(mfn)->references & PAGE_REFERENCES_MASK) == want_references[mfn]);
-        check(type_count(mfn) == want_types[mfn]);
+        CHECK((mfn_to_page(mfn)->references & PAGE_REFERENCES_MASK) == want_references[mfn]);
+        CHECK(type_count(mfn) == want_types[mfn]);
     }
 }
 
@@ -124,35 +125,35 @@ static void make_large_tree(void)
 /* A piece is well below a million instructions where a reference costs less than a hundred. */
 static void every_piece_is_short(void)
 {
-    check(pieces > LEAF_TABLES * PTES_PER_TABLE / 5000 && longest_piece && longest_piece <= 5000);
+    CHECK(pieces > LEAF_TABLES * PTES_PER_TABLE / 5000 && longest_piece && longest_piece <= 5000);
 }
 
 static void pinned_and_unpinned_in_pieces(void)
 {
-    check(!mmuext(MMUEXT_PIN_L4_TABLE, l4));
+    CHECK(!mmuext(MMUEXT_PIN_L4_TABLE, l4));
     every_piece_is_short();
     counts_are_right();
-    check(table_at(l4)[0] & PTE_USER && table_at(l1[0])[0] & PTE_USER && !(table_at(l1[0])[0] & PTE_GLOBAL));
-    check(table_at(l4)[FIRST_HYPERVISOR_SLOT] == 0x1001);
-    check(mmuext(MMUEXT_PIN_L4_TABLE, l4) == -EINVAL && mmuext(MMUEXT_PIN_L3_TABLE, l4) == -EINVAL);
-    check(!mmuext(MMUEXT_UNPIN_TABLE, l4));
+    CHECK(table_at(l4)[0] & PTE_USER && table_at(l1[0])[0] & PTE_USER && !(table_at(l1[0])[0] & PTE_GLOBAL));
+    CHECK(table_at(l4)[FIRST_HYPERVISOR_SLOT] == 0x1001);
+    CHECK(mmuext(MMUEXT_PIN_L4_TABLE, l4) == -EINVAL && mmuext(MMUEXT_PIN_L3_TABLE, l4) == -EINVAL);
+    CHECK(!mmuext(MMUEXT_UNPIN_TABLE, l4));
     every_piece_is_short();
     counts_are_right();
-    check(!type_count(l4) && !type_count(l1[5]) && mmuext(MMUEXT_UNPIN_TABLE, l4) == -EINVAL);
+    CHECK(!type_count(l4) && !type_count(l1[5]) && mmuext(MMUEXT_UNPIN_TABLE, l4) == -EINVAL);
 }
 
 /* The last entry of all is bad: nothing is left of the attempt. */
 static void bad_tree_is_given_back(void)
 {
     table_at(l1[LEAF_TABLES - 1])[511] = make_pte(frame_of(&other), PTE_PRESENT);
-    check(mmuext(MMUEXT_PIN_L4_TABLE, l4) == -EINVAL && longest_piece <= 5000);
+    CHECK(mmuext(MMUEXT_PIN_L4_TABLE, l4) == -EINVAL && longest_piece <= 5000);
     counts_are_right();
-    check(!type_count(l4) && !type_count(l1[0]));
+    CHECK(!type_count(l4) && !type_count(l1[0]));
     table_at(l1[LEAF_TABLES - 1])[511] = 0;
     table_at(l2)[LEAF_TABLES] = make_pte(frame_of(&other), PTE_PRESENT);
-    check(mmuext(MMUEXT_PIN_L2_TABLE, l2) == -EINVAL);
+    CHECK(mmuext(MMUEXT_PIN_L2_TABLE, l2) == -EINVAL);
     table_at(l2)[LEAF_TABLES] = make_pte(l1[0], PTE_PRESENT | PTE_PSE);
-    check(mmuext(MMUEXT_PIN_L2_TABLE, l2) == -EINVAL);
+    CHECK(mmuext(MMUEXT_PIN_L2_TABLE, l2) == -EINVAL);
     table_at(l2)[LEAF_TABLES] = 0;
     counts_are_right();
 }
@@ -161,17 +162,17 @@ static void bad_tree_is_given_back(void)
 static void one_entry_brings_and_takes_a_tree(void)
 {
     mfn_t root = frame_of(&guest);
-    check(!mmuext(MMUEXT_NEW_BASEPTR, root) && guest_vcpu.pv.root_kernel == root);
-    check(!update(root, 3, make_pte(l3, PTE_PRESENT | PTE_WRITE)));
+    CHECK(!mmuext(MMUEXT_NEW_BASEPTR, root) && guest_vcpu.pv.root_kernel == root);
+    CHECK(!update(root, 3, make_pte(l3, PTE_PRESENT | PTE_WRITE)));
     every_piece_is_short();
     counts_are_right();
-    check(update(root, FIRST_HYPERVISOR_SLOT, 0) == -EPERM);
-    check(!update(root, 3, 0));
+    CHECK(update(root, FIRST_HYPERVISOR_SLOT, 0) == -EPERM);
+    CHECK(!update(root, 3, 0));
     every_piece_is_short();
     counts_are_right();
-    check(!mmuext(MMUEXT_NEW_BASEPTR, l4));
+    CHECK(!mmuext(MMUEXT_NEW_BASEPTR, l4));
     every_piece_is_short();
-    check(!mmuext(MMUEXT_NEW_BASEPTR, root));
+    CHECK(!mmuext(MMUEXT_NEW_BASEPTR, root));
     every_piece_is_short();
     counts_are_right();
 }
@@ -183,8 +184,8 @@ static mfn_t small;
 static void another_vcpu_pins(void)
 {
     between = NULL;
-    check(!mmuext(MMUEXT_PIN_L1_TABLE, small));
-    check(!mmuext(MMUEXT_UNPIN_TABLE, small));
+    CHECK(!mmuext(MMUEXT_PIN_L1_TABLE, small));
+    CHECK(!mmuext(MMUEXT_UNPIN_TABLE, small));
 }
 
 /* Nobody can write to what is being made, nor use it. */
@@ -192,26 +193,26 @@ static void another_vcpu_writes(void)
 {
     between = NULL;
     mfn_t table = guest.table_work.path[2].table;
-    check(table == l2 && !page_table_level(mfn_to_page(table)));
-    check(page_get_with_type(mfn_to_page(table), &guest, TYPE_WRITABLE) == -EINVAL);
-    check(page_get_with_type(mfn_to_page(l1[0]), &guest, TYPE_WRITABLE) == -EINVAL);
-    check(!update(table, 0, 0)); /* made first, then changed */
-    check(!update(table, 0, make_pte(l1[0], PTE_PRESENT | PTE_WRITE)));
+    CHECK(table == l2 && !page_table_level(mfn_to_page(table)));
+    CHECK(page_get_with_type(mfn_to_page(table), &guest, TYPE_WRITABLE) == -EINVAL);
+    CHECK(page_get_with_type(mfn_to_page(l1[0]), &guest, TYPE_WRITABLE) == -EINVAL);
+    CHECK(!update(table, 0, 0)); /* made first, then changed */
+    CHECK(!update(table, 0, make_pte(l1[0], PTE_PRESENT | PTE_WRITE)));
 }
 
 static void others_act_between_the_pieces(void)
 {
     small = frame_of(&guest);
     between = another_vcpu_pins;
-    check(!mmuext(MMUEXT_PIN_L4_TABLE, l4) && !between);
+    CHECK(!mmuext(MMUEXT_PIN_L4_TABLE, l4) && !between);
     counts_are_right();
     between = another_vcpu_pins;
-    check(!mmuext(MMUEXT_UNPIN_TABLE, l4) && !between);
+    CHECK(!mmuext(MMUEXT_UNPIN_TABLE, l4) && !between);
     counts_are_right();
     between = another_vcpu_writes;
-    check(!mmuext(MMUEXT_PIN_L4_TABLE, l4) && !between);
+    CHECK(!mmuext(MMUEXT_PIN_L4_TABLE, l4) && !between);
     counts_are_right();
-    check(!mmuext(MMUEXT_UNPIN_TABLE, l4));
+    CHECK(!mmuext(MMUEXT_UNPIN_TABLE, l4));
 }
 
 /* A call that never asks again leaves nothing that stays. */
@@ -219,22 +220,13 @@ static void call_is_forgotten(void)
 {
     struct mmuext_op op = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = l4};
     struct hypercall call = {.arg = {(uint64_t)&op, 1, 0, DOMID_SELF}};
-    check(do_mmuext_op(&call) == -ERESTART);
-    check(!mmuext(MMUEXT_PIN_L1_TABLE, small) && !mmuext(MMUEXT_UNPIN_TABLE, small));
+    CHECK(do_mmuext_op(&call) == -ERESTART);
+    CHECK(!mmuext(MMUEXT_PIN_L1_TABLE, small) && !mmuext(MMUEXT_UNPIN_TABLE, small));
     counts_are_right();
-    check(!type_count(l4) && !type_count(l1[0]));
+    CHECK(!type_count(l4) && !type_count(l1[0]));
 }
 
 /* ---- Anything ---- */
-
-static unsigned random_below(unsigned n)
-{
-    static uint64_t state = 88172645463325252UL;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned)(state % n);
-}
 
 static mfn_t some[24];
 
@@ -275,19 +267,19 @@ static void anything_keeps_the_counts(void)
 static void domain_ends(void)
 {
     mfn_t first = l4;
-    check(!mmuext(MMUEXT_PIN_L4_TABLE, first));
+    CHECK(!mmuext(MMUEXT_PIN_L4_TABLE, first));
     make_large_tree();
     struct mmuext_op op = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = l4};
     struct hypercall call = {.arg = {(uint64_t)&op, 1, 0, DOMID_SELF}};
-    check(do_mmuext_op(&call) == -ERESTART && page_table_level(mfn_to_page(first)) == 4);
+    CHECK(do_mmuext_op(&call) == -ERESTART && page_table_level(mfn_to_page(first)) == 4);
     pv_set_root(&guest_vcpu, 0);
     pv_set_user_root(&guest_vcpu, 0);
     guest.dying = DOMAIN_DYING;
     uint64_t owned = guest.pages, free_before = free_page_count();
     unsigned calls = 0;
     while (pv_relinquish_memory(&guest) == -ERESTART)
-        check(++calls < 100000);
-    check(!guest.pages && free_page_count() == free_before + owned && calls > 10);
+        CHECK(++calls < 100000);
+    CHECK(!guest.pages && free_page_count() == free_before + owned && calls > 10);
 }
 
 int main(void)

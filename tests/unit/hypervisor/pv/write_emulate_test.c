@@ -3,8 +3,8 @@
  * entry, in registers and in the flags. And those that are not finished: nothing has changed then. The real
  * pv/write_emulate.c.
  */
+#include "../../random.h"
 #include "machine.h"
-#include "../random.h"
 #include <hv/guest_copy.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +21,7 @@ static int fake_write_entry(struct domain *d, struct domain *foreign, mfn_t mfn,
                             pte_t value, pte_t keep, pte_t *replaced)
 {
     pte_t *slot = &table_at(mfn)[index];
-    check(d == &guest && !foreign && mfn == table && level == 1);
+    CHECK(d == &guest && !foreign && mfn == table && level == 1);
     writes++;
     if (write_answer)
         return write_answer;
@@ -67,12 +67,12 @@ static bool emulate(struct state *s, unsigned offset, unsigned length)
     emulate_at(&regs, s, offset);
     bool done = pv_emulate_table_write(&regs, VA + offset);
     if (!done) {
-        check(regs.rip == (unsigned long)code && regs.rflags == (s->rflags | X86_EFLAGS_RF));
-        check(regs.rax == s->rax && regs.rbx == s->rbx && regs.rcx == s->rcx && regs.rdx == s->rdx);
-        check(table_at(table)[0] == s->operand);
+        CHECK(regs.rip == (unsigned long)code && regs.rflags == (s->rflags | X86_EFLAGS_RF));
+        CHECK(regs.rax == s->rax && regs.rbx == s->rbx && regs.rcx == s->rcx && regs.rdx == s->rdx);
+        CHECK(table_at(table)[0] == s->operand);
         return false;
     }
-    check(regs.rip == (unsigned long)code + length && !(regs.rflags & X86_EFLAGS_RF) && regs.rdi == VA + offset);
+    CHECK(regs.rip == (unsigned long)code + length && !(regs.rflags & X86_EFLAGS_RF) && regs.rdi == VA + offset);
     *s = (struct state){regs.rax, regs.rbx, regs.rcx, regs.rdx, regs.rflags, table_at(table)[0]};
     return true;
 }
@@ -137,22 +137,13 @@ static const struct form {
     {"btc", 1, 0xbb, -1, LOCKABLE | BIT_REGISTER, FLAG_CF | FLAG_ZF},
 };
 
-static uint64_t any_value(void)
-{
-    static const uint64_t some[] = {0,          1,          0x7f,       0x80,        0xff,        0x7fff,
-                                    0x80000000, 0xffffffff, 0x7fffffff, 1UL << 63,   ~0UL,        0x8000,
-                                    ~0UL >> 1,  0xf,        0x10,       0xdeadbeef0, 0x100000000, 0xffff};
-    unsigned n = next_random() % (2 * ARRAY_SIZE(some));
-    return n < ARRAY_SIZE(some) ? some[n] : (uint64_t)next_random() << 32 | next_random();
-}
-
 /* Size in bytes, the instruction into `code`, its length. */
 static unsigned assemble(const struct form *f, unsigned *size, unsigned *length)
 {
     uint8_t *at = code;
-    bool byte = f->how & BYTE, lock = f->how & LOCKABLE && next_random() % 2;
-    *size = byte ? 1 : 2U << next_random() % 3;
-    unsigned reg = f->reg >= 0 ? (unsigned)f->reg : next_random() % (byte ? 8 : 4); /* of bytes: ah, ch, dh, bh too */
+    bool byte = f->how & BYTE, lock = f->how & LOCKABLE && random_below(2);
+    *size = byte ? 1 : 2U << random_below(3);
+    unsigned reg = f->reg >= 0 ? (unsigned)f->reg : random_below(byte ? 8 : 4); /* of bytes: ah, ch, dh, bh too */
     if (lock)
         *at++ = 0xf0;
     if (*size == 2)
@@ -165,7 +156,7 @@ static unsigned assemble(const struct form *f, unsigned *size, unsigned *length)
     *at++ = (uint8_t)(reg << 3 | 7); /* (%rdi) */
     unsigned immediate = f->how & IMM8 ? 1 : f->how & IMMZ ? min(*size, 4U) : 0;
     for (unsigned i = 0; i < immediate; i++)
-        *at++ = (uint8_t)next_random();
+        *at++ = (uint8_t)random64();
     *length = (unsigned)(at - code);
     *at = 0xc3; /* ret */
     return reg;
@@ -179,15 +170,15 @@ static uint64_t *register_of(struct state *s, unsigned reg)
 
 static void compare(const struct form *f)
 {
-    unsigned size, length, reg = assemble(f, &size, &length), offset = next_random() % (9 - size);
-    struct state ours = {any_value(), any_value(), any_value(), any_value(), 0x202 | (next_random() & STATUS),
-                         any_value()};
+    unsigned size, length, reg = assemble(f, &size, &length), offset = random_below(9 - size);
+    struct state ours = {random_value(), random_value(), random_value(), random_value(), 0x202 | (random64() & STATUS),
+                         random_value()};
     if (f->how & BIT_REGISTER)
-        *register_of(&ours, reg) = next_random() % (8 * size);
-    if (f->how & COMPARES && next_random() % 2)
+        *register_of(&ours, reg) = random_below(8 * size);
+    if (f->how & COMPARES && random_below(2))
         ours.rax = ours.operand >> 8 * offset;
     struct state before = ours, theirs = ours;
-    check(emulate(&ours, offset, length));
+    CHECK(emulate(&ours, offset, length));
     execute(&theirs, offset);
     bool same = ours.rax == theirs.rax && ours.rbx == theirs.rbx && ours.rcx == theirs.rcx && ours.rdx == theirs.rdx &&
                 ours.operand == theirs.operand && !((ours.rflags ^ theirs.rflags) & f->flags);
@@ -196,7 +187,7 @@ static void compare(const struct form *f)
                 "%s of %u bytes at %u, register %u: %lx, rax %lx, flags %lx; operand %lx, not %lx; rax %lx, not %lx\n",
                 f->name, size, offset, reg, before.operand, before.rax, (ours.rflags ^ theirs.rflags) & f->flags,
                 ours.operand, theirs.operand, ours.rax, theirs.rax);
-    check(same);
+    CHECK(same);
 }
 
 static void all_forms_are_the_processors(void)
@@ -219,14 +210,14 @@ static void accessed_bits_that_come_in_between_are_not_lost(void)
 {
     struct state s = {.rax = 0x5000, .operand = 0x4000 | PTE_ACCESSED};
     meanwhile = PTE_DIRTY;
-    check(emulate(&s, 0, CODE(0x48, 0x87, 0x07)) && s.rax == (0x4000 | PTE_ACCESSED | PTE_DIRTY)); /* xchg tells them */
-    check(s.operand == 0x5000);
+    CHECK(emulate(&s, 0, CODE(0x48, 0x87, 0x07)) && s.rax == (0x4000 | PTE_ACCESSED | PTE_DIRTY)); /* xchg tells them */
+    CHECK(s.operand == 0x5000);
     s = (struct state){.rax = ~PTE_WRITE, .operand = 0x4000 | PTE_WRITE};
-    check(emulate(&s, 0, CODE(0xf0, 0x48, 0x21, 0x07)) && s.operand == (0x4000 | PTE_DIRTY)); /* lock and keeps them */
+    CHECK(emulate(&s, 0, CODE(0xf0, 0x48, 0x21, 0x07)) && s.operand == (0x4000 | PTE_DIRTY)); /* lock and keeps them */
     s = (struct state){.rax = 0x4000, .rbx = 0x6000, .operand = 0x4000};
-    check(emulate(&s, 0, CODE(0xf0, 0x48, 0x0f, 0xb1, 0x1f)) && s.operand == (0x6000 | PTE_DIRTY));
+    CHECK(emulate(&s, 0, CODE(0xf0, 0x48, 0x0f, 0xb1, 0x1f)) && s.operand == (0x6000 | PTE_DIRTY));
     s = (struct state){.rax = 0x5000, .operand = 0x4000};
-    check(emulate(&s, 0, CODE(0x48, 0x89, 0x07)) && s.operand == 0x5000); /* a store does not */
+    CHECK(emulate(&s, 0, CODE(0x48, 0x89, 0x07)) && s.operand == 0x5000); /* a store does not */
     meanwhile = 0;
 }
 
@@ -234,7 +225,7 @@ static void a_comparison_that_fails_writes_nothing(void)
 {
     struct state s = {.rax = 1, .rbx = 2, .rflags = FLAG_ZF, .operand = 3};
     writes = 0;
-    check(emulate(&s, 0, CODE(0x48, 0x0f, 0xb1, 0x1f)) && !writes && s.operand == 3 && s.rax == 3 &&
+    CHECK(emulate(&s, 0, CODE(0x48, 0x0f, 0xb1, 0x1f)) && !writes && s.operand == 3 && s.rax == 3 &&
           !(s.rflags & FLAG_ZF));
 }
 
@@ -250,20 +241,20 @@ static void a_comparison_that_fails_writes_nothing(void)
 static void what_the_table_refuses_has_changed_nothing(void)
 {
     write_answer = -EINVAL;
-    check(REFUSED(0, 0x48, 0x87, 0x07) && REFUSED(0, 0x48, 0x0f, 0xc1, 0x07) && REFUSED(0, 0x48, 0x21, 0x07));
+    CHECK(REFUSED(0, 0x48, 0x87, 0x07) && REFUSED(0, 0x48, 0x0f, 0xc1, 0x07) && REFUSED(0, 0x48, 0x21, 0x07));
     write_answer = 0;
 }
 
 static void what_is_not_one_write_to_one_entry(void)
 {
     writes = 0;
-    check(REFUSED(1, 0x48, 0x89, 0x07) && REFUSED(5, 0x89, 0x07) && REFUSED(7, 0x66, 0x89, 0x07)); /* two entries */
-    check(REFUSED(0, 0x48, 0x11, 0x07) && REFUSED(0, 0x48, 0x39, 0x07) &&
+    CHECK(REFUSED(1, 0x48, 0x89, 0x07) && REFUSED(5, 0x89, 0x07) && REFUSED(7, 0x66, 0x89, 0x07)); /* two entries */
+    CHECK(REFUSED(0, 0x48, 0x11, 0x07) && REFUSED(0, 0x48, 0x39, 0x07) &&
           REFUSED(0, 0x48, 0x83, 0x17, 1));                                       /* adc, cmp */
-    check(REFUSED(0, 0x48, 0x0f, 0xba, 0x07, 1) && REFUSED(0, 0x48, 0x89, 0xc7)); /* no such, a register */
-    check(REFUSED(0, 0x48, 0x89, 0x47, 8) && REFUSED(0, 0x48, 0xff, 0x07));       /* elsewhere, inc */
-    check(REFUSED(0, 0x48, 0x03, 0x07) && REFUSED(0, 0xaa));                      /* to a register; stos */
-    check(!writes);
+    CHECK(REFUSED(0, 0x48, 0x0f, 0xba, 0x07, 1) && REFUSED(0, 0x48, 0x89, 0xc7)); /* no such, a register */
+    CHECK(REFUSED(0, 0x48, 0x89, 0x47, 8) && REFUSED(0, 0x48, 0xff, 0x07));       /* elsewhere, inc */
+    CHECK(REFUSED(0, 0x48, 0x03, 0x07) && REFUSED(0, 0xaa));                      /* to a register; stos */
+    CHECK(!writes);
 }
 
 static bool is_finished(const uint8_t *before, unsigned bytes, uint8_t opcode, unsigned reg)
@@ -278,7 +269,7 @@ static bool is_finished(const uint8_t *before, unsigned bytes, uint8_t opcode, u
     code[bytes] = opcode;
     code[bytes + 1] = (uint8_t)(reg << 3 | 7); /* (%r15) */
     bool done = pv_emulate_table_write(&regs, VA);
-    check(done || (regs.rip == (unsigned long)code && table_at(table)[0] == s.operand));
+    CHECK(done || (regs.rip == (unsigned long)code && table_at(table)[0] == s.operand));
     return done;
 }
 
@@ -311,9 +302,9 @@ static void prefixes_make_no_other_instruction(void)
     for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256 * 8; i++) {
         struct row r = rows[i >> 11];
         uint8_t opcode = (uint8_t)(i >> 3);
-        check(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(false, opcode, i & 7));
+        CHECK(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(false, opcode, i & 7));
         r.byte[r.bytes++] = 0x0f;
-        check(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(true, opcode, i & 7));
+        CHECK(is_finished(r.byte, r.bytes, opcode, i & 7) == is_ours(true, opcode, i & 7));
     }
 }
 
@@ -326,7 +317,7 @@ static void other_maps_are_not_finished(void)
         {2, {0x67, 0x41}},       {3, {0x67, 0x41, 0x0f}},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows) * 256 * 8; i++)
-        check(!is_finished(rows[i >> 11].byte, rows[i >> 11].bytes, (uint8_t)(i >> 3), i & 7));
+        CHECK(!is_finished(rows[i >> 11].byte, rows[i >> 11].bytes, (uint8_t)(i >> 3), i & 7));
 }
 
 static void an_instruction_has_15_bytes(void)
@@ -334,18 +325,18 @@ static void an_instruction_has_15_bytes(void)
     uint8_t prefixes[13];
     memset(prefixes, 0x2e, sizeof(prefixes));
     prefixes[12] = 0x41;
-    check(is_finished(prefixes, 13, 0x89, 0));
-    check(!is_finished(prefixes, 13, 0xc6, 0)); /* its immediate would be the 16th */
+    CHECK(is_finished(prefixes, 13, 0x89, 0));
+    CHECK(!is_finished(prefixes, 13, 0xc6, 0)); /* its immediate would be the 16th */
 }
 
 /* A bit of a register beyond the operand is in another entry; an immediate is taken modulo the operand. */
 static void bits_beyond_the_entry(void)
 {
     struct state s = {.rax = 64, .operand = 0x4000};
-    check(!emulate(&s, 0, CODE(0x48, 0x0f, 0xab, 0x07)));
+    CHECK(!emulate(&s, 0, CODE(0x48, 0x0f, 0xab, 0x07)));
     s.rax = 63;
-    check(emulate(&s, 0, CODE(0x48, 0x0f, 0xab, 0x07)) && s.operand == (0x4000 | 1UL << 63));
-    check(emulate(&s, 0, CODE(0x48, 0x0f, 0xba, 0x2f, 65)) && s.operand == (0x4002 | 1UL << 63));
+    CHECK(emulate(&s, 0, CODE(0x48, 0x0f, 0xab, 0x07)) && s.operand == (0x4000 | 1UL << 63));
+    CHECK(emulate(&s, 0, CODE(0x48, 0x0f, 0xba, 0x2f, 65)) && s.operand == (0x4002 | 1UL << 63));
 }
 
 /* The base of a segment is not looked at: the address is where it faulted. */
@@ -354,7 +345,7 @@ static void segments_are_taken_as_they_come(void)
     struct cpu_user_regs regs = {.rip = (unsigned long)code, .rax = 0x5000, .rdi = 0x10};
     CODE(0x65, 0x48, 0x89, 0x07); /* mov %rax, %gs:(%rdi) */
     table_at(table)[0] = 0;
-    check(pv_emulate_table_write(&regs, VA) && table_at(table)[0] == 0x5000);
+    CHECK(pv_emulate_table_write(&regs, VA) && table_at(table)[0] == 0x5000);
 }
 
 static void instructions_at_the_end_of_memory(void)
@@ -365,10 +356,10 @@ static void instructions_at_the_end_of_memory(void)
         struct cpu_user_regs regs = {.rip = no_code_from - sizeof(store) + behind, .rax = 0x5000, .rdi = VA};
         memcpy((void *)regs.rip, store, sizeof(store));
         table_at(table)[0] = 0;
-        check(pv_emulate_table_write(&regs, VA) == !behind && table_at(table)[0] == (behind ? 0 : 0x5000));
+        CHECK(pv_emulate_table_write(&regs, VA) == !behind && table_at(table)[0] == (behind ? 0 : 0x5000));
     }
     struct cpu_user_regs nowhere = {.rip = no_code_from, .rdi = VA};
-    check(!pv_emulate_table_write(&nowhere, VA));
+    CHECK(!pv_emulate_table_write(&nowhere, VA));
     no_code_from = ~0UL;
 }
 
@@ -378,12 +369,12 @@ static void only_what_is_mapped_and_read_only(void)
 {
     pte_t shown = *entry_of_table;
     *entry_of_table = shown & ~PTE_PRESENT;
-    check(REFUSED(0, 0x48, 0x89, 0x07));
+    CHECK(REFUSED(0, 0x48, 0x89, 0x07));
     *entry_of_table = shown | PTE_WRITE;
-    check(REFUSED(0, 0x48, 0x89, 0x07));
+    CHECK(REFUSED(0, 0x48, 0x89, 0x07));
     *entry_of_table = shown;
     struct state s = {.rax = 0x5000};
-    check(emulate(&s, 0, CODE(0x48, 0x89, 0x07)) && s.operand == 0x5000);
+    CHECK(emulate(&s, 0, CODE(0x48, 0x89, 0x07)) && s.operand == 0x5000);
 }
 
 static void start(void)
@@ -392,11 +383,11 @@ static void start(void)
     entry_of_table = &table_at(tree_make(&guest_vcpu, VA, 0))[PTE_INDEX(VA, 1)];
     table = frame_of(&guest);
     spin_lock(&guest.pt_lock);
-    check(!pv_get_table(&guest, table, 1));
+    CHECK(!pv_get_table(&guest, table, 1));
     spin_unlock(&guest.pt_lock);
     *entry_of_table = make_pte(table, PTE_PRESENT);
     code = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(code != MAP_FAILED);
+    CHECK(code != MAP_FAILED);
 }
 
 int main(void)

@@ -2,7 +2,8 @@
  * The scheduler and the timers under a simulated machine: CPUs that serve their softirqs in turn, a clock that jumps to
  * the next timer, vcpus that spin, sleep and wake. The real core/sched.c and core/timer.c run.
  */
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <hv/event_channel.h>
@@ -52,10 +53,10 @@ void vcpu_timers_migrate(struct vcpu *v, struct cpu *cpu)
 }
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
-    check(fake_current[fake_cpu->id] == prev && prev != next && next->is_running && !prev->is_running);
+    CHECK(fake_current[fake_cpu->id] == prev && prev != next && next->is_running && !prev->is_running);
     for (unsigned i = 0; i < cpu_count; i++)
-        check(fake_current[i] != next); /* nowhere twice */
-    check(next->domain->is_idle || test_bit(fake_cpu->id, next->hard_affinity.bits));
+        CHECK(fake_current[i] != next); /* nowhere twice */
+    CHECK(next->domain->is_idle || test_bit(fake_cpu->id, next->hard_affinity.bits));
     fake_current[fake_cpu->id] = next;
     switches++;
     if (during_switch)
@@ -123,7 +124,7 @@ static void start_machine(unsigned count)
         cpu_count = i + 1;
         fake_cpu = &cpus[i];
         sched_init_cpu(&cpus[i]);
-        check(fake_current[i] == cpus[i].idle);
+        CHECK(fake_current[i] == cpus[i].idle);
     }
     fake_cpu = &cpus[0];
     if (!initialised)
@@ -134,7 +135,7 @@ static void start_machine(unsigned count)
 static void stop_machine(void)
 {
     for (unsigned i = 0; i < cpu_count; i++) {
-        check(fake_current[i] == cpus[i].idle);
+        CHECK(fake_current[i] == cpus[i].idle);
         free(cpus[i].idle);
     }
 }
@@ -177,14 +178,14 @@ static void block(struct vcpu *v)
             fake_cpu = &cpus[0];
             return;
         }
-    check(!"only a running vcpu can block");
+    CHECK(!"only a running vcpu can block");
 }
 
 static ns_t ran(struct vcpu *v)
 {
     struct vcpu_runstate_info info;
     vcpu_get_runstate(v, &info);
-    check(info.time[0] + info.time[1] + info.time[2] + info.time[3] <= clock_now);
+    CHECK(info.time[0] + info.time[1] + info.time[2] + info.time[3] <= clock_now);
     return info.time[RUNSTATE_running];
 }
 
@@ -202,7 +203,7 @@ static void check_share(struct vcpu *v, ns_t start, ns_t expected, ns_t toleranc
     if (got + tolerance < expected || got > expected + tolerance)
         fprintf(stderr, "ran %llu us, expected %llu us\n", (unsigned long long)got / 1000,
                 (unsigned long long)expected / 1000);
-    check(got + tolerance >= expected && got <= expected + tolerance);
+    CHECK(got + tolerance >= expected && got <= expected + tolerance);
 }
 
 /* ---- Timers ---- */
@@ -227,28 +228,28 @@ static void test_timers(void)
     timer_set(&t[1], clock_now + 10 * MS);
     timer_set(&t[2], clock_now + 20 * MS);
     timer_set(&t[3], clock_now + 15 * MS); /* the other CPU's: by softirq */
-    check(hardware_timer[0] == clock_now + 10 * MS && hardware_timer[1] == 0);
+    CHECK(hardware_timer[0] == clock_now + 10 * MS && hardware_timer[1] == 0);
     timer_set(&t[1], clock_now + 25 * MS);
     run_for(28 * MS);
-    check(fired_count == 3 && fired[0] == 3 && fired[1] == 2 && fired[2] == 1);
+    CHECK(fired_count == 3 && fired[0] == 3 && fired[1] == 2 && fired[2] == 1);
     timer_stop(&t[0]);
     timer_stop(&t[0]);
     run_for(10 * MS);
-    check(fired_count == 3);
+    CHECK(fired_count == 3);
     timer_set(&t[0], clock_now - MS); /* in the past: at once */
     run_for(0);
-    check(fired_count == 4 && fired[3] == 0);
+    CHECK(fired_count == 4 && fired[3] == 0);
     timer_set(&t[0], clock_now + 5 * MS);
     timer_migrate(&t[0], &cpus[1]);
-    check(list_empty(&cpus[0].timers) && t[0].cpu == &cpus[1] && t[0].active);
+    CHECK(list_empty(&cpus[0].timers) && t[0].cpu == &cpus[1] && t[0].active);
     timer_kill(&t[0]);
     timer_set(&t[0], clock_now);
-    check(!t[0].active && list_empty(&cpus[1].timers));
+    CHECK(!t[0].active && list_empty(&cpus[1].timers));
     fired_count = 0;
     timer_init(&rearmed, note, (void *)7L, &cpus[0]);
     timer_set(&rearmed, clock_now + MS);
     run_for(20 * MS);
-    check(fired_count == 5);
+    CHECK(fired_count == 5);
     stop_machine();
 }
 
@@ -268,7 +269,7 @@ static void test_equal_and_weighted_shares(void)
     check_share(va, sa, 1000 * MS, 15 * MS);
     check_share(vb, sb, 1000 * MS, 15 * MS);
     check_share(vc, 0, 2000 * MS, 25 * MS);
-    check(domain_cpu_time(&c) == ran(vc));
+    CHECK(domain_cpu_time(&c) == ran(vc));
     end_domain(&a), end_domain(&b), end_domain(&c);
     stop_machine();
 }
@@ -297,12 +298,12 @@ static void test_wake_preempts(void)
     while (!on_cpu(sleeper))
         run_for(MS);
     block(sleeper);
-    check(on_cpu(spinner));
+    CHECK(on_cpu(spinner));
     run_for(2000 * MS);
-    check(on_cpu(spinner));
+    CHECK(on_cpu(spinner));
     vcpu_unblock(sleeper);
     serve_all();
-    check(on_cpu(sleeper));
+    CHECK(on_cpu(sleeper));
     ns_t s = ran(spinner);
     run_for(200 * MS); /* now it spins as well: no more than the bonus above its half */
     check_share(spinner, s, 100 * MS, 10 * MS);
@@ -318,14 +319,14 @@ static void test_event_before_block_does_not_sleep(void)
     run_for(MS);
     event_pending = true;
     block(v);
-    check(on_cpu(v) && !v->blocked);
+    CHECK(on_cpu(v) && !v->blocked);
     event_pending = false;
     block(v);
-    check(!on_cpu(v) && v->runstate.state == RUNSTATE_blocked);
+    CHECK(!on_cpu(v) && v->runstate.state == RUNSTATE_blocked);
     vcpu_unblock(v);
     vcpu_unblock(v);
     serve_all();
-    check(on_cpu(v));
+    CHECK(on_cpu(v));
     end_domain(&a);
     stop_machine();
 }
@@ -349,7 +350,7 @@ static void test_nobody_starves(void)
         longest = clock_now - since > longest ? clock_now - since : longest;
     }
     check_share(spinner, 0, 400 * MS, 40 * MS);
-    check(longest < 80 * MS);
+    CHECK(longest < 80 * MS);
     end_domain(&a), end_domain(&dom0);
     stop_machine();
 }
@@ -367,7 +368,7 @@ static void test_precedence(void)
         run_for(4 * MS);
         vcpu_unblock(service);
         serve_all();
-        check(on_cpu(service));
+        CHECK(on_cpu(service));
         run_for(MS);
         block(service);
     }
@@ -395,22 +396,22 @@ static void test_pause(void)
     vcpu_sleep(vb);
     vcpu_sleep(vc);
     serve_all();
-    check(!on_cpu(vb) && !on_cpu(vc) && on_cpu(va) && vb->runstate.state == RUNSTATE_offline);
+    CHECK(!on_cpu(vb) && !on_cpu(vc) && on_cpu(va) && vb->runstate.state == RUNSTATE_offline);
     b.pause_count = 1;
     vcpu_wake(vb);
     serve_all();
-    check(!on_cpu(vb));
+    CHECK(!on_cpu(vb));
     b.pause_count = 0;
     vcpu_wake(vb);
     vcpu_wake(vc);
     run_for(20 * MS);
-    check(ran(vb) > 0 && ran(vc) > 0);
+    CHECK(ran(vb) > 0 && ran(vc) > 0);
     vb->pause_count = 1;
     vcpu_sleep(vb);
     vb->pause_count = 0; /* unpaused before its CPU looked */
     vcpu_wake(vb);
     run_for(20 * MS);
-    check(vcpu_runnable(vb) && (on_cpu(vb) || !list_empty(&vb->run_link)));
+    CHECK(vcpu_runnable(vb) && (on_cpu(vb) || !list_empty(&vb->run_link)));
     end_domain(&a), end_domain(&b);
     stop_machine();
 }
@@ -421,14 +422,14 @@ static void other_cpu_wants_it(struct vcpu *prev)
     if (prev != race_target)
         return;
     during_switch = NULL;
-    check(!prev->context_saved);
+    CHECK(!prev->context_saved);
     vcpu_unblock(prev); /* its event comes while it is being saved */
     unsigned here = fake_cpu->id;
     for (unsigned i = 0; i < cpu_count; i++)
         if (i != here) {
             cpus[i].softirq_pending |= 1UL << SOFTIRQ_SCHEDULE;
             serve(i);
-            check(fake_current[i] != prev); /* not before it is in memory */
+            CHECK(fake_current[i] != prev); /* not before it is in memory */
         }
 }
 
@@ -442,7 +443,7 @@ static void test_not_run_before_it_is_saved(void)
     during_switch = other_cpu_wants_it;
     block(v);
     serve_all();
-    check(!during_switch && on_cpu(v));
+    CHECK(!during_switch && on_cpu(v));
     end_domain(&a);
     stop_machine();
 }
@@ -453,16 +454,16 @@ static void test_affinity(void)
     cpumask_t only1 = {{2}}, none = {{0}}, both = {{3}};
     start_machine(2);
     struct vcpu *v = new_vcpu(&a), *w = new_vcpu(&a);
-    check(vcpu_set_affinity(v, &none, NULL) == -EINVAL);
-    check(vcpu_set_affinity(v, &only1, NULL) == 0 && vcpu_set_affinity(w, &only1, NULL) == 0);
+    CHECK(vcpu_set_affinity(v, &none, NULL) == -EINVAL);
+    CHECK(vcpu_set_affinity(v, &only1, NULL) == 0 && vcpu_set_affinity(w, &only1, NULL) == 0);
     run_for(MS);
-    check(fake_current[0] == cpus[0].idle);
+    CHECK(fake_current[0] == cpus[0].idle);
     ns_t s = ran(v);
     run_for(1000 * MS);
     check_share(v, s, 500 * MS, 10 * MS);
-    check(vcpu_set_affinity(v, &both, NULL) == 0);
+    CHECK(vcpu_set_affinity(v, &both, NULL) == 0);
     run_for(6 * MS); /* if v runs now, its slice ends first */
-    check(on_cpu(v) && on_cpu(w));
+    CHECK(on_cpu(v) && on_cpu(w));
     s = ran(v);
     run_for(100 * MS);
     check_share(v, s, 100 * MS, MS);
@@ -479,9 +480,9 @@ static void test_affinity_before_the_first_run(void)
     start_machine(2);
     struct vcpu *v[] = {new_vcpu(&a), new_vcpu(&a)}, *other = new_vcpu(&b);
     run_for(MS);
-    check(!on_cpu(v[0]) && !on_cpu(v[1]));
+    CHECK(!on_cpu(v[0]) && !on_cpu(v[1]));
     for (unsigned i = 0; i < 2; i++) {
-        check(vcpu_set_affinity(v[i], &only1, NULL) == 0 && v[i]->cpu == &cpus[i]);
+        CHECK(vcpu_set_affinity(v[i], &only1, NULL) == 0 && v[i]->cpu == &cpus[i]);
         serve_all();
     }
     a.pause_count = 0;
@@ -489,7 +490,7 @@ static void test_affinity_before_the_first_run(void)
         vcpu_wake(v[i]);
     for (unsigned i = 0; i < 300; i++) {
         run_for(MS);
-        check(on_cpu(v[0]) || on_cpu(v[1]));
+        CHECK(on_cpu(v[0]) || on_cpu(v[1]));
         struct vcpu *slept = i % 2 ? other : fake_current[1];
         if (on_cpu(slept)) {
             block(slept);
@@ -498,7 +499,7 @@ static void test_affinity_before_the_first_run(void)
         }
         sched_set_foreground(i % 3 ? &a : &b);
     }
-    check(ran(v[0]) && ran(v[1]));
+    CHECK(ran(v[0]) && ran(v[1]));
     end_domain(&a);
     end_domain(&b);
     stop_machine();
@@ -514,7 +515,7 @@ static void test_yield(void)
         struct vcpu *was = fake_current[0];
         vcpu_yield();
         serve_all();
-        check(fake_current[0] != was && (was == v || was == w));
+        CHECK(fake_current[0] != was && (was == v || was == w));
         run_for(MS / 10);
     }
     end_domain(&a);
@@ -527,8 +528,8 @@ static void test_cap(void)
     uint32_t weight, cap;
     start_machine(1);
     struct vcpu *va = new_vcpu(&a);
-    check(sched_set_params(&a, 0, 0) == -EINVAL && sched_set_params(&a, 256, 30) == 0);
-    check(sched_get_params(&a, &weight, &cap) == 0 && weight == 256 && cap == 30);
+    CHECK(sched_set_params(&a, 0, 0) == -EINVAL && sched_set_params(&a, 256, 30) == 0);
+    CHECK(sched_get_params(&a, &weight, &cap) == 0 && weight == 256 && cap == 30);
     run_for(100 * MS);
     ns_t s = ran(va);
     run_for(1000 * MS);
@@ -539,10 +540,10 @@ static void test_cap(void)
     run_for(1000 * MS);
     check_share(va, s, 300 * MS, 15 * MS);
     check_share(vb, sb, 700 * MS, 15 * MS);
-    check(sched_set_params(&a, 256, 0) == 0);
+    CHECK(sched_set_params(&a, 256, 0) == 0);
     s = ran(va);
     run_for(1000 * MS);
-    check(ran(va) - s >= 480 * MS);
+    CHECK(ran(va) - s >= 480 * MS);
     end_domain(&a), end_domain(&b);
     stop_machine();
 }
@@ -556,8 +557,8 @@ static void test_random(void)
     for (int i = 0; i < 9; i++)
         v[i] = new_vcpu(&d[i % 3]);
     for (int step = 0; step < 100000; step++) {
-        struct vcpu *x = v[random() % 9];
-        switch (random() % 7) {
+        struct vcpu *x = v[random_below(9)];
+        switch (random_below(7)) {
         case 0:
             if (on_cpu(x))
                 block(x);
@@ -581,24 +582,24 @@ static void test_random(void)
             vcpu_wake(x);
             break;
         case 5:
-            sched_set_foreground(random() % 2 ? &d[random() % 3] : NULL);
+            sched_set_foreground(random_below(2) ? &d[random_below(3)] : NULL);
             break;
         default:
-            run_for(random() % (3 * MS));
+            run_for(random_below(3 * MS));
         }
-        if (random() % 4 == 0)
+        if (random_below(4) == 0)
             continue; /* let requests pile up */
         serve_all();
         unsigned waiting = 0;
         bool idle = false;
         for (int i = 0; i < 9; i++) {
-            check(on_cpu(v[i]) == v[i]->is_running && v[i]->context_saved == !v[i]->is_running);
-            check(vcpu_runnable(v[i]) == (on_cpu(v[i]) || !list_empty(&v[i]->run_link)));
+            CHECK(on_cpu(v[i]) == v[i]->is_running && v[i]->context_saved == !v[i]->is_running);
+            CHECK(vcpu_runnable(v[i]) == (on_cpu(v[i]) || !list_empty(&v[i]->run_link)));
             waiting += !list_empty(&v[i]->run_link);
         }
         for (unsigned i = 0; i < cpu_count; i++)
             idle |= fake_current[i] == cpus[i].idle;
-        check(!(waiting && idle));
+        CHECK(!(waiting && idle));
     }
     end_domain(&d[0]), end_domain(&d[1]), end_domain(&d[2]);
     stop_machine();
@@ -606,7 +607,6 @@ static void test_random(void)
 
 int main(void)
 {
-    srandom(3);
     test_timers();
     test_equal_and_weighted_shares();
     test_three_on_two_cpus();

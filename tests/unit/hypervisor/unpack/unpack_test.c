@@ -5,7 +5,8 @@
  * unpack_test                 all tests, with files made now by the xz tool
  * unpack_test kernel VMLINUZ  unpacks a real kernel and compares it with what the xz tool gives
  */
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static const char *path(const char *name)
 static struct blob read_file(const char *name)
 {
     FILE *f = fopen(name, "rb");
-    check(f);
+    CHECK(f);
     struct blob b = {NULL, 0};
     for (;;) {
         b.data = realloc(b.data, b.bytes + (1 << 20));
@@ -46,7 +47,7 @@ static struct blob read_file(const char *name)
 static void write_file(const char *name, struct blob b)
 {
     FILE *f = fopen(name, "wb");
-    check(f && fwrite(b.data, 1, b.bytes, f) == b.bytes && fclose(f) == 0);
+    CHECK(f && fwrite(b.data, 1, b.bytes, f) == b.bytes && fclose(f) == 0);
 }
 
 static struct blob xz_pack(struct blob plain, const char *options)
@@ -54,7 +55,7 @@ static struct blob xz_pack(struct blob plain, const char *options)
     char command[512];
     write_file(path("plain"), plain);
     snprintf(command, sizeof(command), "xz -k -c %s %s/plain > %s/packed", options, directory, directory);
-    check(system(command) == 0);
+    CHECK(system(command) == 0);
     return read_file(path("packed"));
 }
 
@@ -69,7 +70,7 @@ static struct blob sample(size_t bytes)
     for (size_t i = code; i < bytes; i++) {
         size_t third = (bytes - code) / 3 + 1, part = (i - code) / third;
         static const uint8_t branches[] = {0xe8, 0xe9, 0x00, 0xff, 0xe8, 0x01, 0x00, 0x7f};
-        b.data[i] = part == 0 ? (uint8_t)random() : part == 1 ? 0 : branches[random() % sizeof(branches)];
+        b.data[i] = part == 0 ? (uint8_t)random64() : part == 1 ? 0 : branches[random_below(sizeof(branches))];
     }
     b.bytes = bytes;
     return b;
@@ -95,7 +96,7 @@ static void check_same(struct blob packed, struct blob plain)
     const char *error = unpack(packed, &out);
     if (error)
         fprintf(stderr, "%s\n", error);
-    check(!error && out.bytes == plain.bytes && memcmp(out.data, plain.data, plain.bytes) == 0);
+    CHECK(!error && out.bytes == plain.bytes && memcmp(out.data, plain.data, plain.bytes) == 0);
     free(out.data);
 }
 
@@ -147,15 +148,15 @@ static void test_errors(void)
     for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
         packed = xz_pack(plain, unsupported[i]);
         const char *error = unpack(packed, &out);
-        check(error && strstr(error, "not supported"));
+        CHECK(error && strstr(error, "not supported"));
         free(out.data);
         free(packed.data);
     }
     packed = xz_pack(plain, option_sets[0]);
     uint8_t small[2999], large[3001];
-    check(unxz(packed.data, packed.bytes, small, sizeof(small)));
-    check(unxz(packed.data, packed.bytes, large, sizeof(large)));
-    check(is_xz(packed.data, packed.bytes) && !is_xz(packed.data, 5) && !is_xz(plain.data, plain.bytes));
+    CHECK(unxz(packed.data, packed.bytes, small, sizeof(small)));
+    CHECK(unxz(packed.data, packed.bytes, large, sizeof(large)));
+    CHECK(is_xz(packed.data, packed.bytes) && !is_xz(packed.data, 5) && !is_xz(plain.data, plain.bytes));
     free(packed.data);
     free(plain.data);
 }
@@ -168,15 +169,15 @@ static void test_truncated_and_corrupted(void)
     for (size_t n = 0; n < packed.bytes; n++) {
         struct blob part = {malloc(n ? n : 1), n};
         memcpy(part.data, packed.data, n);
-        check(unpack(part, &out));
+        CHECK(unpack(part, &out));
         free(out.data);
         free(part.data);
     }
     for (size_t i = 0; i < packed.bytes; i++) {
         packed.data[i] ^= 1 << (i % 8);
         const char *error = unpack(packed, &out);
-        check(error || (out.bytes == plain.bytes && memcmp(out.data, plain.data, plain.bytes) == 0));
-        check(error || i > packed.bytes - 64);
+        CHECK(error || (out.bytes == plain.bytes && memcmp(out.data, plain.data, plain.bytes) == 0));
+        CHECK(error || i > packed.bytes - 64);
         packed.data[i] ^= 1 << (i % 8);
         free(out.data);
     }
@@ -194,8 +195,8 @@ static void test_fuzz(unsigned rounds)
         uint8_t *good = malloc(packed.bytes);
         memcpy(good, packed.data, packed.bytes);
         for (unsigned i = 0; i < rounds; i++) {
-            for (int n = 1 + random() % 4; n > 0; n--)
-                packed.data[24 + random() % (packed.bytes - 48)] = random();
+            for (int n = 1 + random_below(4); n > 0; n--)
+                packed.data[24 + random_below(packed.bytes - 48)] = random64();
             unpack(packed, &out);
             free(out.data);
             memcpy(packed.data, good, packed.bytes);
@@ -216,9 +217,9 @@ static void test_packing_name(void)
 {
     static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0}, gzip[] = {0x1f, 0x8b};
     static const uint8_t xz[] = {0xfd, '7', 'z', 'X', 'Z', 0};
-    check(!strcmp(packing_name(zstd, sizeof(zstd)), "zstd") && !strcmp(packing_name(gzip, sizeof(gzip)), "gzip"));
-    check(!strcmp(packing_name(xz, sizeof(xz)), "xz") && !packing_name(xz, sizeof(xz) - 1));
-    check(!packing_name((const uint8_t *)"\x7f" "ELF", 4) && !packing_name(gzip, 0));
+    CHECK(!strcmp(packing_name(zstd, sizeof(zstd)), "zstd") && !strcmp(packing_name(gzip, sizeof(gzip)), "gzip"));
+    CHECK(!strcmp(packing_name(xz, sizeof(xz)), "xz") && !packing_name(xz, sizeof(xz) - 1));
+    CHECK(!packing_name((const uint8_t *)"\x7f" "ELF", 4) && !packing_name(gzip, 0));
 }
 
 static void test_bzimage(void)
@@ -226,22 +227,22 @@ static void test_bzimage(void)
     uint8_t file[4096] = {0};
     const uint8_t *payload;
     size_t bytes;
-    check(!bzimage_payload(file, sizeof(file), &payload, &bytes) && payload == file && bytes == sizeof(file));
+    CHECK(!bzimage_payload(file, sizeof(file), &payload, &bytes) && payload == file && bytes == sizeof(file));
     file[0x1f1] = 2;
     put(file + 0x1fe, 0xaa55, 2);
     memcpy(file + 0x202, "HdrS", 4);
     put(file + 0x248, 100, 4);
     put(file + 0x24c, 1000, 4);
     put(file + 0x206, 0x207, 2);
-    check(bzimage_payload(file, sizeof(file), &payload, &bytes));
+    CHECK(bzimage_payload(file, sizeof(file), &payload, &bytes));
     put(file + 0x206, 0x20f, 2);
-    check(!bzimage_payload(file, sizeof(file), &payload, &bytes) && payload == file + 3 * 512 + 100 && bytes == 1000);
+    CHECK(!bzimage_payload(file, sizeof(file), &payload, &bytes) && payload == file + 3 * 512 + 100 && bytes == 1000);
     put(file + 0x24c, 4096 - 3 * 512 - 100, 4);
-    check(!bzimage_payload(file, sizeof(file), &payload, &bytes));
+    CHECK(!bzimage_payload(file, sizeof(file), &payload, &bytes));
     put(file + 0x24c, 4096 - 3 * 512 - 99, 4);
-    check(bzimage_payload(file, sizeof(file), &payload, &bytes));
+    CHECK(bzimage_payload(file, sizeof(file), &payload, &bytes));
     put(file + 0x248, 0xffffffff, 4);
-    check(bzimage_payload(file, sizeof(file), &payload, &bytes));
+    CHECK(bzimage_payload(file, sizeof(file), &payload, &bytes));
 }
 
 static size_t add_note(uint8_t *at, unsigned type, const void *data, unsigned bytes)
@@ -310,10 +311,10 @@ static void test_elf_refusals(void)
 
     for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
         size_t bytes = make_elf(file, ""), width = refusals[i].good < 16 ? 4 : 8;
-        check(memcmp(file + refusals[i].at, &refusals[i].good, width) == 0);
+        CHECK(memcmp(file + refusals[i].at, &refusals[i].good, width) == 0);
         put(file + refusals[i].at, refusals[i].bad, width);
         const char *error = elf_parse(file, bytes, &k);
-        check(error && !strcmp(error, refusals[i].error));
+        CHECK(error && !strcmp(error, refusals[i].error));
     }
 }
 
@@ -322,25 +323,25 @@ static void test_elf(void)
     uint8_t file[4096];
     struct elf_kernel k;
     size_t bytes = make_elf(file, "!writable_page_tables|pae_pgdir_above_4gb|something_new");
-    check(!elf_parse(file, bytes, &k) && k.segments == 2 && k.supports_pv && k.has_xen_notes);
-    check(k.entry == 0xffffffff81000800 && k.low == 0xffffffff81000000 && k.high == 0xffffffff81200100);
-    check(k.segment[1].virt == 0xffffffff81200000 && k.segment[1].write && !k.segment[1].execute);
-    check(k.features_required[0] == 1 && k.features_supported[0] == (0x8801 | 1 << 4));
-    check(k.init_p2m == 0x8000000000 && k.mod_start_pfn && k.has_phys32_entry && k.phys32_entry == 0x1000850);
-    check(!strcmp(k.guest_os, "linux") && !strcmp(k.xen_version, "xen-3.0") && k.hypercall_page == 0);
-    check(elf_parse(file, bytes - 1, &k));
+    CHECK(!elf_parse(file, bytes, &k) && k.segments == 2 && k.supports_pv && k.has_xen_notes);
+    CHECK(k.entry == 0xffffffff81000800 && k.low == 0xffffffff81000000 && k.high == 0xffffffff81200100);
+    CHECK(k.segment[1].virt == 0xffffffff81200000 && k.segment[1].write && !k.segment[1].execute);
+    CHECK(k.features_required[0] == 1 && k.features_supported[0] == (0x8801 | 1 << 4));
+    CHECK(k.init_p2m == 0x8000000000 && k.mod_start_pfn && k.has_phys32_entry && k.phys32_entry == 0x1000850);
+    CHECK(!strcmp(k.guest_os, "linux") && !strcmp(k.xen_version, "xen-3.0") && k.hypercall_page == 0);
+    CHECK(elf_parse(file, bytes - 1, &k));
     make_elf(file, "!no_such_feature");
-    check(elf_parse(file, bytes, &k));
+    CHECK(elf_parse(file, bytes, &k));
     make_elf(file, "");
     put(file + 64 + 16, 0xffffffffffffff00, 8);
     put(file + 64 + 24, 0xffffffffffffff00, 8);
-    check(elf_parse(file, bytes, &k));
+    CHECK(elf_parse(file, bytes, &k));
     for (int i = 0; i < 20000; i++) { /* damaged headers and notes: any answer, no stray access */
         struct blob b = {malloc(bytes), bytes};
         make_elf(file, "!writable_page_tables");
         memcpy(b.data, file, bytes);
-        for (int n = 1 + random() % 6; n > 0; n--)
-            b.data[random() % (random() % 2 ? 0x110 : 0x600)] = random();
+        for (int n = 1 + random_below(6); n > 0; n--)
+            b.data[random_below(random_below(2) ? 0x110 : 0x600)] = random64();
         elf_parse(b.data, bytes, &k);
         free(b.data);
     }
@@ -352,17 +353,17 @@ static void test_kernel(const char *vmlinuz)
     const uint8_t *payload;
     size_t bytes;
     struct elf_kernel k;
-    check(!bzimage_payload(file.data, file.bytes, &payload, &bytes) && payload != file.data && is_xz(payload, bytes));
+    CHECK(!bzimage_payload(file.data, file.bytes, &payload, &bytes) && payload != file.data && is_xz(payload, bytes));
     const char *error = unpack((struct blob){(uint8_t *)payload, bytes}, &out);
     printf("%zu -> %zu bytes: %s\n", bytes, out.bytes, error ? error : "ok");
-    check(!error);
+    CHECK(!error);
     write_file(path("packed"), (struct blob){(uint8_t *)payload, bytes - 4});
     char command[256];
     snprintf(command, sizeof(command), "xz -d -c < %s/packed > %s/plain", directory, directory);
-    check(system(command) == 0);
+    CHECK(system(command) == 0);
     struct blob plain = read_file(path("plain"));
-    check(plain.bytes == out.bytes && memcmp(plain.data, out.data, out.bytes) == 0);
-    check(!elf_parse(out.data, out.bytes, &k) && k.supports_pv);
+    CHECK(plain.bytes == out.bytes && memcmp(plain.data, out.data, out.bytes) == 0);
+    CHECK(!elf_parse(out.data, out.bytes, &k) && k.supports_pv);
     for (unsigned i = 0; i < k.segments; i++)
         printf("segment %#lx, %#lx bytes\n", k.segment[i].virt, k.segment[i].memory_bytes);
     printf("entry %#lx, initial p2m %#lx, required features %#x, supported %#x\n", k.entry, k.init_p2m,
@@ -374,8 +375,7 @@ static void test_kernel(const char *vmlinuz)
 
 int main(int argc, char **argv)
 {
-    check(mkdtemp(directory));
-    srandom(1);
+    CHECK(mkdtemp(directory));
     if (argc == 3 && strcmp(argv[1], "kernel") == 0) {
         test_kernel(argv[2]);
     } else {

@@ -88,7 +88,7 @@ static enum io_result memory(struct vcpu *v, uint64_t gpa, unsigned bytes, bool 
     }                                                                                                                  \
     static void destroy_##x(struct domain *d)                                                                          \
     {                                                                                                                  \
-        EXPECT(count_states(), states);                                                                                \
+        CHECK_EQUAL(states, count_states());                                                                           \
         note("destroy " #x);                                                                                           \
     }                                                                                                                  \
     static int vcpu_init_##x(struct vcpu *v)                                                                           \
@@ -109,7 +109,7 @@ static enum io_result memory(struct vcpu *v, uint64_t gpa, unsigned bytes, bool 
     }                                                                                                                  \
     static int load_##x(struct domain *d, unsigned instance, const void *body)                                         \
     {                                                                                                                  \
-        EXPECT(*(const uint64_t *)body, n + 1);                                                                        \
+        CHECK_EQUAL(n + 1, *(const uint64_t *)body);                                                                   \
         return note("load " #x);                                                                                       \
     }
 
@@ -134,7 +134,7 @@ const unsigned hvm_chip_count = ARRAY_SIZE(hvm_chips);
 static void start(uint32_t emulation)
 {
     hvm.emulation = emulation;
-    EXPECT(chips_init(&domain), 0);
+    CHECK_EQUAL(0, chips_init(&domain));
     *notes = 0;
     states = count_states();
 }
@@ -142,19 +142,19 @@ static void start(uint32_t emulation)
 static void stop(void)
 {
     chips_destroy(&domain);
-    EXPECT(count_states(), 0);
+    CHECK_EQUAL(0, count_states());
     *notes = 0;
 }
 
 static void made_in_order_and_undone_in_reverse(void)
 {
     hvm.emulation = ALL;
-    EXPECT(chips_init(&domain), 0);
+    CHECK_EQUAL(0, chips_init(&domain));
     expect_notes("port 1+2, port 5+1, init a, init b, memory, init c");
     states = 4;
     chips_destroy(&domain);
     expect_notes("destroy c, destroy b, destroy a");
-    EXPECT(count_states(), 0);
+    CHECK_EQUAL(0, count_states());
     chips_destroy(&domain);
     expect_notes("");
 }
@@ -182,9 +182,9 @@ static void a_failure_undoes_those_before(void)
         failing = rows[i].failing;
         allocations = rows[i].allocations;
         states = rows[i].states;
-        EXPECT(chips_init(&domain), rows[i].error);
+        CHECK_EQUAL(rows[i].error, chips_init(&domain));
         expect_notes(rows[i].notes);
-        EXPECT(count_states(), 0);
+        CHECK_EQUAL(0, count_states());
         chips_destroy(&domain);
         expect_notes("");
     }
@@ -195,13 +195,13 @@ static void a_failure_undoes_those_before(void)
 static void no_flag_no_chip(void)
 {
     hvm.emulation = XEN_X86_EMU_HPET; /* nobody's */
-    EXPECT(chips_init(&domain), 0);
+    CHECK_EQUAL(0, chips_init(&domain));
     expect_notes("memory, init c");
     states = 2;
     chips_destroy(&domain);
     expect_notes("destroy c");
     hvm.emulation = XEN_X86_EMU_IOAPIC; /* one of two is enough */
-    EXPECT(chips_init(&domain), 0);
+    CHECK_EQUAL(0, chips_init(&domain));
     expect_notes("init b, memory, init c");
     states = 3;
     chips_destroy(&domain);
@@ -211,18 +211,18 @@ static void no_flag_no_chip(void)
 static void vcpus_have_those_of_the_domain(void)
 {
     start(ALL);
-    EXPECT(chips_vcpu_init(&vcpu), 0);
+    CHECK_EQUAL(0, chips_vcpu_init(&vcpu));
     chips_vcpu_reset(&vcpu);
     chips_vcpu_destroy(&vcpu);
     expect_notes("vcpu_init a, vcpu_init b, vcpu_init c, vcpu_reset a, vcpu_reset b, vcpu_reset c, "
                  "vcpu_destroy c, vcpu_destroy b, vcpu_destroy a");
     failing = "vcpu_init b";
-    EXPECT(chips_vcpu_init(&vcpu), -EBUSY);
+    CHECK_EQUAL(-EBUSY, chips_vcpu_init(&vcpu));
     expect_notes("vcpu_init a, vcpu_init b");
     failing = "";
     stop();
     start(XEN_X86_EMU_PIC);
-    EXPECT(chips_vcpu_init(&vcpu), 0);
+    CHECK_EQUAL(0, chips_vcpu_init(&vcpu));
     chips_vcpu_reset(&vcpu);
     chips_vcpu_destroy(&vcpu);
     expect_notes("vcpu_init b, vcpu_init c, vcpu_reset b, vcpu_reset c, vcpu_destroy c, vcpu_destroy b");
@@ -235,7 +235,7 @@ static uint32_t save(void)
 {
     uint32_t bytes = sizeof(stream);
 
-    EXPECT(hvm_save(&domain, stream, &bytes), 0);
+    CHECK_EQUAL(0, hvm_save(&domain, stream, &bytes));
     return bytes;
 }
 
@@ -260,24 +260,24 @@ static void saved_by_type_and_refused_where_there_is_none(void)
     start(ALL);
     bytes = save();
     expect_types(bytes, "3 5 11 0 "); /* b, a, c, end */
-    EXPECT(hvm_load(&domain, stream, bytes), 0);
+    CHECK_EQUAL(0, hvm_load(&domain, stream, bytes));
     expect_notes("load b, load a, load c");
-    EXPECT(hvm_save_one(&domain, HVM_SAVE_CODE(PIC), 0, (uint8_t *)&state, &one), 0);
-    EXPECT(state, 2);
+    CHECK_EQUAL(0, hvm_save_one(&domain, HVM_SAVE_CODE(PIC), 0, (uint8_t *)&state, &one));
+    CHECK_EQUAL(2, state);
     stop();
 
     start(XEN_X86_EMU_PIC); /* no a */
-    EXPECT(hvm_load(&domain, stream, bytes), -ENODEV);
+    CHECK_EQUAL(-ENODEV, hvm_load(&domain, stream, bytes));
     expect_notes("load b");
-    EXPECT(hvm_save_one(&domain, HVM_SAVE_CODE(LAPIC), 0, (uint8_t *)&state, &one), -ENOENT);
+    CHECK_EQUAL(-ENOENT, hvm_save_one(&domain, HVM_SAVE_CODE(LAPIC), 0, (uint8_t *)&state, &one));
     stop();
 
     start(XEN_X86_EMU_LAPIC); /* no b */
-    EXPECT(hvm_load(&domain, stream, bytes), -ENODEV);
+    CHECK_EQUAL(-ENODEV, hvm_load(&domain, stream, bytes));
     expect_notes("");
     bytes = save();
     expect_types(bytes, "5 11 0 ");
-    EXPECT(hvm_load(&domain, stream, bytes), 0);
+    CHECK_EQUAL(0, hvm_load(&domain, stream, bytes));
     expect_notes("load a, load c");
     stop();
 }

@@ -26,7 +26,7 @@ static void write_text(const char *text)
 
 static void expect_line(const char *wanted)
 {
-    EXPECT(lines, 1);
+    CHECK_EQUAL(1, lines);
     CHECK(!strcmp(logged, wanted), "\"%s\", not \"%s\"", logged, wanted);
     lines = 0;
 }
@@ -36,18 +36,18 @@ int main(void)
     uint32_t value;
 
     rig_start(1, XEN_X86_EMU_LAPIC); /* every HVM guest has it */
-    EXPECT(inb_(0xe9), 0xe9);
-    EXPECT(port_in(0, 0xe9, 2, &value), IO_UNHANDLED);
+    CHECK_EQUAL(0xe9, inb_(0xe9));
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0xe9, 2, &value));
     write_text("SeaBIOS\r\n");
     expect_line("SeaBIOS");
     write_text("\x1b[1ma\tb\n");
     expect_line("[1ma\tb");
     for (unsigned i = 0; i < 119; i++)
         outb_(0xe9, 'x');
-    EXPECT(lines, 0);
+    CHECK_EQUAL(0, lines);
     outb_(0xe9, 'y'); /* the line is full */
-    EXPECT(lines, 1);
-    EXPECT(strlen(logged), 119);
+    CHECK_EQUAL(1, lines);
+    CHECK_EQUAL(119, strlen(logged));
     lines = 0;
     write_text("z\n");
     expect_line("z");

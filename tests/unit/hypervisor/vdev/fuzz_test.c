@@ -2,6 +2,7 @@
  * Random accesses to every register of every chip, lines, events, time and damaged streams, the same in each run. The
  * sanitizers and the deadlock check of the locks watch; and the lines' counts must agree with their sources.
  */
+#include "../../random.h"
 #include "rig.h"
 
 #define VCPUS 4
@@ -12,54 +13,32 @@
 
 static uint8_t stream[64 * 1024];
 
-static uint64_t random64(void)
-{
-    return (uint64_t)next_random() << 32 | next_random();
-}
-
-/* Small, of few bits, all ones, or anything. */
-static uint64_t random_value(void)
-{
-    switch (next_random() % 5) {
-    case 0:
-        return next_random() % 256;
-    case 1:
-        return 1ULL << next_random() % 64;
-    case 2:
-        return ~0ULL >> next_random() % 64;
-    case 3:
-        return next_random();
-    default:
-        return random64();
-    }
-}
-
 static void random_port(void)
 {
     static const uint16_t bases[] = {0x20, 0xa0, 0x40, 0x42, 0x61, 0x70, 0x4d0, 0xb000, 0xb008, 0x1f40, 0x1f48};
-    uint16_t port = (uint16_t)(bases[next_random() % ARRAY_SIZE(bases)] + next_random() % 4);
-    unsigned bytes = 1U << (next_random() % 8 ? 0 : next_random() % 3);
+    uint16_t port = (uint16_t)(bases[random_below(ARRAY_SIZE(bases))] + random_below(4));
+    unsigned bytes = 1U << (random_below(8) ? 0 : random_below(3));
     uint32_t value = 0;
 
-    if (next_random() % 2)
-        port_out(next_random() % VCPUS, port, bytes, (uint32_t)random_value());
-    else if (port_in(next_random() % VCPUS, port, bytes, &value) == IO_OK && bytes < 4)
+    if (random_below(2))
+        port_out(random_below(VCPUS), port, bytes, (uint32_t)random_value());
+    else if (port_in(random_below(VCPUS), port, bytes, &value) == IO_OK && bytes < 4)
         CHECK(!(value >> bytes * 8), "port %x, %u bytes: %x", port, bytes, value);
 }
 
 static void random_memory(void)
 {
     static const uint64_t bases[] = {0xfee00000, 0xfec00000, 0xfed00000};
-    uint64_t gpa = bases[next_random() % 3] + next_random() % 0x1000, value = random_value();
-    unsigned bytes = 1U << next_random() % 4;
-    bool write = next_random() % 2;
+    uint64_t gpa = bases[random_below(3)] + random_below(0x1000), value = random_value();
+    unsigned bytes = 1U << random_below(4);
+    bool write = random_below(2);
 
-    if (next_random() % 4)
+    if (random_below(4))
         gpa &= ~15ULL;
     gpa &= ~(uint64_t)(bytes - 1);
-    if (next_random() % 4 && bases[1] == (gpa & ~0xfffULL))
+    if (random_below(4) && bases[1] == (gpa & ~0xfffULL))
         gpa &= ~0xfe0ULL;
-    if (memory_access(next_random() % VCPUS, gpa, bytes, write, &value) && !write && bytes < 8)
+    if (memory_access(random_below(VCPUS), gpa, bytes, write, &value) && !write && bytes < 8)
         CHECK(!(value >> bytes * 8), "%#llx, %u bytes: %#llx", (unsigned long long)gpa, bytes,
               (unsigned long long)value);
 }
@@ -67,14 +46,14 @@ static void random_memory(void)
 static void random_msr(struct vcpu *v)
 {
     static const uint32_t msrs[] = {MSR_APIC_BASE, MSR_TSC_DEADLINE};
-    uint32_t msr = next_random() % 8 ? 0x800 + next_random() % 0x101 : msrs[next_random() % 2];
+    uint32_t msr = random_below(8) ? 0x800 + random_below(0x101) : msrs[random_below(2)];
     uint64_t value = random_value();
 
     if (msr == MSR_APIC_BASE)
-        value = 0xfee00000 | (next_random() % 4) << 10;
-    else if (msr == MSR_TSC_DEADLINE && next_random() % 2)
-        value = hvm_guest_tsc(v) + next_random() % 1000000;
-    if (next_random() % 2)
+        value = 0xfee00000 | (random_below(4)) << 10;
+    else if (msr == MSR_TSC_DEADLINE && random_below(2))
+        value = hvm_guest_tsc(v) + random_below(1000000);
+    if (random_below(2))
         vlapic_wrmsr(v, msr, value);
     else
         vlapic_rdmsr(v, msr, &value);
@@ -82,31 +61,31 @@ static void random_msr(struct vcpu *v)
 
 static void random_line(struct vcpu *v)
 {
-    bool level = next_random() % 2;
+    bool level = random_below(2);
 
-    switch (next_random() % 8) {
+    switch (random_below(8)) {
     case 0:
-        hvm_isa_irq(&rig_domain, next_random() % 18, level);
+        hvm_isa_irq(&rig_domain, random_below(18), level);
         break;
     case 1:
-        hvm_pci_intx(&rig_domain, next_random() % 33, next_random() % 5, level);
+        hvm_pci_intx(&rig_domain, random_below(33), random_below(5), level);
         break;
     case 2:
-        hvm_chip_line(&rig_domain, next_random() % HVM_GSI_COUNT, level);
+        hvm_chip_line(&rig_domain, random_below(HVM_GSI_COUNT), level);
         break;
     case 3:
-        hvm_set_pci_link(&rig_domain, next_random() % 5, next_random() % 17);
+        hvm_set_pci_link(&rig_domain, random_below(5), random_below(17));
         break;
     case 4:
-        hvm_msi(&rig_domain, 0xfee00000 | (next_random() & 0xff00c), (uint32_t)random_value());
+        hvm_msi(&rig_domain, 0xfee00000 | (random64() & 0xff00c), (uint32_t)random_value());
         break;
     case 5:
-        hvm_set_callback_via(&rig_domain, (uint64_t)(next_random() % 4) << 56 | next_random() % 0x10000);
+        hvm_set_callback_via(&rig_domain, (uint64_t)(random_below(4)) << 56 | random_below(0x10000));
         break;
     case 6:
         v->info->evtchn_upcall_pending = level;
-        v->info->evtchn_upcall_mask = next_random() % 4 == 0;
-        v->hvm->upcall_vector = next_random() % 4 ? 0 : (uint8_t)next_random();
+        v->info->evtchn_upcall_mask = random_below(4) == 0;
+        v->hvm->upcall_vector = random_below(4) ? 0 : (uint8_t)random64();
         hvm_assert_upcall(v);
         break;
     default:
@@ -127,9 +106,9 @@ static void random_entry(struct vcpu *v)
     vector = take(v->id);
     CHECK(vector <= 0xff, "%d", vector);
     v->nmi_pending = false;
-    if (next_random() % 4)
+    if (random_below(4))
         vlapic_eoi(v);
-    if (next_random() % 2)
+    if (random_below(2))
         port_out(v->id, 0x20, 1, 0x20);
 }
 
@@ -137,10 +116,10 @@ static void random_stream(void)
 {
     uint32_t bytes = sizeof(stream);
 
-    EXPECT(hvm_save(&rig_domain, stream, &bytes), 0);
-    for (unsigned damage = next_random() % 8; damage; damage--)
-        stream[next_random() % 8 ? next_random() % bytes : next_random() % 64] ^= (uint8_t)(1U << next_random() % 8);
-    hvm_load(&rig_domain, stream, next_random() % 16 ? bytes : next_random() % bytes);
+    CHECK_EQUAL(0, hvm_save(&rig_domain, stream, &bytes));
+    for (unsigned damage = random_below(8); damage; damage--)
+        stream[random_below(8) ? random_below(bytes) : random_below(64)] ^= (uint8_t)(1U << random_below(8));
+    hvm_load(&rig_domain, stream, random_below(16) ? bytes : random_below(bytes));
 }
 
 static void check_lines(void)
@@ -159,29 +138,29 @@ static void check_lines(void)
             links[(i / 4 + i % 4) & 3]++;
         }
     for (unsigned i = 0; i < 4; i++) {
-        EXPECT(irqs->link_count[i], links[i]);
+        CHECK_EQUAL(links[i], irqs->link_count[i]);
         if (links[i] && irqs->link_route[i])
             counts[isa_to_gsi(irqs->link_route[i])]++;
     }
     for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
-        EXPECT(irqs->gsi_count[i], counts[i]);
+        CHECK_EQUAL(counts[i], irqs->gsi_count[i]);
     list_for_each(tick, &timers_of(&rig_domain)->ticks, link)
         outstanding += tick->outstanding;
-    EXPECT(irqs->ticks_outstanding, outstanding);
+    CHECK_EQUAL(outstanding, irqs->ticks_outstanding);
     for (unsigned i = 0; i < VCPUS; i++) {
         const struct vlapic *l = vlapic_of(rig_domain.vcpu[i]);
         unsigned bits = 0;
         for (unsigned j = 0; j < 4; j++)
             bits += (unsigned)__builtin_popcountl(l->isr[j]);
-        EXPECT(l->isr_count, bits);
+        CHECK_EQUAL(bits, l->isr_count);
     }
 }
 
 static void step(void)
 {
-    struct vcpu *v = rig_domain.vcpu[next_random() % VCPUS];
+    struct vcpu *v = rig_domain.vcpu[random_below(VCPUS)];
 
-    switch (next_random() % 16) {
+    switch (random_below(16)) {
     case 0 ... 3:
         random_port();
         break;
@@ -198,13 +177,13 @@ static void step(void)
         random_entry(v);
         break;
     case 14:
-        rig_run(next_random() % 16 ? next_random() % (4 * MS) : next_random());
+        rig_run(random_below(16) ? random_below(4 * MS) : (uint32_t)random64());
         break;
     default:
-        if (next_random() % 16 == 0)
+        if (random_below(16) == 0)
             random_stream();
-        else if (next_random() % 4 == 0)
-            vtimers_freeze(&rig_domain, next_random() % 4 == 0);
+        else if (random_below(4) == 0)
+            vtimers_freeze(&rig_domain, random_below(4) == 0);
     }
 }
 

@@ -170,7 +170,7 @@ void rig_start(unsigned count, uint32_t emulation)
     hvm_domain.param[HVM_PARAM_TIMER_MODE] = HVMPTM_no_delay_for_missed_ticks;
     rig_domain = (struct domain){
         .id = 1, .max_vcpus = count, .vcpu = vcpu_slots, .hvm = &hvm_domain, .pause_count = rig_domain.pause_count};
-    EXPECT(chips_init(&rig_domain), 0);
+    CHECK_EQUAL(0, chips_init(&rig_domain));
     for (unsigned i = 0; i < count; i++) {
         vcpus[i] = (struct vcpu){.domain = &rig_domain,
                                  .id = i,
@@ -179,7 +179,7 @@ void rig_start(unsigned count, uint32_t emulation)
                                  .info = &infos[i],
                                  .offline = i != 0};
         vcpu_slots[i] = &vcpus[i];
-        EXPECT(chips_vcpu_init(&vcpus[i]), 0);
+        CHECK_EQUAL(0, chips_vcpu_init(&vcpus[i]));
         chips_vcpu_reset(&vcpus[i]);
     }
 }
@@ -221,14 +221,14 @@ uint8_t inb_(uint16_t port)
 {
     uint32_t value;
 
-    EXPECT(port_in(0, port, 1, &value), IO_OK);
+    CHECK_EQUAL(IO_OK, port_in(0, port, 1, &value));
     CHECK(value <= 0xff, "port %x gave %x", port, value);
     return (uint8_t)value;
 }
 
 void outb_(uint16_t port, uint8_t value)
 {
-    EXPECT(port_out(0, port, 1, value), IO_OK);
+    CHECK_EQUAL(IO_OK, port_out(0, port, 1, value));
 }
 
 bool memory_access(unsigned vcpu, uint64_t gpa, unsigned bytes, bool write, uint64_t *value)
@@ -274,7 +274,7 @@ int take(unsigned vcpu)
     int seen = hvm_pending_interrupt(&vcpus[vcpu], false);
 
     if (seen >= 0)
-        EXPECT(hvm_pending_interrupt(&vcpus[vcpu], true), seen);
+        CHECK_EQUAL(seen, hvm_pending_interrupt(&vcpus[vcpu], true));
     return seen;
 }
 

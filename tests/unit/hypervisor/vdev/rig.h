@@ -10,7 +10,7 @@
 #include "../../../../hypervisor/hvm/vdev/lines.h"
 #include "../../../../hypervisor/hvm/vdev/lapic.h"
 #include "../../../../hypervisor/hvm/vdev/timers.h"
-#include "../platform/check.h"
+#include "../../check.h"
 
 #define MS      1000000ULL
 #define TSC_KHZ 2000000ULL
@@ -48,11 +48,5 @@ extern uint64_t rig_wallclock; /* of the host: seconds since 1970 at system time
 int take(unsigned vcpu); /* acknowledges only */
 uint64_t rdmsr_(unsigned vcpu, uint32_t msr);
 void wrmsr_(unsigned vcpu, uint32_t msr, uint64_t value);
-
-#define EXPECT(value, wanted)                                                                                          \
-    do {                                                                                                               \
-        long long _v = (long long)(value), _w = (long long)(wanted);                                                   \
-        CHECK(_v == _w, "%s is %lld (%#llx), not %lld (%#llx)", #value, _v, _v, _w, _w);                               \
-    } while (0)
 
 #endif

@@ -16,9 +16,9 @@ static uint32_t save_to(uint8_t *buffer)
 {
     uint32_t query = 0, bytes = sizeof(stream);
 
-    EXPECT(hvm_save(&rig_domain, NULL, &query), 0);
-    EXPECT(hvm_save(&rig_domain, buffer, &bytes), 0);
-    EXPECT(bytes, query);
+    CHECK_EQUAL(0, hvm_save(&rig_domain, NULL, &query));
+    CHECK_EQUAL(0, hvm_save(&rig_domain, buffer, &bytes));
+    CHECK_EQUAL(query, bytes);
     return bytes;
 }
 
@@ -40,7 +40,7 @@ static void program_everything(void)
         write32(i, LAPIC + APIC_TIMER_INITIAL, 1000000); /* 10 ms */
     }
     vlapic_set_irq(V(0), 0x91, true);
-    EXPECT(take(0), 0x91);
+    CHECK_EQUAL(0x91, take(0));
     vlapic_set_irq(V(0), 0x81, false);
     vlapic_set_irq(V(1), 0xef, true);
     ioapic_write(0, 0x03000000);
@@ -66,7 +66,7 @@ static void program_everything(void)
     write32(0, HPET + 0x120, 0x100 | 20 << 9 | 0xc);
     write32(0, HPET + 0x128, 12345);
     vpm_set_ioports(&rig_domain, 1);
-    EXPECT(port_out(0, 0xb002, 2, 0x100), IO_OK);
+    CHECK_EQUAL(IO_OK, port_out(0, 0xb002, 2, 0x100));
     vpm_power_button(&rig_domain);
 }
 
@@ -84,35 +84,35 @@ static void test_round_trip(void)
 
     rig_start(2, EVERYTHING);
     rig_run(time - rig_time());
-    EXPECT(hvm_load(&rig_domain, stream, first), 0);
+    CHECK_EQUAL(0, hvm_load(&rig_domain, stream, first));
     second = save_to(again);
-    EXPECT(second, first);
+    CHECK_EQUAL(first, second);
     for (unsigned i = 0; i < first; i++)
         CHECK(stream[i] == again[i], "byte %u: %x, %x", i, stream[i], again[i]);
-    EXPECT(vlapic_of(V(0))->ppr, 0x90);
-    EXPECT(take(0), -1);
-    EXPECT(take(1), 0xef);
+    CHECK_EQUAL(0x90, vlapic_of(V(0))->ppr);
+    CHECK_EQUAL(-1, take(0));
+    CHECK_EQUAL(0xef, take(1));
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), 0x81);
+    CHECK_EQUAL(0x81, take(0));
     write32(0, LAPIC + APIC_EOI, 0);
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), 0x71); /* PCI line, by the link */
+    CHECK_EQUAL(0x71, take(0)); /* PCI line, by the link */
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), 0x71); /* still high */
+    CHECK_EQUAL(0x71, take(0)); /* still high */
     hvm_pci_intx(&rig_domain, 3, 0, false);
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), 0x61);
+    CHECK_EQUAL(0x61, take(0));
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), -1);
+    CHECK_EQUAL(-1, take(0));
     write32(1, LAPIC + APIC_EOI, 0);
     rig_run(7 * MS - 1); /* the timers have 7 ms to go */
-    EXPECT(take(0), -1);
-    EXPECT(take(1), -1);
+    CHECK_EQUAL(-1, take(0));
+    CHECK_EQUAL(-1, take(1));
     rig_run(1);
-    EXPECT(take(0), 0x40);
-    EXPECT(take(1), 0x40);
+    CHECK_EQUAL(0x40, take(0));
+    CHECK_EQUAL(0x40, take(1));
     for (unsigned i = 0; i < HVM_GSI_COUNT; i++)
-        EXPECT(irqs_of(&rig_domain)->gsi_count[i], i == 9 || i == 12 || i == 20); /* SCI, the model, HPET */
+        CHECK_EQUAL(i == 9 || i == 12 || i == 20, irqs_of(&rig_domain)->gsi_count[i]); /* SCI, the model, HPET */
     rig_stop();
 }
 
@@ -135,10 +135,10 @@ static void test_due_timer(void)
         rig_stop();
         rig_start(1, XEN_X86_EMU_LAPIC);
         rig_tsc_offset = 1000000;
-        EXPECT(hvm_load(&rig_domain, stream, bytes), 0);
-        EXPECT(vlapic_x2apic(V(0)), true);
+        CHECK_EQUAL(0, hvm_load(&rig_domain, stream, bytes));
+        CHECK_EQUAL(true, vlapic_x2apic(V(0)));
         rig_run(100);
-        EXPECT(take(0), 0x44);
+        CHECK_EQUAL(0x44, take(0));
         rig_stop();
     }
 }
@@ -152,17 +152,17 @@ static void test_pvh_stream(void)
     rig_start(3, XEN_X86_EMU_LAPIC);
     bytes = save_to(stream);
     memcpy(&descriptor, stream, sizeof(descriptor));
-    EXPECT(descriptor.typecode, HVM_SAVE_CODE(HEADER));
+    CHECK_EQUAL(HVM_SAVE_CODE(HEADER), descriptor.typecode);
     for (uint32_t at = 0; at < bytes; at += (uint32_t)sizeof(descriptor) + descriptor.length) {
         memcpy(&descriptor, stream + at, sizeof(descriptor));
         types[descriptor.typecode]++;
     }
-    EXPECT(types[HVM_SAVE_CODE(END)], 1);
-    EXPECT(types[HVM_SAVE_CODE(LAPIC)], 3);
-    EXPECT(types[HVM_SAVE_CODE(LAPIC_REGS)], 3);
-    EXPECT(types[HVM_SAVE_CODE(PIC)], 0);
-    EXPECT(types[HVM_SAVE_CODE(IOAPIC)], 0);
-    EXPECT(types[HVM_SAVE_CODE(PIT)], 0);
+    CHECK_EQUAL(1, types[HVM_SAVE_CODE(END)]);
+    CHECK_EQUAL(3, types[HVM_SAVE_CODE(LAPIC)]);
+    CHECK_EQUAL(3, types[HVM_SAVE_CODE(LAPIC_REGS)]);
+    CHECK_EQUAL(0, types[HVM_SAVE_CODE(PIC)]);
+    CHECK_EQUAL(0, types[HVM_SAVE_CODE(IOAPIC)]);
+    CHECK_EQUAL(0, types[HVM_SAVE_CODE(PIT)]);
     rig_stop();
 }
 
@@ -173,24 +173,24 @@ static void test_refusals(void)
 
     rig_start(1, XEN_X86_EMU_LAPIC);
     bytes = save_to(stream);
-    EXPECT(hvm_save(&rig_domain, again, &small), -ENOSPC);
+    CHECK_EQUAL(-ENOSPC, hvm_save(&rig_domain, again, &small));
     for (uint32_t cut = 0; cut < bytes; cut++)
-        EXPECT(hvm_load(&rig_domain, stream, cut), -ENODATA);
-    EXPECT(hvm_load(&rig_domain, stream, bytes), 0);
-    EXPECT(record->typecode, HVM_SAVE_CODE(LAPIC));
+        CHECK_EQUAL(-ENODATA, hvm_load(&rig_domain, stream, cut));
+    CHECK_EQUAL(0, hvm_load(&rig_domain, stream, bytes));
+    CHECK_EQUAL(HVM_SAVE_CODE(LAPIC), record->typecode);
     record->instance = 1;
-    EXPECT(hvm_load(&rig_domain, stream, bytes), -ENODEV);
+    CHECK_EQUAL(-ENODEV, hvm_load(&rig_domain, stream, bytes));
     record->instance = 0;
     record->typecode = 99;
-    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    CHECK_EQUAL(-EINVAL, hvm_load(&rig_domain, stream, bytes));
     record->typecode = HVM_SAVE_CODE(PIC);
-    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL); /* too long for it */
+    CHECK_EQUAL(-EINVAL, hvm_load(&rig_domain, stream, bytes)); /* too long for it */
     record->typecode = HVM_SAVE_CODE(LAPIC);
     stream[8] ^= 1;
-    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    CHECK_EQUAL(-EINVAL, hvm_load(&rig_domain, stream, bytes));
     stream[8] ^= 1;
     stream[0] = HVM_SAVE_CODE(LAPIC);
-    EXPECT(hvm_load(&rig_domain, stream, bytes), -EINVAL);
+    CHECK_EQUAL(-EINVAL, hvm_load(&rig_domain, stream, bytes));
     rig_stop();
 }
 
@@ -206,8 +206,8 @@ static void test_zero_extension(void)
     memcpy(stream + 40, &base, 8);
     memcpy(stream + 48, &end, 8);
     vlapic_of(V(0))->tsc_deadline = 5;
-    EXPECT(hvm_load(&rig_domain, stream, 56), 0);
-    EXPECT(vlapic_of(V(0))->tsc_deadline, 0);
+    CHECK_EQUAL(0, hvm_load(&rig_domain, stream, 56));
+    CHECK_EQUAL(0, vlapic_of(V(0))->tsc_deadline);
     rig_stop();
 }
 
@@ -217,16 +217,16 @@ static void test_one_record(void)
     uint32_t bytes = 0, value;
 
     rig_start(2, XEN_X86_EMU_LAPIC);
-    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, NULL, &bytes), 0);
-    EXPECT(bytes, sizeof(registers));
-    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes), 0);
+    CHECK_EQUAL(0, hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, NULL, &bytes));
+    CHECK_EQUAL(sizeof(registers), bytes);
+    CHECK_EQUAL(0, hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes));
     memcpy(&value, registers.data + APIC_ID, 4);
-    EXPECT(value, 2 << 24);
+    CHECK_EQUAL(2 << 24, value);
     bytes = 10;
-    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes), -ENOSPC);
-    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 2, NULL, &bytes), -ENOENT);
-    EXPECT(hvm_save_one(&rig_domain, HVM_SAVE_CODE(PIC), 0, NULL, &bytes), -ENOENT);
-    EXPECT(hvm_save_one(&rig_domain, 0, 0, NULL, &bytes), -EINVAL);
+    CHECK_EQUAL(-ENOSPC, hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 1, (uint8_t *)&registers, &bytes));
+    CHECK_EQUAL(-ENOENT, hvm_save_one(&rig_domain, HVM_SAVE_CODE(LAPIC_REGS), 2, NULL, &bytes));
+    CHECK_EQUAL(-ENOENT, hvm_save_one(&rig_domain, HVM_SAVE_CODE(PIC), 0, NULL, &bytes));
+    CHECK_EQUAL(-EINVAL, hvm_save_one(&rig_domain, 0, 0, NULL, &bytes));
     rig_stop();
 }
 
@@ -264,7 +264,7 @@ static void test_left_out(void)
         CHECK(rows[i].port ? port_in(0, rows[i].port, 1, &value) == IO_UNHANDLED
                            : !memory_access(0, rows[i].memory, 4, false, &wide),
               "row %u", i);
-        EXPECT(hvm_load(&rig_domain, stream, bytes), -ENODEV);
+        CHECK_EQUAL(-ENODEV, hvm_load(&rig_domain, stream, bytes));
         without = save_to(again);
         for (uint32_t at = 0; at < without; at += (uint32_t)sizeof(record) + record.length) {
             memcpy(&record, again + at, sizeof(record));
@@ -290,7 +290,7 @@ static void test_rows(void)
             seen |= 1U << record->type;
         }
     }
-    EXPECT(seen, 0x3ff8); /* PIC to PM timer, 3 to 13 */
+    CHECK_EQUAL(0x3ff8, seen); /* PIC to PM timer, 3 to 13 */
 }
 
 int main(void)

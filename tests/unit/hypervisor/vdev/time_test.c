@@ -26,7 +26,7 @@ static unsigned served(int vector)
     unsigned count = 0;
 
     for (int got; (got = take(0)) >= 0; count++) {
-        EXPECT(got, vector);
+        CHECK_EQUAL(vector, got);
         write32(0, LAPIC + APIC_EOI, 0);
     }
     return count;
@@ -57,24 +57,24 @@ static void test_pit_counts(void)
     start(XEN_X86_EMU_PIT);
     set_pit(0, 2, 11932); /* 10 ms */
     rig_run(5 * MS);
-    EXPECT(latched(0), 11932 - 5965);
+    CHECK_EQUAL(11932 - 5965, latched(0));
     rig_run(5 * MS + 1000);
-    EXPECT(latched(0), 11932 - 1);
+    CHECK_EQUAL(11932 - 1, latched(0));
     set_pit(0, 3, 11932); /* by two */
     rig_run(MS);
-    EXPECT(latched(0), 11932 - 2 * 1193);
+    CHECK_EQUAL(11932 - 2 * 1193, latched(0));
     set_pit(1, 0, 1000);
     rig_run(MS);
-    EXPECT(latched(1), (1000 - 1193) & 0xffff);
+    CHECK_EQUAL((1000 - 1193) & 0xffff, latched(1));
     outb_(0x43, 0xe4); /* read back status of channel 1, not the count */
-    EXPECT(inb_(0x41), 0x80 | 3 << 4);
+    CHECK_EQUAL(0x80 | 3 << 4, inb_(0x41));
     outb_(0x43, 0x54); /* channel 1: low byte only, mode 2 */
     outb_(0x41, 200);
-    EXPECT(inb_(0x41), 200);
+    CHECK_EQUAL(200, inb_(0x41));
     outb_(0x43, 0xc4 & ~0x30); /* count and status of channel 1 */
-    EXPECT(inb_(0x41), 0x80 | 1 << 4 | 2 << 1);
-    EXPECT(inb_(0x41), 200);
-    EXPECT(port_in(0, 0x40, 2, &value), IO_UNHANDLED);
+    CHECK_EQUAL(0x80 | 1 << 4 | 2 << 1, inb_(0x41));
+    CHECK_EQUAL(200, inb_(0x41));
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0x40, 2, &value));
     rig_stop();
 }
 
@@ -84,22 +84,22 @@ static void test_pit_gate(void)
     start(XEN_X86_EMU_PIT);
     outb_(0x61, (inb_(0x61) & ~2) | 1);
     set_pit(2, 0, 59659); /* 50 ms */
-    EXPECT(inb_(0x61) & 0x21, 1);
+    CHECK_EQUAL(1, inb_(0x61) & 0x21);
     rig_run(49 * MS);
-    EXPECT(inb_(0x61) & 0x20, 0);
+    CHECK_EQUAL(0, inb_(0x61) & 0x20);
     rig_run(MS + 1000);
-    EXPECT(inb_(0x61) & 0x20, 0x20);
+    CHECK_EQUAL(0x20, inb_(0x61) & 0x20);
     set_pit(2, 0, 59659);
     rig_run(10 * MS);
     outb_(0x61, 0); /* the gate stops it */
     rig_run(100 * MS);
-    EXPECT(inb_(0x61) & 0x20, 0);
-    EXPECT(latched(2), 59659 - 11931);
+    CHECK_EQUAL(0, inb_(0x61) & 0x20);
+    CHECK_EQUAL(59659 - 11931, latched(2));
     outb_(0x61, 1);
     rig_run(10 * MS);
-    EXPECT(latched(2), 59659 - 23863);
+    CHECK_EQUAL(59659 - 23863, latched(2));
     outb_(0x61, 3);
-    EXPECT(inb_(0x61) & 3, 3);
+    CHECK_EQUAL(3, inb_(0x61) & 3);
     rig_stop();
 }
 
@@ -110,18 +110,18 @@ static void test_pit_interrupts(void)
     set_pit(0, 2, 11932);
     for (unsigned i = 0; i < 10; i++) {
         rig_run(10 * MS + 1000);
-        EXPECT(served(0x30), 1);
+        CHECK_EQUAL(1, served(0x30));
     }
     set_pit(0, 0, 11932); /* one shot */
     rig_run(9 * MS);
-    EXPECT(served(0x30), 0);
+    CHECK_EQUAL(0, served(0x30));
     rig_run(2 * MS);
-    EXPECT(served(0x30), 1);
+    CHECK_EQUAL(1, served(0x30));
     rig_run(100 * MS);
-    EXPECT(served(0x30), 0);
+    CHECK_EQUAL(0, served(0x30));
     outb_(0x43, 0x34); /* mode 2, no count yet: silent */
     rig_run(100 * MS);
-    EXPECT(served(0x30), 0);
+    CHECK_EQUAL(0, served(0x30));
     rig_stop();
 }
 
@@ -135,7 +135,7 @@ static unsigned after_sleep(unsigned mode, ns_t sleep)
     route(2, 0x30);
     set_pit(0, 2, 1193); /* ms */
     rig_run(MS);
-    EXPECT(served(0x30), 1);
+    CHECK_EQUAL(1, served(0x30));
     rig_run(sleep + MS / 2);
     count = served(0x30);
     rig_stop();
@@ -144,12 +144,12 @@ static unsigned after_sleep(unsigned mode, ns_t sleep)
 
 static void test_missed_ticks(void)
 {
-    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 20 * MS), 20);
-    EXPECT(after_sleep(HVMPTM_delay_for_missed_ticks, 20 * MS), 20);
-    EXPECT(after_sleep(HVMPTM_no_missed_ticks_pending, 20 * MS), 2); /* the one on its way, and one for the rest */
-    EXPECT(after_sleep(HVMPTM_one_missed_tick_pending, 20 * MS), 2);
-    EXPECT(after_sleep(HVMPTM_no_delay_for_missed_ticks, 5000 * MS),
-           TICK_BACKLOG + 2); /* one on its way, one taken now */
+    CHECK_EQUAL(20, after_sleep(HVMPTM_no_delay_for_missed_ticks, 20 * MS));
+    CHECK_EQUAL(20, after_sleep(HVMPTM_delay_for_missed_ticks, 20 * MS));
+    CHECK_EQUAL(2, after_sleep(HVMPTM_no_missed_ticks_pending, 20 * MS)); /* the one on its way, and one for the rest */
+    CHECK_EQUAL(2, after_sleep(HVMPTM_one_missed_tick_pending, 20 * MS));
+    CHECK_EQUAL(TICK_BACKLOG + 2,
+                after_sleep(HVMPTM_no_delay_for_missed_ticks, 5000 * MS)); /* one on its way, one taken now */
 }
 
 /* A guest that does not listen costs no more than the patience says. */
@@ -161,7 +161,7 @@ static void test_fast_tick(void)
     rig_run(900 * MS); /* masked */
     route(2, 0x30);
     rig_run(900 * MS); /* not taken */
-    EXPECT(take(0), 0x30);
+    CHECK_EQUAL(0x30, take(0));
     rig_timer_limit = 1000000;
     rig_stop();
 }
@@ -172,28 +172,28 @@ static void test_freeze(void)
     route(2, 0x30);
     set_pit(0, 2, 11932);
     rig_run(10 * MS + 1000);
-    EXPECT(served(0x30), 1);
+    CHECK_EQUAL(1, served(0x30));
     vtimers_freeze(&rig_domain, true);
     vtimers_freeze(&rig_domain, true);
     rig_timer_limit = 2; /* the processor timer may be set for what was stopped */
     rig_run(1000 * MS);
     vtimers_freeze(&rig_domain, false);
     rig_run(1000 * MS);
-    EXPECT(served(0x30), 0);
+    CHECK_EQUAL(0, served(0x30));
     rig_timer_limit = 1000000;
     vtimers_freeze(&rig_domain, false);
     rig_run(10 * MS);
-    EXPECT(served(0x30), 1); /* what it missed is forgotten */
+    CHECK_EQUAL(1, served(0x30)); /* what it missed is forgotten */
     rig_stop();
     rig_domain.pause_count = 1; /* as a new domain is */
     start(XEN_X86_EMU_PIT);
     route(2, 0x30);
     set_pit(0, 2, 11932);
     rig_run(1000 * MS);
-    EXPECT(served(0x30), 0);
+    CHECK_EQUAL(0, served(0x30));
     vtimers_freeze(&rig_domain, false);
     rig_run(10 * MS);
-    EXPECT(served(0x30), 1);
+    CHECK_EQUAL(1, served(0x30));
     rig_domain.pause_count = 0;
     rig_stop();
 }
@@ -217,24 +217,24 @@ static void test_rtc_time(void)
     uint32_t value;
 
     start(XEN_X86_EMU_RTC);
-    EXPECT(rtc_read(0), 0x00);
-    EXPECT(rtc_read(2), 0x00);
-    EXPECT(rtc_read(4), 0x12);
-    EXPECT(rtc_read(6), 1); /* a Sunday */
-    EXPECT(rtc_read(7), 0x14);
-    EXPECT(rtc_read(8), 0x07);
-    EXPECT(rtc_read(9), 0x24);
-    EXPECT(rtc_read(0x0d), 0x80);
-    EXPECT(rtc_read(0x0a), 0x26);
+    CHECK_EQUAL(0x00, rtc_read(0));
+    CHECK_EQUAL(0x00, rtc_read(2));
+    CHECK_EQUAL(0x12, rtc_read(4));
+    CHECK_EQUAL(1, rtc_read(6)); /* a Sunday */
+    CHECK_EQUAL(0x14, rtc_read(7));
+    CHECK_EQUAL(0x07, rtc_read(8));
+    CHECK_EQUAL(0x24, rtc_read(9));
+    CHECK_EQUAL(0x80, rtc_read(0x0d));
+    CHECK_EQUAL(0x26, rtc_read(0x0a));
     rig_run(899 * MS + 900000); /* 0.9999 s: the update is near */
-    EXPECT(rtc_read(0x0a), 0xa6);
+    CHECK_EQUAL(0xa6, rtc_read(0x0a));
     rig_run(3600ULL * 1000 * MS + 59ULL * 1000 * MS);
-    EXPECT(rtc_read(0), 0x59);
-    EXPECT(rtc_read(4), 0x13);
+    CHECK_EQUAL(0x59, rtc_read(0));
+    CHECK_EQUAL(0x13, rtc_read(4));
     rtc_write(0x0b, 0); /* 12 hours */
-    EXPECT(rtc_read(4), 0x81);
+    CHECK_EQUAL(0x81, rtc_read(4));
     rtc_write(0x0b, 4); /* binary */
-    EXPECT(rtc_read(0), 59);
+    CHECK_EQUAL(59, rtc_read(0));
     rtc_write(0x0b, 0x86); /* stopped, 24 hours */
     rtc_write(9, 99);
     rtc_write(8, 12);
@@ -242,28 +242,28 @@ static void test_rtc_time(void)
     rtc_write(4, 23);
     rtc_write(2, 59);
     rtc_write(0, 58);
-    EXPECT(rtc_read(0), 58);
+    CHECK_EQUAL(58, rtc_read(0));
     rtc_write(0x0b, 0x06);
-    EXPECT(rtc_read(0), 58);
+    CHECK_EQUAL(58, rtc_read(0));
     rig_run(2000 * MS);
-    EXPECT(rtc_read(9), 0); /* 1 January 2000, a Saturday */
-    EXPECT(rtc_read(8), 1);
-    EXPECT(rtc_read(7), 1);
-    EXPECT(rtc_read(6), 7);
-    EXPECT(rtc_read(4), 0);
+    CHECK_EQUAL(0, rtc_read(9)); /* 1 January 2000, a Saturday */
+    CHECK_EQUAL(1, rtc_read(8));
+    CHECK_EQUAL(1, rtc_read(7));
+    CHECK_EQUAL(7, rtc_read(6));
+    CHECK_EQUAL(0, rtc_read(4));
     rtc_write(9, 24); /* set while it runs: 29 February */
     rtc_write(8, 2);
     rtc_write(7, 29);
-    EXPECT(rtc_read(7), 29);
+    CHECK_EQUAL(29, rtc_read(7));
     rig_run(86400ULL * 1000 * MS);
-    EXPECT(rtc_read(7), 1);
-    EXPECT(rtc_read(8), 3);
+    CHECK_EQUAL(1, rtc_read(7));
+    CHECK_EQUAL(3, rtc_read(8));
     vrtc_set_time_offset(&rig_domain, 3600);
-    EXPECT(rtc_read(8), 7);
-    EXPECT(port_out(0, 0x70, 1, 0x0e), IO_UNHANDLED); /* the device model's */
-    EXPECT(port_in(0, 0x71, 1, &value), IO_UNHANDLED);
-    EXPECT(port_out(0, 0x70, 1, 0x80 | 4), IO_OK);
-    EXPECT(port_in(0, 0x71, 1, &value), IO_OK);
+    CHECK_EQUAL(7, rtc_read(8));
+    CHECK_EQUAL(IO_UNHANDLED, port_out(0, 0x70, 1, 0x0e)); /* the device model's */
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0x71, 1, &value));
+    CHECK_EQUAL(IO_OK, port_out(0, 0x70, 1, 0x80 | 4));
+    CHECK_EQUAL(IO_OK, port_in(0, 0x71, 1, &value));
     rig_stop();
 }
 
@@ -274,14 +274,14 @@ static void test_rtc_wallclock_set_back(void)
     rtc_write(0x0b, 0x12); /* updates interrupt */
     (void)rtc_read(0x0c);
     rig_run(1000 * MS);
-    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    CHECK_EQUAL(0x10, rtc_read(0x0c) & 0x10);
     rig_wallclock -= 3600;
     rig_run(1000 * MS);
     (void)rtc_read(0x0c);
     rig_run(1000 * MS);
-    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    CHECK_EQUAL(0x10, rtc_read(0x0c) & 0x10);
     rig_run(1000 * MS);
-    EXPECT(rtc_read(0x0c) & 0x10, 0x10);
+    CHECK_EQUAL(0x10, rtc_read(0x0c) & 0x10);
     rig_wallclock += 3600;
     rig_stop();
 }
@@ -296,15 +296,15 @@ static void test_rtc_calendar(void)
     rtc_write(0x0b, 6);
     for (int64_t i = 0; i < 146097; i++) {
         vrtc_set_time_offset(&rig_domain, i * 86400 - 1720958400);
-        EXPECT(rtc_read(9), year % 100);
-        EXPECT(rtc_read(8), month);
-        EXPECT(rtc_read(7), day);
-        EXPECT(rtc_read(6), weekday);
+        CHECK_EQUAL(year % 100, rtc_read(9));
+        CHECK_EQUAL(month, rtc_read(8));
+        CHECK_EQUAL(day, rtc_read(7));
+        CHECK_EQUAL(weekday, rtc_read(6));
         if (year < 2070) {
             int64_t offset = rig_domain.hvm->time_of_day_offset;
             rtc_write(0x0b, 0x86);
             rtc_write(0x0b, 0x06);
-            EXPECT(rig_domain.hvm->time_of_day_offset, offset);
+            CHECK_EQUAL(offset, rig_domain.hvm->time_of_day_offset);
         }
         weekday = weekday % 7 + 1;
         unsigned length = lengths[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0));
@@ -323,16 +323,16 @@ static void test_rtc_interrupts(void)
     route(8, 0x38);
     rtc_write(0x0b, 0x12); /* update ended */
     rig_run(900 * MS - 1);
-    EXPECT(served(0x38), 0);
+    CHECK_EQUAL(0, served(0x38));
     rig_run(1);
-    EXPECT(served(0x38), 1);
+    CHECK_EQUAL(1, served(0x38));
     rig_run(5000 * MS);
-    EXPECT(served(0x38), 0); /* not until register C is read */
-    EXPECT(rtc_read(0x0c), 0x90);
-    EXPECT(rtc_read(0x0c), 0);
+    CHECK_EQUAL(0, served(0x38)); /* not until register C is read */
+    CHECK_EQUAL(0x90, rtc_read(0x0c));
+    CHECK_EQUAL(0, rtc_read(0x0c));
     rig_run(1000 * MS);
-    EXPECT(served(0x38), 1);
-    EXPECT(rtc_read(0x0c), 0x90);
+    CHECK_EQUAL(1, served(0x38));
+    CHECK_EQUAL(0x90, rtc_read(0x0c));
     rtc_write(0x0b, 0x02);
     rtc_write(1, 0x30); /* alarm at :30 of every minute */
     rtc_write(3, 0xff);
@@ -340,29 +340,29 @@ static void test_rtc_interrupts(void)
     (void)rtc_read(0x0c);
     rtc_write(0x0b, 0x22);
     rig_run(23000 * MS - 1);
-    EXPECT(served(0x38), 0);
+    CHECK_EQUAL(0, served(0x38));
     rig_run(1);
-    EXPECT(served(0x38), 1);
-    EXPECT(rtc_read(0x0c), 0xb0);
+    CHECK_EQUAL(1, served(0x38));
+    CHECK_EQUAL(0xb0, rtc_read(0x0c));
     rtc_write(3, 0x05);
     rtc_write(5, 0x12); /* 12:05:30 */
     rig_run(5 * 60 * 1000 * MS);
-    EXPECT(served(0x38), 1);
-    EXPECT(rtc_read(0x0c) & 0x20, 0x20);
+    CHECK_EQUAL(1, served(0x38));
+    CHECK_EQUAL(0x20, rtc_read(0x0c) & 0x20);
     rtc_write(0x0b, 0x02);
     rtc_write(0x0a, 0x26); /* 1024 Hz */
     rtc_write(0x0b, 0x42);
     for (unsigned i = 0; i < 1024; i++) {
         rig_run(976563);
-        EXPECT(served(0x38), 1);
-        EXPECT(rtc_read(0x0c) & 0xc0, 0xc0);
+        CHECK_EQUAL(1, served(0x38));
+        CHECK_EQUAL(0xc0, rtc_read(0x0c) & 0xc0);
     }
     rig_run(10 * 976563); /* missed: one after the other as it reads register C */
     for (unsigned i = 0; i < 10; i++) {
-        EXPECT(served(0x38), 1);
+        CHECK_EQUAL(1, served(0x38));
         (void)rtc_read(0x0c);
     }
-    EXPECT(served(0x38), 0);
+    CHECK_EQUAL(0, served(0x38));
     rig_stop();
 }
 
@@ -373,24 +373,24 @@ static void test_hpet_counter(void)
     uint64_t before;
 
     start(XEN_X86_EMU_HPET);
-    EXPECT(read32(0, HPET), 0x8086a201);
-    EXPECT(read32(0, HPET + 4), 16000000);
-    EXPECT(read64(0, HPET + 0xf0), 0);
+    CHECK_EQUAL(0x8086a201, read32(0, HPET));
+    CHECK_EQUAL(16000000, read32(0, HPET + 4));
+    CHECK_EQUAL(0, read64(0, HPET + 0xf0));
     rig_run(MS);
-    EXPECT(read64(0, HPET + 0xf0), 0);
+    CHECK_EQUAL(0, read64(0, HPET + 0xf0));
     write32(0, HPET + 0x10, 1);
     rig_run(MS);
-    EXPECT(read64(0, HPET + 0xf0), MS / 16);
+    CHECK_EQUAL(MS / 16, read64(0, HPET + 0xf0));
     write32(0, HPET + 0x10, 0);
     rig_run(MS);
-    EXPECT(read32(0, HPET + 0xf0), MS / 16);
+    CHECK_EQUAL(MS / 16, read32(0, HPET + 0xf0));
     write32(0, HPET + 0xf4, 5); /* upper half */
-    EXPECT(read64(0, HPET + 0xf0), 5ULL << 32 | MS / 16);
+    CHECK_EQUAL(5ULL << 32 | MS / 16, read64(0, HPET + 0xf0));
     write32(0, HPET + 0x10, 1);
     before = read64(0, HPET + 0xf0);
     rig_run(16);
-    EXPECT(read64(0, HPET + 0xf0), before + 1);
-    EXPECT(read32(0, HPET + 0x104), 0x00f00000);
+    CHECK_EQUAL(before + 1, read64(0, HPET + 0xf0));
+    CHECK_EQUAL(0x00f00000, read32(0, HPET + 0x104));
     rig_domain.hvm->param[HVM_PARAM_HPET_ENABLED] = 0;
     CHECK(!memory_access(0, HPET, 4, false, &before), "not there");
     rig_stop();
@@ -407,11 +407,11 @@ static void test_hpet_legacy(void)
     write32(0, HPET + 0x108, 10 * MS / 16);
     for (unsigned i = 0; i < 10; i++) {
         rig_run(10 * MS - 1);
-        EXPECT(served(0x30), 0);
+        CHECK_EQUAL(0, served(0x30));
         rig_run(1);
-        EXPECT(served(0x30), 1);
+        CHECK_EQUAL(1, served(0x30));
     }
-    EXPECT(read32(0, HPET + 0x108), 11 * 10 * MS / 16);
+    CHECK_EQUAL(11 * 10 * MS / 16, read32(0, HPET + 0x108));
     write32(0, HPET + 0x10, 1); /* the PIT is back */
     rig_run(5 * MS + MS / 2);
     CHECK(served(0x30) >= 4, "the PIT's ticks");
@@ -426,18 +426,18 @@ static void test_hpet_one_shot(void)
     write32(0, HPET + 0x120, 20 << 9 | 4); /* timer 1 to GSI 20 */
     write64(0, HPET + 0x128, read64(0, HPET + 0xf0) + MS / 16);
     rig_run(MS - 1);
-    EXPECT(served(0x50), 0);
+    CHECK_EQUAL(0, served(0x50));
     rig_run(1);
-    EXPECT(served(0x50), 1);
+    CHECK_EQUAL(1, served(0x50));
     rig_run(1000 * MS);
-    EXPECT(served(0x50), 0);
+    CHECK_EQUAL(0, served(0x50));
     write64(0, HPET + 0x128, read64(0, HPET + 0xf0) - 1); /* passed: in 64 bits it never comes */
     rig_run(1000 * MS);
-    EXPECT(served(0x50), 0);
+    CHECK_EQUAL(0, served(0x50));
     write32(0, HPET + 0x120, 0x100 | 20 << 9 | 4); /* in 32 bits it comes when the counter has gone round */
     write32(0, HPET + 0x128, read32(0, HPET + 0xf0) - 1);
     rig_run(69000 * MS);
-    EXPECT(served(0x50), 1);
+    CHECK_EQUAL(1, served(0x50));
     rig_stop();
 }
 
@@ -450,16 +450,16 @@ static void test_hpet_level(void)
     write64(0, HPET + 0x148, read64(0, HPET + 0xf0) + MS / 16);
     write64(0, HPET + 0x148, MS / 16);
     rig_run(MS);
-    EXPECT(take(0), 0x51);
-    EXPECT(read32(0, HPET + 0x20), 4);
+    CHECK_EQUAL(0x51, take(0));
+    CHECK_EQUAL(4, read32(0, HPET + 0x20));
     write32(0, HPET + 0x20, 3); /* others */
-    EXPECT(read32(0, HPET + 0x20), 4);
+    CHECK_EQUAL(4, read32(0, HPET + 0x20));
     write32(0, HPET + 0x20, 4);
-    EXPECT(read32(0, HPET + 0x20), 0);
+    CHECK_EQUAL(0, read32(0, HPET + 0x20));
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), -1);
+    CHECK_EQUAL(-1, take(0));
     rig_run(MS);
-    EXPECT(take(0), 0x51);
+    CHECK_EQUAL(0x51, take(0));
     rig_stop();
 }
 
@@ -470,15 +470,15 @@ static void test_pm_timer(void)
     uint32_t first, second;
 
     start(XEN_X86_EMU_PM);
-    EXPECT(port_in(0, 0xb008, 4, &first), IO_UNHANDLED);
-    EXPECT(port_in(0, 0x1f48, 4, &first), IO_OK);
-    EXPECT(vpm_set_ioports(&rig_domain, 2), -EINVAL);
-    EXPECT(vpm_set_ioports(&rig_domain, 1), 0);
-    EXPECT(port_in(0, 0x1f48, 4, &first), IO_UNHANDLED);
-    EXPECT(port_in(0, 0xb004, 2, &first), IO_UNHANDLED); /* control is the device model's */
-    EXPECT(port_in(0, 0xb008, 4, &first), IO_OK);
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0xb008, 4, &first));
+    CHECK_EQUAL(IO_OK, port_in(0, 0x1f48, 4, &first));
+    CHECK_EQUAL(-EINVAL, vpm_set_ioports(&rig_domain, 2));
+    CHECK_EQUAL(0, vpm_set_ioports(&rig_domain, 1));
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0x1f48, 4, &first));
+    CHECK_EQUAL(IO_UNHANDLED, port_in(0, 0xb004, 2, &first)); /* control is the device model's */
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb008, 4, &first));
     rig_run(1000 * MS);
-    EXPECT(port_in(0, 0xb008, 4, &second), IO_OK);
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb008, 4, &second));
     CHECK(second - first >= 3579544 && second - first <= 3579545, "%u", second - first);
     rig_stop();
 }
@@ -488,30 +488,30 @@ static void test_pm_events(void)
     uint32_t value;
 
     start(XEN_X86_EMU_PM);
-    EXPECT(vpm_set_ioports(&rig_domain, 1), 0);
+    CHECK_EQUAL(0, vpm_set_ioports(&rig_domain, 1));
     route(9, 0x8000 | 0x49);
     vpm_power_button(&rig_domain);
-    EXPECT(take(0), -1);
-    EXPECT(port_out(0, 0xb002, 2, 0x0121), IO_OK);
-    EXPECT(take(0), 0x49);
-    EXPECT(port_in(0, 0xb000, 2, &value), IO_OK);
-    EXPECT(value, 0x100);
-    EXPECT(port_in(0, 0xb000, 4, &value), IO_OK);
-    EXPECT(value, 0x01210100);
-    EXPECT(port_out(0, 0xb000, 2, 0x100), IO_OK);
+    CHECK_EQUAL(-1, take(0));
+    CHECK_EQUAL(IO_OK, port_out(0, 0xb002, 2, 0x0121));
+    CHECK_EQUAL(0x49, take(0));
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb000, 2, &value));
+    CHECK_EQUAL(0x100, value);
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb000, 4, &value));
+    CHECK_EQUAL(0x01210100, value);
+    CHECK_EQUAL(IO_OK, port_out(0, 0xb000, 2, 0x100));
     write32(0, LAPIC + APIC_EOI, 0);
-    EXPECT(take(0), -1);
+    CHECK_EQUAL(-1, take(0));
     vpm_sleep_button(&rig_domain); /* not enabled */
-    EXPECT(take(0), -1);
+    CHECK_EQUAL(-1, take(0));
     rig_run(601000 * MS); /* the counter's top bit turns after 600 s */
-    EXPECT(take(0), 0x49);
-    EXPECT(port_in(0, 0xb000, 2, &value), IO_OK);
-    EXPECT(value, 0x201);
-    EXPECT(port_in(0, 0xb002, 1, &value), IO_OK);
-    EXPECT(value, 0x21);
-    EXPECT(port_out(0, 0xb003, 1, 0), IO_OK);
-    EXPECT(port_in(0, 0xb000, 4, &value), IO_OK);
-    EXPECT(value, 0x00210201);
+    CHECK_EQUAL(0x49, take(0));
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb000, 2, &value));
+    CHECK_EQUAL(0x201, value);
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb002, 1, &value));
+    CHECK_EQUAL(0x21, value);
+    CHECK_EQUAL(IO_OK, port_out(0, 0xb003, 1, 0));
+    CHECK_EQUAL(IO_OK, port_in(0, 0xb000, 4, &value));
+    CHECK_EQUAL(0x00210201, value);
     rig_stop();
 }
 

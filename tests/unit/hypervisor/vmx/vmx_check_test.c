@@ -3,7 +3,7 @@
  * and values are written out from Intel SDM volume 3, 26.2, 26.3 and appendix B.
  */
 #include <setjmp.h>
-#include "../check.h"
+#include "../../check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,15 +269,13 @@ static void expect(unsigned row)
 {
     const char *broken;
     rows[row].mode();
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     for (unsigned i = 0; i < ARRAY_SIZE(rows[row].change); i++)
         if (rows[row].change[i].field || !i)
             fake_vmcs[rows[row].change[i].field] = rows[row].change[i].value;
     broken = vmx_broken_rule();
-    if (!broken || strcmp(broken, rows[row].rule)) {
-        fprintf(stderr, "row %u: expected \"%s\", found \"%s\"\n", row, rows[row].rule, broken ? broken : "nothing");
-        exit(1);
-    }
+    CHECK(broken && !strcmp(broken, rows[row].rule), "row %u: expected \"%s\", found \"%s\"", row, rows[row].rule,
+          broken ? broken : "nothing");
 }
 
 /* VM86 needs protected mode and none of long mode: other rules would speak first, so the two are set up apart. */
@@ -288,12 +286,12 @@ static void expect_virtual_8086_rules(void)
     fake_vmcs[0x6820] = 0x20202;
     for (unsigned i = ES; i <= GS; i++)
         segment(i, 0x1234, 0x12340, 0xffff, 0xf3);
-    check(!strcmp(vmx_broken_rule(), "26.3.1.4: RFLAGS.VM"));
+    CHECK(!strcmp(vmx_broken_rule(), "26.3.1.4: RFLAGS.VM"));
     real_mode();
     fake_vmcs[0x6820] = 0x20202;
     for (unsigned i = ES; i <= GS; i++)
         segment(i, 0x1234, 0x12340, 0xffff, 0xf3);
-    check(!strcmp(vmx_broken_rule(), "26.3.1.4: RFLAGS.VM"));
+    CHECK(!strcmp(vmx_broken_rule(), "26.3.1.4: RFLAGS.VM"));
 }
 
 /* What is right and looks odd. */
@@ -301,29 +299,29 @@ static void expect_none(void)
 {
     long_mode();
     fake_vmcs[0x681e] = 0x0000800000000000; /* behind the last instruction below the hole */
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     fake_vmcs[0x4016] = 0x80000b0e;
     fake_vmcs[0x4018] = 0xffff;
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     long_mode();
     fake_vmcs[0x4002] = 0xb5986dfa ^ 0x00c01004; /* windows, RDTSC and DR exits come and go */
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     fake_vmcs[0x4824] = 2;
     fake_vmcs[0x6820] = 0x302;
     fake_vmcs[0x6822] = 0x4000;
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     real_mode();
     segment(CS, 0xf000, 0xffff0000, 0xffff, 0x93); /* CS as data */
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     fake_vmcs[0x4016] = 0x8000030d;
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     virtual_8086();
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
     pae_mode();
     segment(TR, 0x40, 0, 0x2b, 0x83);
     segment(LDTR, 0x48, 0, 0xff, 0x82);
     fake_vmcs[0x2810] = 0xfffffffffffffffe; /* not present */
-    check(!vmx_broken_rule());
+    CHECK(!vmx_broken_rule());
 }
 
 int main(void)

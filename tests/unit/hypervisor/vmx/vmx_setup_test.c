@@ -5,7 +5,8 @@
  * B.
  */
 #include <setjmp.h>
-#include "../check.h"
+#include "../../check.h"
+#include "../../random.h"
 #include <hv/cpu_features.h>
 #include <hv/cpu_policy.h>
 #include <hv/p2m.h>
@@ -47,7 +48,7 @@ static uint64_t *msr_at(uint32_t msr)
 {
     if (msr < MSR_COUNT)
         return &vmx_msr[msr];
-    check(msr >= 0xc0000000 && msr < 0xc0000200);
+    CHECK(msr >= 0xc0000000 && msr < 0xc0000200);
     return &high_msr[msr & 0x1ff];
 }
 uint64_t rdmsr(uint32_t msr)
@@ -138,7 +139,7 @@ bool invvpid(uint64_t kind, struct invalidation what)
 
 void panic(const char *format, ...)
 {
-    check(expects_panic);
+    CHECK(expects_panic);
     longjmp(panicked, 1);
 }
 void fake_deadlock(void)
@@ -147,7 +148,7 @@ void fake_deadlock(void)
 }
 void *alloc_zeroed_pages(unsigned order)
 {
-    check(order == 0 && frames_used < FAKE_FRAMES);
+    CHECK(order == 0 && frames_used < FAKE_FRAMES);
     return memset(memory[frames_used++], 0, PAGE_SIZE);
 }
 void free_virtual_pages(void *va, unsigned order)
@@ -156,7 +157,7 @@ void free_virtual_pages(void *va, unsigned order)
 void *zalloc(size_t bytes)
 {
     static struct vmx_vcpu only;
-    check(bytes == sizeof(only));
+    CHECK(bytes == sizeof(only));
     return memset(&only, 0, sizeof(only));
 }
 unsigned long find_first_zero(const unsigned long *map, unsigned long bits)
@@ -176,7 +177,7 @@ void cpu_policy_hvm_without(unsigned feature)
 }
 int hvm_copy_from_physical(struct domain *d, void *to, uint64_t gpa, size_t bytes)
 {
-    check(bytes == sizeof(pdpt));
+    CHECK(bytes == sizeof(pdpt));
     memcpy(to, pdpt, bytes);
     return 0;
 }
@@ -222,7 +223,7 @@ static void power_on(void)
 static struct vmx_vcpu *start(void)
 {
     power_on();
-    check(vmx_vendor.init());
+    CHECK(vmx_vendor.init());
     vmx_vendor.init_cpu();
     domain = (struct domain){.id = 1, .hvm = &hvm_domain};
     hvm_domain = (struct hvm_domain){.tlb_generation = 1};
@@ -230,7 +231,7 @@ static struct vmx_vcpu *start(void)
     cpus[0].tss = (void *)0xffff810000302000;
     cpus[0].root_table = 0x5000;
     fake_current = NULL;
-    check(vmx_vendor.vcpu_init(&vcpu) == 0);
+    CHECK(vmx_vendor.vcpu_init(&vcpu) == 0);
     return hvm.vendor;
 }
 
@@ -274,15 +275,15 @@ static void test_controls(void)
 {
     start();
     const struct vmx_capabilities *c = &vmx_capabilities;
-    check(c->revision == 0x1234);
-    check(c->pin == (0x16 | 0x01 | 0x08 | 0x20)); /* interrupts, NMIs, virtual NMIs */
+    CHECK(c->revision == 0x1234);
+    CHECK(c->pin == (0x16 | 0x01 | 0x08 | 0x20)); /* interrupts, NMIs, virtual NMIs */
     /* HLT, MWAIT, RDPMC, CR8 both ways, DR, ports, MSR bitmap, MONITOR, secondary, TSC offset */
-    check(c->processor == (0x4006172 | 0x80 | 0x400 | 0x800 | 0x180000 | 0x800000 | 0x1000000 | 0x10000000 |
+    CHECK(c->processor == (0x4006172 | 0x80 | 0x400 | 0x800 | 0x180000 | 0x800000 | 0x1000000 | 0x10000000 |
                            0x20000000 | 0x80000000 | 0x8));
-    check(c->secondary == (0x02 | 0x08 | 0x20 | 0x40 | 0x80 | 0x400 | 0x1000));
-    check(c->exit == (0x36dfb | 0x4 | 0x200 | 0x80000 | 0x200000));
-    check(c->entry == (0x11fb | 0x4 | 0x4000 | 0x8000));
-    check(cr4_register == (0x3406e0 | 0x2000) && vmx_region && !hidden);
+    CHECK(c->secondary == (0x02 | 0x08 | 0x20 | 0x40 | 0x80 | 0x400 | 0x1000));
+    CHECK(c->exit == (0x36dfb | 0x4 | 0x200 | 0x80000 | 0x200000));
+    CHECK(c->entry == (0x11fb | 0x4 | 0x4000 | 0x8000));
+    CHECK(cr4_register == (0x3406e0 | 0x2000) && vmx_region && !hidden);
 }
 
 /* Every control that we cannot do without, taken away, is a reason to have no HVM guests, and no panic. */
@@ -300,32 +301,32 @@ static void test_lacking_controls(void)
             power_on();
             vmx_msr[required[i].msr] &= ~(1UL << (32 + bit));
             vmx_msr[required[i].msr] &= ~(1UL << bit);
-            check(!vmx_vendor.init());
+            CHECK(!vmx_vendor.init());
         }
     static const uint32_t optional[] = {0x08, 0x1000, 0x400};
     for (unsigned i = 0; i < ARRAY_SIZE(optional); i++) {
         power_on();
         vmx_msr[SECONDARY] &= ~((uint64_t)optional[i] << 32);
-        check(vmx_vendor.init() && !(vmx_capabilities.secondary & optional[i]));
-        check(hidden == (optional[i] == 0x08 ? 2 : optional[i] == 0x1000)); /* RDTSCP and RDPID, INVPCID */
+        CHECK(vmx_vendor.init() && !(vmx_capabilities.secondary & optional[i]));
+        CHECK(hidden == (optional[i] == 0x08 ? 2 : optional[i] == 0x1000)); /* RDTSCP and RDPID, INVPCID */
     }
     for (unsigned bit = 0; bit < 3; bit++) { /* forced: INVLPG, CR3 both ways */
         static const uint32_t unwanted[] = {0x200, 0x8000, 0x10000};
         power_on();
         vmx_msr[PROCESSOR] |= unwanted[bit] | (uint64_t)unwanted[bit] << 32;
-        check(!vmx_vendor.init());
+        CHECK(!vmx_vendor.init());
     }
     static const uint32_t switched[] = {0x4, 0x1000, 0x400000, 0x800000}; /* cannot be off */
     for (unsigned i = 0; i < ARRAY_SIZE(switched); i++) {
         power_on();
         vmx_msr[PROCESSOR] |= switched[i];
-        check(!vmx_vendor.init());
+        CHECK(!vmx_vendor.init());
     }
     static const uint64_t ept[] = {1UL << 6, 1UL << 14, 1UL << 16, 1UL << 20, 1UL << 25, 1UL << 32, 1UL << 41};
     for (unsigned i = 0; i < ARRAY_SIZE(ept); i++) {
         power_on();
         vmx_msr[0x48c] &= ~ept[i];
-        check(!vmx_vendor.init());
+        CHECK(!vmx_vendor.init());
     }
 }
 
@@ -333,16 +334,16 @@ static void test_firmware_and_other_cpus(void)
 {
     power_on();
     vmx_msr[0x3a] = 1; /* locked, off */
-    check(!vmx_vendor.init());
+    CHECK(!vmx_vendor.init());
     power_on();
     vmx_msr[0x3a] = 0;
-    check(vmx_vendor.init() && vmx_msr[0x3a] == 5);
+    CHECK(vmx_vendor.init() && vmx_msr[0x3a] == 5);
     start();
     capability(SECONDARY, 0, 0x0fff); /* the next CPU has less */
     expects_panic = true;
     if (!setjmp(panicked)) {
         vmx_vendor.init_cpu();
-        check(false);
+        CHECK(false);
     }
     expects_panic = false;
 }
@@ -364,21 +365,21 @@ static void test_msr_bitmap(void)
                 may_write = may_write || both[i] == msr;
             for (unsigned i = 0; i < ARRAY_SIZE(reads); i++)
                 may_read = may_read || reads[i] == msr;
-            check(write == may_write && read == (may_read || may_write));
+            CHECK(write == may_write && read == (may_read || may_write));
         }
 }
 
 static void test_new_vmcs(void)
 {
     const struct vmx_vcpu *x = start();
-    check(current_vmcs == 0 && clears >= 2); /* active nowhere */
-    check(fake_vmcs[0x4000] == vmx_capabilities.pin && fake_vmcs[0x4002] == vmx_capabilities.processor);
-    check(fake_vmcs[0x401e] == vmx_capabilities.secondary && fake_vmcs[0x400c] == vmx_capabilities.exit);
-    check(fake_vmcs[0x4012] == (vmx_capabilities.entry & ~0x200U));
-    check(fake_vmcs[0x4004] == (1U << 1 | 1U << 17 | 1U << 18)); /* #DB, #AC, #MC */
-    check(fake_vmcs[0x0000] == hvm.asid && hvm.asid && fake_vmcs[0x201a] == 0x12301e);
-    check(fake_vmcs[0x2800] == ~0UL && fake_vmcs[0x6000] == ~0UL && fake_vmcs[0x6002] == ~0x80UL);
-    check(fake_vmcs[0x4020] == 128 && fake_vmcs[0x4022] == 4096 && x->changed);
+    CHECK(current_vmcs == 0 && clears >= 2); /* active nowhere */
+    CHECK(fake_vmcs[0x4000] == vmx_capabilities.pin && fake_vmcs[0x4002] == vmx_capabilities.processor);
+    CHECK(fake_vmcs[0x401e] == vmx_capabilities.secondary && fake_vmcs[0x400c] == vmx_capabilities.exit);
+    CHECK(fake_vmcs[0x4012] == (vmx_capabilities.entry & ~0x200U));
+    CHECK(fake_vmcs[0x4004] == (1U << 1 | 1U << 17 | 1U << 18)); /* #DB, #AC, #MC */
+    CHECK(fake_vmcs[0x0000] == hvm.asid && hvm.asid && fake_vmcs[0x201a] == 0x12301e);
+    CHECK(fake_vmcs[0x2800] == ~0UL && fake_vmcs[0x6000] == ~0UL && fake_vmcs[0x6002] == ~0x80UL);
+    CHECK(fake_vmcs[0x4020] == 128 && fake_vmcs[0x4022] == 4096 && x->changed);
 }
 
 /* The state after a reset, long mode, PAE: entry has nothing against it. */
@@ -387,11 +388,11 @@ static void test_enterable(void)
     start();
     real_mode();
     install();
-    check(!vmx_broken_rule());
-    check(fake_vmcs[0x6c02] == 0x5000 && fake_vmcs[0x6c0a] == 0xffff810000302000);
-    check(!(fake_vmcs[0x6c00] & 8) && fake_vmcs[0x6c04] == 0x3426e8); /* no TS; DE, VMXE */
-    check(fake_vmcs[0x6800] == 0x30 && fake_vmcs[0x6004] == 0x10);    /* NE behind its back */
-    check(fake_vmcs[0x6804] == 0x2040 && fake_vmcs[0x6006] == 0);     /* MCE and VMXE too */
+    CHECK(!vmx_broken_rule());
+    CHECK(fake_vmcs[0x6c02] == 0x5000 && fake_vmcs[0x6c0a] == 0xffff810000302000);
+    CHECK(!(fake_vmcs[0x6c00] & 8) && fake_vmcs[0x6c04] == 0x3426e8); /* no TS; DE, VMXE */
+    CHECK(fake_vmcs[0x6800] == 0x30 && fake_vmcs[0x6004] == 0x10);    /* NE behind its back */
+    CHECK(fake_vmcs[0x6804] == 0x2040 && fake_vmcs[0x6006] == 0);     /* MCE and VMXE too */
     hvm.cr0 = 0x80000031;
     hvm.cr4 = 0x20;
     hvm.cr3 = 0x7000;
@@ -399,17 +400,16 @@ static void test_enterable(void)
     vmx_vendor.update_cr(&vcpu, 0);
     vmx_vendor.update_cr(&vcpu, 4);
     vmx_vendor.update_cr(&vcpu, 3);
-    check(fake_vmcs[0x280a] == 0x8001 && fake_vmcs[0x280c] == 0 && fake_vmcs[0x280e] == 0 && !vmx_broken_rule());
+    CHECK(fake_vmcs[0x280a] == 0x8001 && fake_vmcs[0x280c] == 0 && fake_vmcs[0x280e] == 0 && !vmx_broken_rule());
     hvm.efer = 0xd01;
     vmx_vendor.update_efer(&vcpu);
     set(SEG_CS, 0x10, 0, ~0U, 0xa9b);
-    check(fake_vmcs[0x4012] & 0x200 && !vmx_broken_rule());
+    CHECK(fake_vmcs[0x4012] & 0x200 && !vmx_broken_rule());
 }
 
 /* Whatever a toolstack's context says of segments: what we write the processor takes, but for types and levels. */
 static void test_random_segments(void)
 {
-    static uint64_t state = 88172645463325252ULL;
     start();
     real_mode();
     install();
@@ -417,8 +417,7 @@ static void test_random_segments(void)
     vmx_vendor.update_cr(&vcpu, 0);
     for (unsigned round = 0; round < 200000; round++) {
         for (unsigned i = SEG_ES; i <= SEG_IDTR; i++) {
-            state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-            uint16_t attributes = (uint16_t)(state & 0xfff);
+            uint16_t attributes = (uint16_t)random_below(0x1000);
             if (i == SEG_CS)
                 attributes = 0x09b;
             if (i == SEG_SS)
@@ -427,12 +426,10 @@ static void test_random_segments(void)
                 attributes |= 2;
             if (i == SEG_TR)
                 attributes = (attributes & ~0xfU) | 9;
-            set(i, (uint16_t)(state >> 16), state * 3, (uint32_t)(state >> 20), attributes);
+            set(i, (uint16_t)random64(), random64(), (uint32_t)random64(), attributes);
         }
         const char *broken = vmx_broken_rule();
-        if (broken)
-            fprintf(stderr, "%s\n", broken);
-        check(!broken);
+        CHECK(!broken, "%s", broken);
     }
 }
 
@@ -442,27 +439,27 @@ static void test_flushes(void)
     real_mode();
     install();
     vmx_flush_before_entry(&vcpu);
-    check(invepts == 1 && invvpids == 1 && last_invalidation.context == hvm.asid);
+    CHECK(invepts == 1 && invvpids == 1 && last_invalidation.context == hvm.asid);
     vmx_flush_before_entry(&vcpu);
-    check(invepts == 1 && invvpids == 1);
+    CHECK(invepts == 1 && invvpids == 1);
     hvm_domain.tlb_generation++;
     vmx_flush_before_entry(&vcpu);
-    check(invepts == 2 && invvpids == 1 && last_invalidation.context == x->ept_pointer);
+    CHECK(invepts == 2 && invvpids == 1 && last_invalidation.context == x->ept_pointer);
     vmx_vendor.flush_tlb(&vcpu);
     vmx_flush_before_entry(&vcpu);
-    check(invepts == 2 && invvpids == 2);
+    CHECK(invepts == 2 && invvpids == 2);
     vmx_vendor.invlpg(&vcpu, 0x5000);
-    check(invvpids == 3 && last_invalidation.address == 0x5000 && !x->flush_linear);
+    CHECK(invvpids == 3 && last_invalidation.address == 0x5000 && !x->flush_linear);
     vmx_vendor.invlpg(&vcpu, 1UL << 63); /* not canonical: the instruction would fail */
-    check(invvpids == 3 && x->flush_linear);
+    CHECK(invvpids == 3 && x->flush_linear);
     vmx_flush_before_entry(&vcpu);
     vmx_vendor.put_away(&vcpu);
     install();
-    check(!x->flush_linear && !x->flush_physical); /* the same CPU */
+    CHECK(!x->flush_linear && !x->flush_physical); /* the same CPU */
     vmx_vendor.put_away(&vcpu);
     x->cpu = &cpus[1];
     install();
-    check(x->flush_linear && x->flush_physical && x->changed);
+    CHECK(x->flush_linear && x->flush_physical && x->changed);
 }
 
 /* What the processor does not switch is the guest's while it is on the CPU, and ours afterwards. */
@@ -473,25 +470,25 @@ static void test_msrs(void)
     vmx_vendor.set_msr(&vcpu, 0xc0000081, 0x1111);
     vmx_vendor.set_msr(&vcpu, 0xc0000082, 0x0000800000000000); /* no address: made one */
     vmx_vendor.set_msr(&vcpu, 0x175, 0x0000800000000000);
-    check(fake_vmcs[0x6824] == 0xffff800000000000);
-    check(high_msr[0x81] == 0x00e3000800000000);
+    CHECK(fake_vmcs[0x6824] == 0xffff800000000000);
+    CHECK(high_msr[0x81] == 0x00e3000800000000);
     install();
-    check(high_msr[0x81] == 0x1111 && high_msr[0x82] == 0xffff800000000000);
+    CHECK(high_msr[0x81] == 0x1111 && high_msr[0x82] == 0xffff800000000000);
     vmx_vendor.set_msr(&vcpu, 0xc0000082, 0x2222);
-    check(high_msr[0x82] == 0x2222 && vmx_vendor.get_msr(&vcpu, 0xc0000082) == 0x2222);
+    CHECK(high_msr[0x82] == 0x2222 && vmx_vendor.get_msr(&vcpu, 0xc0000082) == 0x2222);
     high_msr[0x102] = 0x3333; /* KERNEL_GS_BASE, which the guest writes by itself */
-    check(vmx_vendor.get_msr(&vcpu, 0xc0000102) == 0x3333);
+    CHECK(vmx_vendor.get_msr(&vcpu, 0xc0000102) == 0x3333);
     vmx_vendor.put_away(&vcpu);
     fake_current = NULL;
-    check(high_msr[0x81] == 0x00e3000800000000 && vmx_vendor.get_msr(&vcpu, 0xc0000102) == 0x3333);
+    CHECK(high_msr[0x81] == 0x00e3000800000000 && vmx_vendor.get_msr(&vcpu, 0xc0000102) == 0x3333);
     hvm.tsc_aux = 5;
     install();
-    check(high_msr[0x103] == 5 && high_msr[0x102] == 0x3333);
+    CHECK(high_msr[0x103] == 5 && high_msr[0x102] == 0x3333);
     vmx_vendor.put_away(&vcpu);
-    check(high_msr[0x103] == 0);
+    CHECK(high_msr[0x103] == 0);
     domain.tsc.emulated = true;
     vmx_vendor.update_tsc(&vcpu);
-    check(fake_vmcs[0x4002] & 0x1000);
+    CHECK(fake_vmcs[0x4002] & 0x1000);
 }
 
 /* None is lost when we change another, as a task switch and the emulator's single step do. */
@@ -500,9 +497,9 @@ static void test_debug_registers(void)
     start();
     real_mode();
     install();
-    check(!hvm.dr_loaded && fake_vmcs[0x4002] & 0x800000);
+    CHECK(!hvm.dr_loaded && fake_vmcs[0x4002] & 0x800000);
     vmx_load_debug_registers(&vcpu);
-    check(hvm.dr_loaded && !(fake_vmcs[0x4002] & 0x800000));
+    CHECK(hvm.dr_loaded && !(fake_vmcs[0x4002] & 0x800000));
     processor_dr[0] = 0x1111;
     processor_dr[3] = 0x3333;
     fake_dr6 = 0xffff0ff1;
@@ -510,11 +507,11 @@ static void test_debug_registers(void)
     vmx_vendor.sync(&vcpu);
     hvm.dr7 &= ~0x55UL;
     vmx_vendor.update_dr(&vcpu);
-    check(processor_dr[0] == 0x1111 && processor_dr[3] == 0x3333 && fake_dr6 == 0xffff0ff1);
-    check(fake_vmcs[0x681a] == 0x400);
+    CHECK(processor_dr[0] == 0x1111 && processor_dr[3] == 0x3333 && fake_dr6 == 0xffff0ff1);
+    CHECK(fake_vmcs[0x681a] == 0x400);
     vmx_vendor.put_away(&vcpu);
-    check(!hvm.dr_loaded && hvm.dr[0] == 0x1111 && hvm.dr[3] == 0x3333 && hvm.dr6 == 0xffff0ff1);
-    check(fake_vmcs[0x4002] & 0x800000);
+    CHECK(!hvm.dr_loaded && hvm.dr[0] == 0x1111 && hvm.dr[3] == 0x3333 && hvm.dr6 == 0xffff0ff1);
+    CHECK(fake_vmcs[0x4002] & 0x800000);
 }
 
 /* A paused vcpu's VMCS is reached from any CPU, and the one that was current is so again. */
@@ -524,14 +521,14 @@ static void test_reach(void)
     struct hvm_segment_register s;
     real_mode();
     install();
-    check(current_vmcs == x->vmcs_address);
+    CHECK(current_vmcs == x->vmcs_address);
     vmx_vendor.get_segment(&vcpu, SEG_CS, &s);
-    check(current_vmcs == x->vmcs_address);
+    CHECK(current_vmcs == x->vmcs_address);
     vmx_vendor.put_away(&vcpu);
     fake_current = NULL;
-    check(current_vmcs == 0 && !x->launched);
+    CHECK(current_vmcs == 0 && !x->launched);
     vmx_vendor.get_segment(&vcpu, SEG_CS, &s);
-    check(current_vmcs == 0);
+    CHECK(current_vmcs == 0);
 }
 
 int main(void)

@@ -17,7 +17,7 @@ static __thread struct real_cpu_info fake_cpu_info;
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = 2;
 
-unsigned fake_failures, fake_fail_allocation, fake_objects, fake_yield_every;
+unsigned fake_fail_allocation, fake_objects, fake_yield_every;
 static unsigned yield_calls;
 
 #define MAX_DOMAINS 8
@@ -31,10 +31,7 @@ struct real_cpu_info *cpu_info(void)
 /* Allocation and references are forbidden where interrupts are off: the real ones may have to wait for other CPUs. */
 static void check_may_wait(const char *what)
 {
-    if (fake_irqs_off) {
-        fprintf(stderr, "%s with interrupts off\n", what);
-        abort();
-    }
+    CHECK(!fake_irqs_off, "%s with interrupts off", what);
 }
 
 static bool allocation_fails(void)
@@ -254,10 +251,10 @@ void fake_domain_free(struct domain *d)
             domains[i] = NULL;
     for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
         if (fake_page[mfn].references && fake_page[mfn].owner == d->id) {
-            CHECK_EQUAL(fake_references(mfn), (fake_page[mfn].type & TYPE_READY) ? 1 : 0);
+            CHECK_EQUAL((fake_page[mfn].type & TYPE_READY) ? 1 : 0, fake_references(mfn));
             fake_page[mfn] = (struct page){0};
         }
-    CHECK_EQUAL(d->references, 1);
+    CHECK_EQUAL(1, d->references);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         free(d->vcpu[i]);
     free(d->vcpu);
@@ -378,22 +375,24 @@ void fake_reset(void)
     cpu_info()->cpu = &cpus[0];
 }
 
-int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), void (*teardown)(void))
-{
-    for (size_t i = 0; i < count; i++) {
-        unsigned before = fake_failures;
+static void (*setup_of_all)(void), (*teardown_of_all)(void);
 
-        fake_reset();
-        setup();
-        tests[i].run();
-        teardown();
-        CHECK_EQUAL(fake_objects, 0);
-        CHECK_EQUAL(fake_frames_in_use(), 0);
-        CHECK_EQUAL(fake_irqs_off, 0);
-        printf("%s %s\n", fake_failures == before ? "ok  " : "FAIL", tests[i].name);
-    }
-    printf("%zu tests, %u failed checks\n", count, fake_failures);
-    return fake_failures ? EXIT_FAILURE : EXIT_SUCCESS;
+static void without_leaks(void (*run)(void))
+{
+    fake_reset();
+    setup_of_all();
+    run();
+    teardown_of_all();
+    CHECK_EQUAL(0, fake_objects);
+    CHECK_EQUAL(0, fake_frames_in_use());
+    CHECK_EQUAL(0, fake_irqs_off);
+}
+
+int fake_run_tests(const struct unit_test *tests, unsigned count, void (*setup)(void), void (*teardown)(void))
+{
+    setup_of_all = setup;
+    teardown_of_all = teardown;
+    return run_tests(tests, count, without_leaks);
 }
 
 /* Asked for HVM domains only, whose memory lies here at its machine addresses. */

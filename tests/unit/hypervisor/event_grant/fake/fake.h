@@ -5,10 +5,8 @@
 #ifndef FAKE_H
 #define FAKE_H
 
-#include "../../count_failures.h"
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "../../../check.h"
+#include "../../../test_list.h"
 #include <string.h>
 
 #include <hv/domain.h>
@@ -16,12 +14,8 @@
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 
-struct unit_test {
-    const char *name;
-    void (*run)(void);
-};
-/* Runs all; every test starts from fake_reset and must end without leaks. Returns what main returns. */
-int run_tests(const struct unit_test *tests, size_t count, void (*setup)(void), void (*teardown)(void));
+/* Runs all (test_list.h); every test starts from fake_reset and must end without leaks. Returns what main returns. */
+int fake_run_tests(const struct unit_test *tests, unsigned count, void (*setup)(void), void (*teardown)(void));
 
 void fake_reset(void);
 
