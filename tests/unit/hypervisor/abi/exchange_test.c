@@ -64,7 +64,7 @@ static void one_to_many_in_pieces(void)
     struct xen_memory_exchange x = setup(3, 0);
 
     fake_yield_every(1);
-    CHECK(exchange(&x) == 0 && x.nr_exchanged == COUNT / 8 && fake_yields() == COUNT / 8 - 1);
+    CHECK(exchange(&x) == 0 && x.nr_exchanged == COUNT / 8 && fake_yields == COUNT / 8 - 1);
     for (unsigned i = 0; i < COUNT; i++)
         CHECK(m2p_get(out[i]) == 500 + i);
     CHECK(guest->pages == COUNT);

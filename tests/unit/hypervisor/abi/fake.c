@@ -24,16 +24,8 @@
 
 #define MAX_DOMAINS 16
 
-struct page fake_page[FAKE_FRAMES];
-uint8_t (*fake_ram)[PAGE_SIZE];
-static unsigned long fake_m2p[FAKE_FRAMES];
-mfn_t max_mfn = FAKE_FRAMES;
-struct vcpu *fake_current;
 struct domain *dom0;
-struct bootinfo bootinfo;
 struct acpi_facts acpi;
-struct cpu_features cpu_features;
-struct cpu cpus[NR_CPUS];
 unsigned cpu_count = 2;
 volatile uint64_t tlbflush_clock = 7;
 unsigned fake_kill_steps;
@@ -41,7 +33,6 @@ unsigned fake_kill_steps;
 static struct domain *domains[MAX_DOMAINS];
 static const char *fault_start, *fault_end;
 static bool fault_read;
-static unsigned yield_every, yield_calls, yields;
 
 /* What was said of a domain last. */
 char fake_said[200];
@@ -84,8 +75,6 @@ static void free_domains(void)
 void fake_reset(void)
 {
     free_domains();
-    if (!fake_ram)
-        fake_ram = aligned_alloc(PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     memset(fake_ram, 0xa5, FAKE_FRAMES * PAGE_SIZE);
     for (unsigned i = 0; i < FAKE_FRAMES; i++) {
         fake_page[i] = (struct page){.references = PAGE_FREE | PAGE_OF(DOMID_INVALID)};
@@ -133,7 +122,7 @@ static struct domain *find_domain(domid_t id)
 
 void fake_be(struct domain *d)
 {
-    fake_current = d->vcpu[0];
+    current = d->vcpu[0];
 }
 
 void fake_fault(const void *start, size_t bytes, bool read)
@@ -141,25 +130,6 @@ void fake_fault(const void *start, size_t bytes, bool read)
     fault_start = start;
     fault_end = fault_start + bytes;
     fault_read = read;
-}
-
-void fake_yield_every(unsigned n)
-{
-    yield_every = n;
-    yield_calls = yields = 0;
-}
-
-unsigned fake_yields(void)
-{
-    return yields;
-}
-
-bool hypercall_should_yield(void)
-{
-    if (!yield_every || ++yield_calls % yield_every)
-        return false;
-    yields++;
-    return true;
 }
 
 long run_hypercall(hypercall_handler handler, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -243,11 +213,6 @@ void m2p_set(mfn_t mfn, unsigned long pfn)
 {
     CHECK(mfn < FAKE_FRAMES);
     fake_m2p[mfn] = pfn;
-}
-
-unsigned long m2p_get(mfn_t mfn)
-{
-    return fake_m2p[mfn];
 }
 
 mfn_t m2p_extent_mfn(unsigned long index)
@@ -411,22 +376,6 @@ struct domain *domain_get_next(domid_t from)
     return !d || d->dying == DOMAIN_ALIVE ? d : (domain_put(d), domain_get_next((domid_t)(d->id + 1)));
 }
 
-void domain_put(struct domain *d)
-{
-    CHECK(d->references > 1);
-    d->references--;
-}
-
-int allowed_call(const struct domain *subject, enum policy_class class)
-{
-    return class == POLICY_ANYONE || subject->is_privileged ? 0 : -EPERM;
-}
-
-int allowed_on(const struct domain *subject, const struct domain *object)
-{
-    return subject->is_privileged ? 0 : -EPERM;
-}
-
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
 {
     *out = fake_domain(id == DOMID_INVALID ? 42 : id, 0);
@@ -561,14 +510,6 @@ int cpu_featureset_get(unsigned index, uint32_t *words_out, uint32_t *words)
     *words = min(*words, 18U);
     memset(words_out, 0x11, *words * sizeof(*words_out));
     return 0;
-}
-ns_t now(void)
-{
-    return 5000;
-}
-uint64_t tsc_khz(void)
-{
-    return 2000000;
 }
 void wallclock_set(uint64_t seconds, uint32_t nanoseconds, ns_t at)
 {

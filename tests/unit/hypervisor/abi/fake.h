@@ -6,6 +6,7 @@
 #define FAKE_H
 
 #include "../../check.h"
+#include "../fake/default.h"
 #include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
 
@@ -17,10 +18,6 @@ void fake_be(struct domain *d);
 
 /* Guest addresses in [start, start + bytes) fault when written (and read, if `read`). bytes = 0: none. */
 void fake_fault(const void *start, size_t bytes, bool read);
-/* hypercall_should_yield answers true every n-th time; 0: never. */
-void fake_yield_every(unsigned n);
-unsigned fake_yields(void);
-
 /* Every frame is free or owned by exactly the domain that counts it; the place is the caller's. */
 void fake_check_frames(const char *file, int line);
 #define CHECK_FRAMES() fake_check_frames(__FILE__, __LINE__)

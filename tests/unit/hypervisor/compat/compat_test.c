@@ -3,6 +3,7 @@
  * and interrupted calls go on where they were. The handlers are fakes that look at what they get.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -58,7 +59,7 @@ int copy_to_guest_va(unsigned long to, const void *from, size_t bytes)
 /* ---- Handlers ---- */
 
 static struct hypercall seen;
-static unsigned calls, yield_every, yield_calls, layout_changes, wallclock_updates, code_bytes = 4;
+static unsigned calls, layout_changes, wallclock_updates, code_bytes = 4;
 static long answer;
 static union {
     struct sched_poll poll;
@@ -74,10 +75,6 @@ static union {
 static uint64_t populated[1000];
 static unsigned populated_count, populate_limit, restart_after;
 
-bool hypercall_should_yield(void)
-{
-    return yield_every && ++yield_calls % yield_every == 0;
-}
 unsigned hvm_code_bytes(struct vcpu *v)
 {
     return code_bytes;
@@ -398,10 +395,10 @@ static long reserve(unsigned command, uint32_t count, unsigned limit, unsigned r
 {
     struct compat_memory_reservation r = {at(4096), count, 3, 0x40, DOMID_SELF};
     put(0, &r, sizeof(r));
-    populated_count = yield_calls = 0;
+    populated_count = 0;
     populate_limit = limit;
     restart_after = restart;
-    yield_every = yield;
+    fake_yield_every(yield);
     return make(__HYPERVISOR_memory_op, command, at(0), 0);
 }
 
@@ -431,7 +428,8 @@ static void test_reservation(void)
     r.extent_start = at(GUEST_BYTES - 256); /* the list ends with the memory after the first batch */
     r.nr_extents = 100;
     put(0, &r, sizeof(r));
-    populated_count = restart_after = yield_every = 0;
+    populated_count = restart_after = 0;
+    fake_yield_every(0);
     CHECK(make(__HYPERVISOR_memory_op, XENMEM_populate_physmap, at(0), 0) == 64);
 }
 
@@ -444,7 +442,7 @@ static void test_grant_copy(void)
                 {100 + i, 1, 2}, {0xfffffff0 + i, 3, 4}, (uint16_t)(50 + i), GNTCOPY_source_gref, 99};
         unsigned end = GUEST_BYTES - sizeof(list);
         put(end, list, sizeof(list));
-        yield_every = yield;
+        fake_yield_every(yield);
         CHECK(make(__HYPERVISOR_grant_table_op, GNTTABOP_copy, at(end), 5) == 0 && calls == 5);
         CHECK(restarts == (yield ? 4 : 0));
         memcpy(list, guest + end, sizeof(list));
@@ -457,7 +455,7 @@ static void test_grant_copy(void)
             CHECK(list[i].status == -10 - (int)i);
         }
     }
-    yield_every = 0;
+    fake_yield_every(0);
 }
 
 /* Outside of a call nobody reaches the rewritten arguments, and nothing beyond them ever. */

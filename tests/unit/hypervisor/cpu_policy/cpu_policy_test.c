@@ -15,16 +15,11 @@
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/sysctl.h>
 
-struct cpu_features cpu_features;
 mfn_t max_mfn = 0x1c0000; /* 7 GiB */
 
 uint64_t xstate_xcr0(struct vcpu *v)
 {
     return v->xcr0;
-}
-uint64_t tsc_khz(void)
-{
-    return 2500000;
 }
 
 static bool virtualisation = true;

@@ -19,11 +19,6 @@
 #define DONE 4711
 static long next_result = DONE;
 
-bool hypercall_should_yield(void)
-{
-    return false;
-}
-
 #define HANDLERS(X)                                                                                                    \
     X(set_trap_table)                                                                                                  \
     X(mmu_update)                                                                                                      \

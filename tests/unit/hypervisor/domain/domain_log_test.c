@@ -3,6 +3,7 @@
  * the reason why the domain itself ends, and passes again when it has been quiet.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include <stdarg.h>
 #include <string.h>
 #include <hv/domain.h>
@@ -11,14 +12,9 @@
 
 #define MILLISECOND 1000000ULL
 
-static ns_t time_now = 5000 * MILLISECOND;
 static unsigned lines;
 static char last[200], note[200];
 
-ns_t now(void)
-{
-    return time_now;
-}
 void vprintk(enum log_level level, const char *prefix, const char *format, va_list args)
 {
     int length = snprintf(last, sizeof(last), "%s", prefix);
@@ -47,15 +43,16 @@ int main(void)
     static struct domain noisy = {.id = 3}, other = {.id = 4};
     struct vcpu v = {.domain = &noisy, .id = 1};
     fake_current[0] = &v;
+    fake_now = 5000 * MILLISECOND;
 
     CHECK(flood(&noisy, 1000) == 32);
     CHECK(!strcmp(last, "d3v1: line 31"));
     CHECK(flood(&other, 1) == 1); /* another's flood is not its own */
     CHECK(!strcmp(last, "d4: line 0"));
 
-    time_now += 100 * MILLISECOND;
+    fake_now += 100 * MILLISECOND;
     CHECK(flood(&noisy, 100) == 0); /* the number of those left out would be a second line */
-    time_now += 100 * MILLISECOND;
+    fake_now += 100 * MILLISECOND;
     CHECK(flood(&noisy, 100) == 2);
     CHECK(!strcmp(note, "d3: 1068 lines are left out here"));
     CHECK(!strcmp(last, "d3v1: line 0"));
@@ -68,7 +65,7 @@ int main(void)
     CHECK(!strcmp(last, "d3v1: error 5")); /* errors have a limit, too */
 
     unsigned shown = 0, seconds = 60;
-    for (unsigned ms = 0; ms < 1000 * seconds; ms++, time_now += MILLISECOND)
+    for (unsigned ms = 0; ms < 1000 * seconds; ms++, fake_now += MILLISECOND)
         shown += flood(&noisy, 3);
     CHECK(shown <= 10 * seconds && shown >= 9 * seconds);
     return 0;

@@ -24,11 +24,6 @@
 
 /* ---- The world around ---- */
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[FAKE_FRAMES][PAGE_SIZE];
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
-struct bootinfo bootinfo;
-
 static unsigned objects, frames, failing_part, steps_to_go, waited_for, virqs;
 /* What another CPU does while this one waits for a lock; while it makes or ends a part. */
 static void (*during_lock)(void), (*during_part)(void);
@@ -77,9 +72,6 @@ void page_put(struct page *page)
 {
     if (!(__atomic_sub_fetch(&page->references, 1, __ATOMIC_RELAXED) & PAGE_REFERENCES_MASK))
         domain_free_page(page);
-}
-void m2p_set(mfn_t mfn, unsigned long pfn)
-{
 }
 
 /* Parts of a domain: 1, 2, 3 are made in this order, the shared page is the last one. */

@@ -12,8 +12,6 @@
 
 #define HELD 500
 
-struct page fake_page[FAKE_FRAMES];
-uint8_t (*fake_ram)[PAGE_SIZE];
 static unsigned long pages;
 static bool none_left;
 

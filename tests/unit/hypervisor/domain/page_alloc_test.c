@@ -16,11 +16,6 @@
 #define FIRST 16U
 #define HELD  400
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[FAKE_FRAMES][PAGE_SIZE];
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
-struct bootinfo bootinfo;
-mfn_t max_mfn = FAKE_FRAMES;
 volatile uint64_t tlbflush_clock = 1;
 
 void fake_before_lock(struct spinlock *lock)

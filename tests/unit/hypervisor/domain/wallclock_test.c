@@ -11,9 +11,6 @@
 #include <hv/pagetable.h>
 #include <hv/time.h>
 
-struct page fake_page[FAKE_FRAMES];
-uint8_t (*fake_ram)[PAGE_SIZE];
-struct cpu_features cpu_features;
 struct acpi_facts acpi;
 
 static void (*other_cpu)(void);

@@ -14,7 +14,6 @@
 #include <hv/tlb.h>
 #include <hv/xstate.h>
 
-struct cpu_features cpu_features;
 volatile uint64_t tlbflush_clock = 100;
 unsigned long fake_cr3, fake_cr4, fake_dr7;
 struct fake_selectors fake_selectors;

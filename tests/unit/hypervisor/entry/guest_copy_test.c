@@ -9,9 +9,6 @@
 #include <hv/p2m.h>
 #include <hv/page_type.h>
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
 static struct domain guest = {.id = 1}, other = {.id = 2};
 static struct vcpu v = {.domain = &guest};
 static unsigned touched, faults, held;
@@ -73,7 +70,7 @@ struct page *p2m_get_page_briefly(struct domain *d, uint64_t gfn, bool writable,
 /* Wherever it begins, of whatever size, also across the end of a page. */
 static void unaligned(void)
 {
-    uint8_t value[16], got[16], *memory = ram[0];
+    uint8_t value[16], got[16], *memory = fake_ram[0];
     for (unsigned i = 0; i < 16; i++)
         value[i] = (uint8_t)(i + 1);
     for (unsigned bytes = 1; bytes <= 9; bytes++)
@@ -83,7 +80,7 @@ static void unaligned(void)
             memset(memory + at, 0, bytes);
         }
     CHECK(hvm_copy_to_physical(&guest, 3 * PAGE_SIZE - 1, value, 8) == -EINVAL);
-    memset(ram[2], 0, PAGE_SIZE);
+    memset(fake_ram[2], 0, PAGE_SIZE);
     CHECK(!held);
 }
 
@@ -112,10 +109,10 @@ static void addresses(void)
 static void frames(void)
 {
     uint8_t value[PAGE_SIZE] = {1};
-    CHECK(!copy_to_domain_mfn(&guest, 1, 0, value, PAGE_SIZE) && ram[1][0] == 1);
+    CHECK(!copy_to_domain_mfn(&guest, 1, 0, value, PAGE_SIZE) && fake_ram[1][0] == 1);
     for (unsigned offset = 1; offset < 3 * PAGE_SIZE; offset += 1023)
         CHECK(copy_to_domain_mfn(&guest, 1, offset, value, PAGE_SIZE) == -EINVAL);
-    CHECK(copy_to_domain_mfn(&guest, 1, PAGE_SIZE - 4, value, 8) == -EINVAL && !ram[2][0]);
+    CHECK(copy_to_domain_mfn(&guest, 1, PAGE_SIZE - 4, value, 8) == -EINVAL && !fake_ram[2][0]);
     CHECK(copy_to_domain_mfn(&guest, 2, 0, value, 8) == -EINVAL); /* a page table */
     for (mfn_t mfn = 3; mfn < 6; mfn++)
         CHECK(copy_to_domain_mfn(&guest, mfn, 0, value, 8) == -EINVAL);

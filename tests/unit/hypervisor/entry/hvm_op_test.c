@@ -3,6 +3,7 @@
  * anybody else's, and which values are taken.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include <hv/abi_internal.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -78,10 +79,6 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *ord
 {
     *type = type_of_frame;
     return 1;
-}
-ns_t now(void)
-{
-    return 77;
 }
 
 static void start(struct vcpu *who)
@@ -224,7 +221,7 @@ static void smaller_ones(void)
     struct xen_hvm_get_time time = {0};
     struct xen_hvm_xentrace line = {.event = 1, .extra_bytes = sizeof(line.extra)};
     start(&v);
-    CHECK(!call(HVMOP_get_time, &time) && time.now == 77 && call(HVMOP_get_time, NULL) == -EFAULT);
+    CHECK(!call(HVMOP_get_time, &time) && time.now == fake_now && call(HVMOP_get_time, NULL) == -EFAULT);
     CHECK(!call(HVMOP_xentrace, &line));
     line.extra_bytes++;
     CHECK(call(HVMOP_xentrace, &line) == -EINVAL);

@@ -3,6 +3,7 @@
  * which are a fault. The real pv/privileged.c, pv/fetch.c and pv/bounce.c.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/cpu_policy.h>
@@ -117,10 +118,6 @@ void pv_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid *
 {
     *out = (struct cpuid){leaf + 1, 0xb, subleaf + 2, 0xd};
 }
-ns_t now(void)
-{
-    return 0x500000007UL;
-}
 
 /* A counter that is emulated at one count per nanosecond. */
 static uint64_t fake_tsc(const struct domain *d)
@@ -157,6 +154,7 @@ static void start(bool kernel)
                                        .ss = GUEST_DS,
                                        .rflags = 0x202 | X86_EFLAGS_RF};
     fake_current[0] = &v;
+    fake_now = 0x500000007UL;
     crashes = blocks = flushes = port_reads = port_writes = cr4_loads = 0;
     root_answer = xcr0_answer = debug_answer = 0;
     ts_set = no_debug_register = false;

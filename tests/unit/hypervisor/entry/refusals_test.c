@@ -11,7 +11,6 @@
 #include <xen/physdev.h>
 #include <xen/sched.h>
 
-unsigned cpu_count = 1;
 static struct domain guest = {.id = 1}, other = {.id = 2};
 static struct vcpu v = {.domain = &guest};
 static unsigned held;

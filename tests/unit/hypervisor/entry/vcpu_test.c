@@ -18,9 +18,6 @@
 #define XSAVE_BYTES   832
 
 struct cpu_features cpu_features = {.xsave = true, .xcr0_mask = 7, .xsave_bytes = XSAVE_BYTES};
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[8][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
 static struct shared_info shared;
 static struct vcpu *list[40];
 static struct hvm_domain hvm_part;
@@ -98,10 +95,6 @@ void domain_unpause(struct domain *d)
 {
     paused--;
 }
-bool mfn_is_ram(mfn_t mfn)
-{
-    return mfn < ARRAY_SIZE(ram);
-}
 int page_get_with_type(struct page *page, const struct domain *d, uint64_t type)
 {
     if (page_to_mfn(page) != 3) /* the one frame that is the guest's */
@@ -153,12 +146,13 @@ static void shared_page(void)
     static const unsigned bad[] = {4, 1, PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE, ~7U};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
         CHECK(vcpu_register_info(v, 3, bad[i]) == -EINVAL);
-    CHECK(vcpu_register_info(v, ARRAY_SIZE(ram), 0) == -EINVAL); /* no memory */
-    CHECK(vcpu_register_info(v, 4, 0) == -EPERM);                /* another's */
+    CHECK(vcpu_register_info(v, max_mfn, 0) == -EINVAL); /* no memory */
+    CHECK(vcpu_register_info(v, 4, 0) == -EPERM);        /* another's */
     CHECK(v->info == &shared.vcpu_info[2] && v->info_mfn == INVALID_MFN && !held && !moved);
     v->info->evtchn_pending_sel = 0x55;
     CHECK(!vcpu_register_info(v, 3, PAGE_SIZE - sizeof(struct vcpu_info)) && held == 1 && moved == 1);
-    CHECK((uint8_t *)v->info == ram[3] + PAGE_SIZE - sizeof(struct vcpu_info) && v->info->evtchn_pending_sel == 0x55);
+    CHECK((uint8_t *)v->info == fake_ram[3] + PAGE_SIZE - sizeof(struct vcpu_info) &&
+          v->info->evtchn_pending_sel == 0x55);
     CHECK(vcpu_register_info(v, 3, 0) == -EINVAL && held == 1); /* once */
     vcpu_reset_info(v);
     CHECK(v->info == &shared.vcpu_info[2] && !held && !vcpu_register_info(v, 3, 0));

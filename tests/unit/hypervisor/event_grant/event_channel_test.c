@@ -508,10 +508,10 @@ static void closing_in_pieces(void)
 
     for (unsigned i = 0; i < 1000; i++)
         CHECK_EQUAL(0, event_channel_alloc_unbound(guest, 2, &port));
-    fake_yield_every = 1;
+    fake_yield_every(1);
     CHECK_EQUAL(0, fake_hypercall(do_event_channel_op, EVTCHNOP_reset, (uintptr_t)&reset, 0, &restarts));
     CHECK(restarts >= 10);
-    fake_yield_every = 0;
+    fake_yield_every(0);
     CHECK_EQUAL(EVTCHNSTAT_closed, status_of(port).status);
     CHECK_EQUAL(0, event_channel_alloc_unbound(guest, 2, &port));
     CHECK_EQUAL(1, port);

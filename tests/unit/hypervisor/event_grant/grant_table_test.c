@@ -325,7 +325,7 @@ static void out_of_handles(void)
     CHECK_EQUAL(GNTST_okay, m.status);
     CHECK_EQUAL(5, m.handle);
     /* Death gives all of it back, in pieces. */
-    fake_yield_every = 1;
+    fake_yield_every(1);
     other->dying = DOMAIN_DYING;
     fake_run(user->vcpu[0]);
     CHECK_EQUAL(-ERESTART, grant_table_release_mappings(other));
@@ -367,7 +367,7 @@ static void batches(void)
     for (unsigned i = 0; i < 200; i++)
         m[i] = (struct gnttab_map_grant_ref){
             .host_addr = 0x700000 + i * 8, .flags = GNTMAP_host_map, .ref = i == 77 ? 3 : 8, .dom = granter->id};
-    fake_yield_every = 10;
+    fake_yield_every(10);
     CHECK_EQUAL(0, fake_hypercall(do_grant_table_op, GNTTABOP_map_grant_ref, (uintptr_t)m, 200, &restarts));
     CHECK(restarts >= 18);
     for (unsigned i = 0; i < 200; i++) {
@@ -375,7 +375,7 @@ static void batches(void)
         u[i] = (struct gnttab_unmap_grant_ref){.host_addr = m[i].host_addr, .handle = i == 77 ? 0xffff : m[i].handle};
     }
     CHECK_EQUAL(199, fake_references(frame));
-    fake_yield_every = 0;
+    fake_yield_every(0);
     flushes = 0;
     CHECK_EQUAL(0, op(GNTTABOP_unmap_grant_ref, u, 200));
     CHECK(flushes >= 1 && flushes <= 8); /* not one for each */

@@ -1,8 +1,7 @@
 /*
- * The processor of tests with one thread, who choose what runs on it (chosen_cpu, entry/fake). All weak, and apart from
+ * The processor of tests with one thread, who choose what runs on it (chosen_cpu). All weak, and apart from
  * default.c: a test with threads has variables of other kinds by these names.
  */
-#include <hv/console.h>
 #include <hv/percpu.h>
 
 #define WEAK __attribute__((weak))
@@ -18,10 +17,4 @@ WEAK struct cpu_user_regs fake_regs;
 void fake_swap_gs(void);
 WEAK void fake_swap_gs(void)
 {
-}
-
-void fake_deadlock(void);
-WEAK void fake_deadlock(void)
-{
-    panic("a lock is taken twice, or given back twice");
 }

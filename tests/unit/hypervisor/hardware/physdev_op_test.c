@@ -19,10 +19,7 @@
 
 #define IOAPIC 0xfec00000UL
 
-struct page fake_page[FAKE_FRAMES];
-uint8_t (*fake_ram)[PAGE_SIZE];
 struct cpu_features cpu_features = {.physical_address_bits = 40};
-struct bootinfo bootinfo;
 static struct domain hardware = {.is_privileged = true}, guest = {.id = 1};
 static struct vcpu v = {.domain = &hardware}, of_guest = {.domain = &guest};
 static int held, answer;

@@ -2,6 +2,7 @@
  * platform_op: who may, one at a time, and what each command answers and changes. The real abi/platform_op.c.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
@@ -21,10 +22,6 @@
 #define EFI_RUNTIME 0x70001000UL
 #define EFI_VENDOR  0x70002000UL
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[1][PAGE_SIZE];
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
-struct bootinfo bootinfo;
 unsigned cpu_count = 3;
 static struct domain domains[] = {{.id = 0, .is_privileged = true}, {.id = 3}, {.id = 0x7fef}};
 static struct vcpu v = {.domain = &domains[0]}, of_guest = {.domain = &domains[1]};
@@ -32,7 +29,7 @@ static bool low_memory, read_only;
 static const void *fault_at;
 static int held;
 static unsigned updated[3], mappings;
-static uint64_t seconds_set, clock_now = 5000;
+static uint64_t seconds_set;
 static uint32_t nanoseconds_set;
 static ns_t set_at;
 static jmp_buf off;
@@ -68,10 +65,6 @@ void wallclock_set(uint64_t seconds, uint32_t nanoseconds, ns_t at)
     seconds_set = seconds;
     nanoseconds_set = nanoseconds;
     set_at = at;
-}
-ns_t now(void)
-{
-    return clock_now;
 }
 bool mfn_is_ram(mfn_t mfn)
 {
@@ -216,6 +209,7 @@ static void processors_stay_as_they_are(void)
 
 static void idle_time_up_to_now(void)
 {
+    fake_now = 5000;
     uint8_t map[126];
     uint64_t idle[64] = {0};
     struct xen_platform_op op = {.u.getidletime.cpumap_nr_cpus = 10};
@@ -230,7 +224,7 @@ static void idle_time_up_to_now(void)
     memset(idle, 0xff, sizeof(idle));
     set_xen_guest_handle(op.u.getidletime.cpumap_bitmap, map);
     set_xen_guest_handle(op.u.getidletime.idletime, idle);
-    CHECK(!ask(&op, XENPF_getidletime) && op.u.getidletime.now == 5000);
+    CHECK(!ask(&op, XENPF_getidletime) && op.u.getidletime.now == fake_now);
     CHECK(idle[0] == 1100 && idle[1] == ~0UL && idle[2] == 300 && idle[3] == 0 && idle[9] == 0 && idle[10] == ~0UL);
     CHECK(map[0] == 5 && map[1] == 0xfc && map[2] == 0xff);
     fault_at = &idle[2];
@@ -259,7 +253,7 @@ static void what_the_bios_knows(void)
 {
     struct xen_platform_op op = {0};
     start();
-    ram[0][0x417] = 0x20;
+    fake_ram[0][0x417] = 0x20;
     CHECK(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0);
     low_memory = true;
     CHECK(!firmware(&op, XEN_FW_KBD_SHIFT_FLAGS, 0) && op.u.firmware_info.u.kbd_shift_flags == 0x20);

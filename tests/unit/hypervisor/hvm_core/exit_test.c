@@ -49,33 +49,6 @@ unsigned hvm_fetch(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t byt
     return 0;
 }
 
-/* Not reached from here. */
-#define NEVER(type, name, ...)                                                                                         \
-    type name(__VA_ARGS__)                                                                                             \
-    {                                                                                                                  \
-        abort();                                                                                                       \
-    }
-NEVER(void, hvm_cpuid, struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
-NEVER(uint64_t, hvm_guest_tsc, const struct vcpu *v)
-NEVER(bool, hvm_hypercall, struct vcpu *v, struct cpu_user_regs *regs)
-NEVER(int, hvm_pending_interrupt, struct vcpu *v, bool acknowledge)
-NEVER(enum io_result, hvm_port_read, struct vcpu *v, uint16_t port, unsigned bytes, uint32_t *value)
-NEVER(enum io_result, hvm_port_write, struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
-NEVER(bool, hvm_rdmsr, struct vcpu *v, uint32_t msr, uint64_t *value)
-NEVER(bool, hvm_wrmsr, struct vcpu *v, uint32_t msr, uint64_t value)
-NEVER(bool, hvm_read_dr, struct vcpu *v, unsigned number, uint64_t *value)
-NEVER(bool, hvm_write_dr, struct vcpu *v, unsigned number, uint64_t value)
-NEVER(bool, hvm_set_cr0, struct vcpu *v, uint64_t value)
-NEVER(bool, hvm_set_cr3, struct vcpu *v, uint64_t value)
-NEVER(bool, hvm_set_cr4, struct vcpu *v, uint64_t value)
-NEVER(bool, hvm_set_cr8, struct vcpu *v, uint64_t value)
-NEVER(bool, hvm_set_xcr0, struct vcpu *v, uint32_t index, uint64_t value)
-NEVER(void, hvm_task_switch, struct vcpu *v, const struct hvm_exit *exit)
-NEVER(uint8_t, vlapic_get_tpr, const struct vcpu *v)
-NEVER(bool, vlapic_wait_for_startup, struct vcpu *v)
-NEVER(void, vcpu_sleep, struct vcpu *v)
-NEVER(void, vcpu_yield, void)
-
 static void fault(enum p2m_type at, bool write, bool fetch, bool in_walk)
 {
     struct hvm_exit e = {.reason = EXIT_NESTED_FAULT};

@@ -9,9 +9,6 @@
 #define CODE   5UL      /* frame */
 #define RIP    0x123456789000UL
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t memory[FAKE_FRAMES][PAGE_SIZE];
-uint8_t (*fake_ram)[PAGE_SIZE] = memory;
 static unsigned lookups, walks;
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *order)
@@ -28,7 +25,7 @@ int hvm_copy_linear(struct vcpu *v, uint64_t linear, void *buffer, size_t bytes,
     walks++;
     if (linear >> PAGE_SHIFT != RIP >> PAGE_SHIFT)
         return -EFAULT;
-    memcpy(buffer, memory[CODE] + (linear & ~PAGE_MASK), bytes);
+    memcpy(buffer, fake_ram[CODE] + (linear & ~PAGE_MASK), bytes);
     return 0;
 }
 unsigned instruction_length(const uint8_t *bytes, unsigned count, unsigned code_bytes)
@@ -38,7 +35,7 @@ unsigned instruction_length(const uint8_t *bytes, unsigned count, unsigned code_
 
 static pte_t *entry(unsigned level)
 {
-    return (pte_t *)memory[1 + 4 - level] + PTE_INDEX(RIP, level);
+    return (pte_t *)fake_ram[1 + 4 - level] + PTE_INDEX(RIP, level);
 }
 
 static void start(void)
@@ -46,7 +43,7 @@ static void start(void)
     static uint64_t code_page[HVM_CODE_PAGE_BYTES / 8];
     machine_reset();
     memset(code_page, 0, sizeof(code_page));
-    memset(memory, 0, sizeof(memory));
+    memset(fake_ram, 0, FAKE_FRAMES * PAGE_SIZE);
     hvm_vcpu.code_page = (struct code_page *)code_page;
     hvm_vcpu.efer = EFER_LMA;
     hvm_vcpu.cr3 = TABLES;
@@ -54,7 +51,7 @@ static void start(void)
     for (unsigned level = 4; level > 1; level--)
         *entry(level) = (TABLES + ((5 - level) << PAGE_SHIFT)) | PTE_PRESENT;
     *entry(1) = CODE << PAGE_SHIFT | PTE_PRESENT;
-    memcpy(memory[CODE], "\x0f\xa2\x90", 3);
+    memcpy(fake_ram[CODE], "\x0f\xa2\x90", 3);
     interrupts_on = true;
     lookups = walks = 0;
 }
@@ -75,7 +72,7 @@ static void remembering(void)
     *entry(1) |= PTE_ACCESSED | PTE_DIRTY;
     CHECK(length_at(RIP) == 2 && lookups == 5);
     *entry(1) = 6UL << PAGE_SHIFT | PTE_PRESENT; /* the guest puts other code there */
-    memory[6][0] = 0xf4;
+    fake_ram[6][0] = 0xf4;
     CHECK(length_at(RIP) == 1 && lookups == 10);
     vcpu.domain->hvm->tlb_generation++; /* the p2m has changed */
     CHECK(length_at(RIP) == 1 && lookups == 15);
@@ -89,7 +86,7 @@ static void other_ways(void)
     hvm_vcpu.cr4 = X86_CR4_LA57;
     CHECK(length_at(RIP + 2) == 1 && !lookups && walks == 1);
     start();
-    memory[CODE][PAGE_SIZE - 1] = 0x90; /* the next page is not there */
+    fake_ram[CODE][PAGE_SIZE - 1] = 0x90; /* the next page is not there */
     CHECK(length_at(RIP + PAGE_SIZE - 1) == 1 && !lookups && walks == 2);
     CHECK(length_at(RIP + PAGE_SIZE) == 0);
 }

@@ -3,10 +3,8 @@
 
 static struct domain domain;
 static struct hvm_domain hvm_domain;
-struct vcpu vcpu, *fake_current = &vcpu;
+struct vcpu vcpu, *fake_current[NR_CPUS] = {&vcpu};
 struct hvm_vcpu hvm_vcpu;
-struct cpu_user_regs fake_regs;
-struct cpu cpus[NR_CPUS];
 struct cpu_features cpu_features = {.vendor = VENDOR_AMD, .physical_address_bits = 40, .xsave = true, .xcr0_mask = 7};
 struct hvm_segment_register segment[SEG_COUNT];
 struct hvm_event injected;

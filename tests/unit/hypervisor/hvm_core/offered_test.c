@@ -14,10 +14,6 @@
 static bool offered = true; /* does CPUID say yes to everything, or to nothing? */
 static uint64_t real_misc_enable, guest_tsc;
 
-uint64_t tsc_khz(void)
-{
-    return 2500000;
-}
 bool hvm_available(void)
 {
     return true;

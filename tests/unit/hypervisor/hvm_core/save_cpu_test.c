@@ -30,14 +30,6 @@ int xstate_import_xsave(struct vcpu *v, uint64_t xcr0, const void *area, size_t 
 {
     return 0;
 }
-ns_t now(void)
-{
-    return 1000;
-}
-uint64_t tsc_khz(void)
-{
-    return 2500000;
-}
 uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return tsc + v->hvm->tsc_offset;

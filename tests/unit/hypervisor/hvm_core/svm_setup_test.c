@@ -9,9 +9,6 @@
 #include <hv/svm.h>
 #include "machine.h"
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t memory[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
-uint8_t (*fake_ram)[PAGE_SIZE] = memory;
 static unsigned frames_used, saved_blocks, invalidated_asid, tlb_entries;
 static uint64_t efer_msr, hsave_msr, tsc_aux_msr, vm_cr_msr;
 static uint32_t asids, features = SVM_NESTED_PAGING | SVM_NRIP_SAVE | SVM_VMCB_CLEAN | SVM_FLUSH_BY_ASID;
@@ -80,7 +77,7 @@ void svm_run(paddr_t block)
 struct cpu_info fake_cpu_info;
 void *alloc_zeroed_pages(unsigned order)
 {
-    void *at = memory[frames_used];
+    void *at = fake_ram[frames_used];
     frames_used += 1U << order;
     CHECK(frames_used <= FAKE_FRAMES);
     memset(at, 0, PAGE_SIZE << order);

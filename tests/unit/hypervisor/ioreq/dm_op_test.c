@@ -122,11 +122,11 @@ static void memory_types(void)
     struct model m;
 
     ram(200);
-    fake_yield_every = 1;
+    fake_yield_every(1);
     CHECK_EQUAL(0, dm_op(1, &op, sizeof(op))); /* with interruptions */
     CHECK_EQUAL(200, kinds_changed);
     CHECK(op.u.set_mem_type.first_pfn > 0 && op.u.set_mem_type.first_pfn < 200);
-    fake_yield_every = 0;
+    fake_yield_every(0);
     model_create(&m, 0);
     op = (struct xen_dm_op){
         .op = XEN_DMOP_map_mem_type_to_ioreq_server,
@@ -206,7 +206,7 @@ static void relocation(void)
     ram(100);
     first = frame_of[0];
     last = frame_of[99];
-    fake_yield_every = 1;
+    fake_yield_every(1);
     CHECK_EQUAL(0, dm_op(1, &op, sizeof(op)));
     CHECK(frame_of[150] == first && frame_of[249] == last && kind_of[0] == P2M_HOLE && kind_of[99] == P2M_HOLE);
     /* Asked for from its home again, without having been brought back there. */
@@ -229,11 +229,11 @@ static void modified(void)
     CHECK_EQUAL(0, dm_op_with(1, &op, sizeof(op), list, sizeof(list)));
     CHECK_EQUAL(317, marked);
     marked = 0;
-    fake_yield_every = 1;
+    fake_yield_every(1);
     op.u.modified_memory = (struct xen_dm_op_modified_memory){4, 0};
     CHECK_EQUAL(0, dm_op_with(1, &op, sizeof(op), list, sizeof(list)));
     CHECK_EQUAL(317, marked); /* each once, interrupted or not */
-    fake_yield_every = 0;
+    fake_yield_every(0);
     op.u.modified_memory = (struct xen_dm_op_modified_memory){5, 0};
     CHECK_EQUAL(-EINVAL, dm_op_with(1, &op, sizeof(op), list, sizeof(list)));
     memcpy(list, saved, sizeof(list));
@@ -282,7 +282,7 @@ static void random_buffers(void)
     uint8_t data[512];
 
     ram(100);
-    fake_yield_every = 3;
+    fake_yield_every(3);
     for (unsigned n = 0; n < 500000; n++) {
         union {
             struct xen_dm_op op;
@@ -306,7 +306,7 @@ static void random_buffers(void)
         CHECK_EQUAL(0, guest->pause_count);
         guest->vcpu[0]->hvm->pending.valid = guest->vcpu[1]->hvm->pending.valid = false;
     }
-    fake_yield_every = 0;
+    fake_yield_every(0);
     CHECK_EQUAL(0, fake_domain_references(guest));
 }
 

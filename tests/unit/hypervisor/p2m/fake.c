@@ -5,17 +5,9 @@
 #include <hv/irq.h>
 #include <hv/policy.h>
 
-struct page fake_page[FAKE_FRAMES];
-uint8_t (*fake_ram)[PAGE_SIZE];
-static unsigned long fake_m2p[FAKE_FRAMES];
-mfn_t max_mfn = FAKE_FRAMES;
-struct cpu cpus[NR_CPUS];
 unsigned cpu_count = 2;
-struct cpu_features cpu_features;
-__thread unsigned fake_irqs_off;
-static struct real_cpu_info fake_cpu_info;
-unsigned fake_flushes, fake_fail_allocation, fake_yield_every;
-static unsigned yield_calls, objects;
+unsigned fake_flushes, fake_fail_allocation;
+static unsigned objects;
 static bool ept_1g;
 
 static bool never(void)
@@ -30,11 +22,6 @@ static struct hvm_domain guest_hvm;
 static struct vcpu vcpus[3], *guest_vcpu[2] = {&vcpus[0], &vcpus[1]}, *control_vcpu[1] = {&vcpus[2]};
 static struct hvm_vcpu hvm_vcpus[2];
 
-struct real_cpu_info *cpu_info(void)
-{
-    return &fake_cpu_info;
-}
-
 bool fake_mappings_forgotten;
 
 void hvm_forget_mappings(struct vcpu *v)
@@ -44,7 +31,7 @@ void hvm_forget_mappings(struct vcpu *v)
 
 void fake_be(struct vcpu *v)
 {
-    fake_cpu_info.running = v;
+    current = v;
 }
 
 static void may_wait(const char *what)
@@ -67,37 +54,7 @@ void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
     function(data);
 }
 
-bool hypercall_should_yield(void)
-{
-    return fake_yield_every && ++yield_calls % fake_yield_every == 0;
-}
-
-int allowed_call(const struct domain *subject, enum policy_class class)
-{
-    return subject == &control ? 0 : -EPERM;
-}
-
-int allowed_on(const struct domain *subject, const struct domain *object)
-{
-    return subject == &control ? 0 : -EPERM;
-}
-
 /* ---- frames ---- */
-
-bool mfn_is_ram(mfn_t mfn)
-{
-    return mfn < FAKE_FRAMES;
-}
-
-void m2p_set(mfn_t mfn, unsigned long pfn)
-{
-    fake_m2p[mfn] = pfn;
-}
-
-unsigned long m2p_get(mfn_t mfn)
-{
-    return fake_m2p[mfn];
-}
 
 /* Frame 0 is never given out. */
 static bool is_free(mfn_t mfn)
@@ -273,7 +230,13 @@ void page_put_with_type(struct page *page)
 
 struct domain *domain_get_any(domid_t id)
 {
-    return id == DOMID_SELF ? current->domain : id == guest.id ? &guest : id == control.id ? &control : NULL;
+    struct domain *d = id == DOMID_SELF   ? current->domain
+                       : id == guest.id   ? &guest
+                       : id == control.id ? &control
+                                          : NULL;
+    if (d)
+        domain_hold(d);
+    return d;
 }
 
 struct domain *domain_get(domid_t id)
@@ -281,14 +244,15 @@ struct domain *domain_get(domid_t id)
     return id == DOMID_SELF ? NULL : domain_get_any(id);
 }
 
-void domain_put(struct domain *d)
-{
-}
-
 int domain_get_for_caller(domid_t id, struct domain **out)
 {
     *out = domain_get_any(id);
-    return !*out ? -ESRCH : *out == current->domain || current->domain == &control ? 0 : -EPERM;
+    if (!*out)
+        return -ESRCH;
+    int error = *out == current->domain ? 0 : allowed_on(current->domain, *out);
+    if (error)
+        domain_put(*out);
+    return error;
 }
 
 /* Two frames of a table, made on demand, where there are no real grant tables. */
@@ -318,8 +282,6 @@ unsigned long clear_guest_bytes(void *to, unsigned long bytes)
 
 void fake_start(bool use_ept, bool can_1g)
 {
-    if (!fake_ram)
-        fake_ram = aligned_alloc(PAGE_SIZE, FAKE_FRAMES * PAGE_SIZE);
     memset(fake_ram, 0xee, FAKE_FRAMES * PAGE_SIZE);
     for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++) {
         fake_page[mfn] = (struct page){.references = PAGE_FREE | PAGE_OF(DOMID_INVALID)};
@@ -331,8 +293,14 @@ void fake_start(bool use_ept, bool can_1g)
     memset(&guest_hvm, 0, sizeof(guest_hvm));
     memset(hvm_vcpus, 0, sizeof(hvm_vcpus));
     memset(vcpus, 0, sizeof(vcpus));
-    guest = (struct domain){.id = 5, .max_vcpus = 2, .vcpu = guest_vcpu, .hvm = &guest_hvm, .max_pages = FAKE_FRAMES};
-    control = (struct domain){.id = 0, .max_vcpus = 1, .vcpu = control_vcpu, .max_pages = FAKE_FRAMES};
+    guest = (struct domain){
+        .id = 5, .references = 1, .max_vcpus = 2, .vcpu = guest_vcpu, .hvm = &guest_hvm, .max_pages = FAKE_FRAMES};
+    control = (struct domain){.id = 0,
+                              .references = 1,
+                              .is_privileged = true,
+                              .max_vcpus = 1,
+                              .vcpu = control_vcpu,
+                              .max_pages = FAKE_FRAMES};
     for (unsigned i = 0; i < 3; i++) {
         vcpus[i].id = i % 2;
         vcpus[i].domain = i < 2 ? &guest : &control;
@@ -343,9 +311,10 @@ void fake_start(bool use_ept, bool can_1g)
     cpus[1].id = 1;
     vcpus[1].cpu = &cpus[1];
     vcpus[1].is_running = true;
-    fake_cpu_info.cpu = &cpus[0];
+    cpu_info()->cpu = &cpus[0];
     fake_be(&vcpus[2]);
-    fake_flushes = fake_fail_allocation = fake_yield_every = 0;
+    fake_flushes = fake_fail_allocation = 0;
+    fake_yield_every(0);
     CHECK_EQUAL(0, p2m_init(&guest));
 }
 
@@ -364,7 +333,7 @@ void fake_stop(void)
 {
     int error;
 
-    fake_yield_every = 2;
+    fake_yield_every(2);
     do
         error = p2m_relinquish(&guest);
     while (error == -ERESTART);
@@ -376,6 +345,8 @@ void fake_stop(void)
     CHECK_EQUAL(0, fake_used());
     CHECK_EQUAL(0, objects);
     CHECK_EQUAL(0, guest.pages);
+    CHECK_EQUAL(1, guest.references);
+    CHECK_EQUAL(1, control.references);
 }
 
 unsigned fake_viridian_marks;

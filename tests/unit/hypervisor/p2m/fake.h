@@ -5,6 +5,7 @@
 #define FAKE_H
 
 #include "../../check.h"
+#include "../fake/default.h"
 #include <hv/abi_internal.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
@@ -23,10 +24,9 @@ void fake_be(struct vcpu *v);
 
 extern unsigned fake_flushes;         /* calls that made other CPUs leave the guest */
 extern unsigned fake_fail_allocation; /* the n-th table or object from now on cannot be had; 0: never */
-extern unsigned fake_yield_every;
-extern bool fake_mappings_forgotten; /* hvm_forget_mappings was called */
-extern unsigned fake_viridian_marks; /* calls of viridian_mark_pages */
-unsigned fake_used(void);            /* frames that are not free */
+extern bool fake_mappings_forgotten;  /* hvm_forget_mappings was called */
+extern unsigned fake_viridian_marks;  /* calls of viridian_mark_pages */
+unsigned fake_used(void);             /* frames that are not free */
 
 /* RAM of the guest at gfn, or of the control domain (unmapped). */
 mfn_t fake_ram_at(gfn_t gfn, unsigned order);

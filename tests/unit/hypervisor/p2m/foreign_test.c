@@ -65,10 +65,6 @@ void tlb_flush_mask(const cpumask_t *mask, unsigned long va)
 {
 }
 
-void domain_hold(struct domain *d)
-{
-}
-
 struct domain io_domain, xen_domain;
 
 /* ---- */

@@ -26,10 +26,6 @@ void tlb_flush_all(void)
 {
 }
 
-void domain_hold(struct domain *d)
-{
-}
-
 struct domain *page_owner(const struct page *page)
 {
     return page->owner == guest.id ? &guest : page->owner == control.id ? &control : NULL;

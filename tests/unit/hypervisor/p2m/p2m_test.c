@@ -328,7 +328,7 @@ static void test_log_dirty(void)
 
     fake_ram_at(0, 9);
     fake_ram_at(0x3ff0, 4);
-    fake_yield_every = 3;
+    fake_yield_every(3);
     CHECK_EQUAL(-EINVAL, shadow_op(XEN_DOMCTL_SHADOW_OP_CLEAN, 0x4000, &op));
     CHECK_EQUAL(0, shadow_op(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0, &op));
     CHECK_EQUAL(-EINVAL, shadow_op(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0, &op));
@@ -525,7 +525,7 @@ static void test_add_to_physmap(void)
     set_xen_guest_handle(b.idxs, index);
     set_xen_guest_handle(b.gpfns, gfn);
     set_xen_guest_handle(b.errs, errors);
-    fake_yield_every = 2;
+    fake_yield_every(2);
     CHECK_EQUAL(0, memory_op(XENMEM_add_to_physmap_batch, &b));
     CHECK(errors[0] == 0 && errors[1] == 0 && errors[2] == -EINVAL);
     CHECK(kind_at(0x300) == P2M_SHARED && kind_at(0x301) == P2M_SHARED);
@@ -595,7 +595,7 @@ static void test_end_in_pieces(void)
         fake_ram_at(i << 18, 0);
         CHECK_EQUAL(0, p2m_release(&guest, i << 18, 0));
     }
-    fake_yield_every = 1;
+    fake_yield_every(1);
     do {
         unsigned used = fake_used();
         error = p2m_relinquish(&guest);

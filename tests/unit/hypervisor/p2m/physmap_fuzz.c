@@ -7,6 +7,7 @@
  *
  * hv-physmap-fuzz [SEED [CALLS OF EACH ROUND]].
  */
+#include "../fake/default.h"
 #include "../../random.h"
 #include "../fake/several_threads.h"
 #include "../pv/machine.h"
@@ -43,13 +44,6 @@ static const struct hvm_vendor npt = {.name = "npt", .init = never}, ept = {.nam
 const struct hvm_vendor *hvm_vendor;
 
 /* ---- Processors ---- */
-
-__thread unsigned fake_irqs_off;
-static __thread struct real_cpu_info info;
-struct real_cpu_info *cpu_info(void)
-{
-    return &info;
-}
 
 static struct {
     pthread_mutex_t in_guest;
@@ -423,7 +417,7 @@ int main(int argument_count, char **arguments)
 {
     threads_arguments(argument_count, arguments, 1000);
     machine_start();
-    machine_yields = true; /* each call goes on after each of its pieces */
+    fake_yield_every(1); /* each call goes on after each of its pieces */
     cpu_count = THREADS;
     control = (struct domain){.id = 0, .references = 1, .is_privileged = true, .max_vcpus = 1, .vcpu = &all[3]};
     while (free_page_count() > FREE_FRAMES)

@@ -24,17 +24,10 @@
 
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = THREADS;
-__thread unsigned fake_irqs_off;
-static __thread struct real_cpu_info own_cpu_info;
 static struct domain guests[2];
 static struct vcpu vcpus[THREADS], *all[THREADS];
 static struct shared_info shared[2];
 static volatile uint64_t clock_now = 1000000, fired, woken, shut_down;
-
-struct real_cpu_info *cpu_info(void)
-{
-    return &own_cpu_info;
-}
 
 /* To the thread sanitizer a volatile access is like an atomic one here (tsan-distinguish-volatile has it ask by these):
  * two such may meet, one and a plain one may not. */
@@ -130,10 +123,6 @@ struct domain *domain_get_any(domid_t id)
 }
 void domain_put(struct domain *d)
 {
-}
-int allowed_on(const struct domain *subject, const struct domain *object)
-{
-    return -EPERM;
 }
 unsigned long find_first_set(const unsigned long *map, unsigned long bits)
 {

@@ -13,35 +13,17 @@
 
 #define __weak __attribute__((weak))
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t ram[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
-uint8_t (*fake_ram)[PAGE_SIZE] = ram;
-static unsigned long m2p[FAKE_FRAMES];
-mfn_t max_mfn = FAKE_FRAMES;
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
-unsigned cpu_count = 1;
 struct vcpu *fake_current[NR_CPUS];
 struct cpu_features cpu_features = {.physical_address_bits = 40};
 struct acpi_facts acpi;
-struct bootinfo bootinfo;
 static pte_t idle_table[PTES_PER_TABLE];
 pte_t *idle_root = idle_table;
 
-bool machine_yields;
 struct domain guest, other;
 struct vcpu guest_vcpu, other_vcpu;
 struct domain xen_domain = {.id = DOMID_XEN, .references = 1}, io_domain = {.id = DOMID_IO, .references = 1};
 static struct vcpu *vcpu_of_guest[1] = {&guest_vcpu}, *vcpu_of_other[1] = {&other_vcpu};
-
-void fake_deadlock(void)
-{
-    panic("a lock was taken twice, or given back twice");
-}
-
-bool mfn_is_ram(mfn_t mfn)
-{
-    return mfn < max_mfn && !(fake_page[mfn].references & PAGE_IO);
-}
 
 __weak void machine_names(mfn_t mfn)
 {
@@ -54,27 +36,12 @@ void m2p_set(mfn_t mfn, unsigned long pfn)
         machine_names(mfn);
         CHECK(!(READ_ONCE(fake_page[mfn].references) & PAGE_FREE));
     }
-    WRITE_ONCE(m2p[mfn], pfn);
-}
-
-unsigned long m2p_get(mfn_t mfn)
-{
-    return READ_ONCE(m2p[mfn]);
+    WRITE_ONCE(fake_m2p[mfn], pfn);
 }
 
 struct domain *domain_find(domid_t id)
 {
     return id == guest.id ? &guest : id == other.id ? &other : id == DOMID_XEN ? &xen_domain : NULL;
-}
-
-void domain_hold(struct domain *d)
-{
-    __atomic_fetch_add(&d->references, 1, __ATOMIC_SEQ_CST);
-}
-
-void domain_put(struct domain *d)
-{
-    CHECK(__atomic_fetch_sub(&d->references, 1, __ATOMIC_SEQ_CST) > 0);
 }
 
 /* A boot that has given nothing away. */
@@ -136,16 +103,6 @@ __weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool wr
 __weak struct spinlock reservation_lock;
 
 /* ---- Around hypercalls; a guest's address is one of ours ---- */
-
-bool hypercall_should_yield(void)
-{
-    return machine_yields;
-}
-
-int allowed_on(const struct domain *subject, const struct domain *object)
-{
-    return subject->is_privileged || subject == object ? 0 : -EPERM;
-}
 
 struct domain *domain_get(domid_t id)
 {

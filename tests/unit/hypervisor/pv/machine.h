@@ -13,7 +13,6 @@
 
 extern struct domain guest, other;
 extern struct vcpu guest_vcpu, other_vcpu;
-extern bool machine_yields; /* something else waits for the processor */
 
 /* Frames 1 .. FAKE_FRAMES-1 go to the allocator; nobody has anything yet. */
 void machine_start(void);

@@ -43,13 +43,6 @@ static struct {
 } caches[THREADS];
 volatile uint64_t tlbflush_clock = 1;
 
-__thread unsigned fake_irqs_off;
-static __thread struct real_cpu_info info;
-struct real_cpu_info *cpu_info(void)
-{
-    return &info;
-}
-
 static unsigned self(void)
 {
     return this_cpu()->id;

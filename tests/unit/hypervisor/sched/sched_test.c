@@ -3,6 +3,7 @@
  * the next timer, vcpus that spin, sleep and wake. The real core/sched.c and core/timer.c run.
  */
 #include "../../check.h"
+#include "../fake/default.h"
 #include "../../random.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +18,11 @@
 unsigned cpu_count;
 struct domain idle_domain = {.is_idle = true};
 
-static ns_t clock_now = 1000 * MS;
 static ns_t hardware_timer[NR_CPUS];
 static bool event_pending;
 static unsigned switches;
 static void (*during_switch)(struct vcpu *prev); /* what other CPUs do while prev is being saved */
 
-ns_t now(void)
-{
-    return clock_now;
-}
 void apic_timer_set(ns_t deadline)
 {
     hardware_timer[fake_cpu->id] = deadline;
@@ -101,17 +97,17 @@ static void run_until(ns_t end)
                 deadline = hardware_timer[first = i];
         if (deadline > end)
             break;
-        clock_now = deadline > clock_now ? deadline : clock_now;
+        fake_now = deadline > fake_now ? deadline : fake_now;
         hardware_timer[first] = 0;
         cpu_raise_softirq(&cpus[first], SOFTIRQ_TIMER);
         serve_all();
     }
-    clock_now = end;
+    fake_now = end;
 }
 
 static void run_for(ns_t time)
 {
-    run_until(clock_now + time);
+    run_until(fake_now + time);
 }
 
 static void start_machine(unsigned count)
@@ -185,7 +181,7 @@ static ns_t ran(struct vcpu *v)
 {
     struct vcpu_runstate_info info;
     vcpu_get_runstate(v, &info);
-    CHECK(info.time[0] + info.time[1] + info.time[2] + info.time[3] <= clock_now);
+    CHECK(info.time[0] + info.time[1] + info.time[2] + info.time[3] <= fake_now);
     return info.time[RUNSTATE_running];
 }
 
@@ -215,7 +211,7 @@ static void note(void *data)
 {
     fired[fired_count++ % 8] = (unsigned)(unsigned long)data;
     if ((unsigned long)data == 7 && fired_count < 5)
-        timer_set(&rearmed, clock_now + MS);
+        timer_set(&rearmed, fake_now + MS);
 }
 
 static void test_timers(void)
@@ -224,30 +220,30 @@ static void test_timers(void)
     start_machine(2);
     for (unsigned long i = 0; i < 4; i++)
         timer_init(&t[i], note, (void *)i, &cpus[i == 3]);
-    timer_set(&t[0], clock_now + 30 * MS);
-    timer_set(&t[1], clock_now + 10 * MS);
-    timer_set(&t[2], clock_now + 20 * MS);
-    timer_set(&t[3], clock_now + 15 * MS); /* the other CPU's: by softirq */
-    CHECK(hardware_timer[0] == clock_now + 10 * MS && hardware_timer[1] == 0);
-    timer_set(&t[1], clock_now + 25 * MS);
+    timer_set(&t[0], fake_now + 30 * MS);
+    timer_set(&t[1], fake_now + 10 * MS);
+    timer_set(&t[2], fake_now + 20 * MS);
+    timer_set(&t[3], fake_now + 15 * MS); /* the other CPU's: by softirq */
+    CHECK(hardware_timer[0] == fake_now + 10 * MS && hardware_timer[1] == 0);
+    timer_set(&t[1], fake_now + 25 * MS);
     run_for(28 * MS);
     CHECK(fired_count == 3 && fired[0] == 3 && fired[1] == 2 && fired[2] == 1);
     timer_stop(&t[0]);
     timer_stop(&t[0]);
     run_for(10 * MS);
     CHECK(fired_count == 3);
-    timer_set(&t[0], clock_now - MS); /* in the past: at once */
+    timer_set(&t[0], fake_now - MS); /* in the past: at once */
     run_for(0);
     CHECK(fired_count == 4 && fired[3] == 0);
-    timer_set(&t[0], clock_now + 5 * MS);
+    timer_set(&t[0], fake_now + 5 * MS);
     timer_migrate(&t[0], &cpus[1]);
     CHECK(list_empty(&cpus[0].timers) && t[0].cpu == &cpus[1] && t[0].active);
     timer_kill(&t[0]);
-    timer_set(&t[0], clock_now);
+    timer_set(&t[0], fake_now);
     CHECK(!t[0].active && list_empty(&cpus[1].timers));
     fired_count = 0;
     timer_init(&rearmed, note, (void *)7L, &cpus[0]);
-    timer_set(&rearmed, clock_now + MS);
+    timer_set(&rearmed, fake_now + MS);
     run_for(20 * MS);
     CHECK(fired_count == 5);
     stop_machine();
@@ -337,7 +333,7 @@ static void test_nobody_starves(void)
     struct domain a = {.weight = 256}, dom0 = {.weight = 256, .is_privileged = true};
     start_machine(1);
     struct vcpu *spinner = new_vcpu(&a), *hog = new_vcpu(&dom0);
-    ns_t longest = 0, last = ran(spinner), since = clock_now;
+    ns_t longest = 0, last = ran(spinner), since = fake_now;
     for (int i = 0; i < 4000; i++) {
         run_for(MS / 2);
         if (on_cpu(hog) && i % 20 == 0) { /* sleeps for an instant: no fresh credit for it */
@@ -346,8 +342,8 @@ static void test_nobody_starves(void)
             serve_all();
         }
         if (ran(spinner) != last)
-            since = clock_now, last = ran(spinner);
-        longest = clock_now - since > longest ? clock_now - since : longest;
+            since = fake_now, last = ran(spinner);
+        longest = fake_now - since > longest ? fake_now - since : longest;
     }
     check_share(spinner, 0, 400 * MS, 40 * MS);
     CHECK(longest < 80 * MS);
@@ -607,6 +603,7 @@ static void test_random(void)
 
 int main(void)
 {
+    fake_now = 1000 * MS;
     test_timers();
     test_equal_and_weighted_shares();
     test_three_on_two_cpus();

@@ -7,7 +7,6 @@
 
 #define MAX_RIG_VCPUS 8
 
-unsigned cpu_count = 1;
 struct cpu_features cpu_features = {.physical_address_bits = 40};
 
 struct domain rig_domain;

@@ -3,6 +3,7 @@
  * and held rightly, hostile values do nothing, and a saved guest finds its time and its offers again.
  */
 #include "../event_grant/fake/fake.h"
+#include "../fake/default.h"
 #include <hv/console.h>
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
@@ -13,26 +14,16 @@
 #include <xen/hvm/params.h>
 #include <xen/sched.h>
 
-struct cpu_features cpu_features;
 static struct domain *d;
 static struct vcpu *v, *other;
 static struct hvm_domain hvm;
 static struct hvm_vcpu hvm_vcpu[2];
-static ns_t clock_now;
-static uint64_t khz = 2500000, guest_tsc;
+static uint64_t guest_tsc;
 static unsigned code_bytes = 8, cpl, yields, flushes_all, flushes_own, eois, ipis[2], ipi_vector;
 static uint64_t icr_x2apic, icr_xapic[2];
 static bool x2apic;
 static uint8_t tpr;
 
-ns_t now(void)
-{
-    return clock_now;
-}
-uint64_t tsc_khz(void)
-{
-    return khz;
-}
 uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return guest_tsc;
@@ -187,7 +178,7 @@ static void make_domain(void)
 
 static void setup(void)
 {
-    clock_now = 1000000;
+    fake_now = 1000000;
     code_bytes = 8;
     cpl = yields = flushes_all = flushes_own = eois = ipis[0] = ipis[1] = ipi_vector = 0;
     icr_x2apic = icr_xapic[0] = icr_xapic[1] = 0;
@@ -307,20 +298,20 @@ static void reference_time(void)
     } *page = (void *)fake_ram[at >> PAGE_SHIFT];
     CHECK_EQUAL(0, viridian_enable(d, HVMPV_base_freq | HVMPV_time_ref_count | HVMPV_reference_tsc));
     CHECK_EQUAL(0, rd(0x40000020));
-    clock_now += 5000000;
+    fake_now += 5000000;
     CHECK_EQUAL(50000, rd(0x40000020));
     static const uint64_t rates[] = {1000000, 2500000, 3333333, 5900000};
     for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
-        khz = rates[i];
+        fake_tsc_khz = rates[i];
         guest_tsc = 987654321987;
         wr(0x40000021, at | 1);
         CHECK(rd(0x40000021) == (at | 1) && page->sequence == 1);
         CHECK_EQUAL(50000, (uint64_t)((unsigned __int128)guest_tsc * page->scale >> 64) + (uint64_t)page->offset);
-        uint64_t later = guest_tsc + khz * 3600000; /* an hour on */
+        uint64_t later = guest_tsc + fake_tsc_khz * 3600000; /* an hour on */
         uint64_t count = (uint64_t)((unsigned __int128)later * page->scale >> 64) + (uint64_t)page->offset;
         CHECK(count >= 36000050000 - 1 && count <= 36000050000);
     }
-    khz = 2500000;
+    fake_tsc_khz = 2500000;
     cpu_features.invariant_tsc = false;
     wr(0x40000021, at | 1);
     CHECK(page->sequence == 0 && page->scale == 0);
@@ -469,7 +460,7 @@ static void saving(void)
     wr(0x40000021, tsc | 1);
     wr(0x40000073, assist << PAGE_SHIFT | 1);
     viridian_offer_eoi_assist(v);
-    clock_now += 700;
+    fake_now += 700;
     CHECK(save_viridian_domain.save(d, &buffer) == 0 && saved_records == 1);
     CHECK_EQUAL(sizeof(struct hvm_viridian_domain_context), saved_bytes);
     memcpy(record, saved, sizeof(record));
@@ -479,7 +470,7 @@ static void saving(void)
     viridian_destroy(d);
     CHECK_EQUAL(0, fake_references(assist));
     memset(fake_ram[tsc >> PAGE_SHIFT], 0, PAGE_SIZE);
-    clock_now = 300; /* another machine, up for less time than the guest has lived */
+    fake_now = 300; /* another machine, up for less time than the guest has lived */
     CHECK_EQUAL(0, viridian_enable(d, ALL_FEATURES));
     CHECK_EQUAL(-EINVAL, save_viridian_domain.load(d, 1, record));
     CHECK_EQUAL(0, save_viridian_domain.load(d, 0, record));

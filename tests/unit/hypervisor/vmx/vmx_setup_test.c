@@ -22,9 +22,6 @@ unsigned fake_nmis, fake_machine_checks;
 struct cpu_info fake_cpu_info;
 struct cpu cpus[NR_CPUS], *fake_cpu = &cpus[0];
 struct cpu_features cpu_features = {.physical_address_bits = 40};
-struct page fake_page[FAKE_FRAMES];
-static uint8_t memory[FAKE_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
-uint8_t (*fake_ram)[PAGE_SIZE] = memory;
 char vmx_exit_point[1];
 
 static struct domain domain;
@@ -149,7 +146,7 @@ void fake_deadlock(void)
 void *alloc_zeroed_pages(unsigned order)
 {
     CHECK(order == 0 && frames_used < FAKE_FRAMES);
-    return memset(memory[frames_used++], 0, PAGE_SIZE);
+    return memset(fake_ram[frames_used++], 0, PAGE_SIZE);
 }
 void free_virtual_pages(void *va, unsigned order)
 {

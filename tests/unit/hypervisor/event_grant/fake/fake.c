@@ -8,25 +8,13 @@
 #include <hv/policy.h>
 #include <pthread.h>
 
-struct page fake_page[FAKE_FRAMES];
-static uint8_t memory[FAKE_FRAMES][PAGE_SIZE] __aligned(4096);
-uint8_t (*fake_ram)[PAGE_SIZE] = memory;
-mfn_t max_mfn = FAKE_FRAMES;
-__thread unsigned fake_irqs_off;
-static __thread struct real_cpu_info fake_cpu_info;
 struct cpu cpus[NR_CPUS];
 unsigned cpu_count = 2;
 
-unsigned fake_fail_allocation, fake_objects, fake_yield_every;
-static unsigned yield_calls;
+unsigned fake_fail_allocation, fake_objects;
 
 #define MAX_DOMAINS 8
 static struct domain *domains[MAX_DOMAINS];
-
-struct real_cpu_info *cpu_info(void)
-{
-    return &fake_cpu_info;
-}
 
 /* Allocation and references are forbidden where interrupts are off: the real ones may have to wait for other CPUs. */
 static void check_may_wait(const char *what)
@@ -67,11 +55,6 @@ static void lock_frames(void)
 static void unlock_frames(void)
 {
     pthread_mutex_unlock(&frames_lock);
-}
-
-bool mfn_is_ram(mfn_t mfn)
-{
-    return mfn < FAKE_FRAMES && !(READ_ONCE(fake_page[mfn].references) & PAGE_IO);
 }
 
 struct domain *page_owner(const struct page *page)
@@ -292,11 +275,6 @@ struct domain *domain_get_any(domid_t id)
     return domain_get(id == DOMID_SELF ? current->domain->id : id);
 }
 
-void domain_hold(struct domain *d)
-{
-    __atomic_add_fetch(&d->references, 1, __ATOMIC_SEQ_CST);
-}
-
 void domain_put(struct domain *d)
 {
     check_may_wait("domain_put");
@@ -304,23 +282,7 @@ void domain_put(struct domain *d)
         panic("reference count of d%u below its creator's", d->id);
 }
 
-/* Whether the caller may act on the other one is what allowed_on says. */
-int allowed_call(const struct domain *subject, enum policy_class class)
-{
-    return class == POLICY_PV && is_hvm(subject) ? -ENOSYS : 0;
-}
-
-int allowed_on(const struct domain *subject, const struct domain *object)
-{
-    return subject->is_privileged ? 0 : -EPERM;
-}
-
 /* Hypercalls. */
-
-bool hypercall_should_yield(void)
-{
-    return fake_yield_every && ++yield_calls % fake_yield_every == 0;
-}
 
 long fake_hypercall(hypercall_handler handler, uint64_t a0, uint64_t a1, uint64_t a2, unsigned *restarts)
 {
@@ -370,7 +332,8 @@ void fake_reset(void)
     memset(cpus, 0, sizeof(cpus));
     for (unsigned i = 0; i < NR_CPUS; i++)
         cpus[i].id = i;
-    fake_fail_allocation = fake_objects = fake_yield_every = yield_calls = 0;
+    fake_fail_allocation = fake_objects = 0;
+    fake_yield_every(0);
     current = NULL;
     cpu_info()->cpu = &cpus[0];
 }

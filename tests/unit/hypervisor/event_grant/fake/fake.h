@@ -7,6 +7,7 @@
 
 #include "../../../check.h"
 #include "../../../test_list.h"
+#include "../../fake/default.h"
 #include <string.h>
 
 #include <hv/domain.h>
@@ -40,9 +41,6 @@ extern void (*fake_meanwhile)(void);
 /* Memory: the n-th zalloc or frame allocation from now fails (1 = the next); 0 = none. */
 extern unsigned fake_fail_allocation;
 extern unsigned fake_objects; /* zalloc'ed and not freed */
-
-/* hypercall_should_yield answers yes every n-th time; 0 = never. */
-extern unsigned fake_yield_every;
 
 /* A hypercall as the guest sees it; entered again while it wants to, *restarts counts that. */
 long fake_hypercall(hypercall_handler handler, uint64_t a0, uint64_t a1, uint64_t a2, unsigned *restarts);

@@ -1,6 +1,6 @@
 /*
  * On the host, machine memory is an array: the functions that would use the hypervisor's address space are replaced.
- * The test defines the array and the frame table.
+ * The array and the frame table are fake/memory.c's, or the test's.
  */
 #ifndef FAKE_HV_PAGE_H
 #define FAKE_HV_PAGE_H
@@ -24,6 +24,7 @@
 #define FAKE_FRAMES 4096U
 extern struct page fake_page[FAKE_FRAMES];
 extern uint8_t (*fake_ram)[PAGE_SIZE];
+extern unsigned long fake_m2p[FAKE_FRAMES]; /* of m2p_set() and m2p_get() */
 
 static inline struct page *mfn_to_page(mfn_t mfn)
 {

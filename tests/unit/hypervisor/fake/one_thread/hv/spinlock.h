@@ -9,8 +9,9 @@ void fake_deadlock(void);
 struct spinlock;
 __attribute__((weak)) void fake_before_lock(struct spinlock *lock);
 struct spinlock {
-    int held;
+    uint16_t held, unused[3];
 };
+_Static_assert(sizeof(struct spinlock) == 8 && _Alignof(struct spinlock) == 2, "as the real one: see fake/default.c");
 #define SPINLOCK_INIT(rank)                                                                                            \
     {                                                                                                                  \
         0                                                                                                              \

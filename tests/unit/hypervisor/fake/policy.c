@@ -1,0 +1,6 @@
+/*
+ * Who may do what is asked of the real rules; weak, so that a test may have others.
+ */
+#pragma weak allowed_call
+#pragma weak allowed_on
+#include "../../../../hypervisor/core/policy.c"
