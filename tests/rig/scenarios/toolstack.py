@@ -207,7 +207,7 @@ def killed_during_io(rig):
 
 def mem_set(rig):
     """xl mem-set of a PV guest."""
-    take_and_give_back(rig, Guest(rig.machine, 'balloon', 'memory', memory=256), 256, 192, 60)
+    take_and_give_back(rig, Guest(rig.machine, 'balloon', 'memory', memory=256), 256, 192)
 
 
 def memory_comes_back(rig):
