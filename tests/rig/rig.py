@@ -169,20 +169,42 @@ def took(machine, age=0, busy=0):
     return f'{machine.age() - age:.0f} s' + (f', {used:.0f} busy' if used > 0 else '')
 
 
+def switch_on(rig, boot, report, folder):
+    """Starts the boot's machine and waits until it is ready. (the machine, what is wrong with it), or None if there is none."""
+    try:
+        rig.machine = boot.machine(rig, folder).start()
+    except (RigError, MediumError) as error:
+        report.result(f'{boot.name}: power on', str(error))
+        return None
+    try:
+        return rig.machine, run_scenario(rig, boot.ready, folder)
+    except BaseException:
+        rig.machine.stop()
+        raise
+
+
+def switch_on_or_again(rig, boot, report, folder):
+    """The same, once more where the emulator failed an assertion of its own: that says nothing about what runs in it."""
+    there = switch_on(rig, boot, report, folder)
+    fault = there and there[1] and there[0].emulators_fault()
+    if not fault:
+        return there
+    print(f'# {boot.name}: started once more, for the emulator ended: {fault}', flush=True)
+    there[0].stop()
+    return switch_on(rig, boot, report, folder)
+
+
 def run_boot(rig, boot, report, evidence):
     scenarios = [scenario for scenario in boot.scenarios if rig.wants(scenario)]
     if not scenarios:
         return
     folder = f'{evidence}/{boot.name}'
     os.makedirs(folder, exist_ok=True)
-    try:
-        machine = boot.machine(rig, folder).start()
-    except (RigError, MediumError) as error:
-        report.result(f'{boot.name}: power on', str(error))
+    there = switch_on_or_again(rig, boot, report, folder)
+    if not there:
         return
-    rig.machine = machine
+    machine, problem = there
     try:
-        problem = run_scenario(rig, boot.ready, folder)
         report.result(f'{boot.name}: ready after {took(machine)}', problem)
         for scenario in [] if problem else scenarios:
             before = machine.age(), machine.busy()

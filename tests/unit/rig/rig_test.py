@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
+import time
 import types
 import unittest
 
@@ -166,6 +168,75 @@ class Running(unittest.TestCase):
         finally:
             sys.argv = before
         self.assertIn('no scenario nonsense', said.getvalue())
+
+
+ASSERTION = "qemu-system-x86_64: system/physmem.c:2678: iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed."
+
+
+class Emulator(machine.Machine):
+    """Stands for QEMU: a shell that says `words` and ends by `end`, or stays when there is none."""
+
+    def __init__(self, evidence, words='', end=''):
+        super().__init__(None, evidence)
+        self.words, self.end = words, end
+
+    def start(self, release_serial=False):
+        with open(f'{self.evidence}/{self.emulator_log}', 'w') as log:
+            self.process = subprocess.Popen(['sh', '-c', f'echo "$0"; {self.end or "exec sleep 100"}', self.words], stdout=log)
+        self.started = time.monotonic()
+        return self
+
+
+class FakeBoot:
+    """A boot of emulators that come up when they stay. Its one scenario says nothing."""
+    name = 'fake'
+
+    def __init__(self, *emulators):
+        self.emulators, self.scenarios = list(emulators), [self.scenario]
+
+    def machine(self, _, folder):
+        return Emulator(folder, *self.emulators.pop(0))
+
+    @staticmethod
+    def ready(one):
+        if one.machine.end:
+            one.machine.process.wait()
+            raise machine.RigError('the machine ended')
+
+    @staticmethod
+    def scenario(_):
+        """Nothing."""
+
+
+class SwitchingOn(unittest.TestCase):
+    """What becomes of a machine whose emulator ends before it is ready."""
+
+    def run_boot(self, *emulators):
+        """(emulators that were not started, the report's failures, what was printed)."""
+        boot, report = FakeBoot(*emulators), rig.Report()
+        folder = tempfile.mkdtemp(dir=FOLDER.name)
+        one = types.SimpleNamespace(wants=lambda _: True, notes=[], running=None, machine=None, images=folder, name='ours', record=False,
+                                    evidence=folder, recorded=notes.Recorded('none', folder))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            rig.run_boot(one, boot, report, f'{folder}/ours')
+        return len(boot.emulators), report.failed, said.getvalue()
+
+    def test_assertion(self):
+        """an emulator that failed its own assertion is started once more, and that is told"""
+        left, failed, said = self.run_boot((ASSERTION, 'kill -ABRT $$'), ())
+        self.assertEqual((left, failed), (0, 0), said)
+        self.assertIn(f'started once more, for the emulator ended: {ASSERTION}', said)
+
+    def test_twice(self):
+        """but only once"""
+        left, failed, said = self.run_boot((ASSERTION, 'kill -ABRT $$'), (ASSERTION, 'kill -ABRT $$'), ())
+        self.assertEqual((left, failed), (1, 1), said)
+
+    def test_others(self):
+        """one that ended otherwise, or said nothing of the kind, is not"""
+        for words, end in (('', 'kill -ABRT $$'), (ASSERTION, 'exit 1'), ('CPU Reset (CPU 0)', 'kill -ABRT $$'), ('', 'exit 0')):
+            left, failed, said = self.run_boot((words, end), ())
+            self.assertEqual((left, failed), (1, 1), said)
 
 
 if __name__ == '__main__':
