@@ -43,7 +43,7 @@ class Rig:
         self.build, self.name, self.hypervisor = options.build, options.name, options.hypervisor
         self.images, self.evidence = f'{options.build}/images', f'{options.build}/test-evidence'
         self.only, self.record, self.recorded = options.only, options.record, notes.Recorded(options.batch)
-        self.qemu = emulator.machine(options.build)
+        self.qemu = emulator.machine(options.build) if options.name != 'reference' else emulator.PACKAGED_MACHINE
         self.machine = None
         self.notes, self.running = [], None     # of the running scenario; it and where its evidence goes
 
