@@ -164,6 +164,13 @@ def hvm_viridian(rig):
     rig.note('guest said', guest.said('GUEST [^d]'))
 
 
+def hvm_8_processors(rig):
+    """HVM Linux with 8 processors."""
+    guest = hvm(rig.machine, 'eight', 'hello', vcpus=8).create()
+    guest.wait_gone(2 * START)
+    rig.note('guest said', guest.said('GUEST'))
+
+
 def hvm_media(rig):
     """CD, disk and USB device go into a running HVM guest and out again by xl; its screenshot."""
     machine = rig.machine
@@ -194,18 +201,20 @@ def hvm_media(rig):
 
 
 def hvm_life(rig):
-    """HVM Linux with 8 processors gives memory and gets it back (xl mem-set), is saved and restored, reboots, and shuts down;
-    all its pages come back. One guest does it all: its start is what takes time."""
+    """HVM Linux with 2 processors gives memory and gets it back (xl mem-set), is saved and restored, reboots, and shuts down.
+
+    All its pages come back. One guest does it all: its start is what takes time. With more processors the reference's machine, which
+    has one, comes to nothing else."""
     machine = rig.machine
     before = free_pages(machine)
-    guest = hvm(machine, 'life', 'memory', vcpus=8).create()
-    guest.wait_for('GUEST has', 2 * START)
+    guest = hvm(machine, 'life', 'memory', vcpus=2).create()
+    guest.wait_for('GUEST has', START)
     rig.note('guest said', guest.said('GUEST up'))
     memory_there_and_back(rig, guest, 192, 160)
     save_and_restore(rig, guest)
     machine.run('xl reboot life')
-    limit = int(2 * START * machine.patience)
-    machine.run(f"timeout {limit} sh -c 'until [ $(grep -c \"GUEST up\" {guest.log}) = 2 ]; do sleep 0.5; done'", 2 * START + 60)
+    limit = int(START * machine.patience)
+    machine.run(f"timeout {limit} sh -c 'until [ $(grep -c \"GUEST up\" {guest.log}) = 2 ]; do sleep 0.5; done'", START + 60)
     machine.run('xl shutdown life')
     guest.wait_gone(60)
     rig.note('guest said', guest.said('asked'))
@@ -238,6 +247,6 @@ def hvm_memory(rig):
 
 
 SHORT = [pvh_devices, pvh_tools, pvh_save_and_restore, pvh_mem_set, pvh_memory, hvm_with_pv_drivers, power_off]
-LONG = [hvm_without_pv_drivers, hvm_viridian, hvm_media, hvm_life, qemu_dies, hvm_memory, power_off]
+LONG = [hvm_without_pv_drivers, hvm_viridian, hvm_8_processors, hvm_media, hvm_life, qemu_dies, hvm_memory, power_off]
 BOOTS = [Boot('hvm', SHORT, ready=ready, saved=True)]
 LONG_BOOTS = [Boot('hvm-more', LONG, ready=ready, saved=True)]
