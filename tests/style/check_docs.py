@@ -7,6 +7,8 @@ import sys
 
 import tree
 
+HOTKEYS = 'switcher/seat/core/hotkey_table.h'
+MODIFIERS = 'Ctrl|Alt|Shift|Meta'
 SUFFIXES = 'c|h|S|py|xml|css|service|socket|conf|md|build|lds\\.S'
 # Functions of the C library and of systems we talk to, which need not occur in our sources.
 FOREIGN = {'main'}
@@ -86,16 +88,42 @@ def left_out(texts):
     return problems
 
 
+def hotkeys():
+    """{modifiers: its trigger keys as people call them} of the seat's table."""
+    found = {}
+    for modifiers, first, last in table(HOTKEYS, r'^    HOTKEY\(([A-Z_| ]+), (\w+), (\w+),'):
+        keys = range(int(first), int(last) + 1) if first.isdigit() else {first, last}
+        held = tuple(word.removeprefix('HOTKEY_').capitalize() for word in modifiers.split(' | '))
+        found.setdefault(held, set()).update(str(key).capitalize() for key in keys)
+    return found
+
+
+def unknown_hotkeys(paths, known):
+    """Chords with a hotkey's modifiers, in texts for people, whose key no hotkey has; "Ctrl+Alt+digit" names none."""
+    problems = []
+    for path in paths:
+        if path.startswith('tests/unit/') or not path.endswith(('.md', '.c', '.py', '.xml', '.8', '.in')):
+            continue
+        for number, line in enumerate((tree.read(path) or '').splitlines(), 1):
+            for chord in re.findall(rf'\b(?:(?:{MODIFIERS}) ?\+ ?)+[A-Z0-9]\w*', line):
+                *held, key = re.split(r' ?\+ ?', chord)
+                if key not in known.get(tuple(held), {key}):
+                    problems.append(f'{path}:{number}: there is no hotkey {chord}')
+    return problems
+
+
 def main():
     paths = tree.files()
     texts = {path: tree.read(path) or '' for path in paths
              if path.startswith('docs/') and path.endswith('.md') or path == 'README.md'}
     files, functions = missing_names(texts, paths)
-    found = implemented()
-    print('1..4')
+    found, chords = implemented(), hotkeys()
+    print('1..5')
     good = [tree.report('files that the texts name exist', files),
             tree.report('functions that the texts name exist', functions),
             tree.report('hypercalls, options and debug keys are all described', left_out(texts)),
+            tree.report('hotkeys that texts and programs name exist', unknown_hotkeys(paths, chords) if chords else
+                        [f'none were found in {HOTKEYS}: the pattern of this check is out of date']),
             tree.report('the dispatch tables were found', [] if len(found) > 150 else
                         [f'only {len(found)} operations were found in them: the patterns of this check are out of date'])]
     sys.exit(not all(good))

@@ -3,56 +3,46 @@
 
 #include <stddef.h>
 
-struct trigger {
+static const struct {
     uint32_t code;
-    enum hotkey_verdict verdict;
-    unsigned slot;
+    unsigned modifier;
+} modifier_keys[] = {
+    {KEY_LEFTCTRL, HOTKEY_CTRL}, {KEY_RIGHTCTRL, HOTKEY_CTRL},  {KEY_LEFTALT, HOTKEY_ALT},
+    {KEY_RIGHTALT, HOTKEY_ALT},  {KEY_LEFTSHIFT, HOTKEY_SHIFT}, {KEY_RIGHTSHIFT, HOTKEY_SHIFT},
+    {KEY_LEFTMETA, HOTKEY_META}, {KEY_RIGHTMETA, HOTKEY_META},
 };
 
-static const struct trigger triggers[] = {
-    {KEY_0, HOTKEY_SLOT, 0},    {KEY_1, HOTKEY_SLOT, 1}, {KEY_2, HOTKEY_SLOT, 2},        {KEY_3, HOTKEY_SLOT, 3},
-    {KEY_4, HOTKEY_SLOT, 4},    {KEY_5, HOTKEY_SLOT, 5}, {KEY_6, HOTKEY_SLOT, 6},        {KEY_7, HOTKEY_SLOT, 7},
-    {KEY_8, HOTKEY_SLOT, 8},    {KEY_9, HOTKEY_SLOT, 9}, {KEY_LEFT, HOTKEY_PREVIOUS, 0}, {KEY_RIGHT, HOTKEY_NEXT, 0},
-    {KEY_SPACE, HOTKEY_BAR, 0},
-};
-
-static const uint32_t modifiers[] = {
-    KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_LEFTMETA, KEY_RIGHTMETA,
-};
+enum { MODIFIER_KEYS = sizeof(modifier_keys) / sizeof(modifier_keys[0]) };
 
 bool hotkey_is_modifier(uint32_t code)
 {
-    for (size_t i = 0; i < sizeof(modifiers) / sizeof(modifiers[0]); i++)
-        if (modifiers[i] == code)
+    for (size_t i = 0; i < MODIFIER_KEYS; i++)
+        if (modifier_keys[i].code == code)
             return true;
     return false;
 }
 
-static bool either(const struct key_set *set, uint32_t left, uint32_t right)
+static unsigned held_modifiers(const struct key_set *held)
 {
-    return key_set_has(set, left) || key_set_has(set, right);
-}
-
-static bool chord_held(const struct key_set *held)
-{
-    return either(held, KEY_LEFTCTRL, KEY_RIGHTCTRL) && either(held, KEY_LEFTALT, KEY_RIGHTALT) &&
-           !either(held, KEY_LEFTSHIFT, KEY_RIGHTSHIFT) && !either(held, KEY_LEFTMETA, KEY_RIGHTMETA);
+    unsigned modifiers = 0;
+    for (size_t i = 0; i < MODIFIER_KEYS; i++)
+        if (key_set_has(held, modifier_keys[i].code))
+            modifiers |= modifier_keys[i].modifier;
+    return modifiers;
 }
 
 static struct hotkey_decision press(struct hotkeys *hotkeys, uint32_t code)
 {
-    struct hotkey_decision pass = {HOTKEY_PASS, 0}, swallow = {HOTKEY_SWALLOW, 0};
     if (key_set_has(&hotkeys->swallowed, code))
-        return swallow;
-    if (!chord_held(&hotkeys->modifiers))
-        return pass;
-    for (size_t i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++) {
-        if (triggers[i].code == code) {
+        return (struct hotkey_decision){.verdict = HOTKEY_SWALLOW};
+    unsigned held = held_modifiers(&hotkeys->modifiers);
+    for (const struct hotkey *row = hotkey_table; row->act; row++) {
+        if (row->modifiers == held && code >= row->first && code <= row->last) {
             key_set_add(&hotkeys->swallowed, code);
-            return (struct hotkey_decision){triggers[i].verdict, triggers[i].slot};
+            return (struct hotkey_decision){HOTKEY_ACT, row, code - row->first};
         }
     }
-    return pass;
+    return (struct hotkey_decision){.verdict = HOTKEY_PASS};
 }
 
 struct hotkey_decision hotkey_feed(struct hotkeys *hotkeys, uint32_t code, bool pressed)
@@ -62,10 +52,10 @@ struct hotkey_decision hotkey_feed(struct hotkeys *hotkeys, uint32_t code, bool 
             key_set_add(&hotkeys->modifiers, code);
         else
             key_set_remove(&hotkeys->modifiers, code);
-        return (struct hotkey_decision){HOTKEY_PASS, 0};
+        return (struct hotkey_decision){.verdict = HOTKEY_PASS};
     }
     if (pressed)
         return press(hotkeys, code);
     bool swallowed = key_set_remove(&hotkeys->swallowed, code);
-    return (struct hotkey_decision){swallowed ? HOTKEY_SWALLOW : HOTKEY_PASS, 0};
+    return (struct hotkey_decision){.verdict = swallowed ? HOTKEY_SWALLOW : HOTKEY_PASS};
 }

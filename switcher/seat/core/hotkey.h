@@ -1,6 +1,5 @@
-// The seat's key chords, decided before a key reaches anybody. A chord is the exact set {Ctrl, Alt} held,
-// either side, plus one trigger key. Pure: no I/O, no clock. Key codes are those of
-// linux/input-event-codes.h.
+// The seat's key chords, decided before a key reaches anybody. A chord is an exact set of modifiers that are held,
+// either side, plus one trigger key. No I/O, no clock. Key codes are those of linux/input-event-codes.h.
 #pragma once
 
 #include <stdbool.h>
@@ -8,18 +7,30 @@
 
 #include "key_set.h"
 
+struct seat;
+
+// Sets of modifiers.
+enum { HOTKEY_CTRL = 1, HOTKEY_ALT = 2, HOTKEY_SHIFT = 4, HOTKEY_META = 8 };
+
+struct hotkey {
+    unsigned modifiers;                           // these are held, and no others
+    uint32_t first, last;                         // trigger keys
+    void (*act)(struct seat *seat, unsigned nth); // nth: of the trigger keys, from 0
+};
+
+// Of hotkey_table.h; ends with a row that has no act.
+extern const struct hotkey hotkey_table[];
+
 enum hotkey_verdict {
-    HOTKEY_PASS,     // not ours: goes to whoever has the focus
-    HOTKEY_SWALLOW,  // the rest of a chord: nobody may see it
-    HOTKEY_SLOT,     // Ctrl+Alt+0..9, see slot
-    HOTKEY_PREVIOUS, // Ctrl+Alt+Left
-    HOTKEY_NEXT,     // Ctrl+Alt+Right
-    HOTKEY_BAR,      // Ctrl+Alt+Space
+    HOTKEY_PASS,    // not ours: goes to whoever has the focus
+    HOTKEY_SWALLOW, // the rest of a chord: nobody may see it
+    HOTKEY_ACT,     // a chord: its hotkey is to act, and nobody may see it
 };
 
 struct hotkey_decision {
     enum hotkey_verdict verdict;
-    unsigned slot;
+    const struct hotkey *hotkey; // HOTKEY_ACT alone
+    unsigned nth;                // for its act
 };
 
 struct hotkeys {

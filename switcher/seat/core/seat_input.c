@@ -49,28 +49,6 @@ static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, boo
     }
 }
 
-static void act(struct seat *seat, struct hotkey_decision decision)
-{
-    switch (decision.verdict) {
-    case HOTKEY_SLOT:
-        seat_focus(seat, decision.slot, true);
-        break;
-    case HOTKEY_PREVIOUS:
-        seat_focus(seat, focus_neighbour(&seat->focus, -1), true);
-        break;
-    case HOTKEY_NEXT:
-        seat_focus(seat, focus_neighbour(&seat->focus, +1), true);
-        break;
-    case HOTKEY_BAR:
-        if (seat->focus.current != FOCUS_SWITCHER)
-            seat_bar_show(seat, !seat->bar_shown);
-        break;
-    case HOTKEY_PASS:
-    case HOTKEY_SWALLOW:
-        break;
-    }
-}
-
 // Whether a press is meant for whom has the focus: only if that is what is on screen, and, when the focus moved without
 // the user's doing, only after a pause. What is typed for a desktop that just died must not act on the switcher.
 static bool meant_for_focus(struct seat *seat, uint32_t time)
@@ -86,10 +64,10 @@ static bool meant_for_focus(struct seat *seat, uint32_t time)
 void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
     struct hotkey_decision decision = hotkey_feed(&seat->hotkeys, code, pressed);
-    if (decision.verdict != HOTKEY_PASS) {
-        act(seat, decision);
+    if (decision.verdict == HOTKEY_ACT)
+        decision.hotkey->act(seat, decision.nth);
+    if (decision.verdict != HOTKEY_PASS)
         return;
-    }
     if (pressed && !meant_for_focus(seat, time))
         return;
     if (!focus_key(&seat->focus, code, pressed))

@@ -101,13 +101,39 @@ static bool holds_anything(unsigned slot)
     return any;
 }
 
-static void play_key(struct focus *f, struct hotkeys *h, uint32_t code, bool pressed)
+// The hotkeys of this play: they know the focus alone.
+struct seat {
+    struct focus focus;
+};
+
+static void show_slot(struct seat *seat, unsigned nth)
 {
+    focus_switch(&seat->focus, nth + 1, deliver, NULL);
+}
+
+static void show_switcher(struct seat *seat, unsigned nth)
+{
+    focus_switch(&seat->focus, nth, deliver, NULL);
+}
+
+static void show_next(struct seat *seat, unsigned nth)
+{
+    focus_switch(&seat->focus, focus_neighbour(&seat->focus, (int)nth + 1), deliver, NULL);
+}
+
+const struct hotkey hotkey_table[] = {
+    {HOTKEY_CTRL | HOTKEY_ALT, KEY_1, KEY_2, show_slot},
+    {HOTKEY_CTRL | HOTKEY_ALT, KEY_0, KEY_0, show_switcher},
+    {HOTKEY_CTRL | HOTKEY_ALT, KEY_RIGHT, KEY_RIGHT, show_next},
+    {.act = NULL},
+};
+
+static void play_key(struct seat *seat, struct hotkeys *h, uint32_t code, bool pressed)
+{
+    struct focus *f = &seat->focus;
     struct hotkey_decision d = hotkey_feed(h, code, pressed);
-    if (d.verdict == HOTKEY_SLOT)
-        focus_switch(f, d.slot, deliver, NULL);
-    if (d.verdict == HOTKEY_NEXT)
-        focus_switch(f, focus_neighbour(f, 1), deliver, NULL);
+    if (d.verdict == HOTKEY_ACT)
+        d.hotkey->act(seat, d.nth);
     if (d.verdict != HOTKEY_PASS || !focus_key(f, code, pressed))
         return;
     CHECK(believed[f->current][code] != pressed);
@@ -119,23 +145,24 @@ static void random_play(void)
     static const uint32_t keys[] = {KEY_LEFTCTRL, KEY_RIGHTALT, KEY_LEFTALT, KEY_LEFTSHIFT, KEY_0,    KEY_1,
                                     KEY_2,        KEY_RIGHT,    KEY_A,       KEY_ENTER,     BTN_LEFT, BTN_RIGHT};
     bool physical[sizeof(keys) / sizeof(keys[0])] = {0};
-    struct focus f = {0};
+    struct seat seat = {0};
+    struct focus *f = &seat.focus;
     struct hotkeys h = {0};
     for (unsigned step = 0; step < 200000; step++) {
         unsigned k = random_below(sizeof(keys) / sizeof(keys[0]));
         physical[k] = !physical[k];
-        play_key(&f, &h, keys[k], physical[k]);
+        play_key(&seat, &h, keys[k], physical[k]);
         unsigned slot = 1 + random_below(2);
         if (random_below(500) == 0)
-            focus_add(&f, slot);
+            focus_add(f, slot);
         if (random_below(900) == 0) {
-            focus_remove(&f, slot);
+            focus_remove(f, slot);
             memset(believed[slot], 0, sizeof(believed[slot]));
         }
         // Promise 2: nobody but the focused target holds anything.
         if (step % 16 == 0)
             for (unsigned other = 0; other < 3; other++)
-                CHECK(other == f.current || !holds_anything(other));
+                CHECK(other == f->current || !holds_anything(other));
     }
 }
 

@@ -28,12 +28,16 @@ static struct {
     bool pressed;
 } got;
 
+static unsigned reached[KEY_CNT]; // how often a key reached anybody
+
 static void note(unsigned slot, uint32_t code, bool pressed)
 {
     got.slot = slot;
     got.code = code;
     got.pressed = pressed;
     got.count++;
+    if (code < KEY_CNT)
+        reached[code]++;
 }
 
 // ---- fakes ----
@@ -576,6 +580,77 @@ static void interface_starts_anew(void)
     stop();
 }
 
+// Each key of each row of the table, in that order, and what it does from slot 5: who has the focus then, and whether
+// the bar is shown.
+static const struct {
+    uint32_t code;
+    unsigned slot;
+    bool bar;
+} hotkeys_do[] = {
+    {KEY_1, 1, false},    {KEY_2, 2, false},
+    {KEY_3, 3, false},    {KEY_4, 4, false},
+    {KEY_5, 5, false},    {KEY_6, 6, false},
+    {KEY_7, 7, false},    {KEY_8, 8, false},
+    {KEY_9, 9, false},    {KEY_0, FOCUS_SWITCHER, false},
+    {KEY_LEFT, 4, false}, {KEY_RIGHT, 6, false},
+    {KEY_SPACE, 5, true},
+};
+
+enum { HOTKEYS_DO = sizeof(hotkeys_do) / sizeof(hotkeys_do[0]) };
+
+static void hold(unsigned modifiers, bool pressed)
+{
+    static const struct {
+        unsigned modifier;
+        uint32_t code;
+    } keys[] = {{HOTKEY_CTRL, KEY_LEFTCTRL},
+                {HOTKEY_ALT, KEY_RIGHTALT},
+                {HOTKEY_SHIFT, KEY_LEFTSHIFT},
+                {HOTKEY_META, KEY_RIGHTMETA}};
+    for (unsigned i = 0; i < 4; i++)
+        if (modifiers & keys[i].modifier)
+            seat_key(seat, now += 10, keys[i].code, pressed);
+}
+
+// From slot 5 with no bar: the chord, held so long that it repeats.
+static void play_hotkey(const struct hotkey *row, uint32_t code)
+{
+    CHECK(seat_focus(seat, 5, true));
+    seat_bar_show(seat, false);
+    settle();
+    unsigned before = reached[code];
+    hold(row->modifiers, true);
+    press(10, code);
+    settle();
+    press(500, code);
+    release(code);
+    hold(row->modifiers, false);
+    CHECK(reached[code] == before);
+}
+
+static void every_hotkey(void)
+{
+    for (unsigned slot = 1; slot <= 9; slot++)
+        if (!seat->guests[slot].present)
+            CHECK(seat_guest_add(seat, slot, &(struct link_guest_add){.domid = 10 + slot}));
+    unsigned i = 0;
+    for (const struct hotkey *row = hotkey_table; row->act; row++) {
+        for (uint32_t code = row->first; code <= row->last; code++, i++) {
+            CHECK(i < HOTKEYS_DO && hotkeys_do[i].code == code); // else a row that hotkeys_do does not know
+            play_hotkey(row, code);
+            CHECK(seat->focus.current == hotkeys_do[i].slot && seat->bar_shown == hotkeys_do[i].bar);
+        }
+    }
+    CHECK(i == HOTKEYS_DO);
+    CHECK(seat_focus(seat, 5, true));
+    seat_bar_show(seat, true);
+    hotkey(KEY_SPACE);
+    CHECK(!seat->bar_shown);
+    hotkey(KEY_0);
+    hotkey(KEY_SPACE); // a bar over the switcher would be over itself
+    CHECK(seat->focus.current == FOCUS_SWITCHER && !seat->bar_shown);
+}
+
 int main(void)
 {
     former_picture_stays();
@@ -591,6 +666,7 @@ int main(void)
     hotkeys_work_at_once();
     focus_that_nobody_asked_for();
     focus_of_a_former_seat();
+    every_hotkey();
     stop();
     return 0;
 }
