@@ -69,15 +69,12 @@ static unsigned port_size(const struct instruction *i)
 static enum result port_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct instruction *i)
 {
     unsigned size = port_size(i), port = i->opcode < 0xec ? (uint8_t)i->immediate : (uint16_t)regs->rdx;
-    uint32_t value;
     if (!port_access_ok(v, port, size))
         return NOT_OURS;
-    if (i->opcode & 2) {
+    if (i->opcode & 2)
         pv_port_write(v, (uint16_t)port, size, (uint32_t)register_read(regs, i, 0, size));
-    } else {
-        pv_port_read(v, (uint16_t)port, size, &value);
-        register_write(regs, i, 0, size, value);
-    }
+    else
+        register_write(regs, i, 0, size, pv_port_read(v, (uint16_t)port, size));
     return DONE;
 }
 
@@ -107,7 +104,7 @@ static enum result port_string(struct vcpu *v, struct cpu_user_regs *regs, const
     } else {
         if (copy_to_guest_va(*pointer, &value, size))
             return string_fault(v, regs, *pointer, size, PF_WRITE);
-        pv_port_read(v, (uint16_t)port, size, &value);
+        value = pv_port_read(v, (uint16_t)port, size);
         if (copy_to_guest_va(*pointer, &value, size))
             return string_fault(v, regs, *pointer, size, PF_WRITE);
     }

@@ -55,9 +55,9 @@ bool pv_decode(struct code_cursor *code, struct instruction *i);
 /* pv/msr.c: false = #GP. */
 bool pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
-/* pv/port_io.c: size 1, 2, 4; false = not allowed. */
-bool pv_port_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value);
-bool pv_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
+/* pv/port_io.c: size 1, 2, 4. What is not the guest's reads all ones, and a write to it goes nowhere. */
+uint32_t pv_port_read(struct vcpu *v, uint16_t port, unsigned size);
+void pv_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
 
 /* pv/descriptor.c */
 int pv_descriptor_window_alloc(struct vcpu *v);

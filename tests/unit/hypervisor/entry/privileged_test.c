@@ -98,21 +98,19 @@ bool pv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     msr_value = value;
     return msr_is_there;
 }
-bool pv_port_read(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value)
+uint32_t pv_port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
 {
     port_reads++;
     port_seen = port;
     port_size_seen = size;
-    *value = port_value;
-    return true;
+    return port_value;
 }
-bool pv_port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
+void pv_port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
 {
     port_writes++;
     port_seen = port;
     port_size_seen = size;
     port_value = value;
-    return true;
 }
 void pv_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
 {
