@@ -57,6 +57,9 @@ static void debug_registers(void)
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0xf0001));
     debug_count = 0;
     CHECK_REFUSED(HYPERCALL(mmu_update, &u, 1, 0, DOMID_SELF));
+    CHECK_IS(0, debug_count); /* the hypervisor's access, and the breakpoint is still there */
+    __asm__ volatile("movq $1, %0" : "=m"(u.ptr) : : "memory");
+    CHECK_IS(1, debug_count);
     uint64_t selector = FLAT_KERNEL_SS;
     CHECK_IS(0, HYPERCALL(set_debugreg, 0, &selector));
     CHECK_IS(0, HYPERCALL(set_debugreg, 7, 0x70001));

@@ -302,11 +302,11 @@ static void own_faults_have_a_fix_up_or_end_it(void)
     CHECK(fake_regs.rip == 0x7777);
 }
 
-/* A breakpoint that a guest has set on what we touch is no reason to stop, and is not met again. */
-static void own_breakpoints_are_switched_off(void)
+/* A breakpoint that a guest has set on what we touch is no reason to stop, and stays set. */
+static void own_breakpoints_are_passed_over(void)
 {
     trap(TRAP_debug, OWN_CS, 0);
-    CHECK(dr6 == DR6_INITIAL && dr7 == 0x400 && fake_regs.rip == RIP && !v.pv.dr[6]);
+    CHECK(dr6 == DR6_INITIAL && dr7 == 0x401 && fake_regs.rip == RIP && !v.pv.dr[6]);
 }
 
 static bool stops_although_there_is_a_fix_up(unsigned vector, unsigned long address)
@@ -428,7 +428,7 @@ int main(void)
     some_a_guest_cannot_have();
     nmis_and_interrupts();
     own_faults_have_a_fix_up_or_end_it();
-    own_breakpoints_are_switched_off();
+    own_breakpoints_are_passed_over();
     a_stack_run_over_is_told_apart();
     a_frame_that_iretq_refuses_is_the_guests_fault();
     system_calls_of_programs_of_32_bits();
