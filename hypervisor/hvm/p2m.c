@@ -259,11 +259,21 @@ struct retired {
     gfn_t gfn;
 };
 
-static void release_own(struct domain *d, struct page *page)
+static void forget_name(mfn_t mfn, gfn_t gfn)
 {
+    if (m2p_get(mfn) == gfn)
+        m2p_set(mfn, M2P_INVALID);
+}
+
+/* Of a guest that dies meanwhile the frame may be another's by now, and have that one's name. */
+static void retire_own(struct domain *d, mfn_t mfn, gfn_t gfn, bool release)
+{
+    struct page *page = mfn_to_page(mfn);
+
     if (!page_get(page, d))
         return;
-    if (test_and_clear_bit(__builtin_ctzl(PAGE_ALLOCATED), &page->references))
+    forget_name(mfn, gfn);
+    if (release && test_and_clear_bit(__builtin_ctzl(PAGE_ALLOCATED), &page->references))
         page_put(page);
     page_put(page);
 }
@@ -275,18 +285,20 @@ static void own_frame_gone(struct domain *d)
         hvm_forget_mappings(current);
 }
 
+/* The entry of a frame that is not the guest's own has held a reference, which is given back last. */
 static void retire_frame(struct domain *d, mfn_t mfn, gfn_t gfn, enum p2m_type kind, bool release)
 {
-    if ((p2m_is_own_ram(kind) || kind == P2M_SHARED) && m2p_get(mfn) == gfn)
-        m2p_set(mfn, M2P_INVALID);
-    if (p2m_is_own_ram(kind))
+    if (p2m_is_own_ram(kind)) {
         own_frame_gone(d);
+        retire_own(d, mfn, gfn, release);
+        return;
+    }
+    if (kind == P2M_SHARED)
+        forget_name(mfn, gfn);
     if (kind == P2M_GRANT_READONLY)
         page_put(mfn_to_page(mfn));
     else if (kind == P2M_FOREIGN || kind == P2M_GRANT_WRITABLE || kind == P2M_SHARED)
         page_put_with_type(mfn_to_page(mfn));
-    else if (release)
-        release_own(d, mfn_to_page(mfn));
 }
 
 static void retire(struct domain *d, struct retired old, bool release)

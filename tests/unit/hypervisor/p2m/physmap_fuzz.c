@@ -55,10 +55,18 @@ static struct {
     } entry[CACHED];
 } processors[THREADS];
 
+/* What another processor does meanwhile, once. */
+static void (*while_flushing)(void);
+
 /* Who runs the guest has left it when this returns. */
 void call_on_cpus(const void *cpumask, void (*function)(void *data), void *data)
 {
     CHECK(!fake_irqs_off);
+    if (while_flushing) {
+        void (*meanwhile)(void) = while_flushing;
+        while_flushing = NULL;
+        meanwhile();
+    }
     for (unsigned n = 0; n < THREADS; n++)
         if (test_bit(n, ((const cpumask_t *)cpumask)->bits)) {
             pthread_mutex_lock(&processors[n].in_guest);
@@ -382,15 +390,20 @@ static void make_guest(unsigned i, unsigned first_vcpu, unsigned count_of_vcpus)
     CHECK(d->shared_info);
 }
 
-static void end_guest(struct domain *d)
+static void give_back_all(struct domain *d)
 {
     d->dying = DOMAIN_DYING;
     while (p2m_relinquish(d) == -ERESTART)
         ;
-    grant_table_release_frames(d);
-    domain_free_xenheap(d, d->shared_info);
     while (pv_relinquish_memory(d) == -ERESTART)
         ;
+}
+
+static void end_guest(struct domain *d)
+{
+    give_back_all(d);
+    grant_table_release_frames(d);
+    domain_free_xenheap(d, d->shared_info);
     p2m_destroy(d);
     grant_table_free(d);
     memory_claim_drop(d);
@@ -413,6 +426,45 @@ static void with_tables_of(const struct hvm_vendor *vendor)
     CHECK(free_page_count() == before);
 }
 
+/* ---- One frame that changes hands while it is taken out ---- */
+
+static mfn_t in_question;
+enum { SAME_PLACE = 5 };
+
+static void give(struct domain *d, struct page *page)
+{
+    CHECK(page && !p2m_set(d, SAME_PLACE, page_to_mfn(page), 0, P2M_RAM) && m2p_get(page_to_mfn(page)) == SAME_PLACE);
+}
+
+static void owner_ends_and_another_has_it(void)
+{
+    struct page *page;
+    give_back_all(&guest);
+    do
+        page = domain_alloc_pages(&other, 0, ANY_ADDRESS);
+    while (page && page_to_mfn(page) != in_question);
+    give(&other, page);
+}
+
+/* Domain-0 takes a page out of a guest while another of its processors ends the guest: what it still does to the frame
+ * must not touch the name that the next owner has given it, at the same place of his memory. */
+static void next_owner_keeps_the_name(void)
+{
+    hvm_vendor = &npt;
+    make_vcpus();
+    make_guest(0, 0, 2);
+    make_guest(1, 2, 1);
+    struct page *page = domain_alloc_pages(&guest, 0, ANY_ADDRESS);
+    give(&guest, page);
+    in_question = page_to_mfn(page);
+    other.max_pages = FREE_FRAMES;
+    while_flushing = owner_ends_and_another_has_it;
+    CHECK(!p2m_clear(&guest, SAME_PLACE, 0) && !while_flushing);
+    CHECK(page_owner(page) == &other && m2p_get(in_question) == SAME_PLACE);
+    end_guest(&guest);
+    end_guest(&other);
+}
+
 int main(int argument_count, char **arguments)
 {
     threads_arguments(argument_count, arguments, 1000);
@@ -422,6 +474,7 @@ int main(int argument_count, char **arguments)
     control = (struct domain){.id = 0, .references = 1, .is_privileged = true, .max_vcpus = 1, .vcpu = &all[3]};
     while (free_page_count() > FREE_FRAMES)
         CHECK(alloc_pages(0, ANY_ADDRESS));
+    next_owner_keeps_the_name();
     for (unsigned round = 0; round < ROUNDS; round++)
         with_tables_of(round % 2 ? &ept : &npt);
     printf("%lu populated, %lu returned, %lu shown, %lu moved, %lu removed, %lu held, %lu granted, %lu translated, %lu "
