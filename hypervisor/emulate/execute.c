@@ -37,10 +37,8 @@ static const struct opcode group_1a[8] = {
         [0 ... 1] = ROW(test_bits, RM, IMM, LOAD | (size)),                                                            \
         [2] = ROW(invert, RM, NOWHERE, MODIFY | (size)),                                                               \
         [3] = ROW(negate, RM, NOWHERE, MODIFY | (size)),                                                               \
-        [4] = ROW(multiply_unsigned, RM, NOWHERE, LOAD | (size)),                                                      \
-        [5] = ROW(multiply_signed, RM, NOWHERE, LOAD | (size)),                                                        \
-        [6] = ROW(divide_unsigned, RM, NOWHERE, LOAD | (size)),                                                        \
-        [7] = ROW(divide_signed, RM, NOWHERE, LOAD | (size)),                                                          \
+        [4 ... 5] = ROW(multiply_accumulator, RM, NOWHERE, LOAD | (size)),                                             \
+        [6 ... 7] = ROW(divide_accumulator, RM, NOWHERE, LOAD | (size)),                                               \
     }
 GROUP_3(group_3_byte, BYTE);
 GROUP_3(group_3_word, 0);

@@ -144,29 +144,31 @@ EXECUTE(count_bits)
     return EMULATE_OK;
 }
 
-/* Accumulator times operand to dx:ax; bytes: ax. */
-static enum emulate_outcome run_multiply(struct emulation *e, bool is_signed)
+/* Group 3 has its signed forms at odd numbers: mul 4, imul 5, div 6, idiv 7. */
+static bool is_signed(const struct emulation *e)
 {
-    unsigned bytes = e->destination.bytes;
-    uint64_t low, high;
-    multiply(is_signed, bytes, get_register(e, 0, bytes), e->destination.value, &low, &high, &e->regs.rflags);
+    return e->i.modrm >> 3 & 1;
+}
+
+/* To dx:ax; of bytes: to ah and al. */
+static void set_double(struct emulation *e, unsigned bytes, uint64_t high, uint64_t low)
+{
     if (bytes == 1) {
         set_register(e, 0, 2, high << 8 | low);
     } else {
         set_register(e, 0, bytes, low);
         set_register(e, 2, bytes, high);
     }
+}
+
+/* Accumulator times operand. */
+EXECUTE(multiply_accumulator)
+{
+    unsigned bytes = e->destination.bytes;
+    uint64_t low, high;
+    multiply(is_signed(e), bytes, get_register(e, 0, bytes), e->destination.value, &low, &high, &e->regs.rflags);
+    set_double(e, bytes, high, low);
     return EMULATE_OK;
-}
-
-EXECUTE(multiply_unsigned)
-{
-    return run_multiply(e, false);
-}
-
-EXECUTE(multiply_signed)
-{
-    return run_multiply(e, true);
 }
 
 /* imul with two operands, or three: the second factor is the immediate then. */
@@ -178,30 +180,16 @@ EXECUTE(multiply_register)
     return EMULATE_OK;
 }
 
-static enum emulate_outcome run_divide(struct emulation *e, bool is_signed)
+/* The remainder is the high half. */
+EXECUTE(divide_accumulator)
 {
     unsigned bytes = e->destination.bytes;
     uint64_t low = get_register(e, 0, bytes), quotient, remainder;
     uint64_t high = bytes == 1 ? e->regs.rax >> 8 & 0xff : get_register(e, 2, bytes);
-    if (!divide(is_signed, bytes, high, low, e->destination.value, &quotient, &remainder))
+    if (!divide(is_signed(e), bytes, high, low, e->destination.value, &quotient, &remainder))
         return emulate_raise(e->context, TRAP_divide_error, 0);
-    if (bytes == 1) {
-        set_register(e, 0, 2, remainder << 8 | quotient);
-    } else {
-        set_register(e, 0, bytes, quotient);
-        set_register(e, 2, bytes, remainder);
-    }
+    set_double(e, bytes, remainder, quotient);
     return EMULATE_OK;
-}
-
-EXECUTE(divide_unsigned)
-{
-    return run_divide(e, false);
-}
-
-EXECUTE(divide_signed)
-{
-    return run_divide(e, true);
 }
 
 /* Gives al a new value and its flags; carry and adjust are told. */
