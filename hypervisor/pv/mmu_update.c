@@ -3,7 +3,6 @@
  * Source: xen.h, "HYPERVISOR_mmu_update". The entry is written while its table is known to be one (type reference held
  * by whoever uses it, pt_lock held by us); a frame that is not a table is plain memory and written as such.
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
@@ -226,10 +225,12 @@ static int flush_after_update(unsigned long va, uint64_t flags)
             tlb_flush_local();
         return 0;
     }
-    int err = all ? pv_domain_cpus(current->domain, &mask) : pv_vcpu_bitmap_cpus(target, &mask);
-    if (!err)
-        tlb_flush_mask(&mask, which);
-    return err;
+    if (all)
+        pv_domain_cpus(current->domain, &mask);
+    else if (pv_vcpu_bitmap_cpus(target, &mask))
+        return -EFAULT;
+    tlb_flush_mask(&mask, which);
+    return 0;
 }
 
 static long update_va(unsigned long va, uint64_t value, uint64_t flags, struct domain *foreign)

@@ -2,7 +2,6 @@
  * mmuext_op: pinning tables, changing root tables, flushing translations, LDT, page clearing and copying.
  * Source: xen.h, "HYPERVISOR_mmuext_op".
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
@@ -12,30 +11,29 @@
 #include <hv/pv_internal.h>
 #include <hv/tlb.h>
 
-int pv_domain_cpus(struct domain *d, cpumask_t *mask)
+/* A vcpu that is not on a CPU has nothing in a TLB that matters: its root is loaded anew when it runs. */
+static void cpus_of(struct domain *d, uint64_t vcpus, cpumask_t *mask)
 {
     struct vcpu *v;
     memset(mask, 0, sizeof(*mask));
     for_each_vcpu(d, v) {
-        if (v->is_running || !v->context_saved)
+        if ((vcpus >> v->id & 1) && (v->is_running || !v->context_saved))
             set_bit(v->cpu->id, mask->bits);
     }
-    return 0;
 }
 
-/* A vcpu that is not on a CPU has nothing in a TLB that matters: its root is loaded anew when it runs. */
+void pv_domain_cpus(struct domain *d, cpumask_t *mask)
+{
+    cpus_of(d, ~0UL, mask);
+}
+
 int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask)
 {
     struct domain *d = current->domain;
-    uint64_t bits = 0;
-    if (copy_from_guest_va(&bits, guest_bitmap, DIV_ROUND_UP(d->max_vcpus, 8)))
+    uint64_t vcpus = 0;
+    if (copy_from_guest_va(&vcpus, guest_bitmap, DIV_ROUND_UP(d->max_vcpus, 8)))
         return -EFAULT;
-    memset(mask, 0, sizeof(*mask));
-    struct vcpu *v;
-    for_each_vcpu(d, v) {
-        if ((bits >> v->id & 1) && (v->is_running || !v->context_saved))
-            set_bit(v->cpu->id, mask->bits);
-    }
+    cpus_of(d, vcpus, mask);
     return 0;
 }
 
@@ -187,10 +185,9 @@ static int flush_multi_page(const struct mmuext_op *op, struct domain *d)
 static int flush_domain(struct domain *d, unsigned long va)
 {
     cpumask_t mask;
-    int err = pv_domain_cpus(d, &mask);
-    if (!err)
-        tlb_flush_mask(&mask, va);
-    return err;
+    pv_domain_cpus(d, &mask);
+    tlb_flush_mask(&mask, va);
+    return 0;
 }
 
 static int flush_all(const struct mmuext_op *op, struct domain *d)

@@ -117,8 +117,8 @@ void pv_load_debug_registers(const struct vcpu *v);
 /* pv/mmuext.c */
 /* MMUEXT_PIN_Ln_TABLE. -EINVAL: not such a table, or pinned already; -ERESTART: again, as for pv_set_root. */
 int pv_pin_table(struct domain *d, mfn_t mfn, unsigned level);
-/* CPUs whose TLB may hold translations of d's running vcpus, or of those in the caller's bitmap of vcpu ids. */
-int pv_domain_cpus(struct domain *d, cpumask_t *mask);
+/* CPUs whose TLB may hold translations of d's running vcpus, or of those in the caller's bitmap of ids: -EFAULT. */
+void pv_domain_cpus(struct domain *d, cpumask_t *mask);
 int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask);
 int pv_set_root(struct vcpu *v, mfn_t mfn);
 int pv_set_user_root(struct vcpu *v, mfn_t mfn);

@@ -43,9 +43,8 @@ int pv_finish_table_work(struct domain *d)
     return 0;
 }
 
-int pv_domain_cpus(struct domain *d, cpumask_t *mask)
+void pv_domain_cpus(struct domain *d, cpumask_t *mask)
 {
-    return 0;
 }
 
 int pv_vcpu_bitmap_cpus(unsigned long guest_bitmap, cpumask_t *mask)
