@@ -4,7 +4,6 @@
  *
  * We answer 4.17 because that is the ABI spoken here; tools pick their libraries by it.
  */
-#include <hv/abi_internal.h>
 #include <hv/bootinfo.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
@@ -66,14 +65,16 @@ static long command_line(struct request *r)
 
 static long platform_parameters(struct request *r)
 {
-    struct xen_platform_parameters parameters = {.virt_start = HYPERVISOR_VIRT_START};
+    struct xen_platform_parameters *parameters = r->argument;
 
-    return copy_argument_out(r->address, &parameters) ? -EFAULT : 0;
+    parameters->virt_start = HYPERVISOR_VIRT_START;
+    return 0;
 }
 
 static long guest_handle(struct request *r)
 {
-    return copy_argument_out(r->address, &current->domain->handle) ? -EFAULT : 0;
+    memcpy(r->argument, &current->domain->handle, sizeof(current->domain->handle));
+    return 0;
 }
 
 static long capabilities(struct request *r)
@@ -81,11 +82,10 @@ static long capabilities(struct request *r)
     return copy_argument_out(r->address, hvm_available() ? &all_capabilities : &pv_capabilities) ? -EFAULT : 0;
 }
 
+/* "" */
 static long changeset(struct request *r)
 {
-    static const xen_changeset_info_t none = "";
-
-    return copy_argument_out(r->address, &none) ? -EFAULT : 0;
+    return 0;
 }
 
 /* PV Linux also calls this only to have pending events delivered on the way out. */
@@ -96,12 +96,14 @@ static long version(struct request *r)
 
 static long extraversion(struct request *r)
 {
-    return copy_argument_out(r->address, &extra_version) ? -EFAULT : 0;
+    memcpy(r->argument, extra_version, sizeof(extra_version));
+    return 0;
 }
 
 static long compiled(struct request *r)
 {
-    return copy_argument_out(r->address, &compile_info) ? -EFAULT : 0;
+    memcpy(r->argument, &compile_info, sizeof(compile_info));
+    return 0;
 }
 
 static long page_size(struct request *r)
@@ -116,14 +118,15 @@ static long no_build_id(struct request *r)
 
 static const struct operation operations[] = {
     [XENVER_version] = {version},
-    [XENVER_extraversion] = {extraversion},
-    [XENVER_compile_info] = {compiled},
+    [XENVER_extraversion] = {extraversion, sizeof(xen_extraversion_t), POLICY_ANYONE, ANSWER_ONLY},
+    [XENVER_compile_info] = {compiled, sizeof(struct xen_compile_info), POLICY_ANYONE, ANSWER_ONLY},
     [XENVER_capabilities] = {capabilities},
-    [XENVER_changeset] = {changeset},
-    [XENVER_platform_parameters] = {platform_parameters},
+    [XENVER_changeset] = {changeset, sizeof(xen_changeset_info_t), POLICY_ANYONE, ANSWER_ONLY},
+    [XENVER_platform_parameters] = {platform_parameters, sizeof(struct xen_platform_parameters), POLICY_ANYONE,
+                                    ANSWER_ONLY},
     [XENVER_get_features] = {get_features, sizeof(struct xen_feature_info), POLICY_ANYONE, ANSWER_DONE},
     [XENVER_pagesize] = {page_size},
-    [XENVER_guest_handle] = {guest_handle},
+    [XENVER_guest_handle] = {guest_handle, sizeof(xen_domain_handle_t), POLICY_ANYONE, ANSWER_ONLY},
     [XENVER_commandline] = {command_line},
     [XENVER_build_id] = {no_build_id},
 };
