@@ -8,7 +8,6 @@
 #include <hv/console.h>
 #include <hv/event_channel.h>
 #include <hv/guest_copy.h>
-#include <hv/sched.h>
 #include <hv/time.h>
 #include <xen/grant_table.h>
 #include <xen/physdev.h>

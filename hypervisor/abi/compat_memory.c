@@ -3,7 +3,6 @@
  */
 #include "compat_abi.h"
 #include <hv/abi_internal.h>
-#include <hv/compat.h>
 #include <hv/guest_copy.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>

@@ -10,7 +10,6 @@
 #include <hv/ioreq.h>
 #include <hv/operation.h>
 #include <hv/p2m.h>
-#include <hv/page_alloc.h>
 #include <xen/sched.h>
 
 _Static_assert(sizeof(struct xen_dm_op) == 32 && offsetof(struct xen_dm_op, u) == 8, "ABI");

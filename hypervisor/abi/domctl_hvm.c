@@ -4,8 +4,6 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/hvm_irq.h>
-#include <hv/pv.h>
-#include <hv/sched.h>
 #include <hv/vdev.h>
 #include <hv/xstate.h>
 #include <xen/sched.h>

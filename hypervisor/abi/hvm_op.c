@@ -10,7 +10,6 @@
 #include <hv/ioreq.h>
 #include <hv/operation.h>
 #include <hv/p2m.h>
-#include <hv/sched.h>
 #include <hv/time.h>
 #include <hv/vdev.h>
 #include <hv/viridian.h>

@@ -4,7 +4,6 @@
  */
 #include <hv/abi_internal.h>
 #include <hv/compat.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/policy.h>

@@ -1,7 +1,6 @@
 /*
  * The hypercall that is Roundhouse's own. Source: include/public/roundhouse.h.
  */
-#include <hv/abi_internal.h>
 #include <hv/operation.h>
 #include <hv/sched.h>
 #include <public/roundhouse.h>

@@ -13,7 +13,6 @@
 #include <hv/grant_table.h>
 #include <hv/hvm_irq.h>
 #include <hv/p2m.h>
-#include <hv/page_alloc.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 

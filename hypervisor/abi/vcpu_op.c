@@ -2,10 +2,6 @@
  * __HYPERVISOR_vcpu_op: bringing vcpus up and down, their timers, and what they share with their guest.
  * Source: xen/vcpu.h.
  */
-#include <hv/compat.h>
-#include <hv/console.h>
-#include <hv/event_channel.h>
-#include <hv/grant_table.h>
 #include <hv/guest_copy.h>
 #include <hv/hvm.h>
 #include <hv/hvm_irq.h>

@@ -7,13 +7,11 @@
  * unmapped there: p2m and its tables (mapped at INIT_P2M), RAM disk, the rest.
  */
 #include <hv/abi_internal.h>
-#include <hv/boot.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/page_alloc.h>
-#include <hv/page_type.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/unpack.h>

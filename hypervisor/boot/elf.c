@@ -7,7 +7,6 @@
  */
 #include <hv/unpack.h>
 #include <hv/lib.h>
-#include <hv/xen.h>
 #include <xen/elfnote.h>
 #include <xen/features.h>
 

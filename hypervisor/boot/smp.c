@@ -12,7 +12,6 @@
 #include <hv/exit.h>
 #include <hv/hvm.h>
 #include <hv/irq.h>
-#include <hv/page_alloc.h>
 #include <hv/pagetable.h>
 #include <hv/percpu.h>
 #include <hv/protection.h>

@@ -4,12 +4,10 @@
  * (zone bounds are powers of two and blocks are aligned).
  */
 #include <hv/bootinfo.h>
-#include <hv/console.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
 #include <hv/spinlock.h>
 #include <hv/tlb.h>
-#include <hv/xen.h>
 
 #define ZONES 41
 

@@ -4,7 +4,6 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/irq.h>
-#include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/tlb.h>
 

@@ -5,7 +5,6 @@
  * hardware domain, which never goes away), so one table is enough. Everything is under irq_lock. What HVM guests call
  * pirqs are lines of their own virtual chips (hvm/pirq.c): at the end is what chooses.
  */
-#include <hv/console.h>
 #include <hv/event_channel.h>
 #include <hv/guest_kind.h>
 #include <hv/irq.h>

@@ -5,7 +5,6 @@
  * a deadline that has been cancelled since: the softirq then finds nothing due and sets it anew, which is cheaper than
  * setting it at every cancellation. A timer whose `cpu` is NULL is dead: arming it does nothing.
  */
-#include <hv/console.h>
 #include <hv/percpu.h>
 #include <hv/spinlock.h>
 #include <hv/time.h>

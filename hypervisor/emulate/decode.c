@@ -2,7 +2,6 @@
  * Fetching an instruction, finding its operands, and moving values between them and the machine.
  */
 #include "instruction.h"
-#include <hv/lib.h>
 
 enum emulate_outcome emulate_raise(struct emulate_context *c, uint8_t vector, uint32_t error_code)
 {

@@ -2,7 +2,6 @@
  * Ports, flags of the machine, control and debug registers, MSRs, descriptor table registers.
  */
 #include "instruction.h"
-#include <hv/lib.h>
 
 #define MSR_TIME_STAMP     0x10U
 #define MSR_TIME_STAMP_AUX 0xc0000103U

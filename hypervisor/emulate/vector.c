@@ -3,7 +3,6 @@
  * two registers, and everything that computes, are not known.
  */
 #include "instruction.h"
-#include <hv/lib.h>
 
 struct vector_form {
     uint8_t map, opcode, prefix; /* prefix: 0, 66, f3, f2 */

@@ -1,7 +1,6 @@
 /*
  * HVM guests as a whole: choice of the processor's extension, life of domains and vcpus, their way on and off a CPU.
  */
-#include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/descriptor_tables.h>
@@ -10,9 +9,7 @@
 #include <hv/hvm_io.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
-#include <hv/sched.h>
 #include <hv/time.h>
-#include <hv/traps.h>
 #include <hv/vdev.h>
 #include <hv/viridian.h>
 #include <hv/xstate.h>

@@ -9,7 +9,6 @@
 #include <hv/hvm_exit.h>
 #include <hv/hvm_io.h>
 #include <hv/hvm_irq.h>
-#include <hv/sched.h>
 #include <hv/traps.h>
 #include <hv/vdev.h>
 #include <xen/sched.h>

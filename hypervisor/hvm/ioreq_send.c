@@ -2,11 +2,9 @@
  * Requests to device models, and their answers. A slot's states go round: NONE, READY (we have filled it), INPROCESS
  * (the device model has taken it), IORESP_READY (its answer is there), and NONE again when we have taken that.
  */
-#include <hv/console.h>
 #include <hv/event_channel.h>
 #include <hv/ioreq.h>
 #include <hv/p2m.h>
-#include <hv/page_alloc.h>
 #include <hv/sched.h>
 
 /* The byte of struct ioreq that holds state and flags; bit fields have no address. */

@@ -3,7 +3,6 @@
  * Sources: Intel SDM volume 4; AMD APM volume 2, appendix A; AMD PPR for family 17h (C001_xxxx).
  */
 #include <hv/compat.h>
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/cpu_policy.h>
 #include <hv/hvm_mtrr.h>

@@ -5,7 +5,6 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/event_channel.h>
 #include <hv/guest_copy.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>

@@ -5,9 +5,7 @@
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>
 #include <hv/operation.h>
-#include <hv/pv.h>
 #include <hv/pv_internal.h>
-#include <hv/xstate.h>
 #include <xen/callback.h>
 
 long do_set_trap_table(struct hypercall *call)

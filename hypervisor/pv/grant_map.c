@@ -4,13 +4,11 @@
  * only: its frame belongs to someone else. pv_put_l1e on such an entry (guest overwrote it) gives back what it stands
  * for, so the references are taken here exactly as for any level-1 entry.
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/grant_table.h>
 #include <hv/guest_copy.h>
 #include <hv/page_type.h>
 #include <hv/pv_internal.h>
-#include <hv/tlb.h>
 
 /* The entry at a machine address (contains_pte), if that is in a level-1 table of d. The reference keeps the frame d's
  * while its type is looked at; then the table itself keeps it, for it stays one as long as pt_lock is held. */

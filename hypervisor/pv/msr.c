@@ -2,7 +2,6 @@
  * Model-specific registers as a PV guest sees them: a table of what may be read and written; the rest raises #GP,
  * except that the hardware domain may read what the machine has (it drives microcode, power and machine-check code).
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/pv_internal.h>
 

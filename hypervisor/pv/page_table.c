@@ -11,7 +11,6 @@
 #include <hv/page_type.h>
 #include <hv/pagetable.h>
 #include <hv/pv_internal.h>
-#include <hv/tlb.h>
 
 /* Frames outside RAM: the hardware domain may map what exists and is not kept by us, as the local APIC is. */
 static bool io_frame_allowed(const struct domain *d, mfn_t mfn)

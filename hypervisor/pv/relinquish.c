@@ -2,7 +2,6 @@
  * Taking a dead PV domain's memory apart: pins first (which frees whole trees of tables), then every frame's own
  * reference. A frame mapped by another domain stays, ownerless in effect, until that domain unmaps it.
  */
-#include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/page_type.h>
 #include <hv/pv.h>

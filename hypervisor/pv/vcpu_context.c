@@ -4,9 +4,7 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/descriptor_tables.h>
 #include <hv/guest_copy.h>
-#include <hv/page_type.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/spinlock.h>

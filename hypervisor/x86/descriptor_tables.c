@@ -12,7 +12,6 @@
 #include <hv/descriptor_tables.h>
 #include <hv/page.h>
 #include <hv/page_alloc.h>
-#include <hv/pagetable.h>
 #include <hv/traps.h>
 
 #define GDT_FRAME_SELECTOR  0xe000

@@ -4,7 +4,6 @@
  * The message is a physical destination (one CPU) with fixed delivery and edge trigger. The IRQ record of each message
  * carries its device, so masking needs no search.
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/lib.h>
 #include <hv/msi.h>

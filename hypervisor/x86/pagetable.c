@@ -10,8 +10,6 @@
 #include <hv/cpu.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
-#include <hv/tlb.h>
-#include <hv/xen.h>
 
 #define PAGE_2M     (2 * MiB)
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)

@@ -4,7 +4,6 @@
  * The ports are preferred because they always work; ECAM ranges come from firmware tables that are sometimes wrong.
  */
 #include <hv/acpi.h>
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/pagetable.h>
 #include <hv/pci.h>

@@ -5,7 +5,6 @@
  * registers while another runs. Saving and loading happen with every component enabled, so that a guest which turned
  * some off in its XCR0 neither loses them nor finds another's when it turns them on again.
  */
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>

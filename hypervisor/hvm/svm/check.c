@@ -7,7 +7,6 @@
 #include "../entry_rule.h"
 
 #include <hv/cpu.h>
-#include <hv/cpu_features.h>
 #include <hv/hvm_mtrr.h>
 #include <hv/svm.h>
 #include <hv/traps.h>

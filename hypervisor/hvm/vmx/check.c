@@ -9,9 +9,7 @@
 #include "vmcs.h"
 
 #include <hv/cpu.h>
-#include <hv/cpu_features.h>
 #include <hv/hvm_mtrr.h>
-#include <hv/p2m.h>
 #include <hv/traps.h>
 
 #define SWITCHED_PROCESSOR (CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW | CPU_RDTSC_EXIT | CPU_DR_EXIT)

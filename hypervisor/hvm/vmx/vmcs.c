@@ -7,7 +7,6 @@
  */
 #include "vmcs.h"
 
-#include <hv/cpu_features.h>
 #include <hv/cpu_policy.h>
 #include <hv/descriptor_tables.h>
 #include <hv/p2m.h>

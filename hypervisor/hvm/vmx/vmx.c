@@ -6,7 +6,6 @@
  */
 #include "vmcs.h"
 
-#include <hv/cpu_features.h>
 #include <hv/p2m.h>
 
 #define DR7_FIXED    0x400UL
