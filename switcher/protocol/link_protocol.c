@@ -16,11 +16,6 @@ static bool check_guest_add(const struct link_message *m)
     return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff && memchr(add->name, '\0', sizeof(add->name)) != NULL;
 }
 
-static bool check_state(const struct link_message *m)
-{
-    return m->guest_state.state < GUEST_STATE_COUNT;
-}
-
 static bool check_fbif(const struct link_message *m)
 {
     return m->fbif.videoram_limit > 0;
@@ -73,7 +68,6 @@ struct rule {
 static const struct rule rules[] = {
     {LINK_HELLO, true, true, true, NO_FD, check_hello},
     {LINK_GUEST_ADD, true, false, false, NO_FD, check_guest_add},
-    {LINK_GUEST_STATE, true, false, false, NO_FD, check_state},
     {LINK_GUEST_REMOVE, true, false, false, NO_FD, check_any},
     {LINK_FBIF_CONNECT, true, false, false, ONE_FD, check_fbif},
     {LINK_DISPLIF_CONNECT, true, false, false, NO_FD, check_displif},

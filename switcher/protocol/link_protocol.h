@@ -10,10 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "roundhouse_guest.h"
-
 enum {
-    LINK_VERSION = 2,
+    LINK_VERSION = 3,
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
     LINK_NAME_SIZE = 64,   // with the closing NUL
     LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
@@ -25,9 +23,8 @@ enum {
 
 enum link_type {
     // manager to seat
-    LINK_HELLO = 1,     // both ways; the manager's one lists the guests it knows, the seat forgets others
-    LINK_GUEST_ADD = 2, // again for the same domain: new name and colour only
-    LINK_GUEST_STATE = 3,
+    LINK_HELLO = 1,        // both ways; the manager's one lists the guests it knows, the seat forgets others
+    LINK_GUEST_ADD = 2,    // again for the same domain: new name and colour only
     LINK_GUEST_REMOVE = 4, // everything of the guest is unmapped when the next message is answered
     LINK_FBIF_CONNECT = 5, // fd: privcmd restricted to the guest
     LINK_DISPLIF_CONNECT = 6,
@@ -58,10 +55,6 @@ struct link_guest_add {
     uint32_t domid;
     uint32_t rgb;              // 0xRRGGBB
     char name[LINK_NAME_SIZE]; // UTF-8, NUL-terminated
-};
-
-struct link_guest_state_change {
-    uint32_t state; // enum guest_state
 };
 
 // xenfb: the shared page and the pixel pages are frame numbers of the guest, mapped through the descriptor.
@@ -105,7 +98,6 @@ struct link_message {
     union {
         struct link_hello hello;
         struct link_guest_add guest_add;
-        struct link_guest_state_change guest_state;
         struct link_fbif_connect fbif;
         struct link_displif_connect displif;
         struct link_rfb_connect rfb;
@@ -116,7 +108,6 @@ struct link_message {
     };
 };
 
-static_assert(GUEST_OFF == 0 && GUEST_STATE_COUNT == 6, "link guest states");
 static_assert(sizeof(struct link_message) == 96, "link message size");
 static_assert(offsetof(struct link_message, bytes) == 8, "link message header");
 static_assert(sizeof(struct link_hello) == 52, "link hello");

@@ -1,7 +1,7 @@
 // What the manager, the seat and the interface say of a guest in the same terms.
 #pragma once
 
-// The numbers are those of the link (link_protocol.h), the words those of the bus (org.roundhouse.Guest1).
+// The words are those of the bus (org.roundhouse.Guest1).
 enum guest_state {
     GUEST_OFF,
     GUEST_STARTING,

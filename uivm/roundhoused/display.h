@@ -6,7 +6,6 @@
 #define RH_DISPLAY_H
 
 #include "guest_config.h"
-#include "guest_state.h"
 
 #include <gio/gio.h>
 
@@ -34,7 +33,6 @@ struct guest_screen display_screen(struct display *display);
 gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
-void display_set_state(struct display *display, int domid, enum guest_state state);
 
 /* Asks for a slot to be brought on screen; focus_changed tells when it is. */
 gboolean display_focus(struct display *display, guint slot, GError **error);

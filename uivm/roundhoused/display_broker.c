@@ -86,11 +86,6 @@ void display_remove_guest(struct display *display, int domid)
     vdisplay_remove_guest(display->broker, (guint32)domid);
 }
 
-void display_set_state(struct display *display, int domid, enum guest_state state)
-{
-    vdisplay_set_state(display->broker, (guint32)domid, state);
-}
-
 gboolean display_focus(struct display *display, guint slot, GError **error)
 {
     g_autoptr(GError) cause = NULL;

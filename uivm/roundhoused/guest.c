@@ -96,8 +96,6 @@ static void set_state(struct guest *guest, enum guest_event event)
     guest->state = state;
     rh_guest1_set_state(guest->skeleton, guest_state_name(state));
     g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
-    if (guest->domid >= 0)
-        display_set_state(guest->environment->display, guest->domid, state);
     guest->environment->state_changed(guest, guest->environment->user);
 }
 
@@ -297,7 +295,6 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
         start_failed(job, RH_ERROR_DISPLAY, error);
         return;
     }
-    display_set_state(environment->display, guest->domid, guest->state);
     guest->started_at = g_get_monotonic_time();
     job->domid = guest->domid;
     toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
@@ -503,7 +500,6 @@ static void take_over(struct guest *guest)
     }
     if (!display_add_guest(environment->display, guest->config, guest->domid, &error))
         set_error(guest, error->message);
-    display_set_state(environment->display, guest->domid, guest->state);
 }
 
 struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)

@@ -95,7 +95,6 @@ static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t dom
     guest->vd = vd;
     guest->slot = slot;
     guest->domid = domid;
-    guest->state = GUEST_STARTING;
     if (kind == GUEST_DISPLAY_NONE || kind == GUEST_DISPLAY_VGA)
         return guest;
     guest->device_count = 2;
@@ -167,17 +166,6 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     for (unsigned i = 0; i < guest->device_count; i++)
         vdevice_destroy(&guest->devices[i]);
     guest_free(guest);
-}
-
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state)
-{
-    struct vguest *guest = vdisplay_find(vd, domid);
-    if (!guest)
-        return;
-    guest->state = state;
-    struct link_message message = {.type = LINK_GUEST_STATE, .slot = guest->slot};
-    message.guest_state.state = state;
-    vdisplay_send(vd, &message, -1);
 }
 
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)

@@ -41,8 +41,6 @@ bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, cons
 // domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state);
-
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 

@@ -50,10 +50,7 @@ void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
     add.guest_add.domid = guest->domid;
     add.guest_add.rgb = guest->rgb;
     memcpy(add.guest_add.name, guest->name, sizeof(add.guest_add.name));
-    struct link_message state = {.type = LINK_GUEST_STATE, .slot = guest->slot};
-    state.guest_state.state = guest->state;
-    if (vdisplay_send(vd, &add, -1) == VDISPLAY_SENT)
-        vdisplay_send(vd, &state, -1);
+    vdisplay_send(vd, &add, -1);
 }
 
 static void send_hello(struct vdisplay *vd)

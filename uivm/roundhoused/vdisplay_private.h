@@ -36,7 +36,6 @@ struct vguest {
     struct vdisplay *vd;
     unsigned slot;
     uint32_t domid, rgb;
-    enum guest_state state;
     char name[LINK_NAME_SIZE];
     unsigned device_count; // 0 for GUEST_DISPLAY_NONE, otherwise 2: display, keyboard
     struct vdevice devices[2];

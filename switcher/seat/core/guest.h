@@ -16,7 +16,6 @@ struct guest {
     unsigned slot;
     bool present;
     uint32_t domid, rgb;
-    enum guest_state state;
     char name[LINK_NAME_SIZE];
     struct image picture;                // width 0: none
     struct image cursor;                 // what the guest wants drawn at the pointer; width 0: it draws that itself

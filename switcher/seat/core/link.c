@@ -118,12 +118,6 @@ static void on_guest_add(struct link *link, const struct link_message *m, int fd
     seat_guest_add(link->seat, m->slot, &m->guest_add);
 }
 
-static void on_guest_state(struct link *link, const struct link_message *m, int fd)
-{
-    (void)fd;
-    link->seat->guests[m->slot].state = m->guest_state.state;
-}
-
 static void on_guest_remove(struct link *link, const struct link_message *m, int fd)
 {
     (void)fd;
@@ -181,7 +175,6 @@ struct handler {
 static const struct handler handlers[] = {
     {LINK_HELLO, false, on_hello},
     {LINK_GUEST_ADD, false, on_guest_add},
-    {LINK_GUEST_STATE, true, on_guest_state},
     {LINK_GUEST_REMOVE, true, on_guest_remove},
     {LINK_FBIF_CONNECT, true, on_display},
     {LINK_DISPLIF_CONNECT, true, on_display},

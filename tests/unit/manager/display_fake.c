@@ -77,13 +77,6 @@ void display_remove_guest(struct display *display, int domid)
     }
 }
 
-void display_set_state(struct display *display, int domid, enum guest_state state)
-{
-    (void)display;
-    g_assert_cmpint(domid, >, 0);
-    g_assert_cmpint(state, <, GUEST_STATE_COUNT);
-}
-
 gboolean display_focus(struct display *display, guint slot, GError **error)
 {
     if (slot && !display->domids[slot]) {

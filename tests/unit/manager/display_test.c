@@ -46,12 +46,6 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     sent += domid != 0;
 }
 
-void vdisplay_set_state(struct vdisplay *vd, uint32_t domid, enum guest_state state)
-{
-    (void)vd;
-    sent += domid && state;
-}
-
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     (void)vd;

@@ -390,16 +390,16 @@ static void test_layout(void)
 /* Whatever a caller puts into a message: what the seat would end the connection for does not leave. */
 static void test_refused_message(void)
 {
-    struct link_message message = {.type = LINK_GUEST_STATE, .slot = 1};
+    struct link_message message = {.type = LINK_GUEST_ADD, .slot = 1};
     setup();
     add(1, 7, GUEST_DISPLAY_FBIF);
-    message.guest_state.state = GUEST_STATE_COUNT;
+    message.guest_add = (struct link_guest_add){.domid = 7, .rgb = 0x1000000, .name = "other"};
     g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_REFUSED);
-    message.guest_state.state = GUEST_CRASHED;
+    message.guest_add.rgb = 0x123456;
     g_assert_cmpint(vdisplay_send(vd, &message, STDIN_FILENO), ==, VDISPLAY_REFUSED);
     g_assert_cmpint(vdisplay_send(vd, &message, -1), ==, VDISPLAY_SENT);
     turns(10);
-    g_assert_cmpuint(seat.last[LINK_GUEST_STATE].guest_state.state, ==, GUEST_CRASHED);
+    g_assert_cmpuint(seat.last[LINK_GUEST_ADD].guest_add.rgb, ==, 0x123456);
     g_assert_cmpuint(seat.refused, ==, 0);
     g_assert_cmpuint(seat.connections, ==, 1);
     teardown();

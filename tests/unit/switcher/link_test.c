@@ -49,7 +49,6 @@ static const struct {
 } types[] = {
     {LINK_HELLO, 0, true, true},
     {LINK_GUEST_ADD, 0, true, false},
-    {LINK_GUEST_STATE, 0, true, false},
     {LINK_GUEST_REMOVE, 0, true, false},
     {LINK_FBIF_CONNECT, 1, true, false},
     {LINK_DISPLIF_CONNECT, 0, true, false},
@@ -96,9 +95,6 @@ static void bad_fields(void)
     m.guest_add.rgb = 0xffffff;
     CHECK(to_seat(&m, 0));
     m.guest_add.domid = LINK_NO_DOMAIN;
-    CHECK(!to_seat(&m, 0));
-    m = good(LINK_GUEST_STATE);
-    m.guest_state.state = GUEST_STATE_COUNT;
     CHECK(!to_seat(&m, 0));
     m = good(LINK_FBIF_CONNECT);
     CHECK(!to_seat(&m, 0) && to_seat(&m, 1));
