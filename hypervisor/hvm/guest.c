@@ -14,5 +14,6 @@ const struct guest_kind hvm_guest = {
     .migrate_timers = vlapic_migrate_timers,
     .put_away = hvm_put_away,
     .install = hvm_install,
+    .resume = hvm_resume,
     .pirqs = &hvm_pirqs,
 };

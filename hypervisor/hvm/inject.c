@@ -172,7 +172,9 @@ static void raise_owed_upcall(struct vcpu *v)
         hvm_assert_upcall(v);
 }
 
-bool hvm_prepare_entry(struct vcpu *v)
+/* Takes INIT and start-up messages, completes answered I/O, chooses the event that is due. False: to be asked again
+ * once softirqs are served; one is raised if v may not run. */
+static bool prepare_entry(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
     if (unlikely(h->io_servers | h->io_invalidate | h->redo_valid)) {
@@ -193,7 +195,7 @@ bool hvm_prepare_entry(struct vcpu *v)
 }
 
 /* A p2m change bumps the generation and then interrupts this CPU: what is not seen here comes as an exit. */
-void hvm_enter(struct vcpu *v)
+static void enter(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
     uint64_t generation = v->domain->hvm->tlb_generation;
@@ -206,4 +208,11 @@ void hvm_enter(struct vcpu *v)
         h->pending.valid = false;
     }
     hvm_vendor->enter();
+}
+
+bool hvm_resume(struct vcpu *v)
+{
+    if (prepare_entry(v))
+        enter(v);
+    return true;
 }

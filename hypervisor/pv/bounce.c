@@ -5,6 +5,7 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/event_channel.h>
 #include <hv/guest_copy.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
@@ -132,9 +133,8 @@ static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
         bounce(regs, v->pv.failsafe.address, v->pv.failsafe.mask_events, &selectors);
 }
 
-void pv_deliver_pending(struct cpu_user_regs *regs)
+static void deliver_pending(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct vcpu *v = current;
     if (v->pv.selectors_lost) {
         failsafe(v, regs);
         return;
@@ -150,4 +150,25 @@ void pv_deliver_pending(struct cpu_user_regs *regs)
         return;
     }
     pv_bounce(regs, v->pv.event.address, true, NO_ERROR_CODE);
+}
+
+/* Not on the way of a hypercall that leaves nothing to do. */
+static __noinline bool deliver(struct vcpu *v)
+{
+    irq_enable();
+    deliver_pending(v, guest_regs());
+    irq_disable();
+    return true;
+}
+
+static bool needs_delivery(const struct vcpu *v)
+{
+    return (vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask)) || v->nmi_pending || v->pv.selectors_lost;
+}
+
+/* A frame changed by other means than the hypercall itself must not go back by sysret; those places set entry_vector.
+ */
+bool pv_resume(struct vcpu *v)
+{
+    return needs_delivery(v) && deliver(v);
 }

@@ -10,5 +10,6 @@ const struct guest_kind pv_guest = {
     .vcpu_destroy = pv_vcpu_destroy,
     .put_away = pv_put_away,
     .install = pv_install,
+    .resume = pv_resume,
     .pirqs = &hardware_pirqs,
 };

@@ -102,7 +102,7 @@ syscall_common:
         xor %ebp, %ebp
         mov %rsp, %rdi
         sti
-        call do_syscall
+        call pv_syscall
         /* fall through */
 
 /* ---- back to the guest ---- */

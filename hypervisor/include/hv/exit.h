@@ -1,5 +1,5 @@
 /*
- * The way back to a guest. x86/entry.S, x86/traps.c
+ * The way back to a guest. x86/entry.S, core/exit_work.c
  */
 #ifndef HV_EXIT_H
 #define HV_EXIT_H

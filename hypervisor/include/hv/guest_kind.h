@@ -22,6 +22,10 @@ struct guest_kind {
     /* core/context.c: the current vcpu's registers into memory, the new current one's into the processor. */
     void (*put_away)(struct vcpu *v);
     void (*install)(struct vcpu *v);
+    /* core/exit_work.c, interrupts off before and after: one step on the way into v, which is current. False: there is
+     * none left, and the registers of entry.S are those to go on with. A vcpu that is entered otherwise is so from
+     * here. */
+    bool (*resume)(struct vcpu *v);
     const struct pirq_operations *pirqs;
 };
 extern const struct guest_kind pv_guest, hvm_guest;

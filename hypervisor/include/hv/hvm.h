@@ -8,7 +8,7 @@
  *   hvm/vdev           one virtual chip per file
  *
  * A CPU in an HVM guest leaves it with the guest's general registers, rip, rsp and rflags in guest_regs() and calls
- * hvm_handle_exit(); it goes back through exit_to_guest like any other (exit.h), which ends in hvm_prepare_entry() and
+ * hvm_handle_exit(); it goes back through exit_to_guest like any other (exit.h), which ends in hvm_resume() and
  * the vendor's entry code. cs of guest_regs() is not used; segments and control registers are read by the functions
  * below.
  *
@@ -129,12 +129,10 @@ void hvm_vcpu_startup(struct vcpu *v, uint8_t page);
 /* ---- context switch and entry; core/context.c and the exit path ---- */
 void hvm_put_away(struct vcpu *v);
 void hvm_install(struct vcpu *v);
-/* On the way out, interrupts off (they may be on meanwhile): takes INIT and start-up messages, completes answered I/O,
- * chooses the event that is due. False: to be asked again once softirqs are served; one is raised if v may not run. */
-bool hvm_prepare_entry(struct vcpu *v);
-/* The last step, interrupts off: hands over what is pending, and goes. Returns only when the guest is in a state that
- * no processor enters; it has ended then. */
-void hvm_enter(struct vcpu *v);
+/* On the way out, interrupts off (they may be on meanwhile): takes start-up messages and answers, hands over the event
+ * that is due, and goes. Returns only to be asked again: softirqs come first, or the guest was in a state that no
+ * processor enters and has ended. */
+bool hvm_resume(struct vcpu *v);
 
 /* ---- guest state ---- */
 enum hvm_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR, SEG_GDTR, SEG_IDTR, SEG_COUNT };
@@ -203,7 +201,7 @@ struct hvm_vendor {
     void (*flush_tlb)(struct vcpu *v); /* this vcpu's translations, before it runs next */
     void (*invlpg)(struct vcpu *v, uint64_t linear);
     bool uses_ept;       /* format of the p2m's entries: EPT; otherwise NPT */
-    void (*enter)(void); /* from exit_to_guest, interrupts off; returns as hvm_enter() does */
+    void (*enter)(void); /* from exit_to_guest, interrupts off; returns as hvm_resume() does */
 };
 extern const struct hvm_vendor *hvm_vendor;
 extern const struct hvm_vendor svm_vendor, vmx_vendor;

@@ -5,7 +5,6 @@
 #define HV_PV_H
 
 #include <hv/domain.h>
-#include <hv/event_channel.h>
 
 int pv_vcpu_init(struct vcpu *v);
 void pv_vcpu_destroy(struct vcpu *v);
@@ -33,16 +32,16 @@ void pv_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *context);
 /* The ways into a guest. regs: of the current vcpu. */
 void pv_inject_trap(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code);
 void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long address, uint32_t error_code);
-/* On the way out: the failsafe callback if selectors were lost, an NMI if pending, an event if one is deliverable. */
-void pv_deliver_pending(struct cpu_user_regs *regs);
+/* On the way out (resume of hv/guest_kind.h): the failsafe callback if selectors were lost, an NMI if pending, an event
+ * if one is deliverable. False: none of these. */
+bool pv_resume(struct vcpu *v);
+
+/* pv/traps.c: out of a guest. An exception of its own, interrupts off; and the syscall instruction, from x86/entry.S,
+ * interrupts on: of the guest's kernel it is a hypercall, of its user mode a system call for that kernel. */
+void pv_trap(struct cpu_user_regs *regs);
+void pv_syscall(struct cpu_user_regs *regs);
 
 /* Domain-0 from modules 1 and 2. Panics with one clear line if it cannot. boot/dom0_build.c */
 void dom0_build(void);
-
-/* Should pv_deliver_pending be called before v runs on? */
-static inline bool pv_needs_delivery(const struct vcpu *v)
-{
-    return (vcpu_event_pending(v) && !READ_ONCE(v->info->evtchn_upcall_mask)) || v->nmi_pending || v->pv.selectors_lost;
-}
 
 #endif

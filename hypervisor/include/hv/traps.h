@@ -45,7 +45,6 @@ static inline bool trap_has_error_code(unsigned vector)
 
 /* entry.S -> here; interrupts off. */
 void do_trap(struct cpu_user_regs *regs);
-void do_syscall(struct cpu_user_regs *regs);
 /* Ends the blocking of NMIs by the one we are in. Not on the NMI's own stack. x86/entry.S */
 void nmi_unblock(void);
 /* Continues at the fix-up for regs->rip, if the table has one. */

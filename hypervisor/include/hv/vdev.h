@@ -43,7 +43,7 @@ int vlapic_deliver(struct domain *d, uint32_t destination, bool logical, unsigne
                    bool level);
 /*
  * INIT and start-up messages only leave a note and wake their target: a processor may not wait for another one here.
- * The target acts on it itself, on its way in: hvm_prepare_entry() calls this before anything else, and when it is
+ * The target acts on it itself, on its way in: hvm_resume() calls this before anything else, and when it is
  * false (v is offline now, waiting for its start-up message) raises SOFTIRQ_SCHEDULE and gives up. Calls
  * hvm_vcpu_reset() and hvm_vcpu_startup() for the current vcpu.
  */

@@ -39,7 +39,7 @@ class Layers(unittest.TestCase):
         up = {('core/sched.c', 'hvm', 'hvm_install')}
         self.assertEqual(check_layers.problems(up, [ENTRY]), ([], []))
         self.assertEqual(check_layers.problems(up, [dict(ENTRY, **{'from': 'core/sched.c'})]), ([], []))
-        for change in ({'from': 'core/vcpu.c'}, {'from': 'cor'}, {'to': 'hvm/emulate'}, {'symbols': ['hvm_enter']}):
+        for change in ({'from': 'core/vcpu.c'}, {'from': 'cor'}, {'to': 'hvm/emulate'}, {'symbols': ['hvm_resume']}):
             bad, idle = check_layers.problems(up, [dict(ENTRY, **change)])
             self.assertEqual((len(bad), len(idle)), (1, 1), change)
 

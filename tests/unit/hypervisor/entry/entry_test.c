@@ -85,7 +85,7 @@ static void hypercalls(void)
         result = (uint64_t)-ERESTART;
         r->rax = 29;
         r->rdi = 1, r->rsi = 2, r->rdx = 3, r->r10 = 4, r->r8 = 5, r->r9 = 6;
-        do_syscall(r);
+        pv_syscall(r);
         if (outcome == HYPERCALL_AGAIN) {
             CHECK(r->rax == 29 && r->rip == 0x5000);
             CHECK(r->rdi == 101 && r->rsi == 102 && r->rdx == 103 && r->r10 == 104 && r->r8 == 105 && r->r9 == 106);
@@ -101,7 +101,7 @@ static void system_calls(void)
     start(false);
     v.pv.syscall = (struct pv_callback){ENTRY, true};
     fake_regs.rcx = 0x5002, fake_regs.r11 = 0x202;
-    do_syscall(&fake_regs);
+    pv_syscall(&fake_regs);
     const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
     CHECK(fake_regs.rip == ENTRY && fake_regs.rsp == TOP - 7 * 8 && v.pv.kernel_mode && swaps == 1);
     CHECK(frame[0] == 0x5002 && frame[1] == 0x202 && frame[2] == 0x5002 && frame[3] == GUEST_CS64 && frame[5] == TOP);
@@ -109,12 +109,12 @@ static void system_calls(void)
     /* A kernel that wants none finds an invalid instruction. */
     start(false);
     v.pv.trap[TRAP_invalid_op].address = ENTRY;
-    do_syscall(&fake_regs);
+    pv_syscall(&fake_regs);
     CHECK(fake_regs.rip == ENTRY && ((const uint64_t *)fake_regs.rsp)[2] == 0x5000 && !v.info->evtchn_upcall_mask);
     start(false);
     v.pv.kernel_sp = NOWHERE + 0x200;
     v.pv.syscall.address = ENTRY;
-    do_syscall(&fake_regs);
+    pv_syscall(&fake_regs);
     CHECK(crashes == 1);
 }
 
@@ -131,12 +131,11 @@ static void failsafe(void)
     static const uint16_t selectors[4] = {0x1b, 0x23, 0x2b, 0x33};
     for (unsigned mask = 0; mask < 2; mask++) {
         start(true);
-        CHECK(!pv_needs_delivery(&v));
+        CHECK(!pv_resume(&v));
         v.pv.failsafe = (struct pv_callback){ENTRY, mask};
         memcpy(v.pv.lost_selectors, selectors, sizeof(selectors));
         v.pv.selectors_lost = true;
-        CHECK(pv_needs_delivery(&v));
-        pv_deliver_pending(&fake_regs);
+        CHECK(pv_resume(&v));
         const uint64_t *frame = (const uint64_t *)fake_regs.rsp;
         CHECK(fake_regs.rip == ENTRY && v.info->evtchn_upcall_mask == mask && fake_regs.rsp == TOP - 12 * 8 + 8);
         for (unsigned i = 0; i < 4; i++)
@@ -145,8 +144,7 @@ static void failsafe(void)
     }
     start(true);
     v.pv.selectors_lost = true;
-    pv_deliver_pending(&fake_regs);
-    CHECK(fake_regs.rip == 0x5002 && !v.pv.selectors_lost && !crashes);
+    CHECK(pv_resume(&v) && fake_regs.rip == 0x5002 && !v.pv.selectors_lost && !crashes);
 }
 
 static void returns(void)

@@ -1,6 +1,6 @@
 /*
  * Where exceptions go: those of a PV guest to its kernel or to what finishes them, those of ours to a fix-up or to the
- * machine's end; and what is left to do on the way back. The real x86/traps.c, with its checks, and pv/bounce.c.
+ * machine's end; and what is left to do on the way back. The real files, those of x86/ and core/ with their checks.
  */
 #define HV_CHECKED
 #include "../../check.h"
@@ -30,9 +30,11 @@
 
 volatile bool console_ring_grew;
 static struct domain guest = {.id = 1}, idle_domain_here = {.is_idle = true};
+static struct hvm_domain hvm_parts;
+static struct domain hvm_guest_here = {.id = 2, .hvm = &hvm_parts};
 static struct hvm_vcpu hvm_part;
 static struct vcpu v = {.domain = &guest}, idle_vcpu = {.domain = &idle_domain_here},
-                   hvm = {.domain = &guest, .hvm = &hvm_part};
+                   hvm = {.domain = &hvm_guest_here, .hvm = &hvm_part};
 static uint64_t stack[64] __attribute__((aligned(16)));
 #define TOP ((unsigned long)(stack + 64))
 static uint8_t own_stack[STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
@@ -47,7 +49,7 @@ static void step(char what)
     steps[length] = what;
     steps[length + 1] = 0;
 }
-static bool irqs_on, nm_is_guests, has_fixup, can_enter;
+static bool irqs_on, nm_is_guests, has_fixup;
 static unsigned long dr6, dr7, cr2, fault_address;
 static unsigned crashes;
 
@@ -132,14 +134,11 @@ void console_notify(void)
     console_ring_grew = false;
     step('n');
 }
-bool hvm_prepare_entry(struct vcpu *vcpu)
+bool hvm_resume(struct vcpu *vcpu)
 {
-    step('r');
-    return can_enter;
-}
-void hvm_enter(struct vcpu *vcpu)
-{
+    CHECK(!irqs_on && vcpu == current);
     step('e');
+    return true;
 }
 enum hypercall_outcome hypercall_dispatch(struct hypercall *call)
 {
@@ -168,6 +167,8 @@ void panic_regs(const struct cpu_user_regs *regs, const char *format, ...)
 #define write_dr6(value)      ((void)(dr6 = (value)))
 #define write_dr7(value)      ((void)(dr7 = (value)))
 #define cpu_info()            ((struct cpu_info *)(own_stack + STACK_SIZE) - 1)
+#include "../../../../hypervisor/core/exit_work.c"
+#include "../../../../hypervisor/pv/traps.c"
 #include "../../../../hypervisor/x86/traps.c"
 
 static void start(struct vcpu *running, uint16_t cs)
@@ -183,7 +184,7 @@ static void start(struct vcpu *running, uint16_t cs)
     fake_regs = (struct cpu_user_regs){.rip = RIP, .rsp = TOP, .cs = cs, .ss = GUEST_DS, .rflags = 0x202};
     fake_current[0] = running;
     fake_cpu->softirq_pending = 0;
-    console_ring_grew = irqs_on = nm_is_guests = has_fixup = can_enter = false;
+    console_ring_grew = irqs_on = nm_is_guests = has_fixup = false;
     steps[0] = 0;
     dr6 = 0xffff4ff1;
     dr7 = 0x401;
@@ -362,13 +363,13 @@ static void system_calls_of_programs_of_32_bits(void)
     v.pv.syscall.address = 0x9000;
     v.pv.syscall32 = (struct pv_callback){0xa000, true};
     fake_regs.entry_vector = ENTRY_SYSCALL32;
-    do_syscall(&fake_regs);
+    pv_syscall(&fake_regs);
     CHECK(fake_regs.rip == 0xa000 && v.pv.kernel_mode && v.info->evtchn_upcall_mask);
     /* To a kernel it is no hypercall. */
     start(&v, GUEST_CS64);
     v.pv.syscall32.address = 0xa000;
     fake_regs.entry_vector = ENTRY_SYSCALL32;
-    do_syscall(&fake_regs);
+    pv_syscall(&fake_regs);
     CHECK(entered(TRAP_invalid_op) && ((const uint64_t *)fake_regs.rsp)[2] == RIP - 2 && !strchr(steps, 'H'));
 }
 
@@ -395,13 +396,10 @@ static void one_step_at_a_time(void)
     CHECK(work("lch", true));
 }
 
-static void an_hvm_vcpu_is_entered_when_it_can_be(void)
+static void an_hvm_vcpu_is_entered_from_here(void)
 {
     start(&hvm, GUEST_CS64);
-    CHECK(work("lcr", true));
-    can_enter = true;
-    steps[0] = 0;
-    CHECK(work("lcre", true));
+    CHECK(work("lce", true));
 }
 
 static void events_are_delivered(void)
@@ -433,7 +431,7 @@ int main(void)
     a_frame_that_iretq_refuses_is_the_guests_fault();
     system_calls_of_programs_of_32_bits();
     one_step_at_a_time();
-    an_hvm_vcpu_is_entered_when_it_can_be();
+    an_hvm_vcpu_is_entered_from_here();
     events_are_delivered();
     return 0;
 }

@@ -68,11 +68,10 @@ static bool enter_guest(void)
     copy.enter = enter;
     hvm_vendor = &copy;
     injected.valid = false;
-    if (!hvm_prepare_entry(&vcpu))
-        return false;
-    if (!setjmp(back))
-        hvm_enter(&vcpu);
-    return true;
+    if (setjmp(back))
+        return true;
+    CHECK(hvm_resume(&vcpu));
+    return false;
 }
 
 static void start(void)
