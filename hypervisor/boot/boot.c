@@ -66,6 +66,7 @@ void boot_main(uint32_t magic, paddr_t info)
     apic_init_cpu();
     irq_enable();
     time_init();
+    wallclock_set(cmos_seconds(), 0, now());
     timer_init_cpu(&cpus[0]);
     sched_init();
     sched_init_cpu(&cpus[0]);

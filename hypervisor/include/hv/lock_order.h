@@ -37,7 +37,7 @@
     LOCK(VPID, IRQ)                 /* hvm/vmx/vmcs.c: which numbers are in use */                                     \
     LOCK(INTERRUPTS, IRQ)           /* x86: IO-APIC, MSI, pirqs */                                                     \
     LOCK(TIMERS, IRQ)               /* core/timer.c: one for each CPU; two by CPU */                                   \
-    LOCK(WALL_CLOCK, IRQ)           /* x86/time.c */                                                                   \
+    LOCK(WALL_CLOCK, IRQ)           /* core/guest_time.c */                                                            \
     LOCK(PCI_CONFIG, IRQ)           /* x86/pci.c: the address port */                                                  \
     LOCK(HEAP, IRQ)                 /* core/heap.c */                                                                  \
     LOCK(PAGE_ALLOCATOR, IRQ)       /* core/page_alloc.c */                                                            \

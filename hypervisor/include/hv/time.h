@@ -1,5 +1,5 @@
 /*
- * Time of day and system time. x86/time.c
+ * Time of day and system time. x86/time.c has the machine's clocks, core/guest_time.c what guests are told.
  */
 #ifndef HV_TIME_H
 #define HV_TIME_H
@@ -20,6 +20,8 @@ void udelay(unsigned microseconds);
 /* Arms this CPU's local APIC timer (or TSC deadline) for `deadline`; 0 = off. Interrupts off. */
 void apic_timer_set(ns_t deadline);
 
+/* The date of the CMOS clock, in seconds since 1970. */
+uint64_t cmos_seconds(void);
 /* Seconds and ns since 1970 at system time 0; from the CMOS clock, then XENPF_settime64 by Domain-0. */
 void wallclock_get(uint64_t *seconds, uint32_t *nanoseconds);
 void wallclock_set(uint64_t seconds, uint32_t nanoseconds, ns_t at);

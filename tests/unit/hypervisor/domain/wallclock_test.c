@@ -1,17 +1,13 @@
 /*
- * The date in guests' shared pages, written by the real x86/time.c, while another CPU sets it or ends the guest.
+ * The date in guests' shared pages, written by the real core/guest_time.c, while another CPU sets it or ends the guest.
  */
 #include "../../check.h"
-#include <hv/acpi.h>
 #include <hv/compat.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
-#include <hv/pagetable.h>
 #include <hv/time.h>
-
-struct acpi_facts acpi;
 
 static void (*other_cpu)(void);
 
