@@ -10,9 +10,8 @@ static unsigned kind_of(long result)
     return result >= 0 ? ANSWER_DONE | ANSWER_ONLY : result == -ERESTART ? ANSWER_PROGRESS : ANSWER_FAILED;
 }
 
-static long run(const struct operation *o, struct request *r)
+static __noinline long give_back(const struct operation *o, const struct request *r, long result)
 {
-    long result = o->handler(r);
     unsigned kind = kind_of(result);
 
     if (o->answer & kind && copy_to_guest_va(r->address, r->argument, o->bytes) && kind != ANSWER_FAILED)
@@ -20,22 +19,35 @@ static long run(const struct operation *o, struct request *r)
     return result;
 }
 
-long operation_run(const struct operation *o, struct request *r)
+static inline long run(const struct operation *o, struct request *r)
+{
+    long result = o->handler(r);
+
+    return o->answer ? give_back(o, r, result) : result;
+}
+
+static __noinline long run_on_copy(const struct operation *o, struct request *r)
 {
     uint64_t argument[OPERATION_BYTES / sizeof(uint64_t)] __uninitialized;
     long result;
 
-    if (r->argument)
-        return run(o, r);
     ASSERT(o->bytes <= sizeof(argument));
     if (o->answer == ANSWER_ONLY)
         memset(argument, 0, o->bytes);
-    else if (o->bytes && copy_from_guest_va(argument, r->address, o->bytes))
+    else if (copy_from_guest_va(argument, r->address, o->bytes))
         return -EFAULT;
     r->argument = argument;
     result = run(o, r);
     r->argument = NULL;
     return result;
+}
+
+/* An operation without a structure, such as the one that does nothing, pays for none. */
+long operation_run(const struct operation *o, struct request *r)
+{
+    if (!o->bytes)
+        return o->handler(r);
+    return r->argument ? run(o, r) : run_on_copy(o, r);
 }
 
 long operation_find(const struct operation *table, size_t count, uint64_t number, const struct operation **found)
