@@ -11,6 +11,8 @@ import tempfile
 
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
 TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
+# Ours, which measure. In Domain-0 their names are without "bench-".
+PROGRAMS = ('bench-figures',)
 DEVICE_MODEL = 'usr/libexec/xen-qemu-system-i386'
 DEVICE_MODEL_FILES = ('usr/lib/xen-4.17/boot/hvmloader', 'usr/share/seabios/bios-256k.bin', 'usr/share/seabios/vgabios-cirrus.bin',
                       'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot.bin', 'usr/share/qemu/linuxboot_dma.bin',
@@ -21,7 +23,6 @@ LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linu
 LATE_LIBRARIES = ('libgcc_s.so.1',)
 # Domain-0's drivers for the toolstack; a guest's for disks, paravirtual and emulated.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
-
 DISK_DRIVERS = ('xen-blkfront.ko', 'ata_piix.ko', 'sd_mod.ko')
 
 
@@ -159,7 +160,7 @@ def write_domain0(path, build, measure, guest_files):
     initramfs.file('bin/busybox', busybox())
     initramfs.link('bin/sh', 'busybox')
     programs = [('bin/' + posixpath.basename(name), root.read(name)) for name in TOOLS]
-    programs.append(('bin/figures', contents(f'{build}/tests/bench/bench-figures')))
+    programs += [('bin/' + name.removeprefix('bench-'), contents(f'{build}/tests/bench/{name}')) for name in PROGRAMS]
     if measure != 'pv':
         programs.append((DEVICE_MODEL, root.read(DEVICE_MODEL)))
         for name in DEVICE_MODEL_FILES:

@@ -1,7 +1,6 @@
 /*
  * First and only program of the guest that is measured. It says when it has started, waits while Domain-0 reads what
- * that cost, then measures forks, system calls and page faults, with the argument "disk" reads of a disk too, and
- * switches the guest off.
+ * that cost, then does what its arguments name, and switches the guest off.
  *
  * A line of result is "BENCH name nanoseconds"; under -icount one instruction is one nanosecond. Each thing is done in
  * batches and the smallest counts: in the others a timer interrupt or another domain came between.
@@ -10,7 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +18,13 @@
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define BATCHES      12
 #define PAGE         4096
 #define WAIT_SECONDS 5 /* Domain-0 looks at us meanwhile */
-
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void fail(const char *what)
 {
@@ -128,10 +121,14 @@ static void measure(const char *name, void (*once)(void), unsigned rounds, unsig
 #define DISK_BYTES   (4U << 20)
 #define DISK_REQUEST (128U << 10)
 
-/* Drivers are in /modules, in the order in which they can be loaded; a file's name begins with its number. */
+/* Once. Drivers are in /modules, in the order in which they can be loaded; a file's name begins with its number. */
 static void load_drivers(void)
 {
+    static bool loaded;
     struct dirent **modules;
+    if (loaded)
+        return;
+    loaded = true;
     int count = scandir("/modules", &modules, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         char path[300];
@@ -170,18 +167,12 @@ static void read_disk(void)
 /* Of the whole machine: the disk's other half is in Domain-0. */
 static void measure_disk(void)
 {
-    if (mount("dev", "/dev", "devtmpfs", 0, NULL))
-        fail("mount of /dev");
-    load_drivers();
     disk = open_disk();
     measure("guest_disk_mib", read_disk, 1, DISK_BYTES >> 20);
 }
 
-int main(int count, char **arguments)
+static void measure_processes(void)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("BENCH guest_uptime_at_init %llu\nBENCH-READY\n", (unsigned long long)now());
-    sleep(WAIT_SECONDS);
     measure("guest_system_call", system_call, 1000, 1);
     measure("guest_page_fault", page_faults, 4, FAULTS);
     measure("guest_fork_exit", fork_exit, 4, 1);
@@ -190,8 +181,40 @@ int main(int count, char **arguments)
     measure("guest_process_switch", ping_pong, 100, 2);
     close(to_child[1]);
     finish_child(child);
-    if (count == 2 && !strcmp(arguments[1], "disk"))
-        measure_disk();
+}
+
+/* What an argument asks for. */
+static const struct {
+    const char *name;
+    void (*run)(void);
+    bool drivers;
+} works[] = {
+    {"processes", measure_processes, false},
+    {"disk", measure_disk, true},
+};
+
+static void work(const char *name)
+{
+    for (unsigned i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+        if (!strcmp(works[i].name, name)) {
+            if (works[i].drivers)
+                load_drivers();
+            works[i].run();
+            return;
+        }
+    errno = EINVAL;
+    fail(name);
+}
+
+int main(int count, char **arguments)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("BENCH guest_uptime_at_init %llu\nBENCH-READY\n", (unsigned long long)now());
+    if (mount("dev", "/dev", "devtmpfs", 0, NULL))
+        fail("mount of /dev");
+    sleep(WAIT_SECONDS);
+    for (int i = 1; i < count; i++)
+        work(arguments[i]);
     printf("BENCH-DONE\n");
     fflush(stdout);
     sleep(1);

@@ -1,0 +1,141 @@
+"""What is measured, and how it is shown: as a table on the screen, and as the page docs/figures.md."""
+
+FIGURES = [
+    ('handoff', 'instructions', "loader's hand-off to Domain-0's first instruction, Debian kernel and RAM disk"),
+    ('handoff_small', 'instructions', "loader's hand-off to Domain-0's first instruction, small kernel that is not packed"),
+    ('null_hypercall', 'instructions', 'hypercall that does nothing (xen_version)'),
+    ('invalid_hypercall', 'instructions', 'hypercall of a number that does not exist'),
+    ('multicall_entry', 'instructions', 'each of 8 null hypercalls in a multicall'),
+    ('system_call_bounce', 'instructions', 'system call: user, kernel, user'),
+    ('page_fault_bounce', 'instructions', 'page fault: user, kernel, user'),
+    ('exception_bounce', 'instructions', 'breakpoint: user, kernel, user'),
+    ('kernel_page_fault_bounce', 'instructions', 'page fault in the kernel and back'),
+    ('update_va_mapping', 'instructions', 'update_va_mapping, no flush'),
+    ('update_va_mapping_invlpg', 'instructions', 'update_va_mapping, one page flushed'),
+    ('update_va_mapping_clear_set', 'instructions', 'update_va_mapping, entry cleared or set'),
+    ('mmu_update_one', 'instructions', 'mmu_update of one entry'),
+    ('mmu_update_of_32', 'instructions', 'each of 32 entries in an mmu_update'),
+    ('pin_unpin_full_table', 'instructions', 'level-1 table with 512 entries pinned and unpinned'),
+    ('new_root_table', 'instructions', 'MMUEXT_NEW_BASEPTR'),
+    ('stack_switch', 'instructions', 'stack_switch'),
+    ('set_segment_base', 'instructions', 'set_segment_base, FS'),
+    ('event_send_masked', 'instructions', 'event channel send to self, already pending'),
+    ('event_send_upcall', 'instructions', 'event channel send to self, upcall and return'),
+    ('port_read', 'instructions', 'I/O port read by Domain-0'),
+    ('grant_map_unmap', 'instructions', 'grant mapped and unmapped'),
+    ('grant_copy_page', 'instructions', 'page copied by grant'),
+    ('event_to_other', 'instructions', 'event to another processor, until its upcall has run; both processors'),
+    ('shoot_down_page', 'instructions', "page flushed from another processor's TLB; both processors"),
+    ('domain0_time_at_init', 'ns', 'Domain-0, Debian kernel: processor time until its init runs'),
+    ('guest_boot_to_init', 'ns', 'PV guest, Debian kernel: processor time until its init runs'),
+    ('guest_uptime_at_init', 'ns', "PV guest, Debian kernel: its own clock when its init runs"),
+    ('guest_system_call', 'ns', 'PV guest: getppid()'),
+    ('guest_page_fault', 'ns', 'PV guest: each new page of 64, map and unmap included'),
+    ('guest_fork_exit', 'ns', 'PV guest: fork and exit'),
+    ('guest_fork_exec_exit', 'ns', 'PV guest: fork, exec of busybox true, exit'),
+    ('guest_process_switch', 'ns', 'PV guest: switch to another process by a pipe'),
+    ('hvm_cpuid', 'instructions', 'HVM: cpuid'),
+    ('hvm_msr_read', 'instructions', 'HVM: rdmsr, APIC base'),
+    ('hvm_msr_write', 'instructions', 'HVM: wrmsr, EFER'),
+    ('hvm_hypercall', 'instructions', 'HVM: hypercall that does nothing (xen_version)'),
+    ('hvm_tracked_write', 'instructions', 'HVM: nested page fault: first write to a page whose writes are tracked'),
+    ('hvm_unmapped_read', 'instructions', 'HVM: nested page fault and emulation: read where no memory is'),
+    ('hvm_x2apic_eoi', 'instructions', 'HVM: wrmsr, x2APIC EOI'),
+    ('hvm_ipi_self', 'instructions', 'HVM: interrupt to self by the local APIC, and its EOI'),
+    ('hvm_ipi_other', 'instructions', 'HVM: interrupt to another processor, which sleeps, and its EOI'),
+    ('hvm_apic_timer', 'instructions', 'HVM: interrupt of the local APIC\'s timer, armed again, and its EOI'),
+    ('hvm_pit_read', 'instructions', 'HVM: port read, PIT'),
+    ('hvm_pm_timer_read', 'instructions', 'HVM: port read, PM timer'),
+    ('hvm_hpet_read', 'instructions', 'HVM: memory read, HPET'),
+    ('hvm_apic_page_eoi', 'instructions', 'HVM: memory write, local APIC\'s EOI'),
+    ('hvm_port_device_model', 'instructions', 'HVM: port read, answered by QEMU'),
+    ('pvh_boot_to_init', 'ns', 'PVH guest, Debian kernel: processor time until its init runs'),
+    ('pvh_uptime_at_init', 'ns', 'PVH guest, Debian kernel: its own clock when its init runs'),
+    ('pvh_system_call', 'ns', 'PVH guest: getppid()'),
+    ('pvh_page_fault', 'ns', 'PVH guest: each new page of 64, map and unmap included'),
+    ('pvh_fork_exit', 'ns', 'PVH guest: fork and exit'),
+    ('pvh_fork_exec_exit', 'ns', 'PVH guest: fork, exec of busybox true, exit'),
+    ('pvh_process_switch', 'ns', 'PVH guest: switch to another process by a pipe'),
+    ('hvm_boot_to_grub', 'ns', 'HVM guest, firmware and GRUB from a CD: processor time until GRUB has its menu file'),
+    ('hvm_boot_to_grub_domain0', 'ns', 'HVM guest, firmware and GRUB from a CD: processor time of Domain-0 with the device model meanwhile'),
+    ('hvm_boot_to_init', 'ns', 'HVM guest, firmware and Debian kernel: processor time until its init runs'),
+    ('hvm_boot_to_init_domain0', 'ns', 'HVM guest, firmware and Debian kernel: processor time of Domain-0 with the device model meanwhile'),
+    ('hvm_uptime_at_init', 'ns', 'HVM guest, Debian kernel: its own clock when its init runs'),
+    ('hvm_fork_exec_exit', 'ns', 'HVM guest: fork, exec of busybox true, exit'),
+    ('disk_paravirtual', 'MiB/M', 'paravirtual disk, PVH guest: MiB read per million instructions of the whole machine'),
+    ('disk_emulated', 'MiB/M', 'emulated IDE disk, HVM guest: MiB read per million instructions of the whole machine'),
+    ('disk_emulated_share', '%', 'emulated IDE disk against paravirtual disk: MiB read per million instructions'),
+    ('image_loaded', 'bytes', 'image: bytes loaded from the file'),
+    ('image_memory', 'bytes', 'image: bytes of memory it takes when loaded'),
+    ('image_stripped', 'bytes', 'image: size of the file, stripped'),
+    ('memory_in_use_kib', 'KiB', 'memory neither free nor Domain-0\'s with the toolstack up'),
+]
+
+TIMES = {name for name, unit, _ in FIGURES if unit == 'ns'}
+# What is measured in ns for each MiB, of the whole machine, and shown the other way round.
+RATES = {
+    'pvh_disk_mib': 'disk_paravirtual', 'hvm_disk_mib': 'disk_emulated',
+}
+
+
+# What was tried and is not shown, and why.
+UNSOUND = [
+    "hotkey to the frame that shows a guest: frames of the switcher's own that are under way come between, by turns none or some",
+    'HVM guest ended by xl: it waits for the device model by the clock',
+]
+COLUMNS = {'svm': 'SVM', 'vtx': 'VT-x'}     # machines, as in machines.py, and what a reader knows them by
+SIDES = ('roundhouse', 'reference')
+
+
+def ratio(unit, ours, reference):
+    """Below 1 is better, so rates are turned over; a share of ours in ours says nothing of the reference."""
+    if not ours or not reference or unit == '%':
+        return None
+    return round(reference / ours if unit == 'MiB/M' else ours / reference, 3)
+
+
+def table(measured):
+    """One row for each figure that any machine has: the one with the worst ratio first, and last those that have none.
+
+    `measured` is {(machine, side): {figure: value}}. A row has for each machine that was asked (ours, the reference's, ratio)."""
+    rows = []
+    for name, unit, text in FIGURES:
+        values = {}
+        for machine in COLUMNS:
+            ours, reference = (measured.get((machine, side), {}).get(name) for side in SIDES)
+            if ours is not None or reference is not None:
+                values[machine] = {'roundhouse': ours, 'reference': reference, 'ratio': ratio(unit, ours, reference)}
+        if values:
+            rows.append({'name': name, 'unit': unit, 'text': text, 'machines': values})
+    return sorted(rows, key=lambda row: -worst(row))
+
+
+def worst(row):
+    return max(value['ratio'] or 0 for value in row['machines'].values())
+
+
+def above(rows):
+    """Sentences about what is worse than on the reference."""
+    return [f'{row["text"]}: {value["ratio"]:.2f} ({COLUMNS[machine]})' for row in rows for machine, value in row['machines'].items()
+            if (value['ratio'] or 0) > 1]
+
+
+def cells(row):
+    """Three for each machine, as texts."""
+    for machine in COLUMNS:
+        value = row['machines'].get(machine, {})
+        for side in SIDES:
+            yield f'{value[side]:,}' if value.get(side) is not None else ''
+        yield f'{value["ratio"]:.2f}' if value.get('ratio') is not None else ''
+
+
+def show(rows, troubles):
+    width = max((len(row['text']) for row in rows), default=0)
+    heads = ''.join(f'{title:>15} {"reference":>15} {"ratio":>6}' for title in COLUMNS.values())
+    print(f'\n{"":{width}} {heads}')
+    for row in rows:
+        values = ''.join(f'{text:>{size}}' for text, size in zip(cells(row), (15, 16, 7) * len(COLUMNS)))
+        print(f'{row["text"]:{width}} {values}  {row["unit"]}')
+    for trouble in troubles:
+        print(f'Not measured: {trouble}')
+    print('\n'.join(['Above 1.0:', *(above(rows) or ['nothing that was measured'])]))
