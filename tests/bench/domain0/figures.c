@@ -1,14 +1,18 @@
-/* Prints, as lines of result, what `xl info` and `xl list` round: memory in KiB, and a domain's
- * processor time in ns. Waits for a domain's end with less effort than a loop around `xl`, which would show in the
+/* Prints, as lines of result, what `xl info` and `xl list` round: memory in KiB, a domain's processor time in ns, and
+ * the time a command takes. Waits for a domain's end with less effort than a loop around `xl`, which would show in the
  * figures. Makes a domain's writes tracked, as a save of a running domain does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xenctrl.h>
 
+#include "clock.h"
+
 #define LOOK_EVERY_US 100000
 #define LOOKS_MAX     900
+#define DOMAINS_MAX   16
 
 static int fail(const char *what)
 {
@@ -35,6 +39,21 @@ static int memory(xc_interface *xc)
     result("memory_total_kib", machine.total_pages * 4);
     result("memory_free_kib", machine.free_pages * 4);
     result("memory_domain0_kib", domain0.nr_pages * 4ULL);
+    return 0;
+}
+
+/* What is neither free nor a domain's: the hypervisor's own, and what it keeps beside a domain's memory for it. */
+static int beside(xc_interface *xc)
+{
+    xc_physinfo_t machine = {0};
+    xc_dominfo_t domains[DOMAINS_MAX];
+    int count = xc_domain_getinfo(xc, 0, DOMAINS_MAX, domains);
+    if (xc_physinfo(xc, &machine) || count < 1 || count == DOMAINS_MAX)
+        return fail("figures: beside");
+    uint64_t pages = machine.total_pages - machine.free_pages;
+    for (int i = 0; i < count; i++)
+        pages -= domains[i].nr_pages;
+    printf("%llu\n", (unsigned long long)pages * 4);
     return 0;
 }
 
@@ -65,6 +84,22 @@ static int time_of(xc_interface *xc, uint32_t id, const char *name)
     return 0;
 }
 
+/* Runs a command to its end; of the whole machine, for it waits for others. */
+static int took(const char *name, char **command)
+{
+    uint64_t start = now();
+    int status;
+    pid_t child = fork();
+    if (!child) {
+        execvp(command[0], command);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status)
+        return fail(command[0]);
+    result(name, now() - start);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     xc_interface *xc = xc_interface_open(NULL, NULL, 0);
@@ -72,12 +107,17 @@ int main(int count, char **arguments)
         return fail("figures: hypervisor interface");
     if (count == 2 && !strcmp(arguments[1], "memory"))
         return memory(xc);
+    if (count == 2 && !strcmp(arguments[1], "beside"))
+        return beside(xc);
+    if (count >= 4 && !strcmp(arguments[1], "took"))
+        return took(arguments[2], arguments + 3);
     if (count == 3 && !strcmp(arguments[1], "wait"))
         return wait_for_end(xc, (uint32_t)strtoul(arguments[2], NULL, 10));
     if (count == 3 && !strcmp(arguments[1], "track"))
         return track_writes(xc, (uint32_t)strtoul(arguments[2], NULL, 10));
     if (count == 4 && !strcmp(arguments[1], "time"))
         return time_of(xc, (uint32_t)strtoul(arguments[2], NULL, 10), arguments[3]);
-    fprintf(stderr, "usage: figures memory | figures time DOMAIN NAME | figures wait DOMAIN | figures track DOMAIN\n");
+    fprintf(stderr, "usage: figures memory | beside | took NAME COMMAND... | time DOMAIN NAME | wait DOMAIN | "
+                    "track DOMAIN\n");
     return 1;
 }
