@@ -79,6 +79,12 @@ FIGURES = [
     ('pv_beside_kib', 'KiB', 'PV guest of 128 MiB, running: memory it costs beside its own'),
     ('pvh_beside_kib', 'KiB', 'PVH guest of 128 MiB, running: memory it costs beside its own'),
     ('hvm_beside_kib', 'KiB', 'HVM guest of 128 MiB that has not run: memory it costs beside its own and its device model'),
+    ('network_send_pv', 'MiB/M', 'network, PV guest to Domain-0: MiB per million instructions of the whole machine'),
+    ('network_receive_pv', 'MiB/M', 'network, Domain-0 to PV guest: MiB per million instructions of the whole machine'),
+    ('network_send_pvh', 'MiB/M', 'network, PVH guest to Domain-0: MiB per million instructions of the whole machine'),
+    ('network_receive_pvh', 'MiB/M', 'network, Domain-0 to PVH guest: MiB per million instructions of the whole machine'),
+    ('network_send_emulated', 'MiB/M', 'network by an emulated E1000, HVM guest to Domain-0: MiB per million instructions of the whole machine'),
+    ('network_receive_emulated', 'MiB/M', 'network by an emulated E1000, Domain-0 to HVM guest: MiB per million instructions of the whole machine'),
     ('image_loaded', 'bytes', 'image: bytes loaded from the file'),
     ('image_memory', 'bytes', 'image: bytes of memory it takes when loaded'),
     ('image_stripped', 'bytes', 'image: size of the file, stripped'),
@@ -89,6 +95,9 @@ TIMES = {name for name, unit, _ in FIGURES if unit == 'ns'}
 # What is measured in ns for each MiB, of the whole machine, and shown the other way round.
 RATES = {
     'pvh_disk_mib': 'disk_paravirtual', 'hvm_disk_mib': 'disk_emulated',
+    'guest_network_send_mib': 'network_send_pv', 'guest_network_receive_mib': 'network_receive_pv',
+    'pvh_network_send_mib': 'network_send_pvh', 'pvh_network_receive_mib': 'network_receive_pvh',
+    'hvm_network_send_mib': 'network_send_emulated', 'hvm_network_receive_mib': 'network_receive_emulated',
 }
 
 

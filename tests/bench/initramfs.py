@@ -10,20 +10,22 @@ import tarfile
 import tempfile
 
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
-TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled'))
+TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled')) + ('usr/bin/xenstore-write',)
 # Ours, which measure. In Domain-0 their names are without "bench-".
-PROGRAMS = ('bench-figures', 'bench-domains')
+PROGRAMS = ('bench-figures', 'bench-domains', 'bench-network')
 DEVICE_MODEL = 'usr/libexec/xen-qemu-system-i386'
 DEVICE_MODEL_FILES = ('usr/lib/xen-4.17/boot/hvmloader', 'usr/share/seabios/bios-256k.bin', 'usr/share/seabios/vgabios-cirrus.bin',
                       'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot.bin', 'usr/share/qemu/linuxboot_dma.bin',
-                      'usr/share/qemu/keymaps/en-us')
+                      'usr/share/qemu/keymaps/en-us', 'usr/lib/ipxe/qemu/efi-e1000.rom')
 LIBRARY_FOLDERS = ('usr/lib/x86_64-linux-gnu', 'usr/lib/xen-4.17/lib/x86_64-linux-gnu',
                    'usr/lib/x86_64-linux-gnu/pulseaudio')
 # The C library loads this one when a thread ends; no program names it.
 LATE_LIBRARIES = ('libgcc_s.so.1',)
-# Domain-0's drivers for the toolstack; a guest's for disks, paravirtual and emulated.
+# Domain-0's drivers for the toolstack, and for guests' network cards; a guest's for disks and network cards, paravirtual and
+# emulated.
 MODULES = ('xen-privcmd.ko', 'xenfs.ko', 'xen-evtchn.ko', 'xen-gntdev.ko', 'xen-gntalloc.ko')
-DISK_DRIVERS = ('xen-blkfront.ko', 'ata_piix.ko', 'sd_mod.ko')
+NETWORK_MODULES = ('xen-netback.ko', 'tun.ko')
+GUEST_DRIVERS = ('xen-blkfront.ko', 'ata_piix.ko', 'sd_mod.ko', 'xen-netfront.ko', 'e1000.ko')
 
 
 class Initramfs:
@@ -127,7 +129,7 @@ def contents(path):
         return file.read()
 
 
-def add_modules(initramfs, root, drivers):
+def add_modules(initramfs, root, drivers, to='modules'):
     """Drivers and what they need, in the order in which they can be loaded."""
     folder = posixpath.dirname(root.find('modules.dep'))
     needs = dict(line.split(':') for line in root.read(f'{folder}/modules.dep').decode().splitlines())
@@ -135,14 +137,14 @@ def add_modules(initramfs, root, drivers):
     for name in (name for driver in drivers for name in needs if posixpath.basename(name) == driver):
         order += [each for each in needs[name].split()[::-1] + [name] if each not in order]
     for number, name in enumerate(order):
-        initramfs.file(f'modules/{number:02}-{posixpath.basename(name)}', root.read(f'{folder}/{name}'))
+        initramfs.file(f'{to}/{number:02}-{posixpath.basename(name)}', root.read(f'{folder}/{name}'))
 
 
 def write_guest(path, build):
     initramfs = Initramfs()
     for folder in ('dev', 'modules'):
         initramfs.folder(folder)
-    add_modules(initramfs, RootArchive(f'{build}/images/uivm.tar'), DISK_DRIVERS)
+    add_modules(initramfs, RootArchive(f'{build}/images/uivm.tar'), GUEST_DRIVERS)
     initramfs.file('init', contents(f'{build}/tests/bench/bench-guest'))
     initramfs.file('bin/busybox', busybox())
     initramfs.write(path)
@@ -158,6 +160,7 @@ def write_domain0(path, build, measure, guest_files):
     initramfs.file('init', contents(f'{folder}/init'))
     initramfs.file('measure', contents(f'{folder}/{measure}'))
     initramfs.file('bin/busybox', busybox())
+    initramfs.file('bin/card', contents(f'{folder}/card'))
     initramfs.link('bin/sh', 'busybox')
     programs = [('bin/' + posixpath.basename(name), root.read(name)) for name in TOOLS]
     programs += [('bin/' + name.removeprefix('bench-'), contents(f'{build}/tests/bench/{name}')) for name in PROGRAMS]
@@ -167,6 +170,7 @@ def write_domain0(path, build, measure, guest_files):
             initramfs.file(name, root.read(name))
     add_programs(initramfs, root, programs)
     add_modules(initramfs, root, MODULES)
+    add_modules(initramfs, root, NETWORK_MODULES, 'network')
     for name, source in guest_files.items():
         initramfs.file(f'guest/{name}', contents(source))
     initramfs.write(path)

@@ -100,7 +100,7 @@ class Bench:
     def domain0(self, name, hypervisor, measure, guest_files, memory):
         """Boots a Domain-0 in memory, with stock kernel and toolstack, that runs domain0/`measure`."""
         programs = [f'{self.build}/tests/bench/{program}' for program in initramfs.PROGRAMS]
-        sources = [*programs, f'{HERE}/domain0/init', f'{HERE}/domain0/{measure}', initramfs.__file__,
+        sources = [*programs, f'{HERE}/domain0/init', f'{HERE}/domain0/card', f'{HERE}/domain0/{measure}', initramfs.__file__,
                    *guest_files.values()]
         ramdisk = self.cached(f'domain0-{measure}.cpio', sources, lambda path: initramfs.write_domain0(
             path, self.build, measure, guest_files))

@@ -6,6 +6,8 @@
  * batches and the smallest counts: in the others a timer interrupt or another domain came between.
  */
 #define _GNU_SOURCE /* O_DIRECT */
+#include "guest.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,7 @@
 #define PAGE         4096
 #define WAIT_SECONDS 5 /* Domain-0 looks at us meanwhile */
 
-static void fail(const char *what)
+void fail(const char *what)
 {
     printf("BENCH-ERROR in the guest: %s: %s\n", what, strerror(errno));
     reboot(RB_POWER_OFF);
@@ -102,8 +104,7 @@ static pid_t start_pong(void)
     _exit(0);
 }
 
-/* `each`: how many of the things named one call of `once` does. */
-static void measure(const char *name, void (*once)(void), unsigned rounds, unsigned each)
+void measure(const char *name, void (*once)(void), unsigned rounds, unsigned each)
 {
     uint64_t best = UINT64_MAX;
     once();
@@ -191,6 +192,7 @@ static const struct {
 } works[] = {
     {"processes", measure_processes, false},
     {"disk", measure_disk, true},
+    {"network", measure_network, true},
 };
 
 static void work(const char *name)
