@@ -12,7 +12,7 @@ import tempfile
 FOLDER, FILE, LINK, CHARACTER_DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
 TOOLS = tuple(f'usr/lib/xen-4.17/bin/{name}' for name in ('xl', 'xen-init-dom0', 'xenstored', 'xenconsoled')) + ('usr/bin/xenstore-write',)
 # Ours, which measure. In Domain-0 their names are without "bench-".
-PROGRAMS = ('bench-figures', 'bench-domains', 'bench-network')
+PROGRAMS = ('bench-figures', 'bench-domains', 'bench-network', 'bench-wake')
 DEVICE_MODEL = 'usr/libexec/xen-qemu-system-i386'
 DEVICE_MODEL_FILES = ('usr/lib/xen-4.17/boot/hvmloader', 'usr/share/seabios/bios-256k.bin', 'usr/share/seabios/vgabios-cirrus.bin',
                       'usr/share/seabios/vgabios-stdvga.bin', 'usr/share/qemu/linuxboot.bin', 'usr/share/qemu/linuxboot_dma.bin',

@@ -143,6 +143,9 @@ class Bench:
     def domains(self, name, hypervisor):
         return self.domain0(name, hypervisor, 'domains', self.unpacked_guest(), 768)
 
+    def wake(self, name, hypervisor):
+        return self.domain0(name, hypervisor, 'wake', self.unpacked_guest(), 768)
+
     def image(self, name, hypervisor):
         loaded = stamp.Elf(initramfs.contents(hypervisor)).loaded()
         first = min(s['physical'] for s in loaded)
@@ -186,6 +189,7 @@ PARTS = {
     'micro_two': (Bench.micro_two, ['svm'], ['micro']),
     'stock': (Bench.stock, ['svm'], LINUX),
     'domains': (Bench.domains, ['svm'], LINUX),
+    'wake': (Bench.wake, ['svm'], LINUX),
     'hvm_micro': (Bench.hvm_micro, ['svm', 'vtx'], [*LINUX, 'hvm']),
     'handoff': (Bench.handoff_debian, ['svm'], ['stamp.py']),
     'hvm_boot': (Bench.hvm_boot, ['svm'], LINUX),

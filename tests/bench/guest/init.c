@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "wake.h"
 
 #define BATCHES      12
 #define PAGE         4096
@@ -184,6 +185,18 @@ static void measure_processes(void)
     finish_child(child);
 }
 
+/* Takes all of its processor that it is given. */
+static void spin(void)
+{
+    for (;;)
+        __asm__ volatile("");
+}
+
+static void wake(void)
+{
+    wake_measure("guest_wake");
+}
+
 /* What an argument asks for. */
 static const struct {
     const char *name;
@@ -193,6 +206,8 @@ static const struct {
     {"processes", measure_processes, false},
     {"disk", measure_disk, true},
     {"network", measure_network, true},
+    {"wake", wake, false},
+    {"spin", spin, false},
 };
 
 static void work(const char *name)
