@@ -23,6 +23,7 @@ import initramfs
 import kept
 import machines
 import medium
+import screen
 import stamp
 import unpack_kernel
 from machine import RigError
@@ -39,6 +40,7 @@ class Bench:
     def __init__(self, options, machine):
         self.build, self.out = options.build, f'{options.build}/bench'
         os.makedirs(self.out, exist_ok=True)
+        self.limit = options.limit
         self.machine = machine(self.out, options.limit)
         self.kernel = f'{self.build}/images/uivm.img.vmlinuz'
         self.ramdisk = f'{self.build}/images/uivm.img.initrd'
@@ -146,6 +148,14 @@ class Bench:
     def wake(self, name, hypervisor):
         return self.domain0(name, hypervisor, 'wake', self.unpacked_guest(), 768)
 
+    def screen(self, name, hypervisor):
+        got = screen.with_hypervisor(self.build, hypervisor, machines.OPTIONS[name], f'{self.out}/{name}-screen', self.limit)
+        return dict(got, switcher_bare=got['switcher']) if name == 'roundhouse' else got
+
+    def bare(self, name, _):
+        """What stands in the reference's place where ours is compared with no hypervisor at all."""
+        return {'switcher_bare': screen.without_hypervisor(self.build, f'{self.out}/bare-screen', self.limit)} if name == 'reference' else {}
+
     def image(self, name, hypervisor):
         loaded = stamp.Elf(initramfs.contents(hypervisor)).loaded()
         first = min(s['physical'] for s in loaded)
@@ -191,6 +201,8 @@ PARTS = {
     'domains': (Bench.domains, ['svm'], LINUX),
     'wake': (Bench.wake, ['svm'], LINUX),
     'hvm_micro': (Bench.hvm_micro, ['svm', 'vtx'], [*LINUX, 'hvm']),
+    'screen': (Bench.screen, ['svm'], ['screen.py']),
+    'bare': (Bench.bare, ['svm'], ['screen.py']),
     'handoff': (Bench.handoff_debian, ['svm'], ['stamp.py']),
     'hvm_boot': (Bench.hvm_boot, ['svm'], LINUX),
 }
