@@ -173,3 +173,14 @@ def show(rows, troubles):
     for trouble in troubles:
         print(f'Not measured: {trouble}')
     print('\n'.join(['Above 1.0:', *(above(rows) or ['nothing that was measured'])]))
+
+
+def page(rows, troubles, preface):
+    """docs/figures.md. The preface stands beside this file; what the figures are and are not is said there."""
+    lines = [preface.rstrip(), '', '## Above 1.0', '']
+    lines += [f'- {sentence}' for sentence in above(rows)] or ['Nothing that was measured.']
+    lines += ['', '## Not measured', ''] + [f'- {sentence}' for sentence in UNSOUND + troubles]
+    lines += ['', '## All of them, the worst ratio first', '',
+              '| | unit |' + ''.join(f' {title}: ours | reference | ratio |' for title in COLUMNS.values()), '|---|---|' + '---:|' * 3 * len(COLUMNS)]
+    lines += [f'| {row["text"]} | {row["unit"]} | {" | ".join(cells(row))} |' for row in rows]
+    return '\n'.join(lines) + '\n'

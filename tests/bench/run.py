@@ -2,8 +2,8 @@
 
 With `-icount shift=0,sleep=off` QEMU's clocks advance one nanosecond for each instruction, and jump over idle time.
 So times read inside the machine are numbers of instructions and do not depend on how busy the host is; where the machine
-waits for devices or for another domain they differ a little from run to run (a hand-off by 0.002 %, exec by 1 %). They say
-nothing of caches, memory or pipelines. Prints a table, writes build/bench.json, and judges nothing: a ratio is ours / reference, and each one
+waits for devices or for another domain they differ a little from run to run (a hand-off by 0.002 %, exec by 1 %). preface.md says
+what they do not show. Prints a table, writes build/bench.json, and judges nothing: a ratio is ours / reference, and each one
 above 1.0 is named at the end."""
 
 import argparse
@@ -220,6 +220,7 @@ def arguments():
     parser.add_argument('--pixels', action='store_true', help="instead: the seat's pixels against pixman's, in this host's processor time")
     parser.add_argument('--resume', action='store_true',
                         help='do not measure again what was measured of these very images and programs; count it as measured')
+    parser.add_argument('--write', metavar='FILE', help='the table as a page, for docs/figures.md')
     return parser.parse_args()
 
 
@@ -267,6 +268,10 @@ def main():
     figures.show(rows, troubles)
     write(f'{options.build}/bench.json', json.dumps({'figures': rows, 'not_measured': troubles}, indent=1))
     print(f'Written to {options.build}/bench.json')
+    if options.write:
+        troubles += [f'{part}, {machine}: was not asked for' for part, (_, names, _) in PARTS.items() for machine in names
+                     if part not in options.only or machine not in benches]
+        write(options.write, figures.page(rows, troubles, initramfs.contents(f'{HERE}/preface.md').decode()))
     sys.exit(1 if failed else 0)
 
 
