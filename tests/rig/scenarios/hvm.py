@@ -218,7 +218,9 @@ def hvm_life(rig):
     machine.run('xl shutdown life')
     guest.wait_gone(60)
     rig.note('guest said', guest.said('asked'))
-    rig.note('pages lost', free_pages(machine) - before)
+    now = free_pages(machine)
+    # Not noted: the reference keeps some pages for good when it has its first guest, and this may be that.
+    rig.check(now == before or rig.name == 'reference', f'{before} free pages before, {now} after')
 
 
 def qemu_dies(rig):
