@@ -5,7 +5,7 @@
 #include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/hvm_exit.h>
-#include <hv/hypercall.h>
+#include <hv/hypercall_registers.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/viridian.h>
@@ -15,23 +15,6 @@ static bool compat[NR_CPUS];
 bool hvm_compat_call(void)
 {
     return compat[smp_processor_id()];
-}
-
-static bool call_64(struct cpu_user_regs *regs)
-{
-    struct hypercall call = {.number = (unsigned)regs->rax,
-                             .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
-    if (hypercall_dispatch(&call) != HYPERCALL_AGAIN) {
-        regs->rax = call.result;
-        return true;
-    }
-    regs->rdi = call.arg[0];
-    regs->rsi = call.arg[1];
-    regs->rdx = call.arg[2];
-    regs->r10 = call.arg[3];
-    regs->r8 = call.arg[4];
-    regs->r9 = call.arg[5];
-    return false;
 }
 
 static bool call_32(struct cpu_user_regs *regs)
@@ -65,7 +48,7 @@ bool hvm_hypercall(struct vcpu *v, struct cpu_user_regs *regs)
         regs->rax = (uint64_t)-EPERM;
         return true;
     }
-    return hvm_code_bytes(v) == 8 ? call_64(regs) : call_32(regs);
+    return hvm_code_bytes(v) == 8 ? hypercall_64(regs) : call_32(regs);
 }
 
 /* Entry n, 32 bytes: mov $n, %eax; vmmcall or vmcall; ret. The same bytes in every mode of 32 bits or more. */

@@ -3,7 +3,7 @@
  */
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/hypercall.h>
+#include <hv/hypercall_registers.h>
 #include <hv/pv.h>
 #include <hv/pv_internal.h>
 #include <hv/traps.h>
@@ -78,19 +78,8 @@ void pv_syscall(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     if (regs->entry_vector == ENTRY_SYSCALL && guest_kernel_mode(v)) {
-        struct hypercall call = {.number = (unsigned)regs->rax,
-                                 .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
-        if (hypercall_dispatch(&call) != HYPERCALL_AGAIN) {
-            regs->rax = call.result;
-            return;
-        }
-        regs->rdi = call.arg[0];
-        regs->rsi = call.arg[1];
-        regs->rdx = call.arg[2];
-        regs->r10 = call.arg[3];
-        regs->r8 = call.arg[4];
-        regs->r9 = call.arg[5];
-        regs->rip -= 2; /* the syscall instruction again */
+        if (!hypercall_64(regs))
+            regs->rip -= 2; /* the syscall instruction again */
         return;
     }
     struct pv_callback *to = regs->entry_vector == ENTRY_SYSCALL ? &v->pv.syscall : &v->pv.syscall32;
