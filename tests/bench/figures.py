@@ -96,6 +96,7 @@ FIGURES = [
     ('switcher', 'ns', 'power-on to the switcher on the screen; no toolstack, no guests'),
     ('switcher_bare', 'ns', 'power-on to the switcher, against the same kernel, disk and programs without a hypervisor (in place of the reference)'),
     ('hotkey_to_switcher', 'ns', "hotkey to the frame that shows the switcher, median of 7, from the interrupt in Domain-0 on"),
+    ('seat_back', 'ns', "a killed seat to the next one that has the screen, a guest's picture and its focus; median of 3"),
     ('image_loaded', 'bytes', 'image: bytes loaded from the file'),
     ('image_memory', 'bytes', 'image: bytes of memory it takes when loaded'),
     ('image_stripped', 'bytes', 'image: size of the file, stripped'),

@@ -2,7 +2,7 @@
 
 Its clocks advance one nanosecond for each instruction while the processor works, and as the host's do while it rests: otherwise
 they would run ahead between two looks at the screen. When the switcher is there is read from outside, by the machine's PM timer and
-its clock of the day, while it stands still; how long a frame takes, Domain-0's kernel tells."""
+its clock of the day, while it stands still; how long a frame takes, Domain-0's kernel tells, and how long a killed seat, the logs."""
 
 import os
 import re
@@ -18,6 +18,7 @@ import pictures
 import switch
 from guests import tests_disk
 from machine import Machine, RigError
+from watch import seconds_until, struck
 
 COUNTING = ['-icount', 'shift=0', '-rtc', 'base=2022-02-22,clock=vm']
 MEMORY, DOMAIN0_MEMORY = 2048, 1024     # MiB; the product's Domain-0
@@ -31,7 +32,7 @@ echo 'name == "i8042"' >events/irq/irq_handler_entry/filter
 echo 1 >events/irq/irq_handler_entry/enable; echo 1 >events/drm/drm_vblank_event_delivered/enable"""
 EVENT = re.compile(r' (\d+\.\d+): (\w+):')
 LOOK_EVERY, KEY_HELD, SETTLED = 0.1, 0.1, 1
-FLIPS = 7
+FLIPS, KILLS = 7, 3
 
 
 class BareMedium:
@@ -118,6 +119,13 @@ class Screen:
         return round((frame - key) * 1e9)
 
 
+    def killed_seat(self):
+        """ns until the next one has the screen, with the guest's picture on it and the guest's focus."""
+        self.hotkey('1', is_guest)
+        switch.next_seat(self)
+        return round(seconds_until(self, 'roundhouse-seat', switch.GUEST_BACK['first'], struck(self, *switch.KILL_SEAT)) * 1e9)
+
+
 def start_guest(machine):
     """A small guest that draws, in slot 1: toolstack and roundhoused were left out of the start. What the kernel's command line
     masks stays masked, so the service gets a second name."""
@@ -140,7 +148,7 @@ def is_switcher(screen):
 
 
 def with_hypervisor(build, hypervisor, options, evidence, limit):
-    """Figures of one boot: power-on to switcher, and flips."""
+    """Figures of one boot: power-on to switcher, flips, killed seats."""
     images = f'{build}/images'
     start_from = medium.Medium(hypervisor, f'{medium.HYPERVISOR_OPTIONS} {options}'.strip(), f'{images}/uivm.img.vmlinuz',
                                f'{medium.DOM0_OPTIONS} {UNITS}', f'{images}/uivm.img.initrd')
@@ -148,7 +156,8 @@ def with_hypervisor(build, hypervisor, options, evidence, limit):
         figures = {'switcher': screen.wait_for_switcher(limit)}
         start_guest(screen.machine)
         screen.machine.run(TRACED)
-        return dict(figures, hotkey_to_switcher=statistics.median(screen.flip() for _ in range(FLIPS)))
+        return dict(figures, hotkey_to_switcher=statistics.median(screen.flip() for _ in range(FLIPS)),
+                    seat_back=statistics.median(screen.killed_seat() for _ in range(KILLS)))
 
 
 def without_hypervisor(build, evidence, limit):
