@@ -5,7 +5,6 @@ import subprocess
 import tempfile
 import types
 import unittest
-from unittest import mock
 
 import tap
 import kill_sweep
@@ -88,16 +87,6 @@ class Pretended(unittest.TestCase):
         """the screen shows something else meanwhile"""
         self.shown = 'a text console'
         self.fails('a text console')
-
-
-class Late(unittest.TestCase):
-    def test_judge(self):
-        """the quickest of several is judged, of those alone whose time is limited"""
-        rig = types.SimpleNamespace(machine=types.SimpleNamespace(patience=2), check=Pretended.check.__get__(self))
-        with mock.patch('builtins.print'):
-            kill_sweep.judge(rig, {'the seat killed': [3, 0.5], 'xenconsoled killed': [9]})
-            with self.assertRaisesRegex(RigError, 'the seat killed: 1.50 s'):
-                kill_sweep.judge(rig, {'the seat killed': [3, 1.5]})
 
 
 if __name__ == '__main__':
