@@ -2,7 +2,7 @@
 
 Its clocks advance one nanosecond for each instruction while the processor works, and as the host's do while it rests: otherwise
 they would run ahead between two looks at the screen. When the switcher is there is read from outside, by the machine's PM timer and
-its clock of the day, while it stands still; how long a frame takes, Domain-0's kernel tells, and how long a killed seat, the logs."""
+its clock of the day, while it stands still; how long a frame takes, Domain-0's kernel tells, and how long a killed service, the logs."""
 
 import os
 import re
@@ -119,11 +119,18 @@ class Screen:
         return round((frame - key) * 1e9)
 
 
-    def killed_seat(self):
-        """ns until the next one has the screen, with the guest's picture on it and the guest's focus."""
+    def killed(self, command, unit, sign):
+        """ns from the death of a service under a guest's picture to the line in a unit's log that says that its work goes on."""
         self.hotkey('1', is_guest)
         switch.next_seat(self)
-        return round(seconds_until(self, 'roundhouse-seat', switch.GUEST_BACK['first'], struck(self, *switch.KILL_SEAT)) * 1e9)
+        return round(seconds_until(self, unit, sign, struck(self, *command)) * 1e9)
+
+
+# Which figure: what is killed, whose log tells that its work goes on, and how.
+DEATHS = {'seat_back': (switch.KILL_SEAT, 'roundhouse-seat', switch.GUEST_BACK['first']),
+          'seatd_back': (switch.kill_unit('seatd'), 'roundhouse-seat', 'the seat manager is back'),
+          'roundhoused_back': (switch.kill_unit('manager'), 'manager', 'ready as org.roundhouse.Manager1'),
+          'ui_back': (switch.kill_unit('roundhouse-ui'), 'roundhouse-seat', 'the interface is connected')}
 
 
 def start_guest(machine):
@@ -148,7 +155,7 @@ def is_switcher(screen):
 
 
 def with_hypervisor(build, hypervisor, options, evidence, limit):
-    """Figures of one boot: power-on to switcher, flips, killed seats."""
+    """Figures of one boot: power-on to switcher, flips, killed services."""
     images = f'{build}/images'
     start_from = medium.Medium(hypervisor, f'{medium.HYPERVISOR_OPTIONS} {options}'.strip(), f'{images}/uivm.img.vmlinuz',
                                f'{medium.DOM0_OPTIONS} {UNITS}', f'{images}/uivm.img.initrd')
@@ -156,8 +163,10 @@ def with_hypervisor(build, hypervisor, options, evidence, limit):
         figures = {'switcher': screen.wait_for_switcher(limit)}
         start_guest(screen.machine)
         screen.machine.run(TRACED)
-        return dict(figures, hotkey_to_switcher=statistics.median(screen.flip() for _ in range(FLIPS)),
-                    seat_back=statistics.median(screen.killed_seat() for _ in range(KILLS)))
+        figures['hotkey_to_switcher'] = statistics.median(screen.flip() for _ in range(FLIPS))
+        for figure, death in DEATHS.items():
+            figures[figure] = statistics.median(screen.killed(*death) for _ in range(KILLS))
+        return figures
 
 
 def without_hypervisor(build, evidence, limit):
