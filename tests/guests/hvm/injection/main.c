@@ -100,8 +100,8 @@ static uint64_t behind_hlt(void)
     return after;
 }
 
-/* QEMU enters a guest without the shadow that its VMCB holds (docs/testing.md): an interrupt of the machine's own that exits
- * in the shadow ends it there. That is rare, so one of some tries has none. */
+/* QEMU enters a guest without the shadow that its VMCB holds (docs/testing.md): an interrupt of the machine's own that
+ * exits in the shadow ends it there. That is rare, so one of some tries has none. */
 static unsigned tries(void)
 {
     return on_platform("tcg") ? 4 : 1;
