@@ -141,10 +141,10 @@ struct guest *seat_focused_guest(struct seat *seat)
     return seat->focus.current == FOCUS_SWITCHER ? NULL : &seat->guests[seat->focus.current];
 }
 
-void seat_bar_show(struct seat *seat, bool show)
+bool seat_bar_show(struct seat *seat, bool show)
 {
     if (show == seat->bar_shown || (show && !ui_layer_mapped(seat->ui, UI_LAYER_BAR)))
-        return;
+        return false;
     seat->bar_shown = show;
     if (!show) {
         seat->interface_buttons = (struct key_set){0};
@@ -154,6 +154,7 @@ void seat_bar_show(struct seat *seat, bool show)
     ui_bar_changed(seat->ui, show);
     seat_damage(seat, ui_bar_area(seat->ui));
     seat_cursor_update(seat);
+    return true;
 }
 
 // After seat->focus changed, for whatever reason.

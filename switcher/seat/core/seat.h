@@ -80,7 +80,8 @@ bool seat_shows_focus(const struct seat *seat);
 // The guest that has the focus; NULL when the switcher has it.
 struct guest *seat_focused_guest(struct seat *seat);
 
-void seat_bar_show(struct seat *seat, bool show);
+// False: it is so already, or there is no bar.
+bool seat_bar_show(struct seat *seat, bool show);
 
 // A part of the screen must be drawn again; it is, with the next frame.
 void seat_damage(struct seat *seat, struct rect area);

@@ -61,15 +61,9 @@ static bool meant_for_focus(struct seat *seat, uint32_t time)
     return !seat->startled && seat_shows_focus(seat);
 }
 
-void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+// To whom has the focus, who was sent the press of what is released.
+static void focused_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
-    struct hotkey_decision decision = hotkey_feed(&seat->hotkeys, code, pressed);
-    if (decision.verdict == HOTKEY_ACT)
-        decision.hotkey->act(seat, decision.nth);
-    if (decision.verdict != HOTKEY_PASS)
-        return;
-    if (pressed && !meant_for_focus(seat, time))
-        return;
     if (!focus_key(&seat->focus, code, pressed))
         return;
     struct guest *guest = seat_focused_guest(seat);
@@ -77,6 +71,26 @@ void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
         guest_key(seat, guest, code, pressed);
     else
         ui_key(seat->ui, time, code, pressed);
+}
+
+// Modifiers that were pressed for somebody else and are still held: they are told together with what they modify. So
+// Ctrl held over a switch makes Ctrl+C of a C, and of a chord whose keys are let go nobody sees half.
+static void held_modifiers(struct seat *seat, uint32_t time)
+{
+    for (uint32_t code = 0; code < KEY_CNT; code++)
+        if (key_set_has(&seat->hotkeys.modifiers, code))
+            focused_key(seat, time, code, true);
+}
+
+void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+{
+    if (!hotkey_feed(&seat->hotkeys, seat, code, pressed))
+        return;
+    if (pressed && !meant_for_focus(seat, time))
+        return;
+    if (pressed && !hotkey_is_modifier(code))
+        held_modifiers(seat, time);
+    focused_key(seat, time, code, pressed);
 }
 
 static bool any_button(const struct key_set *set)
@@ -170,6 +184,8 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
         interface_button(seat, time, code, pressed);
         return;
     }
+    if (pressed)
+        held_modifiers(seat, time);
     if (!focus_key(&seat->focus, code, pressed))
         return;
     if (!guest)
@@ -192,6 +208,8 @@ void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, doubl
     seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
     int32_t notches = seat->wheel_rest / NOTCH;
     seat->wheel_rest -= notches * NOTCH;
-    if (notches)
-        guest_input_wheel(guest, notches);
+    if (notches == 0)
+        return;
+    held_modifiers(seat, time);
+    guest_input_wheel(guest, notches);
 }

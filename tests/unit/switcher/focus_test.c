@@ -106,19 +106,19 @@ struct seat {
     struct focus focus;
 };
 
-static void show_slot(struct seat *seat, unsigned nth)
+static bool show_slot(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, nth + 1, deliver, NULL);
+    return focus_switch(&seat->focus, nth + 1, deliver, NULL);
 }
 
-static void show_switcher(struct seat *seat, unsigned nth)
+static bool show_switcher(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, nth, deliver, NULL);
+    return focus_switch(&seat->focus, nth, deliver, NULL);
 }
 
-static void show_next(struct seat *seat, unsigned nth)
+static bool show_next(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, focus_neighbour(&seat->focus, (int)nth + 1), deliver, NULL);
+    return focus_switch(&seat->focus, focus_neighbour(&seat->focus, (int)nth + 1), deliver, NULL);
 }
 
 const struct hotkey hotkey_table[] = {
@@ -131,10 +131,7 @@ const struct hotkey hotkey_table[] = {
 static void play_key(struct seat *seat, struct hotkeys *h, uint32_t code, bool pressed)
 {
     struct focus *f = &seat->focus;
-    struct hotkey_decision d = hotkey_feed(h, code, pressed);
-    if (d.verdict == HOTKEY_ACT)
-        d.hotkey->act(seat, d.nth);
-    if (d.verdict != HOTKEY_PASS || !focus_key(f, code, pressed))
+    if (!hotkey_feed(h, seat, code, pressed) || !focus_key(f, code, pressed))
         return;
     CHECK(believed[f->current][code] != pressed);
     believed[f->current][code] = pressed;

@@ -320,6 +320,20 @@ static void hotkey(uint32_t code)
     seat_key(seat, now += 10, KEY_LEFTCTRL, false);
 }
 
+static void hold(unsigned modifiers, bool pressed)
+{
+    static const struct {
+        unsigned modifier;
+        uint32_t code;
+    } keys[] = {{HOTKEY_CTRL, KEY_LEFTCTRL},
+                {HOTKEY_ALT, KEY_LEFTALT},
+                {HOTKEY_SHIFT, KEY_LEFTSHIFT},
+                {HOTKEY_META, KEY_RIGHTMETA}};
+    for (unsigned i = 0; i < 4; i++)
+        if (modifiers & keys[i].modifier)
+            seat_key(seat, now += 10, keys[i].code, pressed);
+}
+
 // `slot` and `domid` had the focus when the former seat died.
 static void start_after(bool former, unsigned slot, uint32_t domid)
 {
@@ -395,6 +409,63 @@ static void releases_follow_presses(void)
     settle();
     CHECK(got.slot == 1 && release(KEY_B) == NOBODY);
     CHECK(press(10, KEY_C) == 2 && press(10, KEY_C) == NOBODY && release(KEY_C) == 2);
+}
+
+// Ctrl held over a switch is Ctrl for the next guest; of the chord's keys nobody sees what was only for the chord.
+static void modifiers_go_along(void)
+{
+    hotkey(KEY_1);
+    settle();
+    seat_key(seat, now += 10, KEY_LEFTCTRL, true);
+    seat_key(seat, now += 10, KEY_LEFTALT, true);
+    CHECK(got.slot == 1 && got.code == KEY_LEFTALT);
+    seat_key(seat, now += 10, KEY_2, true);
+    CHECK(got.slot == 1 && !got.pressed && got.code == KEY_LEFTALT); // released where they were pressed
+    settle();
+    unsigned alt = reached[KEY_LEFTALT], ctrl = reached[KEY_LEFTCTRL], count = got.count;
+    CHECK(release(KEY_2) == NOBODY && release(KEY_LEFTALT) == NOBODY && got.count == count);
+    CHECK(press(10, KEY_C) == 2 && reached[KEY_LEFTCTRL] == ctrl + 1 && got.code == KEY_C && got.count == count + 2);
+    CHECK(release(KEY_C) == 2 && release(KEY_LEFTCTRL) == 2 && reached[KEY_LEFTALT] == alt);
+    CHECK(type(10, KEY_C) == 2 && reached[KEY_LEFTCTRL] == ctrl + 2);
+
+    hold(HOTKEY_SHIFT, true);
+    CHECK(seat_focus(seat, 3, true)); // by the mouse
+    settle();
+    count = got.count;
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    CHECK(got.slot == 3 && got.count == count + 3);
+    hold(HOTKEY_SHIFT, false);
+    CHECK(got.count == count + 4);
+    hold(HOTKEY_CTRL, true);
+    CHECK(seat_focus(seat, 1, true));
+    settle();
+    count = got.count;
+    seat_pointer_wheel(seat, now, false, 0, 120);
+    hold(HOTKEY_CTRL, false);
+    CHECK(got.slot == 1 && got.count == count + 3);
+}
+
+// A chord that has nothing to do here is the guest's.
+static void chords_of_guests(void)
+{
+    hotkey(KEY_1);
+    settle();
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true);
+    CHECK(type(10, KEY_7) == 1); // nobody sits there
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+    seat_key(seat, now += 10, KEY_LEFTCTRL, true);
+    seat_key(seat, now += 10, KEY_RIGHTALT, true);
+    CHECK(type(10, KEY_2) == 1 && seat->focus.current == 1);
+    seat_key(seat, now += 10, KEY_RIGHTALT, false);
+    seat_key(seat, now += 10, KEY_LEFTCTRL, false);
+    seat_guest_remove(seat, 2);
+    seat_guest_remove(seat, 3);
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true);
+    CHECK(type(10, KEY_RIGHT) == 1 && seat->focus.current == 1); // nor anywhere else
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+    for (unsigned slot = 2; slot <= 3; slot++)
+        CHECK(seat_guest_add(seat, slot, &(struct link_guest_add){.domid = 10 + slot}));
 }
 
 static void typing_when_a_guest_dies(void)
@@ -598,20 +669,6 @@ static const struct {
 
 enum { HOTKEYS_DO = sizeof(hotkeys_do) / sizeof(hotkeys_do[0]) };
 
-static void hold(unsigned modifiers, bool pressed)
-{
-    static const struct {
-        unsigned modifier;
-        uint32_t code;
-    } keys[] = {{HOTKEY_CTRL, KEY_LEFTCTRL},
-                {HOTKEY_ALT, KEY_RIGHTALT},
-                {HOTKEY_SHIFT, KEY_LEFTSHIFT},
-                {HOTKEY_META, KEY_RIGHTMETA}};
-    for (unsigned i = 0; i < 4; i++)
-        if (modifiers & keys[i].modifier)
-            seat_key(seat, now += 10, keys[i].code, pressed);
-}
-
 // From slot 5 with no bar: the chord, held so long that it repeats.
 static void play_hotkey(const struct hotkey *row, uint32_t code)
 {
@@ -662,6 +719,8 @@ int main(void)
     keys_follow_the_picture();
     screen_that_fails();
     releases_follow_presses();
+    modifiers_go_along();
+    chords_of_guests();
     typing_when_a_guest_dies();
     hotkeys_work_at_once();
     focus_that_nobody_asked_for();
