@@ -140,7 +140,7 @@ static unsigned button_bit(uint32_t code)
 
 static bool send_key(struct rfb *rfb, uint32_t code, bool pressed, enum weight weight)
 {
-    if (code >= BTN_MISC && code < KEY_OK) {
+    if (is_button(code)) {
         unsigned buttons = pressed ? rfb->buttons | button_bit(code) : rfb->buttons & ~button_bit(code);
         bool sent = send_buttons(rfb, buttons, weight);
         rfb->buttons = sent ? buttons : rfb->buttons;

@@ -16,6 +16,7 @@ struct guest {
     unsigned slot;
     bool present;
     uint32_t domid, rgb;
+    uint32_t signs; // of enum guest_sign
     char name[LINK_NAME_SIZE];
     struct image picture;                // width 0: none
     struct image cursor;                 // what the guest wants drawn at the pointer; width 0: it draws that itself

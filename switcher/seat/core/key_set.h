@@ -9,6 +9,12 @@ struct key_set {
     uint64_t words[KEY_CNT / 64];
 };
 
+// Whether it is a button of a mouse or the like, and not a key.
+static inline bool is_button(uint32_t code)
+{
+    return code >= BTN_MISC && code < KEY_OK;
+}
+
 static inline bool key_set_has(const struct key_set *set, uint32_t code)
 {
     return code < KEY_CNT && (set->words[code / 64] >> (code % 64) & 1);

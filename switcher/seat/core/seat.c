@@ -13,6 +13,7 @@
 #include "log.h"
 #include "news.h"
 #include "remember.h"
+#include "roundhouse_guest.h"
 #include "scene.h"
 #include "ui.h"
 
@@ -188,10 +189,9 @@ static void focus_moved(struct seat *seat, unsigned before)
 static void deliver_release(void *data, unsigned slot, uint32_t code)
 {
     struct seat *seat = data;
-    bool button = code >= BTN_MISC && code < KEY_OK;
     if (slot != FOCUS_SWITCHER) {
         guest_input_key(&seat->guests[slot], code, false);
-    } else if (button) {
+    } else if (is_button(code)) {
         ui_pointer_button(seat->ui, now_ms(), code, false);
     } else {
         ui_key(seat->ui, now_ms(), code, false);
@@ -249,6 +249,27 @@ void seat_guest_remove(struct seat *seat, unsigned slot)
     log_info("slot %u: gone", slot);
     if (before == slot)
         focus_moved(seat, before);
+}
+
+bool seat_guest_listens(const struct seat *seat, const struct guest *guest)
+{
+    (void)seat;
+    return !(guest->signs & GUEST_SIGN_PAUSED);
+}
+
+// The guest on screen hears no more: for it all keys are up.
+static void guest_deaf(struct seat *seat)
+{
+    focus_release(&seat->focus, deliver_release, seat);
+    seat->repeat_code = 0;
+}
+
+void seat_guest_signs(struct seat *seat, unsigned slot, uint32_t signs)
+{
+    struct guest *guest = &seat->guests[slot];
+    guest->signs = signs;
+    if (seat_focused_guest(seat) == guest && !seat_guest_listens(seat, guest))
+        guest_deaf(seat);
 }
 
 // A seat manager that is killed leaves us what we have, one that ends in good order does not.

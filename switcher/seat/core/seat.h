@@ -77,6 +77,9 @@ bool seat_focus(struct seat *seat, unsigned slot, bool user_asked);
 // the screen fails; nobody is sent what the user does meanwhile.
 bool seat_shows_focus(const struct seat *seat);
 
+// Whether the guest is sent what is typed and pointed for it. Nothing is kept for later.
+bool seat_guest_listens(const struct seat *seat, const struct guest *guest);
+
 // The guest that has the focus; NULL when the switcher has it.
 struct guest *seat_focused_guest(struct seat *seat);
 
@@ -95,6 +98,7 @@ void seat_interface_gone(struct seat *seat);
 
 // Guests come and go.
 bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_add *add);
+void seat_guest_signs(struct seat *seat, unsigned slot, uint32_t signs);
 void seat_guest_remove(struct seat *seat, unsigned slot);
 
 // Input, in the order it happens. Codes: linux/input-event-codes.h; time in milliseconds.

@@ -33,7 +33,7 @@ int seat_repeat(void *data)
 static bool repeats(uint32_t code)
 {
     bool lock = code == KEY_CAPSLOCK || code == KEY_NUMLOCK || code == KEY_SCROLLLOCK;
-    return !lock && !hotkey_is_modifier(code);
+    return !lock && !hotkey_is_modifier(code) && !is_button(code);
 }
 
 static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, bool pressed)
@@ -61,14 +61,18 @@ static bool meant_for_focus(struct seat *seat, uint32_t time)
     return !seat->startled && seat_shows_focus(seat);
 }
 
-// To whom has the focus, who was sent the press of what is released.
+// A key or button to whom has the focus, who was sent the press of what is released.
 static void focused_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
+    struct guest *guest = seat_focused_guest(seat);
+    if (pressed && guest && !seat_guest_listens(seat, guest))
+        return;
     if (!focus_key(&seat->focus, code, pressed))
         return;
-    struct guest *guest = seat_focused_guest(seat);
     if (guest)
         guest_key(seat, guest, code, pressed);
+    else if (is_button(code))
+        ui_pointer_button(seat->ui, time, code, pressed);
     else
         ui_key(seat->ui, time, code, pressed);
 }
@@ -95,8 +99,8 @@ void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 
 static bool any_button(const struct key_set *set)
 {
-    for (uint32_t code = BTN_MISC; code < KEY_OK; code++)
-        if (key_set_has(set, code))
+    for (uint32_t code = 0; code < KEY_CNT; code++)
+        if (is_button(code) && key_set_has(set, code))
             return true;
     return false;
 }
@@ -130,6 +134,16 @@ static void guest_motion(struct seat *seat, struct guest *guest, double dx, doub
         guest_input_motion(guest, x, y);
 }
 
+static void guest_pointer(struct seat *seat, struct guest *guest, double dx, double dy)
+{
+    if (!seat_guest_listens(seat, guest))
+        return;
+    if (guest_input_absolute(guest))
+        guest_position(seat, guest);
+    else
+        guest_motion(seat, guest, dx, dy);
+}
+
 // The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen
 // reaches.
 static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy)
@@ -139,10 +153,7 @@ static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy
         ui_pointer_move(seat->ui, time, seat->pointer_x, seat->pointer_y);
     } else {
         ui_pointer_leave(seat->ui);
-        if (guest_input_absolute(guest))
-            guest_position(seat, guest);
-        else
-            guest_motion(seat, guest, dx, dy);
+        guest_pointer(seat, guest, dx, dy);
     }
     seat_cursor_update(seat);
 }
@@ -186,12 +197,7 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
     }
     if (pressed)
         held_modifiers(seat, time);
-    if (!focus_key(&seat->focus, code, pressed))
-        return;
-    if (!guest)
-        ui_pointer_button(seat->ui, time, code, pressed);
-    else
-        guest_input_key(guest, code, pressed);
+    focused_key(seat, time, code, pressed);
 }
 
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
@@ -203,7 +209,7 @@ void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, doubl
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
         return;
     }
-    if (!guest_input_present(guest) || horizontal) // kbdif has one wheel
+    if (!guest_input_present(guest) || !seat_guest_listens(seat, guest) || horizontal) // kbdif has one wheel
         return;
     seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
     int32_t notches = seat->wheel_rest / NOTCH;

@@ -33,6 +33,15 @@ static void switching_releases(void)
     CHECK(focus_key(&f, KEY_A, true) && !focus_key(&f, KEY_A, true) && focus_key(&f, KEY_A, false));
 }
 
+static void letting_go(void)
+{
+    struct focus f = {0};
+    struct log log = {0};
+    CHECK(focus_key(&f, KEY_A, true) && focus_key(&f, BTN_LEFT, true));
+    focus_release(&f, note, &log);
+    CHECK(log.count == 2 && log.slot == FOCUS_SWITCHER && key_set_empty(&f.held) && !focus_key(&f, KEY_A, false));
+}
+
 static void empty_slots(void)
 {
     struct focus f = {0};
@@ -166,6 +175,7 @@ static void random_play(void)
 int main(void)
 {
     switching_releases();
+    letting_go();
     empty_slots();
     neighbours();
     guest_gone();

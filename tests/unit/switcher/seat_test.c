@@ -9,6 +9,7 @@
 #include "link.h"
 #include "news.h"
 #include "remember.h"
+#include "roundhouse_guest.h"
 #include "scene.h"
 #include "seat.h"
 #include "ui.h"
@@ -68,8 +69,11 @@ void guest_input_key(struct guest *guest, uint32_t code, bool pressed)
     note(guest->slot, code, pressed);
 }
 
+static unsigned moved; // how often a pointer was told to a guest
+
 void guest_input_position(struct guest *guest, double x, double y)
 {
+    moved++;
     (void)guest;
     (void)x;
     (void)y;
@@ -446,6 +450,45 @@ static void modifiers_go_along(void)
     CHECK(got.slot == 1 && got.count == count + 3);
 }
 
+// A paused guest gets nothing, neither now nor when it goes on, and holds no key meanwhile.
+static void paused_guest(void)
+{
+    hotkey(KEY_1);
+    settle();
+    CHECK(press(10, KEY_A) == 1 && press(10, KEY_LEFTSHIFT) == 1);
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    unsigned count = got.count;
+    seat_guest_signs(seat, 1, GUEST_SIGN_NETWORK);
+    CHECK(got.count == count);
+    seat_guest_signs(seat, 1, GUEST_SIGN_PAUSED);
+    CHECK(got.count == count + 3 && !got.pressed && got.slot == 1);
+    CHECK(release(KEY_A) == NOBODY && type(10, KEY_B) == NOBODY);
+    unsigned before = moved;
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_motion(seat, now, 3, 3);
+    seat_pointer_wheel(seat, now, false, 0, 120);
+    CHECK(got.slot == NOBODY && moved == before);
+    wl_event_loop_dispatch(seat->loop, 600); // held so long that it would repeat
+    CHECK(got.slot == NOBODY);
+    seat_guest_signs(seat, 1, 0);
+    seat_pointer_button(seat, now, BTN_LEFT, false); // its press went nowhere
+    CHECK(got.slot == NOBODY);
+    CHECK(press(10, KEY_C) == 1 && reached[KEY_LEFTSHIFT] % 2 == 1); // Shift is held still, and is known again
+    CHECK(release(KEY_C) == 1 && release(KEY_LEFTSHIFT) == 1);
+    seat_pointer_motion(seat, now, -3, -3);
+    CHECK(moved > before);
+    seat_guest_signs(seat, 2, GUEST_SIGN_PAUSED); // it is not on screen
+    CHECK(type(10, KEY_A) == 1);
+    hotkey(KEY_2);
+    settle();
+    CHECK(type(10, KEY_A) == NOBODY);
+    hotkey(KEY_0);
+    settle();
+    CHECK(type(10, KEY_A) == FOCUS_SWITCHER);
+    seat_guest_signs(seat, 2, 0);
+}
+
 // A chord that has nothing to do here is the guest's.
 static void chords_of_guests(void)
 {
@@ -720,6 +763,7 @@ int main(void)
     screen_that_fails();
     releases_follow_presses();
     modifiers_go_along();
+    paused_guest();
     chords_of_guests();
     typing_when_a_guest_dies();
     hotkeys_work_at_once();
