@@ -42,6 +42,12 @@ void guest_damage(struct guest *guest, struct rect area)
     seat_damage(guest->seat, scene_picture_area(guest->seat, guest, rect_intersect(area, picture)));
 }
 
+void guest_set_lamps(struct guest *guest, unsigned lamps)
+{
+    guest->lamps = lamps;
+    seat_lamps_update(guest->seat);
+}
+
 void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x, int32_t y)
 {
     guest->cursor = *cursor;

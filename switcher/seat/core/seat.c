@@ -168,7 +168,7 @@ static void focus_moved(struct seat *seat, unsigned before)
     remember_focus(seat->remembered, now, now ? seat->guests[now].domid : 0);
     seat->repeat_code = 0;
     seat->interface_buttons = (struct key_set){0};
-    seat->wheel_rest = 0;
+    seat->wheel_rest[0] = seat->wheel_rest[1] = 0;
     if (before == FOCUS_SWITCHER)
         ui_keyboard_leave(seat->ui);
     ui_pointer_leave(seat->ui);
@@ -183,6 +183,7 @@ static void focus_moved(struct seat *seat, unsigned before)
     seat_cursor_update(seat);
     seat_pointer_motion(seat, now_ms(), 0, 0);
     ui_focus_changed(seat->ui, now);
+    seat_lamps_update(seat);
     news_focus(seat->news);
 }
 

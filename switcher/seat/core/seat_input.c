@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "guest_input.h"
+#include "input.h"
 #include "scene.h"
 #include "seat.h"
 #include "ui.h"
@@ -16,6 +17,15 @@ void seat_cursor_update(struct seat *seat)
     seat_damage(seat, seat->cursor_area);
     seat_damage(seat, area);
     seat->cursor_area = area;
+}
+
+void seat_lamps_update(struct seat *seat)
+{
+    const struct guest *guest = seat_focused_guest(seat);
+    unsigned lamps = guest ? guest->lamps : ui_lamps(seat->ui);
+    if (seat->input && lamps != seat->lamps)
+        input_set_lamps(seat->input, lamps);
+    seat->lamps = lamps;
 }
 
 // xen-kbdfront has no autorepeat of its own: a further press of a held key is one repeat.
@@ -75,6 +85,7 @@ static void focused_key(struct seat *seat, uint32_t time, uint32_t code, bool pr
         ui_pointer_button(seat->ui, time, code, pressed);
     else
         ui_key(seat->ui, time, code, pressed);
+    seat_lamps_update(seat);
 }
 
 // Modifiers that were pressed for somebody else and are still held: they are told together with what they modify. So
@@ -200,6 +211,17 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
     focused_key(seat, time, code, pressed);
 }
 
+// Neither kbdif nor RFB has a wheel that turns sideways. With Shift most programs take the other one for it.
+static void guest_wheel(struct seat *seat, struct guest *guest, bool horizontal, int32_t notches)
+{
+    bool shift = horizontal && !key_set_has(&seat->focus.held, KEY_LEFTSHIFT);
+    if (shift)
+        guest_input_key(guest, KEY_LEFTSHIFT, true);
+    guest_input_wheel(guest, notches);
+    if (shift)
+        guest_input_key(guest, KEY_LEFTSHIFT, false);
+}
+
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
 {
     struct guest *guest = seat_focused_guest(seat);
@@ -209,13 +231,14 @@ void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, doubl
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
         return;
     }
-    if (!guest_input_present(guest) || !seat_guest_listens(seat, guest) || horizontal) // kbdif has one wheel
+    if (!guest_input_present(guest) || !seat_guest_listens(seat, guest))
         return;
-    seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
-    int32_t notches = seat->wheel_rest / NOTCH;
-    seat->wheel_rest -= notches * NOTCH;
+    int32_t *rest = &seat->wheel_rest[horizontal];
+    *rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
+    int32_t notches = *rest / NOTCH;
+    *rest -= notches * NOTCH;
     if (notches == 0)
         return;
     held_modifiers(seat, time);
-    guest_input_wheel(guest, notches);
+    guest_wheel(seat, guest, horizontal, notches);
 }

@@ -95,10 +95,83 @@ int libinput_dispatch(struct libinput *libinput)
     return 0;
 }
 
+// What libinput tells next: at most one event at a time; its device is the event.
+static enum libinput_event_type event;
+static unsigned leds[2], devices_lit; // of two keyboards, and how often one was told
+
 struct libinput_event *libinput_get_event(struct libinput *libinput)
 {
     (void)libinput;
-    return NULL;
+    return event == LIBINPUT_EVENT_NONE ? NULL : (struct libinput_event *)&event;
+}
+
+enum libinput_event_type libinput_event_get_type(struct libinput_event *given)
+{
+    (void)given;
+    return event;
+}
+
+void libinput_event_destroy(struct libinput_event *given)
+{
+    (void)given;
+    event = LIBINPUT_EVENT_NONE;
+}
+
+static unsigned which; // keyboard of the event; 2: a mouse
+
+struct libinput_device *libinput_event_get_device(struct libinput_event *given)
+{
+    (void)given;
+    static unsigned mouse;
+    return (struct libinput_device *)(which == 2 ? &mouse : &leds[which]);
+}
+
+const char *libinput_device_get_name(struct libinput_device *given)
+{
+    (void)given;
+    return "a device";
+}
+
+int libinput_device_config_tap_get_finger_count(struct libinput_device *given)
+{
+    (void)given;
+    return 0;
+}
+
+int libinput_device_has_capability(struct libinput_device *given, enum libinput_device_capability capability)
+{
+    return capability == LIBINPUT_DEVICE_CAP_KEYBOARD && (void *)given >= (void *)leds && (void *)given < (void *)(leds + 2);
+}
+
+void libinput_device_led_update(struct libinput_device *given, enum libinput_led lit)
+{
+    *(unsigned *)given = lit;
+    devices_lit++;
+}
+
+static void happens(struct seat *seat, enum libinput_event_type type, unsigned keyboard)
+{
+    event = type;
+    which = keyboard;
+    CHECK(write(pipe_ends[1], "x", 1) == 1);
+    wl_event_loop_dispatch(seat->loop, 0);
+    char byte;
+    CHECK(event == LIBINPUT_EVENT_NONE && read(pipe_ends[0], &byte, 1) == 1);
+}
+
+// Every keyboard has the lamps that were last wanted, also one that comes later; one that is gone is not touched.
+static void lamps(struct seat *seat, struct input *input)
+{
+    happens(seat, LIBINPUT_EVENT_DEVICE_ADDED, 0);
+    happens(seat, LIBINPUT_EVENT_DEVICE_ADDED, 2);
+    CHECK(devices_lit == 1 && leds[0] == 0);
+    input_set_lamps(input, LAMP_CAPS | LAMP_SCROLL);
+    CHECK(leds[0] == (LIBINPUT_LED_CAPS_LOCK | LIBINPUT_LED_SCROLL_LOCK) && devices_lit == 2);
+    happens(seat, LIBINPUT_EVENT_DEVICE_ADDED, 1);
+    CHECK(leds[1] == leds[0] && devices_lit == 3);
+    happens(seat, LIBINPUT_EVENT_DEVICE_REMOVED, 0);
+    input_set_lamps(input, LAMP_NUM);
+    CHECK(leds[1] == LIBINPUT_LED_NUM_LOCK && leds[0] != leds[1] && devices_lit == 4);
 }
 
 struct libinput *libinput_unref(struct libinput *libinput)
@@ -168,6 +241,7 @@ int main(void)
     CHECK(opened == 2 && device >= 0);
     input_resume(input);
     CHECK(opened == 2);
+    lamps(seat, input);
     input_close(input);
     CHECK(device < 0);
     wl_event_loop_destroy(seat->loop);

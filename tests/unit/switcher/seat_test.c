@@ -106,6 +106,21 @@ void input_resume(struct input *input)
     (void)input;
 }
 
+static unsigned lit, lamps_told, interface_lamps;
+
+void input_set_lamps(struct input *input, unsigned lamps)
+{
+    CHECK(input != NULL);
+    lit = lamps;
+    lamps_told++;
+}
+
+unsigned ui_lamps(const struct ui *ui)
+{
+    (void)ui;
+    return interface_lamps;
+}
+
 void input_suspend(struct input *input)
 {
     (void)input;
@@ -450,6 +465,55 @@ static void modifiers_go_along(void)
     CHECK(got.slot == 1 && got.count == count + 3);
 }
 
+// Sideways it is Shift and the wheel, with a rest of its own.
+static void sideways_wheel(void)
+{
+    hotkey(KEY_1);
+    settle();
+    unsigned count = got.count, shift = reached[KEY_LEFTSHIFT];
+    seat_pointer_wheel(seat, now, true, 0, 60);
+    seat_pointer_wheel(seat, now, false, 0, 60);
+    CHECK(got.count == count);
+    seat_pointer_wheel(seat, now, true, 0, 60);
+    CHECK(got.count == count + 3 && reached[KEY_LEFTSHIFT] == shift + 2 && !got.pressed);
+    seat_pointer_wheel(seat, now, false, 0, 60);
+    CHECK(got.count == count + 4 && got.code == 1);
+    hold(HOTKEY_SHIFT, true);
+    seat_pointer_wheel(seat, now, true, 0, 120);
+    CHECK(got.count == count + 6 && got.code == 1); // it is held already
+    hold(HOTKEY_SHIFT, false);
+}
+
+// The lamps are those of whoever has the focus.
+static void lamps_follow(void)
+{
+    seat->input = (struct input *)seat;
+    seat->guests[1].lamps = LAMP_CAPS;
+    hotkey(KEY_1);
+    settle();
+    CHECK(lit == LAMP_CAPS);
+    hotkey(KEY_2);
+    settle();
+    CHECK(lit == 0);
+    unsigned before = lamps_told;
+    type(10, KEY_A);
+    seat->guests[1].lamps = LAMP_NUM; // not on screen
+    seat_lamps_update(seat);
+    CHECK(lamps_told == before);
+    seat->guests[2].lamps = LAMP_SCROLL;
+    seat_lamps_update(seat);
+    CHECK(lit == LAMP_SCROLL && lamps_told == before + 1);
+    hotkey(KEY_0);
+    settle();
+    CHECK(lit == 0);
+    interface_lamps = LAMP_CAPS;
+    type(10, KEY_CAPSLOCK);
+    CHECK(lit == LAMP_CAPS);
+    interface_lamps = 0;
+    seat->guests[1].lamps = seat->guests[2].lamps = 0;
+    seat->input = NULL;
+}
+
 // A paused guest gets nothing, neither now nor when it goes on, and holds no key meanwhile.
 static void paused_guest(void)
 {
@@ -764,6 +828,8 @@ int main(void)
     releases_follow_presses();
     modifiers_go_along();
     paused_guest();
+    sideways_wheel();
+    lamps_follow();
     chords_of_guests();
     typing_when_a_guest_dies();
     hotkeys_work_at_once();
