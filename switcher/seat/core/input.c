@@ -68,20 +68,29 @@ static void close_device(int fd, void *data)
 
 static const struct libinput_interface interface = {open_device, close_device};
 
-// Keys that turn the machine off or to sleep are the service VM's, whoever has the focus.
+// Keys that turn the machine off or to sleep are no guest's, whoever has the focus. It cannot sleep.
 static bool is_machine_key(uint32_t code)
 {
     return code == KEY_POWER || code == KEY_SLEEP || code == KEY_SUSPEND || code == KEY_POWER2;
+}
+
+static void machine_key(struct seat *seat, uint32_t code, bool pressed)
+{
+    if (pressed && (code == KEY_POWER || code == KEY_POWER2))
+        seat_power_button(seat);
 }
 
 static void on_key(struct input *input, struct libinput_event_keyboard *event)
 {
     bool pressed = libinput_event_keyboard_get_key_state(event) == LIBINPUT_KEY_STATE_PRESSED;
     // Of several keyboards the first press and the last release count.
-    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u) ||
-        is_machine_key(libinput_event_keyboard_get_key(event)))
+    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u))
         return;
-    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event), pressed);
+    uint32_t code = libinput_event_keyboard_get_key(event);
+    if (is_machine_key(code))
+        machine_key(input->seat, code, pressed);
+    else
+        seat_key(input->seat, libinput_event_keyboard_get_time(event), code, pressed);
 }
 
 static void on_button(struct input *input, struct libinput_event_pointer *event)

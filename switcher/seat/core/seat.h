@@ -105,6 +105,7 @@ void seat_guest_remove(struct seat *seat, unsigned slot);
 
 // Input, in the order it happens. Codes: linux/input-event-codes.h; time in milliseconds.
 void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed);
+void seat_power_button(struct seat *seat); // it was pressed
 void seat_pointer_motion(struct seat *seat, uint32_t time, double dx, double dy);
 void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y); // 0 .. 1 across the screen
 void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed);

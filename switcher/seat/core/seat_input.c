@@ -108,6 +108,13 @@ void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
     focused_key(seat, time, code, pressed);
 }
 
+// Never a guest's, and never an accident: the switcher asks.
+void seat_power_button(struct seat *seat)
+{
+    seat_focus(seat, FOCUS_SWITCHER, true);
+    ui_power_button(seat->ui);
+}
+
 static bool any_button(const struct key_set *set)
 {
     for (uint32_t code = 0; code < KEY_CNT; code++)

@@ -49,5 +49,6 @@ unsigned ui_lamps(const struct ui *ui);
 // News for the client.
 void ui_focus_changed(struct ui *ui, unsigned slot);
 void ui_bar_changed(struct ui *ui, bool shown);
+void ui_power_button(struct ui *ui);
 void ui_guest_size(struct ui *ui, unsigned slot, uint32_t width, uint32_t height);
 void ui_resized(struct ui *ui);

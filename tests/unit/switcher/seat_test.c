@@ -266,6 +266,14 @@ void ui_bar_changed(struct ui *ui, bool shown)
     (void)shown;
 }
 
+static unsigned asked_for_power;
+
+void ui_power_button(struct ui *ui)
+{
+    (void)ui;
+    asked_for_power++;
+}
+
 void ui_resized(struct ui *ui)
 {
     (void)ui;
@@ -512,6 +520,18 @@ static void lamps_follow(void)
     interface_lamps = 0;
     seat->guests[1].lamps = seat->guests[2].lamps = 0;
     seat->input = NULL;
+}
+
+// The power button is the switcher's, which comes on screen to ask.
+static void power_button(void)
+{
+    hotkey(KEY_1);
+    settle();
+    seat_power_button(seat);
+    settle();
+    CHECK(asked_for_power == 1 && on_screen() == FOCUS_SWITCHER && type(10, KEY_ENTER) == FOCUS_SWITCHER);
+    seat_power_button(seat);
+    CHECK(asked_for_power == 2);
 }
 
 // A paused guest gets nothing, neither now nor when it goes on, and holds no key meanwhile.
@@ -830,6 +850,7 @@ int main(void)
     paused_guest();
     sideways_wheel();
     lamps_follow();
+    power_button();
     chords_of_guests();
     typing_when_a_guest_dies();
     hotkeys_work_at_once();
