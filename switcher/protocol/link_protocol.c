@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "roundhouse_guest.h"
+
 typedef bool check_fn(const struct link_message *m);
 
 static bool check_hello(const struct link_message *m)
@@ -14,6 +16,11 @@ static bool check_guest_add(const struct link_message *m)
 {
     const struct link_guest_add *add = &m->guest_add;
     return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff && memchr(add->name, '\0', sizeof(add->name)) != NULL;
+}
+
+static bool check_guest_signs(const struct link_message *m)
+{
+    return (m->guest_signs.signs & ~(uint32_t)GUEST_SIGNS) == 0;
 }
 
 static bool check_fbif(const struct link_message *m)
@@ -68,6 +75,7 @@ struct rule {
 static const struct rule rules[] = {
     {LINK_HELLO, true, true, true, NO_FD, check_hello},
     {LINK_GUEST_ADD, true, false, false, NO_FD, check_guest_add},
+    {LINK_GUEST_SIGNS, true, false, false, NO_FD, check_guest_signs},
     {LINK_GUEST_REMOVE, true, false, false, NO_FD, check_any},
     {LINK_FBIF_CONNECT, true, false, false, ONE_FD, check_fbif},
     {LINK_DISPLIF_CONNECT, true, false, false, NO_FD, check_displif},

@@ -21,6 +21,15 @@ static inline const char *guest_state_name(enum guest_state state)
     return names[state];
 }
 
+// What a person must be able to see of a guest whatever it draws; a set.
+enum guest_sign {
+    GUEST_SIGN_PAUSED = 1,     // it does not run
+    GUEST_SIGN_MICROPHONE = 2, // it hears
+    GUEST_SIGN_CAMERA = 4,     // it sees
+    GUEST_SIGN_NETWORK = 8,    // it is connected to others
+    GUEST_SIGNS = 15,
+};
+
 // Where its picture comes from.
 enum guest_display {
     GUEST_DISPLAY_NONE,    // neither picture nor keyboard, but a slot and a name in the switcher

@@ -117,12 +117,17 @@ static void restart(gpointer data)
     model_restart(((struct switcher *)data)->model);
 }
 
+void switcher_ask_power_off(struct switcher *switcher)
+{
+    if (!confirm_is_open(switcher->confirm))
+        confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.",
+                    "Power off", power_off, switcher, NULL);
+}
+
 static void power_off_clicked(GtkButton *button, gpointer data)
 {
-    struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.", "Power off",
-                power_off, switcher, NULL);
+    switcher_ask_power_off(data);
 }
 
 static void restart_clicked(GtkButton *button, gpointer data)

@@ -34,6 +34,9 @@ gboolean display_add_guest(struct display *display, const struct guest_config *c
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
 
+/* What of a domain a person must see whatever it draws: a set of enum guest_sign, none of them at first. */
+void display_set_signs(struct display *display, int domid, guint signs);
+
 /* Asks for a slot to be brought on screen; focus_changed tells when it is. */
 gboolean display_focus(struct display *display, guint slot, GError **error);
 

@@ -86,6 +86,11 @@ void display_remove_guest(struct display *display, int domid)
     vdisplay_remove_guest(display->broker, (guint32)domid);
 }
 
+void display_set_signs(struct display *display, int domid, guint signs)
+{
+    vdisplay_set_signs(display->broker, (guint32)domid, signs);
+}
+
 gboolean display_focus(struct display *display, guint slot, GError **error)
 {
     g_autoptr(GError) cause = NULL;

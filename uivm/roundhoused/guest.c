@@ -87,6 +87,12 @@ static void job_fail(struct job *job, enum rh_error code, const char *what, cons
     job_finish(job, error);
 }
 
+static void tell_signs(struct guest *guest)
+{
+    display_set_signs(guest->environment->display, guest->domid,
+                      guest->state == GUEST_PAUSED ? GUEST_SIGN_PAUSED : 0);
+}
+
 static void set_state(struct guest *guest, enum guest_event event)
 {
     enum guest_state state = guest_state_next(guest->state, event);
@@ -94,6 +100,7 @@ static void set_state(struct guest *guest, enum guest_event event)
         return;
     g_message("%s: %s -> %s", guest->config->name, guest_state_name(guest->state), guest_state_name(state));
     guest->state = state;
+    tell_signs(guest);
     rh_guest1_set_state(guest->skeleton, guest_state_name(state));
     g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
     guest->environment->state_changed(guest, guest->environment->user);
@@ -500,6 +507,7 @@ static void take_over(struct guest *guest)
     }
     if (!display_add_guest(environment->display, guest->config, guest->domid, &error))
         set_error(guest, error->message);
+    tell_signs(guest);
 }
 
 struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)

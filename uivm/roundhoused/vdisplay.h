@@ -41,6 +41,9 @@ bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, cons
 // domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
+// What of the guest the seat shows outside its picture, a set of enum guest_sign; harmless for an unknown domain.
+void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs);
+
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 

@@ -51,6 +51,9 @@ void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
     add.guest_add.rgb = guest->rgb;
     memcpy(add.guest_add.name, guest->name, sizeof(add.guest_add.name));
     vdisplay_send(vd, &add, -1);
+    struct link_message signs = {.type = LINK_GUEST_SIGNS, .slot = guest->slot};
+    signs.guest_signs.signs = guest->signs;
+    vdisplay_send(vd, &signs, -1);
 }
 
 static void send_hello(struct vdisplay *vd)

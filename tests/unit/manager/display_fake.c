@@ -77,6 +77,16 @@ void display_remove_guest(struct display *display, int domid)
     }
 }
 
+/* The last ones of all guests are in a file, where the test finds them. */
+void display_set_signs(struct display *display, int domid, guint signs)
+{
+    const char *path = g_getenv("ROUNDHOUSE_FAKE_SIGNS");
+    g_autofree char *text = g_strdup_printf("%d %u", domid, signs);
+    (void)display;
+    if (path)
+        g_file_set_contents(path, text, -1, NULL);
+}
+
 gboolean display_focus(struct display *display, guint slot, GError **error)
 {
     if (slot && !display->domids[slot]) {

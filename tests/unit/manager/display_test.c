@@ -46,6 +46,12 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     sent += domid != 0;
 }
 
+void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs)
+{
+    (void)vd;
+    sent += domid == 3 && signs == GUEST_SIGN_CAMERA;
+}
+
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     (void)vd;
@@ -101,6 +107,8 @@ static void seat_is_noticed(void)
     g_assert_cmpuint(sent, ==, 0);
     g_assert_true(display_seat_present(display));
     g_assert_true(display_focus(display, 2, NULL) && sent == 1);
+    display_set_signs(display, 3, GUEST_SIGN_CAMERA);
+    g_assert_cmpuint(sent, ==, 2);
     display_free(display);
 }
 

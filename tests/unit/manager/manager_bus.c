@@ -18,7 +18,7 @@
 
 struct fixture {
     GSubprocess *service;
-    char *directory, *guests, *marker;
+    char *directory, *guests, *marker, *signs;
     RhManager1 *manager;
 };
 
@@ -92,6 +92,8 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
+    fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
+    g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
 }
 
@@ -114,6 +116,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     remove_files(fixture->directory);
     g_free(fixture->guests);
     g_free(fixture->marker);
+    g_free(fixture->signs);
     g_free(fixture->directory);
 }
 
@@ -163,6 +166,13 @@ static gboolean goes_first(struct fixture *fixture, int domid)
     return g_strcmp0(rh_manager1_get_hypervisor_version(fixture->manager), version) == 0;
 }
 
+/* What the seat was told last: a domain and its signs. */
+static gboolean signs_are(struct fixture *fixture, const char *wanted)
+{
+    g_autofree char *text = NULL;
+    return g_file_get_contents(fixture->signs, &text, NULL, NULL) && g_strcmp0(text, wanted) == 0;
+}
+
 /* ---- tests ---- */
 
 static void test_life(struct fixture *fixture, gconstpointer data)
@@ -187,13 +197,16 @@ static void test_life(struct fixture *fixture, gconstpointer data)
 
     g_assert_true(rh_guest1_call_switch_sync(work, NULL, &error));
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 1);
+    WAIT_FOR(signs_are(fixture, "1 0"));
     g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "paused"));
+    WAIT_FOR(signs_are(fixture, "1 1"));
     WAIT_FOR(goes_first(fixture, 1));
     g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
     g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "running"));
+    WAIT_FOR(signs_are(fixture, "1 0"));
 
     g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
     WAIT_FOR(is(work, "off"));

@@ -6,6 +6,7 @@
 
 #include "../check.h"
 #include "../random.h"
+#include "roundhouse_guest.h"
 
 static struct link_message good(uint32_t type)
 {
@@ -49,6 +50,7 @@ static const struct {
 } types[] = {
     {LINK_HELLO, 0, true, true},
     {LINK_GUEST_ADD, 0, true, false},
+    {LINK_GUEST_SIGNS, 0, true, false},
     {LINK_GUEST_REMOVE, 0, true, false},
     {LINK_FBIF_CONNECT, 1, true, false},
     {LINK_DISPLIF_CONNECT, 0, true, false},
@@ -95,6 +97,11 @@ static void bad_fields(void)
     m.guest_add.rgb = 0xffffff;
     CHECK(to_seat(&m, 0));
     m.guest_add.domid = LINK_NO_DOMAIN;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_GUEST_SIGNS);
+    m.guest_signs.signs = GUEST_SIGNS;
+    CHECK(to_seat(&m, 0));
+    m.guest_signs.signs = GUEST_SIGNS + 1;
     CHECK(!to_seat(&m, 0));
     m = good(LINK_FBIF_CONNECT);
     CHECK(!to_seat(&m, 0) && to_seat(&m, 1));
