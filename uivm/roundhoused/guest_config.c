@@ -138,11 +138,35 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
     return TRUE;
 }
 
+/* Where the two kinds of firmware differ, and what goes to a kernel that is not there. */
+static gboolean check_pc(const struct guest_config *config, GError **error)
+{
+    if (!config->kernel && config->ramdisk)
+        return guest_setting_bad(error, "ramdisk",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (!config->kernel && *config->cmdline)
+        return guest_setting_bad(error, "cmdline",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (config->firmware == GUEST_FIRMWARE_UEFI && !g_str_equal(config->boot, GUEST_BOOT_UEFI))
+        return guest_setting_bad(error, "boot",
+                                 "firmware=uefi always tries disk, CD and network in this order; take this "
+                                 "out, or use firmware=bios.");
+    for (guint i = 0; config->cdrom && i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        if (g_str_equal(disk->vdev, GUEST_CDROM_VDEV))
+            return guest_setting_bad(error, "cdrom", "disk= has a disk called %s already; give that another name.",
+                                     GUEST_CDROM_VDEV);
+    }
+    return TRUE;
+}
+
 /* What only goes together with certain types of guest. */
 static gboolean check_type(const struct guest_config *config, GKeyFile *file, GError **error)
 {
     if (config->type == GUEST_HVM)
-        return TRUE;
+        return check_pc(config, error);
     if (!config->kernel)
         return guest_setting_bad(error, "kernel", "this setting is missing.");
     if (config->display == GUEST_DISPLAY_VGA)

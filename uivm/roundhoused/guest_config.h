@@ -14,6 +14,10 @@
 #define GUEST_SLOT_MAX 9
 #define GUEST_NAME_MAX 63
 
+#define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
+#define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
+#define GUEST_CDROM_VDEV  "hdc"   /* where the drive is that cdrom= speaks of */
+
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
     GUEST_PV,
@@ -45,11 +49,12 @@ struct guest_config {
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *kernel;                 /* NULL: an HVM guest that its firmware boots */
-    char *ramdisk;                /* NULL: none */
-    char *cmdline;                /* never NULL */
-    GPtrArray *disks;             /* struct guest_disk, owned */
-    char *bridge;                 /* NULL: no network card */
+    char *cdrom;      /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    char *kernel;     /* NULL: an HVM guest that its firmware boots */
+    char *ramdisk;    /* NULL: none */
+    char *cmdline;    /* never NULL */
+    GPtrArray *disks; /* struct guest_disk, owned */
+    char *bridge;     /* NULL: no network card */
     guint8 mac[6];
     enum guest_display display;
     gboolean autostart;

@@ -31,6 +31,19 @@ static gboolean check_boot(const struct guest_setting *row, const char *value, G
     return TRUE;
 }
 
+static gboolean check_cdrom(const struct guest_setting *row, const char *value, GError **error)
+{
+    if (!g_path_is_absolute(value) && !g_str_equal(value, GUEST_CDROM_EMPTY))
+        return guest_setting_bad(error, row->key, "\"%s\" is neither a whole path that begins with / nor %s.", value,
+                                 GUEST_CDROM_EMPTY);
+    if (strchr(value, ','))
+        return guest_setting_bad(error, row->key,
+                                 "\"%s\" has a comma in it, which QEMU takes for the end of the name; "
+                                 "give the file another name.",
+                                 value);
+    return TRUE;
+}
+
 static gboolean check_cmdline(const struct guest_setting *row, const char *value, GError **error)
 {
     if (strlen(value) > CMDLINE_MAX)
@@ -124,8 +137,12 @@ const struct guest_setting guest_settings[] = {
      .about = "What boots the guest",
      .otherwise = "bios", .words = firmwares, .hvm_only = TRUE},
     {"boot", &guest_kind_text, FIELD(char *, boot),
-     .about = "What the firmware tries, in order: c the disk, d the CD, n the network",
-     .otherwise = "cd", .check = check_boot, .hvm_only = TRUE},
+     .about = "What SeaBIOS tries, in order: c the disk, d the CD, n the network. OVMF has an order of its own, cdn, and takes "
+              "no other",
+     .otherwise = GUEST_BOOT_UEFI, .check = check_boot, .hvm_only = TRUE},
+    {"cdrom", &guest_kind_text, FIELD(char *, cdrom),
+     .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no drive",
+     .check = check_cdrom, .hvm_only = TRUE},
     {"memory_mib", &guest_kind_number, FIELD(guint, memory_mib),
      .about = "Memory in MiB",
      .otherwise = "512", .min = 32, .max = 1024 * 1024},

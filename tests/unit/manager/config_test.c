@@ -70,10 +70,10 @@ static const struct {
 } others[] = {
     {"slot", "4"},        {"name", "other"},    {"colour", "#010203"},
     {"type", "pvh"},      {"kernel", "/other"}, {"ramdisk", "/r"},
-    {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "n"},
+    {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "nc"},
     {"memory_mib", "64"}, {"vcpus", "2"},       {"disk", "/image,xvdb,ro"},
     {"network", "br0"},   {"autostart", "yes"}, {"mac", "00:16:3e:01:02:03"},
-    {"display", "none"},
+    {"display", "none"},  {"cdrom", "/cd.iso"},
 };
 
 static const char *other_value(const char *key)
@@ -224,10 +224,19 @@ static void choose_text(struct guest_config *config)
     gboolean hvm = config->type == GUEST_HVM;
     set(&config->name, ANY(names));
     set(&config->kernel, hvm && chance() ? NULL : ANY(paths));
-    set(&config->ramdisk, chance() ? NULL : ANY(paths));
-    set(&config->cmdline, ANY(lines));
-    set(&config->boot, hvm ? ANY(boots) : "cd");
+    set(&config->ramdisk, !config->kernel || chance() ? NULL : ANY(paths));
+    set(&config->cmdline, config->kernel ? ANY(lines) : "");
+    set(&config->boot, hvm && config->firmware == GUEST_FIRMWARE_BIOS ? ANY(boots) : "cdn");
     set(&config->bridge, chance() ? NULL : ANY(bridges));
+}
+
+static void choose_cdrom(struct guest_config *config)
+{
+    static const char *const cds[] = {"/cd.iso", "empty"};
+    gboolean possible = config->type == GUEST_HVM;
+    for (guint i = 0; i < config->disks->len; i++)
+        possible = possible && !g_str_equal(((struct guest_disk *)g_ptr_array_index(config->disks, i))->vdev, "hdc");
+    set(&config->cdrom, possible && chance() ? ANY(cds) : NULL);
 }
 
 /* Every value that reading allows, the limits more often than chance has them. */
@@ -249,6 +258,7 @@ static void choose(struct guest_config *config)
     config->mac[0] = (config->mac[0] & 0xfe) | 2;
     choose_text(config);
     choose_disks(config);
+    choose_cdrom(config);
 }
 
 /* Into the file of the definition before, each time: what was said there must not be left. */
@@ -339,7 +349,8 @@ static void test_said_twice(struct directory *directory, gconstpointer data)
 /* A PC that becomes a guest without firmware: its lines may not stay, though they say what goes without saying. */
 static void test_other_type(struct directory *directory, gconstpointer data)
 {
-    g_autofree char *path = write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cd\ndisplay=fbif\n");
+    g_autofree char *path =
+        write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cdn\ndisplay=fbif\n");
     struct guest_config *config = load(path);
     (void)data;
     config->type = GUEST_PVH;

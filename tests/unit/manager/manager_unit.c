@@ -103,6 +103,14 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "type=hvm\nfirmware=coreboot\n", "firmware"},
         {MINIMUM "type=hvm\nboot=x\n", "boot"},
         {MINIMUM "type=hvm\nboot=\n", "boot"},
+        {MINIMUM "type=hvm\nfirmware=uefi\nboot=dc\n", "boot"},
+        {"[guest]\nslot=1\ntype=hvm\nramdisk=/r\n", "ramdisk"},
+        {"[guest]\nslot=1\ntype=hvm\ncmdline=quiet\n", "cmdline"},
+        {MINIMUM "cdrom=/a.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=a.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=/a,b.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=empty\ndisk=/a,hdc\n", "cdrom"},
         {MINIMUM "type=hvm\ndisk=phy:/dev/a,hde\n", "disk"},
         {MINIMUM "disk=phy:/dev/a,cdrom\n", "disk"},
         {MINIMUM "memory_mib=31\n", "memory_mib"},
@@ -142,7 +150,7 @@ static void test_refused(struct directory *directory, gconstpointer data)
 /* A whole PC: it needs no kernel, and its screen is QEMU's unless the definition says otherwise. */
 static void test_hvm(struct directory *directory, gconstpointer data)
 {
-    static const char text[] = "[guest]\nslot=4\ntype=hvm\nfirmware=uefi\nboot=dc\n"
+    static const char text[] = "[guest]\nslot=4\ntype=hvm\nfirmware=uefi\nboot=cdn\n"
                                "disk=phy:/dev/a,hda;file:/install.iso,hdc,cdrom\n";
     g_autofree char *path = write_file(directory, "pc.conf", text);
     struct guest_config *config = guest_config_load(path, NULL), *copy = guest_config_copy(config);
@@ -150,7 +158,7 @@ static void test_hvm(struct directory *directory, gconstpointer data)
     g_assert_nonnull(config);
     g_assert_true(config->type == GUEST_HVM && config->firmware == GUEST_FIRMWARE_UEFI);
     g_assert_true(config->display == GUEST_DISPLAY_VGA && !config->kernel);
-    g_assert_cmpstr(config->boot, ==, "dc");
+    g_assert_cmpstr(config->boot, ==, "cdn");
     const struct guest_disk *cd = g_ptr_array_index(config->disks, 1);
     g_assert_true(cd->cdrom && cd->read_only && g_str_equal(cd->vdev, "hdc"));
     g_assert_true(guest_config_equal(config, copy));

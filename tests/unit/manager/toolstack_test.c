@@ -231,6 +231,18 @@ static gboolean has_argument(const libxl_domain_config *domain, const char *text
     return g_strv_contains((const char *const *)domain->b_info.extra_hvm, text);
 }
 
+/* What libxl wants of a CD in an HVM guest: QEMU behind it, and the file, not a loop device. */
+static void check_cd(const libxl_domain_config *domain, int number)
+{
+    const libxl_device_disk *disk = &domain->disks[number];
+    g_assert_cmpint(domain->num_disks, ==, number + 1);
+    g_assert_cmpint(disk->is_cdrom, ==, 1);
+    g_assert_cmpint(disk->removable, ==, 1);
+    g_assert_cmpint(disk->readwrite, ==, 0);
+    g_assert_cmpint(disk->backend, ==, LIBXL_DISK_BACKEND_QDISK);
+    g_assert_cmpstr(disk->vdev, ==, "hdc");
+}
+
 /* Its device model has no rights: its own user, no display but a socket of root's, no network service. */
 static void check_hvm(const libxl_domain_config *domain)
 {
@@ -250,8 +262,8 @@ static void check_hvm(const libxl_domain_config *domain)
     g_assert_cmpuint(build->video_memkb, ==, VGA_MEMORY_KIB);
     g_assert_true(has_argument(domain, "VGA.xres=1280") && has_argument(domain, "VGA.yres=800"));
     g_assert_true(has_argument(domain, "none,id=roundhouse-sound"));
-    g_assert_cmpint(domain->disks[0].is_cdrom, ==, 1);
-    g_assert_cmpint(domain->disks[0].readwrite, ==, 0);
+    check_cd(domain, 0);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
 }
 
 static void check_pvh(const libxl_domain_config *domain)
@@ -319,6 +331,122 @@ static void test_hvm(void)
     g_assert_null(create(config(GUEST_HVM, cd), &domid));
     libxl_fake.created = check_pvh;
     g_assert_null(create(config(GUEST_PVH, NULL), &domid));
+    teardown();
+}
+
+static void expect(char *sentence, const char *part);
+
+static struct guest_config *definition(const char *text)
+{
+    g_autofree char *path = make_file("work.conf", text);
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = guest_config_load(path, &error);
+    g_assert_no_error(error);
+    g_unlink(path);
+    return config;
+}
+
+#define PC "[guest]\nname=work\nslot=3\ntype=hvm\n"
+
+static void check_empty_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 1);
+    g_assert_null(domain->disks[1].pdev_path);
+    g_assert_cmpint(domain->disks[1].format, ==, LIBXL_DISK_FORMAT_EMPTY);
+    g_assert_cmpint(domain->disks[0].is_cdrom, ==, 0);
+    g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_OVMF);
+}
+
+static void check_image_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 0);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
+    g_assert_cmpint(domain->disks[0].format, ==, LIBXL_DISK_FORMAT_RAW);
+    g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_SEABIOS);
+    g_assert_cmpstr(domain->b_info.u.hvm.boot, ==, "dc");
+}
+
+/* The drive of cdrom=: with an image that is there, or empty. */
+static void test_cdrom(void)
+{
+    int domid;
+    setup();
+    g_autofree char *empty = g_strdup_printf(PC "firmware=uefi\ncdrom=empty\ndisk=%s\n", image);
+    g_autofree char *full = g_strdup_printf(PC "boot=dc\ncdrom=%s\n", image);
+    libxl_fake.created = check_empty_cd;
+    g_assert_null(create(definition(empty), &domid));
+    libxl_fake.created = check_image_cd;
+    g_assert_null(create(definition(full), &domid));
+    libxl_fake.created = NULL;
+    expect(create(definition(PC "cdrom=/nonexistent.iso\n"), &domid), "CD /nonexistent.iso cannot be found");
+    expect(create(definition(PC "cdrom=/dev/null\n"), &domid), "CD /dev/null cannot be found, or is empty");
+    g_autofree char *nothing = make_file("nothing.iso", "");
+    g_autofree char *of_nothing = g_strdup_printf(PC "cdrom=%s\n", nothing);
+    expect(create(definition(of_nothing), &domid), "cannot be found, or is empty");
+    g_unlink(nothing);
+    teardown();
+}
+
+/* What libxl refuses: "direct boot parameters specified but kernel missing". */
+static void check_boots(const libxl_domain_config *domain)
+{
+    const libxl_domain_build_info *build = &domain->b_info;
+    g_assert_true(build->kernel || (!build->cmdline && !build->ramdisk));
+    g_assert_true(build->kernel || domain->c_info.type == LIBXL_DOMAIN_TYPE_HVM);
+    g_assert_true(domain->c_info.type != LIBXL_DOMAIN_TYPE_HVM || build->u.hvm.boot);
+    g_assert_cmpuint(build->max_memkb, >, 0);
+    g_assert_cmpint(build->max_vcpus, >, 0);
+}
+
+/* Each type of guest without each of its settings in turn: refused by name, or made as one that boots. */
+static void left_out(const char *const *lines, const char *without, const char *needed)
+{
+    int domid;
+    g_autoptr(GString) text = g_string_new("[guest]\n");
+    g_autoptr(GError) error = NULL;
+    for (gsize i = 0; lines[i]; i++) {
+        if (lines[i] != without)
+            g_string_append_printf(text, "%s\n", lines[i]);
+    }
+    g_autofree char *path = make_file("work.conf", text->str);
+    struct guest_config *config = guest_config_load(path, &error);
+    g_unlink(path);
+    if (!config) {
+        g_auto(GStrv) named = g_strsplit(needed, " ", -1);
+        g_auto(GStrv) words = g_strsplit(without, "=", 2);
+        g_assert_true(g_strv_contains((const char *const *)named, words[0]));
+        return;
+    }
+    libxl_fake.created = check_boots;
+    g_assert_null(create(config, &domid));
+    g_assert_cmpint(domid, ==, 7);
+}
+
+static void test_left_out(void)
+{
+    setup();
+    g_autofree char *its_kernel = g_strdup_printf("kernel=%s", kernel),
+                    *its_ramdisk = g_strdup_printf("ramdisk=%s", kernel);
+    g_autofree char *its_disk = g_strdup_printf("disk=%s", image), *its_cd = g_strdup_printf("cdrom=%s", image);
+    const struct {
+        const char *lines[16], *needed;
+    } types[] = {
+        {{"type=pv", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", "memory_mib=64", "vcpus=2",
+          its_disk, "display=displif", "autostart=false"},
+         "slot kernel"},
+        {{"type=pvh", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", "memory_mib=64", "vcpus=2",
+          its_disk, "display=none", "network=none"},
+         "slot kernel"},
+        {{"type=hvm", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", its_disk}, "slot kernel"},
+        {{"type=hvm", "slot=3", "name=work", "memory_mib=64", "display=vga"}, "slot type display"},
+        {{"type=hvm", "slot=3", its_disk, its_cd, "firmware=bios", "boot=dc", "mac=00:16:3e:00:00:01"}, "slot type"},
+        {{"type=hvm", "slot=3", its_cd, "firmware=uefi", "boot=cdn", "display=none"}, "slot type"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        left_out(types[i].lines, "", "");
+        for (gsize line = 0; types[i].lines[line]; line++)
+            left_out(types[i].lines, types[i].lines[line], types[i].needed);
+    }
     teardown();
 }
 
@@ -542,6 +670,8 @@ int main(int argc, char **argv)
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
     g_test_add_func("/toolstack/pv", test_pv);
     g_test_add_func("/toolstack/hvm", test_hvm);
+    g_test_add_func("/toolstack/cdrom", test_cdrom);
+    g_test_add_func("/toolstack/left-out", test_left_out);
     g_test_add_func("/toolstack/affinity", test_affinity);
     g_test_add_func("/toolstack/affinity-impossible", test_affinity_impossible);
     g_test_add_func("/toolstack/not-made", test_not_made);
