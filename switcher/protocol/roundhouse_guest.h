@@ -8,6 +8,7 @@ enum guest_state {
     GUEST_RUNNING,
     GUEST_PAUSED,
     GUEST_STOPPING,
+    GUEST_UNRESPONSIVE, // asked to shut down, and has not
     GUEST_CRASHED,
     GUEST_STATE_COUNT
 };
@@ -15,8 +16,13 @@ enum guest_state {
 static inline const char *guest_state_name(enum guest_state state)
 {
     static const char *const names[GUEST_STATE_COUNT] = {
-        [GUEST_OFF] = "off",       [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-        [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
+        [GUEST_OFF] = "off",
+        [GUEST_STARTING] = "starting",
+        [GUEST_RUNNING] = "running",
+        [GUEST_PAUSED] = "paused",
+        [GUEST_STOPPING] = "stopping",
+        [GUEST_CRASHED] = "crashed",
+        [GUEST_UNRESPONSIVE] = "unresponsive",
     };
     return names[state];
 }

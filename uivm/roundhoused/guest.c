@@ -5,9 +5,11 @@
 #include "errors.h"
 #include "roundhouse_dbus.h"
 
+#ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
-#define QUICK_END_SECONDS         10
-#define QUICK_RESTARTS_MAX        3
+#endif
+#define QUICK_END_SECONDS  10
+#define QUICK_RESTARTS_MAX 3
 
 /* What becomes of the guest once its domain is gone. */
 enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
@@ -26,6 +28,7 @@ struct guest {
     gint64 started_at;       /* monotonic microseconds */
     guint quick_restarts;    /* restarts in a row that came right after a start */
     guint shutdown_deadline; /* source id, 0: none */
+    gboolean restart;        /* its end was asked for so that it starts again */
 };
 
 /* One request under way; holds a reference on the guest. */
@@ -142,12 +145,15 @@ static void gone(struct guest *guest)
 static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
-                        "is then lost.",
-                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has not shut down within %d seconds. Look at its screen, where it may ask something. Shut it down once "
+        "more, or force it off: unsaved work in it is then lost.",
+        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;
+    if (guest->destroying)
+        return G_SOURCE_REMOVE;
     set_error(guest, sentence);
+    set_state(guest, EVENT_OVERDUE);
     return G_SOURCE_REMOVE;
 }
 
@@ -172,7 +178,7 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
     if (end == TOOLSTACK_END_REBOOT)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
-        return FATE_OFF;
+        return guest->restart ? FATE_RESTART : FATE_OFF;
     g_autofree char *sentence = g_strdup_printf(
         "%s has crashed, and what was not saved in it is lost. Start it again; if it crashes each time, "
         "its system needs repair.",
@@ -306,6 +312,7 @@ static void start(struct job *job)
     set_error(guest, "");
     publish_config(guest);
     guest->fate = FATE_OFF;
+    guest->restart = FALSE;
     set_state(guest, EVENT_START);
     toolstack_create(guest->environment->toolstack, guest->config, display_screen(guest->environment->display), created,
                      job);
@@ -336,6 +343,8 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     set_error(guest, "");
+    if (operations[job->request].success == EVENT_STOP)
+        guest->restart = job->request == REQUEST_REBOOT;
     if (guest->domid == job->domid && !guest->destroying)
         set_state(guest, operations[job->request].success);
     if (guest->state == GUEST_STOPPING && !guest->destroying && !guest->shutdown_deadline)

@@ -12,6 +12,11 @@ static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
                        [REQUEST_SWITCH] = 1},
     [GUEST_PAUSED] = {[REQUEST_DESTROY] = 1, [REQUEST_UNPAUSE] = 1, [REQUEST_SWITCH] = 1},
     [GUEST_STOPPING] = {[REQUEST_DESTROY] = 1, [REQUEST_SWITCH] = 1},
+    [GUEST_UNRESPONSIVE] = {[REQUEST_SHUTDOWN] = 1,
+                            [REQUEST_REBOOT] = 1,
+                            [REQUEST_DESTROY] = 1,
+                            [REQUEST_PAUSE] = 1,
+                            [REQUEST_SWITCH] = 1},
     [GUEST_CRASHED] = {[REQUEST_START] = 1},
 };
 
@@ -22,6 +27,7 @@ static const char *const advice[GUEST_STATE_COUNT] = {
     [GUEST_RUNNING] = "is already running. Switch to it",
     [GUEST_PAUSED] = "is paused. Unpause it first",
     [GUEST_STOPPING] = "is stopping. Wait until it is off, or force it off",
+    [GUEST_UNRESPONSIVE] = "does not answer. Shut it down once more, or force it off",
     [GUEST_CRASHED] = "has crashed. Start it again first",
 };
 
@@ -41,7 +47,12 @@ static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
                       [EVENT_STOP] = TO(GUEST_STOPPING),
                       [EVENT_GONE] = TO(GUEST_OFF),
                       [EVENT_CRASHED] = TO(GUEST_CRASHED)},
-    [GUEST_STOPPING] = {[EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_STOPPING] =
+        {[EVENT_OVERDUE] = TO(GUEST_UNRESPONSIVE), [EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_UNRESPONSIVE] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
+                            [EVENT_STOP] = TO(GUEST_STOPPING),
+                            [EVENT_GONE] = TO(GUEST_OFF),
+                            [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_CRASHED] = {[EVENT_START] = TO(GUEST_STARTING)},
 };
 

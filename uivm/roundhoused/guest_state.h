@@ -8,8 +8,10 @@
  *      |  start failed  |                |  stop asked, or the guest ended by itself
  *      +----------------+                v                |
  *      +---------------------------- stopping <-----------+
- *      gone                              |
- *                                        +--> crashed (from any state with a domain; start leaves it)
+ *      gone                              |  overdue
+ *                                        +----------> unresponsive: runs, and may be asked once more
+ *
+ *     crashed: from any state with a domain; start leaves it
  */
 #ifndef RH_GUEST_STATE_H
 #define RH_GUEST_STATE_H
@@ -36,6 +38,7 @@ enum guest_event {
     EVENT_PAUSED,
     EVENT_RESUMED,
     EVENT_STOP,    /* an end has been asked for, or has come by itself and is being cleaned up */
+    EVENT_OVERDUE, /* the end that was asked for has not come */
     EVENT_GONE,    /* the domain exists no more, in an orderly way */
     EVENT_CRASHED, /* the domain runs no more, and it was its own fault */
     EVENT_COUNT

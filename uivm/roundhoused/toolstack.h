@@ -15,8 +15,9 @@ struct toolstack;
 enum toolstack_operation {
     TOOLSTACK_PAUSE,
     TOOLSTACK_UNPAUSE,
-    TOOLSTACK_SHUTDOWN, /* asks the guest's system */
-    TOOLSTACK_REBOOT,   /* asks the guest's system */
+    TOOLSTACK_SHUTDOWN, /* asks the guest's system, or presses the power button of a PC whose system has no Xen drivers
+                         */
+    TOOLSTACK_REBOOT,   /* the same; where there is only the button, a shutdown is what comes */
     TOOLSTACK_DESTROY,
     TOOLSTACK_OPERATION_COUNT
 };

@@ -14,9 +14,11 @@
 
 #include <libxl.h>
 #include <libxl_utils.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xencall.h>
+#include <xenstore.h>
 
 #include "public/roundhouse.h"
 
@@ -165,14 +167,51 @@ int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, G
 
 /* ---- operations on a domain ---- */
 
+/* Whether the guest's system reads what the toolstack writes into control/: its driver says so there. */
+static gboolean hears(uint32_t domid, const char *feature)
+{
+    struct xs_handle *store = xs_open(0);
+    g_autofree char *path = g_strdup_printf("/local/domain/%u/control/%s", domid, feature);
+    char *value = store ? xs_read(store, XBT_NULL, path, NULL) : NULL;
+    gboolean yes = g_strcmp0(value, "1") == 0;
+    free(value);
+    if (store)
+        xs_close(store);
+    return yes;
+}
+
+static gboolean is_pc(libxl_ctx *ctx, uint32_t domid)
+{
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    gboolean pc = libxl_domain_info(ctx, &info, domid) == 0 && info.domain_type == LIBXL_DOMAIN_TYPE_HVM;
+    libxl_dominfo_dispose(&info);
+    return pc;
+}
+
+/* libxl would go by the guest's event interrupt, which firmware and a system that is still booting may have set up. */
+static int shut_down(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+    if (is_pc(ctx, domid) && !hears(domid, "feature-poweroff"))
+        return libxl_send_trigger(ctx, domid, LIBXL_TRIGGER_POWER, 0, how);
+    return libxl_domain_shutdown(ctx, domid, how);
+}
+
+static int restart(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+    if (is_pc(ctx, domid) && !hears(domid, "feature-reboot"))
+        return libxl_send_trigger(ctx, domid, LIBXL_TRIGGER_POWER, 0, how);
+    return libxl_domain_reboot(ctx, domid, how);
+}
+
 static const struct {
     int (*call)(libxl_ctx *, uint32_t domid, const libxl_asyncop_how *);
     const char *advice;
 } operations[TOOLSTACK_OPERATION_COUNT] = {
     [TOOLSTACK_PAUSE] = {libxl_domain_pause, "Try again."},
     [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or force it off."},
-    [TOOLSTACK_SHUTDOWN] = {libxl_domain_shutdown, "Its system does not listen; force it off if it hangs."},
-    [TOOLSTACK_REBOOT] = {libxl_domain_reboot, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_SHUTDOWN] = {shut_down, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_REBOOT] = {restart, "Its system does not listen; force it off if it hangs."},
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xencall.h>
+#include <xenstore.h>
 
 #include "public/roundhouse.h"
 
@@ -134,6 +135,17 @@ OPERATION(libxl_domain_shutdown, FAKE_SHUTDOWN)
 OPERATION(libxl_domain_reboot, FAKE_REBOOT)
 #undef OPERATION
 
+int libxl_send_trigger(libxl_ctx *context, uint32_t domid, libxl_trigger trigger, uint32_t vcpu,
+                       const libxl_asyncop_how *how)
+{
+    g_assert_null(how);
+    g_assert_cmpint(trigger, ==, LIBXL_TRIGGER_POWER);
+    g_assert_cmpuint(vcpu, ==, 0);
+    libxl_fake.call = FAKE_POWER_BUTTON;
+    libxl_fake.domid = domid;
+    return complain(LOG_OF(context), libxl_fake.result);
+}
+
 int libxl_domain_destroy(libxl_ctx *context, uint32_t domid, const libxl_asyncop_how *how)
 {
     g_assert_null(how);
@@ -248,6 +260,27 @@ void libxl_event_free(libxl_ctx *context, libxl_event *event)
 {
     (void)context;
     g_free(event);
+}
+
+/* ---- xenstore ---- */
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    g_assert_cmpuint(flags, ==, 0);
+    return (struct xs_handle *)&libxl_fake;
+}
+
+void xs_close(struct xs_handle *store)
+{
+    g_assert_true(store == (struct xs_handle *)&libxl_fake);
+}
+
+void *xs_read(struct xs_handle *store, xs_transaction_t transaction, const char *path, unsigned *length)
+{
+    (void)store;
+    g_assert_cmpuint(transaction, ==, XBT_NULL);
+    g_assert_null(length);
+    return libxl_fake.store_path && g_str_equal(path, libxl_fake.store_path) ? strdup(libxl_fake.store_value) : NULL;
 }
 
 /* ---- xencall ---- */

@@ -8,7 +8,15 @@
 #include <glib.h>
 #include <libxl.h>
 
-enum libxl_fake_call { FAKE_NONE, FAKE_PAUSE, FAKE_UNPAUSE, FAKE_SHUTDOWN, FAKE_REBOOT, FAKE_DESTROY };
+enum libxl_fake_call {
+    FAKE_NONE,
+    FAKE_PAUSE,
+    FAKE_UNPAUSE,
+    FAKE_SHUTDOWN,
+    FAKE_REBOOT,
+    FAKE_DESTROY,
+    FAKE_POWER_BUTTON
+};
 
 extern struct libxl_fake {
     int contexts; /* open now */
@@ -28,7 +36,9 @@ extern struct libxl_fake {
     int result;
     gboolean destroy_hangs; /* until the device model is killed */
 
-    libxl_dominfo info; /* of the domain named "work" */
+    libxl_dominfo info;     /* of the domain named "work" */
+    const char *store_path; /* the one thing in xenstore, and its value */
+    const char *store_value;
     unsigned watches;
     guint64 foreground;
 } libxl_fake;

@@ -310,6 +310,58 @@ static void test_reboot_and_destroy(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(is(work, "running"));
 }
 
+/* Where there is a power button only, a restart is a shutdown and a start. */
+static void test_power_button(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=button");
+    define(fixture, "home", 2, "cmdline=button poweroff_ms=700");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running") && rh_guest1_get_domain_id(work) == 2);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_no_error(error);
+
+    /* The next end is none that anybody asked for. */
+    g_autoptr(RhGuest1) home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "running") && rh_guest1_get_domain_id(home) == 5);
+    WAIT_FOR(rh_guest1_get_domain_id(home) == -1);
+    g_assert_false(rh_guest1_call_shutdown_sync(home, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "home is off");
+}
+
+/* A guest that does not shut down is said not to answer, runs on, and is forced by nobody but the person. */
+static void test_unresponsive(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "deaf", 1, "cmdline=deaf");
+    define(fixture, "slow", 2, "cmdline=shutdown_ms=2500");
+    start_service(fixture);
+    g_autoptr(RhGuest1) deaf = guest(fixture, "deaf"), slow = guest(fixture, "slow");
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(slow, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_shutdown_sync(slow, NULL, &error));
+    WAIT_FOR(is(deaf, "unresponsive") && is(slow, "unresponsive"));
+    g_assert_nonnull(strstr(rh_guest1_get_error(deaf), "Shut it down once more, or force it off"));
+    WAIT_FOR(is(slow, "off"));
+    g_assert_true(rh_guest1_call_shutdown_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "stopping"));
+    g_assert_cmpstr(rh_guest1_get_error(deaf), ==, "");
+    WAIT_FOR(is(deaf, "unresponsive"));
+    g_assert_true(rh_guest1_call_destroy_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "off"));
+    g_assert_no_error(error);
+}
+
 /* A crash is called one at once, however long it takes to clean up behind it; a start meanwhile waits for that. */
 static void test_crash_cleanup(struct fixture *fixture, gconstpointer data)
 {
@@ -672,17 +724,21 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
     guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
                                               NULL, NULL);
     define(fixture, "work", 1, "cmdline=shutdown_ms=400");
-    define(fixture, "home", 2, "");
+    define(fixture, "home", 2, "cmdline=shutdown_ms=400");
+    define(fixture, "deaf", 3, "cmdline=deaf");
     start_service(fixture);
-    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home"), deaf = guest(fixture, "deaf");
     g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
     g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
     g_assert_true(rh_guest1_call_pause_sync(home, NULL, &error));
     g_assert_true(rh_manager1_call_shutdown_sync(fixture->manager, NULL, &error));
-    WAIT_FOR(is(home, "off"));
-    WAIT_FOR(is(work, "stopping") || is(work, "off"));
+    /* The paused one goes on and is asked like the other: nothing of it is lost. */
+    WAIT_FOR(is(home, "stopping"));
+    WAIT_FOR(is(home, "off") && is(work, "off"));
+    g_assert_cmpuint(units->len, ==, 0);
+    WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(units->len > 0);
-    WAIT_FOR(is(work, "off"));
     g_assert_cmpstr(units->str, ==, "poweroff.target");
     g_bus_unown_name(name);
     g_dbus_connection_unregister_object(bus, object);
@@ -701,6 +757,8 @@ int main(int argc, char **argv)
         {"/bus/failed-start", test_failed_start},
         {"/bus/ends", test_ends},
         {"/bus/reboot-and-destroy", test_reboot_and_destroy},
+        {"/bus/power-button", test_power_button},
+        {"/bus/unresponsive", test_unresponsive},
         {"/bus/autostart", test_autostart},
         {"/bus/autostart-killed", test_autostart_killed},
         {"/bus/crash-cleanup", test_crash_cleanup},

@@ -275,6 +275,11 @@ static void test_lives(void)
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_GONE), ==, GUEST_OFF);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED), ==, GUEST_CRASHED);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED, EVENT_START), ==, GUEST_STARTING);
+    /* A guest that was asked in vain runs on, may be asked again, and may still end. */
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE), ==, GUEST_UNRESPONSIVE);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_STOP), ==, GUEST_STOPPING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_GONE), ==, GUEST_OFF);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_OVERDUE), ==, GUEST_RUNNING);
     /* The end overtakes the answer to the unpause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STOP, EVENT_STARTED), ==, GUEST_STOPPING);
     /* A crash is one at once, and stays one while what is left is taken away. */
@@ -304,6 +309,7 @@ static void test_requests(void)
         [GUEST_RUNNING] = "shutdown reboot destroy pause switch",
         [GUEST_PAUSED] = "destroy unpause switch",
         [GUEST_STOPPING] = "destroy switch",
+        [GUEST_UNRESPONSIVE] = "shutdown reboot destroy pause switch",
         [GUEST_CRASHED] = "start",
     };
     static const char *const names[REQUEST_COUNT] = {
@@ -322,7 +328,8 @@ static void test_requests(void)
             else
                 g_assert_error(error, RH_ERROR, RH_ERROR_WRONG_STATE);
             g_assert_true(allowed || g_str_has_prefix(error->message, "Work is ") ||
-                          g_str_has_prefix(error->message, "Work has "));
+                          g_str_has_prefix(error->message, "Work has ") ||
+                          g_str_has_prefix(error->message, "Work does not answer. Shut it down once more"));
         }
         g_assert_cmpstr(words->str, ==, expected[state]);
     }

@@ -5,6 +5,7 @@
  *   create_fails=N    of create_error, only the first N creations fail
  *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
  *   deaf              does not react to shutdown and reboot
+ *   button            has a power button only: what it is asked, it shuts down
  *   shutdown_ms=N     takes N ms to shut down (default 20)
  *   operate_ms=N      a pause, and a destroy, take N ms (default 0)
  *   destroy_fails=N   the first N attempts to destroy it fail
@@ -152,6 +153,8 @@ static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
 
 static void ask_to_end(struct toolstack *toolstack, struct domain *domain, enum toolstack_end end)
 {
+    if (strstr(domain->config->cmdline, "button"))
+        end = TOOLSTACK_END_POWEROFF;
     if (!strstr(domain->config->cmdline, "deaf"))
         end_later(toolstack, domain->domid, end, option_number(domain->config, "shutdown_ms", 20));
 }

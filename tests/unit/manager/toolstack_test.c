@@ -525,6 +525,48 @@ static void test_operations(void)
     teardown();
 }
 
+/* What a guest of this type, which writes this into control/, is asked by. */
+static enum libxl_fake_call asked_by(libxl_domain_type type, const char *feature, const char *value,
+                                     enum toolstack_operation operation)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/7/control/%s", feature);
+    libxl_fake.info.domid = 7;
+    libxl_fake.info.domain_type = type;
+    libxl_fake.store_path = path;
+    libxl_fake.store_value = value;
+    libxl_fake.call = FAKE_NONE;
+    g_assert_null(operate(operation));
+    g_assert_cmpuint(libxl_fake.domid, ==, 7);
+    libxl_fake.store_path = NULL;
+    return libxl_fake.call;
+}
+
+/* A PC whose system has no Xen driver that listens is asked by its power button. */
+static void test_power_button(void)
+{
+    static const struct {
+        libxl_domain_type type;
+        const char *feature, *value;
+        enum toolstack_operation operation;
+        enum libxl_fake_call call;
+    } cases[] = {
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "1", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "0", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-reboot", "1", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-reboot", "1", TOOLSTACK_REBOOT, FAKE_REBOOT},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "1", TOOLSTACK_REBOOT, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_PV, "other", "", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_PVH, "other", "", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_PVH, "other", "", TOOLSTACK_REBOOT, FAKE_REBOOT},
+    };
+    setup();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpint(asked_by(cases[i].type, cases[i].feature, cases[i].value, cases[i].operation), ==,
+                        cases[i].call);
+    teardown();
+}
+
 /* libxl that waits for a device model without end is helped, by the end of its processes. */
 static void test_destroy_hangs(void)
 {
@@ -676,6 +718,7 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/affinity-impossible", test_affinity_impossible);
     g_test_add_func("/toolstack/not-made", test_not_made);
     g_test_add_func("/toolstack/operations", test_operations);
+    g_test_add_func("/toolstack/power-button", test_power_button);
     g_test_add_func("/toolstack/words", test_words);
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
