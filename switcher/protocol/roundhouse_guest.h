@@ -9,6 +9,8 @@ enum guest_state {
     GUEST_PAUSED,
     GUEST_STOPPING,
     GUEST_UNRESPONSIVE, // asked to shut down, and has not
+    GUEST_SUSPENDING,   // stands still while it is saved
+    GUEST_SUSPENDED,    // saved on the disk; it goes on from there when it is started
     GUEST_CRASHED,
     GUEST_STATE_COUNT
 };
@@ -23,6 +25,8 @@ static inline const char *guest_state_name(enum guest_state state)
         [GUEST_STOPPING] = "stopping",
         [GUEST_CRASHED] = "crashed",
         [GUEST_UNRESPONSIVE] = "unresponsive",
+        [GUEST_SUSPENDING] = "suspending",
+        [GUEST_SUSPENDED] = "suspended",
     };
     return names[state];
 }

@@ -40,6 +40,8 @@ static const struct look {
     {GUEST_UNRESPONSIVE,
      "Does not answer",
      {{"Switch", ACTION_SWITCH}, {"Shut down", ACTION_SHUTDOWN}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDING, "Suspending \342\200\246", {{"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDED, "Suspended", {{"Continue", ACTION_START}, {"Force off", ACTION_DESTROY}}},
     {GUEST_CRASHED, "Crashed", {{"Start again", ACTION_START}}},
 };
 

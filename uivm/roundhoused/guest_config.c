@@ -193,6 +193,12 @@ static struct guest_config *read_definition(GKeyFile *file, const char *path, GE
     return NULL;
 }
 
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    return parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+}
+
 struct guest_config *guest_config_load(const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
@@ -258,8 +264,7 @@ static void put_setting(GKeyFile *file, const struct guest_setting *row, const s
 static gboolean check_text(const struct guest_config *config, const char *path, const char *text, gsize length,
                            GError **error)
 {
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    struct guest_config *again = parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+    struct guest_config *again = guest_config_from_text(text, length, path, error);
     if (!again)
         return FALSE;
     const struct guest_setting *row = difference(again, config);
@@ -270,6 +275,19 @@ static gboolean check_text(const struct guest_config *config, const char *path, 
     }
     guest_config_free(again);
     return !row;
+}
+
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    gsize length;
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        g_autofree char *value = row->kind->write(row, field_of(row, config));
+        if (value && (config->type == GUEST_HVM || !row->hvm_only))
+            g_key_file_set_string(file, GROUP, row->key, value);
+    }
+    g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+    return check_text(config, path, text, length, error) ? g_steal_pointer(&text) : NULL;
 }
 
 static gboolean write_definition(const struct guest_config *config, const char *path, GError **error)

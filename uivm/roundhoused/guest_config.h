@@ -81,6 +81,13 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
  */
 gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error);
 
+/*
+ * A text that says all of this definition, also what goes without saying today, and what reads it; the path is for
+ * messages. NULL with an RH_ERROR_BAD_CONFIG that names the key or the reason.
+ */
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error);
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error);
+
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
 

@@ -9,6 +9,7 @@ static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
                        [REQUEST_REBOOT] = 1,
                        [REQUEST_DESTROY] = 1,
                        [REQUEST_PAUSE] = 1,
+                       [REQUEST_SUSPEND] = 1,
                        [REQUEST_SWITCH] = 1},
     [GUEST_PAUSED] = {[REQUEST_DESTROY] = 1, [REQUEST_UNPAUSE] = 1, [REQUEST_SWITCH] = 1},
     [GUEST_STOPPING] = {[REQUEST_DESTROY] = 1, [REQUEST_SWITCH] = 1},
@@ -16,7 +17,10 @@ static const guint8 allowed[GUEST_STATE_COUNT][REQUEST_COUNT] = {
                             [REQUEST_REBOOT] = 1,
                             [REQUEST_DESTROY] = 1,
                             [REQUEST_PAUSE] = 1,
+                            [REQUEST_SUSPEND] = 1,
                             [REQUEST_SWITCH] = 1},
+    [GUEST_SUSPENDING] = {[REQUEST_DESTROY] = 1, [REQUEST_SWITCH] = 1},
+    [GUEST_SUSPENDED] = {[REQUEST_START] = 1, [REQUEST_DESTROY] = 1},
     [GUEST_CRASHED] = {[REQUEST_START] = 1},
 };
 
@@ -28,18 +32,22 @@ static const char *const advice[GUEST_STATE_COUNT] = {
     [GUEST_PAUSED] = "is paused. Unpause it first",
     [GUEST_STOPPING] = "is stopping. Wait until it is off, or force it off",
     [GUEST_UNRESPONSIVE] = "does not answer. Shut it down once more, or force it off",
+    [GUEST_SUSPENDING] = "is being suspended. Wait until that is done, or force it off",
+    [GUEST_SUSPENDED] = "is suspended. Start it first, and it goes on where it was",
     [GUEST_CRASHED] = "has crashed. Start it again first",
 };
 
 /* 0 means that the event is ignored; otherwise the next state plus one. */
 #define TO(state) ((state) + 1)
 static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
-    [GUEST_OFF] = {[EVENT_START] = TO(GUEST_STARTING)},
+    [GUEST_OFF] = {[EVENT_START] = TO(GUEST_STARTING), [EVENT_SUSPENDED] = TO(GUEST_SUSPENDED)},
     [GUEST_STARTING] = {[EVENT_STARTED] = TO(GUEST_RUNNING),
+                        [EVENT_SUSPENDED] = TO(GUEST_SUSPENDED),
                         [EVENT_START_FAILED] = TO(GUEST_OFF),
                         [EVENT_STOP] = TO(GUEST_STOPPING),
                         [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_RUNNING] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
+                       [EVENT_SUSPEND] = TO(GUEST_SUSPENDING),
                        [EVENT_STOP] = TO(GUEST_STOPPING),
                        [EVENT_GONE] = TO(GUEST_OFF),
                        [EVENT_CRASHED] = TO(GUEST_CRASHED)},
@@ -47,12 +55,21 @@ static const guint8 next[GUEST_STATE_COUNT][EVENT_COUNT] = {
                       [EVENT_STOP] = TO(GUEST_STOPPING),
                       [EVENT_GONE] = TO(GUEST_OFF),
                       [EVENT_CRASHED] = TO(GUEST_CRASHED)},
-    [GUEST_STOPPING] =
-        {[EVENT_OVERDUE] = TO(GUEST_UNRESPONSIVE), [EVENT_GONE] = TO(GUEST_OFF), [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_STOPPING] = {[EVENT_OVERDUE] = TO(GUEST_UNRESPONSIVE),
+                        [EVENT_SUSPENDED] = TO(GUEST_SUSPENDED),
+                        [EVENT_GONE] = TO(GUEST_OFF),
+                        [EVENT_CRASHED] = TO(GUEST_CRASHED)},
     [GUEST_UNRESPONSIVE] = {[EVENT_PAUSED] = TO(GUEST_PAUSED),
+                            [EVENT_SUSPEND] = TO(GUEST_SUSPENDING),
                             [EVENT_STOP] = TO(GUEST_STOPPING),
                             [EVENT_GONE] = TO(GUEST_OFF),
                             [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_SUSPENDING] = {[EVENT_RESUMED] = TO(GUEST_RUNNING),
+                          [EVENT_SUSPENDED] = TO(GUEST_SUSPENDED),
+                          [EVENT_STOP] = TO(GUEST_STOPPING),
+                          [EVENT_GONE] = TO(GUEST_OFF),
+                          [EVENT_CRASHED] = TO(GUEST_CRASHED)},
+    [GUEST_SUSPENDED] = {[EVENT_START] = TO(GUEST_STARTING), [EVENT_GONE] = TO(GUEST_OFF)},
     [GUEST_CRASHED] = {[EVENT_START] = TO(GUEST_STARTING)},
 };
 

@@ -18,7 +18,7 @@ struct machine_end {
 /* What brings a guest in this state nearer to off; REQUEST_COUNT: wait. */
 static enum guest_request next_request(enum guest_state state, gboolean impatient)
 {
-    if (impatient && guest_state_allows(state, REQUEST_DESTROY))
+    if (impatient && state != GUEST_SUSPENDED && guest_state_allows(state, REQUEST_DESTROY))
         return REQUEST_DESTROY;
     if (state == GUEST_PAUSED)
         return REQUEST_UNPAUSE;
@@ -54,7 +54,7 @@ void machine_end_advance(struct machine_end *end)
         enum guest_request request = next_request(state, end->impatient);
         if (request != REQUEST_COUNT)
             guest_request(guest, request, NULL, NULL);
-        all_off = all_off && (state == GUEST_OFF || state == GUEST_CRASHED);
+        all_off = all_off && (state == GUEST_OFF || state == GUEST_SUSPENDED || state == GUEST_CRASHED);
     }
     if (all_off && !end->asked)
         ask_systemd(end);

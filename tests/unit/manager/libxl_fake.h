@@ -15,7 +15,8 @@ enum libxl_fake_call {
     FAKE_SHUTDOWN,
     FAKE_REBOOT,
     FAKE_DESTROY,
-    FAKE_POWER_BUTTON
+    FAKE_POWER_BUTTON,
+    FAKE_RESUME
 };
 
 extern struct libxl_fake {
@@ -25,6 +26,9 @@ extern struct libxl_fake {
 
     int create_result;
     void (*created)(const libxl_domain_config *config); /* looks at what would be made */
+    GString *restored;  /* all that the descriptor had to give when a domain was made from one; NULL: none was */
+    const char *stream; /* what a domain writes when it is saved */
+    int suspend_result;
     guint64 need_kib, free_kib;
     int cpus;
     guint64 affinity; /* hard, of all vcpus: a bit for each processor; 0: not set */
@@ -39,7 +43,7 @@ extern struct libxl_fake {
     libxl_dominfo info;     /* of the domain named "work" */
     const char *store_path; /* the one thing in xenstore, and its value */
     const char *store_value;
-    unsigned watches;
+    unsigned watches, watches_begun;
     guint64 foreground;
 } libxl_fake;
 

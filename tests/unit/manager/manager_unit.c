@@ -280,6 +280,14 @@ static void test_lives(void)
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_STOP), ==, GUEST_STOPPING);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_GONE), ==, GUEST_OFF);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_OVERDUE), ==, GUEST_RUNNING);
+    /* A save ends in a state on the disk, in a guest that runs on, or, if another tool made it, in one that is off. */
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND), ==, GUEST_SUSPENDING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_SUSPENDED), ==, GUEST_SUSPENDED);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_RESUMED), ==, GUEST_RUNNING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_GONE), ==, GUEST_OFF);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_START, EVENT_STARTED), ==, GUEST_RUNNING);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_START, EVENT_SUSPENDED), ==, GUEST_SUSPENDED);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_GONE), ==, GUEST_OFF);
     /* The end overtakes the answer to the unpause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STOP, EVENT_STARTED), ==, GUEST_STOPPING);
     /* A crash is one at once, and stays one while what is left is taken away. */
@@ -296,7 +304,8 @@ static void test_no_resurrection(void)
     for (gsize i = 0; i < G_N_ELEMENTS(without); i++) {
         for (int event = 0; event < EVENT_COUNT; event++) {
             enum guest_state next = guest_state_next(without[i], event);
-            g_assert_cmpint(next, ==, event == EVENT_START ? GUEST_STARTING : without[i]);
+            gboolean saved = event == EVENT_SUSPENDED && without[i] == GUEST_OFF;
+            g_assert_cmpint(next, ==, event == EVENT_START ? GUEST_STARTING : saved ? GUEST_SUSPENDED : without[i]);
         }
     }
 }
@@ -306,16 +315,18 @@ static void test_requests(void)
     static const char *const expected[GUEST_STATE_COUNT] = {
         [GUEST_OFF] = "start",
         [GUEST_STARTING] = "switch",
-        [GUEST_RUNNING] = "shutdown reboot destroy pause switch",
+        [GUEST_RUNNING] = "shutdown reboot destroy pause suspend switch",
         [GUEST_PAUSED] = "destroy unpause switch",
         [GUEST_STOPPING] = "destroy switch",
-        [GUEST_UNRESPONSIVE] = "shutdown reboot destroy pause switch",
+        [GUEST_UNRESPONSIVE] = "shutdown reboot destroy pause suspend switch",
+        [GUEST_SUSPENDING] = "destroy switch",
+        [GUEST_SUSPENDED] = "start destroy",
         [GUEST_CRASHED] = "start",
     };
     static const char *const names[REQUEST_COUNT] = {
         [REQUEST_START] = "start",     [REQUEST_SHUTDOWN] = "shutdown", [REQUEST_REBOOT] = "reboot",
         [REQUEST_DESTROY] = "destroy", [REQUEST_PAUSE] = "pause",       [REQUEST_UNPAUSE] = "unpause",
-        [REQUEST_SWITCH] = "switch",
+        [REQUEST_SUSPEND] = "suspend", [REQUEST_SWITCH] = "switch",
     };
     for (int state = 0; state < GUEST_STATE_COUNT; state++) {
         g_autoptr(GString) words = g_string_new("");

@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "libxl_fake.h"
 #include "loop_disk.h"
+#include "saved_state.h"
 #include "vga_socket.h"
 
 #include <fcntl.h>
@@ -164,7 +165,7 @@ static char *create(struct guest_config *wanted, int *domid)
     g_autoptr(GError) error = NULL;
     g_autoptr(GAsyncResult) result = NULL;
     struct guest_screen screen = {1280, 800};
-    toolstack_create(toolstack, wanted, screen, take_result, &result);
+    toolstack_create(toolstack, wanted, screen, -1, take_result, &result);
     guest_config_free(wanted);
     *domid = toolstack_create_finish(toolstack, wait_for(&result), &error);
     g_assert_true((*domid < 0) == (error != NULL));
@@ -499,11 +500,8 @@ static void test_operations(void)
     static const struct {
         enum toolstack_operation operation;
         enum libxl_fake_call call;
-    } all[] = {{TOOLSTACK_PAUSE, FAKE_PAUSE},
-               {TOOLSTACK_UNPAUSE, FAKE_UNPAUSE},
-               {TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
-               {TOOLSTACK_REBOOT, FAKE_REBOOT},
-               {TOOLSTACK_DESTROY, FAKE_DESTROY}};
+    } all[] = {{TOOLSTACK_PAUSE, FAKE_PAUSE},   {TOOLSTACK_UNPAUSE, FAKE_UNPAUSE}, {TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+               {TOOLSTACK_REBOOT, FAKE_REBOOT}, {TOOLSTACK_RESUME, FAKE_RESUME},   {TOOLSTACK_DESTROY, FAKE_DESTROY}};
     setup();
     int contexts = libxl_fake.contexts;
     for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
@@ -595,6 +593,67 @@ static void test_words(void)
     teardown();
 }
 
+/* ---- tests: suspend to disk ---- */
+
+static char *save(struct guest_config *wanted, const char *saved)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    libxl_fake.call = FAKE_NONE;
+    toolstack_save(toolstack, wanted, 7, saved, take_result, &result);
+    guest_config_free(wanted);
+    g_assert_true(toolstack_save_finish(toolstack, wait_for(&result), &error) == (error == NULL));
+    return error ? g_strdup(error->message) : NULL;
+}
+
+static void check_resumed(const libxl_domain_config *domain)
+{
+    g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
+    g_assert_nonnull(libxl_fake.restored);
+}
+
+/* What libxl writes is what it gets back, and a guest that was not saved goes on. */
+static void test_save(void)
+{
+    int domid;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    struct guest_config *wanted = NULL;
+    setup();
+    g_autofree char *saved = g_build_filename(folder, "saved", NULL);
+    libxl_fake.stream = "a stream";
+    libxl_fake.suspend_result = ERROR_FAIL;
+    libxl_fake.complaint = "no suspend today";
+    expect(save(config(GUEST_PV, NULL), saved), "no suspend today. It runs on. Try again");
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_RESUME);
+    g_assert_false(saved_state_there(saved, "work") || saved_state_drop(saved, "work"));
+    libxl_fake.result = ERROR_FAIL;
+    expect(save(config(GUEST_PV, NULL), saved), "It stands still now; force it off.");
+    libxl_fake.suspend_result = libxl_fake.result = 0;
+    expect(save(config(GUEST_PV, NULL), "/proc/none"), "no place for suspended guests");
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_NONE); /* it was not touched */
+    g_assert_null(save(config(GUEST_PV, NULL), saved));
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_NONE);
+    g_assert_true(saved_state_there(saved, "work"));
+
+    int fd = saved_state_open(saved, "work", &wanted, &error);
+    unsigned before = open_descriptors();
+    libxl_fake.created = check_resumed;
+    toolstack_create(toolstack, wanted, (struct guest_screen){1280, 800}, fd, take_result, &result);
+    guest_config_free(wanted);
+    domid = toolstack_create_finish(toolstack, wait_for(&result), &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(domid, ==, 7);
+    g_assert_cmpstr(libxl_fake.restored->str, ==, "a stream");
+    g_string_free(libxl_fake.restored, TRUE);
+    g_clear_object(&result);
+    while (open_descriptors() >= before)
+        g_usleep(1000);
+    g_assert_true(saved_state_forget(saved, "work", NULL));
+    g_rmdir(saved);
+    teardown();
+}
+
 /* ---- tests: ends ---- */
 
 static void next_end(void)
@@ -645,6 +704,44 @@ static void test_ends(void)
     teardown();
 }
 
+/* A suspend is no end; when the domain goes on, its end is waited for anew, for a watch tells of one only. */
+static void test_suspended(void)
+{
+    g_autoptr(GError) error = NULL;
+    setup();
+    libxl_fake.info.domid = 7;
+    libxl_fake.info.shutdown = true;
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    g_assert_true(toolstack_watch(toolstack, 7, &error));
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_SUSPEND);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_SUSPENDED);
+    for (gint64 until = g_get_monotonic_time() + 200000; g_get_monotonic_time() < until; g_usleep(5000))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(ended.count, ==, 1);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 1);
+    libxl_fake.info.shutdown = false;
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_RESUMED);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 2);
+    g_assert_cmpuint(libxl_fake.watches, ==, 1);
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_POWEROFF);
+    libxl_fake.info.shutdown = true;
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_SUSPEND);
+    next_end();
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_DEATH, 7, 0);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_VANISHED);
+    g_assert_cmpuint(libxl_fake.watches, ==, 0);
+    libxl_fake.info.shutdown = false; /* the next one of this number is another one */
+    for (gint64 until = g_get_monotonic_time() + 100000; g_get_monotonic_time() < until; g_usleep(5000))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 2);
+    teardown();
+}
+
 /* ---- tests: questions ---- */
 
 static void test_find(void)
@@ -654,7 +751,12 @@ static void test_find(void)
     libxl_fake.info.domid = 9;
     libxl_fake.info.cpu_time = 1;
     struct toolstack_domain domain = toolstack_find(toolstack, "work");
-    g_assert_true(domain.domid == 9 && domain.begun && !domain.paused);
+    g_assert_true(domain.domid == 9 && domain.begun && !domain.paused && !domain.suspended);
+    libxl_fake.info.shutdown = true;
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_CRASH;
+    g_assert_false(toolstack_find(toolstack, "work").suspended);
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    g_assert_true(toolstack_find(toolstack, "work").suspended);
     libxl_fake.info.paused = true;
     libxl_fake.info.cpu_time = 0;
     domain = toolstack_find(toolstack, "work");
@@ -722,6 +824,8 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/words", test_words);
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
+    g_test_add_func("/toolstack/save", test_save);
+    g_test_add_func("/toolstack/suspended", test_suspended);
     g_test_add_func("/toolstack/find", test_find);
     g_test_add_func("/toolstack/host", test_host);
     g_test_add_func("/toolstack/no-hypervisor", test_no_hypervisor);
