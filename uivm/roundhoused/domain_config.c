@@ -68,6 +68,7 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     build->u.hvm.bios = config->firmware == GUEST_FIRMWARE_UEFI ? LIBXL_BIOS_TYPE_OVMF : LIBXL_BIOS_TYPE_SEABIOS;
     build->u.hvm.boot = g_strdup(config->boot);
     build->u.hvm.hdtype = LIBXL_HDTYPE_AHCI;
+    memcpy(build->u.hvm.ms_vm_genid.bytes, config->generation, sizeof(config->generation));
     build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
     build->video_memkb = vga ? VGA_MEMORY_KIB : 0;
     libxl_defbool_set(&build->u.hvm.sdl.enable, false);
@@ -207,7 +208,7 @@ gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const s
         return FALSE;
     domain->c_info.type = types[config->type];
     domain->c_info.name = g_strdup(config->name);
-    libxl_uuid_generate(&domain->c_info.uuid);
+    memcpy(libxl_uuid_bytearray(&domain->c_info.uuid), config->uuid, sizeof(config->uuid));
     libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);
     fill_build_info(&domain->b_info, ctx, config, screen);
     /* The ends of a domain are dealt with here; these only tell other tools so. */

@@ -3,8 +3,12 @@
  */
 #include "guest.h"
 #include "errors.h"
+#include "guest_identity.h"
 #include "roundhouse_dbus.h"
 #include "saved_state.h"
+
+#include <string.h>
+#include <unistd.h>
 
 #ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
@@ -359,11 +363,21 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
     toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
 }
 
+/* The definition with what the machine keeps of the guest's identity. */
+static struct guest_config *whole_config(struct guest *guest, GError **error)
+{
+    struct guest_config *config = guest_config_copy(guest->config);
+    if (guest_identity_complete(config, guest->environment->identities, error))
+        return config;
+    guest_config_free(config);
+    return NULL;
+}
+
 /*
  * The descriptor of what was saved, -1: nothing was, or, with an error, it cannot be used. The guest then is what it
  * was when it was saved, but for what concerns people and not its domain.
  */
-static int open_saved(struct guest *guest, GError **error)
+static int open_saved(struct guest *guest, const struct guest_config *config, GError **error)
 {
     struct guest_config *saved = NULL;
     if (!is_saved(guest))
@@ -371,6 +385,13 @@ static int open_saved(struct guest *guest, GError **error)
     int fd = saved_state_open(guest->environment->saved, guest->config->name, &saved, error);
     if (fd < 0)
         return -1;
+    if (!guest_identity_complete(saved, guest->environment->identities, NULL) ||
+        memcmp(saved->uuid, config->uuid, sizeof(saved->uuid)) != 0) {
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "What was saved is of another guest that had its name.");
+        guest_config_free(saved);
+        close(fd);
+        return -1;
+    }
     saved->slot = guest->config->slot;
     saved->colour = guest->config->colour;
     saved->autostart = guest->config->autostart;
@@ -387,16 +408,20 @@ static void start(struct job *job)
     guest->fate = FATE_OFF;
     guest->restart = FALSE;
     set_state(guest, EVENT_START);
-    int saved = open_saved(guest, &error);
-    if (error) {
+    struct guest_config *config = whole_config(guest, &error);
+    int saved = config ? open_saved(guest, config, &error) : -1;
+    if (config && error)
         g_prefix_error(&error, "Force it off, which gives up what was saved, and start it anew. ");
+    if (error) {
+        guest_config_free(config);
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
     publish_config(guest);
     job->resuming = saved >= 0;
-    toolstack_create(guest->environment->toolstack, guest->config, display_screen(guest->environment->display), saved,
-                     created, job);
+    toolstack_create(guest->environment->toolstack, saved < 0 ? config : guest->config,
+                     display_screen(guest->environment->display), saved, created, job);
+    guest_config_free(config);
 }
 
 /* ---- requests to a running guest ---- */
@@ -479,10 +504,17 @@ static void suspend(struct job *job)
         refuse_for_now(job, "is busy with what it was asked before");
         return;
     }
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = whole_config(guest, &error);
+    if (!config) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be suspended", error);
+        return;
+    }
     set_error(guest, "");
     guest->operating = guest->saving = TRUE;
     set_state(guest, EVENT_SUSPEND);
-    toolstack_save(guest->environment->toolstack, guest->config, guest->domid, guest->environment->saved, saved, job);
+    toolstack_save(guest->environment->toolstack, config, guest->domid, guest->environment->saved, saved, job);
+    guest_config_free(config);
 }
 
 /* There is no domain, only what was saved of it. */

@@ -55,7 +55,9 @@ struct guest_config {
     char *cmdline;    /* never NULL */
     GPtrArray *disks; /* struct guest_disk, owned */
     char *bridge;     /* NULL: no network card */
-    guint8 mac[6];
+    guint8 mac[6];    /* 0: what guest_identity.h gives it; so is the UUID */
+    guint8 uuid[16];
+    guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
     gboolean autostart;
 };

@@ -68,18 +68,6 @@ static gboolean colour_of_slot(const struct guest_setting *row, struct guest_con
     return TRUE;
 }
 
-/*
- * A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time.
- */
-static gboolean mac_of_name(const struct guest_setting *row, struct guest_config *config, GError **error)
-{
-    guint32 hash = g_str_hash(config->name);
-    const guint8 mac[6] = {0x00, 0x16, 0x3e, (hash >> 16) & 0x7f, (hash >> 8) & 0xff, hash & 0xff};
-    (void)row, (void)error;
-    memcpy(config->mac, mac, sizeof(mac));
-    return TRUE;
-}
-
 static gboolean display_of_type(const struct guest_setting *row, struct guest_config *config, GError **error)
 {
     (void)row, (void)error;
@@ -159,8 +147,10 @@ const struct guest_setting guest_settings[] = {
      .about = "The bridge that the guest's network card is a port of; bridge is the usual one, xenbr0",
      .otherwise = "none"},
     {"mac", &guest_kind_mac, FIELD(guint8[6], mac),
-     .about = "The card's address; otherwise one that is made from the guest's name and stays the same",
-     .derive = mac_of_name},
+     .about = "The card's address; otherwise one that was made for this guest on this machine, and stays the same"},
+    {"uuid", &guest_kind_uuid, FIELD(guint8[16], uuid),
+     .about = "What its system knows the machine by that it runs on; otherwise one that was made for this guest on this machine, "
+              "and stays the same"},
     {"display", &guest_kind_word, FIELD(enum guest_display, display),
      .about = "Where the guest's picture comes from",
      .derive = display_of_type, .words = displays},

@@ -68,12 +68,24 @@ static void assert_unwritten(const struct guest_config *config, const char *path
 static const struct {
     const char *key, *value;
 } others[] = {
-    {"slot", "4"},        {"name", "other"},    {"colour", "#010203"},
-    {"type", "pvh"},      {"kernel", "/other"}, {"ramdisk", "/r"},
-    {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "nc"},
-    {"memory_mib", "64"}, {"vcpus", "2"},       {"disk", "/image,xvdb,ro"},
-    {"network", "br0"},   {"autostart", "yes"}, {"mac", "00:16:3e:01:02:03"},
-    {"display", "none"},  {"cdrom", "/cd.iso"},
+    {"slot", "4"},
+    {"name", "other"},
+    {"colour", "#010203"},
+    {"type", "pvh"},
+    {"kernel", "/other"},
+    {"ramdisk", "/r"},
+    {"cmdline", "quiet"},
+    {"firmware", "uefi"},
+    {"boot", "nc"},
+    {"memory_mib", "64"},
+    {"vcpus", "2"},
+    {"disk", "/image,xvdb,ro"},
+    {"network", "br0"},
+    {"autostart", "yes"},
+    {"mac", "00:16:3e:01:02:03"},
+    {"display", "none"},
+    {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
+    {"cdrom", "/cd.iso"},
 };
 
 static const char *other_value(const char *key)
@@ -256,6 +268,10 @@ static void choose(struct guest_config *config)
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);
     config->mac[0] = (config->mac[0] & 0xfe) | 2;
+    for (gsize i = 0; i < sizeof(config->uuid); i++)
+        config->uuid[i] = config->mac[1] & 1 ? (guint8)g_test_rand_int_range(0, 256) : 0;
+    if (chance())
+        memset(config->mac, 0, sizeof(config->mac));
     choose_text(config);
     choose_disks(config);
     choose_cdrom(config);
@@ -396,8 +412,8 @@ static void test_bad_numbers(struct directory *directory, gconstpointer data)
         assert_spoilt(config, cases[i].sentence);
     }
     struct guest_config *config = load(path);
-    memset(config->mac, 0, sizeof(config->mac));
-    assert_spoilt(config, "mac: \"00:00:00:00:00:00\" is not the address");
+    config->mac[0] = 1;
+    assert_spoilt(config, "mac: \"01:00:00:00:00:00\" is not the address");
     assert_files(directory, 1);
 }
 

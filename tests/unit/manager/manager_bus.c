@@ -64,7 +64,7 @@ static void start_service(struct fixture *fixture)
     g_autoptr(GError) error = NULL;
     fixture->service =
         g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
-                         "--saved", fixture->saved, "--autostart-marker", fixture->marker, NULL);
+                         "--state", fixture->directory, "--autostart-marker", fixture->marker, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -114,7 +114,9 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     if (fixture->service)
         stop_service(fixture);
     remove_files(fixture->guests);
+    g_autofree char *identities = g_build_filename(fixture->directory, "identities", NULL);
     remove_files(fixture->saved);
+    remove_files(identities);
     remove_files(fixture->directory);
     g_free(fixture->guests);
     g_free(fixture->saved);
@@ -460,6 +462,16 @@ static void test_resume_fails(struct fixture *fixture, gconstpointer data)
     g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be started.");
     WAIT_FOR(is(again, "suspended") && strstr(rh_guest1_get_error(again), "busy"));
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
+
+    define(fixture, "work", 1, "uuid=6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42\nmemory_mib=64");
+    WAIT_FOR(rh_guest1_get_memory(again) == 64 * 1024);
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "another guest that had its name");
+    WAIT_FOR(is(again, "suspended"));
+    define(fixture, "work", 1, "");
+    WAIT_FOR(rh_guest1_get_memory(again) == 512 * 1024);
     g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
     g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
 

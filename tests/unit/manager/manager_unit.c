@@ -67,7 +67,7 @@ static void test_defaults(struct directory *directory, gconstpointer data)
     g_assert_cmpint(config->display, ==, GUEST_DISPLAY_FBIF);
     g_assert_false(config->autostart);
     g_assert_cmphex(config->colour, <=, 0xffffff);
-    g_assert_cmpmem(config->mac, 3, "\x00\x16\x3e", 3);
+    g_assert_cmpmem(config->mac, 6, "\0\0\0\0\0\0", 6);
     struct guest_config *again = guest_config_load(path, NULL);
     g_assert_true(guest_config_equal(config, again));
     guest_config_free(again);
@@ -129,6 +129,9 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "mac=01:16:3e:01:02:03\n", "mac"},
         {MINIMUM "mac=00:16:3e:01:02:zz\n", "mac"},
         {MINIMUM "mac=00:00:00:00:00:00\n", "mac"},
+        {MINIMUM "uuid=\n", "uuid"},
+        {MINIMUM "uuid=6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e4\n", "uuid"},
+        {MINIMUM "uuid=00000000-0000-0000-0000-000000000000\n", "uuid"},
         {MINIMUM "display=vga\n", "display"},
         {MINIMUM "autostart=maybe\n", "autostart"},
         {MINIMUM "memory=512\n", "memory"},

@@ -143,6 +143,8 @@ static struct guest_config *config(enum guest_type type, const char *disk)
     struct guest_config *config = guest_config_load(path, &error);
     g_assert_no_error(error);
     g_unlink(path);
+    memset(config->uuid, 0x17, sizeof(config->uuid));
+    memset(config->generation, 0x71, sizeof(config->generation));
     return config;
 }
 
@@ -186,6 +188,7 @@ static char *operate(enum toolstack_operation operation)
 static void check_pv(const libxl_domain_config *domain)
 {
     g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
+    g_assert_cmpmem(domain->c_info.uuid.uuid, 16, "\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27", 16);
     g_assert_cmpstr(domain->c_info.name, ==, "work");
     g_assert_cmpuint(domain->b_info.max_memkb, ==, 256 * 1024);
     g_assert_cmpuint(domain->b_info.target_memkb, ==, 256 * 1024);
@@ -264,6 +267,7 @@ static void check_hvm(const libxl_domain_config *domain)
     g_assert_true(has_argument(domain, "VGA.xres=1280") && has_argument(domain, "VGA.yres=800"));
     g_assert_true(has_argument(domain, "none,id=roundhouse-sound"));
     check_cd(domain, 0);
+    g_assert_cmpmem(build->u.hvm.ms_vm_genid.bytes, 16, "qqqqqqqqqqqqqqqq", 16);
     g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
 }
 
