@@ -24,7 +24,9 @@ static gboolean check_readable(const char *what, const char *path, GError **erro
     gboolean good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
     close(fd);
     if (!good)
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its %s %s is empty or no ordinary file.", what, path);
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its %s %s is empty or no ordinary file. Correct the path in its definition, or put a %s there.",
+                    what, path, what);
     return good;
 }
 
@@ -68,6 +70,9 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     build->u.hvm.bios = config->firmware == GUEST_FIRMWARE_UEFI ? LIBXL_BIOS_TYPE_OVMF : LIBXL_BIOS_TYPE_SEABIOS;
     build->u.hvm.boot = g_strdup(config->boot);
     build->u.hvm.hdtype = LIBXL_HDTYPE_AHCI;
+    libxl_defbool_set(&build->u.hvm.acpi_s3, false); /* its sleep has no key that ends it: it is not offered */
+    libxl_defbool_set(&build->u.hvm.acpi_s4, false);
+    libxl_defbool_set(&build->localtime, config->clock == GUEST_CLOCK_LOCAL);
     memcpy(build->u.hvm.ms_vm_genid.bytes, config->generation, sizeof(config->generation));
     build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
     build->video_memkb = vga ? VGA_MEMORY_KIB : 0;
@@ -148,7 +153,9 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
         return TRUE;
     }
     if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its disk %s is neither a block device nor an image file.",
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its disk %s is neither a block device nor an image file. Correct the path in "
+                    "its definition.",
                     wanted->target);
         return FALSE;
     }

@@ -387,7 +387,10 @@ static int open_saved(struct guest *guest, const struct guest_config *config, GE
         return -1;
     if (!guest_identity_complete(saved, guest->environment->identities, NULL) ||
         memcmp(saved->uuid, config->uuid, sizeof(saved->uuid)) != 0) {
-        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "What was saved is of another guest that had its name.");
+        g_set_error(
+            error, RH_ERROR, RH_ERROR_TOOLSTACK,
+            "What was saved is of another guest that had its name. Force it off, which gives that up, and start it "
+            "anew.");
         guest_config_free(saved);
         close(fd);
         return -1;
@@ -410,8 +413,6 @@ static void start(struct job *job)
     set_state(guest, EVENT_START);
     struct guest_config *config = whole_config(guest, &error);
     int saved = config ? open_saved(guest, config, &error) : -1;
-    if (config && error)
-        g_prefix_error(&error, "Force it off, which gives up what was saved, and start it anew. ");
     if (error) {
         guest_config_free(config);
         start_failed(job, RH_ERROR_TOOLSTACK, error);

@@ -25,6 +25,8 @@ enum guest_type {
     GUEST_HVM, /* a whole PC, its devices emulated by QEMU */
 };
 
+enum guest_clock { GUEST_CLOCK_UTC, GUEST_CLOCK_LOCAL };
+
 enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };
 
 struct guest_disk {
@@ -49,13 +51,14 @@ struct guest_config {
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *cdrom;      /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
-    char *kernel;     /* NULL: an HVM guest that its firmware boots */
-    char *ramdisk;    /* NULL: none */
-    char *cmdline;    /* never NULL */
-    GPtrArray *disks; /* struct guest_disk, owned */
-    char *bridge;     /* NULL: no network card */
-    guint8 mac[6];    /* 0: what guest_identity.h gives it; so is the UUID */
+    char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    char *kernel;           /* NULL: an HVM guest that its firmware boots */
+    char *ramdisk;          /* NULL: none */
+    char *cmdline;          /* never NULL */
+    GPtrArray *disks;       /* struct guest_disk, owned */
+    char *bridge;           /* NULL: no network card */
+    guint8 mac[6];          /* 0: what guest_identity.h gives it; so is the UUID */
     guint8 uuid[16];
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;

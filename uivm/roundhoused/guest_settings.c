@@ -86,6 +86,11 @@ static const struct guest_word firmwares[] = {
     {"uefi", GUEST_FIRMWARE_UEFI, "OVMF"},
     {NULL, 0, NULL},
 };
+static const struct guest_word clocks[] = {
+    {"utc", GUEST_CLOCK_UTC, "as Linux takes it"},
+    {"local", GUEST_CLOCK_LOCAL, "the time of day where this machine is, as Windows takes it"},
+    {NULL, 0, NULL},
+};
 static const struct guest_word displays[] = {
     {"fbif", GUEST_DISPLAY_FBIF, "a framebuffer; what types pv and pvh have if nothing is given"},
     {"displif", GUEST_DISPLAY_DISPLIF, "a display of the kernel's DRM"},
@@ -131,6 +136,9 @@ const struct guest_setting guest_settings[] = {
     {"cdrom", &guest_kind_text, FIELD(char *, cdrom),
      .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no drive",
      .check = check_cdrom, .hvm_only = TRUE},
+    {"clock", &guest_kind_word, FIELD(enum guest_clock, clock),
+     .about = "What the PC's clock shows when the guest starts",
+     .otherwise = "utc", .words = clocks, .hvm_only = TRUE},
     {"memory_mib", &guest_kind_number, FIELD(guint, memory_mib),
      .about = "Memory in MiB",
      .otherwise = "512", .min = 32, .max = 1024 * 1024},

@@ -79,7 +79,7 @@ static void publish_problems(struct manager *manager)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
     if (manager->seat_late)
         g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
-                                           "\"systemctl status roundhouse-seat\" says why.");
+                                           "Restart this machine.");
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }

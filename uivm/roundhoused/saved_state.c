@@ -19,9 +19,13 @@ static char *path_of(const char *folder, const char *name, const char *suffix)
     return *suffix ? g_strdup_printf("%s/.%s%s", folder, name, suffix) : g_build_filename(folder, name, NULL);
 }
 
-static gboolean fail(GError **error, const char *what, int cause)
+#define GIVE_UP   "Force it off, which gives up what was saved, and start it anew."
+#define WHEN_FULL "Make room on the disk, or shut it down instead."
+#define WHEN_BAD  "Try again; if it fails each time, restart this machine."
+
+static gboolean fail(GError **error, const char *what, int cause, const char *advice)
 {
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s: %s.", what, g_strerror(cause));
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "%s: %s. %s", what, g_strerror(cause), advice);
     return FALSE;
 }
 
@@ -62,7 +66,7 @@ static gboolean check_room(const char *folder, const struct guest_config *config
 {
     struct statvfs space;
     if (statvfs(folder, &space) < 0)
-        return fail(error, "The disk has no place for suspended guests", errno);
+        return fail(error, "The disk has no place for suspended guests", errno, WHEN_FULL);
     guint64 free_mib = (guint64)space.f_bavail * space.f_frsize / (1024 * 1024);
     guint64 need_mib = (guint64)config->memory_mib + EXTRA_MIB;
     if (free_mib >= need_mib)
@@ -95,7 +99,7 @@ int saved_state_create(const char *folder, const struct guest_config *config, GE
     if (!definition)
         return -1;
     if (g_mkdir_with_parents(folder, 0700) < 0) {
-        fail(error, "The disk has no place for suspended guests", errno);
+        fail(error, "The disk has no place for suspended guests", errno, WHEN_FULL);
         return -1;
     }
     if (!check_room(folder, config, error))
@@ -104,7 +108,7 @@ int saved_state_create(const char *folder, const struct guest_config *config, GE
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0 && write_all(fd, head, strlen(head)))
         return fd;
-    fail(error, "It could not be written to the disk", errno);
+    fail(error, "It could not be written to the disk", errno, WHEN_FULL);
     if (fd >= 0)
         close(fd);
     saved_state_drop(folder, config->name);
@@ -120,8 +124,9 @@ gboolean saved_state_keep(const char *folder, const char *name, int fd, GError *
         cause = errno;
     }
     if (!written)
-        return fail(error, "It could not be written to the disk", cause);
-    return move(folder, name, ".part", "") || fail(error, "It could not be put in its place on the disk", errno);
+        return fail(error, "It could not be written to the disk", cause, WHEN_FULL);
+    return move(folder, name, ".part", "") ||
+           fail(error, "It could not be put in its place on the disk", errno, WHEN_FULL);
 }
 
 gboolean saved_state_drop(const char *folder, const char *name)
@@ -156,7 +161,7 @@ static struct guest_config *read_definition(int fd, const char *path, GError **e
     g_autofree char *definition = good ? g_malloc(length) : NULL;
     if (good && read_exactly(fd, definition, length))
         return guest_config_from_text(definition, length, path, error);
-    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "What was saved of it is damaged.");
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "What was saved of it is damaged. " GIVE_UP);
     return NULL;
 }
 
@@ -165,7 +170,7 @@ int saved_state_open(const char *folder, const char *name, struct guest_config *
     g_autofree char *path = path_of(folder, name, "");
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        fail(error, "What was saved of it cannot be read", errno);
+        fail(error, "What was saved of it cannot be read", errno, WHEN_BAD);
         return -1;
     }
     *config = read_definition(fd, path, error);
@@ -179,7 +184,8 @@ int saved_state_open(const char *folder, const char *name, struct guest_config *
 
 gboolean saved_state_use(const char *folder, const char *name, GError **error)
 {
-    return move(folder, name, "", ".used") || fail(error, "What was saved of it cannot be marked as used", errno);
+    return move(folder, name, "", ".used") ||
+           fail(error, "What was saved of it cannot be marked as used", errno, WHEN_BAD);
 }
 
 void saved_state_unuse(const char *folder, const char *name)
@@ -196,5 +202,5 @@ gboolean saved_state_forget_used(const char *folder, const char *name)
 gboolean saved_state_forget(const char *folder, const char *name, GError **error)
 {
     int cause = take_away(folder, name, "");
-    return !cause || cause == ENOENT || fail(error, "What was saved of it cannot be deleted", cause);
+    return !cause || cause == ENOENT || fail(error, "What was saved of it cannot be deleted", cause, WHEN_BAD);
 }

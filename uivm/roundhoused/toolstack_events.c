@@ -205,7 +205,8 @@ gboolean toolstack_events_watch(struct toolstack_events *events, int domid, GErr
 {
     libxl_evgen_domain_death *watch;
     if (libxl_evenable_domain_death(events->ctx, (uint32_t)domid, 0, &watch)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "Its end could not be watched for: %s.",
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                    "Its end could not be watched for: %s. Force it off, and start it again.",
                     toolstack_log_first_error(events->log));
         return FALSE;
     }

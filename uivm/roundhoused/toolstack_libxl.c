@@ -72,7 +72,7 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     guint64 need_kib = 0, free_kib = 0;
     if (libxl_domain_need_memory(link->ctx, domain, INVALID_DOMID, &need_kib) ||
         libxl_get_free_memory(link->ctx, &free_kib)) {
-        set_libxl_error(error, link, "Free memory could not be read.");
+        set_libxl_error(error, link, "Try again; if it fails each time, restart this machine.");
         return FALSE;
     }
     if (need_kib <= free_kib)
@@ -237,8 +237,8 @@ static const struct {
 } operations[TOOLSTACK_OPERATION_COUNT] = {
     [TOOLSTACK_PAUSE] = {libxl_domain_pause, "Try again."},
     [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or force it off."},
-    [TOOLSTACK_SHUTDOWN] = {shut_down, "Its system does not listen; force it off if it hangs."},
-    [TOOLSTACK_REBOOT] = {restart, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_SHUTDOWN] = {shut_down, "Its system does not listen. Force it off if it hangs."},
+    [TOOLSTACK_REBOOT] = {restart, "Its system does not listen. Force it off if it hangs."},
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
     [TOOLSTACK_RESUME] = {resume, "Force it off."},
 };
@@ -322,6 +322,12 @@ static void saving_free(gpointer data)
     g_free(saving);
 }
 
+static void stands_still(GError **error)
+{
+    g_autofree char *cause = g_steal_pointer(&(*error)->message);
+    (*error)->message = g_strdup_printf("%s It stands still now. Force it off.", cause);
+}
+
 /* libxl waits for the guest's system, stops it, and writes what it is. */
 static gboolean save_domain(connection *link, const struct saving *saving, GError **error)
 {
@@ -337,7 +343,7 @@ static gboolean save_domain(connection *link, const struct saving *saving, GErro
     }
     saved_state_drop(folder, name);
     if (resume(link->ctx, (uint32_t)saving->domid, NULL))
-        g_prefix_error(error, "It stands still now; force it off. ");
+        stands_still(error);
     return FALSE;
 }
 

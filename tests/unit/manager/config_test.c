@@ -68,6 +68,7 @@ static void assert_unwritten(const struct guest_config *config, const char *path
 static const struct {
     const char *key, *value;
 } others[] = {
+    {"clock", "local"},
     {"slot", "4"},
     {"name", "other"},
     {"colour", "#010203"},
@@ -263,6 +264,7 @@ static void choose(struct guest_config *config)
     config->memory_mib = chance() ? 512 : (guint)g_test_rand_int_range(32, 1024 * 1024 + 1);
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
+    config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
     config->autostart = chance();
     for (gsize i = 0; i < sizeof(config->mac); i++)

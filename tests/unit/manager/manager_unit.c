@@ -103,6 +103,8 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {MINIMUM "type=hvm\nfirmware=coreboot\n", "firmware"},
         {MINIMUM "type=hvm\nboot=x\n", "boot"},
         {MINIMUM "type=hvm\nboot=\n", "boot"},
+        {MINIMUM "type=hvm\nclock=europe\n", "clock"},
+        {MINIMUM "type=pvh\nclock=local\n", "clock"},
         {MINIMUM "type=hvm\nfirmware=uefi\nboot=dc\n", "boot"},
         {"[guest]\nslot=1\ntype=hvm\nramdisk=/r\n", "ramdisk"},
         {"[guest]\nslot=1\ntype=hvm\ncmdline=quiet\n", "cmdline"},
