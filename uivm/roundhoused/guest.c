@@ -3,12 +3,10 @@
  */
 #include "guest.h"
 #include "errors.h"
+#include "guest_bus.h"
 #include "guest_identity.h"
 #include "roundhouse_dbus.h"
 #include "saved_state.h"
-
-#include <string.h>
-#include <unistd.h>
 
 #ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
@@ -373,31 +371,14 @@ static struct guest_config *whole_config(struct guest *guest, GError **error)
     return NULL;
 }
 
-/*
- * The descriptor of what was saved, -1: nothing was, or, with an error, it cannot be used. The guest then is what it
- * was when it was saved, but for what concerns people and not its domain.
- */
+/* The descriptor of what was saved, and the guest then is what it was; -1: nothing was, or, with an error, it is of no
+ * use. */
 static int open_saved(struct guest *guest, const struct guest_config *config, GError **error)
 {
     struct guest_config *saved = NULL;
-    if (!is_saved(guest))
-        return -1;
-    int fd = saved_state_open(guest->environment->saved, guest->config->name, &saved, error);
+    int fd = is_saved(guest) ? saved_state_open(guest->environment->saved, config, &saved, error) : -1;
     if (fd < 0)
         return -1;
-    if (!guest_identity_complete(saved, guest->environment->identities, NULL) ||
-        memcmp(saved->uuid, config->uuid, sizeof(saved->uuid)) != 0) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_TOOLSTACK,
-            "What was saved is of another guest that had its name. Force it off, which gives that up, and start it "
-            "anew.");
-        guest_config_free(saved);
-        close(fd);
-        return -1;
-    }
-    saved->slot = guest->config->slot;
-    saved->colour = guest->config->colour;
-    saved->autostart = guest->config->autostart;
     guest->defined = guest->config;
     guest->config = saved;
     return fd;
@@ -595,75 +576,6 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
 
 /* ---- the object on the bus ---- */
 
-struct call {
-    GDBusMethodInvocation *invocation;
-    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
-};
-
-static void answer(struct guest *guest, const GError *error, gpointer data)
-{
-    struct call *call = data;
-    if (error)
-        g_dbus_method_invocation_return_gerror(call->invocation, error);
-    else
-        call->complete(guest->skeleton, call->invocation);
-    g_free(call);
-}
-
-static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, enum guest_request request,
-                       void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
-{
-    struct call *call = g_new0(struct call, 1);
-    *call = (struct call){invocation, complete};
-    guest_request(guest, request, answer, call);
-    return TRUE;
-}
-
-#define HANDLER(method, request)                                                                                       \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
-    {                                                                                                                  \
-        (void)skeleton;                                                                                                \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                                         \
-    }
-HANDLER(start, REQUEST_START)
-HANDLER(shutdown, REQUEST_SHUTDOWN)
-HANDLER(reboot, REQUEST_REBOOT)
-HANDLER(destroy, REQUEST_DESTROY)
-HANDLER(pause, REQUEST_PAUSE)
-HANDLER(unpause, REQUEST_UNPAUSE)
-HANDLER(suspend, REQUEST_SUSPEND)
-HANDLER(switch, REQUEST_SWITCH)
-#undef HANDLER
-
-static void connect_methods(struct guest *guest)
-{
-    static const struct {
-        const char *signal;
-        GCallback handler;
-    } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},     {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)},   {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},     {"handle-unpause", G_CALLBACK(on_unpause)},
-        {"handle-suspend", G_CALLBACK(on_suspend)}, {"handle-switch", G_CALLBACK(on_switch)},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
-        g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
-}
-
-/*
- * What the service was doing to the saved state when it ended. A guest that has not run a step since may go on from
- * there again. TRUE: it was being saved, and if it stands still, that is why.
- */
-static gboolean tidy_saved(struct guest *guest, struct toolstack_domain domain)
-{
-    const char *folder = guest->environment->saved, *name = guest->config->name;
-    if (domain.domid >= 0 && !domain.begun)
-        saved_state_unuse(folder, name);
-    else
-        saved_state_forget_used(folder, name);
-    return saved_state_drop(folder, name);
-}
-
 static void resumed(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct guest *guest = data;
@@ -683,7 +595,8 @@ static void take_over(struct guest *guest)
     const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
     struct toolstack_domain domain = toolstack_find(environment->toolstack, guest->config->name);
-    gboolean save_was_cut = tidy_saved(guest, domain);
+    gboolean save_was_cut =
+        saved_state_tidy(environment->saved, guest->config->name, domain.domid >= 0 && !domain.begun);
     if (domain.domid < 0)
         return;
     if (!domain.begun || (domain.suspended && is_saved(guest))) {
@@ -719,7 +632,7 @@ struct guest *guest_new(const struct guest_environment *environment, struct gues
     rh_guest1_set_error(guest->skeleton, "");
     guest->state = is_saved(guest) ? GUEST_SUSPENDED : GUEST_OFF;
     rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
-    connect_methods(guest);
+    guest_bus_connect(guest->skeleton, guest);
     if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(guest->skeleton), environment->bus,
                                           guest->object_path, error)) {
         guest_unref(guest);

@@ -165,17 +165,31 @@ static struct guest_config *read_definition(int fd, const char *path, GError **e
     return NULL;
 }
 
-int saved_state_open(const char *folder, const char *name, struct guest_config **config, GError **error)
+static gboolean check_owner(const struct guest_config *config, const struct guest_config *now, GError **error)
 {
-    g_autofree char *path = path_of(folder, name, "");
+    if (memcmp(config->uuid, now->uuid, sizeof(now->uuid)) == 0)
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "What was saved is of another guest that had its name. " GIVE_UP);
+    return FALSE;
+}
+
+int saved_state_open(const char *folder, const struct guest_config *now, struct guest_config **config, GError **error)
+{
+    g_autofree char *path = path_of(folder, now->name, "");
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         fail(error, "What was saved of it cannot be read", errno, WHEN_BAD);
         return -1;
     }
     *config = read_definition(fd, path, error);
-    if (*config)
+    if (*config && check_owner(*config, now, error)) {
+        (*config)->slot = now->slot;
+        (*config)->colour = now->colour;
+        (*config)->autostart = now->autostart;
+        memcpy((*config)->generation, now->generation, sizeof(now->generation));
         return fd;
+    }
+    g_clear_pointer(config, guest_config_free);
     close(fd);
     return -1;
 }
@@ -203,4 +217,13 @@ gboolean saved_state_forget(const char *folder, const char *name, GError **error
 {
     int cause = take_away(folder, name, "");
     return !cause || cause == ENOENT || fail(error, "What was saved of it cannot be deleted", cause, WHEN_BAD);
+}
+
+gboolean saved_state_tidy(const char *folder, const char *name, gboolean unrun)
+{
+    if (unrun)
+        saved_state_unuse(folder, name);
+    else
+        saved_state_forget_used(folder, name);
+    return saved_state_drop(folder, name);
 }

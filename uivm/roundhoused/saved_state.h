@@ -27,13 +27,23 @@ gboolean saved_state_keep(const char *folder, const char *name, int fd, GError *
 /* Takes away a file that was begun. TRUE: there was one. */
 gboolean saved_state_drop(const char *folder, const char *name);
 
-/* Opens it for reading behind the definition, which is the caller's to free. -1 with an RH_ERROR_TOOLSTACK. */
-int saved_state_open(const char *folder, const char *name, struct guest_config **config, GError **error);
+/*
+ * Opens a guest's for reading behind the definition, and what that says of the domain with what the guest's definition
+ * says now of people's affairs is the caller's to free. -1 with an RH_ERROR_TOOLSTACK, also where it is of another
+ * guest (UUID) that had the name.
+ */
+int saved_state_open(const char *folder, const struct guest_config *now, struct guest_config **config, GError **error);
 
 gboolean saved_state_use(const char *folder, const char *name, GError **error);
 
 /* The guest has not run a step after all: what was used, if anything, is there again. */
 void saved_state_unuse(const char *folder, const char *name);
+
+/*
+ * What the service was doing when it ended: a guest that has not run a step since (unrun) may go on from what was used.
+ * TRUE: a save was cut; if the guest stands still, that is why.
+ */
+gboolean saved_state_tidy(const char *folder, const char *name, gboolean unrun);
 
 /* Takes away one that was used, and one that is there. */
 gboolean saved_state_forget_used(const char *folder, const char *name);

@@ -117,7 +117,7 @@ static void assert_damaged(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
     struct guest_config *config = NULL;
-    g_assert_cmpint(saved_state_open(fixture->folder, "work", &config, &error), ==, -1);
+    g_assert_cmpint(saved_state_open(fixture->folder, fixture->config, &config, &error), ==, -1);
     g_assert_null(config);
     g_assert_nonnull(error);
 }
@@ -142,7 +142,7 @@ static void test_life(struct directory *directory, gconstpointer data)
     g_assert_true(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600);
     g_assert_true(stat(fixture.folder, &status) == 0 && (status.st_mode & 0777) == 0700);
 
-    int fd = saved_state_open(fixture.folder, "work", &config, &error);
+    int fd = saved_state_open(fixture.folder, fixture.config, &config, &error);
     g_assert_no_error(error);
     g_autofree char *rest = read_rest(fd);
     g_assert_cmpstr(rest, ==, "stream");
@@ -182,7 +182,7 @@ static void test_cut(struct directory *directory, gconstpointer data)
         g_assert_true(good == (error == NULL));
         if (saved_state_there(fixture.folder, "work")) { /* all was done but for the last word */
             struct guest_config *config = NULL;
-            g_autofree char *rest = read_rest(saved_state_open(fixture.folder, "work", &config, NULL));
+            g_autofree char *rest = read_rest(saved_state_open(fixture.folder, fixture.config, &config, NULL));
             g_assert_cmpstr(rest, ==, "stream");
             guest_config_free(config);
         } else {

@@ -656,7 +656,9 @@ static void test_save(void)
     g_assert_cmpint(libxl_fake.call, ==, FAKE_NONE);
     g_assert_true(saved_state_there(saved, "work"));
 
-    int fd = saved_state_open(saved, "work", &wanted, &error);
+    struct guest_config *now = config(GUEST_PV, NULL);
+    int fd = saved_state_open(saved, now, &wanted, &error);
+    guest_config_free(now);
     unsigned before = open_descriptors();
     libxl_fake.created = check_resumed;
     toolstack_create(toolstack, wanted, (struct guest_screen){1280, 800}, fd, take_result, &result);
