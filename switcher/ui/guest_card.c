@@ -37,6 +37,11 @@ static const struct look {
      {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
     {GUEST_PAUSED, "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
     {GUEST_STOPPING, "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_UNRESPONSIVE,
+     "Does not answer",
+     {{"Switch", ACTION_SWITCH}, {"Shut down", ACTION_SHUTDOWN}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDING, "Suspending \342\200\246", {{"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDED, "Suspended", {{"Continue", ACTION_START}, {"Force off", ACTION_DESTROY}}},
     {GUEST_CRASHED, "Crashed", {{"Start again", ACTION_START}}},
 };
 

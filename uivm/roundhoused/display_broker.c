@@ -77,7 +77,9 @@ gboolean display_add_guest(struct display *display, const struct guest_config *c
     if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour, config->display,
                            &cause))
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "It could not be given a screen: %s", cause->message);
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
+                "It could not be given a screen: %s. Try again; if it fails each time, restart this machine.",
+                cause->message);
     return FALSE;
 }
 

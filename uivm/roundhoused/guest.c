@@ -3,11 +3,16 @@
  */
 #include "guest.h"
 #include "errors.h"
+#include "guest_bus.h"
+#include "guest_identity.h"
 #include "roundhouse_dbus.h"
+#include "saved_state.h"
 
+#ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
-#define QUICK_END_SECONDS         10
-#define QUICK_RESTARTS_MAX        3
+#endif
+#define QUICK_END_SECONDS  10
+#define QUICK_RESTARTS_MAX 3
 
 /* What becomes of the guest once its domain is gone. */
 enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
@@ -15,6 +20,8 @@ enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
 struct guest {
     const struct guest_environment *environment;
     struct guest_config *config;
+    struct guest_config
+        *defined; /* what config is to be when the domain has ended that runs by a saved one; NULL: config */
     RhGuest1 *skeleton;
     char *object_path;
     enum guest_state state;
@@ -26,6 +33,8 @@ struct guest {
     gint64 started_at;       /* monotonic microseconds */
     guint quick_restarts;    /* restarts in a row that came right after a start */
     guint shutdown_deadline; /* source id, 0: none */
+    gboolean restart;        /* its end was asked for so that it starts again */
+    gboolean saving;         /* we put it on the disk */
 };
 
 /* One request under way; holds a reference on the guest. */
@@ -34,7 +43,8 @@ struct job {
     enum guest_request request;
     guest_done_fn done;
     gpointer user;
-    int domid; /* the domain it concerns: another one may have taken its place when an answer arrives */
+    int domid;         /* the domain it concerns: another one may have taken its place when an answer arrives */
+    gboolean resuming; /* a start that goes on from what was saved */
 };
 
 static void start(struct job *job);
@@ -44,6 +54,7 @@ static void guest_clear(gpointer data)
 {
     struct guest *guest = data;
     guest_config_free(guest->config);
+    guest_config_free(guest->defined);
     g_clear_object(&guest->skeleton);
     g_free(guest->object_path);
 }
@@ -56,7 +67,7 @@ static void guest_unref(struct guest *guest)
 static struct job *job_new(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
 {
     struct job *job = g_new0(struct job, 1);
-    *job = (struct job){g_rc_box_acquire(guest), request, done, user, guest->domid};
+    *job = (struct job){g_rc_box_acquire(guest), request, done, user, guest->domid, FALSE};
     return job;
 }
 
@@ -131,6 +142,21 @@ static void cancel_shutdown_deadline(struct guest *guest)
     g_clear_handle_id(&guest->shutdown_deadline, g_source_remove);
 }
 
+static gboolean is_saved(struct guest *guest)
+{
+    return saved_state_there(guest->environment->saved, guest->config->name);
+}
+
+/* A domain that ran by its saved definition has ended, or was not made: what the file says now counts again. */
+static void take_definition_back(struct guest *guest)
+{
+    if (!guest->defined)
+        return;
+    guest_config_free(guest->config);
+    guest->config = g_steal_pointer(&guest->defined);
+    publish_config(guest);
+}
+
 /* The domain exists no more: settles what its fate said. */
 static void gone(struct guest *guest)
 {
@@ -139,7 +165,9 @@ static void gone(struct guest *guest)
     cancel_shutdown_deadline(guest);
     set_domid(guest, -1);
     guest->fate = FATE_OFF;
-    set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : EVENT_GONE);
+    guest->saving = FALSE;
+    take_definition_back(guest);
+    set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : is_saved(guest) ? EVENT_SUSPENDED : EVENT_GONE);
     if (waiting)
         start(waiting);
     else if (fate == FATE_RESTART && guest_state_allows(guest->state, REQUEST_START))
@@ -149,12 +177,15 @@ static void gone(struct guest *guest)
 static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
-                        "is then lost.",
-                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has not shut down within %d seconds. Look at its screen, where it may ask something. Shut it down once "
+        "more, or force it off: unsaved work in it is then lost.",
+        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;
+    if (guest->destroying)
+        return G_SOURCE_REMOVE;
     set_error(guest, sentence);
+    set_state(guest, EVENT_OVERDUE);
     return G_SOURCE_REMOVE;
 }
 
@@ -179,7 +210,7 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
     if (end == TOOLSTACK_END_REBOOT)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
-        return FATE_OFF;
+        return guest->restart ? FATE_RESTART : FATE_OFF;
     g_autofree char *sentence = g_strdup_printf(
         "%s has crashed, and what was not saved in it is lost. Start it again; if it crashes each time, "
         "its system needs repair.",
@@ -188,9 +219,24 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
     return FATE_CRASHED;
 }
 
+/* What looks like an end while the guest is saved, by us or by another tool. TRUE: it was no more than that. */
+static gboolean concerns_saving(struct guest *guest, enum toolstack_end end)
+{
+    gboolean still = guest->state == GUEST_SUSPENDING;
+    if (end == TOOLSTACK_END_CRASH && still)
+        return TRUE; /* a device model that its saver ends: a domain that stands still does not crash */
+    if (end != TOOLSTACK_END_SUSPENDED && end != TOOLSTACK_END_RESUMED)
+        return FALSE;
+    if (end == TOOLSTACK_END_SUSPENDED)
+        set_state(guest, EVENT_SUSPEND);
+    else if (still && !guest->saving)
+        set_state(guest, EVENT_RESUMED);
+    return TRUE;
+}
+
 void guest_domain_ended(struct guest *guest, enum toolstack_end end)
 {
-    if (guest->destroying || guest->domid < 0)
+    if (guest->destroying || guest->domid < 0 || concerns_saving(guest, end))
         return;
     cancel_shutdown_deadline(guest);
     if (end == TOOLSTACK_END_VANISHED) {
@@ -225,12 +271,20 @@ static void destroy(struct job *job)
 {
     struct guest *guest = job->guest;
     guest->destroying = TRUE;
-    set_state(guest, EVENT_STOP);
+    if (!guest->saving)
+        set_state(guest, EVENT_STOP);
     display_remove_guest(guest->environment->display, guest->domid);
     toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, destroyed, job);
 }
 
 /* ---- start: create paused, offer the screen, unpause ---- */
+
+static void not_started(struct guest *guest)
+{
+    set_domid(guest, -1);
+    take_definition_back(guest);
+    set_state(guest, is_saved(guest) ? EVENT_SUSPENDED : EVENT_START_FAILED);
+}
 
 static void start_cleaned(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -241,8 +295,7 @@ static void start_cleaned(GObject *source, GAsyncResult *result, gpointer data)
         g_warning("%s: what was left of the failed start could not be taken away. %s", guest->config->name,
                   error->message);
     guest->destroying = FALSE;
-    set_domid(guest, -1);
-    set_state(guest, EVENT_START_FAILED);
+    not_started(guest);
     guest_unref(guest);
 }
 
@@ -251,7 +304,7 @@ static void start_failed(struct job *job, enum rh_error code, const GError *caus
 {
     struct guest *guest = job->guest;
     if (guest->domid < 0) {
-        set_state(guest, EVENT_START_FAILED);
+        not_started(guest);
     } else {
         guest->destroying = TRUE;
         display_remove_guest(guest->environment->display, guest->domid);
@@ -269,6 +322,10 @@ static void started(GObject *source, GAsyncResult *result, gpointer data)
     (void)source;
     gboolean good = toolstack_operate_finish(guest->environment->toolstack, result, &error);
     gboolean ended = guest->destroying || guest->domid != job->domid;
+    if (job->resuming && (good || ended))
+        saved_state_forget_used(guest->environment->saved, guest->config->name);
+    else if (job->resuming)
+        saved_state_unuse(guest->environment->saved, guest->config->name);
     if (!good && !ended) {
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
@@ -302,20 +359,58 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
         start_failed(job, RH_ERROR_DISPLAY, error);
         return;
     }
+    if (job->resuming && !saved_state_use(environment->saved, guest->config->name, &error)) {
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
     guest->started_at = g_get_monotonic_time();
     job->domid = guest->domid;
     toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
 }
 
+/* The definition with what the machine keeps of the guest's identity. */
+static struct guest_config *whole_config(struct guest *guest, GError **error)
+{
+    struct guest_config *config = guest_config_copy(guest->config);
+    if (guest_identity_complete(config, guest->environment->identities, error))
+        return config;
+    guest_config_free(config);
+    return NULL;
+}
+
+/* The descriptor of what was saved, and the guest then is what it was; -1: nothing was, or, with an error, it is of no
+ * use. */
+static int open_saved(struct guest *guest, const struct guest_config *config, GError **error)
+{
+    struct guest_config *saved = NULL;
+    int fd = is_saved(guest) ? saved_state_open(guest->environment->saved, config, &saved, error) : -1;
+    if (fd < 0)
+        return -1;
+    guest->defined = guest->config;
+    guest->config = saved;
+    return fd;
+}
+
 static void start(struct job *job)
 {
     struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
     set_error(guest, "");
-    publish_config(guest);
     guest->fate = FATE_OFF;
+    guest->restart = FALSE;
     set_state(guest, EVENT_START);
-    toolstack_create(guest->environment->toolstack, guest->config, display_screen(guest->environment->display), created,
-                     job);
+    struct guest_config *config = whole_config(guest, &error);
+    int saved = config ? open_saved(guest, config, &error) : -1;
+    if (error) {
+        guest_config_free(config);
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
+    publish_config(guest);
+    job->resuming = saved >= 0;
+    toolstack_create(guest->environment->toolstack, saved < 0 ? config : guest->config,
+                     display_screen(guest->environment->display), saved, created, job);
+    guest_config_free(config);
 }
 
 /* ---- requests to a running guest ---- */
@@ -343,6 +438,8 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     set_error(guest, "");
+    if (operations[job->request].success == EVENT_STOP)
+        guest->restart = job->request == REQUEST_REBOOT;
     if (guest->domid == job->domid && !guest->destroying)
         set_state(guest, operations[job->request].success);
     if (guest->state == GUEST_STOPPING && !guest->destroying && !guest->shutdown_deadline)
@@ -368,15 +465,75 @@ static void operate(struct job *job)
     toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated, job);
 }
 
+/* ---- suspend to disk ---- */
+
+static void saved(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    gboolean good = toolstack_save_finish(guest->environment->toolstack, result, &error);
+    gboolean ended = guest->destroying || guest->domid != job->domid;
+    guest->operating = FALSE;
+    if (good && !ended) {
+        destroy(job);
+        return;
+    }
+    guest->saving = FALSE;
+    if (!ended)
+        set_state(guest, EVENT_RESUMED);
+    job_fail(job, RH_ERROR_TOOLSTACK, ended ? "ended while it was being suspended" : "could not be suspended", error);
+}
+
+static void suspend(struct job *job)
+{
+    struct guest *guest = job->guest;
+    if (guest->operating) {
+        refuse_for_now(job, "is busy with what it was asked before");
+        return;
+    }
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = whole_config(guest, &error);
+    if (!config) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be suspended", error);
+        return;
+    }
+    set_error(guest, "");
+    guest->operating = guest->saving = TRUE;
+    set_state(guest, EVENT_SUSPEND);
+    toolstack_save(guest->environment->toolstack, config, guest->domid, guest->environment->saved, saved, job);
+    guest_config_free(config);
+}
+
+/* There is no domain, only what was saved of it. */
+static void give_up_saved(struct job *job)
+{
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    if (!saved_state_forget(guest->environment->saved, guest->config->name, &error)) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be forced off", error);
+        return;
+    }
+    set_error(guest, "");
+    set_state(guest, EVENT_GONE);
+    job_finish(job, NULL);
+}
+
 static void destroy_on_request(struct job *job)
 {
     struct guest *guest = job->guest;
+    if (guest->state == GUEST_SUSPENDED) {
+        give_up_saved(job);
+        return;
+    }
     if (guest->destroying) {
         refuse_for_now(job, "is being taken away already");
         return;
     }
     set_error(guest, "");
     guest->fate = FATE_OFF;
+    guest->saving = FALSE;
     destroy(job);
 }
 
@@ -410,7 +567,7 @@ static void switch_to(struct job *job)
 static void (*const handlers[REQUEST_COUNT])(struct job *) = {
     [REQUEST_START] = start_on_request, [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
     [REQUEST_PAUSE] = operate,          [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
-    [REQUEST_SWITCH] = switch_to,
+    [REQUEST_SUSPEND] = suspend,        [REQUEST_SWITCH] = switch_to,
 };
 
 void guest_request(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
@@ -426,58 +583,14 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
 
 /* ---- the object on the bus ---- */
 
-struct call {
-    GDBusMethodInvocation *invocation;
-    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
-};
-
-static void answer(struct guest *guest, const GError *error, gpointer data)
+static void resumed(GObject *source, GAsyncResult *result, gpointer data)
 {
-    struct call *call = data;
-    if (error)
-        g_dbus_method_invocation_return_gerror(call->invocation, error);
-    else
-        call->complete(guest->skeleton, call->invocation);
-    g_free(call);
-}
-
-static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, enum guest_request request,
-                       void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
-{
-    struct call *call = g_new0(struct call, 1);
-    *call = (struct call){invocation, complete};
-    guest_request(guest, request, answer, call);
-    return TRUE;
-}
-
-#define HANDLER(method, request)                                                                                       \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
-    {                                                                                                                  \
-        (void)skeleton;                                                                                                \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                                         \
-    }
-HANDLER(start, REQUEST_START)
-HANDLER(shutdown, REQUEST_SHUTDOWN)
-HANDLER(reboot, REQUEST_REBOOT)
-HANDLER(destroy, REQUEST_DESTROY)
-HANDLER(pause, REQUEST_PAUSE)
-HANDLER(unpause, REQUEST_UNPAUSE)
-HANDLER(switch, REQUEST_SWITCH)
-#undef HANDLER
-
-static void connect_methods(struct guest *guest)
-{
-    static const struct {
-        const char *signal;
-        GCallback handler;
-    } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},   {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)}, {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},   {"handle-unpause", G_CALLBACK(on_unpause)},
-        {"handle-switch", G_CALLBACK(on_switch)},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
-        g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
+    struct guest *guest = data;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!toolstack_operate_finish(guest->environment->toolstack, result, &error))
+        set_error(guest, error->message);
+    guest_unref(guest);
 }
 
 /*
@@ -489,14 +602,19 @@ static void take_over(struct guest *guest)
     const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
     struct toolstack_domain domain = toolstack_find(environment->toolstack, guest->config->name);
+    gboolean save_was_cut =
+        saved_state_tidy(environment->saved, guest->config->name, domain.domid >= 0 && !domain.begun);
     if (domain.domid < 0)
         return;
-    if (!domain.begun) {
-        g_message("%s: domain %d has never run; its making was interrupted", guest->config->name, domain.domid);
+    if (!domain.begun || (domain.suspended && is_saved(guest))) {
+        g_message("%s: domain %d is of no use: its making or its end was interrupted", guest->config->name,
+                  domain.domid);
         set_domid(guest, domain.domid);
         destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
         return;
     }
+    if (save_was_cut && domain.suspended)
+        toolstack_operate(environment->toolstack, TOOLSTACK_RESUME, domain.domid, resumed, g_rc_box_acquire(guest));
     guest->state = domain.paused ? GUEST_PAUSED : GUEST_RUNNING;
     set_domid(guest, domain.domid);
     rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
@@ -520,8 +638,9 @@ struct guest *guest_new(const struct guest_environment *environment, struct gues
     publish_config(guest);
     set_domid(guest, -1);
     rh_guest1_set_error(guest->skeleton, "");
-    rh_guest1_set_state(guest->skeleton, guest_state_name(GUEST_OFF));
-    connect_methods(guest);
+    guest->state = is_saved(guest) ? GUEST_SUSPENDED : GUEST_OFF;
+    rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
+    guest_bus_connect(guest->skeleton, guest);
     if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(guest->skeleton), environment->bus,
                                           guest->object_path, error)) {
         guest_unref(guest);
@@ -541,8 +660,9 @@ void guest_remove(struct guest *guest)
 
 void guest_set_config(struct guest *guest, struct guest_config *config)
 {
-    guest_config_free(guest->config);
-    guest->config = config;
+    struct guest_config **place = guest->defined ? &guest->defined : &guest->config;
+    guest_config_free(*place);
+    *place = config;
     if (guest->domid < 0)
         publish_config(guest);
 }

@@ -20,6 +20,8 @@ struct guest_environment {
     struct toolstack *toolstack;
     struct display *display;
     GDBusConnection *bus;
+    const char *saved;      /* the folder of suspended guests, saved_state.h */
+    const char *identities; /* guest_identity.h */
     /* Any guest's state has changed. */
     void (*state_changed)(struct guest *guest, gpointer user);
     gpointer user;

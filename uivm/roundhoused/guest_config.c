@@ -138,11 +138,35 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
     return TRUE;
 }
 
+/* Where the two kinds of firmware differ, and what goes to a kernel that is not there. */
+static gboolean check_pc(const struct guest_config *config, GError **error)
+{
+    if (!config->kernel && config->ramdisk)
+        return guest_setting_bad(error, "ramdisk",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (!config->kernel && *config->cmdline)
+        return guest_setting_bad(error, "cmdline",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (config->firmware == GUEST_FIRMWARE_UEFI && !g_str_equal(config->boot, GUEST_BOOT_UEFI))
+        return guest_setting_bad(error, "boot",
+                                 "firmware=uefi always tries disk, CD and network in this order; take this "
+                                 "out, or use firmware=bios.");
+    for (guint i = 0; config->cdrom && i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        if (g_str_equal(disk->vdev, GUEST_CDROM_VDEV))
+            return guest_setting_bad(error, "cdrom", "disk= has a disk called %s already; give that another name.",
+                                     GUEST_CDROM_VDEV);
+    }
+    return TRUE;
+}
+
 /* What only goes together with certain types of guest. */
 static gboolean check_type(const struct guest_config *config, GKeyFile *file, GError **error)
 {
     if (config->type == GUEST_HVM)
-        return TRUE;
+        return check_pc(config, error);
     if (!config->kernel)
         return guest_setting_bad(error, "kernel", "this setting is missing.");
     if (config->display == GUEST_DISPLAY_VGA)
@@ -167,6 +191,12 @@ static struct guest_config *read_definition(GKeyFile *file, const char *path, GE
         return config;
     guest_config_free(config);
     return NULL;
+}
+
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    return parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
 }
 
 struct guest_config *guest_config_load(const char *path, GError **error)
@@ -234,8 +264,7 @@ static void put_setting(GKeyFile *file, const struct guest_setting *row, const s
 static gboolean check_text(const struct guest_config *config, const char *path, const char *text, gsize length,
                            GError **error)
 {
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    struct guest_config *again = parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+    struct guest_config *again = guest_config_from_text(text, length, path, error);
     if (!again)
         return FALSE;
     const struct guest_setting *row = difference(again, config);
@@ -246,6 +275,19 @@ static gboolean check_text(const struct guest_config *config, const char *path, 
     }
     guest_config_free(again);
     return !row;
+}
+
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    gsize length;
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        g_autofree char *value = row->kind->write(row, field_of(row, config));
+        if (value && (config->type == GUEST_HVM || !row->hvm_only))
+            g_key_file_set_string(file, GROUP, row->key, value);
+    }
+    g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+    return check_text(config, path, text, length, error) ? g_steal_pointer(&text) : NULL;
 }
 
 static gboolean write_definition(const struct guest_config *config, const char *path, GError **error)

@@ -14,12 +14,18 @@
 #define GUEST_SLOT_MAX 9
 #define GUEST_NAME_MAX 63
 
+#define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
+#define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
+#define GUEST_CDROM_VDEV  "hdc"   /* where the drive is that cdrom= speaks of */
+
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
     GUEST_PV,
     GUEST_PVH, /* no emulated devices */
     GUEST_HVM, /* a whole PC, its devices emulated by QEMU */
 };
+
+enum guest_clock { GUEST_CLOCK_UTC, GUEST_CLOCK_LOCAL };
 
 enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };
 
@@ -45,12 +51,16 @@ struct guest_config {
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *kernel;                 /* NULL: an HVM guest that its firmware boots */
-    char *ramdisk;                /* NULL: none */
-    char *cmdline;                /* never NULL */
-    GPtrArray *disks;             /* struct guest_disk, owned */
-    char *bridge;                 /* NULL: no network card */
-    guint8 mac[6];
+    char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    char *kernel;           /* NULL: an HVM guest that its firmware boots */
+    char *ramdisk;          /* NULL: none */
+    char *cmdline;          /* never NULL */
+    GPtrArray *disks;       /* struct guest_disk, owned */
+    char *bridge;           /* NULL: no network card */
+    guint8 mac[6];          /* 0: what guest_identity.h gives it; so is the UUID */
+    guint8 uuid[16];
+    guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
     gboolean autostart;
 };
@@ -75,6 +85,13 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
  * replaced. Whether another file has the name or the slot is the caller's affair.
  */
 gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error);
+
+/*
+ * A text that says all of this definition, also what goes without saying today, and what reads it; the path is for
+ * messages. NULL with an RH_ERROR_BAD_CONFIG that names the key or the reason.
+ */
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error);
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error);
 
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);

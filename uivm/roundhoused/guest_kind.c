@@ -8,6 +8,7 @@
 #define DISKS_MAX      26
 #define DEFAULT_BRIDGE "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
 #define MAC_BYTES      sizeof(((struct guest_config *)NULL)->mac)
+#define UUID_BYTES     sizeof(((struct guest_config *)NULL)->uuid)
 
 gboolean guest_setting_bad(GError **error, const char *key, const char *format, ...)
 {
@@ -182,14 +183,59 @@ static gboolean read_mac(const struct guest_setting *row, gpointer field, const 
 
 static char *write_mac(const struct guest_setting *row, gconstpointer field)
 {
+    static const guint8 none[MAC_BYTES];
     const guint8 *mac = field;
     (void)row;
+    if (memcmp(mac, none, MAC_BYTES) == 0)
+        return NULL;
     return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static gboolean equal_mac(gconstpointer a, gconstpointer b)
 {
     return memcmp(a, b, MAC_BYTES) == 0;
+}
+
+static void clear_mac(gpointer field)
+{
+    memset(field, 0, MAC_BYTES);
+}
+
+static void clear_uuid(gpointer field)
+{
+    memset(field, 0, UUID_BYTES);
+}
+
+static gboolean read_uuid(const struct guest_setting *row, gpointer field, const char *value, GError **error)
+{
+    static const guint8 none[UUID_BYTES];
+    guint8 uuid[UUID_BYTES] = {0};
+    gboolean good = g_uuid_string_is_valid(value);
+    for (gsize i = 0, at = 0; good && i < UUID_BYTES; i++, at += 2) {
+        at += value[at] == '-';
+        uuid[i] = (guint8)(g_ascii_xdigit_value(value[at]) << 4 | g_ascii_xdigit_value(value[at + 1]));
+    }
+    if (!good || memcmp(uuid, none, sizeof(uuid)) == 0)
+        return guest_setting_bad(error, row->key, "\"%s\" is no UUID, such as 6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42.",
+                                 value);
+    memcpy(field, uuid, sizeof(uuid));
+    return TRUE;
+}
+
+static char *write_uuid(const struct guest_setting *row, gconstpointer field)
+{
+    static const guint8 none[UUID_BYTES];
+    const guint8 *uuid = field;
+    GString *text = g_string_new(NULL);
+    (void)row;
+    for (gsize i = 0; i < UUID_BYTES; i++)
+        g_string_append_printf(text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
+    return g_string_free(text, memcmp(uuid, none, UUID_BYTES) == 0);
+}
+
+static gboolean equal_uuid(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, UUID_BYTES) == 0;
 }
 
 /* ---- disks ---- */
@@ -322,5 +368,6 @@ const struct guest_kind guest_kind_number = {read_number, write_number, equal_nu
 const struct guest_kind guest_kind_word = {read_word, write_word, equal_number, NULL, NULL};
 const struct guest_kind guest_kind_switch = {read_switch, write_switch, equal_switch, NULL, NULL};
 const struct guest_kind guest_kind_colour = {read_colour, write_colour, equal_number, NULL, NULL};
-const struct guest_kind guest_kind_mac = {read_mac, write_mac, equal_mac, NULL, NULL};
+const struct guest_kind guest_kind_mac = {read_mac, write_mac, equal_mac, NULL, clear_mac};
+const struct guest_kind guest_kind_uuid = {read_uuid, write_uuid, equal_uuid, NULL, clear_uuid};
 const struct guest_kind guest_kind_disks = {read_disks, write_disks, equal_disks, own_disks, clear_disks};

@@ -18,8 +18,9 @@ struct manager {
     struct guest_environment environment;
     char *guests_directory;
     char *autostart_marker;
-    GPtrArray *guests;   /* struct guest, in order of slots */
-    GPtrArray *problems; /* sentences about definitions */
+    char *saved, *identities; /* those of environment */
+    GPtrArray *guests;        /* struct guest, in order of slots */
+    GPtrArray *problems;      /* sentences about definitions */
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
@@ -78,7 +79,7 @@ static void publish_problems(struct manager *manager)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
     if (manager->seat_late)
         g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
-                                           "\"systemctl status roundhouse-seat\" says why.");
+                                           "Restart this machine.");
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -472,6 +473,9 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
     manager->autostart_marker = g_strdup(options->autostart_marker);
+    manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
+    manager->environment.identities = manager->identities =
+        g_build_filename(options->state_directory, "identities", NULL);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
     if (!export_manager(manager, options, error) || !open_environment(manager, options, error)) {
@@ -508,5 +512,7 @@ void manager_free(struct manager *manager)
         toolstack_free(manager->environment.toolstack);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
+    g_free(manager->saved);
+    g_free(manager->identities);
     g_free(manager);
 }

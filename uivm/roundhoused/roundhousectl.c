@@ -102,6 +102,7 @@ GUEST_COMMAND(reboot)
 GUEST_COMMAND(destroy)
 GUEST_COMMAND(pause)
 GUEST_COMMAND(unpause)
+GUEST_COMMAND(suspend)
 #undef GUEST_COMMAND
 
 static gboolean switch_to(RhManager1 *manager, const char *name, GError **error)
@@ -132,6 +133,7 @@ static const struct command commands[] = {
     {"destroy", guest_destroy, "NAME", "force a guest off at once; unsaved work in it is lost"},
     {"pause", guest_pause, "NAME", "let a guest stand still"},
     {"unpause", guest_unpause, "NAME", "let it go on"},
+    {"suspend", guest_suspend, "NAME", "save it on the disk and end it; start lets it go on from there"},
     {"switch", switch_to, "NAME", "bring a guest on screen, or the switcher (name: switcher)"},
     {"poweroff", power_off, NULL, "shut all guests down and power the machine off"},
     {"restart", restart, NULL, "shut all guests down and restart the machine"},

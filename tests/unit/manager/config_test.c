@@ -68,12 +68,25 @@ static void assert_unwritten(const struct guest_config *config, const char *path
 static const struct {
     const char *key, *value;
 } others[] = {
-    {"slot", "4"},        {"name", "other"},    {"colour", "#010203"},
-    {"type", "pvh"},      {"kernel", "/other"}, {"ramdisk", "/r"},
-    {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "n"},
-    {"memory_mib", "64"}, {"vcpus", "2"},       {"disk", "/image,xvdb,ro"},
-    {"network", "br0"},   {"autostart", "yes"}, {"mac", "00:16:3e:01:02:03"},
+    {"clock", "local"},
+    {"slot", "4"},
+    {"name", "other"},
+    {"colour", "#010203"},
+    {"type", "pvh"},
+    {"kernel", "/other"},
+    {"ramdisk", "/r"},
+    {"cmdline", "quiet"},
+    {"firmware", "uefi"},
+    {"boot", "nc"},
+    {"memory_mib", "64"},
+    {"vcpus", "2"},
+    {"disk", "/image,xvdb,ro"},
+    {"network", "br0"},
+    {"autostart", "yes"},
+    {"mac", "00:16:3e:01:02:03"},
     {"display", "none"},
+    {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
+    {"cdrom", "/cd.iso"},
 };
 
 static const char *other_value(const char *key)
@@ -224,10 +237,19 @@ static void choose_text(struct guest_config *config)
     gboolean hvm = config->type == GUEST_HVM;
     set(&config->name, ANY(names));
     set(&config->kernel, hvm && chance() ? NULL : ANY(paths));
-    set(&config->ramdisk, chance() ? NULL : ANY(paths));
-    set(&config->cmdline, ANY(lines));
-    set(&config->boot, hvm ? ANY(boots) : "cd");
+    set(&config->ramdisk, !config->kernel || chance() ? NULL : ANY(paths));
+    set(&config->cmdline, config->kernel ? ANY(lines) : "");
+    set(&config->boot, hvm && config->firmware == GUEST_FIRMWARE_BIOS ? ANY(boots) : "cdn");
     set(&config->bridge, chance() ? NULL : ANY(bridges));
+}
+
+static void choose_cdrom(struct guest_config *config)
+{
+    static const char *const cds[] = {"/cd.iso", "empty"};
+    gboolean possible = config->type == GUEST_HVM;
+    for (guint i = 0; i < config->disks->len; i++)
+        possible = possible && !g_str_equal(((struct guest_disk *)g_ptr_array_index(config->disks, i))->vdev, "hdc");
+    set(&config->cdrom, possible && chance() ? ANY(cds) : NULL);
 }
 
 /* Every value that reading allows, the limits more often than chance has them. */
@@ -242,13 +264,19 @@ static void choose(struct guest_config *config)
     config->memory_mib = chance() ? 512 : (guint)g_test_rand_int_range(32, 1024 * 1024 + 1);
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
+    config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
     config->autostart = chance();
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);
     config->mac[0] = (config->mac[0] & 0xfe) | 2;
+    for (gsize i = 0; i < sizeof(config->uuid); i++)
+        config->uuid[i] = config->mac[1] & 1 ? (guint8)g_test_rand_int_range(0, 256) : 0;
+    if (chance())
+        memset(config->mac, 0, sizeof(config->mac));
     choose_text(config);
     choose_disks(config);
+    choose_cdrom(config);
 }
 
 /* Into the file of the definition before, each time: what was said there must not be left. */
@@ -339,7 +367,8 @@ static void test_said_twice(struct directory *directory, gconstpointer data)
 /* A PC that becomes a guest without firmware: its lines may not stay, though they say what goes without saying. */
 static void test_other_type(struct directory *directory, gconstpointer data)
 {
-    g_autofree char *path = write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cd\ndisplay=fbif\n");
+    g_autofree char *path =
+        write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cdn\ndisplay=fbif\n");
     struct guest_config *config = load(path);
     (void)data;
     config->type = GUEST_PVH;
@@ -385,8 +414,8 @@ static void test_bad_numbers(struct directory *directory, gconstpointer data)
         assert_spoilt(config, cases[i].sentence);
     }
     struct guest_config *config = load(path);
-    memset(config->mac, 0, sizeof(config->mac));
-    assert_spoilt(config, "mac: \"00:00:00:00:00:00\" is not the address");
+    config->mac[0] = 1;
+    assert_spoilt(config, "mac: \"01:00:00:00:00:00\" is not the address");
     assert_files(directory, 1);
 }
 

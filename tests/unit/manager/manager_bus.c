@@ -18,7 +18,7 @@
 
 struct fixture {
     GSubprocess *service;
-    char *directory, *guests, *marker, *signs;
+    char *directory, *guests, *saved, *marker, *signs;
     RhManager1 *manager;
 };
 
@@ -62,8 +62,9 @@ static gboolean has_owner(RhManager1 *manager)
 static void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--autostart-marker", fixture->marker, NULL);
+    fixture->service =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
+                         "--state", fixture->directory, "--autostart-marker", fixture->marker, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -89,8 +90,10 @@ static void setup(struct fixture *fixture, gconstpointer data)
     g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
     g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
     g_unsetenv("ROUNDHOUSE_FAKE_UNBEGUN");
+    g_unsetenv("ROUNDHOUSE_FAKE_STILL");
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
+    fixture->saved = g_build_filename(fixture->directory, "saved", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
     g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
@@ -113,11 +116,21 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     if (fixture->service)
         stop_service(fixture);
     remove_files(fixture->guests);
+    g_autofree char *identities = g_build_filename(fixture->directory, "identities", NULL);
+    remove_files(fixture->saved);
+    remove_files(identities);
     remove_files(fixture->directory);
     g_free(fixture->guests);
+    g_free(fixture->saved);
     g_free(fixture->marker);
     g_free(fixture->signs);
     g_free(fixture->directory);
+}
+
+static void setup_saved(struct fixture *fixture, const char *path)
+{
+    g_assert_cmpint(g_mkdir_with_parents(fixture->saved, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(path, "x", -1, NULL));
 }
 
 static RhGuest1 *guest(struct fixture *fixture, const char *name)
@@ -321,6 +334,222 @@ static void test_reboot_and_destroy(struct fixture *fixture, gconstpointer data)
     g_assert_no_error(error);
     WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(is(work, "running"));
+}
+
+/* Where there is a power button only, a restart is a shutdown and a start. */
+static void test_power_button(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=button");
+    define(fixture, "home", 2, "cmdline=button poweroff_ms=700");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running") && rh_guest1_get_domain_id(work) == 2);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_no_error(error);
+
+    /* The next end is none that anybody asked for. */
+    g_autoptr(RhGuest1) home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "running") && rh_guest1_get_domain_id(home) == 5);
+    WAIT_FOR(rh_guest1_get_domain_id(home) == -1);
+    g_assert_false(rh_guest1_call_shutdown_sync(home, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "home is off");
+}
+
+/* A guest that does not shut down is said not to answer, runs on, and is forced by nobody but the person. */
+static void test_unresponsive(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "deaf", 1, "cmdline=deaf");
+    define(fixture, "slow", 2, "cmdline=shutdown_ms=5000");
+    start_service(fixture);
+    g_autoptr(RhGuest1) deaf = guest(fixture, "deaf"), slow = guest(fixture, "slow");
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(slow, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_shutdown_sync(slow, NULL, &error));
+    WAIT_FOR(is(deaf, "unresponsive") && is(slow, "unresponsive"));
+    g_assert_nonnull(strstr(rh_guest1_get_error(deaf), "Shut it down once more, or force it off"));
+    WAIT_FOR(is(slow, "off"));
+    g_assert_true(rh_guest1_call_shutdown_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "stopping"));
+    g_assert_cmpstr(rh_guest1_get_error(deaf), ==, "");
+    WAIT_FOR(is(deaf, "unresponsive"));
+    g_assert_true(rh_guest1_call_destroy_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "off"));
+    g_assert_no_error(error);
+}
+
+/* A suspended guest stays one over a restart of the service, goes on from where it was as it was, and does so once. */
+static void test_suspend(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "memory_mib=256\ncmdline=save_ms=300");
+    start_service(fixture);
+    g_autoptr(RhGuest1) before = guest(fixture, "work");
+    guint64 free_before = rh_manager1_get_free_memory(fixture->manager);
+    g_assert_true(rh_guest1_call_start_sync(before, NULL, &error));
+    rh_guest1_call_suspend(before, NULL, NULL, NULL);
+    WAIT_FOR(is(before, "suspending"));
+    g_assert_false(rh_guest1_call_start_sync(before, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is being suspended");
+    WAIT_FOR(is(before, "suspended"));
+    g_assert_cmpint(rh_guest1_get_domain_id(before), ==, -1);
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
+    stop_service(fixture);
+
+    define(fixture, "work", 2, "memory_mib=512\nautostart=true");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "suspended"));
+    g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is suspended. Start it first, and");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before - 256 * 1024);
+    g_assert_cmpuint(rh_guest1_get_slot(work), ==, 2);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    WAIT_FOR(rh_guest1_get_memory(work) == 512 * 1024);
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before - 512 * 1024);
+    g_assert_true(rh_guest1_call_suspend_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "suspended"));
+    g_assert_true(rh_guest1_call_destroy_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_no_error(error);
+}
+
+/* A save that fails leaves the guest running; one that is forced off meanwhile is off, or suspended if it was done. */
+static void test_suspend_fails(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=save_fails");
+    define(fixture, "home", 2, "cmdline=save_ms=500");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_false(rh_guest1_call_suspend_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be suspended.");
+    WAIT_FOR(is(work, "running") && strstr(rh_guest1_get_error(work), "It does not stand still"));
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    rh_guest1_call_suspend(home, NULL, NULL, NULL);
+    WAIT_FOR(is(home, "suspending"));
+    g_assert_true(rh_guest1_call_destroy_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "off") && strstr(rh_guest1_get_error(home), "ended while it was being suspended"));
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "suspended"));
+    g_assert_no_error(error);
+}
+
+/* What cannot be used is not lost by that, and says how to go on. */
+static void test_resume_fails(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=create_error=busy create_fails=1");
+    start_service(fixture);
+    g_autofree char *path = g_build_filename(fixture->saved, "work", NULL);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_false(rh_guest1_call_start_sync(work, NULL, &error));
+    g_clear_error(&error);
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(work, NULL, &error));
+    stop_service(fixture);
+    start_service(fixture);
+    g_autoptr(RhGuest1) again = guest(fixture, "work");
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be started.");
+    WAIT_FOR(is(again, "suspended") && strstr(rh_guest1_get_error(again), "busy"));
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
+
+    define(fixture, "work", 1, "uuid=6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42\nmemory_mib=64");
+    WAIT_FOR(rh_guest1_get_memory(again) == 64 * 1024);
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "another guest that had its name");
+    WAIT_FOR(is(again, "suspended"));
+    define(fixture, "work", 1, "");
+    WAIT_FOR(rh_guest1_get_memory(again) == 512 * 1024);
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
+
+    g_assert_true(g_file_set_contents(path, "rubbish", -1, NULL));
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack",
+                 "Force it off, which gives up what was saved");
+    WAIT_FOR(is(again, "suspended"));
+    g_assert_true(rh_guest1_call_destroy_sync(again, NULL, &error));
+    WAIT_FOR(is(again, "off"));
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_no_error(error);
+}
+
+/* What a killed service leaves: a save that was cut, one that was done, one that was about to be used, one that was. */
+static void test_suspend_cut(struct fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *domain, *file, *state;
+    } cases[] = {
+        {"ROUNDHOUSE_FAKE_STILL", ".work.part", "running"}, {"ROUNDHOUSE_FAKE_STILL", "work", "suspended"},
+        {"ROUNDHOUSE_FAKE_STILL", "other", "suspending"},   {"ROUNDHOUSE_FAKE_UNBEGUN", ".work.used", "suspended"},
+        {"ROUNDHOUSE_FAKE_UNBEGUN", "work", "suspended"},   {"ROUNDHOUSE_FAKE_RUNNING", ".work.used", "running"},
+        {"ROUNDHOUSE_FAKE_NOBODY", ".work.used", "off"},    {"ROUNDHOUSE_FAKE_NOBODY", ".work.part", "off"},
+        {"ROUNDHOUSE_FAKE_NOBODY", "work", "suspended"},
+    };
+    g_autofree char *whole = g_build_filename(fixture->saved, "work", NULL);
+    (void)data;
+    define(fixture, "work", 1, "");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gboolean settled = FALSE;
+        g_autofree char *path = g_build_filename(fixture->saved, cases[i].file, NULL);
+        setup_saved(fixture, path);
+        g_setenv(cases[i].domain, "work", TRUE);
+        start_service(fixture);
+        g_autoptr(RhGuest1) work = guest(fixture, "work");
+        g_timeout_add(300, give_up, &settled);
+        WAIT_FOR(settled);
+        WAIT_FOR(is(work, cases[i].state));
+        g_assert_true(cases[i].file[0] != '.' || !g_file_test(path, G_FILE_TEST_EXISTS));
+        g_assert_true(g_file_test(whole, G_FILE_TEST_EXISTS) == g_str_equal(cases[i].state, "suspended"));
+        stop_service(fixture);
+        g_unsetenv(cases[i].domain);
+        remove_files(fixture->saved);
+    }
+}
+
+/* Another tool saves a guest: that is no end of it, unless the tool ends it. */
+static void test_saved_by_others(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=self_save_ms=100");
+    define(fixture, "home", 2, "cmdline=self_save_ms=100 save_ends");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "suspending"));
+    WAIT_FOR(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "suspending"));
+    WAIT_FOR(is(home, "off"));
+    g_assert_cmpstr(rh_guest1_get_error(home), ==, "");
+    g_assert_no_error(error);
 }
 
 /* A crash is called one at once, however long it takes to clean up behind it; a start meanwhile waits for that. */
@@ -685,17 +914,21 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
     guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
                                               NULL, NULL);
     define(fixture, "work", 1, "cmdline=shutdown_ms=400");
-    define(fixture, "home", 2, "");
+    define(fixture, "home", 2, "cmdline=shutdown_ms=400");
+    define(fixture, "deaf", 3, "cmdline=deaf");
     start_service(fixture);
-    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home"), deaf = guest(fixture, "deaf");
     g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
     g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
     g_assert_true(rh_guest1_call_pause_sync(home, NULL, &error));
     g_assert_true(rh_manager1_call_shutdown_sync(fixture->manager, NULL, &error));
-    WAIT_FOR(is(home, "off"));
-    WAIT_FOR(is(work, "stopping") || is(work, "off"));
+    /* The paused one goes on and is asked like the other: nothing of it is lost. */
+    WAIT_FOR(is(home, "stopping"));
+    WAIT_FOR(is(home, "off") && is(work, "off"));
+    g_assert_cmpuint(units->len, ==, 0);
+    WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(units->len > 0);
-    WAIT_FOR(is(work, "off"));
     g_assert_cmpstr(units->str, ==, "poweroff.target");
     g_bus_unown_name(name);
     g_dbus_connection_unregister_object(bus, object);
@@ -714,6 +947,13 @@ int main(int argc, char **argv)
         {"/bus/failed-start", test_failed_start},
         {"/bus/ends", test_ends},
         {"/bus/reboot-and-destroy", test_reboot_and_destroy},
+        {"/bus/power-button", test_power_button},
+        {"/bus/unresponsive", test_unresponsive},
+        {"/bus/suspend", test_suspend},
+        {"/bus/suspend-fails", test_suspend_fails},
+        {"/bus/resume-fails", test_resume_fails},
+        {"/bus/suspend-cut", test_suspend_cut},
+        {"/bus/saved-by-others", test_saved_by_others},
         {"/bus/autostart", test_autostart},
         {"/bus/autostart-killed", test_autostart_killed},
         {"/bus/crash-cleanup", test_crash_cleanup},
