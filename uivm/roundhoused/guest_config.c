@@ -67,6 +67,12 @@ static const struct guest_setting *find_setting(const char *key)
     return row->key ? row : NULL;
 }
 
+char *guest_config_text(const struct guest_config *config, const char *key)
+{
+    const struct guest_setting *row = find_setting(key);
+    return row ? row->kind->write(row, field_of(row, config)) : NULL;
+}
+
 static gboolean unusable(GError **error, const char *why)
 {
     g_set_error_literal(error, RH_ERROR, RH_ERROR_BAD_CONFIG, why);
@@ -126,8 +132,6 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
 {
     for (const struct guest_setting *row = guest_settings; row->key; row++) {
         g_autofree char *value = value_in(file, row);
-        if (!value && row->required)
-            return guest_setting_bad(error, row->key, "this setting is missing.");
         if (value && !row->kind->read(row, field_of(row, config), value, error))
             return FALSE;
     }
@@ -202,8 +206,7 @@ static gboolean goes_without_saying(const struct guest_setting *row, const struc
     other->path = g_strdup(path);
     if (row->kind->clear)
         row->kind->clear(field_of(row, other));
-    gboolean same =
-        !row->required && settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
+    gboolean same = settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
     guest_config_free(other);
     return same;
 }
@@ -283,18 +286,27 @@ static int compare_strings(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int compare_slots(gconstpointer a, gconstpointer b)
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b)
 {
-    const struct guest_config *left = *(struct guest_config *const *)a;
-    const struct guest_config *right = *(struct guest_config *const *)b;
-    return (int)left->slot - (int)right->slot;
+    guint left = a->slot ? a->slot : G_MAXUINT, right = b->slot ? b->slot : G_MAXUINT;
+    return left == right ? strcmp(a->name, b->name) : (left > right) - (left < right);
+}
+
+static int compare_configs(gconstpointer a, gconstpointer b)
+{
+    return guest_config_compare(*(struct guest_config *const *)a, *(struct guest_config *const *)b);
+}
+
+static gboolean same_slot(const struct guest_config *a, const struct guest_config *b)
+{
+    return a->slot && a->slot == b->slot;
 }
 
 static const struct guest_config *find_clash(GPtrArray *configs, const struct guest_config *config)
 {
     for (guint i = 0; i < configs->len; i++) {
         const struct guest_config *other = g_ptr_array_index(configs, i);
-        if (other->slot == config->slot || g_str_equal(other->name, config->name))
+        if (same_slot(other, config) || g_str_equal(other->name, config->name))
             return other;
     }
     return NULL;
@@ -311,7 +323,7 @@ static void load_into(GPtrArray *configs, const char *path, GPtrArray *problems)
     const struct guest_config *clash = find_clash(configs, config);
     if (clash) {
         g_ptr_array_add(problems, g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
-                                                  clash->slot == config->slot ? "slot" : "name", clash->path));
+                                                  same_slot(clash, config) ? "slot" : "name", clash->path));
         guest_config_free(config);
         return;
     }
@@ -333,6 +345,6 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
     g_ptr_array_sort(paths, compare_strings);
     for (guint i = 0; i < paths->len; i++)
         load_into(configs, g_ptr_array_index(paths, i), problems);
-    g_ptr_array_sort(configs, compare_slots);
+    g_ptr_array_sort(configs, compare_configs);
     return configs;
 }

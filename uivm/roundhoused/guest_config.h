@@ -10,9 +10,9 @@
 
 #include "roundhouse_guest.h"
 
-#define GUEST_SLOT_MIN 1
-#define GUEST_SLOT_MAX 9
-#define GUEST_NAME_MAX 63
+#define GUEST_SLOT_NONE 0 /* no hotkey; its screen is one of those that nobody has */
+#define GUEST_SLOT_MAX  9
+#define GUEST_NAME_MAX  63
 
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
@@ -38,7 +38,7 @@ struct guest_screen {
 struct guest_config {
     char *path; /* the file it came from, for messages */
     char *name;
-    guint slot;     /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
+    guint slot;     /* 1..GUEST_SLOT_MAX, or GUEST_SLOT_NONE */
     guint32 colour; /* 0xrrggbb */
     guint memory_mib;
     guint vcpus;
@@ -62,8 +62,8 @@ struct guest_config {
 struct guest_config *guest_config_load(const char *path, GError **error);
 
 /*
- * Reads every *.conf of a directory: the usable definitions in order of slots. A file that cannot be used, or
- * that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
+ * Reads every *.conf of a directory: the usable definitions in order (guest_config_compare). A file that cannot be
+ * used, or that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
  * is left out. A missing directory is an empty one.
  */
 GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problems);
@@ -76,8 +76,14 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
  */
 gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error);
 
+/* In order of slots, then those without one in order of names: negative, 0, positive. */
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b);
+
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
+
+/* What the file would say of a setting; NULL: nothing. The caller frees it. */
+char *guest_config_text(const struct guest_config *config, const char *key);
 
 struct guest_config *guest_config_copy(const struct guest_config *config);
 void guest_config_free(struct guest_config *config);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BUS_NAME     "org.roundhouse.Manager1"
+#define OBJECTS_PATH "/org/roundhouse"
 #define MANAGER_PATH "/org/roundhouse/Manager1"
 
 /* Creating a guest on a slow machine takes longer than D-Bus usually waits. */
@@ -35,17 +36,46 @@ static RhGuest1 *find_guest(RhManager1 *manager, const char *name, GError **erro
     return open_guest(path, error);
 }
 
+static int compare_guests(gconstpointer a, gconstpointer b)
+{
+    RhGuest1 *left = *(RhGuest1 *const *)a, *right = *(RhGuest1 *const *)b;
+    guint one = rh_guest1_get_slot(left), other = rh_guest1_get_slot(right);
+    if (one != other)
+        return one && (!other || one < other) ? -1 : 1;
+    return strcmp(rh_guest1_get_name(left), rh_guest1_get_name(right));
+}
+
+/* In order of slots, those without one behind. NULL: the service does not tell. */
+static GPtrArray *all_guests(GError **error)
+{
+    GDBusObjectManager *objects = rh_object_manager_client_new_for_bus_sync(
+        G_BUS_TYPE_SYSTEM, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_DO_NOT_AUTO_START, BUS_NAME, OBJECTS_PATH, NULL, error);
+    if (!objects)
+        return NULL;
+    GPtrArray *guests = g_ptr_array_new_with_free_func(g_object_unref);
+    g_autolist(GDBusObject) list = g_dbus_object_manager_get_objects(objects);
+    for (GList *object = list; object; object = object->next) {
+        RhGuest1 *guest = rh_object_get_guest1(object->data);
+        if (guest)
+            g_ptr_array_add(guests, guest);
+    }
+    g_ptr_array_sort(guests, compare_guests);
+    g_object_unref(objects);
+    return guests;
+}
+
 static gboolean list(RhManager1 *manager, const char *argument, GError **error)
 {
-    const char *const *paths = rh_manager1_get_guests(manager);
+    g_autoptr(GPtrArray) guests = all_guests(error);
     const char *const *problems = rh_manager1_get_problems(manager);
     (void)argument;
+    if (!guests)
+        return FALSE;
     g_print("%-4s %-24s %-9s %6s %10s %5s\n", "SLOT", "NAME", "STATE", "DOMAIN", "MEMORY", "VCPUS");
-    for (gsize i = 0; paths && paths[i]; i++) {
-        g_autoptr(RhGuest1) guest = open_guest(paths[i], error);
-        if (!guest)
-            return FALSE;
-        gboolean focused = rh_guest1_get_slot(guest) == rh_manager1_get_focused_slot(manager);
+    for (guint i = 0; i < guests->len; i++) {
+        RhGuest1 *guest = g_ptr_array_index(guests, i);
+        const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(guest));
+        gboolean focused = g_strcmp0(path, rh_manager1_get_focused_guest(manager)) == 0;
         g_autofree char *domain =
             rh_guest1_get_domain_id(guest) < 0 ? g_strdup("-") : g_strdup_printf("%d", rh_guest1_get_domain_id(guest));
         g_print("%3u%c %-24s %-9s %6s %6" G_GUINT64_FORMAT " MiB %5u\n", rh_guest1_get_slot(guest), focused ? '*' : ' ',

@@ -20,6 +20,7 @@ struct fixture {
     GSubprocess *service;
     char *directory, *guests, *marker;
     RhManager1 *manager;
+    GDBusObjectManager *objects; /* what a UI follows: one call for all there is, and signals */
 };
 
 static void define(struct fixture *fixture, const char *name, guint slot, const char *more)
@@ -70,6 +71,9 @@ static void start_service(struct fixture *fixture)
     g_assert_no_error(error);
     WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
     WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
+    fixture->objects = rh_object_manager_client_new_for_bus_sync(
+        G_BUS_TYPE_SYSTEM, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_NONE, BUS_NAME, "/org/roundhouse", NULL, &error);
+    g_assert_no_error(error);
 }
 
 /* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
@@ -81,6 +85,7 @@ static void stop_service(struct fixture *fixture)
     g_assert_no_error(error);
     g_clear_object(&fixture->service);
     g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
 }
 
 static void setup(struct fixture *fixture, gconstpointer data)
@@ -136,8 +141,8 @@ static gboolean is(RhGuest1 *guest, const char *state)
 
 static guint guest_count(struct fixture *fixture)
 {
-    const char *const *paths = rh_manager1_get_guests(fixture->manager);
-    return paths ? g_strv_length((char **)paths) : 0;
+    g_autolist(GDBusObject) objects = g_dbus_object_manager_get_objects(fixture->objects);
+    return g_list_length(objects) - 1; /* the manager is one too */
 }
 
 static guint problem_count(struct fixture *fixture)
@@ -202,6 +207,89 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 0);
     WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
     WAIT_FOR(goes_first(fixture, -1));
+}
+
+/* Names that differ make paths that differ, whatever they hold, and a new slot leaves the object where it is. */
+static void test_paths(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = NULL, *other = NULL;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    define(fixture, "a-b.c_d", 1, "");
+    define(fixture, "a_2db_2ec_5fd", 2, "");
+    start_service(fixture);
+    rh_manager1_call_get_guest_sync(fixture->manager, "a-b.c_d", &path, NULL, &error);
+    g_assert_cmpstr(path, ==, "/org/roundhouse/guests/a_2db_2ec_5fd");
+    rh_manager1_call_get_guest_sync(fixture->manager, "a_2db_2ec_5fd", &other, NULL, &error);
+    g_assert_cmpstr(other, ==, "/org/roundhouse/guests/a_5f2db_5f2ec_5f5fd");
+    g_autoptr(RhGuest1) moved = guest(fixture, "a-b.c_d");
+    define(fixture, "a-b.c_d", 5, "");
+    WAIT_FOR(rh_guest1_get_slot(moved) == 5);
+    g_assert_cmpuint(guest_count(fixture), ==, 2);
+}
+
+/* Guests come and go as objects, with all their properties. */
+static void test_object_manager(struct fixture *fixture, gconstpointer data)
+{
+    GDBusObjectManager *objects;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "type=hvm");
+    start_service(fixture);
+    objects = fixture->objects;
+    g_autoptr(GDBusInterface) manager = g_dbus_object_manager_get_interface(objects, MANAGER_PATH, BUS_NAME);
+    g_assert_nonnull(manager);
+    g_autoptr(GDBusInterface) work =
+        g_dbus_object_manager_get_interface(objects, "/org/roundhouse/guests/work", "org.roundhouse.Guest1");
+    g_assert_cmpstr(rh_guest1_get_guest_type(RH_GUEST1(work)), ==, "hvm");
+    define(fixture, "home", 0, "");
+    GDBusInterface *home = NULL;
+    WAIT_FOR(
+        (home = g_dbus_object_manager_get_interface(objects, "/org/roundhouse/guests/home", "org.roundhouse.Guest1")));
+    rh_guest1_call_start_sync(RH_GUEST1(home), NULL, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(is(RH_GUEST1(home), "running") && rh_guest1_get_screen(RH_GUEST1(home)) > 1);
+    rh_guest1_call_destroy_sync(RH_GUEST1(home), NULL, &error);
+    undefine(fixture, "home");
+    g_object_unref(home);
+    GDBusObject *gone = NULL;
+    WAIT_FOR(!(gone = g_dbus_object_manager_get_object(objects, "/org/roundhouse/guests/home")) ||
+             (g_object_unref(gone), FALSE));
+}
+
+/* Guests without a slot run on screens that are free, nine at a time, and keep off those that others are going to want.
+ */
+static void test_without_slot(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "nine", 9, "");
+    for (unsigned i = 0; i < 10; i++) {
+        g_autofree char *name = g_strdup_printf("extra%u", i);
+        define(fixture, name, 0, "memory_mib=64");
+    }
+    define(fixture, "blind", 0, "memory_mib=64\ndisplay=none");
+    start_service(fixture);
+    g_assert_cmpuint(guest_count(fixture), ==, 12);
+    for (unsigned i = 0; i < 9; i++) {
+        g_autofree char *name = g_strdup_printf("extra%u", i);
+        g_autoptr(RhGuest1) extra = guest(fixture, name);
+        g_assert_true(rh_guest1_call_start_sync(extra, NULL, &error));
+        WAIT_FOR(rh_guest1_get_screen(extra) == (i < 8 ? 8 - i : 9));
+    }
+    g_autoptr(RhGuest1) last = guest(fixture, "extra9"), blind = guest(fixture, "blind"),
+                        first = guest(fixture, "extra0");
+    g_assert_false(rh_guest1_call_start_sync(last, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "All 9 screens are taken");
+    g_assert_true(rh_guest1_call_start_sync(blind, NULL, &error));
+    g_assert_false(rh_guest1_call_switch_sync(blind, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "has no screen");
+    g_assert_true(rh_guest1_call_switch_sync(first, NULL, &error));
+    WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/org/roundhouse/guests/extra0") == 0);
+    g_assert_cmpuint(rh_manager1_get_focused_slot(fixture->manager), ==, 8);
+    g_assert_true(rh_guest1_call_destroy_sync(first, NULL, &error));
+    WAIT_FOR(is(first, "off") && rh_guest1_get_screen(first) == 0);
+    WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/") == 0);
 }
 
 static void test_refusals(struct fixture *fixture, gconstpointer data)
@@ -380,7 +468,7 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
     (void)interface;
     (void)signal;
     if (g_variant_lookup(changed, "State", "&s", &state) && !g_str_equal(state, "stopping"))
-        g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
+        g_string_append_printf(order->slots, "%c%s ", strrchr(path, '/')[1], state);
 }
 
 /*
@@ -400,6 +488,8 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "idle", 3, "");
     define(fixture, "late", 4, "autostart=true\ncmdline=create_error=x create_fails=3");
     define(fixture, "apple", 9, "autostart=true");
+    define(fixture, "1-without-slot", 0, "autostart=true");
+    define(fixture, "0-without-slot", 0, "autostart=true");
     start_service(fixture);
     g_autoptr(GError) error = NULL;
     gboolean over = FALSE;
@@ -411,10 +501,10 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
-    WAIT_FOR(strstr(order.slots->str, "9running"));
+    WAIT_FOR(strstr(order.slots->str, "1running"));
     g_assert_cmpstr(order.slots->str, ==,
-                    "1starting 1running 2starting 2off 2starting 2off 4starting 4off 4starting 4running "
-                    "9starting 9running ");
+                    "zstarting zrunning bstarting boff bstarting boff lstarting loff lstarting lrunning "
+                    "astarting arunning 0starting 0running 1starting 1running ");
     g_dbus_connection_signal_unsubscribe(bus, subscription);
     g_object_unref(bus);
     g_string_free(order.slots, TRUE);
@@ -444,6 +534,7 @@ static void test_autostart_killed(struct fixture *fixture, gconstpointer data)
     g_subprocess_wait(fixture->service, NULL, NULL);
     g_clear_object(&fixture->service);
     g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
 
     start_service(fixture);
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
@@ -697,6 +788,9 @@ int main(int argc, char **argv)
         void (*run)(struct fixture *, gconstpointer);
     } tests[] = {
         {"/bus/life", test_life},
+        {"/bus/paths", test_paths},
+        {"/bus/object-manager", test_object_manager},
+        {"/bus/without-slot", test_without_slot},
         {"/bus/refusals", test_refusals},
         {"/bus/failed-start", test_failed_start},
         {"/bus/ends", test_ends},
