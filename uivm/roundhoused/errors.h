@@ -14,6 +14,7 @@ enum rh_error {
     RH_ERROR_BAD_CONFIG,  /* the guest's definition cannot be used */
     RH_ERROR_DISPLAY,     /* the seat cannot show the guest */
     RH_ERROR_TOOLSTACK,   /* the hypervisor or a device refused */
+    RH_ERROR_NOT_ALLOWED, /* the caller may not */
     RH_ERROR_COUNT
 };
 

@@ -448,59 +448,27 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
 
 /* ---- the object on the bus ---- */
 
-struct call {
-    GDBusMethodInvocation *invocation;
-    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
-};
-
 static void answer(struct guest *guest, const GError *error, gpointer data)
 {
-    struct call *call = data;
+    GDBusMethodInvocation *invocation = data;
+    (void)guest;
     if (error)
-        g_dbus_method_invocation_return_gerror(call->invocation, error);
+        g_dbus_method_invocation_return_gerror(invocation, error);
     else
-        call->complete(guest->skeleton, call->invocation);
-    g_free(call);
+        g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, enum guest_request request,
-                       void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
+static void request(GDBusMethodInvocation *invocation, gpointer guest, guint which)
 {
-    struct call *call = g_new0(struct call, 1);
-    *call = (struct call){invocation, complete};
-    guest_request(guest, request, answer, call);
-    return TRUE;
+    guest_request(guest, (enum guest_request)which, answer, invocation);
 }
 
-#define HANDLER(method, request)                                                                                       \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
-    {                                                                                                                  \
-        (void)skeleton;                                                                                                \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                                         \
-    }
-HANDLER(start, REQUEST_START)
-HANDLER(shutdown, REQUEST_SHUTDOWN)
-HANDLER(reboot, REQUEST_REBOOT)
-HANDLER(destroy, REQUEST_DESTROY)
-HANDLER(pause, REQUEST_PAUSE)
-HANDLER(unpause, REQUEST_UNPAUSE)
-HANDLER(switch, REQUEST_SWITCH)
-#undef HANDLER
-
-static void connect_methods(struct guest *guest)
-{
-    static const struct {
-        const char *signal;
-        GCallback handler;
-    } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},   {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)}, {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},   {"handle-unpause", G_CALLBACK(on_unpause)},
-        {"handle-switch", G_CALLBACK(on_switch)},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
-        g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
-}
+static const struct authority_method methods[] = {
+    {"handle-start", request, REQUEST_START},   {"handle-shutdown", request, REQUEST_SHUTDOWN},
+    {"handle-reboot", request, REQUEST_REBOOT}, {"handle-destroy", request, REQUEST_DESTROY},
+    {"handle-pause", request, REQUEST_PAUSE},   {"handle-unpause", request, REQUEST_UNPAUSE},
+    {"handle-switch", request, REQUEST_SWITCH}, {NULL, NULL, 0},
+};
 
 /*
  * A domain of the guest's name that is already there: the service was restarted while the guest ran, or while it was
@@ -558,7 +526,7 @@ struct guest *guest_new(const struct guest_environment *environment, struct gues
     set_domid(guest, -1);
     rh_guest1_set_error(guest->skeleton, "");
     rh_guest1_set_state(guest->skeleton, guest_state_name(GUEST_OFF));
-    connect_methods(guest);
+    authority_serve(environment->authority, guest->skeleton, methods, guest);
     take_over(guest);
     put_on_bus(guest);
     return guest;
@@ -567,7 +535,6 @@ struct guest *guest_new(const struct guest_environment *environment, struct gues
 void guest_remove(struct guest *guest)
 {
     cancel_shutdown_deadline(guest);
-    g_signal_handlers_disconnect_by_data(guest->skeleton, guest);
     g_dbus_object_manager_server_unexport(guest->environment->objects, guest->object_path);
     guest_unref(guest);
 }
@@ -588,6 +555,11 @@ const struct guest_config *guest_config(const struct guest *guest)
 enum guest_state guest_state(const struct guest *guest)
 {
     return guest->state;
+}
+
+gpointer guest_skeleton(const struct guest *guest)
+{
+    return guest->skeleton;
 }
 
 const char *guest_object_path(const struct guest *guest)

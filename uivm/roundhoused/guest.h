@@ -4,6 +4,7 @@
 #ifndef RH_GUEST_H
 #define RH_GUEST_H
 
+#include "authority.h"
 #include "display.h"
 #include "guest_config.h"
 #include "guest_state.h"
@@ -19,6 +20,7 @@ typedef void (*guest_done_fn)(struct guest *guest, const GError *error, gpointer
 struct guest_environment {
     struct toolstack *toolstack;
     struct display *display;
+    struct authority *authority;
     GDBusObjectManagerServer *objects; /* where the guest's own object goes */
     /* Any guest's state has changed. */
     void (*state_changed)(struct guest *guest, gpointer user);
@@ -49,7 +51,8 @@ void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 const struct guest_config *guest_config(const struct guest *guest);
 enum guest_state guest_state(const struct guest *guest);
 const char *guest_object_path(const struct guest *guest);
-int guest_domid(const struct guest *guest); /* -1: none */
+gpointer guest_skeleton(const struct guest *guest); /* RhGuest1, for methods that others serve */
+int guest_domid(const struct guest *guest);         /* -1: none */
 /* Where the seat has its screen; while it has none, where it will be; 0: that is not known before. */
 guint guest_slot(const struct guest *guest);
 

@@ -222,15 +222,15 @@ static void seat_changed(gboolean present, gpointer data)
         manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
 }
 
-static gboolean on_switcher_shown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+static void switcher_shown(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct manager *manager = data;
+    struct manager *manager = user;
+    (void)argument;
     manager->switcher_shown = TRUE;
     g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     if (display_seat_present(manager->environment.display))
         autostart(manager);
-    rh_manager1_complete_switcher_shown(skeleton, invocation);
-    return TRUE;
+    g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
 static gboolean seat_overdue(gpointer data)
@@ -265,7 +265,8 @@ static void focus_changed(guint slot, gpointer data)
 
 static void add_guest(struct manager *manager, const struct guest_config *config)
 {
-    g_ptr_array_add(manager->guests, guest_new(&manager->environment, guest_config_copy(config)));
+    struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
+    g_ptr_array_add(manager->guests, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
@@ -396,10 +397,13 @@ static guint lend_slot(gpointer data, GError **error)
 
 /* ---- methods ---- */
 
-static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint slot, gpointer data)
+static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct manager *manager = data;
+    struct manager *manager = user;
     g_autoptr(GError) error = NULL;
+    guint slot;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
     struct guest *guest = find_slot(manager, slot);
     if (slot && !guest)
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
@@ -408,40 +412,38 @@ static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocatio
     if (error)
         g_dbus_method_invocation_return_gerror(invocation, error);
     else
-        rh_manager1_complete_switch(skeleton, invocation);
-    return TRUE;
+        g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean on_get_guest(RhManager1 *skeleton, GDBusMethodInvocation *invocation, const char *name, gpointer data)
+static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct guest *guest = find_name(data, name);
+    const char *name;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
+    struct guest *guest = find_name(user, name);
     if (guest)
-        rh_manager1_complete_get_guest(skeleton, invocation, guest_object_path(guest));
+        g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", guest_object_path(guest)));
     else
         g_dbus_method_invocation_return_error(invocation, RH_ERROR, RH_ERROR_NOT_FOUND,
                                               "There is no guest called \"%s\".", name);
-    return TRUE;
 }
 
-static void begin_end(struct manager *manager, enum machine_end_kind kind)
+static void end_machine(GDBusMethodInvocation *invocation, gpointer user, guint kind)
 {
+    struct manager *manager = user;
     if (!manager->ending)
-        manager->ending = machine_end_begin(manager->bus, manager->guests, kind);
+        manager->ending = machine_end_begin(manager->bus, manager->guests, (enum machine_end_kind)kind);
+    g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean on_shutdown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
-{
-    begin_end(data, MACHINE_POWER_OFF);
-    rh_manager1_complete_shutdown(skeleton, invocation);
-    return TRUE;
-}
-
-static gboolean on_reboot(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
-{
-    begin_end(data, MACHINE_RESTART);
-    rh_manager1_complete_reboot(skeleton, invocation);
-    return TRUE;
-}
+static const struct authority_method methods[] = {
+    {"handle-switch", switch_to, 0},
+    {"handle-get-guest", get_guest, 0},
+    {"handle-switcher-shown", switcher_shown, 0},
+    {"handle-shutdown", end_machine, MACHINE_POWER_OFF},
+    {"handle-reboot", end_machine, MACHINE_RESTART},
+    {NULL, NULL, 0},
+};
 
 /* ---- life ---- */
 
@@ -480,11 +482,7 @@ static void export_manager(struct manager *manager, const struct manager_options
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
-    g_signal_connect(skeleton, "handle-switch", G_CALLBACK(on_switch), manager);
-    g_signal_connect(skeleton, "handle-get-guest", G_CALLBACK(on_get_guest), manager);
-    g_signal_connect(skeleton, "handle-switcher-shown", G_CALLBACK(on_switcher_shown), manager);
-    g_signal_connect(skeleton, "handle-shutdown", G_CALLBACK(on_shutdown), manager);
-    g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
+    authority_serve(manager->environment.authority, skeleton, methods, manager);
     rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
     rh_object_skeleton_set_manager1(object, skeleton);
@@ -496,6 +494,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     struct manager *manager = g_new0(struct manager, 1);
     manager->bus = bus;
     manager->foreground = -1;
+    manager->environment.authority = authority_new(bus);
     manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
     manager->environment.lend_slot = lend_slot;
@@ -530,6 +529,7 @@ void manager_free(struct manager *manager)
         guest_remove(g_ptr_array_index(manager->guests, i));
     g_ptr_array_unref(manager->guests);
     g_ptr_array_unref(manager->problems);
+    authority_free(manager->environment.authority);
     g_object_unref(manager->skeleton);
     g_object_unref(manager->environment.objects);
     if (manager->environment.display)

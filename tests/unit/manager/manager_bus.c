@@ -1,165 +1,10 @@
-/*
- * The whole service on a private bus: the real roundhoused (with a hypervisor in memory) and the real
- * roundhousectl as processes, spoken to over D-Bus as the switcher does. The paths of both come in the
- * environment as ROUNDHOUSED and ROUNDHOUSECTL.
- */
-#include "roundhouse_dbus.h"
+/* The whole service on a private bus: lives of guests, autostart, definitions that come and go, the machine's end. */
+#include "service.h"
 
-#include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define BUS_NAME         "org.roundhouse.Manager1"
-#define MANAGER_PATH     "/org/roundhouse/Manager1"
-#define PATIENCE_SECONDS 15
-
-struct fixture {
-    GSubprocess *service;
-    char *directory, *guests, *marker;
-    RhManager1 *manager;
-    GDBusObjectManager *objects; /* what a UI follows: one call for all there is, and signals */
-};
-
-static void define(struct fixture *fixture, const char *name, guint slot, const char *more)
-{
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_autofree char *text = g_strdup_printf("[guest]\nslot=%u\nkernel=/boot/vmlinuz\n%s\n", slot, more);
-    g_assert_true(g_file_set_contents(file, text, -1, NULL));
-}
-
-static void undefine(struct fixture *fixture, const char *name)
-{
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_assert_cmpint(g_unlink(file), ==, 0);
-}
-
-static gboolean give_up(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-/* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                           \
-    do {                                                                                                               \
-        gboolean overdue_ = FALSE;                                                                                     \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
-        while (!(expression) && !overdue_)                                                                             \
-            g_main_context_iteration(NULL, TRUE);                                                                      \
-        if (overdue_)                                                                                                  \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                          \
-        g_source_remove(timer_);                                                                                       \
-    } while (0)
-
-static gboolean has_owner(RhManager1 *manager)
-{
-    g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager));
-    return owner != NULL;
-}
-
-static void start_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--autostart-marker", fixture->marker, NULL);
-    g_assert_no_error(error);
-    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
-                                                          MANAGER_PATH, NULL, &error);
-    g_assert_no_error(error);
-    WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
-    WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
-    fixture->objects = rh_object_manager_client_new_for_bus_sync(
-        G_BUS_TYPE_SYSTEM, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_NONE, BUS_NAME, "/org/roundhouse", NULL, &error);
-    g_assert_no_error(error);
-}
-
-/* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
-static void stop_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    g_subprocess_send_signal(fixture->service, SIGTERM);
-    g_assert_true(g_subprocess_wait_check(fixture->service, NULL, &error));
-    g_assert_no_error(error);
-    g_clear_object(&fixture->service);
-    g_clear_object(&fixture->manager);
-    g_clear_object(&fixture->objects);
-}
-
-static void setup(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
-    g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
-    g_unsetenv("ROUNDHOUSE_FAKE_UNBEGUN");
-    fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
-    fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
-    fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
-    g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
-}
-
-static void remove_files(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
-static void teardown(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    if (fixture->service)
-        stop_service(fixture);
-    remove_files(fixture->guests);
-    remove_files(fixture->directory);
-    g_free(fixture->guests);
-    g_free(fixture->marker);
-    g_free(fixture->directory);
-}
-
-static RhGuest1 *guest(struct fixture *fixture, const char *name)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL;
-    rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
-    g_assert_no_error(error);
-    RhGuest1 *proxy =
-        rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL, &error);
-    g_assert_no_error(error);
-    return proxy;
-}
-
-static gboolean is(RhGuest1 *guest, const char *state)
-{
-    return g_strcmp0(rh_guest1_get_state(guest), state) == 0;
-}
-
-static guint guest_count(struct fixture *fixture)
-{
-    g_autolist(GDBusObject) objects = g_dbus_object_manager_get_objects(fixture->objects);
-    return g_list_length(objects) - 1; /* the manager is one too */
-}
-
-static guint problem_count(struct fixture *fixture)
-{
-    const char *const *problems = rh_manager1_get_problems(fixture->manager);
-    return problems ? g_strv_length((char **)problems) : 0;
-}
-
-static void expect_error(GError *error, const char *name, const char *text)
-{
-    g_assert_nonnull(error);
-    g_autofree char *remote = g_dbus_error_get_remote_error(error);
-    g_assert_cmpstr(remote, ==, name);
-    if (!strstr(error->message, text))
-        g_error("\"%s\" does not say \"%s\"", error->message, text);
-    g_error_free(error);
-}
 
 /* The fake toolstack tells it in its version. */
 static gboolean goes_first(struct fixture *fixture, int domid)
@@ -167,8 +12,6 @@ static gboolean goes_first(struct fixture *fixture, int domid)
     g_autofree char *version = g_strdup_printf("4.17-test, domain %d first", domid);
     return g_strcmp0(rh_manager1_get_hypervisor_version(fixture->manager), version) == 0;
 }
-
-/* ---- tests ---- */
 
 static void test_life(struct fixture *fixture, gconstpointer data)
 {
@@ -207,89 +50,6 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 0);
     WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
     WAIT_FOR(goes_first(fixture, -1));
-}
-
-/* Names that differ make paths that differ, whatever they hold, and a new slot leaves the object where it is. */
-static void test_paths(struct fixture *fixture, gconstpointer data)
-{
-    g_autofree char *path = NULL, *other = NULL;
-    g_autoptr(GError) error = NULL;
-    (void)data;
-    define(fixture, "a-b.c_d", 1, "");
-    define(fixture, "a_2db_2ec_5fd", 2, "");
-    start_service(fixture);
-    rh_manager1_call_get_guest_sync(fixture->manager, "a-b.c_d", &path, NULL, &error);
-    g_assert_cmpstr(path, ==, "/org/roundhouse/guests/a_2db_2ec_5fd");
-    rh_manager1_call_get_guest_sync(fixture->manager, "a_2db_2ec_5fd", &other, NULL, &error);
-    g_assert_cmpstr(other, ==, "/org/roundhouse/guests/a_5f2db_5f2ec_5f5fd");
-    g_autoptr(RhGuest1) moved = guest(fixture, "a-b.c_d");
-    define(fixture, "a-b.c_d", 5, "");
-    WAIT_FOR(rh_guest1_get_slot(moved) == 5);
-    g_assert_cmpuint(guest_count(fixture), ==, 2);
-}
-
-/* Guests come and go as objects, with all their properties. */
-static void test_object_manager(struct fixture *fixture, gconstpointer data)
-{
-    GDBusObjectManager *objects;
-    g_autoptr(GError) error = NULL;
-    (void)data;
-    define(fixture, "work", 1, "type=hvm");
-    start_service(fixture);
-    objects = fixture->objects;
-    g_autoptr(GDBusInterface) manager = g_dbus_object_manager_get_interface(objects, MANAGER_PATH, BUS_NAME);
-    g_assert_nonnull(manager);
-    g_autoptr(GDBusInterface) work =
-        g_dbus_object_manager_get_interface(objects, "/org/roundhouse/guests/work", "org.roundhouse.Guest1");
-    g_assert_cmpstr(rh_guest1_get_guest_type(RH_GUEST1(work)), ==, "hvm");
-    define(fixture, "home", 0, "");
-    GDBusInterface *home = NULL;
-    WAIT_FOR(
-        (home = g_dbus_object_manager_get_interface(objects, "/org/roundhouse/guests/home", "org.roundhouse.Guest1")));
-    rh_guest1_call_start_sync(RH_GUEST1(home), NULL, &error);
-    g_assert_no_error(error);
-    WAIT_FOR(is(RH_GUEST1(home), "running") && rh_guest1_get_screen(RH_GUEST1(home)) > 1);
-    rh_guest1_call_destroy_sync(RH_GUEST1(home), NULL, &error);
-    undefine(fixture, "home");
-    g_object_unref(home);
-    GDBusObject *gone = NULL;
-    WAIT_FOR(!(gone = g_dbus_object_manager_get_object(objects, "/org/roundhouse/guests/home")) ||
-             (g_object_unref(gone), FALSE));
-}
-
-/* Guests without a slot run on screens that are free, nine at a time, and keep off those that others are going to want.
- */
-static void test_without_slot(struct fixture *fixture, gconstpointer data)
-{
-    GError *error = NULL;
-    (void)data;
-    define(fixture, "nine", 9, "");
-    for (unsigned i = 0; i < 10; i++) {
-        g_autofree char *name = g_strdup_printf("extra%u", i);
-        define(fixture, name, 0, "memory_mib=64");
-    }
-    define(fixture, "blind", 0, "memory_mib=64\ndisplay=none");
-    start_service(fixture);
-    g_assert_cmpuint(guest_count(fixture), ==, 12);
-    for (unsigned i = 0; i < 9; i++) {
-        g_autofree char *name = g_strdup_printf("extra%u", i);
-        g_autoptr(RhGuest1) extra = guest(fixture, name);
-        g_assert_true(rh_guest1_call_start_sync(extra, NULL, &error));
-        WAIT_FOR(rh_guest1_get_screen(extra) == (i < 8 ? 8 - i : 9));
-    }
-    g_autoptr(RhGuest1) last = guest(fixture, "extra9"), blind = guest(fixture, "blind"),
-                        first = guest(fixture, "extra0");
-    g_assert_false(rh_guest1_call_start_sync(last, NULL, &error));
-    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "All 9 screens are taken");
-    g_assert_true(rh_guest1_call_start_sync(blind, NULL, &error));
-    g_assert_false(rh_guest1_call_switch_sync(blind, NULL, &error));
-    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "has no screen");
-    g_assert_true(rh_guest1_call_switch_sync(first, NULL, &error));
-    WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/org/roundhouse/guests/extra0") == 0);
-    g_assert_cmpuint(rh_manager1_get_focused_slot(fixture->manager), ==, 8);
-    g_assert_true(rh_guest1_call_destroy_sync(first, NULL, &error));
-    WAIT_FOR(is(first, "off") && rh_guest1_get_screen(first) == 0);
-    WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/") == 0);
 }
 
 static void test_refusals(struct fixture *fixture, gconstpointer data)
@@ -675,62 +435,6 @@ static void test_removed_while_busy(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(guest_count(fixture) == 0);
 }
 
-static char *control(int expected_status, ...) G_GNUC_NULL_TERMINATED;
-
-static char *control(int expected_status, ...)
-{
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
-    g_autoptr(GError) error = NULL;
-    char *output = NULL;
-    va_list list;
-    g_ptr_array_add(words, (char *)g_getenv("ROUNDHOUSECTL"));
-    va_start(list, expected_status);
-    for (const char *word; (word = va_arg(list, const char *));)
-        g_ptr_array_add(words, (char *)word);
-    va_end(list);
-    g_ptr_array_add(words, NULL);
-    g_autoptr(GSubprocess) process = g_subprocess_newv(
-        (const char *const *)words->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, &error));
-    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, expected_status);
-    return output;
-}
-
-static void expect_text(char *output, const char *text)
-{
-    if (!strstr(output, text))
-        g_error("roundhousectl said \"%s\" and not \"%s\"", output, text);
-    g_free(output);
-}
-
-static void test_command_line(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    expect_text(control(1, "list", NULL), "roundhoused is not running");
-    define(fixture, "work", 1, "memory_mib=256");
-    define(fixture, "broken", 2, "cmdline=create_error=no-kernel");
-    start_service(fixture);
-    expect_text(control(0, "list", NULL), "  1  work                     off            -    256 MiB     1");
-    expect_text(control(0, "start", "work", NULL), "");
-    expect_text(control(0, "switch", "work", NULL), "");
-    expect_text(control(0, "list", NULL), "  1* work                     running        1");
-    expect_text(control(0, "status", "work", NULL), "state       running");
-    expect_text(control(0, "status", NULL), "4.17-test");
-    expect_text(control(0, "pause", "work", NULL), "");
-    expect_text(control(0, "unpause", "work", NULL), "");
-    expect_text(control(0, "switch", "switcher", NULL), "");
-    expect_text(control(0, "destroy", "work", NULL), "");
-    expect_text(control(1, "destroy", "work", NULL), "roundhousectl: work is off. Start it first.");
-    expect_text(control(1, "start", "broken", NULL), "roundhousectl: broken could not be started.");
-    expect_text(control(0, "status", "broken", NULL), "error       broken could not be started.");
-    expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
-    expect_text(control(1, "start", NULL), "needs the name of one guest");
-    expect_text(control(1, "fly", NULL), "there is no command \"fly\"");
-    expect_text(control(1, "list", "x", NULL), "takes no name");
-    expect_text(control(0, "--help", NULL), "Usage: roundhousectl");
-}
-
 /* A systemd of our own notes what the machine's end asks of it. */
 static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
                       const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
@@ -782,15 +486,8 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    g_test_init(&argc, &argv, NULL);
-    static const struct {
-        const char *name;
-        void (*run)(struct fixture *, gconstpointer);
-    } tests[] = {
+    static const struct service_test tests[] = {
         {"/bus/life", test_life},
-        {"/bus/paths", test_paths},
-        {"/bus/object-manager", test_object_manager},
-        {"/bus/without-slot", test_without_slot},
         {"/bus/refusals", test_refusals},
         {"/bus/failed-start", test_failed_start},
         {"/bus/ends", test_ends},
@@ -805,15 +502,8 @@ int main(int argc, char **argv)
         {"/bus/taken-over", test_taken_over},
         {"/bus/definitions-change", test_definitions_change},
         {"/bus/removed-while-busy", test_removed_while_busy},
-        {"/bus/command-line", test_command_line},
         {"/bus/machine-end", test_machine_end},
+        {NULL, NULL},
     };
-    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
-        g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);
-    g_autoptr(GTestDBus) bus = g_test_dbus_new(G_TEST_DBUS_NONE);
-    g_test_dbus_up(bus);
-    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
-    int status = g_test_run();
-    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
-    return status;
+    return service_run(argc, argv, tests);
 }
