@@ -48,7 +48,7 @@ static const struct {
     const char *action; /* NULL: none */
 } needs[] = {
     {"GetGuest", NULL}, {"SwitcherShown", NULL}, {"Start", USE},  {"Destroy", USE},
-    {"Pause", USE},     {"Unpause", USE},        {"Switch", USE},
+    {"Pause", USE},     {"Unpause", USE},        {"Switch", USE}, {"GetSettings", USE},
 };
 
 /* Both interfaces have these: the machine's end is not the guest's. */

@@ -11,6 +11,8 @@ static const GDBusErrorEntry names[] = {
     {RH_ERROR_DISPLAY, "org.roundhouse.Error.Display"},
     {RH_ERROR_TOOLSTACK, "org.roundhouse.Error.Toolstack"},
     {RH_ERROR_NOT_ALLOWED, "org.roundhouse.Error.NotAllowed"},
+    {RH_ERROR_NAME_IN_USE, "org.roundhouse.Error.NameInUse"},
+    {RH_ERROR_SLOT_IN_USE, "org.roundhouse.Error.SlotInUse"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == RH_ERROR_COUNT);
 

@@ -15,6 +15,8 @@ enum rh_error {
     RH_ERROR_DISPLAY,     /* the seat cannot show the guest */
     RH_ERROR_TOOLSTACK,   /* the hypervisor or a device refused */
     RH_ERROR_NOT_ALLOWED, /* the caller may not */
+    RH_ERROR_NAME_IN_USE, /* another guest has the name */
+    RH_ERROR_SLOT_IN_USE, /* another guest has the slot */
     RH_ERROR_COUNT
 };
 

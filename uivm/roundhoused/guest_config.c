@@ -183,6 +183,78 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     return config;
 }
 
+/* ---- settings one by one ---- */
+
+/* The last of several lines with one key counts, and GKeyFile takes away only that. */
+static void remove_lines(GKeyFile *file, const char *key)
+{
+    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
+        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
+    }
+}
+
+/* NULL: it is of a type that no setting has. The caller frees it. */
+static char *text_of(GVariant *value)
+{
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+        return g_strstrip(g_variant_dup_string(value, NULL));
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        return g_strdup(g_variant_get_boolean(value) ? "true" : "false");
+    return strchr("ynqiuxt", *g_variant_get_type_string(value)) ? g_variant_print(value, FALSE) : NULL;
+}
+
+static gboolean change_line(GKeyFile *file, const char *key, GVariant *value, GError **error)
+{
+    g_autofree char *text = text_of(value);
+    if (!find_setting(key))
+        return guest_setting_bad(error, key, "there is no such setting; check its spelling.");
+    if (!text)
+        return guest_setting_bad(error, key, "give text, a number, or true or false.");
+    remove_lines(file, key);
+    if (*text)
+        g_key_file_set_string(file, GROUP, key, text);
+    return TRUE;
+}
+
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    GVariantIter iter;
+    const char *key;
+    GVariant *value;
+    gboolean good =
+        from ? parse_file(file, from, error) : parse_text(file, "[" GROUP "]", strlen("[" GROUP "]"), error);
+    g_variant_iter_init(&iter, settings);
+    while (good && g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+        good = change_line(file, key, value, error);
+        g_variant_unref(value);
+    }
+    return good ? read_definition(file, path, error) : NULL;
+}
+
+static GVariant *value_of(const struct guest_setting *row, gconstpointer field)
+{
+    if (row->kind == &guest_kind_number)
+        return g_variant_new_uint32(*(const guint *)field);
+    if (row->kind == &guest_kind_switch)
+        return g_variant_new_boolean(*(const gboolean *)field);
+    g_autofree char *text = row->kind->write(row, field);
+    return text ? g_variant_new_string(text) : NULL;
+}
+
+GVariant *guest_config_settings(const struct guest_config *config)
+{
+    GVariantBuilder settings;
+    g_variant_builder_init(&settings, G_VARIANT_TYPE("a{sv}"));
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        GVariant *value = row->hvm_only && config->type != GUEST_HVM ? NULL : value_of(row, field_of(row, config));
+        if (value)
+            g_variant_builder_add(&settings, "{sv}", row->key, value);
+    }
+    return g_variant_builder_end(&settings);
+}
+
 /* ---- writing ---- */
 
 /* Whether the file's line means just this, in whatever words. */
@@ -209,15 +281,6 @@ static gboolean goes_without_saying(const struct guest_setting *row, const struc
     gboolean same = settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
     guest_config_free(other);
     return same;
-}
-
-/* The last of several lines with one key counts, and GKeyFile takes away only that. */
-static void remove_lines(GKeyFile *file, const char *key)
-{
-    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
-        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
-        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
-    }
 }
 
 static void put_setting(GKeyFile *file, const struct guest_setting *row, const struct guest_config *config,

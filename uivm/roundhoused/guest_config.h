@@ -82,6 +82,16 @@ int guest_config_compare(const struct guest_config *a, const struct guest_config
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
 
+/*
+ * The definition that a file called path would have: what the file from says (NULL: a new one), but for these settings
+ * (a{sv}: text, or a number or a boolean; an empty text takes a setting back to what goes without saying). Nothing is
+ * written. NULL with an RH_ERROR_BAD_CONFIG that begins with the setting it is about.
+ */
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error);
+
+/* All settings that it has, a{sv}: numbers as u, switches as b, the rest as s. A floating reference. */
+GVariant *guest_config_settings(const struct guest_config *config);
+
 /* What the file would say of a setting; NULL: nothing. The caller frees it. */
 char *guest_config_text(const struct guest_config *config, const char *key);
 

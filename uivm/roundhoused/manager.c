@@ -3,6 +3,7 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_edit.h"
 #include "guest_logs.h"
 #include "machine_end.h"
 #include "roundhouse_dbus.h"
@@ -25,6 +26,7 @@ struct manager {
     RhManager1 *skeleton;
     GDBusConnection *bus;
     struct guest_environment environment;
+    struct guest_edit edit;
     char *guests_directory;
     char *autostart_marker;
     GPtrArray *guests;   /* struct guest, in order: guest_config_compare */
@@ -267,6 +269,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
 {
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
     g_ptr_array_add(manager->guests, guest);
+    guest_edit_serve_guest(&manager->edit, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
@@ -333,6 +336,13 @@ static gboolean reload(gpointer data)
     manager->reload_timer = 0;
     load_definitions(manager);
     return G_SOURCE_REMOVE;
+}
+
+static void reload_now(gpointer data)
+{
+    struct manager *manager = data;
+    g_clear_handle_id(&manager->reload_timer, g_source_remove);
+    load_definitions(manager);
 }
 
 /* Editors write a file in several steps: one reload for all of them. */
@@ -483,6 +493,7 @@ static void export_manager(struct manager *manager, const struct manager_options
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
     authority_serve(manager->environment.authority, skeleton, methods, manager);
+    guest_edit_serve_manager(&manager->edit, skeleton);
     rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
     rh_object_skeleton_set_manager1(object, skeleton);
@@ -503,6 +514,12 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->autostart_marker = g_strdup(options->autostart_marker);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
+    manager->edit = (struct guest_edit){.directory = manager->guests_directory,
+                                        .guests = manager->guests,
+                                        .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
+                                        .authority = manager->environment.authority,
+                                        .reload = reload_now,
+                                        .user = manager};
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
@@ -525,6 +542,7 @@ void manager_free(struct manager *manager)
     g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     g_clear_pointer(&manager->ending, machine_end_free);
     g_clear_object(&manager->monitor);
+    jobs_free(manager->edit.jobs);
     for (guint i = 0; i < manager->guests->len; i++)
         guest_remove(g_ptr_array_index(manager->guests, i));
     g_ptr_array_unref(manager->guests);

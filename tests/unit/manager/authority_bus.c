@@ -137,7 +137,12 @@ static void test_actions(struct fixture *fixture, gconstpointer data)
         {WORK, GUEST, "Pause", "()", "use "},
         {WORK, GUEST, "Unpause", "()", "use "},
         {WORK, GUEST, "Switch", "()", "use "},
+        {WORK, GUEST, "GetSettings", "()", "use "},
+        {WORK, GUEST, "SetSettings", "(@a{sv} {},)", "administer "},
+        {WORK, GUEST, "Rename", "('x',)", "administer "},
+        {WORK, GUEST, "Delete", "()", "administer "},
         {MANAGER_PATH, BUS_NAME, "Switch", "(uint32 0,)", "use "},
+        {MANAGER_PATH, BUS_NAME, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>},)", "administer "},
         {MANAGER_PATH, BUS_NAME, "Shutdown", "()", "administer "},
         {MANAGER_PATH, BUS_NAME, "Reboot", "()", "administer "},
     };
@@ -178,9 +183,9 @@ static void test_challenge(struct fixture *fixture, gconstpointer data)
     polkit_start(&polkit, CHALLENGE);
     start_service(fixture);
     g_autoptr(GDBusConnection) caller = caller_new();
-    expect_error(try_to(caller, MANAGER_PATH, BUS_NAME, "Shutdown", NULL), "org.roundhouse.Error.NotAllowed",
+    expect_error(try_to(caller, WORK, GUEST, "Delete", NULL), "org.roundhouse.Error.NotAllowed",
                  "administrator's password");
-    call(caller, MANAGER_PATH, BUS_NAME, "Shutdown", NULL, G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, &reply);
+    call(caller, WORK, GUEST, "Delete", NULL, G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, &reply);
     WAIT_FOR(reply.there);
     g_assert_cmpuint(polkit.flags, ==, 1);
     g_error_free(reply.error);
