@@ -42,27 +42,14 @@ struct question {
     GCancellable *cancellable;
 };
 
-/* What a method takes. One that is not here takes the most. */
-static const struct {
-    const char *method; /* of whatever interface of ours */
-    const char *action; /* NULL: none */
-} needs[] = {
-    {"GetGuest", NULL}, {"SwitcherShown", NULL}, {"Start", USE},  {"Destroy", USE},
-    {"Pause", USE},     {"Unpause", USE},        {"Switch", USE}, {"GetSettings", USE},
-};
-
-/* Both interfaces have these: the machine's end is not the guest's. */
-static const char *const guest_needs_use[] = {"Shutdown", "Reboot", NULL};
-
+/* What the method takes, as its XML says: "use" or "none"; a method that says nothing takes the most. NULL: nothing. */
 static const char *action_of(GDBusMethodInvocation *invocation)
 {
-    const char *method = g_dbus_method_invocation_get_method_name(invocation);
-    gboolean guest = g_str_equal(g_dbus_method_invocation_get_interface_name(invocation), "org.roundhouse.Guest1");
-    for (gsize i = 0; i < G_N_ELEMENTS(needs); i++) {
-        if (g_str_equal(needs[i].method, method))
-            return needs[i].action;
-    }
-    return guest && g_strv_contains(guest_needs_use, method) ? USE : ADMINISTER;
+    const GDBusMethodInfo *method = g_dbus_method_invocation_get_method_info(invocation);
+    const char *action = g_dbus_annotation_info_lookup(method->annotations, "org.roundhouse.Action");
+    if (g_strcmp0(action, "none") == 0)
+        return NULL;
+    return g_strcmp0(action, "use") == 0 ? USE : ADMINISTER;
 }
 
 /* ---- the end of a question ---- */

@@ -23,8 +23,9 @@ struct authority_method {
 
 /*
  * From now on each of these methods (up to one whose signal is NULL) is run when its caller may; which action of
- * org.roundhouse.policy that takes is a row of authority.c. A caller that has gone meanwhile, or an object that has
- * left the bus, is not served: user need not live longer than the skeleton is on the bus.
+ * org.roundhouse.policy that takes, its XML says in an annotation, org.roundhouse.Action. A caller that has gone
+ * meanwhile, or an object that has left the bus, is not served: user need not live longer than the skeleton is on the
+ * bus.
  */
 void authority_serve(struct authority *authority, gpointer skeleton, const struct authority_method *methods,
                      gpointer user);
