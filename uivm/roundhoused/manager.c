@@ -485,6 +485,15 @@ static gboolean open_environment(struct manager *manager, const struct manager_o
     return environment->display != NULL;
 }
 
+/* One line for everybody who looks at the switcher: that this is no product's image. */
+static void publish_notice(struct manager *manager, const char *path)
+{
+    g_autofree char *text = NULL;
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        g_strdelimit(g_strstrip(text), "\n", ' ');
+    rh_manager1_set_notice(manager->skeleton, text && g_utf8_validate(text, -1, NULL) ? text : "");
+}
+
 static void export_manager(struct manager *manager, const struct manager_options *options)
 {
     g_autoptr(RhObjectSkeleton) object = rh_object_skeleton_new(OBJECT_PATH);
@@ -492,6 +501,7 @@ static void export_manager(struct manager *manager, const struct manager_options
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
+    publish_notice(manager, options->notice);
     authority_serve(manager->environment.authority, skeleton, methods, manager);
     guest_edit_serve_manager(&manager->edit, skeleton);
     rh_manager1_set_focused_guest(skeleton, "/");

@@ -86,6 +86,18 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/") == 0);
 }
 
+/* The developer's image says so on the screen; the product's has no such file. */
+static void test_notice(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    start_service(fixture);
+    g_assert_cmpstr(rh_manager1_get_notice(fixture->manager), ==, "");
+    stop_service(fixture);
+    g_assert_true(g_file_set_contents(fixture->notice, " One line\nand another\n", -1, NULL));
+    start_service(fixture);
+    g_assert_cmpstr(rh_manager1_get_notice(fixture->manager), ==, "One line and another");
+}
+
 static GVariant *settings_of(const char *text)
 {
     g_autoptr(GError) error = NULL;
@@ -315,6 +327,7 @@ int main(int argc, char **argv)
         {"/api/paths", test_paths},
         {"/api/object-manager", test_object_manager},
         {"/api/without-slot", test_without_slot},
+        {"/api/notice", test_notice},
         {"/api/create", test_create},
         {"/api/create-refused", test_create_refused},
         {"/api/create-twice", test_create_twice},

@@ -31,8 +31,9 @@ static gboolean has_owner(RhManager1 *manager)
 void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--autostart-marker", fixture->marker, NULL);
+    fixture->service =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
+                         "--autostart-marker", fixture->marker, "--notice", fixture->notice, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -66,6 +67,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
+    fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
 }
 
@@ -88,6 +90,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     remove_files(fixture->directory);
     g_free(fixture->guests);
     g_free(fixture->marker);
+    g_free(fixture->notice);
     g_free(fixture->directory);
 }
 

@@ -17,7 +17,7 @@
 
 struct fixture {
     GSubprocess *service;
-    char *directory, *guests, *marker;
+    char *directory, *guests, *marker, *notice;
     RhManager1 *manager;
     GDBusObjectManager *objects; /* what a UI follows: one call for all there is, and signals */
 };
