@@ -7,6 +7,9 @@ import sys
 
 import tree
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'uivm', 'interfaces'))
+import make_page
+
 HOTKEYS = 'switcher/seat/core/hotkey_table.h'
 MODIFIERS = 'Ctrl|Alt|Shift|Meta'
 SUFFIXES = 'c|h|S|py|xml|css|service|socket|conf|md|build|lds\\.S'
@@ -118,14 +121,17 @@ def main():
              if path.startswith('docs/') and path.endswith('.md') or path == 'README.md'}
     files, functions = missing_names(texts, paths)
     found, chords = implemented(), hotkeys()
-    print('1..5')
+    print('1..7')
     good = [tree.report('files that the texts name exist', files),
             tree.report('functions that the texts name exist', functions),
             tree.report('hypercalls, options and debug keys are all described', left_out(texts)),
             tree.report('hotkeys that texts and programs name exist', unknown_hotkeys(paths, chords) if chords else
                         [f'none were found in {HOTKEYS}: the pattern of this check is out of date']),
             tree.report('the dispatch tables were found', [] if len(found) > 150 else
-                        [f'only {len(found)} operations were found in them: the patterns of this check are out of date'])]
+                        [f'only {len(found)} operations were found in them: the patterns of this check are out of date']),
+            tree.report('docs/api.md is what the interfaces say', [] if make_page.page() == texts.get('docs/api.md') else
+                        ['docs/api.md is not current: run uivm/interfaces/make_page.py --write']),
+            tree.report('all that the interfaces have is described there', list(make_page.undocumented()))]
     sys.exit(not all(good))
 
 

@@ -29,8 +29,9 @@ gboolean display_seat_present(struct display *display);
 /* The seat's screen; before the seat has come, a common size. */
 struct guest_screen display_screen(struct display *display);
 
-/* Offers a domain its screen, keyboard and pointer: after its creation, before it runs. */
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error);
+/* Offers a domain its screen, keyboard and pointer in this slot: after its creation, before it runs. */
+gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
+                           GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
 

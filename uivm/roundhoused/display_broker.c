@@ -71,10 +71,11 @@ struct guest_screen display_screen(struct display *display)
     return screen;
 }
 
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
+gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
+                           GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    if (vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour, config->display,
+    if (vdisplay_add_guest(display->broker, slot, (guint32)domid, config->name, config->colour, config->display,
                            &cause))
         return TRUE;
     g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,

@@ -26,6 +26,7 @@ struct guest {
     char *object_path;
     enum guest_state state;
     int domid;
+    guint slot; /* of its screen; 0: it has none */
     enum fate fate;
     gboolean destroying;     /* a destroy operation is under way */
     gboolean operating;      /* another one is; there is never a second, so callers cannot queue work */
@@ -123,13 +124,38 @@ static void set_domid(struct guest *guest, int domid)
     rh_guest1_set_domain_id(guest->skeleton, domid);
 }
 
+static void set_slot(struct guest *guest, guint slot)
+{
+    guest->slot = slot;
+    rh_guest1_set_screen(guest->skeleton, slot);
+}
+
+static gboolean offer_screen(struct guest *guest, GError **error)
+{
+    const struct guest_environment *environment = guest->environment;
+    if (!guest->config->slot && guest->config->display == GUEST_DISPLAY_NONE)
+        return TRUE;
+    guint slot = guest->config->slot ? guest->config->slot : environment->lend_slot(environment->user, error);
+    if (!slot || !display_add_guest(environment->display, guest->config, slot, guest->domid, error))
+        return FALSE;
+    set_slot(guest, slot);
+    return TRUE;
+}
+
+static void take_screen(struct guest *guest)
+{
+    display_remove_guest(guest->environment->display, guest->domid);
+    set_slot(guest, 0);
+}
+
 static void publish_config(struct guest *guest)
 {
     const struct guest_config *config = guest->config;
-    g_autofree char *colour = g_strdup_printf("#%06x", config->colour);
+    g_autofree char *colour = guest_config_text(config, "colour"), *type = guest_config_text(config, "type");
     rh_guest1_set_name(guest->skeleton, config->name);
     rh_guest1_set_slot(guest->skeleton, config->slot);
     rh_guest1_set_colour(guest->skeleton, colour);
+    rh_guest1_set_guest_type(guest->skeleton, type);
     rh_guest1_set_memory(guest->skeleton, (guint64)config->memory_mib * 1024);
     rh_guest1_set_vcpus(guest->skeleton, config->vcpus);
     rh_guest1_set_autostart(guest->skeleton, config->autostart);
@@ -240,7 +266,7 @@ void guest_domain_ended(struct guest *guest, enum toolstack_end end)
         return;
     cancel_shutdown_deadline(guest);
     if (end == TOOLSTACK_END_VANISHED) {
-        display_remove_guest(guest->environment->display, guest->domid);
+        take_screen(guest);
         gone(guest);
         return;
     }
@@ -273,7 +299,7 @@ static void destroy(struct job *job)
     guest->destroying = TRUE;
     if (!guest->saving)
         set_state(guest, EVENT_STOP);
-    display_remove_guest(guest->environment->display, guest->domid);
+    take_screen(guest);
     toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, destroyed, job);
 }
 
@@ -307,7 +333,7 @@ static void start_failed(struct job *job, enum rh_error code, const GError *caus
         not_started(guest);
     } else {
         guest->destroying = TRUE;
-        display_remove_guest(guest->environment->display, guest->domid);
+        take_screen(guest);
         toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, start_cleaned,
                           g_rc_box_acquire(guest));
     }
@@ -355,7 +381,7 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
-    if (!display_add_guest(environment->display, guest->config, guest->domid, &error)) {
+    if (!offer_screen(guest, &error)) {
         start_failed(job, RH_ERROR_DISPLAY, error);
         return;
     }
@@ -368,8 +394,7 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
     toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
 }
 
-/* The definition with what the machine keeps of the guest's identity. */
-static struct guest_config *whole_config(struct guest *guest, GError **error)
+struct guest_config *guest_whole_config(const struct guest *guest, GError **error)
 {
     struct guest_config *config = guest_config_copy(guest->config);
     if (guest_identity_complete(config, guest->environment->identities, error))
@@ -399,7 +424,7 @@ static void start(struct job *job)
     guest->fate = FATE_OFF;
     guest->restart = FALSE;
     set_state(guest, EVENT_START);
-    struct guest_config *config = whole_config(guest, &error);
+    struct guest_config *config = guest_whole_config(guest, &error);
     int saved = config ? open_saved(guest, config, &error) : -1;
     if (error) {
         guest_config_free(config);
@@ -494,7 +519,7 @@ static void suspend(struct job *job)
         return;
     }
     g_autoptr(GError) error = NULL;
-    struct guest_config *config = whole_config(guest, &error);
+    struct guest_config *config = guest_whole_config(guest, &error);
     if (!config) {
         job_fail(job, RH_ERROR_TOOLSTACK, "could not be suspended", error);
         return;
@@ -557,8 +582,11 @@ static void start_on_request(struct job *job)
 
 static void switch_to(struct job *job)
 {
+    struct guest *guest = job->guest;
     g_autoptr(GError) error = NULL;
-    if (display_focus(job->guest->environment->display, job->guest->config->slot, &error))
+    if (!guest->slot)
+        g_set_error(&error, RH_ERROR, RH_ERROR_DISPLAY, "It has no screen, or not yet.");
+    if (guest->slot && display_focus(guest->environment->display, guest->slot, &error))
         job_finish(job, NULL);
     else
         job_fail(job, RH_ERROR_DISPLAY, "could not be brought on screen", error);
@@ -623,38 +651,49 @@ static void take_over(struct guest *guest)
         set_error(guest, error->message);
         g_clear_error(&error);
     }
-    if (!display_add_guest(environment->display, guest->config, guest->domid, &error))
+    if (!offer_screen(guest, &error))
         set_error(guest, error->message);
     tell_signs(guest);
 }
 
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)
+/* "my-desk" is my_2ddesk: what an element of a path may hold, and another one for each name. */
+static char *path_of_name(const char *name)
+{
+    GString *path = g_string_new("/org/roundhouse/guests/");
+    for (; *name; name++)
+        g_string_append_printf(path, g_ascii_isalnum(*name) ? "%c" : "_%02x", (guchar)*name);
+    return g_string_free(path, FALSE);
+}
+
+static void put_on_bus(struct guest *guest)
+{
+    g_autoptr(RhObjectSkeleton) object = rh_object_skeleton_new(guest->object_path);
+    rh_object_skeleton_set_guest1(object, guest->skeleton);
+    g_dbus_object_manager_server_export(guest->environment->objects, G_DBUS_OBJECT_SKELETON(object));
+}
+
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config)
 {
     struct guest *guest = g_rc_box_new0(struct guest);
     guest->environment = environment;
     guest->config = config;
     guest->skeleton = rh_guest1_skeleton_new();
-    guest->object_path = g_strdup_printf("/org/roundhouse/guests/%u", config->slot);
+    guest->object_path = path_of_name(config->name);
     publish_config(guest);
     set_domid(guest, -1);
     rh_guest1_set_error(guest->skeleton, "");
     guest->state = is_saved(guest) ? GUEST_SUSPENDED : GUEST_OFF;
     rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
-    guest_bus_connect(guest->skeleton, guest);
-    if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(guest->skeleton), environment->bus,
-                                          guest->object_path, error)) {
-        guest_unref(guest);
-        return NULL;
-    }
+    guest_bus_serve(environment->authority, guest->skeleton, guest);
     take_over(guest);
+    put_on_bus(guest);
     return guest;
 }
 
 void guest_remove(struct guest *guest)
 {
     cancel_shutdown_deadline(guest);
-    g_signal_handlers_disconnect_by_data(guest->skeleton, guest);
-    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
+    g_dbus_object_manager_server_unexport(guest->environment->objects, guest->object_path);
     guest_unref(guest);
 }
 
@@ -667,6 +706,11 @@ void guest_set_config(struct guest *guest, struct guest_config *config)
         publish_config(guest);
 }
 
+void guest_forget(const struct guest *guest)
+{
+    guest_identity_forget(guest->environment->identities, guest->config->name);
+}
+
 const struct guest_config *guest_config(const struct guest *guest)
 {
     return guest->config;
@@ -677,6 +721,11 @@ enum guest_state guest_state(const struct guest *guest)
     return guest->state;
 }
 
+gpointer guest_skeleton(const struct guest *guest)
+{
+    return guest->skeleton;
+}
+
 const char *guest_object_path(const struct guest *guest)
 {
     return guest->object_path;
@@ -685,4 +734,9 @@ const char *guest_object_path(const struct guest *guest)
 int guest_domid(const struct guest *guest)
 {
     return guest->domid;
+}
+
+guint guest_slot(const struct guest *guest)
+{
+    return guest->slot ? guest->slot : guest->config->slot;
 }

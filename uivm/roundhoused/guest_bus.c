@@ -1,59 +1,30 @@
 /* Calls on the bus become requests; the answer is sent when the request is done. */
 #include "guest_bus.h"
 
-struct call {
-    RhGuest1 *skeleton;
-    GDBusMethodInvocation *invocation;
-    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
-};
-
 static void answer(struct guest *guest, const GError *error, gpointer data)
 {
-    struct call *call = data;
+    GDBusMethodInvocation *invocation = data;
     (void)guest;
     if (error)
-        g_dbus_method_invocation_return_gerror(call->invocation, error);
+        g_dbus_method_invocation_return_gerror(invocation, error);
     else
-        call->complete(call->skeleton, call->invocation);
-    g_object_unref(call->skeleton);
-    g_free(call);
+        g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean handle(RhGuest1 *skeleton, struct guest *guest, GDBusMethodInvocation *invocation,
-                       enum guest_request request, void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
+static void request(GDBusMethodInvocation *invocation, gpointer guest, guint which)
 {
-    struct call *call = g_new0(struct call, 1);
-    *call = (struct call){g_object_ref(skeleton), invocation, complete};
-    guest_request(guest, request, answer, call);
-    return TRUE;
+    guest_request(guest, (enum guest_request)which, answer, invocation);
 }
 
-#define HANDLER(method, request)                                                                                       \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
-    {                                                                                                                  \
-        return handle(skeleton, data, invocation, request, rh_guest1_complete_##method);                               \
-    }
-HANDLER(start, REQUEST_START)
-HANDLER(shutdown, REQUEST_SHUTDOWN)
-HANDLER(reboot, REQUEST_REBOOT)
-HANDLER(destroy, REQUEST_DESTROY)
-HANDLER(pause, REQUEST_PAUSE)
-HANDLER(unpause, REQUEST_UNPAUSE)
-HANDLER(suspend, REQUEST_SUSPEND)
-HANDLER(switch, REQUEST_SWITCH)
-#undef HANDLER
+static const struct authority_method methods[] = {
+    {"handle-start", request, REQUEST_START},     {"handle-shutdown", request, REQUEST_SHUTDOWN},
+    {"handle-reboot", request, REQUEST_REBOOT},   {"handle-destroy", request, REQUEST_DESTROY},
+    {"handle-pause", request, REQUEST_PAUSE},     {"handle-unpause", request, REQUEST_UNPAUSE},
+    {"handle-suspend", request, REQUEST_SUSPEND}, {"handle-switch", request, REQUEST_SWITCH},
+    {NULL, NULL, 0},
+};
 
-void guest_bus_connect(RhGuest1 *skeleton, struct guest *guest)
+void guest_bus_serve(struct authority *authority, RhGuest1 *skeleton, struct guest *guest)
 {
-    static const struct {
-        const char *signal;
-        GCallback handler;
-    } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},     {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)},   {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},     {"handle-unpause", G_CALLBACK(on_unpause)},
-        {"handle-suspend", G_CALLBACK(on_suspend)}, {"handle-switch", G_CALLBACK(on_switch)},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
-        g_signal_connect(skeleton, methods[i].signal, methods[i].handler, guest);
+    authority_serve(authority, skeleton, methods, guest);
 }

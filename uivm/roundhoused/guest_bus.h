@@ -5,7 +5,7 @@
 #include "guest.h"
 #include "roundhouse_dbus.h"
 
-/* Calls reach the guest until g_signal_handlers_disconnect_by_data(skeleton, guest). */
-void guest_bus_connect(RhGuest1 *skeleton, struct guest *guest);
+/* Calls that the authority allows reach the guest until g_signal_handlers_disconnect_by_data(skeleton, guest). */
+void guest_bus_serve(struct authority *authority, RhGuest1 *skeleton, struct guest *guest);
 
 #endif

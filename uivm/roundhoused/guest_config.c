@@ -67,6 +67,12 @@ static const struct guest_setting *find_setting(const char *key)
     return row->key ? row : NULL;
 }
 
+char *guest_config_text(const struct guest_config *config, const char *key)
+{
+    const struct guest_setting *row = find_setting(key);
+    return row ? row->kind->write(row, field_of(row, config)) : NULL;
+}
+
 static gboolean unusable(GError **error, const char *why)
 {
     g_set_error_literal(error, RH_ERROR, RH_ERROR_BAD_CONFIG, why);
@@ -126,8 +132,6 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
 {
     for (const struct guest_setting *row = guest_settings; row->key; row++) {
         g_autofree char *value = value_in(file, row);
-        if (!value && row->required)
-            return guest_setting_bad(error, row->key, "this setting is missing.");
         if (value && !row->kind->read(row, field_of(row, config), value, error))
             return FALSE;
     }
@@ -209,6 +213,78 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     return config;
 }
 
+/* ---- settings one by one ---- */
+
+/* The last of several lines with one key counts, and GKeyFile takes away only that. */
+static void remove_lines(GKeyFile *file, const char *key)
+{
+    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
+        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
+    }
+}
+
+/* NULL: it is of a type that no setting has. The caller frees it. */
+static char *text_of(GVariant *value)
+{
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+        return g_strstrip(g_variant_dup_string(value, NULL));
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        return g_strdup(g_variant_get_boolean(value) ? "true" : "false");
+    return strchr("ynqiuxt", *g_variant_get_type_string(value)) ? g_variant_print(value, FALSE) : NULL;
+}
+
+static gboolean change_line(GKeyFile *file, const char *key, GVariant *value, GError **error)
+{
+    g_autofree char *text = text_of(value);
+    if (!find_setting(key))
+        return guest_setting_bad(error, key, "there is no such setting; check its spelling.");
+    if (!text)
+        return guest_setting_bad(error, key, "give text, a number, or true or false.");
+    remove_lines(file, key);
+    if (*text)
+        g_key_file_set_string(file, GROUP, key, text);
+    return TRUE;
+}
+
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    GVariantIter iter;
+    const char *key;
+    GVariant *value;
+    gboolean good =
+        from ? parse_file(file, from, error) : parse_text(file, "[" GROUP "]", strlen("[" GROUP "]"), error);
+    g_variant_iter_init(&iter, settings);
+    while (good && g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+        good = change_line(file, key, value, error);
+        g_variant_unref(value);
+    }
+    return good ? read_definition(file, path, error) : NULL;
+}
+
+static GVariant *value_of(const struct guest_setting *row, gconstpointer field)
+{
+    if (row->kind == &guest_kind_number)
+        return g_variant_new_uint32(*(const guint *)field);
+    if (row->kind == &guest_kind_switch)
+        return g_variant_new_boolean(*(const gboolean *)field);
+    g_autofree char *text = row->kind->write(row, field);
+    return text ? g_variant_new_string(text) : NULL;
+}
+
+GVariant *guest_config_settings(const struct guest_config *config)
+{
+    GVariantBuilder settings;
+    g_variant_builder_init(&settings, G_VARIANT_TYPE("a{sv}"));
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        GVariant *value = row->hvm_only && config->type != GUEST_HVM ? NULL : value_of(row, field_of(row, config));
+        if (value)
+            g_variant_builder_add(&settings, "{sv}", row->key, value);
+    }
+    return g_variant_builder_end(&settings);
+}
+
 /* ---- writing ---- */
 
 /* Whether the file's line means just this, in whatever words. */
@@ -232,19 +308,9 @@ static gboolean goes_without_saying(const struct guest_setting *row, const struc
     other->path = g_strdup(path);
     if (row->kind->clear)
         row->kind->clear(field_of(row, other));
-    gboolean same =
-        !row->required && settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
+    gboolean same = settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
     guest_config_free(other);
     return same;
-}
-
-/* The last of several lines with one key counts, and GKeyFile takes away only that. */
-static void remove_lines(GKeyFile *file, const char *key)
-{
-    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
-        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
-        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
-    }
 }
 
 static void put_setting(GKeyFile *file, const struct guest_setting *row, const struct guest_config *config,
@@ -325,18 +391,27 @@ static int compare_strings(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int compare_slots(gconstpointer a, gconstpointer b)
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b)
 {
-    const struct guest_config *left = *(struct guest_config *const *)a;
-    const struct guest_config *right = *(struct guest_config *const *)b;
-    return (int)left->slot - (int)right->slot;
+    guint left = a->slot ? a->slot : G_MAXUINT, right = b->slot ? b->slot : G_MAXUINT;
+    return left == right ? strcmp(a->name, b->name) : (left > right) - (left < right);
+}
+
+static int compare_configs(gconstpointer a, gconstpointer b)
+{
+    return guest_config_compare(*(struct guest_config *const *)a, *(struct guest_config *const *)b);
+}
+
+static gboolean same_slot(const struct guest_config *a, const struct guest_config *b)
+{
+    return a->slot && a->slot == b->slot;
 }
 
 static const struct guest_config *find_clash(GPtrArray *configs, const struct guest_config *config)
 {
     for (guint i = 0; i < configs->len; i++) {
         const struct guest_config *other = g_ptr_array_index(configs, i);
-        if (other->slot == config->slot || g_str_equal(other->name, config->name))
+        if (same_slot(other, config) || g_str_equal(other->name, config->name))
             return other;
     }
     return NULL;
@@ -353,7 +428,7 @@ static void load_into(GPtrArray *configs, const char *path, GPtrArray *problems)
     const struct guest_config *clash = find_clash(configs, config);
     if (clash) {
         g_ptr_array_add(problems, g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
-                                                  clash->slot == config->slot ? "slot" : "name", clash->path));
+                                                  same_slot(clash, config) ? "slot" : "name", clash->path));
         guest_config_free(config);
         return;
     }
@@ -375,6 +450,6 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
     g_ptr_array_sort(paths, compare_strings);
     for (guint i = 0; i < paths->len; i++)
         load_into(configs, g_ptr_array_index(paths, i), problems);
-    g_ptr_array_sort(configs, compare_slots);
+    g_ptr_array_sort(configs, compare_configs);
     return configs;
 }

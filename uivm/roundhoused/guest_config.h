@@ -10,9 +10,9 @@
 
 #include "roundhouse_guest.h"
 
-#define GUEST_SLOT_MIN 1
-#define GUEST_SLOT_MAX 9
-#define GUEST_NAME_MAX 63
+#define GUEST_SLOT_NONE 0 /* no hotkey; its screen is one of those that nobody has */
+#define GUEST_SLOT_MAX  9
+#define GUEST_NAME_MAX  63
 
 #define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
 #define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
@@ -44,7 +44,7 @@ struct guest_screen {
 struct guest_config {
     char *path; /* the file it came from, for messages */
     char *name;
-    guint slot;     /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
+    guint slot;     /* 1..GUEST_SLOT_MAX, or GUEST_SLOT_NONE */
     guint32 colour; /* 0xrrggbb */
     guint memory_mib;
     guint vcpus;
@@ -72,8 +72,8 @@ struct guest_config {
 struct guest_config *guest_config_load(const char *path, GError **error);
 
 /*
- * Reads every *.conf of a directory: the usable definitions in order of slots. A file that cannot be used, or
- * that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
+ * Reads every *.conf of a directory: the usable definitions in order (guest_config_compare). A file that cannot be
+ * used, or that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
  * is left out. A missing directory is an empty one.
  */
 GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problems);
@@ -93,8 +93,24 @@ gboolean guest_config_write(const struct guest_config *config, const char *path,
 char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error);
 struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error);
 
+/* In order of slots, then those without one in order of names: negative, 0, positive. */
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b);
+
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
+
+/*
+ * The definition that a file called path would have: what the file from says (NULL: a new one), but for these settings
+ * (a{sv}: text, or a number or a boolean; an empty text takes a setting back to what goes without saying). Nothing is
+ * written. NULL with an RH_ERROR_BAD_CONFIG that begins with the setting it is about.
+ */
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error);
+
+/* All settings that it has, a{sv}: numbers as u, switches as b, the rest as s. A floating reference. */
+GVariant *guest_config_settings(const struct guest_config *config);
+
+/* What the file would say of a setting; NULL: nothing. The caller frees it. */
+char *guest_config_text(const struct guest_config *config, const char *key);
 
 struct guest_config *guest_config_copy(const struct guest_config *config);
 void guest_config_free(struct guest_config *config);

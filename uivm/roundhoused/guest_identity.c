@@ -93,3 +93,9 @@ gboolean guest_identity_new_generation(const char *folder, const char *name, GEr
     read_or_make(file, &parts[2], generation);
     return write_file(file, folder, path, error);
 }
+
+void guest_identity_forget(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_unlink(path);
+}

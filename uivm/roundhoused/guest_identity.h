@@ -18,4 +18,7 @@ gboolean guest_identity_complete(struct guest_config *config, const char *folder
 /* The guest has gone back in time: a new generation id at its next start, so that its system makes no number twice. */
 gboolean guest_identity_new_generation(const char *folder, const char *name, GError **error);
 
+/* The guest is no more: another one of its name is another machine. */
+void guest_identity_forget(const char *folder, const char *name);
+
 #endif

@@ -56,8 +56,7 @@ struct guest_setting {
     gboolean (*check)(const struct guest_setting *row, const char *value,
                       GError **error); /* texts; NULL: any will do */
 
-    gboolean required; /* in every definition */
-    gboolean hvm_only; /* in those of type hvm alone */
+    gboolean hvm_only; /* in definitions of type hvm alone */
 };
 
 extern const struct guest_setting guest_settings[]; /* up to one whose key is NULL */

@@ -60,11 +60,12 @@ static gboolean name_of_file(const struct guest_setting *row, struct guest_confi
     return row->kind->read(row, &config->name, base, error);
 }
 
-/* guest_config_write() asks before it has looked at the slot. */
+/* guest_config_write() asks before it has looked at the slot. A guest without one has a colour by its name. */
 static gboolean colour_of_slot(const struct guest_setting *row, struct guest_config *config, GError **error)
 {
     (void)row, (void)error;
-    config->colour = slot_colours[MIN(config->slot, GUEST_SLOT_MAX)];
+    guint slot = config->slot ? MIN(config->slot, GUEST_SLOT_MAX) : 1 + g_str_hash(config->name) % GUEST_SLOT_MAX;
+    config->colour = slot_colours[slot];
     return TRUE;
 }
 
@@ -107,13 +108,13 @@ static const struct guest_word displays[] = {
 /* clang-format off */
 const struct guest_setting guest_settings[] = {
     {"slot", &guest_kind_number, FIELD(guint, slot),
-     .about = "The digit of the hotkey Ctrl+Alt+digit",
-     .min = GUEST_SLOT_MIN, .max = GUEST_SLOT_MAX, .required = TRUE},
+     .about = "The digit of the hotkey Ctrl+Alt+digit, which one guest alone can have; 0 for none",
+     .otherwise = "0", .min = GUEST_SLOT_NONE, .max = GUEST_SLOT_MAX},
     {"name", &guest_kind_text, FIELD(char *, name),
      .about = "Letters, digits, dots, dashes and underscores, up to 63; otherwise the file's name",
      .derive = name_of_file, .check = check_name},
     {"colour", &guest_kind_colour, FIELD(guint32, colour),
-     .about = "#rrggbb; otherwise a colour that goes with the slot",
+     .about = "#rrggbb; otherwise a colour that goes with the slot, or with the name",
      .derive = colour_of_slot},
     {"type", &guest_kind_word, FIELD(enum guest_type, type),
      .about = "How the guest runs",

@@ -59,7 +59,7 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *guests = NULL, *seat = NULL, *state = NULL, *marker = NULL;
+    g_autofree char *guests = NULL, *seat = NULL, *state = NULL, *marker = NULL, *notice = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
@@ -67,6 +67,8 @@ int main(int argc, char **argv)
         {"state", 0, 0, G_OPTION_ARG_FILENAME, &state, "What is kept of guests (/var/lib/roundhouse)", "DIRECTORY"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
+        {"notice", 0, 0, G_OPTION_ARG_FILENAME, &notice,
+         "A line that the switcher shows, if the file is there (/etc/roundhouse/notice)", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
@@ -84,6 +86,7 @@ int main(int argc, char **argv)
     struct service service = {
         .options = {guests ? guests : "/etc/roundhouse/guests", seat ? seat : "/run/roundhouse/seat.sock",
                     state ? state : "/var/lib/roundhouse", marker ? marker : "/run/roundhouse/autostarted",
+                    notice ? notice : "/etc/roundhouse/notice",
                     ROUNDHOUSE_VERSION},
         .loop = g_main_loop_new(NULL, FALSE),
     };

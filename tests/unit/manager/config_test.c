@@ -146,7 +146,7 @@ static void test_sentences(struct directory *directory, gconstpointer data)
     static const struct {
         const char *line, *sentence;
     } cases[] = {
-        {"slot=0", "slot: \"0\" is not a number from 1 to 9."},
+        {"slot=10", "slot: \"10\" is not a number from 0 to 9."},
         {"memory_mib=1048577", "memory_mib: \"1048577\" is not a number from 32 to 1048576."},
         {"memory_mib=0x40", "memory_mib: \"0x40\" is not a number from 32 to 1048576."},
         {"memory_mib=1e3", "memory_mib: \"1e3\" is not a number from 32 to 1048576."},
@@ -259,7 +259,7 @@ static void choose(struct guest_config *config)
                                                   GUEST_DISPLAY_VGA};
     config->type = (enum guest_type)g_test_rand_int_range(GUEST_PV, GUEST_HVM + 1);
     gboolean hvm = config->type == GUEST_HVM;
-    config->slot = (guint)g_test_rand_int_range(GUEST_SLOT_MIN, GUEST_SLOT_MAX + 1);
+    config->slot = (guint)g_test_rand_int_range(GUEST_SLOT_NONE, GUEST_SLOT_MAX + 1);
     config->colour = chance() ? 0x4c9be8 : (guint32)g_test_rand_int_range(0, 0x1000000);
     config->memory_mib = chance() ? 512 : (guint)g_test_rand_int_range(32, 1024 * 1024 + 1);
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
@@ -398,8 +398,8 @@ static void test_bad_numbers(struct directory *directory, gconstpointer data)
         guint number;
         const char *sentence;
     } cases[] = {
-        {offsetof(struct guest_config, slot), 0, "slot: \"0\" is not a number from 1 to 9."},
-        {offsetof(struct guest_config, slot), G_MAXUINT, "slot: \"4294967295\" is not a number from 1 to 9."},
+        {offsetof(struct guest_config, slot), 10, "slot: \"10\" is not a number from 0 to 9."},
+        {offsetof(struct guest_config, slot), G_MAXUINT, "slot: \"4294967295\" is not a number from 0 to 9."},
         {offsetof(struct guest_config, colour), 0x1000000, "colour: \"#1000000\" is not a colour"},
         {offsetof(struct guest_config, type), 7, "type: \"\" would be read as \"pv\"."},
         {offsetof(struct guest_config, display), GUEST_DISPLAY_VGA,

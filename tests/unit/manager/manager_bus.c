@@ -1,175 +1,15 @@
-/*
- * The whole service on a private bus: the real roundhoused (with a hypervisor in memory) and the real
- * roundhousectl as processes, spoken to over D-Bus as the switcher does. The paths of both come in the
- * environment as ROUNDHOUSED and ROUNDHOUSECTL.
- */
-#include "roundhouse_dbus.h"
+/* The whole service on a private bus: lives of guests, autostart, definitions that come and go, the machine's end. */
+#include "service.h"
 
-#include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BUS_NAME         "org.roundhouse.Manager1"
-#define MANAGER_PATH     "/org/roundhouse/Manager1"
-#define PATIENCE_SECONDS 15
-
-struct fixture {
-    GSubprocess *service;
-    char *directory, *guests, *saved, *marker, *signs;
-    RhManager1 *manager;
-};
-
-static void define(struct fixture *fixture, const char *name, guint slot, const char *more)
-{
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_autofree char *text = g_strdup_printf("[guest]\nslot=%u\nkernel=/boot/vmlinuz\n%s\n", slot, more);
-    g_assert_true(g_file_set_contents(file, text, -1, NULL));
-}
-
-static void undefine(struct fixture *fixture, const char *name)
-{
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_assert_cmpint(g_unlink(file), ==, 0);
-}
-
-static gboolean give_up(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-/* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                           \
-    do {                                                                                                               \
-        gboolean overdue_ = FALSE;                                                                                     \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
-        while (!(expression) && !overdue_)                                                                             \
-            g_main_context_iteration(NULL, TRUE);                                                                      \
-        if (overdue_)                                                                                                  \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                          \
-        g_source_remove(timer_);                                                                                       \
-    } while (0)
-
-static gboolean has_owner(RhManager1 *manager)
-{
-    g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager));
-    return owner != NULL;
-}
-
-static void start_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    fixture->service =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
-                         "--state", fixture->directory, "--autostart-marker", fixture->marker, NULL);
-    g_assert_no_error(error);
-    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
-                                                          MANAGER_PATH, NULL, &error);
-    g_assert_no_error(error);
-    WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
-    WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
-}
-
-/* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
-static void stop_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    g_subprocess_send_signal(fixture->service, SIGTERM);
-    g_assert_true(g_subprocess_wait_check(fixture->service, NULL, &error));
-    g_assert_no_error(error);
-    g_clear_object(&fixture->service);
-    g_clear_object(&fixture->manager);
-}
-
-static void setup(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
-    g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
-    g_unsetenv("ROUNDHOUSE_FAKE_UNBEGUN");
-    g_unsetenv("ROUNDHOUSE_FAKE_STILL");
-    fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
-    fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
-    fixture->saved = g_build_filename(fixture->directory, "saved", NULL);
-    fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
-    fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
-    g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
-    g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
-}
-
-static void remove_files(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
-static void teardown(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    if (fixture->service)
-        stop_service(fixture);
-    remove_files(fixture->guests);
-    g_autofree char *identities = g_build_filename(fixture->directory, "identities", NULL);
-    remove_files(fixture->saved);
-    remove_files(identities);
-    remove_files(fixture->directory);
-    g_free(fixture->guests);
-    g_free(fixture->saved);
-    g_free(fixture->marker);
-    g_free(fixture->signs);
-    g_free(fixture->directory);
-}
-
 static void setup_saved(struct fixture *fixture, const char *path)
 {
     g_assert_cmpint(g_mkdir_with_parents(fixture->saved, 0700), ==, 0);
     g_assert_true(g_file_set_contents(path, "x", -1, NULL));
-}
-
-static RhGuest1 *guest(struct fixture *fixture, const char *name)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL;
-    rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
-    g_assert_no_error(error);
-    RhGuest1 *proxy =
-        rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL, &error);
-    g_assert_no_error(error);
-    return proxy;
-}
-
-static gboolean is(RhGuest1 *guest, const char *state)
-{
-    return g_strcmp0(rh_guest1_get_state(guest), state) == 0;
-}
-
-static guint guest_count(struct fixture *fixture)
-{
-    const char *const *paths = rh_manager1_get_guests(fixture->manager);
-    return paths ? g_strv_length((char **)paths) : 0;
-}
-
-static guint problem_count(struct fixture *fixture)
-{
-    const char *const *problems = rh_manager1_get_problems(fixture->manager);
-    return problems ? g_strv_length((char **)problems) : 0;
-}
-
-static void expect_error(GError *error, const char *name, const char *text)
-{
-    g_assert_nonnull(error);
-    g_autofree char *remote = g_dbus_error_get_remote_error(error);
-    g_assert_cmpstr(remote, ==, name);
-    if (!strstr(error->message, text))
-        g_error("\"%s\" does not say \"%s\"", error->message, text);
-    g_error_free(error);
 }
 
 /* The fake toolstack tells it in its version. */
@@ -185,8 +25,6 @@ static gboolean signs_are(struct fixture *fixture, const char *wanted)
     g_autofree char *text = NULL;
     return g_file_get_contents(fixture->signs, &text, NULL, NULL) && g_strcmp0(text, wanted) == 0;
 }
-
-/* ---- tests ---- */
 
 static void test_life(struct fixture *fixture, gconstpointer data)
 {
@@ -622,7 +460,7 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
     (void)interface;
     (void)signal;
     if (g_variant_lookup(changed, "State", "&s", &state) && !g_str_equal(state, "stopping"))
-        g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
+        g_string_append_printf(order->slots, "%c%s ", strrchr(path, '/')[1], state);
 }
 
 /*
@@ -642,6 +480,8 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "idle", 3, "");
     define(fixture, "late", 4, "autostart=true\ncmdline=create_error=x create_fails=3");
     define(fixture, "apple", 9, "autostart=true");
+    define(fixture, "1-without-slot", 0, "autostart=true");
+    define(fixture, "0-without-slot", 0, "autostart=true");
     start_service(fixture);
     g_autoptr(GError) error = NULL;
     gboolean over = FALSE;
@@ -653,10 +493,10 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
-    WAIT_FOR(strstr(order.slots->str, "9running"));
+    WAIT_FOR(strstr(order.slots->str, "1running"));
     g_assert_cmpstr(order.slots->str, ==,
-                    "1starting 1running 2starting 2off 2starting 2off 4starting 4off 4starting 4running "
-                    "9starting 9running ");
+                    "zstarting zrunning bstarting boff bstarting boff lstarting loff lstarting lrunning "
+                    "astarting arunning 0starting 0running 1starting 1running ");
     g_dbus_connection_signal_unsubscribe(bus, subscription);
     g_object_unref(bus);
     g_string_free(order.slots, TRUE);
@@ -686,6 +526,7 @@ static void test_autostart_killed(struct fixture *fixture, gconstpointer data)
     g_subprocess_wait(fixture->service, NULL, NULL);
     g_clear_object(&fixture->service);
     g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
 
     start_service(fixture);
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
@@ -826,62 +667,6 @@ static void test_removed_while_busy(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(guest_count(fixture) == 0);
 }
 
-static char *control(int expected_status, ...) G_GNUC_NULL_TERMINATED;
-
-static char *control(int expected_status, ...)
-{
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
-    g_autoptr(GError) error = NULL;
-    char *output = NULL;
-    va_list list;
-    g_ptr_array_add(words, (char *)g_getenv("ROUNDHOUSECTL"));
-    va_start(list, expected_status);
-    for (const char *word; (word = va_arg(list, const char *));)
-        g_ptr_array_add(words, (char *)word);
-    va_end(list);
-    g_ptr_array_add(words, NULL);
-    g_autoptr(GSubprocess) process = g_subprocess_newv(
-        (const char *const *)words->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, &error));
-    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, expected_status);
-    return output;
-}
-
-static void expect_text(char *output, const char *text)
-{
-    if (!strstr(output, text))
-        g_error("roundhousectl said \"%s\" and not \"%s\"", output, text);
-    g_free(output);
-}
-
-static void test_command_line(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    expect_text(control(1, "list", NULL), "roundhoused is not running");
-    define(fixture, "work", 1, "memory_mib=256");
-    define(fixture, "broken", 2, "cmdline=create_error=no-kernel");
-    start_service(fixture);
-    expect_text(control(0, "list", NULL), "  1  work                     off            -    256 MiB     1");
-    expect_text(control(0, "start", "work", NULL), "");
-    expect_text(control(0, "switch", "work", NULL), "");
-    expect_text(control(0, "list", NULL), "  1* work                     running        1");
-    expect_text(control(0, "status", "work", NULL), "state       running");
-    expect_text(control(0, "status", NULL), "4.17-test");
-    expect_text(control(0, "pause", "work", NULL), "");
-    expect_text(control(0, "unpause", "work", NULL), "");
-    expect_text(control(0, "switch", "switcher", NULL), "");
-    expect_text(control(0, "destroy", "work", NULL), "");
-    expect_text(control(1, "destroy", "work", NULL), "roundhousectl: work is off. Start it first.");
-    expect_text(control(1, "start", "broken", NULL), "roundhousectl: broken could not be started.");
-    expect_text(control(0, "status", "broken", NULL), "error       broken could not be started.");
-    expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
-    expect_text(control(1, "start", NULL), "needs the name of one guest");
-    expect_text(control(1, "fly", NULL), "there is no command \"fly\"");
-    expect_text(control(1, "list", "x", NULL), "takes no name");
-    expect_text(control(0, "--help", NULL), "Usage: roundhousectl");
-}
-
 /* A systemd of our own notes what the machine's end asks of it. */
 static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
                       const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
@@ -937,11 +722,7 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    g_test_init(&argc, &argv, NULL);
-    static const struct {
-        const char *name;
-        void (*run)(struct fixture *, gconstpointer);
-    } tests[] = {
+    static const struct service_test tests[] = {
         {"/bus/life", test_life},
         {"/bus/refusals", test_refusals},
         {"/bus/failed-start", test_failed_start},
@@ -964,15 +745,8 @@ int main(int argc, char **argv)
         {"/bus/taken-over", test_taken_over},
         {"/bus/definitions-change", test_definitions_change},
         {"/bus/removed-while-busy", test_removed_while_busy},
-        {"/bus/command-line", test_command_line},
         {"/bus/machine-end", test_machine_end},
+        {NULL, NULL},
     };
-    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
-        g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);
-    g_autoptr(GTestDBus) bus = g_test_dbus_new(G_TEST_DBUS_NONE);
-    g_test_dbus_up(bus);
-    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
-    int status = g_test_run();
-    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
-    return status;
+    return service_run(argc, argv, tests);
 }

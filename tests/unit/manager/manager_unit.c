@@ -81,9 +81,8 @@ static void test_refused(struct directory *directory, gconstpointer data)
         const char *text;
         const char *key;
     } cases[] = {
-        {"[guest]\nkernel=/k\n", "slot"},
         {"[guest]\nslot=1\n", "kernel"},
-        {MINIMUM "slot=0\n", "slot"},
+        {MINIMUM "slot=\n", "slot"},
         {MINIMUM "slot=10\n", "slot"},
         {MINIMUM "slot=two\n", "slot"},
         {MINIMUM "slot=-1\n", "slot"},
@@ -207,10 +206,13 @@ static void test_directory(struct directory *directory, gconstpointer data)
     g_free(write_file(directory, "e.conf", "[guest]\nslot=99\nkernel=/k\n"));
     g_free(write_file(directory, "f.conf~", "[guest]\nslot=4\nkernel=/k\n"));
     g_free(write_file(directory, ".g.conf", "[guest]\nslot=4\nkernel=/k\n"));
+    g_free(write_file(directory, "z.conf", "[guest]\nkernel=/k\n"));
+    g_free(write_file(directory, "h.conf", "[guest]\nslot=0\nkernel=/k\n"));
     g_autoptr(GPtrArray) configs = guest_config_load_directory(directory->path, problems);
-    g_assert_cmpuint(configs->len, ==, 2);
-    g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, 0))->name, ==, "b");
-    g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, 1))->name, ==, "a");
+    static const char *const order[] = {"b", "a", "h", "z"};
+    g_assert_cmpuint(configs->len, ==, G_N_ELEMENTS(order));
+    for (guint i = 0; i < configs->len; i++)
+        g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, i))->name, ==, order[i]);
     g_assert_cmpuint(problems->len, ==, 3);
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 0), "c.conf is left out. It has the same slot"));
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 1), "d.conf is left out. It has the same name"));
