@@ -14,6 +14,10 @@ enum rh_error {
     RH_ERROR_BAD_CONFIG,  /* the guest's definition cannot be used */
     RH_ERROR_DISPLAY,     /* the seat cannot show the guest */
     RH_ERROR_TOOLSTACK,   /* the hypervisor or a device refused */
+    RH_ERROR_STORAGE,     /* the pool of disks, or a file for it, refused */
+    RH_ERROR_NO_SPACE,    /* the pool of disks is full */
+    RH_ERROR_IN_USE,      /* a disk is in use */
+    RH_ERROR_EXISTS,      /* the name is taken */
     RH_ERROR_COUNT
 };
 
