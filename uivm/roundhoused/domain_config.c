@@ -103,7 +103,8 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
         fill_pc(build, config, screen);
 }
 
-static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
+static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, const char *guest, GArray *holds,
+                          GError **error)
 {
     struct stat status;
     if (stat(wanted->target, &status) < 0) {
@@ -127,7 +128,7 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
                     wanted->target);
         return FALSE;
     }
-    int hold = loop_disk_attach(wanted->target, wanted->read_only, &disk->pdev_path, error);
+    int hold = loop_disk_attach(wanted->target, wanted->read_only, guest, &disk->pdev_path, error);
     if (hold < 0)
         return FALSE;
     g_array_append_val(holds, hold);
@@ -141,7 +142,7 @@ static gboolean fill_disks(libxl_domain_config *domain, const struct guest_confi
     for (guint i = 0; i < config->disks->len; i++) {
         libxl_device_disk_init(&domain->disks[i]);
         domain->num_disks = (int)i + 1;
-        if (!fill_disk(&domain->disks[i], g_ptr_array_index(config->disks, i), holds, error))
+        if (!fill_disk(&domain->disks[i], g_ptr_array_index(config->disks, i), config->name, holds, error))
             return FALSE;
     }
     return TRUE;

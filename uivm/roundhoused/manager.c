@@ -442,6 +442,7 @@ static gboolean open_environment(struct manager *manager, const struct manager_o
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
+    toolstack_set_pool(environment->toolstack, options->pool);
     environment->display = display_new(options->seat_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }

@@ -13,6 +13,7 @@ struct manager_options {
     const char *seat_socket;
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
     const char *version;
+    const char *pool; /* the folder of guests' disks (storage/pool.h) */
 };
 
 /* Exports everything on the bus. The name is the caller's to own afterwards. */

@@ -45,6 +45,9 @@ struct toolstack_domain {
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);
 void toolstack_free(struct toolstack *toolstack);
 
+/* Where the images of definitions are (storage/pool.h); POOL_PATH otherwise. */
+void toolstack_set_pool(struct toolstack *toolstack, const char *path);
+
 /* Creates the guest's domain, paused. The definition is copied by the call. A graphics card prefers the screen's size.
  */
 void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,

@@ -1,6 +1,6 @@
 /*
- * Import and export by the real qemu-img, what it must not be asked for, and jobs: progress, cancel, and an answer in the
- * caller's loop. Where its speed would matter a script is in its place.
+ * Import and export by the real qemu-img, what it must not be asked for, and jobs: progress, cancel, and an answer in
+ * the caller's loop. Where its speed would matter a script is in its place.
  */
 #include "calls.h"
 #include "errors.h"
@@ -18,7 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB 1048576
+#define MIB    1048576
+#define IMPORT "--import"
 
 struct fixture {
     char *folder, *files, *path; /* the pool's, the test's, and $PATH */
@@ -140,7 +141,8 @@ static void each_task_is_done(struct fixture *fixture, gconstpointer data)
     g_assert_cmpuint(image->size, ==, 2 * MIB);
     image_free(image);
     g_assert_null(image_find(fixture->pool, "cloned", NULL));
-    refused(fixture, (struct image_request){IMAGE_TASK_DELETE, .image = "cloned"}, RH_ERROR_NOT_FOUND, "There is no image");
+    refused(fixture, (struct image_request){IMAGE_TASK_DELETE, .image = "cloned"}, RH_ERROR_NOT_FOUND,
+            "There is no image");
 }
 
 /* ---- qemu-img ---- */
@@ -195,16 +197,16 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
     static const struct {
         const char *make, *file, *sentence;
     } rows[] = {
-        {"create -q -f qcow2 ground.qcow2 1M && qemu-img create -q -f qcow2 -b ground.qcow2 -F qcow2 over.qcow2", "over.qcow2",
-         "It is only a part"},
+        {"create -q -f qcow2 ground.qcow2 1M && qemu-img create -q -f qcow2 -b ground.qcow2 -F qcow2 over.qcow2",
+         "over.qcow2", "It is only a part"},
         {"create -q -f qcow2 -o data_file=data.raw outside.qcow2 1M", "outside.qcow2", "It is only a part"},
         {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M && mkdir -p x && mv flat-flat.vmdk x && "
          "sed -i s,flat-flat.vmdk,x/flat-flat.vmdk, flat.vmdk",
          "flat.vmdk", "a part that is not in its folder"},
         {"create -q -f qed kind.qed 1M", "kind.qed", "of a kind that is not known here"},
-        {"--version && : >empty", "empty", "empty or no ordinary file"},
-        {"--version && mkfifo fifo", "fifo", "empty or no ordinary file"},
-        {"--version", "missing", "No such file"},
+        {"--version >/dev/null && : >empty", "empty", "empty or no ordinary file"},
+        {"--version >/dev/null && mkfifo fifo", "fifo", "empty or no ordinary file"},
+        {"--version >/dev/null", "missing", "No such file"},
     };
     (void)data;
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -213,10 +215,11 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
         refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = file}, RH_ERROR_BAD_CONFIG,
                 rows[i].sentence);
     }
-    refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = "relative"}, RH_ERROR_BAD_CONFIG,
-            "Give its whole path");
+    refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = "relative"},
+            RH_ERROR_BAD_CONFIG, "Give its whole path");
     g_autofree char *whole = file_of(fixture, "over.qcow2");
-    refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "work", .other = whole}, RH_ERROR_EXISTS, "already");
+    refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "work", .other = whole}, RH_ERROR_EXISTS,
+            "already");
     refused(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = whole}, RH_ERROR_EXISTS,
             "is there already");
 }
@@ -315,18 +318,31 @@ static void a_full_pool_takes_nothing(struct fixture *fixture, gconstpointer dat
     done(fixture, import(file));
 }
 
+/* This program as one that imports, for the test below: a fork of one with threads has none. */
+static int import_alone(const char *folder, const char *file)
+{
+    const struct convert_watch watch = {NULL, NULL, NULL};
+    struct pool *pool = pool_open(folder, NULL);
+    return pool && image_import(pool, "new", file, &watch, NULL);
+}
+
+/* A dead one that nobody has waited for has no command line. */
+static gboolean is_alive(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
+    g_autofree char *text = NULL;
+    return g_file_get_contents(path, &text, NULL, NULL) && *text;
+}
+
 /* The service is killed while qemu-img runs: that dies too, and the next start takes back the space. */
 static void a_kill_takes_qemu_img_along(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
     stand_in(fixture, "echo half >$to; echo $$ >pid; exec sleep 100");
     g_autofree char *script = file_of(fixture, "qemu-img"), *pid_file = file_of(fixture, "pid"), *text = NULL;
-    pid_t child = fork();
-    if (child == 0) {
-        const struct convert_watch watch = {NULL, NULL, NULL};
-        image_import(fixture->pool, "new", script, &watch, NULL);
-        _exit(1);
-    }
+    char *arguments[] = {"/proc/self/exe", IMPORT, fixture->folder, script, NULL};
+    pid_t child;
+    g_assert_true(g_spawn_async(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child, NULL));
     while (!g_file_get_contents(pid_file, &text, NULL, NULL) || !strchr(text, '\n')) {
         g_clear_pointer(&text, g_free);
         g_usleep(10000);
@@ -334,10 +350,9 @@ static void a_kill_takes_qemu_img_along(struct fixture *fixture, gconstpointer d
     kill(child, SIGKILL);
     g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
     pid_t qemu = (pid_t)g_ascii_strtoll(text, NULL, 10);
-    g_autofree char *command = g_strdup_printf("/proc/%d/cmdline", qemu);
-    for (int i = 0; i < 1000 && g_file_get_contents(command, &text, NULL, NULL) && *text; i++)
+    for (int i = 0; i < 1000 && is_alive(qemu); i++)
         g_usleep(10000);
-    g_assert_false(g_file_get_contents(command, &text, NULL, NULL) && *text);
+    g_assert_false(is_alive(qemu));
     g_assert_cmpuint(steps_unfinished(fixture->folder), ==, 1);
     pool_close(pool_open(fixture->folder, NULL));
     g_assert_cmpuint(steps_unfinished(fixture->folder), ==, 0);
@@ -359,6 +374,8 @@ int main(int argc, char **argv)
         {"/storage/convert/full", a_full_pool_takes_nothing},
         {"/storage/convert/killed", a_kill_takes_qemu_img_along},
     };
+    if (argc == 4 && g_str_equal(argv[1], IMPORT))
+        return import_alone(argv[2], argv[3]);
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);

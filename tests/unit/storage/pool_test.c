@@ -101,23 +101,31 @@ static void bad_names_are_refused(struct fixture *fixture, gconstpointer data)
     (void)data;
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         const char *name = names[i];
-        refused(fixture, image_create(fixture->pool, name, 4096, &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the name");
-        refused(fixture, image_clone(fixture->pool, "work", name, &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the name");
-        refused(fixture, image_rename(fixture->pool, "work", name, &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the name");
+        refused(fixture, image_create(fixture->pool, name, 4096, &fixture->error), RH_ERROR_BAD_CONFIG,
+                "cannot be the name");
+        refused(fixture, image_clone(fixture->pool, "work", name, &fixture->error), RH_ERROR_BAD_CONFIG,
+                "cannot be the name");
+        refused(fixture, image_rename(fixture->pool, "work", name, &fixture->error), RH_ERROR_BAD_CONFIG,
+                "cannot be the name");
         refused(fixture, image_delete(fixture->pool, name, &fixture->error), RH_ERROR_NOT_FOUND, "There is no image");
-        refused(fixture, point_make(fixture->pool, name, NULL, NULL, &fixture->error), RH_ERROR_NOT_FOUND, "There is no image");
+        refused(fixture, point_make(fixture->pool, name, NULL, NULL, &fixture->error), RH_ERROR_NOT_FOUND,
+                "There is no image");
     }
     g_autofree char *longest = g_strnfill(63, 'x'), *longer = g_strnfill(64, 'x');
     done(fixture, image_create(fixture->pool, longest, 4096, &fixture->error));
-    refused(fixture, image_create(fixture->pool, longer, 4096, &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the name");
+    refused(fixture, image_create(fixture->pool, longer, 4096, &fixture->error), RH_ERROR_BAD_CONFIG,
+            "cannot be the name");
 }
 
 static void taken_names_are_refused(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
-    refused(fixture, image_create(fixture->pool, "home", 4096, &fixture->error), RH_ERROR_EXISTS, "already. Choose another");
-    refused(fixture, image_clone(fixture->pool, "work", "home", &fixture->error), RH_ERROR_EXISTS, "already. Choose another");
-    refused(fixture, image_rename(fixture->pool, "work", "home", &fixture->error), RH_ERROR_EXISTS, "The name is taken.");
+    refused(fixture, image_create(fixture->pool, "home", 4096, &fixture->error), RH_ERROR_EXISTS,
+            "already. Choose another");
+    refused(fixture, image_clone(fixture->pool, "work", "home", &fixture->error), RH_ERROR_EXISTS,
+            "already. Choose another");
+    refused(fixture, image_rename(fixture->pool, "work", "home", &fixture->error), RH_ERROR_EXISTS,
+            "The name is taken.");
     g_assert_cmpint(first_byte(fixture, "home"), ==, 'h');
     g_assert_cmpint(first_byte(fixture, "work"), ==, 'd');
 }
@@ -127,8 +135,10 @@ static void bad_sizes_are_refused(struct fixture *fixture, gconstpointer data)
     static const guint64 sizes[] = {0, 1, 511, 513, IMAGE_SIZE_MAX + 512, G_MAXUINT64, G_MAXUINT64 - 511};
     (void)data;
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
-        refused(fixture, image_create(fixture->pool, "new", sizes[i], &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the size");
-        refused(fixture, image_grow(fixture->pool, "work", sizes[i], &fixture->error), RH_ERROR_BAD_CONFIG, "cannot be the size");
+        refused(fixture, image_create(fixture->pool, "new", sizes[i], &fixture->error), RH_ERROR_BAD_CONFIG,
+                "cannot be the size");
+        refused(fixture, image_grow(fixture->pool, "work", sizes[i], &fixture->error), RH_ERROR_BAD_CONFIG,
+                "cannot be the size");
     }
     refused(fixture, image_grow(fixture->pool, "work", 65536 - 512, &fixture->error), RH_ERROR_BAD_CONFIG,
             "has 65536 bytes already");
@@ -141,11 +151,14 @@ static void without_reflinks_nothing_is_copied(struct fixture *fixture, gconstpo
     (void)data;
     for (gsize i = 0; i < G_N_ELEMENTS(errors); i++) {
         calls.reflink_error = errors[i];
-        refused(fixture, image_clone(fixture->pool, "work", "new", &fixture->error), RH_ERROR_STORAGE, "Put the pool on XFS");
-        refused(fixture, point_make(fixture->pool, "work", NULL, NULL, &fixture->error), RH_ERROR_STORAGE, "Put the pool on XFS");
+        refused(fixture, image_clone(fixture->pool, "work", "new", &fixture->error), RH_ERROR_STORAGE,
+                "Put the pool on XFS");
+        refused(fixture, point_make(fixture->pool, "work", NULL, NULL, &fixture->error), RH_ERROR_STORAGE,
+                "Put the pool on XFS");
     }
     calls.reflink_error = EIO;
-    refused(fixture, image_clone(fixture->pool, "work", "new", &fixture->error), RH_ERROR_STORAGE, "Input/output error");
+    refused(fixture, image_clone(fixture->pool, "work", "new", &fixture->error), RH_ERROR_STORAGE,
+            "Input/output error");
     g_assert_null(image_find(fixture->pool, "new", NULL));
 }
 
@@ -225,7 +238,8 @@ static GArray *extents_of(const char *text)
     g_auto(GStrv) parts = g_strsplit(text, " ", -1);
     for (gsize i = 0; parts[i] && *parts[i]; i++) {
         struct extent extent;
-        g_assert_cmpint(sscanf(parts[i], "%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, &extent.start, &extent.end), ==, 2);
+        g_assert_cmpint(sscanf(parts[i], "%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, &extent.start, &extent.end), ==,
+                        2);
         g_array_append_val(extents, extent);
     }
     return extents;

@@ -78,7 +78,7 @@ static void note_holder(int fd, const char *path, const char *holder)
 {
     g_autofree char *name = g_strconcat(HOLDER, holder, NULL);
     if (fsetxattr(fd, name, "", 0, 0) < 0)
-        g_warning("%s is locked, but that %s has it could not be written down: %s", path, holder, g_strerror(errno));
+        g_info("%s is locked, but that %s has it could not be written down: %s", path, holder, g_strerror(errno));
 }
 
 static gboolean is_holder(int fd, const char *holder)
