@@ -44,11 +44,11 @@ static enum verdict next_call(gboolean takes_space, void (*midst)(int, int), int
     return fails ? FAIL : GO_ON;
 }
 
-void calls_reset(gboolean real)
+void calls_reset(gboolean reflinks)
 {
     g_clear_pointer(&calls.unwritten, g_hash_table_unref);
     g_free(calls.too_soon);
-    calls = (struct calls){.real = real};
+    calls = (struct calls){.reflinks = reflinks, .no_sync = !reflinks};
 }
 
 /* ---- the order of writing ---- */
@@ -159,7 +159,6 @@ int __wrap_ftruncate64(int fd, off_t size)
     return __real_ftruncate64(fd, size);
 }
 
-/* A file that is only as good as before when the process was killed needs no disk to wait for. */
 int __wrap_fsync(int fd)
 {
     struct stat status;
@@ -167,7 +166,7 @@ int __wrap_fsync(int fd)
         return -1;
     if (calls.unwritten && fstat(fd, &status) == 0)
         g_hash_table_remove(calls.unwritten, key_of(status.st_ino));
-    return calls.real ? __real_fsync(fd) : 0;
+    return calls.no_sync ? 0 : __real_fsync(fd);
 }
 
 static void copy_part(int to, int from, off_t end)
@@ -201,13 +200,13 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     va_end(arguments);
     if (request != FICLONE)
         return __real_ioctl(fd, request, argument);
-    if (next_call(TRUE, calls.real ? NULL : copy_half, fd, (int)argument) == FAIL)
+    if (next_call(TRUE, calls.reflinks ? NULL : copy_half, fd, (int)argument) == FAIL)
         return -1;
     changed(fd);
     errno = calls.reflink_error;
     if (errno)
         return -1;
-    return calls.real ? __real_ioctl(fd, request, argument) : copy_all(fd, (int)argument);
+    return calls.reflinks ? __real_ioctl(fd, request, argument) : copy_all(fd, (int)argument);
 }
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t length)

@@ -15,7 +15,8 @@ struct calls {
     guint fail_at;   /* this one fails with ENOSPC */
     guint full_from; /* from here on all fail so that take space: not rename, unlink, and ftruncate to less */
 
-    gboolean real;     /* the file system is asked for reflinks and fsync; otherwise FICLONE is a copy of bytes */
+    gboolean reflinks; /* the file system is asked for them; otherwise FICLONE is a copy of bytes */
+    gboolean no_sync;  /* fsync does nothing: what a kill leaves is there without it */
     int reflink_error; /* what FICLONE fails with; 0: it does not */
 
     /* What a power cut would lose: what was changed and not yet written. */
@@ -25,7 +26,8 @@ struct calls {
 
 extern struct calls calls;
 
-void calls_reset(gboolean real);
+/* reflinks: the real ones, and the real fsync. */
+void calls_reset(gboolean reflinks);
 
 /* Looks at the order of writing from now on. */
 void calls_watch_order(void);

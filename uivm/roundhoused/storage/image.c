@@ -237,22 +237,12 @@ gboolean image_rename(const struct pool *pool, const char *name, const char *new
     return good;
 }
 
-static gboolean take_out(const struct pool *pool, const char *name, GError **error)
-{
-    struct making making;
-    if (!making_begin(pool, &making, error))
-        return FALSE;
-    gboolean good = making_move(pool->images, name, making.folder, NEW_IMAGE, RENAME_NOREPLACE, error);
-    making_end(&making);
-    return good;
-}
-
 gboolean image_delete(const struct pool *pool, const char *name, GError **error)
 {
     int fd = image_take(pool, name, IMAGE_CHANGE, error);
     if (fd < 0)
         return FALSE;
-    gboolean good = take_out(pool, name, error);
+    gboolean good = making_discard(pool, pool->images, name, error);
     close(fd);
     return good;
 }

@@ -159,3 +159,15 @@ gboolean making_move(int from, const char *name, int to, const char *new_name, g
         g_prefix_error(error, "What was begun could not be undone (%s). ", g_strerror(errno));
     return FALSE;
 }
+
+/* Below making/ it has no maker: if another process opens the pool now, that takes it away too. */
+gboolean making_discard(const struct pool *pool, int folder, const char *name, GError **error)
+{
+    char discarded[16];
+    g_snprintf(discarded, sizeof(discarded), "%08x", g_random_int());
+    if (!making_move(folder, name, pool->making, discarded, RENAME_NOREPLACE, error))
+        return FALSE;
+    if (!remove_all(pool->making, discarded))
+        g_warning("%s/making/%s stays until the pool is opened again: %s", pool->path, discarded, g_strerror(errno));
+    return TRUE;
+}

@@ -30,6 +30,12 @@ void making_end(struct making *making);
 /* A new empty file of a folder in it, open for reading and writing; -1 with an error. */
 int making_file(int folder, const char *name, GError **error);
 
+/*
+ * Takes a thing out of its place and away. It needs no space, for this has to be done when the disk is full. FALSE: it
+ * is still there.
+ */
+gboolean making_discard(const struct pool *pool, int folder, const char *name, GError **error);
+
 /* Takes away what lies below making/ and has no maker any more. */
 void making_clear(const struct pool *pool);
 

@@ -88,14 +88,13 @@ static char *find_point(GPtrArray *points, const char *image, gint64 time, GErro
 /* ---- one image at work: locked, its folder open, its points read ---- */
 
 struct work {
+    const struct pool *pool;
     int disk, folder;
     GPtrArray *points;
-    struct making making;
 };
 
 static void work_end(struct work *work)
 {
-    making_end(&work->making);
     g_clear_pointer(&work->points, g_ptr_array_unref);
     if (work->folder >= 0)
         close(work->folder);
@@ -106,21 +105,26 @@ static void work_end(struct work *work)
 static gboolean work_begin(struct work *work, const struct pool *pool, const char *image, enum image_use use,
                            GError **error)
 {
-    *work = (struct work){.disk = image_take(pool, image, use, error), .folder = -1, .making.folder = -1};
+    *work = (struct work){pool, image_take(pool, image, use, error), -1, NULL};
     if (work->disk >= 0)
         work->folder = image_folder(pool, image, error);
     if (work->folder >= 0)
         work->points = list_points(pool, image, work->folder);
-    return work->points && making_begin(pool, &work->making, error);
+    return work->points != NULL;
 }
 
-/* A copy below making/, written to the disk. */
-static gboolean copy(const struct work *work, int from, GError **error)
+/* A copy of a file becomes one of the image's; flags: renameat2(2). */
+static gboolean put_copy(const struct work *work, int from, const char *file, guint flags, GError **error)
 {
-    int fd = making_file(work->making.folder, DISK_FILE, error);
-    gboolean good = fd >= 0 && reflink(from, fd, error) && making_sync(fd, error);
+    struct making making;
+    if (!making_begin(work->pool, &making, error))
+        return FALSE;
+    int fd = making_file(making.folder, DISK_FILE, error);
+    gboolean good = fd >= 0 && reflink(from, fd, error) && making_sync(fd, error) &&
+                    making_move(making.folder, DISK_FILE, work->folder, file, flags, error);
     if (fd >= 0)
         close(fd);
+    making_end(&making);
     return good;
 }
 
@@ -151,11 +155,11 @@ gboolean point_make(const struct pool *pool, const char *image, const char *labe
     struct work work;
     if (label && !check_label(label, error))
         return FALSE;
-    gboolean good = work_begin(&work, pool, image, IMAGE_COPY, error) && copy(&work, work.disk, error);
+    gboolean good = work_begin(&work, pool, image, IMAGE_COPY, error);
     if (good) {
         gint64 now = next_time(work.points);
         g_autofree char *file = file_of(now, label);
-        good = making_move(work.making.folder, DISK_FILE, work.folder, file, RENAME_NOREPLACE, error);
+        good = put_copy(&work, work.disk, file, RENAME_NOREPLACE, error);
         if (time)
             *time = now;
     }
@@ -170,8 +174,7 @@ static gboolean revert(const struct work *work, const char *file, GError **error
     int from = openat(work->folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (from < 0)
         return making_fail(error, "The point cannot be opened");
-    gboolean good = copy(work, from, error) &&
-                    making_move(work->making.folder, DISK_FILE, work->folder, DISK_FILE, RENAME_EXCHANGE, error);
+    gboolean good = put_copy(work, from, DISK_FILE, RENAME_EXCHANGE, error);
     close(from);
     return good;
 }
@@ -186,17 +189,13 @@ gboolean point_revert(const struct pool *pool, const char *image, gint64 time, G
     return good;
 }
 
-static gboolean take_out(const struct work *work, const char *file, GError **error)
-{
-    return making_move(work->folder, file, work->making.folder, file, RENAME_NOREPLACE, error);
-}
-
 gboolean point_delete(const struct pool *pool, const char *image, gint64 time, GError **error)
 {
     struct work work;
     g_autofree char *file = NULL;
     gboolean good = work_begin(&work, pool, image, IMAGE_COPY, error) &&
-                    (file = find_point(work.points, image, time, error)) && take_out(&work, file, error);
+                    (file = find_point(work.points, image, time, error)) &&
+                    making_discard(pool, work.folder, file, error);
     work_end(&work);
     return good;
 }
@@ -262,7 +261,7 @@ static gboolean trim(struct work *work, const struct point_limits *limits, GErro
     while (!cause && too_much(work, limits, &oldest, &cause)) {
         const struct point *point = g_ptr_array_index(work->points, oldest);
         g_autofree char *file = file_of(point->time, point->label);
-        if (take_out(work, file, &cause))
+        if (making_discard(work->pool, work->folder, file, &cause))
             g_ptr_array_remove_index(work->points, oldest);
     }
     if (cause)
