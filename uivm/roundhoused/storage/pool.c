@@ -34,7 +34,7 @@ static gboolean open_folders(struct pool *pool, GError **error)
     if (top < 0) {
         g_set_error(
             error, RH_ERROR, RH_ERROR_STORAGE,
-            "There is no pool of disks at %s (%s). Make an XFS file system labelled roundhouse-pool, and restart "
+            "There is no pool of disks at %s (%s). Make an XFS file system labelled rh-pool, and restart "
             "this machine.",
             pool->path, g_strerror(errno));
         return FALSE;

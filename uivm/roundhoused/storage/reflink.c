@@ -16,6 +16,6 @@ gboolean reflink(int from, int to, GError **error)
     g_set_error_literal(
         error, RH_ERROR, RH_ERROR_STORAGE,
         "The file system of the pool cannot share blocks between files, so a copy of a disk would take all "
-        "its space again. Put the pool on XFS: make one labelled roundhouse-pool, and import the disks.");
+        "its space again. Put the pool on XFS: make one labelled rh-pool, and import the disks.");
     return FALSE;
 }
