@@ -5,6 +5,7 @@
 #include "guest.h"
 #include "guest_logs.h"
 #include "machine_end.h"
+#include "pool_guard.h"
 #include "roundhouse_dbus.h"
 
 #define OBJECT_PATH         "/org/roundhouse/Manager1"
@@ -20,6 +21,7 @@ struct manager {
     char *autostart_marker;
     GPtrArray *guests;   /* struct guest, in order of slots */
     GPtrArray *problems; /* sentences about definitions */
+    struct pool_guard *pool_guard;
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
@@ -79,6 +81,8 @@ static void publish_problems(struct manager *manager)
     if (manager->seat_late)
         g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
                                            "\"systemctl status roundhouse-seat\" says why.");
+    if (pool_guard_problem(manager->pool_guard))
+        g_ptr_array_add(sentences, (char *)pool_guard_problem(manager->pool_guard));
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -109,9 +113,12 @@ static void query_host(struct manager *manager)
 
 static gboolean look_after_host(gpointer data)
 {
+    struct manager *manager = data;
+    if (pool_guard_check(manager->pool_guard, manager->guests))
+        publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
-    query_host(data);
+    query_host(manager);
     return G_SOURCE_CONTINUE;
 }
 
@@ -473,6 +480,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
     manager->autostart_marker = g_strdup(options->autostart_marker);
+    manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
     if (!export_manager(manager, options, error) || !open_environment(manager, options, error)) {
@@ -507,6 +515,7 @@ void manager_free(struct manager *manager)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    pool_guard_free(manager->pool_guard);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
     g_free(manager);

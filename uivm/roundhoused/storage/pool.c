@@ -18,10 +18,14 @@
 
 /* ---- opening ---- */
 
+/* A folder that is new is written to the disk. */
 static int open_folder(int parent, const char *name, GError **error)
 {
     int fd = -1;
-    if (mkdirat(parent, name, 0700) == 0 || errno == EEXIST)
+    gboolean made = mkdirat(parent, name, 0700) == 0;
+    if (made && !making_sync(parent, error))
+        return -1;
+    if (made || errno == EEXIST)
         fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         making_fail(error, "The folder %s of the pool cannot be used", name);
@@ -32,19 +36,17 @@ static gboolean open_folders(struct pool *pool, GError **error)
 {
     int top = open(pool->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (top < 0) {
-        g_set_error(
-            error, RH_ERROR, RH_ERROR_STORAGE,
-            "There is no pool of disks at %s (%s). Make an XFS file system labelled rh-pool, and restart "
-            "this machine.",
-            pool->path, g_strerror(errno));
+        g_set_error(error, RH_ERROR, RH_ERROR_STORAGE,
+                    "There is no pool of disks at %s (%s). Make an XFS file system labelled rh-pool, and restart "
+                    "this machine.",
+                    pool->path, g_strerror(errno));
         return FALSE;
     }
     pool->images = open_folder(top, "images", error);
     if (pool->images >= 0)
         pool->making = open_folder(top, "making", error);
-    gboolean good = pool->making >= 0 && making_sync(top, error);
     close(top);
-    return good;
+    return pool->making >= 0;
 }
 
 struct pool *pool_open(const char *path, GError **error)
