@@ -35,10 +35,7 @@ static gboolean has_writers(GPtrArray *guests)
 static void look(struct pool_guard *guard)
 {
     struct pool_space space;
-    struct pool *pool = pool_open(guard->path, NULL);
-    gboolean known = pool && pool_get_space(pool, &space, NULL);
-    pool_close(pool);
-    if (!known)
+    if (!pool_get_space(guard->path, &space, NULL))
         return;
     if (pool_must_pause(&space))
         guard->low = TRUE;

@@ -131,7 +131,7 @@ static void between_the_marks(void)
     struct pool_space space;
     setup();
     struct guest *first = add_guest("first", "image:a");
-    g_assert_true(pool_get_space(pool, &space, NULL));
+    g_assert_true(pool_get_space(pool_path(pool), &space, NULL));
     set_mark(space.free / 10 * 9);
     pool_guard_check(guard, guests);
     g_assert_cmpint(first->state, ==, GUEST_RUNNING);

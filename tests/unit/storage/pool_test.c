@@ -417,12 +417,12 @@ static void guests_pause_and_go_on(struct fixture *fixture, gconstpointer data)
 {
     struct pool_space space;
     (void)data;
-    done(fixture, pool_get_space(fixture->pool, &space, &fixture->error));
+    done(fixture, pool_get_space(fixture->folder, &space, &fixture->error));
     g_assert_cmpuint(space.free, <=, space.size);
     g_assert_cmpuint(space.low, >=, G_GUINT64_CONSTANT(256) << 20);
     g_assert_cmpuint(space.low, <=, G_GUINT64_CONSTANT(8) << 30);
     done(fixture, pool_set_low_water(fixture->pool, 4000, &fixture->error));
-    done(fixture, pool_get_space(fixture->pool, &space, &fixture->error));
+    done(fixture, pool_get_space(fixture->folder, &space, &fixture->error));
     g_assert_cmpuint(space.low, ==, 4000);
     static const struct {
         guint64 free;
@@ -435,7 +435,7 @@ static void guests_pause_and_go_on(struct fixture *fixture, gconstpointer data)
     }
     g_autofree char *path = g_build_filename(fixture->folder, "low-water", NULL);
     g_assert_true(g_file_set_contents(path, "much\n", -1, NULL));
-    done(fixture, pool_get_space(fixture->pool, &space, &fixture->error));
+    done(fixture, pool_get_space(fixture->folder, &space, &fixture->error));
     g_assert_cmpuint(space.low, >, 4000);
 }
 

@@ -191,11 +191,11 @@ static gint64 free_space(struct pool *pool)
 {
     struct pool_space before = {0}, space;
     sync_pool();
-    g_assert_true(pool_get_space(pool, &space, NULL));
+    g_assert_true(pool_get_space(pool_path(pool), &space, NULL));
     for (int same = 0; same < 3; same = space.free == before.free ? same + 1 : 0) {
         before = space;
         g_usleep(100000);
-        g_assert_true(pool_get_space(pool, &space, NULL));
+        g_assert_true(pool_get_space(pool_path(pool), &space, NULL));
     }
     return (gint64)space.free;
 }

@@ -139,7 +139,7 @@ static gboolean freeze(const struct pool *pool, const char *name, const struct m
     if (to >= 0)
         close(to);
     if (from >= 0)
-        close(from);
+        image_unlock(from);
     return good;
 }
 

@@ -189,7 +189,7 @@ gboolean image_clone(const struct pool *pool, const char *name, const char *new_
     if (from < 0)
         return FALSE;
     gboolean good = make_image(pool, new_name, from, 0, error);
-    close(from);
+    image_unlock(from);
     return good;
 }
 
@@ -223,7 +223,7 @@ gboolean image_grow(const struct pool *pool, const char *name, guint64 size, GEr
     if (fd < 0)
         return FALSE;
     gboolean good = grow(fd, size, error);
-    close(fd);
+    image_unlock(fd);
     return good;
 }
 
@@ -233,7 +233,7 @@ gboolean image_rename(const struct pool *pool, const char *name, const char *new
     if (fd < 0)
         return FALSE;
     gboolean good = making_move(pool->images, name, pool->images, new_name, RENAME_NOREPLACE, error);
-    close(fd);
+    image_unlock(fd);
     return good;
 }
 
@@ -243,6 +243,6 @@ gboolean image_delete(const struct pool *pool, const char *name, GError **error)
     if (fd < 0)
         return FALSE;
     gboolean good = making_discard(pool, pool->images, name, error);
-    close(fd);
+    image_unlock(fd);
     return good;
 }

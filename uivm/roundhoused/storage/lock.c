@@ -166,3 +166,9 @@ int image_lock(const char *path, const char *what, enum image_use use, const cha
     g_set_error(error, RH_ERROR, RH_ERROR_IN_USE, "%s is being changed all the time. Wait, then try again.", what);
     return -1;
 }
+
+void image_unlock(int fd)
+{
+    lock_range(fd, F_UNLCK, 0, 0);
+    close(fd);
+}

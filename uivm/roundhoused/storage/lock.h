@@ -30,6 +30,9 @@ enum image_use { IMAGE_READ, IMAGE_WRITE, IMAGE_COPY, IMAGE_CHANGE, IMAGE_USE_CO
  */
 int image_lock(const char *path, const char *what, enum image_use use, const char *holder, GError **error);
 
+/* Ends the lock and closes the descriptor: also where a child that has not called exec() yet has a copy of it. */
+void image_unlock(int fd);
+
 /* Who uses an image, for people: names with commas, "another program"; NULL: nobody. Free with g_free. */
 char *image_holders(const char *path);
 

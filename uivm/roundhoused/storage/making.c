@@ -79,13 +79,21 @@ static gboolean remove_all(int folder, const char *name)
     return good && unlinkat(folder, name, AT_REMOVEDIR) == 0;
 }
 
-static gboolean is_orphan(const struct pool *pool, const char *name)
+/* The descriptor that locks it; -1: it has a maker, or is gone. */
+static int take_over(int folder, const char *name)
 {
-    int fd = openat(pool->making, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    gboolean orphan = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (fd >= 0)
-        close(fd);
-    return orphan;
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* A child that has not called exec() yet has the descriptor too, so closing it would not be enough. */
+static void let_go(int fd)
+{
+    flock(fd, LOCK_UN);
+    close(fd);
 }
 
 void making_clear(const struct pool *pool)
@@ -93,8 +101,12 @@ void making_clear(const struct pool *pool)
     g_autofree char *path = g_build_filename(pool->path, "making", NULL);
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        if (is_orphan(pool, name) && !remove_all(pool->making, name))
+        int fd = take_over(pool->making, name);
+        if (fd < 0)
+            continue;
+        if (!remove_all(pool->making, name))
             g_warning("%s/%s could not be taken away: %s", path, name, g_strerror(errno));
+        let_go(fd);
     }
 }
 
@@ -104,9 +116,8 @@ void making_clear(const struct pool *pool)
 static gboolean lock_folder(struct making *making)
 {
     struct stat status;
-    making->folder = openat(making->pool->making, making->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (making->folder >= 0 && flock(making->folder, LOCK_EX | LOCK_NB) == 0 && fstat(making->folder, &status) == 0 &&
-        status.st_nlink > 0)
+    making->folder = take_over(making->pool->making, making->name);
+    if (making->folder >= 0 && fstat(making->folder, &status) == 0 && status.st_nlink > 0)
         return TRUE;
     if (making->folder >= 0)
         close(making->folder);
@@ -136,7 +147,7 @@ void making_end(struct making *making)
     if (!remove_inside(making->folder) || unlinkat(making->pool->making, making->name, AT_REMOVEDIR) < 0)
         g_warning("%s/making/%s stays until the pool is opened again: %s", making->pool->path, making->name,
                   g_strerror(errno));
-    close(making->folder);
+    let_go(making->folder);
     making->folder = -1;
 }
 
@@ -160,14 +171,16 @@ gboolean making_move(int from, const char *name, int to, const char *new_name, g
     return FALSE;
 }
 
-/* Below making/ it has no maker: if another process opens the pool now, that takes it away too. */
+/* Locked before it comes below making/, so that nobody else who opens the pool takes it away meanwhile. */
 gboolean making_discard(const struct pool *pool, int folder, const char *name, GError **error)
 {
     char discarded[16];
     g_snprintf(discarded, sizeof(discarded), "%08x", g_random_int());
-    if (!making_move(folder, name, pool->making, discarded, RENAME_NOREPLACE, error))
-        return FALSE;
-    if (!remove_all(pool->making, discarded))
+    int fd = take_over(folder, name);
+    gboolean good = making_move(folder, name, pool->making, discarded, RENAME_NOREPLACE, error);
+    if (good && !remove_all(pool->making, discarded))
         g_warning("%s/making/%s stays until the pool is opened again: %s", pool->path, discarded, g_strerror(errno));
-    return TRUE;
+    if (fd >= 0)
+        let_go(fd);
+    return good;
 }

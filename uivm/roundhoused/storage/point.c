@@ -99,7 +99,7 @@ static void work_end(struct work *work)
     if (work->folder >= 0)
         close(work->folder);
     if (work->disk >= 0)
-        close(work->disk);
+        image_unlock(work->disk);
 }
 
 static gboolean work_begin(struct work *work, const struct pool *pool, const char *image, enum image_use use,

@@ -80,9 +80,9 @@ const char *pool_path(const struct pool *pool)
 
 /* ---- space ---- */
 
-static guint64 low_water(const struct pool *pool, guint64 size)
+static guint64 low_water(const char *pool_path, guint64 size)
 {
-    g_autofree char *path = g_build_filename(pool->path, LOW_WATER, NULL);
+    g_autofree char *path = g_build_filename(pool_path, LOW_WATER, NULL);
     g_autofree char *text = NULL;
     guint64 mark;
     if (g_file_get_contents(path, &text, NULL, NULL) &&
@@ -91,14 +91,14 @@ static guint64 low_water(const struct pool *pool, guint64 size)
     return CLAMP(size / LOW_WATER_PART, LOW_WATER_MIN, LOW_WATER_MAX);
 }
 
-gboolean pool_get_space(const struct pool *pool, struct pool_space *space, GError **error)
+gboolean pool_get_space(const char *path, struct pool_space *space, GError **error)
 {
     struct statvfs status;
-    if (fstatvfs(pool->images, &status) < 0)
-        return making_fail(error, "The free space of %s cannot be read", pool->path);
+    if (statvfs(path, &status) < 0)
+        return making_fail(error, "The free space of %s cannot be read", path);
     space->size = (guint64)status.f_blocks * status.f_frsize;
     space->free = (guint64)status.f_bavail * status.f_frsize;
-    space->low = low_water(pool, space->size);
+    space->low = low_water(path, space->size);
     space->enough = space->low + space->low / 4;
     return TRUE;
 }

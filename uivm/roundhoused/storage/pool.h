@@ -41,7 +41,8 @@ struct pool_space {
     guint64 enough; /* a quarter above it */
 };
 
-gboolean pool_get_space(const struct pool *pool, struct pool_space *space, GError **error);
+/* Of the pool at this path, that need not be open. */
+gboolean pool_get_space(const char *path, struct pool_space *space, GError **error);
 
 /*
  * A guest's write that finds no space is an error to its system, so guests that write to the pool are paused before.
