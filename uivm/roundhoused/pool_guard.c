@@ -43,11 +43,10 @@ static void look(struct pool_guard *guard)
         guard->low = FALSE;
     g_clear_pointer(&guard->problem, g_free);
     if (guard->low)
-        guard->problem = g_strdup_printf(
-            "The disks' space is almost used up: %" G_GUINT64_FORMAT
-            " MiB are free. Guests are paused so that they lose nothing, and go on when %" G_GUINT64_FORMAT
-            " MiB are free. Delete images or undo points.",
-            space.free >> 20, space.enough >> 20);
+        guard->problem =
+            g_strdup_printf("The disks' space is almost used up. Guests are paused so that they lose nothing, "
+                            "and go on when %" G_GUINT64_FORMAT " MiB are free. Delete images or undo points.",
+                            space.enough >> 20);
 }
 
 /* A request that fails is made again at the next turn: it goes by the guest's state. */

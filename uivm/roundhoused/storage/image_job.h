@@ -1,11 +1,10 @@
 /*
  * Every operation on images as one request that runs in a worker thread. A job of the API drives it so:
  *
- *     image_job_start() when the job begins, with a cancellable and a progress function that the job has;
- *     progress arrives in the caller's main context, before the answer, and only of import and export;
- *     g_cancellable_cancel() when somebody cancels it: import and export end and leave nothing, what takes a moment
- * ends as it would have ended; the answer arrives in the caller's main context; image_job_finish() gives the error, or
- * TRUE.
+ *     image_job_start()       when the job begins, with a cancellable and a progress function that the job has
+ *     progress                comes in the caller's main context, before the answer; of import and export only
+ *     g_cancellable_cancel()  ends import and export, which leave nothing; what takes a moment ends as it would have
+ *     the answer              comes in the caller's main context; image_job_finish() gives the error, or TRUE
  *
  * The pool must stay open until the answer. The process may be ended at any time: pool.h says what is then.
  */

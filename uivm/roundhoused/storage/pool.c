@@ -117,10 +117,10 @@ static gboolean write_mark(const struct pool *pool, const struct making *making,
 {
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", bytes);
     int top = open(pool->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = top < 0 ? -1 : making_file(making->folder, LOW_WATER, error);
+    int fd = top < 0 ? -1 : openat(making->folder, LOW_WATER, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     gssize length = (gssize)strlen(text);
-    gboolean good = fd >= 0 && (write(fd, text, (gsize)length) == length ||
-                                making_fail(error, "The mark could not be written down"));
+    gboolean good = (fd >= 0 && write(fd, text, (gsize)length) == length) ||
+                    making_fail(error, "The mark could not be written down");
     good = good && making_sync(fd, error) && making_move(making->folder, LOW_WATER, top, LOW_WATER, 0, error);
     if (fd >= 0)
         close(fd);

@@ -13,7 +13,7 @@
  * image is never listed, and a deleted one leaves the list first and gives its space back next, or at the next start.
  *
  * The file system must have reflinks (FICLONE, ioctl_ficlonerange(2)): XFS. Without them the pool works, but for what
- * is a copy: clone, point and revert are refused with a sentence. Sources: rename(2), fsync(2), statvfs(3).
+ * is a copy: clone, point, revert and export are refused with a sentence. Sources: rename(2), fsync(2), statvfs(3).
  *
  * All functions of this folder may be called from any thread, several at once, and by several processes; they may wait
  * for the disk. Errors are RH_ERROR sentences: NO_SPACE when the pool is full (all is as it was), IN_USE, EXISTS,

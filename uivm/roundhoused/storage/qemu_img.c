@@ -85,11 +85,15 @@ static GSubprocess *start(const char *const *argv, GFile *said, GError **error)
 gboolean qemu_img_run(const char *const *argv, char **output, const struct convert_watch *watch, GError **error)
 {
     g_autoptr(GFileIOStream) stream = NULL;
-    g_autoptr(GFile) said = g_file_new_tmp("roundhouse-XXXXXX", &stream, error);
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GFile) said = g_file_new_tmp("roundhouse-XXXXXX", &stream, &cause);
     g_autoptr(GString) text = output ? g_string_new(NULL) : NULL;
     gulong handler = 0;
-    if (!said)
+    if (!said) {
+        g_set_error(error, RH_ERROR, RH_ERROR_STORAGE, "No file can be made for what qemu-img says: %s.",
+                    cause->message);
         return FALSE;
+    }
     g_autoptr(GSubprocess) child = start(argv, said, error);
     if (child && watch->cancellable)
         handler = g_cancellable_connect(watch->cancellable, G_CALLBACK(end), child, NULL);
