@@ -22,6 +22,14 @@ NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
     'guest_config_load': 'what it says about one file is tested as it stands',
+    'image_job_start': 'for jobs on the bus; its tests are storage-convert',
+    'image_job_finish': 'for jobs on the bus',
+    'image_find': 'for the bus',
+    'image_free': 'for the bus',
+    'image_list': 'for the bus',
+    'pool_path': 'for the bus',
+    'point_list': 'for the bus',
+    'pool_set_low_water': 'for the bus',
     'guest_config_write': 'for what changes definitions; what it writes is tested by reading it back',
 }
 # What these offer is not looked at: the linker script names what assembly does, and generators offer more than is wanted.

@@ -133,7 +133,8 @@ static gboolean fill_cdrom(libxl_device_disk *disk, const char *vdev, const char
     return FALSE;
 }
 
-static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
+static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, const char *guest, GArray *holds,
+                          GError **error)
 {
     struct stat status;
     if (wanted->cdrom)
@@ -159,7 +160,7 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
                     wanted->target);
         return FALSE;
     }
-    int hold = loop_disk_attach(wanted->target, wanted->read_only, &disk->pdev_path, error);
+    int hold = loop_disk_attach(wanted->target, wanted->read_only, guest, &disk->pdev_path, error);
     if (hold < 0)
         return FALSE;
     g_array_append_val(holds, hold);
@@ -178,7 +179,7 @@ static gboolean fill_disks(libxl_domain_config *domain, const struct guest_confi
 {
     domain->disks = g_new0(libxl_device_disk, config->disks->len + 1);
     for (guint i = 0; i < config->disks->len; i++) {
-        if (!fill_disk(next_disk(domain), g_ptr_array_index(config->disks, i), holds, error))
+        if (!fill_disk(next_disk(domain), g_ptr_array_index(config->disks, i), config->name, holds, error))
             return FALSE;
     }
     return !config->cdrom || fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);

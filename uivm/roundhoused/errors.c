@@ -13,6 +13,10 @@ static const GDBusErrorEntry names[] = {
     {RH_ERROR_NOT_ALLOWED, "org.roundhouse.Error.NotAllowed"},
     {RH_ERROR_NAME_IN_USE, "org.roundhouse.Error.NameInUse"},
     {RH_ERROR_SLOT_IN_USE, "org.roundhouse.Error.SlotInUse"},
+    {RH_ERROR_STORAGE, "org.roundhouse.Error.Storage"},
+    {RH_ERROR_NO_SPACE, "org.roundhouse.Error.NoSpace"},
+    {RH_ERROR_IN_USE, "org.roundhouse.Error.InUse"},
+    {RH_ERROR_EXISTS, "org.roundhouse.Error.Exists"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == RH_ERROR_COUNT);
 

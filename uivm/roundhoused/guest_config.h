@@ -30,7 +30,8 @@ enum guest_clock { GUEST_CLOCK_UTC, GUEST_CLOCK_LOCAL };
 enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };
 
 struct guest_disk {
-    char *target; /* absolute path of a block device, or of a raw image file */
+    char *target; /* absolute path of a block device, or of a raw image file; pooled: the name of an image */
+    gboolean pooled;
     char vdev[8]; /* its name in the guest, "xvda" ... "xvdz"; in an HVM guest also "hda" ... "hdd" */
     gboolean read_only;
     gboolean cdrom; /* a CD drive with this image in it; GUEST_HVM only */

@@ -147,10 +147,10 @@ const struct guest_setting guest_settings[] = {
      .about = "Virtual processors",
      .otherwise = "1", .min = 1, .max = 32},
     {"disk", &guest_kind_disks, FIELD(GPtrArray *, disks),
-     .about = "Disks, with semicolons between them. Each is the path of a block device or of a raw image file, "
-              "optionally with phy: or file: before it, and optionally followed by ,ro or ,rw and by its name in the "
-              "guest, ,xvda ... ,xvdz. In a guest of type hvm also ,hda ... ,hdd, and ,cdrom for a CD drive with the "
-              "image in it",
+     .about = "Disks, with semicolons between them. Each is image: and the name of an image of the pool, or the "
+              "path of a block device or of a raw image file, optionally with phy: or file: before it; optionally "
+              "followed by ,ro or ,rw and by its name in the guest, ,xvda ... ,xvdz. In a guest of type hvm also "
+              ",hda ... ,hdd, and ,cdrom for a CD drive with the image in it",
      .otherwise = ""},
     {"network", &guest_kind_network, FIELD(char *, bridge),
      .about = "The bridge that the guest's network card is a port of; bridge is the usual one, xenbr0",

@@ -6,6 +6,7 @@
 #include "guest_edit.h"
 #include "guest_logs.h"
 #include "machine_end.h"
+#include "pool_guard.h"
 #include "roundhouse_dbus.h"
 
 #define OBJECTS_PATH        "/org/roundhouse" /* of the object manager */
@@ -32,6 +33,7 @@ struct manager {
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
+    struct pool_guard *pool_guard;
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
@@ -83,6 +85,8 @@ static void publish_problems(struct manager *manager)
     if (manager->seat_late)
         g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
                                            "Restart this machine.");
+    if (pool_guard_problem(manager->pool_guard))
+        g_ptr_array_add(sentences, (char *)pool_guard_problem(manager->pool_guard));
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -113,9 +117,12 @@ static void query_host(struct manager *manager)
 
 static gboolean look_after_host(gpointer data)
 {
+    struct manager *manager = data;
+    if (pool_guard_check(manager->pool_guard, manager->guests))
+        publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
-    query_host(data);
+    query_host(manager);
     return G_SOURCE_CONTINUE;
 }
 
@@ -482,6 +489,7 @@ static gboolean open_environment(struct manager *manager, const struct manager_o
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
+    toolstack_set_pool(environment->toolstack, options->pool);
     environment->display = display_new(options->seat_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }
@@ -526,6 +534,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
+    manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
     manager->edit = (struct guest_edit){.directory = manager->guests_directory,
@@ -568,6 +577,7 @@ void manager_free(struct manager *manager)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    pool_guard_free(manager->pool_guard);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
     g_free(manager->saved);

@@ -51,6 +51,9 @@ struct toolstack_domain {
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);
 void toolstack_free(struct toolstack *toolstack);
 
+/* Where the images of definitions are (storage/pool.h); POOL_PATH otherwise. */
+void toolstack_set_pool(struct toolstack *toolstack, const char *path);
+
 /*
  * Creates the guest's domain, paused. The definition is copied by the call. A graphics card prefers the screen's size.
  * saved: what saved_state_open() gave, and the domain goes on from there; closed in any case. -1: a new one.

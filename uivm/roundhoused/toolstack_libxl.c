@@ -7,7 +7,9 @@
 #include "device_model.h"
 #include "domain_config.h"
 #include "errors.h"
+#include "guest_images.h"
 #include "saved_state.h"
+#include "storage/pool.h"
 #include "toolstack_affinity.h"
 #include "toolstack_events.h"
 #include "toolstack_context.h"
@@ -41,6 +43,7 @@ struct toolstack {
     struct toolstack_events *events;
     toolstack_end_fn end;
     gpointer user;
+    char *pool_path;
     GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
     connection host;   /* for questions about the host, which come often; one worker at a time has it */
     gboolean host_open, host_asked;
@@ -91,6 +94,7 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
 struct creation {
     struct guest_config *config;
     struct guest_screen screen;
+    char *pool_path;
     GArray *holds;
     int saved; /* -1: none */
 };
@@ -114,7 +118,8 @@ static int create_domain(connection *link, struct creation *wanted, GError **err
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
+    if (!guest_images_find(wanted->config, wanted->pool_path, error) ||
+        !domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
         !check_memory(link, &domain, error))
         goto out;
     if (make_domain(link->ctx, &domain, &domid, wanted->saved)) {
@@ -144,6 +149,7 @@ static void creation_free(gpointer data)
 {
     struct creation *creation = data;
     guest_config_free(creation->config);
+    g_free(creation->pool_path);
     g_clear_pointer(&creation->holds, holds_free);
     if (creation->saved >= 0)
         close(creation->saved);
@@ -171,8 +177,8 @@ void toolstack_create(struct toolstack *toolstack, const struct guest_config *co
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct creation *creation = g_new(struct creation, 1);
-    (void)toolstack;
-    *creation = (struct creation){guest_config_copy(config), screen, g_array_new(FALSE, FALSE, sizeof(int)), saved};
+    *creation = (struct creation){guest_config_copy(config), screen, g_strdup(toolstack->pool_path),
+                                  g_array_new(FALSE, FALSE, sizeof(int)), saved};
     g_task_set_task_data(task, creation, creation_free);
     g_task_run_in_thread(task, create_in_thread);
 }
@@ -480,6 +486,12 @@ static void domain_ended(int domid, enum toolstack_end end, gpointer data)
     toolstack->end(domid, end, toolstack->user);
 }
 
+void toolstack_set_pool(struct toolstack *toolstack, const char *path)
+{
+    g_free(toolstack->pool_path);
+    toolstack->pool_path = g_strdup(path);
+}
+
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
 {
     struct toolstack *toolstack = g_new0(struct toolstack, 1);
@@ -490,6 +502,7 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
     }
     toolstack->end = end;
     toolstack->user = user;
+    toolstack->pool_path = g_strdup(POOL_PATH);
     toolstack->calls = xencall_open(NULL, 0);
     toolstack->holds = g_hash_table_new_full(NULL, NULL, NULL, holds_free);
     return toolstack;
@@ -499,6 +512,7 @@ void toolstack_free(struct toolstack *toolstack)
 {
     toolstack_events_free(toolstack->events);
     g_hash_table_unref(toolstack->holds);
+    g_free(toolstack->pool_path);
     if (toolstack->calls)
         xencall_close(toolstack->calls);
     if (toolstack->host_asked)

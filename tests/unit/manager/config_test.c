@@ -168,6 +168,11 @@ static void test_sentences(struct directory *directory, gconstpointer data)
          "mac: \"00:00:00:00:00:00\" is not the address of a network card, such as 00:16:3e:01:02:03."},
         {"disk=/a,xvdA", "disk: \"xvdA\" is not one of ro, rw, cdrom, xvda ... xvdz, hda ... hdd."},
         {"disk=/a,,ro", "disk: \"\" is not one of ro, rw, cdrom, xvda ... xvdz, hda ... hdd."},
+        {"disk=image:a/b", "disk: \"a/b\" cannot be the name of an image."},
+        {"disk=image:", "disk: \"\" cannot be the name of an image."},
+        {"disk=image:..", "disk: \"..\" cannot be the name of an image."},
+        {"disk=image:a;image:a", "disk: the image a is there twice, and not ro both times."},
+        {"disk=image:a,ro;image:b;image:a", "disk: the image a is there twice, and not ro both times."},
         {"disk=/a,xvdb;/b", "disk: two disks are both called xvdb."},
         {"disk=/a;b", "disk: \"b\" must be a whole path that begins with /."},
         {"disk=/a,hda", "disk: cdrom and hda ... hdd are for guests with type=hvm only."},
@@ -215,7 +220,8 @@ static void choose_disks(struct guest_config *config)
     g_ptr_array_set_size(config->disks, 0);
     for (guint i = 0; i < count; i++) {
         struct guest_disk *disk = g_new0(struct guest_disk, 1);
-        disk->target = g_strdup(ANY(targets));
+        disk->pooled = chance();
+        disk->target = disk->pooled ? g_strdup_printf("image-%u", i) : g_strdup(ANY(targets));
         disk->read_only = chance();
         disk->cdrom = hvm && chance();
         g_snprintf(disk->vdev, sizeof(disk->vdev), "xvd%c", 'a' + (int)((first + i) % 26));

@@ -359,6 +359,12 @@ struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *
     return (struct toolstack_domain){domain->domid, !begun, begun, still};
 }
 
+void toolstack_set_pool(struct toolstack *toolstack, const char *path)
+{
+    (void)toolstack;
+    (void)path;
+}
+
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
 {
     struct toolstack *toolstack = g_new0(struct toolstack, 1);

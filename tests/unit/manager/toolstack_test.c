@@ -5,6 +5,7 @@
 #include "libxl_fake.h"
 #include "loop_disk.h"
 #include "saved_state.h"
+#include "storage/image.h"
 #include "vga_socket.h"
 
 #include <fcntl.h>
@@ -62,8 +63,9 @@ static gboolean was_killed(void)
     return killed->len > 0;
 }
 
-int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error)
+int loop_disk_attach(const char *image, gboolean read_only, const char *holder, char **device, GError **error)
 {
+    g_assert_cmpstr(holder, ==, "work");
     loop_image = g_intern_string(image);
     loop_read_only = read_only;
     if (g_str_has_suffix(image, "bad")) {
@@ -228,6 +230,35 @@ static void test_pv(void)
     g_assert_null(create(config(GUEST_PV, writable), &domid));
     g_assert_false(loop_read_only);
     teardown();
+}
+
+/* An image of the pool is its file. One that is not there is no start. */
+static void test_image(void)
+{
+    int domid;
+    g_autofree char *folder = g_dir_make_tmp("roundhouse-pool-XXXXXX", NULL);
+    struct pool *pool = pool_open(folder, NULL);
+    g_assert_nonnull(pool);
+    g_assert_true(image_create(pool, "office", 1048576, NULL));
+    g_autofree char *path = image_path(pool, "office", NULL);
+    setup();
+    toolstack_set_pool(toolstack, folder);
+    libxl_fake.created = check_writable;
+    g_assert_null(create(config(GUEST_PV, "image:office"), &domid));
+    g_assert_cmpstr(loop_image, ==, path);
+    libxl_fake.created = NULL;
+    g_autofree char *missing = create(config(GUEST_PV, "image:missing"), &domid);
+    g_assert_cmpstr(missing, ==, "There is no image called \"missing\".");
+    g_assert_cmpint(domid, ==, -1);
+    toolstack_set_pool(toolstack, "/nowhere/at/all");
+    g_autofree char *nowhere = create(config(GUEST_PV, "image:office"), &domid);
+    g_assert_nonnull(strstr(nowhere, "There is no pool of disks at /nowhere/at/all"));
+    teardown();
+    g_assert_true(image_delete(pool, "office", NULL));
+    pool_close(pool);
+    g_autofree char *images = g_build_filename(folder, "images", NULL),
+                    *making = g_build_filename(folder, "making", NULL);
+    g_assert_no_errno(g_rmdir(images) | g_rmdir(making) | g_rmdir(folder));
 }
 
 static gboolean has_argument(const libxl_domain_config *domain, const char *text)
@@ -835,6 +866,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
     g_test_add_func("/toolstack/pv", test_pv);
+    g_test_add_func("/toolstack/image", test_image);
     g_test_add_func("/toolstack/hvm", test_hvm);
     g_test_add_func("/toolstack/cdrom", test_cdrom);
     g_test_add_func("/toolstack/left-out", test_left_out);
