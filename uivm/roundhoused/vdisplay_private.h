@@ -37,7 +37,7 @@ struct vguest {
     unsigned slot;
     uint32_t domid, rgb;
     char name[LINK_NAME_SIZE];
-    uint32_t signs; // of enum guest_sign
+    uint32_t signs;        // of enum guest_sign
     unsigned device_count; // 0 for GUEST_DISPLAY_NONE, otherwise 2: display, keyboard
     struct vdevice devices[2];
     char *vga_socket;   // where its QEMU listens; NULL without one

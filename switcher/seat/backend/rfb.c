@@ -344,7 +344,8 @@ struct backend *rfb_connect(struct guest *guest, const struct link_rfb_connect *
     rfb->socket = socket;
     rfb->limit = connect->videoram_limit;
     rfb->movement = SIZE_MAX;
-    rfb->listener = (struct rfb_listener){rfb, on_send, on_resize, on_damage, on_update_done, on_absolute, on_lamps, on_cursor};
+    rfb->listener =
+        (struct rfb_listener){rfb, on_send, on_resize, on_damage, on_update_done, on_absolute, on_lamps, on_cursor};
     rfb_start(&rfb->parser, &rfb->listener);
     fcntl(socket, F_SETFL, O_NONBLOCK);
     rfb->source = wl_event_loop_add_fd(guest->seat->loop, socket, WL_EVENT_READABLE, on_ready, rfb);

@@ -7,9 +7,9 @@ static const struct {
     uint32_t code;
     unsigned modifier;
 } modifier_keys[] = {
-    {KEY_LEFTCTRL, HOTKEY_CTRL}, {KEY_RIGHTCTRL, HOTKEY_CTRL},  {KEY_LEFTALT, HOTKEY_ALT},
+    {KEY_LEFTCTRL, HOTKEY_CTRL},  {KEY_RIGHTCTRL, HOTKEY_CTRL},  {KEY_LEFTALT, HOTKEY_ALT},
     {KEY_RIGHTALT, HOTKEY_ALTGR}, {KEY_LEFTSHIFT, HOTKEY_SHIFT}, {KEY_RIGHTSHIFT, HOTKEY_SHIFT},
-    {KEY_LEFTMETA, HOTKEY_META}, {KEY_RIGHTMETA, HOTKEY_META},
+    {KEY_LEFTMETA, HOTKEY_META},  {KEY_RIGHTMETA, HOTKEY_META},
 };
 
 enum { MODIFIER_KEYS = sizeof(modifier_keys) / sizeof(modifier_keys[0]) };

@@ -33,7 +33,7 @@ bool hotkey_is_modifier(uint32_t code);
 // The set that is held now.
 unsigned hotkey_modifiers(const struct hotkeys *hotkeys);
 
-// Feeds one press or release; every key of the keyboard must come through here, in order. True: it is not ours, and goes
-// to whoever has the focus. False: nobody may see it; the press that completes a chord has acted. Codes outside the
-// range of key_set are never ours.
+// Feeds one press or release; every key of the keyboard must come through here, in order. True: it is not ours, and
+// goes to whoever has the focus. False: nobody may see it; the press that completes a chord has acted. Codes outside
+// the range of key_set are never ours.
 bool hotkey_feed(struct hotkeys *hotkeys, struct seat *seat, uint32_t code, bool pressed);

@@ -22,7 +22,7 @@ struct input {
     struct wl_event_source *source;
     struct wl_list keyboards; // struct keyboard
     unsigned lamps;           // of enum lamp
-    bool missed; // a device that could not be opened since devices were asked for last
+    bool missed;              // a device that could not be opened since devices were asked for last
 };
 
 struct keyboard {

@@ -147,9 +147,8 @@ static void two_triggers(void)
     CHECK(feed(&h, KEY_2, true) == ACT);
     CHECK(feed(&h, KEY_1, false) == SWALLOW);
     CHECK(feed(&h, KEY_2, false) == SWALLOW);
-    CHECK(feed(&h, KEY_X, true) == PASS); // no row has it: the guest's
-    CHECK(feed(&h, KEY_0, true) == PASS &&
-          feed(&h, KEY_ESC, true) == PASS); // beside a row's first and last
+    CHECK(feed(&h, KEY_X, true) == PASS);                                    // no row has it: the guest's
+    CHECK(feed(&h, KEY_0, true) == PASS && feed(&h, KEY_ESC, true) == PASS); // beside a row's first and last
 }
 
 static void odd_codes(void)

@@ -140,7 +140,8 @@ int libinput_device_config_tap_get_finger_count(struct libinput_device *given)
 
 int libinput_device_has_capability(struct libinput_device *given, enum libinput_device_capability capability)
 {
-    return capability == LIBINPUT_DEVICE_CAP_KEYBOARD && (void *)given >= (void *)leds && (void *)given < (void *)(leds + 2);
+    return capability == LIBINPUT_DEVICE_CAP_KEYBOARD && (void *)given >= (void *)leds &&
+           (void *)given < (void *)(leds + 2);
 }
 
 void libinput_device_led_update(struct libinput_device *given, enum libinput_led lit)
