@@ -450,13 +450,18 @@ static const struct {
     [REQUEST_UNPAUSE] = {TOOLSTACK_UNPAUSE, EVENT_RESUMED, "could not go on"},
 };
 
+static void become_idle(struct guest *guest)
+{
+    guest->operating = FALSE;
+}
+
 static void operated(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct job *job = data;
     struct guest *guest = job->guest;
     g_autoptr(GError) error = NULL;
     (void)source;
-    guest->operating = FALSE;
+    become_idle(guest);
     if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
         job_fail(job, RH_ERROR_TOOLSTACK, operations[job->request].failure, error);
         return;
@@ -478,15 +483,23 @@ static void refuse_for_now(struct job *job, const char *why)
     job_finish(job, error);
 }
 
+/* FALSE: something else is done to the guest; the job has been refused. */
+static gboolean become_busy(struct job *job)
+{
+    if (job->guest->operating) {
+        refuse_for_now(job, "is busy with what it was asked before");
+        return FALSE;
+    }
+    job->guest->operating = TRUE;
+    return TRUE;
+}
+
 static void operate(struct job *job)
 {
     struct guest *guest = job->guest;
-    if (guest->operating) {
-        refuse_for_now(job, "is busy with what it was asked before");
-        return;
-    }
-    guest->operating = TRUE;
-    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated, job);
+    if (become_busy(job))
+        toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated,
+                          job);
 }
 
 /* ---- suspend to disk ---- */
@@ -499,12 +512,14 @@ static void saved(GObject *source, GAsyncResult *result, gpointer data)
     (void)source;
     gboolean good = toolstack_save_finish(guest->environment->toolstack, result, &error);
     gboolean ended = guest->destroying || guest->domid != job->domid;
-    guest->operating = FALSE;
+    become_idle(guest);
     if (good && !ended) {
         destroy(job);
         return;
     }
     guest->saving = FALSE;
+    if (good) /* it was forced off meanwhile */
+        saved_state_forget(guest->environment->saved, guest->config->name, NULL);
     if (!ended)
         set_state(guest, EVENT_RESUMED);
     job_fail(job, RH_ERROR_TOOLSTACK, ended ? "ended while it was being suspended" : "could not be suspended", error);
@@ -513,20 +528,16 @@ static void saved(GObject *source, GAsyncResult *result, gpointer data)
 static void suspend(struct job *job)
 {
     struct guest *guest = job->guest;
-    if (guest->operating) {
-        refuse_for_now(job, "is busy with what it was asked before");
-        return;
-    }
     g_autoptr(GError) error = NULL;
     struct guest_config *config = guest_whole_config(guest, &error);
     if (!config) {
         job_fail(job, RH_ERROR_TOOLSTACK, "could not be suspended", error);
-        return;
+    } else if (become_busy(job)) {
+        set_error(guest, "");
+        guest->saving = TRUE;
+        set_state(guest, EVENT_SUSPEND);
+        toolstack_save(guest->environment->toolstack, config, guest->domid, guest->environment->saved, saved, job);
     }
-    set_error(guest, "");
-    guest->operating = guest->saving = TRUE;
-    set_state(guest, EVENT_SUSPEND);
-    toolstack_save(guest->environment->toolstack, config, guest->domid, guest->environment->saved, saved, job);
     guest_config_free(config);
 }
 

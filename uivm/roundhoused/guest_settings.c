@@ -131,11 +131,12 @@ const struct guest_setting guest_settings[] = {
      .about = "What boots the guest",
      .otherwise = "bios", .words = firmwares, .hvm_only = TRUE},
     {"boot", &guest_kind_text, FIELD(char *, boot),
-     .about = "What SeaBIOS tries, in order: c the disk, d the CD, n the network. OVMF has an order of its own, cdn, and takes "
-              "no other",
+     .about = "What SeaBIOS tries, in order: c the disk, d the CD, n the network. OVMF has an order of its own, cdn, "
+              "and takes no other",
      .otherwise = GUEST_BOOT_UEFI, .check = check_boot, .hvm_only = TRUE},
     {"cdrom", &guest_kind_text, FIELD(char *, cdrom),
-     .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no drive",
+     .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no "
+              "drive",
      .check = check_cdrom, .hvm_only = TRUE},
     {"clock", &guest_kind_word, FIELD(enum guest_clock, clock),
      .about = "What the PC's clock shows when the guest starts",
@@ -158,8 +159,8 @@ const struct guest_setting guest_settings[] = {
     {"mac", &guest_kind_mac, FIELD(guint8[6], mac),
      .about = "The card's address; otherwise one that was made for this guest on this machine, and stays the same"},
     {"uuid", &guest_kind_uuid, FIELD(guint8[16], uuid),
-     .about = "What its system knows the machine by that it runs on; otherwise one that was made for this guest on this machine, "
-              "and stays the same"},
+     .about = "What its system knows the machine by that it runs on; otherwise one that was made for this guest on "
+              "this machine, and stays the same"},
     {"display", &guest_kind_word, FIELD(enum guest_display, display),
      .about = "Where the guest's picture comes from",
      .derive = display_of_type, .words = displays},

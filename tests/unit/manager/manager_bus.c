@@ -274,8 +274,9 @@ static void test_suspend_fails(struct fixture *fixture, gconstpointer data)
     (void)data;
     define(fixture, "work", 1, "cmdline=save_fails");
     define(fixture, "home", 2, "cmdline=save_ms=500");
+    define(fixture, "late", 3, "cmdline=save_ms=500 save_late");
     start_service(fixture);
-    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home"), late = guest(fixture, "late");
     g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
     g_assert_false(rh_guest1_call_suspend_sync(work, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be suspended.");
@@ -292,6 +293,14 @@ static void test_suspend_fails(struct fixture *fixture, gconstpointer data)
     g_assert_true(rh_guest1_call_suspend_sync(home, NULL, &error));
     WAIT_FOR(is(home, "suspended"));
     g_assert_no_error(error);
+
+    g_autofree char *path = g_build_filename(fixture->saved, "late", NULL);
+    g_assert_true(rh_guest1_call_start_sync(late, NULL, &error));
+    rh_guest1_call_suspend(late, NULL, NULL, NULL);
+    WAIT_FOR(is(late, "suspending"));
+    g_assert_true(rh_guest1_call_destroy_sync(late, NULL, &error));
+    WAIT_FOR(is(late, "off") && strstr(rh_guest1_get_error(late), "ended while it was being suspended"));
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
 /* What cannot be used is not lost by that, and says how to go on. */

@@ -10,6 +10,7 @@
  *   operate_ms=N      a pause, and a destroy, take N ms (default 0)
  *   save_ms=N         takes N ms to be saved (default 20)
  *   save_fails        cannot be saved
+ *   save_late         is saved although it has been destroyed meanwhile
  *   self_save_ms=N    another tool saves it N ms after its unpause, and lets it go on 500 ms later; save_ends: ends it
  *   destroy_fails=N   the first N attempts to destroy it fail
  * Its version says which domain goes first.
@@ -277,7 +278,8 @@ static gboolean save_now(gpointer data)
     GTask *task = data;
     const struct saving *saving = g_task_get_task_data(task);
     struct domain *domain = g_hash_table_lookup(saving->toolstack->domains, GINT_TO_POINTER(saving->domid));
-    gboolean fails = !domain || strstr(saving->config->cmdline, "save_fails");
+    gboolean fails = strstr(saving->config->cmdline, "save_fails") != NULL;
+    fails = fails || (!domain && !strstr(saving->config->cmdline, "save_late"));
     GError *error = NULL;
     int fd = saved_state_create(saving->folder, saving->config, &error);
     if (fd >= 0 && fails) {
