@@ -20,8 +20,7 @@ enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
 struct guest {
     const struct guest_environment *environment;
     struct guest_config *config;
-    struct guest_config
-        *defined; /* what config is to be when the domain has ended that runs by a saved one; NULL: config */
+    struct guest_config *defined; /* the file's, while config is what a resumed domain runs by; NULL: the same */
     RhGuest1 *skeleton;
     char *object_path;
     enum guest_state state;
@@ -402,8 +401,7 @@ struct guest_config *guest_whole_config(const struct guest *guest, GError **erro
     return NULL;
 }
 
-/* The descriptor of what was saved, and the guest then is what it was; -1: nothing was, or, with an error, it is of no
- * use. */
+/* The descriptor of what was saved, and config as it was then; -1: nothing was, or, with an error, it is of no use. */
 static int open_saved(struct guest *guest, const struct guest_config *config, GError **error)
 {
     struct guest_config *saved = NULL;
