@@ -29,8 +29,8 @@ and nothing that is there changes its meaning: clients skip what they do not kno
 
 Everybody may look at properties. For a call polkit is asked about one of two actions: `org.roundhouse.use`, which it allows the active local
 user, or `org.roundhouse.administer`, for which it wants an administrator. Root, and the person at the switcher, may do both. A caller that can
-be asked for a password sets the flag `ALLOW_INTERACTIVE_AUTHORIZATION` in its call. Where there is no polkit, root and the switcher may, and nobody
-else.
+be asked for a password sets the flag `ALLOW_INTERACTIVE_AUTHORIZATION` in its call. Where polkit is not there or gives no
+answer, root and the switcher may, and nobody else.
 
 ## Errors
 

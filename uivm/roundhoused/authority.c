@@ -106,10 +106,13 @@ static gboolean is_ui(guint32 uid)
     return user && user->pw_uid == uid;
 }
 
+/* No answer: the person at the machine must still be able to end it. */
 static void decide_without(struct question *question, const GError *error)
 {
     g_autofree char *why = NULL;
-    if (is_absent(error) && is_ui(question->uid)) {
+    if (!is_absent(error))
+        g_warning("polkit gives no answer: %s", error->message);
+    if (is_ui(question->uid)) {
         run(question);
         return;
     }

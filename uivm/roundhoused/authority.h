@@ -1,6 +1,7 @@
 /*
  * Who may call which method. The service's own user, which is root, always may; about others polkit is asked, without
- * waiting for it. Where there is no polkit, the switcher's user (rh-ui) may and nobody else. Main thread only.
+ * waiting for it. Where polkit is not there or gives no answer, the switcher's user (rh-ui) may and nobody else. Main
+ * thread only.
  */
 #ifndef RH_AUTHORITY_H
 #define RH_AUTHORITY_H

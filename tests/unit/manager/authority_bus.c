@@ -7,7 +7,7 @@
 /* Nobody's number: the test is not the service's own user. */
 #define OTHER_UID "4242"
 
-enum verdict { ALLOW, REFUSE, CHALLENGE, LATER };
+enum verdict { ALLOW, REFUSE, CHALLENGE, LATER, BREAK };
 
 struct polkit {
     GDBusConnection *bus;
@@ -45,6 +45,9 @@ static void called(GDBusConnection *bus, const char *sender, const char *path, c
     g_string_append_printf(polkit->asked, "%s ", action + strlen("org.roundhouse."));
     if (polkit->verdict == LATER)
         polkit->waiting = invocation;
+    else if (polkit->verdict == BREAK)
+        g_dbus_method_invocation_return_dbus_error(invocation, "org.freedesktop.PolicyKit1.Error.Failed",
+                                                   "It is broken");
     else
         answer(invocation, polkit->verdict == ALLOW, polkit->verdict == CHALLENGE);
 }
@@ -290,6 +293,26 @@ static void test_without(struct fixture *fixture, gconstpointer data)
     g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
 }
 
+/* A polkit that is there and gives no answer is no reason that the person at the switcher cannot go on. */
+static void test_broken(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    g_autofree char *me = g_strdup_printf("%u", (unsigned)getuid());
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    g_setenv("ROUNDHOUSE_FAKE_UI", "4243", TRUE);
+    polkit_start(&polkit, BREAK);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    expect_error(try_to(caller, WORK, GUEST, "Start", NULL), "org.roundhouse.Error.NotAllowed", "It is broken");
+    stop_service(fixture);
+    g_setenv("ROUNDHOUSE_FAKE_UI", me, TRUE);
+    start_service(fixture);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+    polkit_stop(&polkit);
+}
+
 int main(int argc, char **argv)
 {
     static const struct service_test tests[] = {
@@ -299,6 +322,7 @@ int main(int argc, char **argv)
         {"/authority/vanished", test_vanished},
         {"/authority/object-gone", test_object_gone},
         {"/authority/without-polkit", test_without},
+        {"/authority/broken-polkit", test_broken},
         {NULL, NULL},
     };
     return service_run(argc, argv, tests);
