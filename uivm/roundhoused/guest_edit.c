@@ -159,7 +159,7 @@ static void create(GDBusMethodInvocation *invocation, gpointer user, guint argum
     }
     struct creation *creation = g_new(struct creation, 1);
     *creation = (struct creation){edit, config, long_job_begin(edit->jobs, "create", config->name)};
-    g_idle_add_full(G_PRIORITY_DEFAULT, create_definition, creation, creation_free);
+    g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, create_definition, creation, creation_free);
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(creation->job)));
 }
 

@@ -227,7 +227,6 @@ static void test_vanished(struct fixture *fixture, gconstpointer data)
 {
     struct polkit polkit;
     struct reply reply;
-    gboolean over = FALSE;
     (void)data;
     define(fixture, "work", 1, "");
     g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
@@ -242,8 +241,7 @@ static void test_vanished(struct fixture *fixture, gconstpointer data)
     g_object_unref(caller);
     WAIT_FOR(strstr(polkit.asked->str, "forget"));
     answer(polkit.waiting, TRUE, FALSE);
-    g_timeout_add(300, give_up, &over);
-    WAIT_FOR(over);
+    pass_time(300);
     g_autoptr(RhGuest1) work = guest(fixture, "work");
     g_assert_true(is(work, "off"));
     polkit_stop(&polkit);

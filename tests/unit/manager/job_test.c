@@ -2,11 +2,10 @@
 #include "job.h"
 #include "errors.h"
 #include "roundhouse_dbus.h"
+#include "wait_for.h"
 
 #include <gio/gio.h>
 #include <string.h>
-
-#define PATIENCE_SECONDS 15
 
 struct fixture {
     GDBusConnection *bus, *client;
@@ -15,30 +14,6 @@ struct fixture {
     struct authority *authority;
     struct jobs *jobs;
 };
-
-static gboolean give_up(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-#define WAIT_FOR(expression)                                                                                           \
-    do {                                                                                                               \
-        gboolean overdue_ = FALSE;                                                                                     \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
-        while (!(expression) && !overdue_)                                                                             \
-            g_main_context_iteration(NULL, TRUE);                                                                      \
-        if (overdue_)                                                                                                  \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                          \
-        g_source_remove(timer_);                                                                                       \
-    } while (0)
-
-static void pass(guint milliseconds)
-{
-    gboolean over = FALSE;
-    g_timeout_add(milliseconds, give_up, &over);
-    WAIT_FOR(over);
-}
 
 static GDBusConnection *connect_to_bus(void)
 {
@@ -116,17 +91,17 @@ static void test_progress(struct fixture *fixture, gconstpointer data)
     g_assert_true(is(client, "running"));
     g_assert_cmpfloat(rh_job1_get_progress(client), ==, -1);
     g_assert_cmpint(rh_job1_get_seconds_left(client), ==, -1);
-    pass(1100);
+    pass_time(1100);
     long_job_progress(job, 0.25);
     long_job_progress(job, 0.5); /* too soon after the one before to be told */
     WAIT_FOR(rh_job1_get_progress(client) == 0.25);
     g_assert_cmpint(rh_job1_get_seconds_left(client), >=, 4);
     g_assert_cmpint(rh_job1_get_seconds_left(client), <=, 10);
-    pass(300);
+    pass_time(300);
     g_assert_cmpfloat(rh_job1_get_progress(client), ==, 0.25);
     long_job_progress(job, 7);
     WAIT_FOR(rh_job1_get_progress(client) == 1);
-    pass(300);
+    pass_time(300);
     long_job_progress(job, -3);
     WAIT_FOR(rh_job1_get_progress(client) == -1);
     long_job_end(job, "/org/roundhouse/guests/work", NULL);
@@ -134,7 +109,7 @@ static void test_progress(struct fixture *fixture, gconstpointer data)
     g_assert_cmpfloat(rh_job1_get_progress(client), ==, 1);
     g_assert_cmpint(rh_job1_get_seconds_left(client), ==, 0);
     g_assert_cmpstr(rh_job1_get_result(client), ==, "/org/roundhouse/guests/work");
-    pass(300);
+    pass_time(300);
     g_assert_true(is_there(fixture, path));
     WAIT_FOR(!is_there(fixture, path));
 }
@@ -196,7 +171,7 @@ static void test_client_goes(struct fixture *fixture, gconstpointer data)
     g_dbus_connection_set_exit_on_close(fixture->client, FALSE);
     g_dbus_connection_close_sync(fixture->client, NULL, NULL);
     g_object_unref(fixture->client);
-    pass(100);
+    pass_time(100);
     g_assert_false(g_cancellable_is_cancelled(long_job_cancellable(job)));
     fixture->client = connect_to_bus();
     rh_object_manager_client_new(fixture->client, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_NONE,
@@ -232,7 +207,7 @@ static void test_orphan(struct fixture *fixture, gconstpointer data)
     long_job_progress(job, 0.5);
     long_job_end(job, NULL, NULL);
     g_object_unref(cancellable);
-    pass(1200);
+    pass_time(1200);
 }
 
 int main(int argc, char **argv)

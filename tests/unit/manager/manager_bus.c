@@ -493,9 +493,7 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "0-without-slot", 0, "autostart=true");
     start_service(fixture);
     g_autoptr(GError) error = NULL;
-    gboolean over = FALSE;
-    g_timeout_add(500, give_up, &over);
-    WAIT_FOR(over);
+    pass_time(500);
     g_assert_cmpstr(order.slots->str, ==, "");
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
     g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");

@@ -16,12 +16,6 @@ void undefine(struct fixture *fixture, const char *name)
     g_assert_cmpint(g_unlink(file), ==, 0);
 }
 
-gboolean give_up(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
 static gboolean has_owner(RhManager1 *manager)
 {
     g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager));

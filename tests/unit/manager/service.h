@@ -6,14 +6,14 @@
 #define RH_TEST_SERVICE_H
 
 #include "roundhouse_dbus.h"
+#include "wait_for.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 
-#define BUS_NAME         "org.roundhouse.Manager1"
-#define OBJECTS_PATH     "/org/roundhouse"
-#define MANAGER_PATH     "/org/roundhouse/Manager1"
-#define PATIENCE_SECONDS 15
+#define BUS_NAME     "org.roundhouse.Manager1"
+#define OBJECTS_PATH "/org/roundhouse"
+#define MANAGER_PATH "/org/roundhouse/Manager1"
 
 struct fixture {
     GSubprocess *service;
@@ -48,20 +48,5 @@ guint problem_count(struct fixture *fixture);
 
 /* Frees the error. */
 void expect_error(GError *error, const char *name, const char *text);
-
-/* For g_timeout_add: sets the gboolean. */
-gboolean give_up(gpointer data);
-
-/* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                           \
-    do {                                                                                                               \
-        gboolean overdue_ = FALSE;                                                                                     \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
-        while (!(expression) && !overdue_)                                                                             \
-            g_main_context_iteration(NULL, TRUE);                                                                      \
-        if (overdue_)                                                                                                  \
-            g_error("%s:%d: waited in vain for %s", __FILE__, __LINE__, #expression);                                  \
-        g_source_remove(timer_);                                                                                       \
-    } while (0)
 
 #endif
