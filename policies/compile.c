@@ -270,7 +270,8 @@ static void check_machine(struct policy *policy, const GByteArray *bytes)
     for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
         if (policy_table_ask(&table, laptop, needed[i], laptop, (struct policy_moment){0}).effect != POLICY_ALLOW)
             g_ptr_array_add(policy->messages,
-                            g_strdup_printf("the machine could not run: allow the laptop to %s%s",
+                            g_strdup_printf("%s: the machine could not run; it needs: allow the laptop to %s%s",
+                                            ((const struct policy_source *)policy->sources->pdata[0])->path,
                                             policy_verbs[needed[i]].words,
                                             policy_verb_names_object(needed[i]) ? " the laptop" : ""));
 }

@@ -5,25 +5,26 @@
 
 #include "model.h"
 
-/* Changes of one letter that make one word of the other; from `limit` on it says limit. */
+/* How many letters are changed, too many, too few, or in each other's place; from `limit` on it says limit. */
 static unsigned distance(const char *a, const char *b, unsigned limit)
 {
     const size_t la = strlen(a), lb = strlen(b);
-    unsigned row[POLICY_MAX_NAME + 2];
+    unsigned row[3][POLICY_MAX_NAME + 2];
     if (la > POLICY_MAX_NAME || lb > POLICY_MAX_NAME)
         return limit;
     for (size_t j = 0; j <= lb; j++)
-        row[j] = (unsigned)j;
+        row[0][j] = (unsigned)j;
     for (size_t i = 1; i <= la; i++) {
-        unsigned corner = row[0];
-        row[0] = (unsigned)i;
+        unsigned *now = row[i % 3];
+        const unsigned *before = row[(i + 2) % 3], *two_before = row[(i + 1) % 3];
+        now[0] = (unsigned)i;
         for (size_t j = 1; j <= lb; j++) {
-            unsigned changed = corner + (a[i - 1] != b[j - 1]);
-            corner = row[j];
-            row[j] = MIN(MIN(row[j], row[j - 1]) + 1, changed);
+            now[j] = MIN(MIN(now[j - 1], before[j]) + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = MIN(now[j], two_before[j - 2] + 1);
         }
     }
-    return MIN(row[lb], limit);
+    return MIN(row[la % 3][lb], limit);
 }
 
 const char *policy_nearest(const char *word, const char *const *candidates)

@@ -148,8 +148,8 @@ struct policy_class_words {
 };
 extern const struct policy_verb_words policy_verbs[POLICY_VERB_LIMIT];
 extern const struct policy_class_words policy_classes[POLICY_CLASS_LIMIT];
-extern const char *const policy_conditions[]; /* by bit, NULL at the end */
-extern const char *const policy_effects[POLICY_EFFECTS];
+extern const char *const policy_conditions[];                /* by bit, NULL at the end */
+extern const char *const policy_effects[POLICY_EFFECTS + 1]; /* NULL at the end */
 /* One more than the highest number of a verb. */
 unsigned policy_verb_count(void);
 bool policy_verb_names_object(unsigned verb);

@@ -118,9 +118,9 @@ char *policy_join(const struct policy_statement *statement, unsigned from, unsig
 static void complain(struct policy *policy, const struct policy_statement *by, const char *path, const char *what)
 {
     if (by)
-        policy_error(policy, by, 1, NULL, "%s", what);
+        policy_error(policy, by, 1, NULL, "%s %s", path, what);
     else
-        g_ptr_array_add(policy->messages, g_strdup_printf("%s: %s", path, what));
+        g_ptr_array_add(policy->messages, g_strdup_printf("%s %s", path, what));
 }
 
 /* The text of a file, checked to be one; NULL if it is not, which is reported. */
@@ -131,12 +131,13 @@ static char *load(struct policy *policy, const char *path, const struct policy_s
     GError *error = NULL;
     char *what = NULL;
     if (!g_file_get_contents(path, &text, &length, &error)) {
-        what = g_strdup(error->message);
+        const char *reason = strrchr(error->message, ':'); /* what is before it names the file again */
+        what = g_strdup_printf("cannot be read%s", reason ? reason : "");
         g_error_free(error);
     } else if (length > POLICY_MAX_TEXT) {
-        what = g_strdup_printf("%s has more than %d KiB", path, POLICY_MAX_TEXT / 1024);
+        what = g_strdup_printf("has more than %d KiB", POLICY_MAX_TEXT / 1024);
     } else if (memchr(text, 0, length) || !g_utf8_validate(text, (gssize)length, NULL)) {
-        what = g_strdup_printf("%s is not a text (UTF-8)", path);
+        what = g_strdup("is not a text (UTF-8)");
     }
     if (!what)
         return text;
@@ -190,8 +191,7 @@ void policy_read_file(struct policy *policy, const char *path, const struct poli
                       unsigned depth)
 {
     if (depth > POLICY_MAX_DEPTH || policy->sources->len >= POLICY_MAX_FILES) {
-        complain(policy, included_by, path,
-                 "too many files include each other; does this one come back to where it is included?");
+        complain(policy, included_by, path, "is one file too many; does it come back to where it is included?");
         return;
     }
     char *text = load(policy, path, included_by);

@@ -25,7 +25,7 @@ const char *const policy_conditions[] = {
         NULL,
 };
 
-const char *const policy_effects[POLICY_EFFECTS] = {
+const char *const policy_effects[POLICY_EFFECTS + 1] = {
     [POLICY_DENY] = "deny",
     [POLICY_ALLOW] = "allow",
     [POLICY_ASK] = "ask",
