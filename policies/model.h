@@ -98,12 +98,6 @@ struct policy *policy_read_statements(const char *path);
 void policy_free(struct policy *policy);
 bool policy_is_good(const struct policy *policy);
 
-/* source.c: files into statements. */
-void policy_read_file(struct policy *policy, const char *path, const struct policy_statement *included_by,
-                      unsigned depth);
-struct policy_statement *policy_split(struct policy *policy, const struct policy_source *source, const char **rest,
-                                      unsigned *line);
-void policy_statement_free(void *statement);
 /* a, an, the: they are for the reader. */
 bool policy_is_article(const char *text);
 /* The words [from, until) as a person writes them. To be freed. */
@@ -155,7 +149,6 @@ unsigned policy_verb_count(void);
 bool policy_verb_names_object(unsigned verb);
 /* "a guest, the laptop": of a set of categories. To be freed. */
 char *policy_categories_text(uint32_t categories);
-const char *policy_enforcer_name(enum policy_enforcer enforcer);
 /* Tables of the words for the manual, and the completion of the command for bash: to standard output. */
 void policy_print_words(void);
 void policy_print_completion(void);

@@ -8,6 +8,9 @@
 
 #include "model.h"
 
+static void read_file(struct policy *policy, const char *path, const struct policy_statement *included_by,
+                      unsigned depth);
+
 static bool is_word_character(char c)
 {
     return g_ascii_isalnum(c) || (c && strchr("_-.:/+", c));
@@ -72,7 +75,7 @@ static bool read_line(struct policy *policy, const struct policy_source *source,
     return good;
 }
 
-struct policy_statement *policy_split(struct policy *policy, const struct policy_source *source, const char **rest,
+static struct policy_statement *split(struct policy *policy, const struct policy_source *source, const char **rest,
                                       unsigned *line)
 {
     GArray *words = g_array_new(FALSE, TRUE, sizeof(struct policy_word));
@@ -97,7 +100,7 @@ struct policy_statement *policy_split(struct policy *policy, const struct policy
     return s;
 }
 
-void policy_statement_free(void *statement)
+static void statement_free(void *statement)
 {
     struct policy_statement *s = statement;
     g_free(s->words);
@@ -164,7 +167,7 @@ static void include_folder(struct policy *policy, const char *folder, const stru
         g_dir_close(dir);
     g_ptr_array_sort(names, by_name);
     for (unsigned i = 0; i < names->len; i++)
-        policy_read_file(policy, names->pdata[i], by, depth);
+        read_file(policy, names->pdata[i], by, depth);
     g_ptr_array_free(names, TRUE);
 }
 
@@ -182,12 +185,12 @@ static void include(struct policy *policy, const struct policy_statement *s, uns
     if (g_str_has_suffix(s->words[1].text, "/"))
         include_folder(policy, path, s, depth);
     else
-        policy_read_file(policy, path, s, depth);
+        read_file(policy, path, s, depth);
     g_free(path);
     g_free(folder);
 }
 
-void policy_read_file(struct policy *policy, const char *path, const struct policy_statement *included_by,
+static void read_file(struct policy *policy, const char *path, const struct policy_statement *included_by,
                       unsigned depth)
 {
     if (depth > POLICY_MAX_DEPTH || policy->sources->len >= POLICY_MAX_FILES) {
@@ -205,13 +208,13 @@ void policy_read_file(struct policy *policy, const char *path, const struct poli
     const char *rest = source->text;
     unsigned line = 1;
     while (*rest) {
-        struct policy_statement *s = policy_split(policy, source, &rest, &line);
+        struct policy_statement *s = split(policy, source, &rest, &line);
         if (s->count && !s->words[0].quoted && !strcmp(s->words[0].text, "include"))
             include(policy, s, depth + 1);
         if (s->count)
             g_ptr_array_add(policy->statements, s);
         else
-            policy_statement_free(s);
+            statement_free(s);
     }
 }
 
@@ -221,12 +224,12 @@ struct policy *policy_read_statements(const char *path)
     policy->name = "";
     policy->texts = g_string_chunk_new(4096);
     policy->sources = g_ptr_array_new_with_free_func(g_free);
-    policy->statements = g_ptr_array_new_with_free_func(policy_statement_free);
+    policy->statements = g_ptr_array_new_with_free_func(statement_free);
     policy->labels = g_ptr_array_new();
     policy->identities = g_array_new(FALSE, TRUE, sizeof(struct policy_identity));
     policy->rules = g_array_new(FALSE, TRUE, sizeof(struct policy_rule));
     policy->messages = g_ptr_array_new_with_free_func(g_free);
-    policy_read_file(policy, path, NULL, 0);
+    read_file(policy, path, NULL, 0);
     return policy;
 }
 

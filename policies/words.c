@@ -51,7 +51,7 @@ unsigned policy_verb_count(void)
     return count;
 }
 
-const char *policy_enforcer_name(enum policy_enforcer enforcer)
+static const char *enforcer_name(enum policy_enforcer enforcer)
 {
     static const char *const names[] = {
         [POLICY_BY_HYPERVISOR] = "hypervisor",
@@ -92,7 +92,7 @@ void policy_print_words(void)
         char *subjects = policy_categories_text(v->subjects);
         char *objects = policy_categories_text(v->objects);
         printf("| `%s` | %s | %s | %s | %s |\n", v->words, subjects, without_object[i] ? "" : objects,
-               policy_enforcer_name(v->enforcer), v->text);
+               enforcer_name(v->enforcer), v->text);
         g_free(subjects);
         g_free(objects);
     }

@@ -10,6 +10,7 @@ import tree
 HOTKEYS = 'switcher/seat/core/hotkey_table.h'
 MODIFIERS = 'Ctrl|Alt|Shift|Meta'
 SUFFIXES = 'c|h|S|py|xml|css|service|socket|conf|md|build|lds\\.S'
+FOLDERS = ('docs/', 'policies/')  # whose texts are looked at
 # Functions of the C library and of systems we talk to, which need not occur in our sources.
 FOREIGN = {'main'}
 
@@ -115,7 +116,7 @@ def unknown_hotkeys(paths, known):
 def main():
     paths = tree.files()
     texts = {path: tree.read(path) or '' for path in paths
-             if path.startswith('docs/') and path.endswith('.md') or path == 'README.md'}
+             if path.startswith(FOLDERS) and path.endswith('.md') or path == 'README.md'}
     files, functions = missing_names(texts, paths)
     found, chords = implemented(), hotkeys()
     print('1..5')

@@ -15,12 +15,15 @@ PROGRAMS = {
     'keeper': ('switcher/keeper/roundhouse-keeper.p', 5),
     'ui': ('switcher/ui/roundhouse-ui.p', 9),
     'roundhoused': ('uivm/roundhoused/roundhoused.p', 25),
+    'roundhouse-policy': ('policies/roundhouse-policy.p', 10),
     'roundhousectl': ('uivm/roundhoused/roundhousectl.p', 1),
 }
 # Used in ways that no symbol table knows.
 NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
+    'policy_table_by_sid': 'for the hypervisor, which compiles the same file in',
+    'policy_table_context': 'for the hypervisor and the services, to name an identity',
     'guest_config_load': 'what it says about one file is tested as it stands',
     'guest_config_write': 'for what changes definitions; what it writes is tested by reading it back',
 }
