@@ -258,22 +258,20 @@ static GByteArray *join(struct writer *w)
 /* What the machine cannot run without: a table that takes it away could not even be replaced. */
 static void check_machine(struct policy *policy, const GByteArray *bytes)
 {
-    static const enum policy_verb needed[] = {POLICY_VERB_CONTROL, POLICY_VERB_DEVICE_MODEL,
-                                              POLICY_VERB_DRIVE_HARDWARE};
     struct policy_table table;
     enum policy_load result = policy_table_load(&table, bytes->data, bytes->len);
     if (result != POLICY_LOADED) { /* a fault of this file, not of the policy */
         g_ptr_array_add(policy->messages, g_strdup_printf("the table made of it is %s", policy_load_text(result)));
         return;
     }
-    uint32_t laptop = policy_table_by_context(&table, "laptop");
-    for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
-        if (policy_table_ask(&table, laptop, needed[i], laptop, (struct policy_moment){0}).effect != POLICY_ALLOW)
+    uint64_t missing = policy_table_missing(&table);
+    const char *path = ((const struct policy_source *)policy->sources->pdata[0])->path;
+    for (unsigned verb = 0; verb < policy_verb_count(); verb++)
+        if (missing & 1ULL << verb)
             g_ptr_array_add(policy->messages,
-                            g_strdup_printf("%s: the machine could not run; it needs: allow the laptop to %s%s",
-                                            ((const struct policy_source *)policy->sources->pdata[0])->path,
-                                            policy_verbs[needed[i]].words,
-                                            policy_verb_names_object(needed[i]) ? " the laptop" : ""));
+                            g_strdup_printf("%s: the machine could not run; it needs: allow the laptop to %s%s", path,
+                                            policy_verbs[verb].words,
+                                            policy_verb_names_object(verb) ? " the laptop" : ""));
 }
 
 static void writer_free(struct writer *w)

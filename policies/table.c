@@ -1,7 +1,7 @@
 /*
- * The reader of compiled policies. Everything a question relies on is checked when a table is loaded: each count
- * against its bound, each number against what it counts into, each text for its end and for characters that a log can
- * show.
+ * The reader of compiled policies, as the hypervisor has it too. Everything a question relies on is checked when a
+ * table is loaded: each count against its bound, each number against what it counts into, each text for its end and for
+ * characters that a log can show.
  */
 #include "table.h"
 
@@ -31,13 +31,6 @@ uint32_t policy_sid(const char *context, size_t length)
 {
     uint64_t hash = fnv(context, length);
     return (uint32_t)(hash ^ hash >> 32) | FIRST_SID;
-}
-
-static int same(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
 }
 
 static size_t length_of(const char *text)
@@ -251,41 +244,15 @@ uint32_t policy_table_by_sid(const struct policy_table *table, uint32_t sid)
     return 0;
 }
 
-uint32_t policy_table_by_context(const struct policy_table *table, const char *context)
+uint64_t policy_table_missing(const struct policy_table *table)
 {
-    uint32_t identity = policy_table_by_sid(table, policy_sid(context, length_of(context)));
-    return same(policy_table_context(table, identity), context) ? identity : 0;
-}
-
-uint32_t policy_table_guest(const struct policy_table *table, const char *name, enum policy_class_number kind,
-                            const char *label)
-{
-    uint32_t plain = 0;
-    for (uint32_t i = 0; i < table->file->identities; i++) {
-        const struct policy_file_identity *id = &table->identities[i];
-        if (id->category != POLICY_GUEST)
-            continue;
-        if (table->strings[id->name] && same(table->strings + id->name, name))
-            return i;
-        if (!table->strings[id->name] && id->class == kind && same(table->strings + id->label, label))
-            plain = i;
-    }
-    return plain;
-}
-
-static int fits(const struct policy_table *table, const struct policy_file_device *d, enum policy_class_number class,
-                uint32_t vendor, uint32_t model, const char *port)
-{
-    const char *wanted = table->strings + d->port;
-    return table->identities[d->identity].class == class && (d->vendor == POLICY_ANY_ID || d->vendor == vendor) &&
-           (d->model == POLICY_ANY_ID || d->model == model) && (!*wanted || same(wanted, port));
-}
-
-uint32_t policy_table_device(const struct policy_table *table, enum policy_class_number class, uint32_t vendor,
-                             uint32_t model, const char *port)
-{
-    for (uint32_t i = 0; i < table->file->devices; i++)
-        if (fits(table, &table->devices[i], class, vendor, model, port))
-            return table->devices[i].identity;
-    return 0;
+    static const enum policy_verb needed[] = {POLICY_VERB_CONTROL, POLICY_VERB_DEVICE_MODEL,
+                                              POLICY_VERB_DRIVE_HARDWARE};
+    const struct policy_moment any = {0};
+    uint32_t laptop = policy_table_by_sid(table, policy_sid("laptop", sizeof("laptop") - 1));
+    uint64_t missing = 0;
+    for (size_t i = 0; i < ENTRIES(needed); i++)
+        if (policy_table_ask(table, laptop, needed[i], laptop, any).effect != POLICY_ALLOW)
+            missing |= 1ULL << needed[i];
+    return missing;
 }

@@ -20,15 +20,15 @@
 
 /* Bounds of a table; a policy that needs more does not compile, a file that has more does not load. */
 enum {
-    POLICY_MAX_IDENTITIES = 4096,
+    POLICY_MAX_IDENTITIES = 2048,
     POLICY_MAX_STEPS = 16384,
     POLICY_MAX_CHAIN =
         8, /* steps of one answer: rules of which some depend on the moment, and the last, which does not */
-    POLICY_MAX_RULES = 4096,
+    POLICY_MAX_RULES = 2048,
     POLICY_MAX_DEVICES = 1024,
-    POLICY_MAX_CELLS = 1 << 20,
-    POLICY_MAX_STRINGS = 1 << 20,
-    POLICY_MAX_FILE = 4 << 20,
+    POLICY_MAX_CELLS = 1 << 17,
+    POLICY_MAX_STRINGS = 1 << 18,
+    POLICY_MAX_FILE = 1 << 20,
 };
 
 #define POLICY_ANY_ID 0xffffffffU /* vendor or model of a device that may be any */
@@ -178,7 +178,11 @@ const char *policy_table_context(const struct policy_table *table, uint32_t iden
 /* The sid of a context: of the same text always the same, and none of the small numbers that have a meaning of their
  * own. */
 uint32_t policy_sid(const char *context, size_t length);
-/* Identities; 0, who may nothing, if the table has none such. */
+/* What the laptop must be allowed so that the machine runs and can take another policy, and is not: a bit for each
+ * verb. */
+uint64_t policy_table_missing(const struct policy_table *table);
+
+/* Identities; 0, who may nothing, if the table has none such. The rest of these is in find.c. */
 uint32_t policy_table_by_sid(const struct policy_table *table, uint32_t sid);
 uint32_t policy_table_by_context(const struct policy_table *table, const char *context);
 /* A guest: by its name if the policy names it, otherwise by kind and label ("" for none). A label that the policy does

@@ -22,8 +22,6 @@ PROGRAMS = {
 NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
-    'policy_table_by_sid': 'for the hypervisor, which compiles the same file in',
-    'policy_table_context': 'for the hypervisor and the services, to name an identity',
     'guest_config_load': 'what it says about one file is tested as it stands',
     'guest_config_write': 'for what changes definitions; what it writes is tested by reading it back',
 }
