@@ -80,8 +80,8 @@ enum policy_enforcer {
 #define POLICY_VERBS(X)                                                                                                \
     X(0, CONTROL, "control", POLICY_IS(LAPTOP) | POLICY_IS(GUEST), POLICY_IS(LAPTOP) | POLICY_IS(GUEST), HYPERVISOR,   \
       "make, change and end domains by hypercalls; of the laptop: the hypercalls that act on the whole machine")       \
-    X(1, MAP_MEMORY, "map memory of", POLICY_IS(LAPTOP) | POLICY_IS(GUEST), POLICY_IS(GUEST), HYPERVISOR,              \
-      "map memory that the guest has not granted")                                                                     \
+    X(1, MAP_MEMORY, "map memory of", POLICY_IS(LAPTOP) | POLICY_IS(GUEST), POLICY_IS(LAPTOP) | POLICY_IS(GUEST),      \
+      HYPERVISOR, "map memory that the guest has not granted; of the laptop: what the hypervisor shows of itself")     \
     X(2, DEVICE_MODEL, "run device model of", POLICY_IS(LAPTOP) | POLICY_IS(GUEST),                                    \
       POLICY_IS(LAPTOP) | POLICY_IS(GUEST), HYPERVISOR,                                                                \
       "answer for the guest's virtual hardware; of the laptop: make such calls at all")                                \
