@@ -53,11 +53,6 @@ static bool is_name(const char *text)
     return true;
 }
 
-static bool has(const struct policy_statement *s, unsigned at, const char *text)
-{
-    return at < s->count && !s->words[at].quoted && !strcmp(s->words[at].text, text);
-}
-
 static bool read_name(struct policy *policy, const struct policy_statement *s, unsigned at)
 {
     if (at < s->count && is_name(s->words[at].text))
@@ -107,7 +102,7 @@ static void declare_label(struct policy *policy, const struct policy_statement *
         }
         if (at + 1 == s->count)
             return;
-        if (!has(s, at + 1, ",") && !has(s, at + 1, "and")) {
+        if (!policy_has(s, at + 1, ",") && !policy_has(s, at + 1, "and")) {
             policy_error(policy, s, at + 1, NULL, "labels stand with commas between them");
             return;
         }
@@ -120,7 +115,7 @@ static unsigned read_class(struct policy *policy, const struct policy_statement 
 {
     const char *known[POLICY_CLASS_LIMIT + 1] = {NULL};
     unsigned count = 0;
-    if (!has(s, *at, "is")) {
+    if (!policy_has(s, *at, "is")) {
         policy_error(policy, s, *at, NULL, "\"is\" is wanted here, and then what it is");
         return 0;
     }
@@ -170,7 +165,7 @@ static void declare_guest(struct policy *policy, const struct policy_statement *
     unsigned at = 2;
     if (!read_name(policy, s, 1) || !(id.class = read_class(policy, s, &at, POLICY_GUEST)))
         return;
-    if (has(s, at, "labelled")) {
+    if (policy_has(s, at, "labelled")) {
         id.label = at + 1 < s->count ? find_label(policy, s->words[at + 1].text) : NULL;
         if (!id.label) {
             policy_error(policy, s, at + 1, (const char *const *)policy->labels->pdata,
@@ -206,13 +201,13 @@ static void declare_device(struct policy *policy, const struct policy_statement 
     if (!read_name(policy, s, 1) || !(id.class = read_class(policy, s, &at, POLICY_DEVICE)))
         return;
     for (; at < s->count; at += 2) {
-        if (has(s, at, "vendor") && id.vendor == POLICY_ANY_ID) {
+        if (policy_has(s, at, "vendor") && id.vendor == POLICY_ANY_ID) {
             if (!read_number(policy, s, at + 1, &id.vendor))
                 return;
-        } else if (has(s, at, "model") && id.model == POLICY_ANY_ID) {
+        } else if (policy_has(s, at, "model") && id.model == POLICY_ANY_ID) {
             if (!read_number(policy, s, at + 1, &id.model))
                 return;
-        } else if (has(s, at, "port") && !id.port && at + 1 < s->count) {
+        } else if (policy_has(s, at, "port") && !id.port && at + 1 < s->count) {
             id.port = s->words[at + 1].text;
         } else {
             policy_error(policy, s, at, details, "vendor, model and port may stand here, each once with its value");
@@ -294,12 +289,12 @@ void policy_declare(struct policy *policy)
 {
     g_ptr_array_add(policy->labels, NULL);
     for (unsigned i = 0; i < policy->statements->len; i++)
-        if (has(policy->statements->pdata[i], 0, "label"))
+        if (policy_has(policy->statements->pdata[i], 0, "label"))
             declare_label(policy, policy->statements->pdata[i]);
     add_general(policy);
     for (unsigned i = 0; i < policy->statements->len; i++)
         for (size_t d = 0; d < G_N_ELEMENTS(declarations); d++)
-            if (has(policy->statements->pdata[i], 0, declarations[d].word))
+            if (policy_has(policy->statements->pdata[i], 0, declarations[d].word))
                 declarations[d].declare(policy, policy->statements->pdata[i]);
     if (!*policy->name && policy->sources->len)
         policy_error_at(policy, policy->sources->pdata[0], 1, 1, "the policy has no name; begin with: policy NAME");

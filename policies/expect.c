@@ -14,14 +14,9 @@ struct expectation {
     struct policy_moment moment;
 };
 
-static bool has(const struct policy_statement *s, unsigned at, const char *text)
-{
-    return at < s->count && !s->words[at].quoted && !strcmp(s->words[at].text, text);
-}
-
 static unsigned position_of(const struct policy_statement *s, unsigned from, const char *word)
 {
-    while (from < s->count && !has(s, from, word))
+    while (from < s->count && !policy_has(s, from, word))
         from++;
     return from;
 }
@@ -41,7 +36,7 @@ static uint32_t read_identity(const struct policy_compiled *of, struct policy *p
 static bool read_moment(struct policy *p, const struct policy_statement *s, unsigned at, struct policy_moment *moment)
 {
     struct policy_when when = {0};
-    if (has(s, at, "when") || has(s, at, "while")) {
+    if (policy_has(s, at, "when") || policy_has(s, at, "while")) {
         at++;
         if (!policy_read_conditions(p, s, &at, &when))
             return false;
@@ -51,7 +46,7 @@ static bool read_moment(struct policy *p, const struct policy_statement *s, unsi
         }
     }
     moment->conditions = when.required;
-    if (has(s, at, "at") && at + 1 < s->count && policy_read_clock(s->words[at + 1].text, &moment->minute))
+    if (policy_has(s, at, "at") && at + 1 < s->count && policy_read_clock(s->words[at + 1].text, &moment->minute))
         at += 2;
     if (at != s->count)
         policy_error(p, s, at, NULL, "only \"when\" with conditions, and \"at\" with a time, may follow");
@@ -63,7 +58,7 @@ static bool read_expectation(const struct policy_compiled *of, struct policy *p,
 {
     unsigned effect = POLICY_EFFECTS, to = position_of(s, 1, "to"), at = to + 1;
     for (unsigned i = 0; i < POLICY_EFFECTS; i++)
-        if (has(s, 0, policy_effects[i]))
+        if (policy_has(s, 0, policy_effects[i]))
             effect = i;
     if (effect == POLICY_EFFECTS || to >= s->count) {
         policy_error(p, s, effect == POLICY_EFFECTS ? 0 : s->count, policy_effects,
@@ -106,7 +101,7 @@ static void check(const struct policy_compiled *of, struct policy *p, const stru
 static char *policy_path(struct policy *p, const char *path)
 {
     const struct policy_statement *s = p->statements->len ? p->statements->pdata[0] : NULL;
-    if (!s || !has(s, 0, "policy") || s->count != 2 || !s->words[1].quoted) {
+    if (!s || !policy_has(s, 0, "policy") || s->count != 2 || !s->words[1].quoted) {
         if (policy_is_good(p))
             g_ptr_array_add(p->messages,
                             g_strdup_printf("%s: begin with the policy that is meant: policy \"FILE\"", path));

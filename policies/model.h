@@ -100,6 +100,8 @@ bool policy_is_good(const struct policy *policy);
 
 /* a, an, the: they are for the reader. */
 bool policy_is_article(const char *text);
+/* Is that word there, and not quoted? */
+bool policy_has(const struct policy_statement *s, unsigned at, const char *text);
 /* The words [from, until) as a person writes them. To be freed. */
 char *policy_join(const struct policy_statement *statement, unsigned from, unsigned until);
 

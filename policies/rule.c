@@ -5,14 +5,9 @@
 
 #include "model.h"
 
-static bool has(const struct policy_statement *s, unsigned at, const char *text)
-{
-    return at < s->count && !s->words[at].quoted && !strcmp(s->words[at].text, text);
-}
-
 static bool take(const struct policy_statement *s, unsigned *at, const char *text)
 {
-    bool there = has(s, *at, text);
+    bool there = policy_has(s, *at, text);
     *at += there;
     return there;
 }
@@ -23,7 +18,7 @@ static bool take_separator(const struct policy_statement *s, unsigned *at)
     unsigned next = *at;
     bool there = take(s, &next, ",");
     there |= take(s, &next, "and");
-    if (!there || has(s, next, "remember"))
+    if (!there || policy_has(s, next, "remember"))
         return false;
     *at = next;
     return true;
@@ -42,7 +37,7 @@ static bool read_label(struct policy *policy, const struct policy_statement *s, 
     if (!take(s, at, "labelled"))
         return true;
     for (unsigned i = 0; i + 1 < policy->labels->len; i++)
-        if (has(s, *at, policy->labels->pdata[i])) {
+        if (policy_has(s, *at, policy->labels->pdata[i])) {
             term->label = s->words[(*at)++].text;
             return true;
         }
@@ -108,9 +103,9 @@ static bool read_group(struct policy *policy, const struct policy_statement *s, 
 /* guest NAME, device NAME, network NAME: one that is declared. */
 static bool read_named(struct policy *policy, const struct policy_statement *s, unsigned *at, struct policy_term *term)
 {
-    const enum policy_category category = has(s, *at, "guest")    ? POLICY_GUEST
-                                          : has(s, *at, "device") ? POLICY_DEVICE
-                                                                  : POLICY_NETWORK;
+    const enum policy_category category = policy_has(s, *at, "guest")    ? POLICY_GUEST
+                                          : policy_has(s, *at, "device") ? POLICY_DEVICE
+                                                                         : POLICY_NETWORK;
     const char *kind = s->words[(*at)++].text;
     const char *name = *at < s->count ? s->words[*at].text : "";
     GPtrArray *known = g_ptr_array_new();
@@ -154,9 +149,9 @@ static bool read_term(struct policy *policy, const struct policy_statement *s, u
         }
     if (take(s, at, "any"))
         return read_group(policy, s, at, term);
-    if (has(s, *at, "guest") || has(s, *at, "device") || has(s, *at, "network"))
+    if (policy_has(s, *at, "guest") || policy_has(s, *at, "device") || policy_has(s, *at, "network"))
         return read_named(policy, s, at, term);
-    if (has(s, *at, "desktop") || has(s, *at, "service"))
+    if (policy_has(s, *at, "desktop") || policy_has(s, *at, "service"))
         policy_error(policy, s, *at, NULL, "write: any %s", s->words[*at].text);
     else
         policy_error(policy, s, *at, known, "who or what? This is no guest, device, network, person, laptop, ...");
@@ -258,7 +253,7 @@ static bool read_hours(struct policy *policy, const struct policy_statement *s, 
         return false;
     }
     ++*at;
-    if (*at + 3 > s->count || !policy_read_clock(s->words[*at].text, &when->from) || !has(s, *at + 1, "and") ||
+    if (*at + 3 > s->count || !policy_read_clock(s->words[*at].text, &when->from) || !policy_has(s, *at + 1, "and") ||
         !policy_read_clock(s->words[*at + 2].text, &when->until) || when->from == when->until) {
         policy_error(policy, s, *at, NULL, "two different times are wanted here: between 08:00 and 18:30");
         return false;
@@ -272,7 +267,7 @@ static bool read_condition(struct policy *policy, const struct policy_statement 
 {
     unsigned start = *at;
     bool not = take(s, at, "not");
-    if (!not &&has(s, *at, "between"))
+    if (!not &&policy_has(s, *at, "between"))
         return read_hours(policy, s, at, when);
     for (unsigned i = 0; policy_conditions[i]; i++) {
         if (!words_stand(s, at, policy_conditions[i]))
@@ -452,7 +447,7 @@ static bool is_declaration(const struct policy_statement *s)
 {
     static const char *const words[] = {"include", "label", "guest", "device", "network", "policy"};
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-        if (has(s, 0, words[i]))
+        if (policy_has(s, 0, words[i]))
             return true;
     return false;
 }

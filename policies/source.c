@@ -107,6 +107,11 @@ static void statement_free(void *statement)
     g_free(s);
 }
 
+bool policy_has(const struct policy_statement *s, unsigned at, const char *text)
+{
+    return at < s->count && !s->words[at].quoted && !strcmp(s->words[at].text, text);
+}
+
 char *policy_join(const struct policy_statement *statement, unsigned from, unsigned until)
 {
     GString *text = g_string_new(NULL);
@@ -209,7 +214,7 @@ static void read_file(struct policy *policy, const char *path, const struct poli
     unsigned line = 1;
     while (*rest) {
         struct policy_statement *s = split(policy, source, &rest, &line);
-        if (s->count && !s->words[0].quoted && !strcmp(s->words[0].text, "include"))
+        if (policy_has(s, 0, "include"))
             include(policy, s, depth + 1);
         if (s->count)
             g_ptr_array_add(policy->statements, s);
