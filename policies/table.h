@@ -26,7 +26,7 @@ enum {
         8, /* steps of one answer: rules of which some depend on the moment, and the last, which does not */
     POLICY_MAX_RULES = 2048,
     POLICY_MAX_DEVICES = 1024,
-    POLICY_MAX_CELLS = 1 << 17,
+    POLICY_MAX_CELLS = 1 << 18,
     POLICY_MAX_STRINGS = 1 << 18,
     POLICY_MAX_FILE = 1 << 20,
 };
