@@ -14,6 +14,7 @@ HOTKEYS = 'switcher/seat/core/hotkey_table.h'
 COMPLETION = 'uivm/roundhoused/control/roundhousectl.bash'
 MODIFIERS = 'Ctrl|Alt|Shift|Meta'
 SUFFIXES = 'c|h|S|py|xml|css|service|socket|conf|md|build|lds\\.S'
+FOLDERS = ('docs/', 'policies/')  # whose texts are looked at
 # Functions of the C library and of systems we talk to, which need not occur in our sources.
 FOREIGN = {'main'}
 
@@ -125,7 +126,7 @@ def incomplete():
 def main():
     paths = tree.files()
     texts = {path: tree.read(path) or '' for path in paths
-             if path.startswith('docs/') and path.endswith('.md') or path == 'README.md'}
+             if path.startswith(FOLDERS) and path.endswith('.md') or path == 'README.md'}
     files, functions = missing_names(texts, paths)
     found, chords = implemented(), hotkeys()
     print('1..8')
