@@ -169,21 +169,41 @@ VOID FASTCALL IofCompleteRequest(PIRP irp, CCHAR boost)
                 return;
         }
     }
+    if (!irp->UserEvent)
+        nt_bug("a request that a driver made is completed, and the driver was not asked");
     irp->Type = IRP_COMPLETED;
     KeSetEvent(irp->UserEvent, 0, FALSE);
 }
 
-PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack)
+static PIRP new_irp(CCHAR stack_size)
 {
-    size_t size = sizeof(IRP) + (size_t)top->StackSize * sizeof(IO_STACK_LOCATION);
+    size_t size = sizeof(IRP) + (size_t)stack_size * sizeof(IO_STACK_LOCATION);
     IRP *irp = nt_allocate(size, 0x20707249);
 
     memset(irp, 0, size);
     irp->Type = IRP_TYPE;
     irp->Size = (USHORT)size;
-    irp->StackCount = top->StackSize;
-    irp->CurrentLocation = (CCHAR)(top->StackSize + 1);
-    irp->Tail.Overlay.CurrentStackLocation = (IO_STACK_LOCATION *)(irp + 1) + top->StackSize;
+    irp->StackCount = stack_size;
+    irp->CurrentLocation = (CCHAR)(stack_size + 1);
+    irp->Tail.Overlay.CurrentStackLocation = (IO_STACK_LOCATION *)(irp + 1) + stack_size;
+    return irp;
+}
+
+PIRP NTAPI IoAllocateIrp(CCHAR stack_size, BOOLEAN charge)
+{
+    UNREFERENCED_PARAMETER(charge);
+    return nt_allocation_fails() ? NULL : new_irp(stack_size);
+}
+
+VOID NTAPI IoFreeIrp(PIRP irp)
+{
+    nt_free(irp);
+}
+
+PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack)
+{
+    IRP *irp = new_irp(top->StackSize);
+
     irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
     *(irp->Tail.Overlay.CurrentStackLocation - 1) = *stack;
     return irp;

@@ -12,7 +12,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#define DECLSPEC_STORPORT
 #include "pv/nt.h"
+#include "pv/storport.h"
 
 #define NT_ABI __attribute__((ms_abi))
 #define DIRQL  8
@@ -103,6 +105,8 @@ PDEVICE_OBJECT nt_root_device(void); /* a device of a bus driver that says yes t
 void nt_delete_root_device(PDEVICE_OBJECT device);
 unsigned nt_device_objects(void);
 void nt_dereference(PDEVICE_OBJECT device); /* gives back what ObfReferenceObject took */
+PIRP NTAPI IoAllocateIrp(CCHAR stack_size, BOOLEAN charge);
+VOID NTAPI IoFreeIrp(PIRP irp);
 NTSTATUS nt_add_device(struct nt_driver *driver, PDEVICE_OBJECT physical);
 /* Sends the request of IRP_MJ_PNP to the top of the device's stack and waits. `stack` has its parameters. */
 NTSTATUS nt_pnp(PDEVICE_OBJECT device, UCHAR minor, const IO_STACK_LOCATION *stack, ULONG_PTR *information);
@@ -119,5 +123,22 @@ void nt_registry_number(const char *key, const char *name, ULONG value);
 void nt_registry_text(const char *key, const char *name, const char *value);
 bool nt_registry_get_number(const char *key, const char *name, ULONG *value);
 void nt_registry_clear(void);
+
+/* --- storport.c: Storport for one adapter --- */
+struct nt_srb {
+    SCSI_REQUEST_BLOCK srb;
+    UCHAR sense[32];
+    KEVENT done;
+    bool pending;
+    struct pv_scatter_gather_list *list;
+};
+bool nt_storport_runs(void);
+unsigned nt_storport_changes(void); /* BusChangeDetected, since it started */
+/* A request to a unit of a target; `data` is of nt_allocate. Starts it, at DISPATCH_LEVEL as Storport does. */
+struct nt_srb *nt_srb_start(unsigned target, const UCHAR *command, unsigned command_size, void *data, unsigned size);
+/* Waits, and frees it; its status is the answer, and in `sense` the key and code, in `left` the length it came back
+ * with. */
+UCHAR nt_srb_wait(struct nt_srb *srb, UCHAR sense[2], ULONG *left);
+bool nt_srb_is_pending(const struct nt_srb *srb);
 
 #endif

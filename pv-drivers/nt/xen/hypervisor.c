@@ -18,6 +18,7 @@ static unsigned suspends;
 static uint16_t unplugged, product;
 static uint32_t build;
 bool hv_suspend_cancelled;
+void (*hv_on_new_domain)(void);
 
 /* What Xen's ABI keeps, and more: all registers but RAX. */
 void hv_entry(void);
@@ -173,6 +174,8 @@ static void become_another(void)
     params[HVM_PARAM_CALLBACK_IRQ] = 0;
     params[HVM_PARAM_STORE_EVTCHN] = events_forget(STORE_PORT + 4);
     store_forget_guest();
+    if (hv_on_new_domain)
+        hv_on_new_domain();
 }
 
 static long sched_op(uint64_t operation, const struct sched_shutdown *shutdown)
@@ -289,6 +292,7 @@ void hv_boot(const struct hv_options *wanted)
     memset(grant_pages, 0, sizeof(grant_pages));
     suspends = unplugged = product = build = 0;
     hv_suspend_cancelled = false;
+    hv_on_new_domain = NULL;
     params[HVM_PARAM_STORE_PFN] = NT_SPECIAL_FRAME;
     params[HVM_PARAM_STORE_EVTCHN] = STORE_PORT;
     nt_machine = (struct nt_machine){line, events_work, events_idle, in, out, cpuid, wrmsr};

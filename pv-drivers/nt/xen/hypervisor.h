@@ -39,7 +39,8 @@ unsigned hv_ports(void);  /* open ports, xenstore's among them */
 /* What SCHEDOP_shutdown with reason suspend does: cancelled, or resumed in a new domain. How often it came. */
 extern bool hv_suspend_cancelled;
 unsigned hv_suspends(void);
-uint16_t hv_unplugged(void); /* the mask; 0: nothing */
+extern void (*hv_on_new_domain)(void); /* devices' other sides let go of the old one; NULL: there are none */
+uint16_t hv_unplugged(void);           /* the mask; 0: nothing */
 bool hv_uses_fifo(void);
 
 /* --- xenstored.c: paths are absolute, or of the domain --- */
@@ -49,8 +50,9 @@ void store_work(void *unused);
 void store_set(const char *path, const char *value);
 bool store_get(const char *path, char *value, size_t size);
 void store_delete(const char *path);
-void store_forget_guest(void);  /* its watches and half messages; after a resume */
-void store_silent(bool silent); /* requests stay in the ring */
+void store_forget_guest(void);                          /* its watches and half messages; after a resume */
+void store_silent(bool silent);                         /* requests stay in the ring */
+void store_observe(void (*function)(const char *path)); /* called for each node that is written or removed */
 unsigned store_watches(void);
 unsigned store_requests(void);
 

@@ -24,6 +24,7 @@ static uint32_t port;
 static bool silent;
 static char input[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX], *output;
 static unsigned input_size, output_size;
+static void (*observer)(const char *path);
 
 static void absolute(char *to, const char *path)
 {
@@ -106,6 +107,8 @@ static void fire(const struct watch *watch, const char *path)
 
 static void changed(const char *whole)
 {
+    if (observer)
+        observer(whole);
     for (unsigned i = 0; i < watch_count; i++) {
         char watched[PATH];
 
@@ -290,6 +293,7 @@ void store_boot(uint32_t store_port)
     port = store_port;
     node_count = watch_count = requests = input_size = output_size = 0;
     silent = false;
+    observer = NULL;
     free(output);
     output = malloc(OUTPUT);
     write_node("name", "guest");
@@ -301,6 +305,11 @@ void store_forget_guest(void)
     watch_count = input_size = output_size = 0;
     memset(ring, 0, NT_PAGE);
     port += 4; /* as events_forget has it */
+}
+
+void store_observe(void (*function)(const char *path))
+{
+    observer = function;
 }
 
 void store_silent(bool is_silent)
