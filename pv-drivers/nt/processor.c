@@ -42,7 +42,7 @@ struct _IO_WORKITEM {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct thread *threads[MOST_THREADS];
-static unsigned thread_count, processors, running_dpcs, running_work, unclaimed;
+static unsigned thread_count, processors, running_dpcs, unclaimed, wakes;
 static bool ending, in_interrupt, trace;
 static uint64_t now;
 static LIST_ENTRY dpcs[MOST_PROCESSORS], timers;
@@ -50,6 +50,13 @@ static struct _IO_WORKITEM *work_head, **work_tail = &work_head;
 static struct _KINTERRUPT *interrupt;
 static __thread struct thread *self;
 struct nt_machine nt_machine;
+
+/* With the lock. */
+static void wake_all(void)
+{
+    wakes++;
+    pthread_cond_broadcast(&changed);
+}
 
 KIRQL nt_irql(void)
 {
@@ -119,7 +126,7 @@ static void run_dpc(LIST_ENTRY *queue)
     self->in_dpc = false;
     self->irql = irql;
     running_dpcs--;
-    pthread_cond_broadcast(&changed);
+    wake_all();
 }
 
 /* One interrupt or DPC that the IRQL lets through; false: there is none. */
@@ -249,7 +256,7 @@ static bool wake_who_waits_for_rest(void)
     for (unsigned i = 0; i < thread_count; i++)
         if (threads[i]->wait == FOR_REST) {
             threads[i]->deadline = now;
-            pthread_cond_broadcast(&changed);
+            wake_all();
             return true;
         }
     return false;
@@ -259,12 +266,13 @@ static void pass_time_to(uint64_t next)
 {
     now = next;
     expire_timers();
-    pthread_cond_broadcast(&changed);
+    wake_all();
 }
 
 /* What an owner does that cannot go on; with the lock. */
 static void idle(void)
 {
+    unsigned before = wakes;
     bool did;
 
     if (run_pending())
@@ -273,19 +281,20 @@ static void idle(void)
         pthread_mutex_unlock(&lock);
         did = nt_machine.work();
         pthread_mutex_lock(&lock);
-        if (did) {
-            pthread_cond_broadcast(&changed);
-            return;
-        }
+        if (did)
+            wake_all();
+        if (wakes != before)
+            return; /* what happened meanwhile woke nobody here */
     }
     if (self->processor < 0 || can_go_on(self))
         return;
     self->idle = true;
-    pthread_cond_broadcast(&changed);
+    if (first_parked())
+        wake_all(); /* it may have this processor */
     if (at_rest() && !wake_who_waits_for_rest()) {
         if (next_deadline() != NEVER)
             pass_time_to(next_deadline());
-        else if (processors == 1 && !ending)
+        else if (!ending)
             nt_bug("everybody waits, and for nothing that will happen");
     }
     if (!can_go_on(self))
@@ -302,7 +311,7 @@ static bool take_processor(void)
     self->processor = owner->processor;
     owner->processor = -1;
     owner->idle = false;
-    pthread_cond_broadcast(&changed);
+    wake_all();
     return true;
 }
 
@@ -312,7 +321,7 @@ static void block(enum wait wait, KEVENT *event, uint64_t deadline)
     self->wait = wait;
     self->event = event;
     self->deadline = deadline;
-    pthread_cond_broadcast(&changed);
+    wake_all();
     for (;;) {
         if (can_go_on(self) && (self->processor >= 0 || (ending && wait != FOR_EVENT) || take_processor()))
             break;
@@ -327,7 +336,7 @@ static void block(enum wait wait, KEVENT *event, uint64_t deadline)
 void nt_changed(void)
 {
     pthread_mutex_lock(&lock);
-    pthread_cond_broadcast(&changed);
+    wake_all();
     pthread_mutex_unlock(&lock);
 }
 
@@ -354,11 +363,9 @@ static void run_work(void)
     if (!work_head)
         work_tail = &work_head;
     item->queued = false;
-    running_work++;
     pthread_mutex_unlock(&lock);
     routine(device, context); /* which may free the item */
     pthread_mutex_lock(&lock);
-    running_work--;
     if (self->irql != PASSIVE_LEVEL)
         nt_bug("a work item comes back at IRQL %u", self->irql);
 }
@@ -394,7 +401,7 @@ void nt_processors_boot(unsigned count)
 {
     processors = count;
     trace = getenv("NT_TRACE") != NULL; /* says every call of a driver on standard error */
-    thread_count = running_dpcs = running_work = unclaimed = 0;
+    thread_count = running_dpcs = unclaimed = 0;
     ending = in_interrupt = false;
     now = 1;
     interrupt = NULL;
@@ -418,7 +425,7 @@ void nt_processors_shutdown(void)
                timers.Flink != &timers ? "a" : "no");
     pthread_mutex_lock(&lock);
     ending = true;
-    pthread_cond_broadcast(&changed);
+    wake_all();
     pthread_mutex_unlock(&lock);
     for (unsigned i = 1; i < thread_count; i++)
         pthread_join(threads[i]->id, NULL);
@@ -467,7 +474,7 @@ LONG NTAPI KeSetEvent(PRKEVENT event, KPRIORITY increment, BOOLEAN wait)
     pthread_mutex_lock(&lock);
     before = event->Header.SignalState;
     event->Header.SignalState = 1;
-    pthread_cond_broadcast(&changed);
+    wake_all();
     pthread_mutex_unlock(&lock);
     return before;
 }
@@ -523,7 +530,7 @@ BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC dpc, PVOID first, PVOID second)
     queued = !dpc->DpcData;
     if (queued)
         queue_dpc(dpc, self->processor, first, second);
-    pthread_cond_broadcast(&changed);
+    wake_all();
     pthread_mutex_unlock(&lock);
     return queued;
 }
@@ -644,6 +651,6 @@ VOID NTAPI IoQueueWorkItem(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE routine, WORK
     item->next = NULL;
     *work_tail = item;
     work_tail = &item->next;
-    pthread_cond_broadcast(&changed);
+    wake_all();
     pthread_mutex_unlock(&lock);
 }
