@@ -435,6 +435,7 @@ void nt_shutdown(void)
 {
     nt_settle();
     nt_processors_shutdown();
+    memset(&nt_machine, 0, sizeof(nt_machine)); /* whose functions idle processors call */
     if (objects)
         nt_bug("leak: %u device objects", objects);
     nt_memory_shutdown();

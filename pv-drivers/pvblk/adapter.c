@@ -71,7 +71,7 @@ static NTSTATUS NTAPI add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT physical)
         return status;
     status = storport_add_device(driver, physical);
     if (NT_SUCCESS(status)) {
-        adapter->device = physical->AttachedDevice;
+        adapter->device = driver->DeviceObject;             /* the newest */
         adapter->arm = IoAllocateWorkItem(adapter->device); /* without it the boot after has both kinds of disks */
         return status;
     }
@@ -86,6 +86,14 @@ static void NTAPI resumed(void *context)
     for (ULONG i = 0; i < TARGETS; i++)
         if (adapter->disks[i])
             disk_reconnect(adapter->disks[i]);
+}
+
+/* The bus is gone: what comes still, or is under way, fails. The disks stay until Storport sends no more. */
+static void break_disks(struct adapter *adapter)
+{
+    for (ULONG i = 0; i < TARGETS; i++)
+        if (adapter->disks[i])
+            disk_break(adapter->disks[i]);
 }
 
 /* At PASSIVE_LEVEL, which Storport's own callbacks for this are not at. */
@@ -106,7 +114,9 @@ static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
     BOOLEAN ours = adapter->device == device;
     NTSTATUS status;
 
-    if (ours && (minor == IRP_MN_STOP_DEVICE || minor == IRP_MN_SURPRISE_REMOVAL || minor == IRP_MN_REMOVE_DEVICE))
+    if (ours && minor == IRP_MN_SURPRISE_REMOVAL)
+        break_disks(adapter);
+    if (ours && (minor == IRP_MN_STOP_DEVICE || minor == IRP_MN_REMOVE_DEVICE))
         disconnect(adapter);
     if (ours && minor == IRP_MN_REMOVE_DEVICE)
         give_back(adapter); /* Storport's device goes with the request */
@@ -158,9 +168,9 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PCHAR
     configuration->MaximumTransferLength = MOST_TRANSFER;
     configuration->NumberOfPhysicalBreaks = MOST_ELEMENTS;
     configuration->NumberOfBuses = 1;
-    configuration->MaximumNumberOfTargets = TARGETS;
+    configuration->MaximumNumberOfTargets = TARGETS + 1;
     configuration->MaximumNumberOfLogicalUnits = 1;
-    configuration->InitiatorBusId[0] = TARGETS - 1; /* no target has it, for the last one is left out by none */
+    configuration->InitiatorBusId[0] = TARGETS; /* the adapter's own, behind the disks' */
     configuration->ScatterGather = TRUE;
     configuration->Master = TRUE;
     configuration->CachesData = TRUE; /* so that flushes come */

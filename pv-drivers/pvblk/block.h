@@ -80,6 +80,7 @@ struct adapter {
 /* disk.c, PASSIVE_LEVEL: the connection of one disk. */
 NTSTATUS disk_add(struct adapter *adapter, ULONG number, struct disk **disk);
 void disk_remove(struct disk *disk);
+void disk_break(struct disk *disk);     /* all requests fail from now on */
 void disk_reconnect(struct disk *disk); /* the machine was resumed */
 
 /* ring.c, DISPATCH_LEVEL. */

@@ -197,6 +197,12 @@ static void set_state(struct disk *disk, enum disk_state state)
     KeReleaseSpinLock(&disk->lock, irql);
 }
 
+void disk_break(struct disk *disk)
+{
+    set_state(disk, DISK_BROKEN);
+    ring_end(disk);
+}
+
 /* The back end gives up the ring when it has closed. */
 void disk_remove(struct disk *disk)
 {

@@ -307,5 +307,4 @@ void hv_shutdown(void)
         nt_bug("leak: %u grants are still given", hv_grants());
     if (hv_ports() > 1)
         nt_bug("leak: %u event channels are still open", hv_ports() - 1);
-    memset(&nt_machine, 0, sizeof(nt_machine));
 }

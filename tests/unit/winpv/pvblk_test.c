@@ -464,6 +464,29 @@ static void survives_noise(void)
     }
 }
 
+/* The back end may use the pages still; but nobody waits for it. */
+static void fails_what_is_under_way_when_the_bus_goes(void)
+{
+    struct system system;
+    struct blkback *disk;
+    struct nt_srb *srb;
+    unsigned char *data;
+
+    boot(1);
+    disk = plain_disk();
+    run(&system);
+    data = nt_allocate(NT_PAGE, 0);
+    disk->holds = true;
+    srb = begin(0, false, 0, 8, data, NT_PAGE);
+    nt_settle();
+    CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system.device, IRP_MN_SURPRISE_REMOVAL, NULL, NULL));
+    CHECK_EQUAL(SRB_STATUS_ERROR, nt_srb_wait(srb, NULL, NULL));
+    CHECK_EQUAL(SRB_STATUS_ERROR, transfer(0, false, 0, 1, data, 512));
+    disk->held_count = 0;
+    nt_free(data);
+    end(&system);
+}
+
 /* --- resume, memory, races, unplug --- */
 
 static void goes_on_after_a_resume(void)
@@ -570,6 +593,7 @@ static const struct unit_test tests[] = {
     {"survives an answer outside", survives_an_answer_outside},
     {"survives an index that ran away", survives_an_index_that_ran_away},
     {"survives noise", survives_noise},
+    {"fails what is under way when the bus goes", fails_what_is_under_way_when_the_bus_goes},
     {"goes on after a resume", goes_on_after_a_resume},
     {"survives failed allocations", survives_failed_allocations},
     {"races", races},

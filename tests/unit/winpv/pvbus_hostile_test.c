@@ -73,6 +73,23 @@ static void survives_odd_messages_of_xenstore(void)
     }
 }
 
+static void gives_up_a_ring_whose_index_ran_away(void)
+{
+    struct xenstore_domain_interface *ring;
+    struct machine machine;
+    struct seen seen;
+    char text[16];
+
+    one_device(&machine, &seen, OPTIONS(0));
+    nt_settle();
+    ring = nt_frame(NT_SPECIAL_FRAME);
+    ring->rsp_prod += XENSTORE_RING_SIZE + 1;
+    hv_notify(1);
+    nt_settle();
+    CHECK_EQUAL(STATUS_DEVICE_NOT_CONNECTED, seen.bus.store_read(seen.bus.header.Context, "name", text, sizeof(text)));
+    end(&machine, &seen);
+}
+
 /* Devices come and go while a driver asks xenstore, opens and closes ports and grants, on four processors. */
 static void races(void)
 {
@@ -112,6 +129,7 @@ static void races(void)
 static const struct unit_test tests[] = {
     {"survives noise from xenstore", survives_noise_from_xenstore},
     {"survives odd messages of xenstore", survives_odd_messages_of_xenstore},
+    {"gives up a ring whose index ran away", gives_up_a_ring_whose_index_ran_away},
     {"races", races},
 };
 
