@@ -15,8 +15,8 @@ _roundhousectl()
             COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
-            COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk network mac
-                display autostart" -- "$word"))
+            COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
+                mac uuid clock display autostart" -- "$word"))
         fi
         ;;
     cancel)
