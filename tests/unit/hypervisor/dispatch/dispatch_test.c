@@ -140,10 +140,10 @@ static void every_number(void)
 static void whom(void)
 {
     struct domain *guests[] = {&pv, &pvh};
-    CHECK(allowed_on(&control, &control) == 0 && allowed_on(&control, &pv) == 0 && allowed_on(&control, &pvh) == 0);
+    CHECK(allowed_on(&control, POLICY_VERB_CONTROL, &control) == 0 && allowed_on(&control, POLICY_VERB_CONTROL, &pv) == 0 && allowed_on(&control, POLICY_VERB_CONTROL, &pvh) == 0);
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        CHECK(allowed_on(guests[i], &control) == -EPERM && allowed_on(guests[i], &other) == -EPERM);
-        CHECK(allowed_on(guests[i], guests[i]) == -EPERM); /* toolstack power over oneself */
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, &control) == -EPERM && allowed_on(guests[i], POLICY_VERB_CONTROL, &other) == -EPERM);
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, guests[i]) == -EPERM); /* toolstack power over oneself */
         CHECK(allowed_call(guests[i], POLICY_CONTROL) == -EPERM && allowed_call(guests[i], POLICY_HARDWARE) == -EPERM);
         CHECK(allowed_call(guests[i], POLICY_DEVICE_MODEL) == -EPERM && allowed_call(guests[i], POLICY_ANYONE) == 0);
     }
