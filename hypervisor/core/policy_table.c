@@ -50,14 +50,20 @@ static uint32_t label_of(const struct policy_in_force *p, const struct domain *d
     return known >> 32 == p->generation ? (uint32_t)known : find_label(p, d->ssidref);
 }
 
-/* "desktop to share memory with service: default.policy:13: deny ..." */
+/* "desktop to share memory with service: default.policy:13: deny ..."; nothing has a place where no rule decides. */
 static void describe(char *line, size_t bytes, const struct policy_in_force *p, uint32_t subject, enum policy_verb verb,
                      uint32_t object, uint32_t rule)
 {
     const struct policy_file_rule *r = &p->table.rules[rule];
-    snprintf(line, bytes, "%s to %s %s: %s:%u: %s", policy_table_context(&p->table, subject), verb_words[verb],
-             policy_table_context(&p->table, object), policy_table_string(&p->table, r->file), r->line,
-             policy_table_string(&p->table, r->text));
+    int length = snprintf(line, bytes, "%.72s to %s %.72s: ", policy_table_context(&p->table, subject),
+                          verb_words[verb], policy_table_context(&p->table, object));
+    if ((size_t)length >= bytes)
+        return;
+    if (rule)
+        length += snprintf(line + length, bytes - (size_t)length, "%.72s:%u: ", policy_table_string(&p->table, r->file),
+                           r->line);
+    if ((size_t)length < bytes)
+        snprintf(line + length, bytes - (size_t)length, "%.255s", policy_table_string(&p->table, r->text));
 }
 
 static __noinline int ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
@@ -177,7 +183,8 @@ int policy_sid_to_context(uint32_t sid, char context[POLICY_CONTEXT_BYTES])
     const struct policy_in_force *p = __atomic_load_n(&in_force, __ATOMIC_ACQUIRE);
     uint32_t identity = !p ? 0 : sid < FIRST_OWN_SID ? p->unlabelled : policy_table_by_sid(&p->table, sid);
     if (identity)
-        snprintf(context, POLICY_CONTEXT_BYTES, "%s", policy_table_context(&p->table, identity));
+        snprintf(context, POLICY_CONTEXT_BYTES, "%.*s", POLICY_CONTEXT_BYTES - 1,
+                 policy_table_context(&p->table, identity));
     irq_restore(flags);
     return identity ? 0 : -EINVAL;
 }

@@ -210,6 +210,7 @@ static void each_place_asks(void)
     CHECK_EQUAL(0, allowed_between(&plain, POLICY_VERB_SHARE_MEMORY, &domain0));
     CHECK_EQUAL(-EPERM, allowed_between(&plain, POLICY_VERB_SHARE_MEMORY, &vault));
     CHECK_EQUAL(-EPERM, allowed_between(&domain0, POLICY_VERB_SHARE_MEMORY, &plain));
+    CHECK(strstr(last_line, "laptop to share memory with desktop: what nothing says is denied"), "%s", last_line);
     CHECK_EQUAL(0, allowed_between(&door, POLICY_VERB_SHARE_MEMORY, &vault));
     CHECK_EQUAL(-EPERM, allowed_between(&vault, POLICY_VERB_SHARE_MEMORY, &door));
     CHECK_EQUAL(0, allowed_between(&vault, POLICY_VERB_SEND_EVENTS, &door));
