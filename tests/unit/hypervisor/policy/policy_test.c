@@ -340,6 +340,21 @@ static void labels_outlive_a_policy(void)
     CHECK_EQUAL(-EPERM, allowed_between(&fresh, POLICY_VERB_SHARE_MEMORY, &door));
 }
 
+/* Numbers of identities differ from policy to policy: "service" of the one is "desktop labelled work" of the other. One
+ * who was not in the list when a policy came is looked up by his sid. */
+static void numbers_of_another_policy(void)
+{
+    struct domain unlisted = {.id = 9, .ssidref = policy_sid("service", 7)};
+    load_guarded();
+    CHECK_EQUAL(0, flask_load(open_to_all.bytes, open_to_all.size));
+    policy_label(&unlisted);
+    CHECK_EQUAL(0, flask_load(guarded.bytes, guarded.size));
+    running.domain = &unlisted;
+    CHECK_EQUAL(-EPERM, allowed_between(&unlisted, POLICY_VERB_SEND_EVENTS, &vault));
+    unlisted.ssidref = policy_sid("desktop:work", 12);
+    CHECK_EQUAL(0, allowed_between(&unlisted, POLICY_VERB_SEND_EVENTS, &vault));
+}
+
 static void tells_only(void)
 {
     load_guarded();
@@ -388,6 +403,48 @@ static void *reader(void *number)
     return NULL;
 }
 
+/* The answerer stands in the midst of a question, at the texts of the table that denies, while another table is loaded.
+ */
+static volatile bool in_question, was_loaded, hold_question;
+
+int __wrap_snprintf(char *to, size_t size, const char *format, ...);
+int __wrap_snprintf(char *to, size_t size, const char *format, ...)
+{
+    va_list args;
+    if (hold_question && thread_number) {
+        in_question = true;
+        for (unsigned ms = 0; ms < 300 && !was_loaded; ms++)
+            usleep(1000);
+        hold_question = false;
+    }
+    va_start(args, format);
+    int length = vsnprintf(to, size, format, args);
+    va_end(args);
+    return length;
+}
+
+static void *one_question(void *number)
+{
+    thread_number = (unsigned)(uintptr_t)number;
+    CHECK_EQUAL(-EPERM, allowed_between(&plain, POLICY_VERB_SHARE_MEMORY, &vault));
+    return NULL;
+}
+
+static void waits_for_questions(void)
+{
+    pthread_t thread;
+    load_guarded();
+    hold_question = true;
+    CHECK(!pthread_create(&thread, NULL, one_question, (void *)1));
+    while (!in_question)
+        usleep(100);
+    CHECK_EQUAL(0, flask_load(open_to_all.bytes, open_to_all.size));
+    was_loaded = true;
+    CHECK(!hold_question); /* the question had its answer before the load returned */
+    pthread_join(thread, NULL);
+    CHECK_EQUAL(1, pages_out);
+}
+
 static void reloads_under_load(void)
 {
     pthread_t threads[READERS];
@@ -431,8 +488,10 @@ int main(int argc, char **argv)
         {"a bad table is refused, and the old one stays", refuses_bad_tables},
         {"labels have names and numbers", labels},
         {"labels outlive a policy", labels_outlive_a_policy},
+        {"numbers are those of one policy", numbers_of_another_policy},
         {"what is not enforced is told", tells_only},
         {"other operations are not there", other_operations_are_not_there},
+        {"a load waits for questions", waits_for_questions},
         {"policies come and go under questions", reloads_under_load},
     };
     CHECK_EQUAL(3, argc);
