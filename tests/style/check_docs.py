@@ -70,6 +70,7 @@ def implemented():
     names += table(abi + 'event_channel_op.c', r'^\s*OPERATION\((\w+), ')
     names += table(abi + 'grant_table.c', r'^\s*(?:OPERATION|SINGLE)\((\w+), ')
     names += table(abi + 'dm_op.c', r'^\s*OPERATION\((\w+), ')
+    names += table(abi + 'xsm_op.c', r'^\s*OPERATION\((\w+), ')
     names += table(abi + 'hvm_op.c', r'^\s*\[HVMOP_(\w+)\] = \{')
     names += table(abi + 'roundhouse_op.c', r'^\s*\[ROUNDHOUSEOP_(\w+)\]')
     names += table(abi + 'console_io.c', r'^\s*\[CONSOLEIO_(\w+)\]')

@@ -22,6 +22,7 @@ PROGRAMS = {
 NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
+    'policy_checksum': 'for the compiler, which is another program',
     'guest_config_load': 'what it says about one file is tested as it stands',
     'image_job_start': 'for jobs on the bus; its tests are storage-convert',
     'image_job_finish': 'for jobs on the bus',
