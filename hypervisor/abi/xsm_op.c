@@ -21,15 +21,6 @@ _Static_assert(offsetof(struct xen_flask_op, u) == 8 && sizeof(struct xen_flask_
 
 static struct spinlock load_lock = SPINLOCK_INIT(LOCK_POLICY);
 
-static unsigned order_for(size_t bytes)
-{
-    unsigned order = 0;
-
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 static const char *load_copy(const struct xen_flask_load *load, void *copy, unsigned order)
 {
     const char *wrong;

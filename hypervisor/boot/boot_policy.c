@@ -20,11 +20,9 @@ bool is_policy_module(const struct boot_module *m)
 static const char *load(const struct boot_module *m)
 {
     size_t bytes = m->end - m->start;
-    unsigned order = 0;
     if (bytes > POLICY_MAX_FILE)
         return policy_load_text(POLICY_WRONG_SIZE);
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
+    unsigned order = order_for(bytes);
     void *copy = alloc_zeroed_pages(order);
     if (!copy)
         return "too large for what memory there is";

@@ -56,14 +56,6 @@ static void *pfn_to_virt(const struct build *b, unsigned long pfn)
     return mfn_to_virt(b->p2m[pfn]);
 }
 
-static unsigned order_for(uint64_t bytes)
-{
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 /* The first module behind the kernel that is no policy. */
 static void find_ramdisk(struct build *b)
 {

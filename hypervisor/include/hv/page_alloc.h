@@ -22,6 +22,15 @@ void free_pages(struct page *page, unsigned order);
 uint64_t free_page_count(void);
 uint64_t total_page_count(void);
 
+/* The order of the fewest frames that hold so many bytes. */
+static inline unsigned order_for(uint64_t bytes)
+{
+    unsigned order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
 /* Zeroed frames of our own, in the direct map; NULL when memory is short. */
 void *alloc_zeroed_pages(unsigned order);
 void free_virtual_pages(void *va, unsigned order);
