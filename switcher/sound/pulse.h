@@ -5,13 +5,15 @@
 
 #include <pulse/mainloop-api.h>
 #include <stdint.h>
+#include <wayland-server-core.h>
 
 #include "source.h"
 
 struct pulse;
 struct pulse_stream;
 
-struct pulse *pulse_new(pa_mainloop_api *api);
+// Both loops are the caller's: libpulse's, and the one that the rest runs on. NULL when out of memory.
+struct pulse *pulse_new(pa_mainloop_api *api, struct wl_event_loop *loop);
 void pulse_free(struct pulse *pulse); // after its streams
 
 // A stream with a queue of about so many frames (PLAYBACK), or of pieces of that size (CAPTURE). NULL when out of
