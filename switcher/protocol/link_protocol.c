@@ -91,7 +91,7 @@ static const struct rule rules[] = {
     {LINK_SOUND_RULE, LINK_TO_SOUND, false, NO_FD, check_sound_rule},
     {LINK_SNDIF_CONNECT, LINK_TO_SOUND, false, NO_FD, check_any},
     {LINK_SOUND_DISCONNECT, LINK_TO_SOUND, false, NO_FD, check_any},
-    {LINK_SOUND_MACHINE, LINK_TO_SOUND, true, NO_FD, check_sound_machine},
+    {LINK_SOUND_MACHINE, LINK_TO_SOUND | LINK_SOUND_TO_MANAGER, true, NO_FD, check_sound_machine},
     {LINK_FOCUS_CHANGED, LINK_TO_MANAGER, true, NO_FD, check_any},
     {LINK_DISPLAY_READY, LINK_TO_MANAGER, false, NO_FD, check_any},
     {LINK_DISPLAY_CLOSED, LINK_TO_MANAGER, false, NO_FD, check_any},

@@ -43,7 +43,7 @@ enum link_type {
     LINK_SOUND_RULE = 16, // of the guest in the slot, right after each GUEST_ADD
     LINK_SNDIF_CONNECT = 17,
     LINK_SOUND_DISCONNECT = 18,
-    LINK_SOUND_MACHINE = 19, // slot 0
+    LINK_SOUND_MACHINE = 19, // both ways: what a person wants, and what is: after HELLO and after each change; slot 0
 
     // seat to manager
     LINK_FOCUS_CHANGED = 32,

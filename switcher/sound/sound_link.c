@@ -16,6 +16,7 @@ struct sound_link {
     uid_t uid;
     int listener, peer; // peer is -1 while no manager is connected
     bool greeted;
+    struct link_sound_machine told; // to this peer
     struct wl_event_source *listener_source, *peer_source;
 };
 
@@ -52,6 +53,18 @@ void sound_link_closed(struct sound_link *link, unsigned slot, int error)
     send_result(link, LINK_SOUND_CLOSED, slot, error);
 }
 
+// The microphone is nobody's any more when its guest goes.
+static void tell_machine(struct sound_link *link, bool again)
+{
+    struct link_message message = {.type = LINK_SOUND_MACHINE};
+    message.sound_machine.volume = link->sound->mixer.volume;
+    message.sound_machine.microphone = link->sound->mixer.microphone;
+    if (!again && memcmp(&link->told, &message.sound_machine, sizeof(link->told)) == 0)
+        return;
+    link->told = message.sound_machine;
+    send_message(link, &message);
+}
+
 // ---- what the manager says ----
 
 static void disconnect_card(struct sound_guest *guest)
@@ -84,6 +97,7 @@ static void on_hello(struct sound_link *link, const struct link_message *message
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         if (sound->guests[slot].present && sound->guests[slot].domid != message->hello.domid[slot])
             remove_guest(sound, slot);
+    tell_machine(link, true);
 }
 
 static void on_guest_add(struct sound_link *link, const struct link_message *message)
@@ -184,6 +198,7 @@ static int on_peer(int fd, uint32_t mask, void *data)
     bool expected = link->greeted || message.type == LINK_HELLO;
     if (size > 0 && expected && link_message_valid(&message, (size_t)size, 0, LINK_TO_SOUND)) {
         handle(link, &message);
+        tell_machine(link, false);
         return 0;
     }
     log_info(size > 0 ? "the manager sent a malformed message (type %u): dropping it" : "the manager is gone",

@@ -52,6 +52,8 @@ struct guest_config {
     char *bridge;                 /* NULL: no network card */
     guint8 mac[6];
     enum guest_display display;
+    enum guest_sound sound;
+    guint volume; /* percent */
     gboolean autostart;
 };
 

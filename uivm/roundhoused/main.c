@@ -59,11 +59,12 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *guests = NULL, *seat = NULL, *marker = NULL;
+    g_autofree char *guests = NULL, *seat = NULL, *sound = NULL, *marker = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
         {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
+        {"sound", 0, 0, G_OPTION_ARG_FILENAME, &sound, "The sound's socket (/run/roundhouse-sound/link.sock)", "SOCKET"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
     }
     struct service service = {
         .options = {guests ? guests : "/etc/roundhouse/guests", seat ? seat : "/run/roundhouse/seat.sock",
+                    sound ? sound : "/run/roundhouse-sound/link.sock",
                     marker ? marker : "/run/roundhouse/autostarted", ROUNDHOUSE_VERSION},
         .loop = g_main_loop_new(NULL, FALSE),
     };

@@ -396,6 +396,42 @@ static gboolean on_get_guest(RhManager1 *skeleton, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
+/* ---- sound ---- */
+
+static void sound_changed(guint volume, guint microphone, gpointer data)
+{
+    struct manager *manager = data;
+    rh_manager1_set_volume(manager->skeleton, volume);
+    rh_manager1_set_microphone_slot(manager->skeleton, microphone);
+}
+
+static gboolean on_set_volume(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint percent, gpointer data)
+{
+    struct manager *manager = data;
+    g_autoptr(GError) error = NULL;
+    if (percent > 100)
+        g_set_error(&error, RH_ERROR, RH_ERROR_BAD_CONFIG, "A volume is 0 to 100 percent, not %u.", percent);
+    else if (display_set_volume(manager->environment.display, percent, &error))
+        rh_manager1_complete_set_volume(skeleton, invocation);
+    if (error)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    return TRUE;
+}
+
+static gboolean on_give_microphone(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint slot, gpointer data)
+{
+    struct manager *manager = data;
+    g_autoptr(GError) error = NULL;
+    struct guest *guest = find_slot(manager, slot);
+    if (slot && (!guest || guest_domid(guest) < 0))
+        g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "No guest runs in slot %u.", slot);
+    else if (display_set_microphone(manager->environment.display, slot, &error))
+        rh_manager1_complete_give_microphone(skeleton, invocation);
+    if (error)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    return TRUE;
+}
+
 static void begin_end(struct manager *manager, enum machine_end_kind kind)
 {
     if (!manager->ending)
@@ -437,12 +473,12 @@ static void devices_lost(int domid, gpointer data)
 
 static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
 {
-    static const struct display_callbacks callbacks = {seat_changed, focus_changed, devices_lost};
+    static const struct display_callbacks callbacks = {seat_changed, focus_changed, sound_changed, devices_lost};
     struct guest_environment *environment = &manager->environment;
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
-    environment->display = display_new(options->seat_socket, &callbacks, manager, error);
+    environment->display = display_new(options->seat_socket, options->sound_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }
 
@@ -452,9 +488,12 @@ static gboolean export_manager(struct manager *manager, const struct manager_opt
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
+    rh_manager1_set_volume(skeleton, 100);
     g_signal_connect(skeleton, "handle-switch", G_CALLBACK(on_switch), manager);
     g_signal_connect(skeleton, "handle-get-guest", G_CALLBACK(on_get_guest), manager);
     g_signal_connect(skeleton, "handle-switcher-shown", G_CALLBACK(on_switcher_shown), manager);
+    g_signal_connect(skeleton, "handle-set-volume", G_CALLBACK(on_set_volume), manager);
+    g_signal_connect(skeleton, "handle-give-microphone", G_CALLBACK(on_give_microphone), manager);
     g_signal_connect(skeleton, "handle-shutdown", G_CALLBACK(on_shutdown), manager);
     g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
     publish_guests(manager);

@@ -60,10 +60,11 @@ static gboolean list(RhManager1 *manager, const char *argument, GError **error)
 static gboolean host_status(RhManager1 *manager)
 {
     g_print("roundhoused   %s\nhypervisor    %s\nmemory        %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-            " MiB free\non screen     slot %u\n",
+            " MiB free\non screen     slot %u\nvolume        %u %%\nmicrophone    slot %u\n",
             rh_manager1_get_version(manager), rh_manager1_get_hypervisor_version(manager),
             rh_manager1_get_free_memory(manager) / 1024, rh_manager1_get_total_memory(manager) / 1024,
-            rh_manager1_get_focused_slot(manager));
+            rh_manager1_get_focused_slot(manager), rh_manager1_get_volume(manager),
+            rh_manager1_get_microphone_slot(manager));
     return TRUE;
 }
 
@@ -111,6 +112,21 @@ static gboolean switch_to(RhManager1 *manager, const char *name, GError **error)
     return call_guest(manager, name, rh_guest1_call_switch_sync, error);
 }
 
+static gboolean volume(RhManager1 *manager, const char *percent, GError **error)
+{
+    guint64 value;
+    return g_ascii_string_to_unsigned(percent, 10, 0, 100, &value, error) &&
+           rh_manager1_call_set_volume_sync(manager, (guint)value, NULL, error);
+}
+
+static gboolean microphone(RhManager1 *manager, const char *name, GError **error)
+{
+    if (g_str_equal(name, "0") || g_str_equal(name, "nobody"))
+        return rh_manager1_call_give_microphone_sync(manager, 0, NULL, error);
+    g_autoptr(RhGuest1) guest = find_guest(manager, name, error);
+    return guest && rh_manager1_call_give_microphone_sync(manager, rh_guest1_get_slot(guest), NULL, error);
+}
+
 static gboolean power_off(RhManager1 *manager, const char *argument, GError **error)
 {
     (void)argument;
@@ -133,6 +149,8 @@ static const struct command commands[] = {
     {"pause", guest_pause, "NAME", "let a guest stand still"},
     {"unpause", guest_unpause, "NAME", "let it go on"},
     {"switch", switch_to, "NAME", "bring a guest on screen, or the switcher (name: switcher)"},
+    {"volume", volume, "PERCENT", "how loud the machine is"},
+    {"microphone", microphone, "NAME", "let one guest hear the microphone, or nobody (name: nobody)"},
     {"poweroff", power_off, NULL, "shut all guests down and power the machine off"},
     {"restart", restart, NULL, "shut all guests down and restart the machine"},
 };
@@ -141,7 +159,7 @@ static void print_help(void)
 {
     g_print("Usage: roundhousectl COMMAND [NAME]\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        g_print("  %-9s %-7s %s\n", commands[i].name, commands[i].argument ? commands[i].argument : "",
+        g_print("  %-10s %-7s %s\n", commands[i].name, commands[i].argument ? commands[i].argument : "",
                 commands[i].help);
 }
 
@@ -161,6 +179,8 @@ static const char *check_words(const struct command *command, int argc)
         return argc == 2 ? NULL : "takes no name";
     if (argc == 3 || (argc == 2 && command->argument[0] == '['))
         return NULL;
+    if (g_str_equal(command->argument, "PERCENT"))
+        return "needs a number from 0 to 100";
     return "needs the name of one guest; \"roundhousectl list\" shows them";
 }
 

@@ -73,7 +73,7 @@ static const struct {
     {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "n"},
     {"memory_mib", "64"}, {"vcpus", "2"},       {"disk", "/image,xvdb,ro"},
     {"network", "br0"},   {"autostart", "yes"}, {"mac", "00:16:3e:01:02:03"},
-    {"display", "none"},
+    {"display", "none"},  {"sound", "kept"},    {"volume", "70"},
 };
 
 static const char *other_value(const char *key)
@@ -243,6 +243,8 @@ static void choose(struct guest_config *config)
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
+    config->sound = (enum guest_sound)g_test_rand_int_range(GUEST_SOUND_MUTED, GUEST_SOUND_NONE + 1);
+    config->volume = chance() ? 100 : (guint)g_test_rand_int_range(0, 101);
     config->autostart = chance();
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);

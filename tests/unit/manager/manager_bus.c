@@ -628,6 +628,16 @@ static void test_command_line(struct fixture *fixture, gconstpointer data)
     expect_text(control(0, "status", NULL), "4.17-test");
     expect_text(control(0, "pause", "work", NULL), "");
     expect_text(control(0, "unpause", "work", NULL), "");
+    expect_text(control(0, "volume", "40", NULL), "");
+    expect_text(control(0, "status", NULL), "volume        40 %");
+    expect_text(control(1, "volume", "101", NULL), "101");
+    expect_text(control(1, "volume", "loud", NULL), "loud");
+    expect_text(control(1, "volume", NULL), "needs a number from 0 to 100");
+    expect_text(control(0, "microphone", "work", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 1");
+    expect_text(control(1, "microphone", "broken", NULL), "No guest runs in slot 2.");
+    expect_text(control(0, "microphone", "nobody", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 0");
     expect_text(control(0, "switch", "switcher", NULL), "");
     expect_text(control(0, "destroy", "work", NULL), "");
     expect_text(control(1, "destroy", "work", NULL), "roundhousectl: work is off. Start it first.");
