@@ -12,6 +12,7 @@ import tree
 PROGRAMS = {
     'hypervisor': ('hypervisor/libroundhouse*.a.p', 200),
     'seat': ('switcher/seat/roundhouse-seat.p', 40),
+    'sound': ('switcher/sound/roundhouse-sound.p', 13),
     'keeper': ('switcher/keeper/roundhouse-keeper.p', 5),
     'ui': ('switcher/ui/roundhouse-ui.p', 9),
     'roundhoused': ('uivm/roundhoused/roundhoused.p', 25),
