@@ -10,7 +10,7 @@
 enum {
     TURN_MS = 10,
     QUEUE_MS = 60,     // what waits at PulseAudio: what this process may be late without a gap
-    STALL_MS = 200,    // time that is made up for; more than a buffer tells its guest nothing
+    STALL_MS = 1000,   // time that is made up for; more tells a guest nothing that it could still use
     LINGER_MS = 2000,  // a stream is kept for the next start
     REOPEN_MS = 250,   // between two streams of one direction: what its guest can ask of PulseAudio
     PACE_PPM = 5000,   // two clocks of one kind are much closer than that

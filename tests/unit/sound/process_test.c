@@ -202,7 +202,7 @@ static void begin_to_play(struct guest *guest)
     CHECK_EQUAL(0, ask(guest, request));
 }
 
-// The last position that was told; all events are read.
+// The last position that was told; all events are read. When nobody reads them for 0.6 s, they stop.
 static uint64_t position(const struct guest *guest)
 {
     struct xensnd_event_page *page = (struct xensnd_event_page *)memory[guest->pages + 1];
@@ -211,15 +211,21 @@ static uint64_t position(const struct guest *guest)
     return produced ? XENSND_IN_RING_REF(page, produced - 1).op.cur_pos.position : 0;
 }
 
-// What this process itself has to wait for a processor, on a busy machine, is lost in part.
+static void keep_reading(const struct guest *guest, unsigned ms)
+{
+    for (int64_t begin = now_ms(); now_ms() - begin < ms; position(guest))
+        usleep(20000);
+}
+
 static void plays_in_time(const struct guest *guest, unsigned ms)
 {
+    keep_reading(guest, 300);
     uint64_t before = position(guest);
     int64_t begin = now_ms();
-    usleep(ms * 1000);
+    keep_reading(guest, ms);
     uint64_t moved = (position(guest) - before) / FRAME;
     uint64_t due = (uint64_t)(now_ms() - begin) * RATE / 1000;
-    CHECK(moved > due * 4 / 10 && moved < due * 13 / 10, "%lu frames, %lu are due", moved, due);
+    CHECK(moved > due * 7 / 10 && moved < due * 13 / 10, "%lu frames, %lu are due", moved, due);
 }
 
 // ---- tests ----
@@ -350,8 +356,9 @@ static void a_manager_that_comes_back(void)
     plug_in(&bad);
     tell(&(struct link_message){.type = LINK_GUEST_REMOVE, .slot = good.slot});
     hello();
+    keep_reading(&good, 100);
     uint64_t before = position(&good);
-    usleep(200000);
+    keep_reading(&good, 200);
     CHECK_EQUAL(before, position(&good));
 }
 
