@@ -42,8 +42,8 @@ static unsigned frames_of(const struct voice *voice, unsigned ms)
     return voice->format.rate * ms / 1000;
 }
 
-// How much faster than its nominal rate a guest is moved on, in millionths: PulseAudio's clock is its card's, and a queue
-// that gets shorter or longer says how that differs from ours.
+// How much faster than its nominal rate a guest is moved on, in millionths: PulseAudio's clock is its card's, and a
+// queue that gets shorter or longer says how that differs from ours.
 static int pace(const struct voice *voice, enum direction direction)
 {
     int queued = voice->stream ? pulse_queued(voice->stream) : -1, target = (int)frames_of(voice, QUEUE_MS);

@@ -71,16 +71,16 @@ static void make_stream(struct pulse_stream *stream)
     pa_sample_spec spec = {PA_SAMPLE_S16NE, stream->format.rate, (uint8_t)stream->format.channels};
     uint32_t bytes = (uint32_t)(stream->frames * frame_bytes(stream)), any = UINT32_MAX;
     pa_buffer_attr playback = {.maxlength = any, .tlength = 2 * bytes, .prebuf = 0, .minreq = any, .fragsize = any};
-    pa_buffer_attr capture = {.maxlength = 8 * bytes, .tlength = any, .prebuf = any, .minreq = any, .fragsize = bytes / 2};
+    pa_buffer_attr capture = {
+        .maxlength = 8 * bytes, .tlength = any, .prebuf = any, .minreq = any, .fragsize = bytes / 2};
     stream->stream = pa_stream_new(stream->pulse->context, stream->name, &spec, NULL);
     if (!stream->stream)
         return;
     stream->taken = 0;
     pa_stream_set_state_callback(stream->stream, on_stream_state, stream);
-    int result = stream->direction == PLAYBACK ? pa_stream_connect_playback(stream->stream, NULL, &playback,
-                                                                            PA_STREAM_ADJUST_LATENCY, NULL, NULL)
-                                               : pa_stream_connect_record(stream->stream, NULL, &capture,
-                                                                          PA_STREAM_ADJUST_LATENCY);
+    int result = stream->direction == PLAYBACK
+                     ? pa_stream_connect_playback(stream->stream, NULL, &playback, PA_STREAM_ADJUST_LATENCY, NULL, NULL)
+                     : pa_stream_connect_record(stream->stream, NULL, &capture, PA_STREAM_ADJUST_LATENCY);
     if (result < 0) {
         end_stream(stream);
         try_later(stream->pulse);

@@ -90,8 +90,7 @@ static int run(struct sound *sound, pa_mainloop *outer)
     struct wl_event_source *interrupt = wl_event_loop_add_signal(sound->loop, SIGINT, on_signal, outer);
     struct notify *notify = notify_start(sound->loop);
     int status = EXIT_FAILURE;
-    pa_io_event *inner =
-        api->io_new(api, wl_event_loop_get_fd(sound->loop), PA_IO_EVENT_INPUT, on_loop, sound->loop);
+    pa_io_event *inner = api->io_new(api, wl_event_loop_get_fd(sound->loop), PA_IO_EVENT_INPUT, on_loop, sound->loop);
     pa_mainloop_run(outer, &status);
     api->io_free(inner);
     notify_stop(notify);

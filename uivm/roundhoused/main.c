@@ -64,7 +64,8 @@ int main(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
         {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
-        {"sound", 0, 0, G_OPTION_ARG_FILENAME, &sound, "The sound's socket (/run/roundhouse-sound/link.sock)", "SOCKET"},
+        {"sound", 0, 0, G_OPTION_ARG_FILENAME, &sound, "The sound's socket (/run/roundhouse-sound/link.sock)",
+         "SOCKET"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
@@ -83,8 +84,8 @@ int main(int argc, char **argv)
     }
     struct service service = {
         .options = {guests ? guests : "/etc/roundhouse/guests", seat ? seat : "/run/roundhouse/seat.sock",
-                    sound ? sound : "/run/roundhouse-sound/link.sock",
-                    marker ? marker : "/run/roundhouse/autostarted", ROUNDHOUSE_VERSION},
+                    sound ? sound : "/run/roundhouse-sound/link.sock", marker ? marker : "/run/roundhouse/autostarted",
+                    ROUNDHOUSE_VERSION},
         .loop = g_main_loop_new(NULL, FALSE),
     };
     guint name = g_bus_own_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, bus_acquired,

@@ -1,8 +1,8 @@
-// The guests' screens, keyboards, pointers and sound cards, toolstack side: makes the xenstore nodes of vfb or vdispl, of
-// vkbd and of vsnd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the seat,
-// which does the drawing and the typing, and to the sound process, which plays. Runs on the default GMainContext; not
-// thread-safe; no call blocks on a guest or on those two. They may start later, stop, and come back: what they missed is
-// told again.
+// The guests' screens, keyboards, pointers and sound cards, toolstack side: makes the xenstore nodes of vfb or vdispl,
+// of vkbd and of vsnd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the
+// seat, which does the drawing and the typing, and to the sound process, which plays. Runs on the default GMainContext;
+// not thread-safe; no call blocks on a guest or on those two. They may start later, stop, and come back: what they
+// missed is told again.
 //
 // xenstore node formats: xen/io/fbif.h, xen/io/kbdif.h, xen/io/displif.h, xen/io/sndif.h; states: xen/io/xenbus.h.
 #pragma once
@@ -38,8 +38,8 @@ void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callbac
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
                         enum guest_display kind, GError **error);
 
-// Right after vdisplay_add_guest(), and again when the rule changes: how the guest is heard, and whether it has a card of
-// Xen's kind. False and *error when xenstore refuses; then vdisplay_remove_guest() is the caller's.
+// Right after vdisplay_add_guest(), and again when the rule changes: how the guest is heard, and whether it has a card
+// of Xen's kind. False and *error when xenstore refuses; then vdisplay_remove_guest() is the caller's.
 bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound sound, uint32_t volume, bool card,
                         GError **error);
 
@@ -51,8 +51,8 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 
-// The machine's volume (0..LINK_VOLUME_MAX), and the slot whose guest hears the microphone (0: nobody), for a person who
-// wants that. False and *error while there is no sound process; a volume is then told to the next one.
+// The machine's volume (0..LINK_VOLUME_MAX), and the slot whose guest hears the microphone (0: nobody), for a person
+// who wants that. False and *error while there is no sound process; a volume is then told to the next one.
 bool vdisplay_set_volume(struct vdisplay *vd, uint32_t volume, GError **error);
 bool vdisplay_set_microphone(struct vdisplay *vd, unsigned slot, GError **error);
 // Called from the main loop with what is, whenever that changes, and now and then when it does not.

@@ -50,7 +50,7 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m, bool fir
         vd->screen_height = m->hello.height;
     }
     if (!first)
-        return; // only the screen's size is new
+        return;                       // only the screen's size is new
     unsigned looked_at = vd->focused; // by the user
     tell_of_guest(vd, vd->guests[looked_at]);
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
@@ -93,4 +93,5 @@ static void on_message(struct vdisplay *vd, const struct link_message *m)
         vd->focus_callback(m->slot, vd->focus_data);
 }
 
-const struct vlink_events vdisplay_seat_events = {"the seat", LINK_TO_SEAT, LINK_TO_MANAGER, on_hello, on_message, on_lost};
+const struct vlink_events vdisplay_seat_events = {"the seat", LINK_TO_SEAT, LINK_TO_MANAGER,
+                                                  on_hello,   on_message,   on_lost};

@@ -42,7 +42,7 @@ struct vguest {
     bool has_screen; // the first two devices are display and keyboard
     struct vdevice devices[3];
     enum guest_sound sound;
-    uint32_t volume; // 0..LINK_VOLUME_MAX
+    uint32_t volume;    // 0..LINK_VOLUME_MAX
     char *vga_socket;   // where its QEMU listens; NULL without one
     bool vga_connected; // the seat has been given a connection
     unsigned vga_tries; // since the last connection

@@ -82,8 +82,8 @@ static void on_lost(struct vdisplay *vd)
         vd->sound_callback(vd->volume, 0, vd->sound_data);
 }
 
-static const struct vlink_events events = {
-    "the sound process", LINK_TO_SOUND, LINK_SOUND_TO_MANAGER, on_hello, on_message, on_lost};
+static const struct vlink_events events = {"the sound process", LINK_TO_SOUND, LINK_SOUND_TO_MANAGER, on_hello,
+                                           on_message,          on_lost};
 
 void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path)
 {

@@ -370,11 +370,10 @@ static void send_with_privcmd(struct vdevice *device, const struct link_message 
 
 static void connect_device(struct vdevice *device)
 {
-    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
-        [VDEVICE_VFB] = describe_vfb,
-        [VDEVICE_VDISPL] = describe_vdispl,
-        [VDEVICE_VKBD] = describe_vkbd,
-        [VDEVICE_VSND] = describe_vsnd};
+    static bool (*const describe[])(struct vdevice *, struct link_message *) = {[VDEVICE_VFB] = describe_vfb,
+                                                                                [VDEVICE_VDISPL] = describe_vdispl,
+                                                                                [VDEVICE_VKBD] = describe_vkbd,
+                                                                                [VDEVICE_VSND] = describe_vsnd};
     struct link_message message;
     if (device->phase != VDEVICE_WAITING || !vdevice_link(device)->greeted || device->refused)
         return;

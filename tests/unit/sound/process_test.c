@@ -1,5 +1,5 @@
-// The whole process on a guest memory of the test's (fake_xen.h), without PulseAudio: it hears its manager alone, guests
-// keep their time, and one that does harm does it to itself.
+// The whole process on a guest memory of the test's (fake_xen.h), without PulseAudio: it hears its manager alone,
+// guests keep their time, and one that does harm does it to itself.
 //   process_test PATH-OF-ROUNDHOUSE-SOUND-ON-FAKE-XEN
 #include "xen_ring.h"
 
@@ -151,7 +151,8 @@ static struct link_message connection(const struct guest *guest)
 {
     struct link_message message = {.type = LINK_SNDIF_CONNECT, .slot = guest->slot};
     uint32_t page = guest->pages, port = guest->ports;
-    message.sndif = (struct link_sndif_connect){{page, port, page + 1, port + 1}, {page + 2, port + 2, page + 3, port + 3}};
+    message.sndif =
+        (struct link_sndif_connect){{page, port, page + 1, port + 1}, {page + 2, port + 2, page + 3, port + 3}};
     return message;
 }
 
@@ -237,7 +238,7 @@ static void strangers_and_nonsense(void)
     CHECK_EQUAL(0, hear().type);
     connect_manager();
     hello();
-    tell(&(struct link_message){.type = LINK_SOUND_RULE, .slot = 3}); // nobody sits there
+    tell(&(struct link_message){.type = LINK_SOUND_RULE, .slot = 3});   // nobody sits there
     tell(&(struct link_message){.type = LINK_FBIF_CONNECT, .slot = 1}); // is the seat's
     CHECK_EQUAL(0, hear().type);
     connect_manager();
@@ -270,9 +271,7 @@ static void *flood(void *data)
     request.op.open = (struct xensnd_open_req){RATE, XENSND_PCM_FORMAT_S16_LE, 2, 0, SIZE, DIRECTORY, PERIOD};
     for (unsigned n = 0; !ends; n++) {
         for (; !RING_FULL(&bad.ring); bad.ring.req_prod_pvt++, sent++) {
-            request.operation = sent % 3 == 0   ? XENSND_OP_CLOSE
-                                : sent % 3 == 1 ? XENSND_OP_OPEN
-                                                : XENSND_OP_TRIGGER;
+            request.operation = sent % 3 == 0 ? XENSND_OP_CLOSE : sent % 3 == 1 ? XENSND_OP_OPEN : XENSND_OP_TRIGGER;
             if (request.operation != XENSND_OP_TRIGGER)
                 request.op.open.pcm_rate = RATE;
             else

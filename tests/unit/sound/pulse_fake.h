@@ -24,7 +24,7 @@ struct pa_stream {
     bool hole;
 };
 
-extern bool fake_server, fake_cards;        // whether there is one; without cards streams fail
-extern unsigned fake_contexts;              // that are there now
+extern bool fake_server, fake_cards;          // whether there is one; without cards streams fail
+extern unsigned fake_contexts;                // that are there now
 extern pa_stream *fake_streams[FAKE_STREAMS]; // that are there now
 void fake_server_dies(void);

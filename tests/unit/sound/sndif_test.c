@@ -358,7 +358,8 @@ static void records(void)
 
 static struct xensnd_query_hw_param all_that_is(void)
 {
-    return (struct xensnd_query_hw_param){UINT64_MAX, {0, UINT32_MAX}, {0, UINT32_MAX}, {0, UINT32_MAX}, {0, UINT32_MAX}};
+    return (struct xensnd_query_hw_param){
+        UINT64_MAX, {0, UINT32_MAX}, {0, UINT32_MAX}, {0, UINT32_MAX}, {0, UINT32_MAX}};
 }
 
 static struct xensnd_resp query(struct xensnd_query_hw_param wanted)
@@ -433,9 +434,8 @@ static void volumes_of_channels(void)
 
 static void order_of_operations(void)
 {
-    static const uint8_t need_open[] = {XENSND_OP_READ,       XENSND_OP_WRITE, XENSND_OP_SET_VOLUME,
-                                        XENSND_OP_GET_VOLUME, XENSND_OP_MUTE,  XENSND_OP_UNMUTE,
-                                        XENSND_OP_TRIGGER};
+    static const uint8_t need_open[] = {XENSND_OP_READ, XENSND_OP_WRITE,  XENSND_OP_SET_VOLUME, XENSND_OP_GET_VOLUME,
+                                        XENSND_OP_MUTE, XENSND_OP_UNMUTE, XENSND_OP_TRIGGER};
     for (unsigned i = 0; i < sizeof(need_open); i++)
         CHECK_EQUAL(-EIO, plain(PLAYBACK, need_open[i]), "operation %u", need_open[i]);
     CHECK_EQUAL(0, plain(PLAYBACK, XENSND_OP_CLOSE)); // as Linux does
