@@ -11,7 +11,7 @@ enum {
     TURN_MS = 10,
     QUEUE_MS = 60,     // what waits at PulseAudio: what this process may be late without a gap
     STALL_MS = 1000,   // time that is made up for; more tells a guest nothing that it could still use
-    LINGER_MS = 2000,  // a stream is kept for the next start
+    LINGER_MS = 2000,  // a stream of playback is kept for the next start
     REOPEN_MS = 250,   // between two streams of one direction: what its guest can ask of PulseAudio
     PACE_PPM = 5000,   // two clocks of one kind are much closer than that
     STEP_FRAMES = 480, // carried at once
@@ -25,7 +25,7 @@ struct voice {
     int64_t moved_at, stopped_at, opened_at; // microseconds
     uint64_t credit;                         // millionths of a frame that are due
     uint32_t gain;
-    bool fresh; // nothing was written since the start
+    bool fresh; // nothing was written or read since the start, or since the queue was empty
     unsigned underruns;
 };
 
@@ -86,6 +86,19 @@ static void feed(struct voice *voice, const int16_t *samples, unsigned frames)
     pulse_write(voice->stream, samples, frames);
 }
 
+// A queue that was empty is left to fill first: one gap instead of many. What is too long in it is an old delay.
+static void fetch(struct voice *voice, int16_t *samples, unsigned frames)
+{
+    int queued = voice->stream ? pulse_queued(voice->stream) : -1, target = (int)frames_of(voice, QUEUE_MS);
+    if (queued < 0 || (voice->fresh && queued < target))
+        return;
+    for (unsigned got = frames; got == frames && queued > 2 * target; queued -= (int)frames)
+        got = pulse_read(voice->stream, samples, frames);
+    bool gap = pulse_read(voice->stream, samples, frames) < frames;
+    voice->underruns += gap;
+    voice->fresh = gap;
+}
+
 static void carry(struct player *player, unsigned slot, enum direction direction, unsigned frames)
 {
     struct voice *voice = &player->voices[slot][direction];
@@ -97,8 +110,7 @@ static void carry(struct player *player, unsigned slot, enum direction direction
         feed(voice, samples, frames);
         return;
     }
-    if (voice->stream)
-        pulse_read(voice->stream, samples, frames);
+    fetch(voice, samples, frames);
     mixer_fade(&voice->gain, mixer_record_gain(player->mixer, slot), samples, frames, channels, voice->format.rate);
     voice->source->ops->record(voice->source, samples, frames);
 }
@@ -122,7 +134,8 @@ static void update_stream(struct player *player, unsigned slot, enum direction d
 {
     struct voice *voice = &player->voices[slot][direction];
     bool wanted = wants_stream(player, slot, direction);
-    if (!wanted && (voice->source || now - voice->stopped_at > LINGER_MS * 1000))
+    bool lingers = direction == PLAYBACK && !voice->source && now - voice->stopped_at <= LINGER_MS * 1000;
+    if (!wanted && !lingers)
         drop_stream(voice);
     if (wanted && voice->stream && memcmp(&voice->stream_format, &voice->format, sizeof(voice->format)) != 0)
         drop_stream(voice);

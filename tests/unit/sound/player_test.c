@@ -14,12 +14,20 @@ static struct wl_event_loop *loop;
 static struct mixer mixer;
 static struct player *player;
 static int64_t now; // microseconds
-static unsigned underruns_logged;
+static unsigned underruns_logged, timer_set;
 
 void log_guest(unsigned slot, const char *format, ...)
 {
     (void)slot, (void)format;
     underruns_logged++;
+}
+
+int __real_wl_event_source_timer_update(struct wl_event_source *source, int ms);
+int __wrap_wl_event_source_timer_update(struct wl_event_source *source, int ms);
+int __wrap_wl_event_source_timer_update(struct wl_event_source *source, int ms)
+{
+    timer_set++;
+    return __real_wl_event_source_timer_update(source, ms);
 }
 
 // ---- PulseAudio ----
@@ -230,6 +238,30 @@ static void the_microphone_is_one_guests(void)
     CHECK(cards[1].heard == 0 && !stream_named("one", CAPTURE));
 }
 
+// A recording begins when there is a queue of it, has no old delay, and ends with its guest's.
+static void a_recording_is_neither_late_nor_torn(void)
+{
+    mixer_give_microphone(&mixer, 1);
+    start(1, CAPTURE);
+    turns(4, RATE);
+    CHECK(cards[1].heard == 0 && stream_named("one", CAPTURE)->queued > 0);
+    turns(20, RATE);
+    CHECK_EQUAL(LOUD, cards[1].heard);
+    stream_named("one", CAPTURE)->queued += 10 * QUEUE;
+    turns(1, RATE);
+    CHECK(stream_named("one", CAPTURE)->queued <= 2 * QUEUE);
+    stream_named("one", CAPTURE)->queued = 0;
+    player_turn(player, now += 10000);
+    turns(3, RATE);
+    CHECK_EQUAL(0, cards[1].heard);
+    turns(20, RATE);
+    CHECK_EQUAL(LOUD, cards[1].heard);
+    player_stop(player, 1, CAPTURE);
+    CHECK_EQUAL(1, underruns_logged);
+    turns(1, RATE);
+    CHECK(!stream_named("one", CAPTURE));
+}
+
 static void a_gap_is_counted_and_filled(void)
 {
     start(1, PLAYBACK);
@@ -285,12 +317,16 @@ static void idle_is_idle(void)
 static void starts_put_off_nothing(void)
 {
     start(1, PLAYBACK);
-    for (int64_t begin = now_ms(); now_ms() - begin < 300;) {
+    CHECK_EQUAL(1, timer_set);
+    for (unsigned i = 0; i < 100; i++) {
         player_start(player, 2, PLAYBACK, &cards[2].source, &stereo, "two");
         player_stop(player, 2, PLAYBACK);
-        wl_event_loop_dispatch(loop, 1);
     }
-    CHECK(cards[1].played > RATE / 20);
+    CHECK_EQUAL(1, timer_set);
+    for (int64_t begin = now_ms(); !cards[1].played && now_ms() - begin < 20000;)
+        wl_event_loop_dispatch(loop, 100);
+    CHECK(cards[1].played > 0);
+    CHECK_EQUAL(2, timer_set); // for the next turn
 }
 
 static const struct unit_test tests[] = {
@@ -299,6 +335,7 @@ static const struct unit_test tests[] = {
     {"follows the card's clock", follows_the_cards_clock},
     {"focus fades", focus_fades},
     {"the microphone is one guest's", the_microphone_is_one_guests},
+    {"a recording is neither late nor torn", a_recording_is_neither_late_nor_torn},
     {"a gap is counted and filled", a_gap_is_counted_and_filled},
     {"a full queue takes no more", a_full_queue_takes_no_more},
     {"streams are not made without end", streams_are_not_made_without_end},
@@ -313,7 +350,7 @@ static void around(void (*run)(void))
     memset(streams, 0, sizeof(streams));
     memset(cards, 0, sizeof(cards));
     cards[1].source.ops = cards[2].source.ops = &ops;
-    opened = underruns_logged = 0;
+    opened = underruns_logged = timer_set = 0;
     no_server = false;
     mixer.volume = LINK_VOLUME_MAX;
     mixer_add(&mixer, 1, GUEST_SOUND_MUTED, LINK_VOLUME_MAX);
