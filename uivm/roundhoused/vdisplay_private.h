@@ -115,4 +115,3 @@ struct link_message vdisplay_guest_message(const struct vguest *guest);
 // vdisplay_sound.c
 void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path);
 void vdisplay_sound_focus(struct vdisplay *vd);
-void vdisplay_sound_guest(struct vdisplay *vd, const struct vguest *guest);

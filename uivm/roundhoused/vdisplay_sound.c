@@ -16,7 +16,7 @@ void vdisplay_sound_focus(struct vdisplay *vd)
     send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = vd->focused});
 }
 
-void vdisplay_sound_guest(struct vdisplay *vd, const struct vguest *guest)
+static void tell_of_guest(struct vdisplay *vd, const struct vguest *guest)
 {
     struct link_message add = vdisplay_guest_message(guest);
     struct link_message rule = {.type = LINK_SOUND_RULE, .slot = guest->slot};
@@ -31,7 +31,7 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m, bool fir
     (void)m;
     for (unsigned slot = 1; first && slot < LINK_SLOTS; slot++)
         if (vd->guests[slot])
-            vdisplay_sound_guest(vd, vd->guests[slot]);
+            tell_of_guest(vd, vd->guests[slot]);
     vdisplay_sound_focus(vd);
     for (unsigned slot = 1; first && slot < LINK_SLOTS; slot++)
         if (vd->guests[slot])
@@ -99,7 +99,7 @@ bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound so
     g_return_val_if_fail(guest, false);
     guest->sound = sound;
     guest->volume = volume;
-    vdisplay_sound_guest(vd, guest);
+    tell_of_guest(vd, guest);
     if (!card || sound == GUEST_SOUND_NONE || vguest_device(guest, VDEVICE_VSND))
         return true;
     return vdevice_create(vguest_add_device(guest, VDEVICE_VSND), error);

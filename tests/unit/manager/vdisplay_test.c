@@ -1,144 +1,20 @@
-/*
- * The display broker's real files between a xenstore in memory, in which guests write what they like, and a seat that
- * checks every message as the real one does.
- */
-#include "vdisplay_private.h"
+/* Screens and keyboards. */
 #include "guest_value.h"
 #include "link_protocol.h"
+#include "vdisplay_peers.h"
 #include "xenstore_fake.h"
 
-#include <errno.h>
-#include <glib.h>
-#include <glib/gstdio.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define FRONT "/local/domain/7/device/"
-#define BACK  "/local/domain/0/backend/"
-
-/* Restricting a privcmd is all that is asked of ioctl. */
-int __wrap_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-    (void)fd;
-    (void)request;
-    return 0;
-}
-
-/* ---- the seat, and the sound process ---- */
-
-static struct peer {
-    enum link_direction takes;
-    char *folder, *path;
-    int listener, peer;
-    unsigned connections, refused; /* accepted so far; messages that ended one */
-    unsigned count[64];            /* messages by type */
-    struct link_message last[64];
-    unsigned order[64], total; /* the n-th message was of this type */
-    gboolean answers;          /* connections with READY, the end of one with CLOSED */
-} seat, sound;
-
-static void peer_send(struct peer *peer, uint32_t type, uint32_t slot, int error)
-{
-    struct link_message message = {.type = type, .slot = slot};
-    message.closed.error = (uint32_t)error;
-    if (type == LINK_HELLO) {
-        message.hello.version = LINK_VERSION;
-        message.hello.width = 1280;
-        message.hello.height = 800;
-        for (unsigned i = 0; i < LINK_SLOTS; i++)
-            message.hello.domid[i] = LINK_NO_DOMAIN;
-    }
-    g_assert_cmpint(send(peer->peer, &message, sizeof(message), MSG_NOSIGNAL), ==, sizeof(message));
-}
 
 static void seat_send(uint32_t type, uint32_t slot, int error)
 {
     peer_send(&seat, type, slot, error);
 }
 
-static void peer_answer(struct peer *peer, const struct link_message *message)
-{
-    static const uint32_t answers[64] = {[LINK_HELLO] = LINK_HELLO,
-                                         [LINK_FBIF_CONNECT] = LINK_DISPLAY_READY,
-                                         [LINK_DISPLIF_CONNECT] = LINK_DISPLAY_READY,
-                                         [LINK_KEYBOARD_CONNECT] = LINK_KEYBOARD_READY,
-                                         [LINK_DISPLAY_DISCONNECT] = LINK_DISPLAY_CLOSED,
-                                         [LINK_KEYBOARD_DISCONNECT] = LINK_KEYBOARD_CLOSED,
-                                         [LINK_SNDIF_CONNECT] = LINK_SOUND_READY,
-                                         [LINK_SOUND_DISCONNECT] = LINK_SOUND_CLOSED};
-    if (answers[message->type])
-        peer_send(peer, answers[message->type], message->slot, 0);
-}
-
-static void peer_drop(struct peer *peer)
-{
-    if (peer->peer >= 0)
-        close(peer->peer);
-    peer->peer = -1;
-}
-
 static void seat_drop(void)
 {
     peer_drop(&seat);
-}
-
-/* One message, if there is one. A message that the real one would refuse ends the connection, as there. */
-static gboolean peer_step(struct peer *peer)
-{
-    struct link_message message = {0};
-    char control[256];
-    struct iovec part = {&message, sizeof(message)};
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-    if (peer->peer < 0) {
-        peer->peer = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
-        peer->connections += peer->peer >= 0;
-    }
-    if (peer->peer < 0)
-        return FALSE;
-    ssize_t size = recvmsg(peer->peer, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0)
-        return FALSE;
-    unsigned fds = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c), fds++)
-        close(*(int *)CMSG_DATA(c));
-    if (!link_message_valid(&message, (size_t)size, fds, peer->takes)) {
-        peer->refused += size > 0;
-        peer_drop(peer);
-        return FALSE;
-    }
-    g_assert_cmpuint(message.type, <, G_N_ELEMENTS(peer->count));
-    peer->count[message.type]++;
-    peer->last[message.type] = message;
-    if (peer->total < G_N_ELEMENTS(peer->order))
-        peer->order[peer->total++] = message.type;
-    if (peer->answers)
-        peer_answer(peer, &message);
-    return TRUE;
-}
-
-static gboolean seat_step(void)
-{
-    return peer_step(&seat) | peer_step(&sound);
-}
-
-/* ---- the whole ---- */
-
-static struct vdisplay *vd;
-static unsigned warnings;
-
-static void count_warning(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
-{
-    (void)domain;
-    (void)level;
-    (void)data;
-    g_test_message("%s", message);
-    warnings++;
 }
 
 static gboolean tick(gpointer data)
@@ -147,100 +23,9 @@ static gboolean tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Lets everybody go on for a number of turns of the main loop, each followed by what the seat does. */
-static void turns(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        g_main_context_iteration(NULL, FALSE);
-        while (seat_step())
-            ;
-    }
-}
-
 static gint64 seconds_since(gint64 start)
 {
     return (g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-}
-
-/* Longer than a look at a device can be put off. */
-static void linger(void)
-{
-    for (unsigned i = 0; i < 150; i++) {
-        turns(1);
-        g_usleep(1000);
-    }
-}
-
-static gboolean on_patience(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-/* Waits until a node has a value; FALSE after a time in which it should have come many times over. */
-static gboolean comes(const char *path, const char *value)
-{
-    gboolean late = FALSE;
-    guint source = g_timeout_add_seconds(20, on_patience, &late);
-    while (!late && g_strcmp0(xenstore_fake_read(path), value) != 0) {
-        g_main_context_iteration(NULL, FALSE);
-        while (seat_step())
-            ;
-        g_usleep(200);
-    }
-    if (!late)
-        g_source_remove(source);
-    return !late;
-}
-
-static void add(unsigned slot, uint32_t domid, enum guest_display kind)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *name = g_strdup_printf("guest%u", domid);
-    g_assert_true(vdisplay_add_guest(vd, slot, domid, name, 0x112233, kind, &error));
-    g_assert_no_error(error);
-}
-
-static void peer_listen(struct peer *peer, enum link_direction takes)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    *peer = (struct peer){.takes = takes, .peer = -1, .answers = TRUE};
-    peer->folder = g_dir_make_tmp("roundhouse-seat-XXXXXX", NULL);
-    peer->path = g_build_filename(peer->folder, "link.sock", NULL);
-    peer->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    g_strlcpy(address.sun_path, peer->path, sizeof(address.sun_path));
-    g_assert_cmpint(bind(peer->listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
-    g_assert_cmpint(listen(peer->listener, 8), ==, 0);
-}
-
-static void peer_end(struct peer *peer)
-{
-    peer_drop(peer);
-    close(peer->listener);
-    g_unlink(peer->path);
-    g_rmdir(peer->folder);
-    g_free(peer->path);
-    g_free(peer->folder);
-}
-
-static void setup(void)
-{
-    peer_listen(&seat, LINK_TO_SEAT);
-    peer_listen(&sound, LINK_TO_SOUND);
-    xenstore_fake_reset();
-    warnings = 0;
-    g_log_set_handler(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, count_warning, NULL);
-    vd = vdisplay_new(seat.path, sound.path, NULL);
-    g_assert_nonnull(vd);
-    turns(10);
-    g_assert_cmpuint(seat.count[LINK_HELLO], ==, 1);
-}
-
-static void teardown(void)
-{
-    vdisplay_free(vd);
-    peer_end(&seat);
-    peer_end(&sound);
 }
 
 static void write_keyboard(const char *channel, const char *grant, const char *state)
@@ -248,13 +33,6 @@ static void write_keyboard(const char *channel, const char *grant, const char *s
     xenstore_fake_write(FRONT "vkbd/0/event-channel", channel);
     xenstore_fake_write(FRONT "vkbd/0/page-gref", grant);
     xenstore_fake_write(FRONT "vkbd/0/state", state);
-}
-
-static void write_screen(const char *channel, const char *page, const char *state)
-{
-    xenstore_fake_write(FRONT "vfb/0/event-channel", channel);
-    xenstore_fake_write(FRONT "vfb/0/page-ref", page);
-    xenstore_fake_write(FRONT "vfb/0/state", state);
 }
 
 /* ---- tests ---- */
@@ -641,154 +419,6 @@ static void test_closed_meanwhile(void)
     teardown();
 }
 
-/* ---- sound ---- */
-
-static void add_card(unsigned slot, uint32_t domid, enum guest_sound rule)
-{
-    g_autoptr(GError) error = NULL;
-    g_assert_true(vdisplay_add_sound(vd, domid, rule, 10 * slot, true, &error));
-    g_assert_no_error(error);
-}
-
-static void write_card(const char *capture_events, const char *state)
-{
-    static const char *const nodes[][2] = {{"0/0/ring-ref", "11"},     {"0/0/event-channel", "21"},
-                                           {"0/0/evt-ring-ref", "12"}, {"0/0/evt-event-channel", "22"},
-                                           {"0/1/ring-ref", "13"},     {"0/1/event-channel", "23"},
-                                           {"0/1/evt-ring-ref", "14"}};
-    for (unsigned i = 0; i < G_N_ELEMENTS(nodes); i++) {
-        g_autofree char *path = g_strconcat(FRONT "vsnd/0/", nodes[i][0], NULL);
-        xenstore_fake_write(path, nodes[i][1]);
-    }
-    xenstore_fake_write(FRONT "vsnd/0/0/1/evt-event-channel", capture_events);
-    xenstore_fake_write(FRONT "vsnd/0/state", state);
-}
-
-static void test_sound_card(void)
-{
-    setup();
-    add(1, 7, GUEST_DISPLAY_FBIF);
-    add_card(1, 7, GUEST_SOUND_DUCKED);
-    g_assert_cmpstr(xenstore_fake_read(BACK "vsnd/7/0/state"), ==, "2");
-    g_assert_cmpstr(xenstore_fake_read(FRONT "vsnd/0/0/0/type"), ==, "p");
-    g_assert_cmpstr(xenstore_fake_read(FRONT "vsnd/0/0/1/type"), ==, "c");
-    g_assert_cmpstr(xenstore_fake_read(FRONT "vsnd/0/sample-formats"), ==, "s16_le");
-    turns(10);
-    g_assert_cmpuint(sound.last[LINK_GUEST_ADD].guest_add.domid, ==, 7);
-    g_assert_cmpuint(sound.last[LINK_SOUND_RULE].sound_rule.rule, ==, GUEST_SOUND_DUCKED);
-    g_assert_cmpuint(sound.last[LINK_SOUND_RULE].sound_rule.volume, ==, 10);
-    write_card("24", "3");
-    g_assert_true(comes(BACK "vsnd/7/0/state", "4"));
-    const struct link_sndif_connect *card = &sound.last[LINK_SNDIF_CONNECT].sndif;
-    const struct link_sndif_connect wanted = {{11, 21, 12, 22}, {13, 23, 14, 24}};
-    g_assert_cmpmem(card, sizeof(*card), &wanted, sizeof(wanted));
-    xenstore_fake_write(FRONT "vsnd/0/state", "5"); /* the driver is unloaded, and waits for this */
-    g_assert_true(comes(BACK "vsnd/7/0/state", "2"));
-    g_assert_cmpuint(sound.count[LINK_SOUND_DISCONNECT], ==, 1);
-    g_assert_cmpuint(seat.refused + sound.refused + warnings, ==, 0);
-    vdisplay_remove_guest(vd, 7);
-    turns(2);
-    g_assert_cmpuint(sound.count[LINK_GUEST_REMOVE], ==, 1);
-    g_assert_null(xenstore_fake_read(BACK "vsnd/7/0/state"));
-    teardown();
-}
-
-/* A bad value of one stream closes the card, and nothing else; so does what the sound process finds. */
-static void test_bad_sound_card(void)
-{
-    static const char *const bad[] = {"0", "131072", "-1", "", "24x", NULL};
-    setup();
-    add(1, 7, GUEST_DISPLAY_FBIF);
-    add_card(1, 7, GUEST_SOUND_MUTED);
-    write_screen("6", "77", "4");
-    g_assert_true(comes(BACK "vfb/7/0/state", "4"));
-    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
-        write_card(bad[i], "4");
-        g_assert_true(comes(BACK "vsnd/7/0/state", "6"));
-        xenstore_fake_write(FRONT "vsnd/0/state", "1");
-        g_assert_true(comes(BACK "vsnd/7/0/state", "2"));
-    }
-    g_assert_cmpuint(sound.count[LINK_SNDIF_CONNECT], ==, 0);
-    write_card("24", "4");
-    g_assert_true(comes(BACK "vsnd/7/0/state", "4"));
-    peer_send(&sound, LINK_SOUND_CLOSED, 1, EPROTO);
-    g_assert_true(comes(BACK "vsnd/7/0/state", "6"));
-    g_assert_cmpstr(xenstore_fake_read(BACK "vfb/7/0/state"), ==, "4");
-    g_assert_cmpuint(seat.refused + sound.refused, ==, 0);
-    teardown();
-}
-
-static unsigned heard_volume, heard_microphone;
-
-static void on_sound(unsigned volume, unsigned microphone, void *data)
-{
-    (void)data;
-    heard_volume = volume;
-    heard_microphone = microphone;
-}
-
-static void sound_says(unsigned volume, unsigned microphone)
-{
-    struct link_message message = {.type = LINK_SOUND_MACHINE};
-    message.sound_machine.volume = volume;
-    message.sound_machine.microphone = microphone;
-    g_assert_cmpint(send(sound.peer, &message, sizeof(message), MSG_NOSIGNAL), ==, sizeof(message));
-    turns(10);
-}
-
-/* Who is on screen goes from the one to the other, and no further than that. */
-static void test_sound_follows_the_seat(void)
-{
-    setup();
-    add(1, 7, GUEST_DISPLAY_FBIF);
-    seat_send(LINK_FOCUS_CHANGED, 1, 0);
-    turns(10);
-    g_assert_cmpuint(sound.last[LINK_FOCUS].slot, ==, 1);
-    seat_send(LINK_SOUND_READY, 1, 0); /* is not the seat's to say */
-    turns(10);
-    g_assert_cmpuint(warnings, ==, 1);
-    teardown();
-}
-
-/* The next sound process is told all, in an order in which nobody is heard before his rule is known. */
-static void test_next_sound(void)
-{
-    setup();
-    vdisplay_set_sound_callback(vd, on_sound, NULL);
-    add(1, 7, GUEST_DISPLAY_FBIF);
-    add_card(1, 7, GUEST_SOUND_KEPT);
-    add(2, 8, GUEST_DISPLAY_NONE);
-    add_card(2, 8, GUEST_SOUND_NONE);
-    g_assert_null(xenstore_fake_read(BACK "vsnd/8/0/state"));
-    seat_send(LINK_FOCUS_CHANGED, 1, 0);
-    write_card("24", "4");
-    g_assert_true(comes(BACK "vsnd/7/0/state", "4"));
-    sound_says(100, 0);
-    g_assert_true(vdisplay_set_volume(vd, 40, NULL) && vdisplay_set_microphone(vd, 1, NULL));
-    turns(2);
-    g_assert_cmpuint(sound.last[LINK_SOUND_MACHINE].sound_machine.volume, ==, 40);
-    g_assert_cmpuint(sound.last[LINK_SOUND_MACHINE].sound_machine.microphone, ==, 1);
-    sound_says(40, 1);
-    g_assert_true(heard_volume == 40 && heard_microphone == 1);
-    sound.total = 0;
-    peer_drop(&sound);
-    turns(12);
-    static const unsigned order[] = {LINK_HELLO,      LINK_GUEST_ADD, LINK_SOUND_RULE,   LINK_GUEST_ADD,
-                                     LINK_SOUND_RULE, LINK_FOCUS,     LINK_SNDIF_CONNECT};
-    g_assert_cmpmem(sound.order, sound.total * sizeof(order[0]), order, sizeof(order));
-    g_assert_cmpuint(heard_microphone, ==, 0); /* nobody is given it but by a person */
-    sound_says(100, 0);
-    g_assert_cmpuint(sound.last[LINK_SOUND_MACHINE].sound_machine.volume, ==, 40);
-    g_assert_cmpuint(sound.last[LINK_SOUND_MACHINE].sound_machine.microphone, ==, 0);
-    g_assert_cmpuint(sound.refused, ==, 0);
-    peer_drop(&sound);
-    close(sound.listener);
-    turns(3);
-    g_assert_false(vdisplay_set_microphone(vd, 1, NULL));
-    sound.listener = -1;
-    teardown();
-}
-
 /* The NUL ends no number: what stands behind it counts too. */
 static void test_bytes(void)
 {
@@ -830,9 +460,5 @@ int main(int argc, char **argv)
     g_test_add_func("/vdisplay/next-seat", test_next_seat);
     g_test_add_func("/vdisplay/seat-hangs-up", test_seat_hangs_up);
     g_test_add_func("/vdisplay/closed-meanwhile", test_closed_meanwhile);
-    g_test_add_func("/vdisplay/sound-card", test_sound_card);
-    g_test_add_func("/vdisplay/bad-sound-card", test_bad_sound_card);
-    g_test_add_func("/vdisplay/sound-follows-the-seat", test_sound_follows_the_seat);
-    g_test_add_func("/vdisplay/next-sound", test_next_sound);
     return g_test_run();
 }
