@@ -46,7 +46,7 @@ static long console_io_read(struct request *r)
 
 static const struct operation operations[] = {
     [CONSOLEIO_write] = {console_io_write, 0, POLICY_HARDWARE},
-    [CONSOLEIO_read] = {console_io_read, 0, POLICY_HARDWARE},
+    [CONSOLEIO_read] = {console_io_read, 0, POLICY_MACHINE_LOG},
 };
 
 /* arg[0] CONSOLEIO_*, arg[1] bytes, arg[2] address of the text. */

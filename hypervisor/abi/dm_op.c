@@ -420,7 +420,7 @@ static long take_operation(struct dm_request *c, const struct operation **o)
 /* A device model acts on a living HVM guest that is not itself. */
 static long check_target(const struct domain *d)
 {
-    long result = allowed_on(current->domain, d);
+    long result = allowed_on(current->domain, POLICY_VERB_DEVICE_MODEL, d);
 
     if (result)
         return result;

@@ -210,7 +210,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->outstanding_pages = d->outstanding_pages;
     info->shared_info_frame = shared_info_frame(d);
     info->cpu_time = domain_cpu_time(d);
-    info->ssidref = d->ssidref;
+    info->ssidref = policy_sid_of(d);
     memcpy(info->handle, d->handle, sizeof(info->handle));
     info->gpaddr_bits = (uint8_t)cpu_features.physical_address_bits;
 }
@@ -468,7 +468,7 @@ static long serve(struct request *r)
     r->domain = object == OBJECT_ANY_STATE ? domain_get_in_any_state(op->domain) : domain_get(op->domain);
     if (!r->domain)
         return -ESRCH;
-    result = allowed_on(current->domain, r->domain);
+    result = allowed_on(current->domain, POLICY_VERB_CONTROL, r->domain);
     if (!result)
         result = operation_serve(operations, ARRAY_SIZE(operations), number, r);
     domain_put(r->domain);

@@ -76,6 +76,8 @@ static int check_create(const struct xen_domctl_createdomain *config)
         return refuse(-EINVAL, "maxvcpus=: from 1 to 64 there can be");
     if (version < 1 || version > 2)
         return refuse(-EINVAL, "max_grant_version=: there are 1 and 2");
+    if (!policy_sid_is_of_guest(config->ssidref))
+        return refuse(-EINVAL, "seclabel=: a label that the policy has for no guest");
     return config->flags & XEN_DOMCTL_CDF_hvm ? check_hvm(config) : check_pv(config);
 }
 

@@ -22,7 +22,7 @@ static int get_target(domid_t id, struct domain **out)
     if (!d->events)
         rc = -ESRCH;
     else if (!is_current_domain(d))
-        rc = allowed_on(current->domain, d);
+        rc = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
     if (rc)
         domain_put(d);
     else
@@ -75,7 +75,9 @@ static long op_bind_interdomain(struct request *r)
 
     if (!far)
         return -ESRCH;
-    rc = far->events ? bind_interdomain(current->domain, far, op) : -ESRCH;
+    rc = !far->events ? -ESRCH : allowed_between(current->domain, POLICY_VERB_SEND_EVENTS, far);
+    if (!rc)
+        rc = bind_interdomain(current->domain, far, op);
     domain_put(far);
     return rc;
 }

@@ -138,6 +138,8 @@ int16_t grant_pin(struct domain *granter, grant_ref_t ref, domid_t user, bool wr
     struct grant_table *gt = granter->grants;
     int16_t status = GNTST_bad_gntref;
 
+    if (allowed_between(granter, POLICY_VERB_SHARE_MEMORY, current->domain))
+        return GNTST_permission_denied;
     spin_lock(&gt->lock);
     if (ref < grant_entries(gt)) {
         status = pin(granter, ref, user, write, whole);

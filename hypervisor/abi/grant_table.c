@@ -169,7 +169,7 @@ static int16_t get_target(domid_t id, struct domain **out)
         return GNTST_bad_domain;
     if (!d->grants)
         status = GNTST_bad_domain;
-    else if (!is_current_domain(d) && allowed_on(current->domain, d))
+    else if (!is_current_domain(d) && allowed_on(current->domain, POLICY_VERB_CONTROL, d))
         status = GNTST_permission_denied;
     if (status != GNTST_okay)
         domain_put(d);

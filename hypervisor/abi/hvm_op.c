@@ -135,7 +135,7 @@ static int param_target(const struct xen_hvm_param *p, uint8_t guest_right, stru
     if (!is_hvm(d))
         error = -EINVAL;
     else if (!is_current_domain(d) || !(parameters[p->index].flags & guest_right))
-        error = allowed_on(current->domain, d);
+        error = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
     if (error)
         domain_put(d);
     else

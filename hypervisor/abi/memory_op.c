@@ -23,7 +23,7 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     *out = domain_get_any(id);
     if (!*out)
         return -ESRCH;
-    error = *out == caller ? 0 : allowed_on(caller, *out);
+    error = *out == caller ? 0 : allowed_on(caller, POLICY_VERB_CONTROL, *out);
     if (error)
         domain_put(*out);
     return error;
@@ -209,7 +209,7 @@ static long set_memory_map(struct request *r)
     d = domain_get_any(request->domid);
     if (!d)
         return -ESRCH;
-    result = allowed_on(current->domain, d);
+    result = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
     entries = result ? NULL : zalloc(request->map.nr_entries * sizeof(*entries));
     if (!result && !entries)
         result = -ENOMEM;
@@ -308,7 +308,7 @@ static long acquire_resource(struct request *r)
     d = domain_get_any(op->domid);
     if (!d)
         return -ESRCH;
-    result = is_current_domain(d) ? -EPERM : allowed_on(current->domain, d);
+    result = is_current_domain(d) ? -EPERM : allowed_on(current->domain, POLICY_VERB_MAP_MEMORY, d);
     if (!result)
         result = acquire_for(d, r);
     domain_put(d);
@@ -333,7 +333,7 @@ static long pod_target(struct request *r, bool set)
     d = domain_get_any(target->domid);
     if (!d)
         return -ESRCH;
-    result = is_hvm(d) ? allowed_on(current->domain, d) : -EINVAL;
+    result = is_hvm(d) ? allowed_on(current->domain, POLICY_VERB_CONTROL, d) : -EINVAL;
     if (!result && set && !d->creation_finished && target->target_pages > d->pages)
         result = domain_refuse(d, -EOPNOTSUPP, "memory= below maxmem=: populate-on-demand");
     target->tot_pages = d->pages;

@@ -1,5 +1,5 @@
 /*
- * Hypercalls too small for a file of their own: vm_assist, set_timer_op, machine checks, and two that are refused.
+ * Hypercalls too small for a file of their own: vm_assist, set_timer_op, machine checks, and one that is refused.
  * Source: xen/xen.h, xen/arch-x86/xen-mca.h.
  */
 #include <hv/abi_internal.h>
@@ -136,9 +136,4 @@ long do_mca(struct hypercall *call)
 long do_xenpmu_op(struct hypercall *call)
 {
     return -EOPNOTSUPP;
-}
-
-long do_xsm_op(struct hypercall *call)
-{
-    return -ENOSYS;
 }

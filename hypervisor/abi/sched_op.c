@@ -82,7 +82,7 @@ static long sched_remote_shutdown(struct request *r)
     struct domain *d = domain_get_any(op->domain_id);
     if (!d)
         return -ESRCH;
-    long error = d == current->domain ? -EPERM : allowed_on(current->domain, d);
+    long error = d == current->domain ? -EPERM : allowed_on(current->domain, POLICY_VERB_CONTROL, d);
     if (!error)
         domain_shutdown(d, op->reason);
     domain_put(d);

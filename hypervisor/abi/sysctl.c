@@ -531,7 +531,7 @@ static long not_built(struct request *r)
 #define OPERATION(name, handler, answer)                                                                               \
     [XEN_SYSCTL_##name] = {handler, sizeof(struct xen_sysctl), POLICY_CONTROL, answer}
 static const struct operation operations[] = {
-    OPERATION(readconsole, read_console, ANSWER_DONE),
+    [XEN_SYSCTL_readconsole] = {read_console, sizeof(struct xen_sysctl), POLICY_MACHINE_LOG, ANSWER_DONE},
     OPERATION(physinfo, physical_info, ANSWER_DONE),
     OPERATION(sched_id, scheduler_id, ANSWER_DONE),
     OPERATION(getdomaininfolist, domain_info_list, ANSWER_DONE),

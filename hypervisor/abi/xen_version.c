@@ -59,7 +59,7 @@ static long command_line(struct request *r)
 {
     xen_commandline_t line;
 
-    strlcpy(line, allowed_call(current->domain, POLICY_CONTROL) ? "<denied>" : bootinfo.cmdline, sizeof(line));
+    strlcpy(line, allowed_call(current->domain, POLICY_MACHINE_LOG) ? "<denied>" : bootinfo.cmdline, sizeof(line));
     return copy_argument_out(r->address, &line) ? -EFAULT : 0;
 }
 

@@ -73,6 +73,7 @@ void boot_main(uint32_t magic, paddr_t info)
     console_init_irq();
     smp_init();
     provoke_fault();
+    boot_policy();
     dom0_build();
     log_info("%lu MiB free; starting Domain-0", free_page_count() >> (20 - PAGE_SHIFT));
     console_release_screen();

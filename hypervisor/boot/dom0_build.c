@@ -1,5 +1,5 @@
 /*
- * Builds Domain-0 from boot modules 1 (kernel) and 2 (initial RAM disk) as a PV guest.
+ * Builds Domain-0 from boot modules, the kernel and the initial RAM disk, as a PV guest.
  * Source: xen.h, "Start-of-day memory layout"; xen/elfnote.h.
  *
  * Pseudo-physical layout, in pages from 0: kernel | RAM disk unless the kernel takes it by pfn | p2m unless the kernel
@@ -7,6 +7,7 @@
  * unmapped there: p2m and its tables (mapped at INIT_P2M), RAM disk, the rest.
  */
 #include <hv/abi_internal.h>
+#include <hv/boot.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -63,6 +64,18 @@ static unsigned order_for(uint64_t bytes)
     return order;
 }
 
+/* The first module behind the kernel that is no policy. */
+static void find_ramdisk(struct build *b)
+{
+    for (unsigned i = 1; i < bootinfo.module_count && !b->ramdisk_bytes; i++) {
+        const struct boot_module *m = &bootinfo.module[i];
+        if (is_policy_module(m))
+            continue;
+        b->ramdisk = paddr_to_virt(m->start);
+        b->ramdisk_bytes = m->end - m->start;
+    }
+}
+
 static void unpack_kernel(struct build *b)
 {
     if (bootinfo.module_count == 0)
@@ -93,10 +106,7 @@ static void unpack_kernel(struct build *b)
         refuse("the kernel module is damaged or not a kernel: %s", error);
     if (!b->kernel.has_xen_notes || !b->kernel.supports_pv)
         refuse("the kernel module cannot run as a PV guest; use a Linux kernel with CONFIG_XEN_PV");
-    if (bootinfo.module_count > 1) {
-        b->ramdisk = paddr_to_virt(bootinfo.module[1].start);
-        b->ramdisk_bytes = bootinfo.module[1].end - bootinfo.module[1].start;
-    }
+    find_ramdisk(b);
 }
 
 /* The mapped region ends at least 512 KiB after the stack and on a 4 MiB boundary; it holds its own tables. */

@@ -240,6 +240,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
         domain_put(d);
         return err;
     }
+    policy_label(d);
     list_domain(d);
     domain_update_wallclock(d);
     *out = d;

@@ -29,7 +29,7 @@ static int target_open(struct update_target *t, uint64_t domains)
         t->pt_owner = domain_get((domid_t)(pt_id - 1));
         if (!t->pt_owner)
             return -ESRCH;
-        if (allowed_on(self, t->pt_owner)) {
+        if (allowed_on(self, POLICY_VERB_CONTROL, t->pt_owner)) {
             domain_put(t->pt_owner);
             return -EPERM;
         }
@@ -48,7 +48,9 @@ static int target_open(struct update_target *t, uint64_t domains)
     } else {
         t->foreign = domain_get((domid_t)fg_id);
     }
-    int err = !t->foreign ? -ESRCH : fg_id == DOMID_IO ? 0 : allowed_on(self, t->foreign);
+    int err = !t->foreign          ? -ESRCH
+              : fg_id == DOMID_IO ? 0
+                                  : allowed_on(self, POLICY_VERB_MAP_MEMORY, t->foreign);
     if (!err)
         return 0;
     if (t->foreign)

@@ -259,7 +259,7 @@ static struct domain *open_target(domid_t id, int *err)
         return self;
     }
     struct domain *d = domain_get(id);
-    *err = d ? allowed_on(self, d) : -ESRCH;
+    *err = d ? allowed_on(self, POLICY_VERB_CONTROL, d) : -ESRCH;
     if (d && *err)
         domain_put(d);
     return *err ? NULL : d;

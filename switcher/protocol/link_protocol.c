@@ -18,6 +18,11 @@ static bool check_guest_add(const struct link_message *m)
     return add->domid != LINK_NO_DOMAIN && add->rgb <= 0xffffff && memchr(add->name, '\0', sizeof(add->name)) != NULL;
 }
 
+static bool check_guest_signs(const struct link_message *m)
+{
+    return (m->guest_signs.signs & ~(uint32_t)GUEST_SIGNS) == 0;
+}
+
 static bool check_fbif(const struct link_message *m)
 {
     return m->fbif.videoram_limit > 0;
@@ -80,6 +85,7 @@ struct rule {
 static const struct rule rules[] = {
     {LINK_HELLO, LINK_TO_SEAT | LINK_TO_MANAGER | LINK_TO_SOUND | LINK_SOUND_TO_MANAGER, true, NO_FD, check_hello},
     {LINK_GUEST_ADD, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_guest_add},
+    {LINK_GUEST_SIGNS, LINK_TO_SEAT, false, NO_FD, check_guest_signs},
     {LINK_GUEST_REMOVE, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_any},
     {LINK_FBIF_CONNECT, LINK_TO_SEAT, false, ONE_FD, check_fbif},
     {LINK_DISPLIF_CONNECT, LINK_TO_SEAT, false, NO_FD, check_displif},

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum {
-    LINK_VERSION = 3,
+    LINK_VERSION = 4,
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
     LINK_NAME_SIZE = 64,   // with the closing NUL
     LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
@@ -38,6 +38,7 @@ enum link_type {
     LINK_KEYBOARD_DISCONNECT = 9,
     LINK_FOCUS = 10,       // ignored when no guest sits in the slot
     LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
+    LINK_GUEST_SIGNS = 13, // all of them; none after the first GUEST_ADD
 
     // manager to sound
     LINK_SOUND_RULE = 16, // of the guest in the slot, right after each GUEST_ADD
@@ -70,6 +71,10 @@ struct link_guest_add {
     uint32_t domid;
     uint32_t rgb;              // 0xRRGGBB
     char name[LINK_NAME_SIZE]; // UTF-8, NUL-terminated
+};
+
+struct link_guest_signs {
+    uint32_t signs; // of enum guest_sign
 };
 
 // xenfb: the shared page and the pixel pages are frame numbers of the guest, mapped through the descriptor.
@@ -134,6 +139,7 @@ struct link_message {
     union {
         struct link_hello hello;
         struct link_guest_add guest_add;
+        struct link_guest_signs guest_signs;
         struct link_fbif_connect fbif;
         struct link_displif_connect displif;
         struct link_rfb_connect rfb;
@@ -151,6 +157,7 @@ static_assert(sizeof(struct link_message) == 96, "link message size");
 static_assert(offsetof(struct link_message, bytes) == 8, "link message header");
 static_assert(sizeof(struct link_hello) == 52, "link hello");
 static_assert(sizeof(struct link_guest_add) == 72, "link guest_add");
+static_assert(sizeof(struct link_guest_signs) == 4, "link guest_signs");
 static_assert(sizeof(struct link_fbif_connect) == 16, "link fbif");
 static_assert(sizeof(struct link_displif_connect) == 24, "link displif");
 static_assert(sizeof(struct link_rfb_connect) == 4, "link rfb");

@@ -8,6 +8,9 @@ enum guest_state {
     GUEST_RUNNING,
     GUEST_PAUSED,
     GUEST_STOPPING,
+    GUEST_UNRESPONSIVE, // asked to shut down, and has not
+    GUEST_SUSPENDING,   // stands still while it is saved
+    GUEST_SUSPENDED,    // saved on the disk; it goes on from there when it is started
     GUEST_CRASHED,
     GUEST_STATE_COUNT
 };
@@ -15,11 +18,27 @@ enum guest_state {
 static inline const char *guest_state_name(enum guest_state state)
 {
     static const char *const names[GUEST_STATE_COUNT] = {
-        [GUEST_OFF] = "off",       [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-        [GUEST_PAUSED] = "paused", [GUEST_STOPPING] = "stopping", [GUEST_CRASHED] = "crashed",
+        [GUEST_OFF] = "off",
+        [GUEST_STARTING] = "starting",
+        [GUEST_RUNNING] = "running",
+        [GUEST_PAUSED] = "paused",
+        [GUEST_STOPPING] = "stopping",
+        [GUEST_CRASHED] = "crashed",
+        [GUEST_UNRESPONSIVE] = "unresponsive",
+        [GUEST_SUSPENDING] = "suspending",
+        [GUEST_SUSPENDED] = "suspended",
     };
     return names[state];
 }
+
+// What a person must be able to see of a guest whatever it draws; a set.
+enum guest_sign {
+    GUEST_SIGN_PAUSED = 1,     // it does not run
+    GUEST_SIGN_MICROPHONE = 2, // it hears
+    GUEST_SIGN_CAMERA = 4,     // it sees
+    GUEST_SIGN_NETWORK = 8,    // it is connected to others
+    GUEST_SIGNS = 15,
+};
 
 // Where its picture comes from.
 enum guest_display {

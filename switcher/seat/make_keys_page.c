@@ -9,8 +9,8 @@
 
 static void print_modifiers(unsigned modifiers)
 {
-    static const char *const names[] = {"Ctrl", "Alt", "Shift", "Meta"}; // by bit
-    for (unsigned bit = 0; bit < 4; bit++)
+    static const char *const names[] = {"Ctrl", "Alt", "Shift", "Meta", "AltGr"}; // by bit
+    for (unsigned bit = 0; bit < 5; bit++)
         if (modifiers >> bit & 1)
             printf("%s+", names[bit]);
 }

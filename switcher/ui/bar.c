@@ -36,9 +36,9 @@ static void fill_others(struct bar *bar, guint focused)
     g_list_foreach(old, (GFunc)(void (*)(void))gtk_widget_destroy, NULL);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
-        guint slot = rh_guest1_get_slot(guest);
+        guint slot = rh_guest1_get_screen(guest);
         g_autofree char *label = g_strdup_printf("%u  %s", slot, rh_guest1_get_name(guest));
-        if (slot != focused && guest_is_live(guest))
+        if (slot && slot != focused && guest_is_live(guest))
             gtk_box_pack_start(GTK_BOX(bar->others), slot_button(bar, slot, label), FALSE, FALSE, 0);
     }
     if (focused)

@@ -37,6 +37,11 @@ static const struct look {
      {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
     {GUEST_PAUSED, "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
     {GUEST_STOPPING, "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_UNRESPONSIVE,
+     "Does not answer",
+     {{"Switch", ACTION_SWITCH}, {"Shut down", ACTION_SHUTDOWN}, {"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDING, "Suspending \342\200\246", {{"Force off", ACTION_DESTROY}}},
+    {GUEST_SUSPENDED, "Suspended", {{"Continue", ACTION_START}, {"Force off", ACTION_DESTROY}}},
     {GUEST_CRASHED, "Crashed", {{"Start again", ACTION_START}}},
 };
 
@@ -235,24 +240,32 @@ static void update_buttons(struct card *card, const struct look *look)
     }
 }
 
+/* The digit that brings it on screen, now or when it runs; 0: that is not known before. */
+static guint slot_of(RhGuest1 *guest)
+{
+    guint screen = rh_guest1_get_screen(guest);
+    return screen ? screen : rh_guest1_get_slot(guest);
+}
+
 static void update_facts(struct card *card)
 {
     guint64 mib = rh_guest1_get_memory(card->guest) / 1024;
-    guint vcpus = rh_guest1_get_vcpus(card->guest), slot = rh_guest1_get_slot(card->guest);
+    guint vcpus = rh_guest1_get_vcpus(card->guest), slot = slot_of(card->guest);
     g_autofree char *memory = mib >= 1024 ? g_strdup_printf("%.*f GiB", mib % 1024 ? 1 : 0, (double)mib / 1024)
                                           : g_strdup_printf("%" G_GUINT64_FORMAT " MiB", mib);
     g_autofree char *facts =
         g_strdup_printf("%s memory  \302\267  %u processor%s", memory, vcpus, vcpus == 1 ? "" : "s");
-    g_autofree char *chord = g_strdup_printf("Ctrl + Alt + %u", slot);
-    g_autofree char *number = g_strdup_printf("%u", slot);
+    g_autofree char *chord = slot ? g_strdup_printf("Ctrl + Alt + %u", slot) : g_strdup("");
+    g_autofree char *number = slot ? g_strdup_printf("%u", slot) : g_strdup("\302\267");
     gtk_label_set_text(GTK_LABEL(card->facts), facts);
     gtk_label_set_text(GTK_LABEL(card->chord), chord);
+    gtk_widget_set_visible(card->chord, slot != 0);
     gtk_label_set_text(GTK_LABEL(card->chip), number);
 }
 
 static void update_colour(struct card *card)
 {
-    g_autofree char *class_name = g_strdup_printf("slot-%u", rh_guest1_get_slot(card->guest));
+    g_autofree char *class_name = style_guest_class(card->guest);
     style_toggle(card->strip, class_name, TRUE);
     style_toggle(card->chip, class_name, TRUE);
 }
@@ -261,10 +274,9 @@ static void update_colour(struct card *card)
 static gboolean take_news(struct card *card, gboolean on_screen)
 {
     RhGuest1 *guest = card->guest;
-    char *now =
-        g_strdup_printf("%s\n%s\n%s\n%s\n%u %u %" G_GUINT64_FORMAT " %d", rh_guest1_get_state(guest),
-                        rh_guest1_get_error(guest), rh_guest1_get_name(guest), rh_guest1_get_colour(guest),
-                        rh_guest1_get_slot(guest), rh_guest1_get_vcpus(guest), rh_guest1_get_memory(guest), on_screen);
+    char *now = g_strdup_printf("%s\n%s\n%s\n%s\n%u %u %" G_GUINT64_FORMAT " %d", rh_guest1_get_state(guest),
+                                rh_guest1_get_error(guest), rh_guest1_get_name(guest), rh_guest1_get_colour(guest),
+                                slot_of(guest), rh_guest1_get_vcpus(guest), rh_guest1_get_memory(guest), on_screen);
     gboolean news = g_strcmp0(now, card->told) != 0;
     g_free(card->told);
     card->told = now;
@@ -278,8 +290,9 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
         return;
     const struct look *look = look_of(card->guest);
     const char *error = rh_guest1_get_error(card->guest), *name = rh_guest1_get_name(card->guest);
-    g_autofree char *spoken = g_strdup_printf("%s, slot %u, %s%s%s", name, rh_guest1_get_slot(card->guest), look->words,
-                                              error && *error ? ". " : "", error ? error : "");
+    g_autofree char *place = slot_of(card->guest) ? g_strdup_printf(", slot %u", slot_of(card->guest)) : g_strdup("");
+    g_autofree char *spoken =
+        g_strdup_printf("%s%s, %s%s%s", name, place, look->words, error && *error ? ". " : "", error ? error : "");
     for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
         style_toggle(widget, guest_state_name(looks[i].state), &looks[i] == look);
     style_toggle(widget, "has-screen", on_screen);

@@ -8,7 +8,7 @@
 #define STALLS      5
 
 struct header {
-    GtkWidget *row, *memory, *memory_level, *clock, *date, *power, *restart;
+    GtkWidget *row, *notice, *memory, *memory_level, *clock, *date, *power, *restart;
 };
 
 /* A roundhouse from above: stalls in an arc, the turntable before them with its bridge to one of them. */
@@ -38,7 +38,7 @@ static gboolean draw_emblem(GtkWidget *widget, cairo_t *cr, gpointer data)
     return TRUE;
 }
 
-static GtkWidget *build_name(void)
+static GtkWidget *build_name(struct header *header)
 {
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
     GtkWidget *emblem = gtk_drawing_area_new();
@@ -47,8 +47,11 @@ static GtkWidget *build_name(void)
     gtk_widget_set_valign(emblem, GTK_ALIGN_CENTER);
     g_signal_connect(emblem, "draw", G_CALLBACK(draw_emblem), NULL);
     style_toggle(name, "product", TRUE);
+    header->notice = style_label("quiet", 0);
+    gtk_label_set_ellipsize(GTK_LABEL(header->notice), PANGO_ELLIPSIZE_END);
     gtk_box_pack_start(GTK_BOX(row), emblem, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), name, FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(row), header->notice, TRUE, TRUE, 0);
     return row;
 }
 
@@ -115,7 +118,7 @@ struct header *header_new(GCallback restart_clicked, GCallback power_off_clicked
     struct header *header = g_new0(struct header, 1);
     header->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 32);
     style_toggle(header->row, "header", TRUE);
-    gtk_box_pack_start(GTK_BOX(header->row), build_name(), FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(header->row), build_name(header), TRUE, TRUE, 0);
     gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user), FALSE, FALSE,
                      0);
     gtk_box_pack_end(GTK_BOX(header->row), build_clock(header), FALSE, FALSE, 0);
@@ -137,6 +140,8 @@ void header_update(struct header *header, struct model *model)
     guint64 total_kib = manager ? rh_manager1_get_total_memory(manager) : 0;
     g_autofree char *text = g_strdup_printf("%.1f of %.1f GiB memory free", (double)free_kib / (1024 * 1024),
                                             (double)total_kib / (1024 * 1024));
+    const char *notice = manager ? rh_manager1_get_notice(manager) : NULL;
+    set_text(header->notice, notice ? notice : "");
     gtk_widget_set_sensitive(header->power, manager != NULL);
     gtk_widget_set_sensitive(header->restart, manager != NULL);
     gtk_widget_set_opacity(gtk_widget_get_parent(header->memory), total_kib ? 1 : 0);

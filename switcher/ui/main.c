@@ -48,9 +48,15 @@ static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
     switcher_set_picture(program->switcher, slot, picture);
 }
 
+static void power_button(gpointer data)
+{
+    struct program *program = data;
+    switcher_ask_power_off(program->switcher);
+}
+
 static void show_windows(struct program *program)
 {
-    static const struct seat_callbacks callbacks = {focus_changed, thumbnail};
+    static const struct seat_callbacks callbacks = {focus_changed, thumbnail, power_button};
     program->seat = seat_new(&callbacks, program);
     if (program->seat) {
         switcher_set_seat(program->switcher, program->seat);

@@ -2,15 +2,16 @@
 #include "model.h"
 
 #define BUS_NAME          "org.roundhouse.Manager1"
+#define OBJECTS_PATH      "/org/roundhouse"
 #define MANAGER_PATH      "/org/roundhouse/Manager1"
 #define CALL_MILLISECONDS (10 * 60 * 1000) /* creating a guest on a slow machine takes its time */
 #define OBSERVERS_MAX     4
 
 struct model {
     guint watch;
+    GDBusObjectManager *objects; /* NULL, as manager is: the service is not there */
     RhManager1 *manager;
     GPtrArray *guests;
-    GHashTable *wanted; /* object paths whose proxies exist or are being made */
     GCancellable *cancellable;
     struct {
         model_changed_fn changed;
@@ -58,9 +59,13 @@ void model_set_failed(struct model *model, model_failed_fn failed, gpointer user
 
 /* ---- guests ---- */
 
-static int compare_slots(gconstpointer a, gconstpointer b)
+static int compare_guests(gconstpointer a, gconstpointer b)
 {
-    return (int)rh_guest1_get_slot(*(RhGuest1 *const *)a) - (int)rh_guest1_get_slot(*(RhGuest1 *const *)b);
+    RhGuest1 *left = *(RhGuest1 *const *)a, *right = *(RhGuest1 *const *)b;
+    guint one = rh_guest1_get_slot(left), other = rh_guest1_get_slot(right);
+    if (one != other)
+        return one && (!other || one < other) ? -1 : 1;
+    return g_strcmp0(rh_guest1_get_name(left), rh_guest1_get_name(right));
 }
 
 static void properties_changed(GObject *proxy, GParamSpec *property, gpointer data)
@@ -70,75 +75,39 @@ static void properties_changed(GObject *proxy, GParamSpec *property, gpointer da
     changed(data);
 }
 
-static void guest_opened(GObject *source, GAsyncResult *result, gpointer data)
+/* Not "g-properties-changed": in its handlers the proxy's getters still give the freed old values. */
+static void follow(struct model *model, gpointer proxy)
 {
-    g_autoptr(GError) error = NULL;
-    RhGuest1 *guest = rh_guest1_proxy_new_for_bus_finish(result, &error);
+    g_signal_connect(proxy, "notify", G_CALLBACK(properties_changed), model);
+}
+
+static void unfollow(gpointer proxy)
+{
+    g_signal_handlers_disconnect_matched(proxy, G_SIGNAL_MATCH_FUNC, 0, 0, NULL, properties_changed, NULL);
+    g_object_unref(proxy);
+}
+
+static void object_added(GDBusObjectManager *objects, GDBusObject *object, gpointer data)
+{
     struct model *model = data;
-    (void)source;
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        return; /* the model may be gone */
-    if (!guest) {
-        g_warning("A guest cannot be followed: %s", error->message);
+    RhGuest1 *guest = rh_object_get_guest1(RH_OBJECT(object));
+    (void)objects;
+    if (!guest)
         return;
-    }
-    if (!g_hash_table_contains(model->wanted, g_dbus_proxy_get_object_path(G_DBUS_PROXY(guest)))) {
-        g_object_unref(guest);
-        return;
-    }
-    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(guest), CALL_MILLISECONDS);
-    g_signal_connect(guest, "notify", G_CALLBACK(properties_changed), model);
+    follow(model, guest);
     g_ptr_array_add(model->guests, guest);
-    g_ptr_array_sort(model->guests, compare_slots);
     changed(model);
 }
 
-static void guest_close(gpointer data)
+static void object_removed(GDBusObjectManager *objects, GDBusObject *object, gpointer data)
 {
-    g_signal_handlers_disconnect_matched(data, G_SIGNAL_MATCH_FUNC, 0, 0, NULL, properties_changed, NULL);
-    g_object_unref(data);
-}
-
-static gboolean listed(const char *const *paths, const char *path)
-{
-    return paths && g_strv_contains(paths, path);
-}
-
-static void drop_unlisted(struct model *model, const char *const *paths)
-{
-    GHashTableIter iter;
-    gpointer path;
-    for (guint i = model->guests->len; i-- > 0;) {
-        if (!listed(paths, g_dbus_proxy_get_object_path(g_ptr_array_index(model->guests, i))))
-            g_ptr_array_remove_index(model->guests, i);
-    }
-    g_hash_table_iter_init(&iter, model->wanted);
-    while (g_hash_table_iter_next(&iter, &path, NULL)) {
-        if (!listed(paths, path))
-            g_hash_table_iter_remove(&iter);
-    }
-}
-
-static void follow_guests(struct model *model)
-{
-    const char *const *paths = model->manager ? rh_manager1_get_guests(model->manager) : NULL;
-    drop_unlisted(model, paths);
-    for (gsize i = 0; paths && paths[i]; i++) {
-        if (g_hash_table_add(model->wanted, g_strdup(paths[i])))
-            rh_guest1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, paths[i],
-                                        model->cancellable, guest_opened, model);
-    }
+    struct model *model = data;
+    (void)objects;
+    g_ptr_array_remove(model->guests, rh_object_peek_guest1(RH_OBJECT(object)));
     changed(model);
 }
 
 /* ---- the service ---- */
-
-static void guests_changed(GObject *proxy, GParamSpec *property, gpointer data)
-{
-    (void)proxy;
-    (void)property;
-    follow_guests(data);
-}
 
 static void tell_shown(struct model *model)
 {
@@ -154,22 +123,30 @@ void model_set_shown(struct model *model)
     tell_shown(model);
 }
 
-static void manager_opened(GObject *source, GAsyncResult *result, gpointer data)
+static void objects_opened(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(GError) error = NULL;
-    RhManager1 *manager = rh_manager1_proxy_new_for_bus_finish(result, &error);
+    GDBusObjectManager *objects = rh_object_manager_client_new_for_bus_finish(result, &error);
     struct model *model = data;
     (void)source;
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return; /* the model may be gone */
+    g_autoptr(GDBusInterface) manager =
+        objects ? g_dbus_object_manager_get_interface(objects, MANAGER_PATH, BUS_NAME) : NULL;
     if (!manager) {
-        if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-            g_warning("The toolstack service cannot be followed: %s", error->message);
+        g_warning("The toolstack service cannot be followed: %s", error ? error->message : "it is no such service");
+        g_clear_object(&objects);
         return;
     }
-    model->manager = manager;
-    /* Not "g-properties-changed": in its handlers the proxy's getters still give the freed old values. */
-    g_signal_connect(manager, "notify", G_CALLBACK(properties_changed), model);
-    g_signal_connect(manager, "notify::guests", G_CALLBACK(guests_changed), model);
-    follow_guests(model);
+    model->objects = objects;
+    model->manager = RH_MANAGER1(g_object_ref(manager));
+    follow(model, model->manager);
+    g_signal_connect(objects, "object-added", G_CALLBACK(object_added), model);
+    g_signal_connect(objects, "object-removed", G_CALLBACK(object_removed), model);
+    g_autolist(GDBusObject) list = g_dbus_object_manager_get_objects(objects);
+    for (GList *object = list; object; object = object->next)
+        object_added(objects, object->data, model);
+    changed(model);
     tell_shown(model);
 }
 
@@ -177,11 +154,11 @@ static void disconnect(struct model *model)
 {
     g_cancellable_cancel(model->cancellable);
     g_clear_object(&model->cancellable);
-    if (model->manager)
-        g_signal_handlers_disconnect_by_data(model->manager, model);
-    g_clear_object(&model->manager);
-    g_hash_table_remove_all(model->wanted);
+    g_clear_pointer((gpointer *)&model->manager, unfollow);
     g_ptr_array_set_size(model->guests, 0);
+    if (model->objects)
+        g_signal_handlers_disconnect_by_data(model->objects, model);
+    g_clear_object(&model->objects);
 }
 
 static void appeared(GDBusConnection *bus, const char *name, const char *owner, gpointer data)
@@ -192,8 +169,8 @@ static void appeared(GDBusConnection *bus, const char *name, const char *owner, 
     (void)owner;
     disconnect(model);
     model->cancellable = g_cancellable_new();
-    rh_manager1_proxy_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, BUS_NAME, MANAGER_PATH,
-                                  model->cancellable, manager_opened, model);
+    rh_object_manager_client_new_for_bus(G_BUS_TYPE_SYSTEM, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_DO_NOT_AUTO_START,
+                                         BUS_NAME, OBJECTS_PATH, model->cancellable, objects_opened, model);
 }
 
 static void vanished(GDBusConnection *bus, const char *name, gpointer data)
@@ -207,8 +184,7 @@ static void vanished(GDBusConnection *bus, const char *name, gpointer data)
 struct model *model_new(void)
 {
     struct model *model = g_new0(struct model, 1);
-    model->guests = g_ptr_array_new_with_free_func(guest_close);
-    model->wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    model->guests = g_ptr_array_new_with_free_func(unfollow);
     model->watch =
         g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
     return model;
@@ -220,7 +196,6 @@ void model_free(struct model *model)
     disconnect(model);
     g_clear_handle_id(&model->idle, g_source_remove);
     g_ptr_array_unref(model->guests);
-    g_hash_table_unref(model->wanted);
     g_free(model);
 }
 
@@ -245,17 +220,21 @@ void model_set_focused(struct model *model, guint slot)
 
 GPtrArray *model_guests(struct model *model)
 {
+    g_ptr_array_sort(model->guests, compare_guests);
     return model->guests;
 }
 
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot)
 {
-    for (guint i = 0; i < model->guests->len; i++) {
+    RhGuest1 *found = NULL;
+    for (guint i = 0; slot && i < model->guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(model->guests, i);
-        if (rh_guest1_get_slot(guest) == slot)
+        if (rh_guest1_get_screen(guest) == slot)
             return guest;
+        if (rh_guest1_get_slot(guest) == slot)
+            found = guest;
     }
-    return NULL;
+    return found;
 }
 
 gboolean guest_is(RhGuest1 *guest, enum guest_state state)

@@ -30,10 +30,10 @@ RhManager1 *model_manager(struct model *model);
 guint model_focused(struct model *model);
 void model_set_focused(struct model *model, guint slot);
 
-/* RhGuest1 proxies, smallest slot first; the model's own. */
+/* RhGuest1 proxies, smallest slot first, those without one behind; the model's own. */
 GPtrArray *model_guests(struct model *model);
 
-/* NULL when no guest sits in the slot. */
+/* The guest with its screen in the slot; otherwise the one whose slot it is; NULL: none. */
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
 
 /* The switcher is on screen: roundhoused is told, now and whenever it comes back. */

@@ -122,24 +122,31 @@ void seat_thumbnail(struct seat *seat, guint slot, guint width, guint height)
         roundhouse_seat_v1_thumbnail(seat->seat, slot, seat->thumbnails[slot].buffer);
 }
 
+static void on_power_button(void *data, struct roundhouse_seat_v1 *proxy)
+{
+    struct seat *seat = data;
+    (void)proxy;
+    seat->callbacks.power_button(seat->user);
+}
+
 static const struct roundhouse_seat_v1_listener seat_listener = {
     .focus_changed = on_focus_changed,
     .bar_show = on_bar_show,
     .bar_hide = on_bar_hide,
     .guest_frame_size = on_guest_frame_size,
     .thumbnail_done = on_thumbnail_done,
+    .power_button = on_power_button,
 };
 
 static void global_added(void *data, struct wl_registry *registry, uint32_t name, const char *interface,
                          uint32_t version)
 {
     struct seat *seat = data;
-    (void)version;
     if (!seat->shm && strcmp(interface, wl_shm_interface.name) == 0)
         seat->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
     if (seat->seat || strcmp(interface, roundhouse_seat_v1_interface.name) != 0)
         return;
-    seat->seat = wl_registry_bind(registry, name, &roundhouse_seat_v1_interface, 1);
+    seat->seat = wl_registry_bind(registry, name, &roundhouse_seat_v1_interface, MIN(version, 2));
     roundhouse_seat_v1_add_listener(seat->seat, &seat_listener, seat);
 }
 

@@ -17,6 +17,8 @@ struct seat_callbacks {
      * keep.
      */
     void (*thumbnail)(guint slot, cairo_surface_t *picture, gpointer user);
+    /* The machine's power button was pressed, and the switcher is on screen. */
+    void (*power_button)(gpointer user);
 };
 
 /* NULL where there is no roundhouse seat. */

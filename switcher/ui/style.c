@@ -2,6 +2,7 @@
 #include "style.h"
 
 #include <math.h>
+#include <string.h>
 
 #define STYLE_RESOURCE "/org/roundhouse/switcher/style.css"
 #define NEUTRAL_COLOUR "#39414d"
@@ -42,6 +43,12 @@ static void append_colour(GString *sheet, const char *class_name, const char *co
     g_string_append_printf(sheet, ".%s { background-color: %s; color: %s; }\n", class_name, colour, readable_on(&rgba));
 }
 
+char *style_guest_class(RhGuest1 *guest)
+{
+    const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(guest));
+    return g_strconcat("guest-", strrchr(path, '/') + 1, NULL);
+}
+
 void style_set_colours(struct model *model)
 {
     static char *current;
@@ -50,7 +57,7 @@ void style_set_colours(struct model *model)
     GPtrArray *guests = model_guests(model);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
-        g_autofree char *class_name = g_strdup_printf("slot-%u", rh_guest1_get_slot(guest));
+        g_autofree char *class_name = style_guest_class(guest);
         append_colour(sheet, class_name, rh_guest1_get_colour(guest));
     }
     append_colour(sheet, "on-screen", on_screen ? rh_guest1_get_colour(on_screen) : NEUTRAL_COLOUR);

@@ -10,9 +10,12 @@
 void style_init(void);
 
 /*
- * Gives the classes "slot-1" ... "slot-9" their guests' colours, and "on-screen" that of the slot on screen.
+ * Gives each guest's class the guest's colour, and "on-screen" that of the slot on screen.
  */
 void style_set_colours(struct model *model);
+
+/* The guest's class; the caller frees it. */
+char *style_guest_class(RhGuest1 *guest);
 
 /* Adds or removes a style class. */
 void style_toggle(GtkWidget *widget, const char *class_name, gboolean on);

@@ -60,7 +60,7 @@ static void carry_out(gpointer data)
 {
     struct wish *wish = data;
     if (wish->action == ACTION_SWITCH)
-        wish->switcher->switch_to(rh_guest1_get_slot(wish->guest), wish->switcher->user);
+        wish->switcher->switch_to(rh_guest1_get_screen(wish->guest), wish->switcher->user);
     else
         model_act(wish->switcher->model, wish->guest, wish->action);
 }
@@ -117,12 +117,17 @@ static void restart(gpointer data)
     model_restart(((struct switcher *)data)->model);
 }
 
+void switcher_ask_power_off(struct switcher *switcher)
+{
+    if (!confirm_is_open(switcher->confirm))
+        confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.",
+                    "Power off", power_off, switcher, NULL);
+}
+
 static void power_off_clicked(GtkButton *button, gpointer data)
 {
-    struct switcher *switcher = data;
     (void)button;
-    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.", "Power off",
-                power_off, switcher, NULL);
+    switcher_ask_power_off(data);
 }
 
 static void restart_clicked(GtkButton *button, gpointer data)
@@ -166,7 +171,7 @@ static void update_cards(struct switcher *switcher)
             card = guest_card_new(guest, on_wish, switcher);
             gtk_flow_box_insert(GTK_FLOW_BOX(switcher->flow), card, (int)i);
         }
-        guest_card_update(card, focused == rh_guest1_get_slot(guest));
+        guest_card_update(card, focused && focused == rh_guest1_get_screen(guest));
         guest_card_show_preview(card, guests->len <= PREVIEWS_MAX);
     }
     gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow),
@@ -187,7 +192,7 @@ static gboolean ask_for_pictures(gpointer data)
     for (guint i = 0; visible && switcher->seat && i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
         if (guest_is_live(guest))
-            seat_thumbnail(switcher->seat, rh_guest1_get_slot(guest), PREVIEW_WIDTH, PREVIEW_HEIGHT);
+            seat_thumbnail(switcher->seat, rh_guest1_get_screen(guest), PREVIEW_WIDTH, PREVIEW_HEIGHT);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -231,11 +236,10 @@ static gboolean wait_is_over(gpointer data)
 static const char *fitting_page(struct switcher *switcher)
 {
     RhManager1 *manager = model_manager(switcher->model);
-    const char *const *paths = manager ? rh_manager1_get_guests(manager) : NULL;
     if (manager) {
         g_clear_handle_id(&switcher->wait_timer, g_source_remove);
         switcher->overdue = FALSE;
-        return paths && paths[0] ? "guests" : "empty";
+        return model_guests(switcher->model)->len ? "guests" : "empty";
     }
     if (!switcher->overdue && !switcher->wait_timer)
         switcher->wait_timer = g_timeout_add_seconds(WAIT_SECONDS, wait_is_over, switcher);

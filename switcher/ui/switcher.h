@@ -22,4 +22,7 @@ void switcher_set_seat(struct switcher *switcher, struct seat *seat);
 /* A picture has come; takes it over, NULL: the guest shows none. */
 void switcher_set_picture(struct switcher *switcher, guint slot, cairo_surface_t *picture);
 
+/* Asks whether the machine is to be powered off, unless it asks something already. */
+void switcher_ask_power_off(struct switcher *switcher);
+
 #endif

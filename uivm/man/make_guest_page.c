@@ -27,7 +27,7 @@ static void print_setting(const struct guest_setting *row)
     }
     if (row->otherwise && *row->otherwise)
         printf("; %s if not given", row->otherwise);
-    printf(".%s%s\n", row->required ? " Must be there." : "", row->hvm_only ? " Type hvm only." : "");
+    printf(".%s\n", row->hvm_only ? " Type hvm only." : "");
 }
 
 int main(int argc, char **argv)

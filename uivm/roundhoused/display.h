@@ -31,10 +31,17 @@ gboolean display_seat_present(struct display *display);
 /* The seat's screen; before the seat has come, a common size. */
 struct guest_screen display_screen(struct display *display);
 
-/* Offers a domain its screen, keyboard, pointer and sound card: after its creation, before it runs. */
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error);
+/* Offers a domain its screen, keyboard, pointer and sound card in this slot: after its creation, before it runs. */
+gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
+                           GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
+
+/*
+ * What of a domain a person must see whatever it draws: a set of enum guest_sign, none of them at first. That it hears
+ * the microphone the seat is told without this.
+ */
+void display_set_signs(struct display *display, int domid, guint signs);
 
 /* Asks for a slot to be brought on screen; focus_changed tells when it is. */
 gboolean display_focus(struct display *display, guint slot, GError **error);

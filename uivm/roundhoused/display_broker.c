@@ -78,25 +78,36 @@ struct guest_screen display_screen(struct display *display)
     return screen;
 }
 
-gboolean display_add_guest(struct display *display, const struct guest_config *config, int domid, GError **error)
+static gboolean refuse(GError **error, const char *what, const GError *cause)
+{
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
+                "It could not be given a %s: %s. Try again; if it fails each time, restart this machine.", what,
+                cause->message);
+    return FALSE;
+}
+
+gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
+                           GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    if (!vdisplay_add_guest(display->broker, config->slot, (guint32)domid, config->name, config->colour,
-                            config->display, &cause)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "It could not be given a screen: %s", cause->message);
-        return FALSE;
-    }
+    if (!vdisplay_add_guest(display->broker, slot, (guint32)domid, config->name, config->colour, config->display,
+                            &cause))
+        return refuse(error, "screen", cause);
     if (vdisplay_add_sound(display->broker, (guint32)domid, config->sound, config->volume, config->type != GUEST_HVM,
                            &cause))
         return TRUE;
     vdisplay_remove_guest(display->broker, (guint32)domid);
-    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "It could not be given a sound card: %s", cause->message);
-    return FALSE;
+    return refuse(error, "sound card", cause);
 }
 
 void display_remove_guest(struct display *display, int domid)
 {
     vdisplay_remove_guest(display->broker, (guint32)domid);
+}
+
+void display_set_signs(struct display *display, int domid, guint signs)
+{
+    vdisplay_set_signs(display->broker, (guint32)domid, signs);
 }
 
 gboolean display_focus(struct display *display, guint slot, GError **error)

@@ -24,7 +24,9 @@ static gboolean check_readable(const char *what, const char *path, GError **erro
     gboolean good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
     close(fd);
     if (!good)
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its %s %s is empty or no ordinary file.", what, path);
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its %s %s is empty or no ordinary file. Correct the path in its definition, or put a %s there.",
+                    what, path, what);
     return good;
 }
 
@@ -68,6 +70,10 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     build->u.hvm.bios = config->firmware == GUEST_FIRMWARE_UEFI ? LIBXL_BIOS_TYPE_OVMF : LIBXL_BIOS_TYPE_SEABIOS;
     build->u.hvm.boot = g_strdup(config->boot);
     build->u.hvm.hdtype = LIBXL_HDTYPE_AHCI;
+    libxl_defbool_set(&build->u.hvm.acpi_s3, false); /* its sleep has no key that ends it: it is not offered */
+    libxl_defbool_set(&build->u.hvm.acpi_s4, false);
+    libxl_defbool_set(&build->localtime, config->clock == GUEST_CLOCK_LOCAL);
+    memcpy(build->u.hvm.ms_vm_genid.bytes, config->generation, sizeof(config->generation));
     build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
     build->video_memkb = vga ? VGA_MEMORY_KIB : 0;
     libxl_defbool_set(&build->u.hvm.sdl.enable, false);
@@ -98,14 +104,41 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
     build->max_memkb = build->target_memkb = (guint64)config->memory_mib * 1024;
     build->kernel = g_strdup(config->kernel);
     build->ramdisk = g_strdup(config->ramdisk);
-    build->cmdline = g_strdup(config->cmdline);
+    if (config->kernel) /* libxl refuses a command line, an empty one too, where there is nobody to read it */
+        build->cmdline = g_strdup(config->cmdline);
     if (config->type == GUEST_HVM)
         fill_pc(build, config, screen);
 }
 
-static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, GArray *holds, GError **error)
+/*
+ * libxl wants QEMU behind a CD drive, and QEMU the file itself: it may then be changed for another file while it is
+ * confined (docs/decisions.md). Which drives QEMU can have open is known at the guest's start alone.
+ */
+static gboolean fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error)
 {
     struct stat status;
+    gboolean empty = g_str_equal(target, GUEST_CDROM_EMPTY);
+    disk->vdev = g_strdup(vdev);
+    disk->backend = LIBXL_DISK_BACKEND_QDISK;
+    disk->format = empty ? LIBXL_DISK_FORMAT_EMPTY : LIBXL_DISK_FORMAT_RAW;
+    disk->is_cdrom = disk->removable = true;
+    if (empty)
+        return TRUE;
+    disk->pdev_path = g_strdup(target);
+    if (stat(target, &status) == 0 && (S_ISBLK(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size > 0)))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                "Its CD %s cannot be found, or is empty. Put the image there, or take the CD out of its settings.",
+                target);
+    return FALSE;
+}
+
+static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *wanted, const char *guest, GArray *holds,
+                          GError **error)
+{
+    struct stat status;
+    if (wanted->cdrom)
+        return fill_cdrom(disk, wanted->vdev, wanted->target, error);
     if (stat(wanted->target, &status) < 0) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
                     "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
@@ -116,35 +149,40 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
     disk->backend = LIBXL_DISK_BACKEND_PHY;
     disk->format = LIBXL_DISK_FORMAT_RAW;
     disk->readwrite = !wanted->read_only;
-    disk->is_cdrom = wanted->cdrom;
-    disk->removable = wanted->cdrom;
     if (S_ISBLK(status.st_mode)) {
         disk->pdev_path = g_strdup(wanted->target);
         return TRUE;
     }
     if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "Its disk %s is neither a block device nor an image file.",
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                    "Its disk %s is neither a block device nor an image file. Correct the path in "
+                    "its definition.",
                     wanted->target);
         return FALSE;
     }
-    int hold = loop_disk_attach(wanted->target, wanted->read_only, &disk->pdev_path, error);
+    int hold = loop_disk_attach(wanted->target, wanted->read_only, guest, &disk->pdev_path, error);
     if (hold < 0)
         return FALSE;
     g_array_append_val(holds, hold);
     return TRUE;
 }
 
+static libxl_device_disk *next_disk(libxl_domain_config *domain)
+{
+    libxl_device_disk *disk = &domain->disks[domain->num_disks++];
+    libxl_device_disk_init(disk);
+    return disk;
+}
+
 static gboolean fill_disks(libxl_domain_config *domain, const struct guest_config *config, GArray *holds,
                            GError **error)
 {
-    domain->disks = g_new0(libxl_device_disk, config->disks->len);
+    domain->disks = g_new0(libxl_device_disk, config->disks->len + 1);
     for (guint i = 0; i < config->disks->len; i++) {
-        libxl_device_disk_init(&domain->disks[i]);
-        domain->num_disks = (int)i + 1;
-        if (!fill_disk(&domain->disks[i], g_ptr_array_index(config->disks, i), holds, error))
+        if (!fill_disk(next_disk(domain), g_ptr_array_index(config->disks, i), config->name, holds, error))
             return FALSE;
     }
-    return TRUE;
+    return !config->cdrom || fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);
 }
 
 static gboolean fill_network(libxl_domain_config *domain, const struct guest_config *config, GError **error)
@@ -178,7 +216,7 @@ gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const s
         return FALSE;
     domain->c_info.type = types[config->type];
     domain->c_info.name = g_strdup(config->name);
-    libxl_uuid_generate(&domain->c_info.uuid);
+    memcpy(libxl_uuid_bytearray(&domain->c_info.uuid), config->uuid, sizeof(config->uuid));
     libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);
     fill_build_info(&domain->b_info, ctx, config, screen);
     /* The ends of a domain are dealt with here; these only tell other tools so. */

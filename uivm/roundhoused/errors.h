@@ -11,9 +11,16 @@ enum rh_error {
     RH_ERROR_NOT_FOUND,   /* no such guest or slot */
     RH_ERROR_WRONG_STATE, /* the guest's state does not allow this request */
     RH_ERROR_NO_MEMORY,   /* not enough free memory to start the guest */
-    RH_ERROR_BAD_CONFIG,  /* the guest's definition cannot be used */
+    RH_ERROR_BAD_CONFIG,  /* the guest's definition, or a setting of it, cannot be used */
     RH_ERROR_DISPLAY,     /* the seat cannot show the guest */
     RH_ERROR_TOOLSTACK,   /* the hypervisor or a device refused */
+    RH_ERROR_NOT_ALLOWED, /* the caller may not do this */
+    RH_ERROR_NAME_IN_USE, /* another guest has the name, or its file is there */
+    RH_ERROR_SLOT_IN_USE, /* another guest has the slot */
+    RH_ERROR_STORAGE,     /* the pool of disks, or a file for it, refused */
+    RH_ERROR_NO_SPACE,    /* the pool of disks is full */
+    RH_ERROR_IN_USE,      /* a disk is in use */
+    RH_ERROR_EXISTS,      /* the name is taken */
     RH_ERROR_COUNT
 };
 

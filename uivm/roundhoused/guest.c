@@ -3,11 +3,16 @@
  */
 #include "guest.h"
 #include "errors.h"
+#include "guest_bus.h"
+#include "guest_identity.h"
 #include "roundhouse_dbus.h"
+#include "saved_state.h"
 
+#ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
-#define QUICK_END_SECONDS         10
-#define QUICK_RESTARTS_MAX        3
+#endif
+#define QUICK_END_SECONDS  10
+#define QUICK_RESTARTS_MAX 3
 
 /* What becomes of the guest once its domain is gone. */
 enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
@@ -15,10 +20,12 @@ enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
 struct guest {
     const struct guest_environment *environment;
     struct guest_config *config;
+    struct guest_config *defined; /* the file's, while config is what a resumed domain runs by; NULL: the same */
     RhGuest1 *skeleton;
     char *object_path;
     enum guest_state state;
     int domid;
+    guint slot; /* of its screen; 0: it has none */
     enum fate fate;
     gboolean destroying;     /* a destroy operation is under way */
     gboolean operating;      /* another one is; there is never a second, so callers cannot queue work */
@@ -26,6 +33,8 @@ struct guest {
     gint64 started_at;       /* monotonic microseconds */
     guint quick_restarts;    /* restarts in a row that came right after a start */
     guint shutdown_deadline; /* source id, 0: none */
+    gboolean restart;        /* its end was asked for so that it starts again */
+    gboolean saving;         /* we put it on the disk */
 };
 
 /* One request under way; holds a reference on the guest. */
@@ -34,7 +43,8 @@ struct job {
     enum guest_request request;
     guest_done_fn done;
     gpointer user;
-    int domid; /* the domain it concerns: another one may have taken its place when an answer arrives */
+    int domid;         /* the domain it concerns: another one may have taken its place when an answer arrives */
+    gboolean resuming; /* a start that goes on from what was saved */
 };
 
 static void start(struct job *job);
@@ -44,6 +54,7 @@ static void guest_clear(gpointer data)
 {
     struct guest *guest = data;
     guest_config_free(guest->config);
+    guest_config_free(guest->defined);
     g_clear_object(&guest->skeleton);
     g_free(guest->object_path);
 }
@@ -56,7 +67,7 @@ static void guest_unref(struct guest *guest)
 static struct job *job_new(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
 {
     struct job *job = g_new0(struct job, 1);
-    *job = (struct job){g_rc_box_acquire(guest), request, done, user, guest->domid};
+    *job = (struct job){g_rc_box_acquire(guest), request, done, user, guest->domid, FALSE};
     return job;
 }
 
@@ -87,6 +98,11 @@ static void job_fail(struct job *job, enum rh_error code, const char *what, cons
     job_finish(job, error);
 }
 
+static void tell_signs(struct guest *guest)
+{
+    display_set_signs(guest->environment->display, guest->domid, guest->state == GUEST_PAUSED ? GUEST_SIGN_PAUSED : 0);
+}
+
 static void set_state(struct guest *guest, enum guest_event event)
 {
     enum guest_state state = guest_state_next(guest->state, event);
@@ -94,6 +110,7 @@ static void set_state(struct guest *guest, enum guest_event event)
         return;
     g_message("%s: %s -> %s", guest->config->name, guest_state_name(guest->state), guest_state_name(state));
     guest->state = state;
+    tell_signs(guest);
     rh_guest1_set_state(guest->skeleton, guest_state_name(state));
     g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
     guest->environment->state_changed(guest, guest->environment->user);
@@ -105,13 +122,45 @@ static void set_domid(struct guest *guest, int domid)
     rh_guest1_set_domain_id(guest->skeleton, domid);
 }
 
+static void set_slot(struct guest *guest, guint slot)
+{
+    guest->slot = slot;
+    rh_guest1_set_screen(guest->skeleton, slot);
+}
+
+/* Of one that is neither seen nor heard the seat need not know. */
+static gboolean needs_slot(const struct guest_config *config)
+{
+    return config->display != GUEST_DISPLAY_NONE || config->sound == GUEST_SOUND_DUCKED ||
+           config->sound == GUEST_SOUND_KEPT;
+}
+
+static gboolean offer_screen(struct guest *guest, GError **error)
+{
+    const struct guest_environment *environment = guest->environment;
+    if (!guest->config->slot && !needs_slot(guest->config))
+        return TRUE;
+    guint slot = guest->config->slot ? guest->config->slot : environment->lend_slot(environment->user, error);
+    if (!slot || !display_add_guest(environment->display, guest->config, slot, guest->domid, error))
+        return FALSE;
+    set_slot(guest, slot);
+    return TRUE;
+}
+
+static void take_screen(struct guest *guest)
+{
+    display_remove_guest(guest->environment->display, guest->domid);
+    set_slot(guest, 0);
+}
+
 static void publish_config(struct guest *guest)
 {
     const struct guest_config *config = guest->config;
-    g_autofree char *colour = g_strdup_printf("#%06x", config->colour);
+    g_autofree char *colour = guest_config_text(config, "colour"), *type = guest_config_text(config, "type");
     rh_guest1_set_name(guest->skeleton, config->name);
     rh_guest1_set_slot(guest->skeleton, config->slot);
     rh_guest1_set_colour(guest->skeleton, colour);
+    rh_guest1_set_guest_type(guest->skeleton, type);
     rh_guest1_set_memory(guest->skeleton, (guint64)config->memory_mib * 1024);
     rh_guest1_set_vcpus(guest->skeleton, config->vcpus);
     rh_guest1_set_autostart(guest->skeleton, config->autostart);
@@ -124,6 +173,21 @@ static void cancel_shutdown_deadline(struct guest *guest)
     g_clear_handle_id(&guest->shutdown_deadline, g_source_remove);
 }
 
+static gboolean is_saved(struct guest *guest)
+{
+    return saved_state_there(guest->environment->saved, guest->config->name);
+}
+
+/* A domain that ran by its saved definition has ended, or was not made: what the file says now counts again. */
+static void take_definition_back(struct guest *guest)
+{
+    if (!guest->defined)
+        return;
+    guest_config_free(guest->config);
+    guest->config = g_steal_pointer(&guest->defined);
+    publish_config(guest);
+}
+
 /* The domain exists no more: settles what its fate said. */
 static void gone(struct guest *guest)
 {
@@ -132,7 +196,9 @@ static void gone(struct guest *guest)
     cancel_shutdown_deadline(guest);
     set_domid(guest, -1);
     guest->fate = FATE_OFF;
-    set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : EVENT_GONE);
+    guest->saving = FALSE;
+    take_definition_back(guest);
+    set_state(guest, fate == FATE_CRASHED ? EVENT_CRASHED : is_saved(guest) ? EVENT_SUSPENDED : EVENT_GONE);
     if (waiting)
         start(waiting);
     else if (fate == FATE_RESTART && guest_state_allows(guest->state, REQUEST_START))
@@ -142,12 +208,15 @@ static void gone(struct guest *guest)
 static gboolean shutdown_overdue(gpointer data)
 {
     struct guest *guest = data;
-    g_autofree char *sentence =
-        g_strdup_printf("%s has not shut down within %d seconds. Wait longer, or force it off: unsaved work in it "
-                        "is then lost.",
-                        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
+    g_autofree char *sentence = g_strdup_printf(
+        "%s has not shut down within %d seconds. Look at its screen, where it may ask something. Shut it down once "
+        "more, or force it off: unsaved work in it is then lost.",
+        guest->config->name, SHUTDOWN_PATIENCE_SECONDS);
     guest->shutdown_deadline = 0;
+    if (guest->destroying)
+        return G_SOURCE_REMOVE;
     set_error(guest, sentence);
+    set_state(guest, EVENT_OVERDUE);
     return G_SOURCE_REMOVE;
 }
 
@@ -172,7 +241,7 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
     if (end == TOOLSTACK_END_REBOOT)
         return fate_of_reboot(guest);
     if (end != TOOLSTACK_END_CRASH)
-        return FATE_OFF;
+        return guest->restart ? FATE_RESTART : FATE_OFF;
     g_autofree char *sentence = g_strdup_printf(
         "%s has crashed, and what was not saved in it is lost. Start it again; if it crashes each time, "
         "its system needs repair.",
@@ -181,13 +250,28 @@ static enum fate fate_of_end(struct guest *guest, enum toolstack_end end)
     return FATE_CRASHED;
 }
 
+/* What looks like an end while the guest is saved, by us or by another tool. TRUE: it was no more than that. */
+static gboolean concerns_saving(struct guest *guest, enum toolstack_end end)
+{
+    gboolean still = guest->state == GUEST_SUSPENDING;
+    if (end == TOOLSTACK_END_CRASH && still)
+        return TRUE; /* a device model that its saver ends: a domain that stands still does not crash */
+    if (end != TOOLSTACK_END_SUSPENDED && end != TOOLSTACK_END_RESUMED)
+        return FALSE;
+    if (end == TOOLSTACK_END_SUSPENDED)
+        set_state(guest, EVENT_SUSPEND);
+    else if (still && !guest->saving)
+        set_state(guest, EVENT_RESUMED);
+    return TRUE;
+}
+
 void guest_domain_ended(struct guest *guest, enum toolstack_end end)
 {
-    if (guest->destroying || guest->domid < 0)
+    if (guest->destroying || guest->domid < 0 || concerns_saving(guest, end))
         return;
     cancel_shutdown_deadline(guest);
     if (end == TOOLSTACK_END_VANISHED) {
-        display_remove_guest(guest->environment->display, guest->domid);
+        take_screen(guest);
         gone(guest);
         return;
     }
@@ -218,12 +302,20 @@ static void destroy(struct job *job)
 {
     struct guest *guest = job->guest;
     guest->destroying = TRUE;
-    set_state(guest, EVENT_STOP);
-    display_remove_guest(guest->environment->display, guest->domid);
+    if (!guest->saving)
+        set_state(guest, EVENT_STOP);
+    take_screen(guest);
     toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, destroyed, job);
 }
 
 /* ---- start: create paused, offer the screen, unpause ---- */
+
+static void not_started(struct guest *guest)
+{
+    set_domid(guest, -1);
+    take_definition_back(guest);
+    set_state(guest, is_saved(guest) ? EVENT_SUSPENDED : EVENT_START_FAILED);
+}
 
 static void start_cleaned(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -234,8 +326,7 @@ static void start_cleaned(GObject *source, GAsyncResult *result, gpointer data)
         g_warning("%s: what was left of the failed start could not be taken away. %s", guest->config->name,
                   error->message);
     guest->destroying = FALSE;
-    set_domid(guest, -1);
-    set_state(guest, EVENT_START_FAILED);
+    not_started(guest);
     guest_unref(guest);
 }
 
@@ -244,10 +335,10 @@ static void start_failed(struct job *job, enum rh_error code, const GError *caus
 {
     struct guest *guest = job->guest;
     if (guest->domid < 0) {
-        set_state(guest, EVENT_START_FAILED);
+        not_started(guest);
     } else {
         guest->destroying = TRUE;
-        display_remove_guest(guest->environment->display, guest->domid);
+        take_screen(guest);
         toolstack_operate(guest->environment->toolstack, TOOLSTACK_DESTROY, guest->domid, start_cleaned,
                           g_rc_box_acquire(guest));
     }
@@ -262,6 +353,10 @@ static void started(GObject *source, GAsyncResult *result, gpointer data)
     (void)source;
     gboolean good = toolstack_operate_finish(guest->environment->toolstack, result, &error);
     gboolean ended = guest->destroying || guest->domid != job->domid;
+    if (job->resuming && (good || ended))
+        saved_state_forget_used(guest->environment->saved, guest->config->name);
+    else if (job->resuming)
+        saved_state_unuse(guest->environment->saved, guest->config->name);
     if (!good && !ended) {
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
@@ -291,8 +386,12 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
-    if (!display_add_guest(environment->display, guest->config, guest->domid, &error)) {
+    if (!offer_screen(guest, &error)) {
         start_failed(job, RH_ERROR_DISPLAY, error);
+        return;
+    }
+    if (job->resuming && !saved_state_use(environment->saved, guest->config->name, &error)) {
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
     guest->started_at = g_get_monotonic_time();
@@ -300,15 +399,47 @@ static void created(GObject *source, GAsyncResult *result, gpointer data)
     toolstack_operate(environment->toolstack, TOOLSTACK_UNPAUSE, guest->domid, started, job);
 }
 
+struct guest_config *guest_whole_config(const struct guest *guest, GError **error)
+{
+    struct guest_config *config = guest_config_copy(guest->config);
+    if (guest_identity_complete(config, guest->environment->identities, error))
+        return config;
+    guest_config_free(config);
+    return NULL;
+}
+
+/* The descriptor of what was saved, and config as it was then; -1: nothing was, or, with an error, it is of no use. */
+static int open_saved(struct guest *guest, const struct guest_config *config, GError **error)
+{
+    struct guest_config *saved = NULL;
+    int fd = is_saved(guest) ? saved_state_open(guest->environment->saved, config, &saved, error) : -1;
+    if (fd < 0)
+        return -1;
+    guest->defined = guest->config;
+    guest->config = saved;
+    return fd;
+}
+
 static void start(struct job *job)
 {
     struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
     set_error(guest, "");
-    publish_config(guest);
     guest->fate = FATE_OFF;
+    guest->restart = FALSE;
     set_state(guest, EVENT_START);
-    toolstack_create(guest->environment->toolstack, guest->config, display_screen(guest->environment->display), created,
-                     job);
+    struct guest_config *config = guest_whole_config(guest, &error);
+    int saved = config ? open_saved(guest, config, &error) : -1;
+    if (error) {
+        guest_config_free(config);
+        start_failed(job, RH_ERROR_TOOLSTACK, error);
+        return;
+    }
+    publish_config(guest);
+    job->resuming = saved >= 0;
+    toolstack_create(guest->environment->toolstack, saved < 0 ? config : guest->config,
+                     display_screen(guest->environment->display), saved, created, job);
+    guest_config_free(config);
 }
 
 /* ---- requests to a running guest ---- */
@@ -324,18 +455,25 @@ static const struct {
     [REQUEST_UNPAUSE] = {TOOLSTACK_UNPAUSE, EVENT_RESUMED, "could not go on"},
 };
 
+static void become_idle(struct guest *guest)
+{
+    guest->operating = FALSE;
+}
+
 static void operated(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct job *job = data;
     struct guest *guest = job->guest;
     g_autoptr(GError) error = NULL;
     (void)source;
-    guest->operating = FALSE;
+    become_idle(guest);
     if (!toolstack_operate_finish(guest->environment->toolstack, result, &error)) {
         job_fail(job, RH_ERROR_TOOLSTACK, operations[job->request].failure, error);
         return;
     }
     set_error(guest, "");
+    if (operations[job->request].success == EVENT_STOP)
+        guest->restart = job->request == REQUEST_REBOOT;
     if (guest->domid == job->domid && !guest->destroying)
         set_state(guest, operations[job->request].success);
     if (guest->state == GUEST_STOPPING && !guest->destroying && !guest->shutdown_deadline)
@@ -350,26 +488,92 @@ static void refuse_for_now(struct job *job, const char *why)
     job_finish(job, error);
 }
 
+/* FALSE: something else is done to the guest; the job has been refused. */
+static gboolean become_busy(struct job *job)
+{
+    if (job->guest->operating) {
+        refuse_for_now(job, "is busy with what it was asked before");
+        return FALSE;
+    }
+    job->guest->operating = TRUE;
+    return TRUE;
+}
+
 static void operate(struct job *job)
 {
     struct guest *guest = job->guest;
-    if (guest->operating) {
-        refuse_for_now(job, "is busy with what it was asked before");
+    if (become_busy(job))
+        toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated,
+                          job);
+}
+
+/* ---- suspend to disk ---- */
+
+static void saved(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct job *job = data;
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    gboolean good = toolstack_save_finish(guest->environment->toolstack, result, &error);
+    gboolean ended = guest->destroying || guest->domid != job->domid;
+    become_idle(guest);
+    if (good && !ended) {
+        destroy(job);
         return;
     }
-    guest->operating = TRUE;
-    toolstack_operate(guest->environment->toolstack, operations[job->request].operation, guest->domid, operated, job);
+    guest->saving = FALSE;
+    if (good) /* it was forced off meanwhile */
+        saved_state_forget(guest->environment->saved, guest->config->name, NULL);
+    if (!ended)
+        set_state(guest, EVENT_RESUMED);
+    job_fail(job, RH_ERROR_TOOLSTACK, ended ? "ended while it was being suspended" : "could not be suspended", error);
+}
+
+static void suspend(struct job *job)
+{
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = guest_whole_config(guest, &error);
+    if (!config) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be suspended", error);
+    } else if (become_busy(job)) {
+        set_error(guest, "");
+        guest->saving = TRUE;
+        set_state(guest, EVENT_SUSPEND);
+        toolstack_save(guest->environment->toolstack, config, guest->domid, guest->environment->saved, saved, job);
+    }
+    guest_config_free(config);
+}
+
+/* There is no domain, only what was saved of it. */
+static void give_up_saved(struct job *job)
+{
+    struct guest *guest = job->guest;
+    g_autoptr(GError) error = NULL;
+    if (!saved_state_forget(guest->environment->saved, guest->config->name, &error)) {
+        job_fail(job, RH_ERROR_TOOLSTACK, "could not be forced off", error);
+        return;
+    }
+    set_error(guest, "");
+    set_state(guest, EVENT_GONE);
+    job_finish(job, NULL);
 }
 
 static void destroy_on_request(struct job *job)
 {
     struct guest *guest = job->guest;
+    if (guest->state == GUEST_SUSPENDED) {
+        give_up_saved(job);
+        return;
+    }
     if (guest->destroying) {
         refuse_for_now(job, "is being taken away already");
         return;
     }
     set_error(guest, "");
     guest->fate = FATE_OFF;
+    guest->saving = FALSE;
     destroy(job);
 }
 
@@ -393,8 +597,11 @@ static void start_on_request(struct job *job)
 
 static void switch_to(struct job *job)
 {
+    struct guest *guest = job->guest;
     g_autoptr(GError) error = NULL;
-    if (display_focus(job->guest->environment->display, job->guest->config->slot, &error))
+    if (!guest->slot)
+        g_set_error(&error, RH_ERROR, RH_ERROR_DISPLAY, "It has no screen, or not yet.");
+    if (guest->slot && display_focus(guest->environment->display, guest->slot, &error))
         job_finish(job, NULL);
     else
         job_fail(job, RH_ERROR_DISPLAY, "could not be brought on screen", error);
@@ -403,7 +610,7 @@ static void switch_to(struct job *job)
 static void (*const handlers[REQUEST_COUNT])(struct job *) = {
     [REQUEST_START] = start_on_request, [REQUEST_SHUTDOWN] = operate, [REQUEST_REBOOT] = operate,
     [REQUEST_PAUSE] = operate,          [REQUEST_UNPAUSE] = operate,  [REQUEST_DESTROY] = destroy_on_request,
-    [REQUEST_SWITCH] = switch_to,
+    [REQUEST_SUSPEND] = suspend,        [REQUEST_SWITCH] = switch_to,
 };
 
 void guest_request(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user)
@@ -419,58 +626,14 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
 
 /* ---- the object on the bus ---- */
 
-struct call {
-    GDBusMethodInvocation *invocation;
-    void (*complete)(RhGuest1 *, GDBusMethodInvocation *);
-};
-
-static void answer(struct guest *guest, const GError *error, gpointer data)
+static void resumed(GObject *source, GAsyncResult *result, gpointer data)
 {
-    struct call *call = data;
-    if (error)
-        g_dbus_method_invocation_return_gerror(call->invocation, error);
-    else
-        call->complete(guest->skeleton, call->invocation);
-    g_free(call);
-}
-
-static gboolean handle(struct guest *guest, GDBusMethodInvocation *invocation, enum guest_request request,
-                       void (*complete)(RhGuest1 *, GDBusMethodInvocation *))
-{
-    struct call *call = g_new0(struct call, 1);
-    *call = (struct call){invocation, complete};
-    guest_request(guest, request, answer, call);
-    return TRUE;
-}
-
-#define HANDLER(method, request)                                                                                       \
-    static gboolean on_##method(RhGuest1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)                  \
-    {                                                                                                                  \
-        (void)skeleton;                                                                                                \
-        return handle(data, invocation, request, rh_guest1_complete_##method);                                         \
-    }
-HANDLER(start, REQUEST_START)
-HANDLER(shutdown, REQUEST_SHUTDOWN)
-HANDLER(reboot, REQUEST_REBOOT)
-HANDLER(destroy, REQUEST_DESTROY)
-HANDLER(pause, REQUEST_PAUSE)
-HANDLER(unpause, REQUEST_UNPAUSE)
-HANDLER(switch, REQUEST_SWITCH)
-#undef HANDLER
-
-static void connect_methods(struct guest *guest)
-{
-    static const struct {
-        const char *signal;
-        GCallback handler;
-    } methods[] = {
-        {"handle-start", G_CALLBACK(on_start)},   {"handle-shutdown", G_CALLBACK(on_shutdown)},
-        {"handle-reboot", G_CALLBACK(on_reboot)}, {"handle-destroy", G_CALLBACK(on_destroy)},
-        {"handle-pause", G_CALLBACK(on_pause)},   {"handle-unpause", G_CALLBACK(on_unpause)},
-        {"handle-switch", G_CALLBACK(on_switch)},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
-        g_signal_connect(guest->skeleton, methods[i].signal, methods[i].handler, guest);
+    struct guest *guest = data;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!toolstack_operate_finish(guest->environment->toolstack, result, &error))
+        set_error(guest, error->message);
+    guest_unref(guest);
 }
 
 /*
@@ -482,14 +645,19 @@ static void take_over(struct guest *guest)
     const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
     struct toolstack_domain domain = toolstack_find(environment->toolstack, guest->config->name);
+    gboolean save_was_cut =
+        saved_state_tidy(environment->saved, guest->config->name, domain.domid >= 0 && !domain.begun);
     if (domain.domid < 0)
         return;
-    if (!domain.begun) {
-        g_message("%s: domain %d has never run; its making was interrupted", guest->config->name, domain.domid);
+    if (!domain.begun || (domain.suspended && is_saved(guest))) {
+        g_message("%s: domain %d is of no use: its making or its end was interrupted", guest->config->name,
+                  domain.domid);
         set_domid(guest, domain.domid);
         destroy(job_new(guest, REQUEST_DESTROY, NULL, NULL));
         return;
     }
+    if (save_was_cut && domain.suspended)
+        toolstack_operate(environment->toolstack, TOOLSTACK_RESUME, domain.domid, resumed, g_rc_box_acquire(guest));
     guest->state = domain.paused ? GUEST_PAUSED : GUEST_RUNNING;
     set_domid(guest, domain.domid);
     rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
@@ -498,45 +666,64 @@ static void take_over(struct guest *guest)
         set_error(guest, error->message);
         g_clear_error(&error);
     }
-    if (!display_add_guest(environment->display, guest->config, guest->domid, &error))
+    if (!offer_screen(guest, &error))
         set_error(guest, error->message);
+    tell_signs(guest);
 }
 
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error)
+/* "my-desk" is my_2ddesk: what an element of a path may hold, and another one for each name. */
+static char *path_of_name(const char *name)
+{
+    GString *path = g_string_new("/org/roundhouse/guests/");
+    for (; *name; name++)
+        g_string_append_printf(path, g_ascii_isalnum(*name) ? "%c" : "_%02x", (guchar)*name);
+    return g_string_free(path, FALSE);
+}
+
+static void put_on_bus(struct guest *guest)
+{
+    g_autoptr(RhObjectSkeleton) object = rh_object_skeleton_new(guest->object_path);
+    rh_object_skeleton_set_guest1(object, guest->skeleton);
+    g_dbus_object_manager_server_export(guest->environment->objects, G_DBUS_OBJECT_SKELETON(object));
+}
+
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config)
 {
     struct guest *guest = g_rc_box_new0(struct guest);
     guest->environment = environment;
     guest->config = config;
     guest->skeleton = rh_guest1_skeleton_new();
-    guest->object_path = g_strdup_printf("/org/roundhouse/guests/%u", config->slot);
+    guest->object_path = path_of_name(config->name);
     publish_config(guest);
     set_domid(guest, -1);
     rh_guest1_set_error(guest->skeleton, "");
-    rh_guest1_set_state(guest->skeleton, guest_state_name(GUEST_OFF));
-    connect_methods(guest);
-    if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(guest->skeleton), environment->bus,
-                                          guest->object_path, error)) {
-        guest_unref(guest);
-        return NULL;
-    }
+    guest->state = is_saved(guest) ? GUEST_SUSPENDED : GUEST_OFF;
+    rh_guest1_set_state(guest->skeleton, guest_state_name(guest->state));
+    guest_bus_serve(environment->authority, guest->skeleton, guest);
     take_over(guest);
+    put_on_bus(guest);
     return guest;
 }
 
 void guest_remove(struct guest *guest)
 {
     cancel_shutdown_deadline(guest);
-    g_signal_handlers_disconnect_by_data(guest->skeleton, guest);
-    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(guest->skeleton));
+    g_dbus_object_manager_server_unexport(guest->environment->objects, guest->object_path);
     guest_unref(guest);
 }
 
 void guest_set_config(struct guest *guest, struct guest_config *config)
 {
-    guest_config_free(guest->config);
-    guest->config = config;
+    struct guest_config **place = guest->defined ? &guest->defined : &guest->config;
+    guest_config_free(*place);
+    *place = config;
     if (guest->domid < 0)
         publish_config(guest);
+}
+
+void guest_forget(const struct guest *guest)
+{
+    guest_identity_forget(guest->environment->identities, guest->config->name);
 }
 
 const struct guest_config *guest_config(const struct guest *guest)
@@ -549,6 +736,11 @@ enum guest_state guest_state(const struct guest *guest)
     return guest->state;
 }
 
+gpointer guest_skeleton(const struct guest *guest)
+{
+    return guest->skeleton;
+}
+
 const char *guest_object_path(const struct guest *guest)
 {
     return guest->object_path;
@@ -557,4 +749,9 @@ const char *guest_object_path(const struct guest *guest)
 int guest_domid(const struct guest *guest)
 {
     return guest->domid;
+}
+
+guint guest_slot(const struct guest *guest)
+{
+    return guest->slot ? guest->slot : guest->config->slot;
 }

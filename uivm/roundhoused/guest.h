@@ -4,6 +4,7 @@
 #ifndef RH_GUEST_H
 #define RH_GUEST_H
 
+#include "authority.h"
 #include "display.h"
 #include "guest_config.h"
 #include "guest_state.h"
@@ -19,9 +20,14 @@ typedef void (*guest_done_fn)(struct guest *guest, const GError *error, gpointer
 struct guest_environment {
     struct toolstack *toolstack;
     struct display *display;
-    GDBusConnection *bus;
+    struct authority *authority;
+    GDBusObjectManagerServer *objects; /* where the guest's own object goes */
+    const char *saved;                 /* the folder of suspended guests, saved_state.h */
+    const char *identities;            /* guest_identity.h */
     /* Any guest's state has changed. */
     void (*state_changed)(struct guest *guest, gpointer user);
+    /* A slot of the seat for a guest without one of its own; 0 with an RH_ERROR_DISPLAY: they are all taken. */
+    guint (*lend_slot)(gpointer user, GError **error);
     gpointer user;
 };
 
@@ -29,14 +35,13 @@ struct guest_environment {
  * Puts the guest on the bus; takes the definition over. A domain of its name that runs already, because the
  * service was restarted, is taken over. The environment must outlive the guest.
  */
-struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config, GError **error);
+struct guest *guest_new(const struct guest_environment *environment, struct guest_config *config);
 
 /* Takes it off the bus. Its domain, if any, runs on. Operations under way still end safely. */
 void guest_remove(struct guest *guest);
 
 /*
- * A changed definition: counts from the next start. Takes the definition over. Name and slot must be the
- * same.
+ * A changed definition: counts from the next start. Takes the definition over. The name must be the same.
  */
 void guest_set_config(struct guest *guest, struct guest_config *config);
 
@@ -46,8 +51,15 @@ void guest_request(struct guest *guest, enum guest_request request, guest_done_f
 void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 
 const struct guest_config *guest_config(const struct guest *guest);
+/* A copy of it with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
+struct guest_config *guest_whole_config(const struct guest *guest, GError **error);
+/* Its definition goes: a guest that is called so later is another machine. */
+void guest_forget(const struct guest *guest);
 enum guest_state guest_state(const struct guest *guest);
 const char *guest_object_path(const struct guest *guest);
-int guest_domid(const struct guest *guest); /* -1: none */
+gpointer guest_skeleton(const struct guest *guest); /* RhGuest1, for methods that others serve */
+int guest_domid(const struct guest *guest);         /* -1: none */
+/* Where the seat has its screen; while it has none, where it will be; 0: that is not known before. */
+guint guest_slot(const struct guest *guest);
 
 #endif

@@ -67,6 +67,12 @@ static const struct guest_setting *find_setting(const char *key)
     return row->key ? row : NULL;
 }
 
+char *guest_config_text(const struct guest_config *config, const char *key)
+{
+    const struct guest_setting *row = find_setting(key);
+    return row ? row->kind->write(row, field_of(row, config)) : NULL;
+}
+
 static gboolean unusable(GError **error, const char *why)
 {
     g_set_error_literal(error, RH_ERROR, RH_ERROR_BAD_CONFIG, why);
@@ -126,8 +132,6 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
 {
     for (const struct guest_setting *row = guest_settings; row->key; row++) {
         g_autofree char *value = value_in(file, row);
-        if (!value && row->required)
-            return guest_setting_bad(error, row->key, "this setting is missing.");
         if (value && !row->kind->read(row, field_of(row, config), value, error))
             return FALSE;
     }
@@ -138,11 +142,35 @@ static gboolean read_settings(struct guest_config *config, GKeyFile *file, GErro
     return TRUE;
 }
 
+/* Where the two kinds of firmware differ, and what goes to a kernel that is not there. */
+static gboolean check_pc(const struct guest_config *config, GError **error)
+{
+    if (!config->kernel && config->ramdisk)
+        return guest_setting_bad(error, "ramdisk",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (!config->kernel && *config->cmdline)
+        return guest_setting_bad(error, "cmdline",
+                                 "it is for the kernel of kernel=, which is missing; add that, or take "
+                                 "this out.");
+    if (config->firmware == GUEST_FIRMWARE_UEFI && !g_str_equal(config->boot, GUEST_BOOT_UEFI))
+        return guest_setting_bad(error, "boot",
+                                 "firmware=uefi always tries disk, CD and network in this order; take this "
+                                 "out, or use firmware=bios.");
+    for (guint i = 0; config->cdrom && i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        if (g_str_equal(disk->vdev, GUEST_CDROM_VDEV))
+            return guest_setting_bad(error, "cdrom", "disk= has a disk called %s already; give that another name.",
+                                     GUEST_CDROM_VDEV);
+    }
+    return TRUE;
+}
+
 /* What only goes together with certain types of guest. */
 static gboolean check_type(const struct guest_config *config, GKeyFile *file, GError **error)
 {
     if (config->type == GUEST_HVM)
-        return TRUE;
+        return check_pc(config, error);
     if (!config->kernel)
         return guest_setting_bad(error, "kernel", "this setting is missing.");
     if (config->display == GUEST_DISPLAY_VGA)
@@ -169,6 +197,12 @@ static struct guest_config *read_definition(GKeyFile *file, const char *path, GE
     return NULL;
 }
 
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    return parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+}
+
 struct guest_config *guest_config_load(const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
@@ -177,6 +211,78 @@ struct guest_config *guest_config_load(const char *path, GError **error)
     if (!config)
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be used. %s", path, cause->message);
     return config;
+}
+
+/* ---- settings one by one ---- */
+
+/* The last of several lines with one key counts, and GKeyFile takes away only that. */
+static void remove_lines(GKeyFile *file, const char *key)
+{
+    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
+        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
+    }
+}
+
+/* NULL: it is of a type that no setting has. The caller frees it. */
+static char *text_of(GVariant *value)
+{
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+        return g_strstrip(g_variant_dup_string(value, NULL));
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        return g_strdup(g_variant_get_boolean(value) ? "true" : "false");
+    return strchr("ynqiuxt", *g_variant_get_type_string(value)) ? g_variant_print(value, FALSE) : NULL;
+}
+
+static gboolean change_line(GKeyFile *file, const char *key, GVariant *value, GError **error)
+{
+    g_autofree char *text = text_of(value);
+    if (!find_setting(key))
+        return guest_setting_bad(error, key, "there is no such setting; check its spelling.");
+    if (!text)
+        return guest_setting_bad(error, key, "give text, a number, or true or false.");
+    remove_lines(file, key);
+    if (*text)
+        g_key_file_set_string(file, GROUP, key, text);
+    return TRUE;
+}
+
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    GVariantIter iter;
+    const char *key;
+    GVariant *value;
+    gboolean good =
+        from ? parse_file(file, from, error) : parse_text(file, "[" GROUP "]", strlen("[" GROUP "]"), error);
+    g_variant_iter_init(&iter, settings);
+    while (good && g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+        good = change_line(file, key, value, error);
+        g_variant_unref(value);
+    }
+    return good ? read_definition(file, path, error) : NULL;
+}
+
+static GVariant *value_of(const struct guest_setting *row, gconstpointer field)
+{
+    if (row->kind == &guest_kind_number)
+        return g_variant_new_uint32(*(const guint *)field);
+    if (row->kind == &guest_kind_switch)
+        return g_variant_new_boolean(*(const gboolean *)field);
+    g_autofree char *text = row->kind->write(row, field);
+    return text ? g_variant_new_string(text) : NULL;
+}
+
+GVariant *guest_config_settings(const struct guest_config *config)
+{
+    GVariantBuilder settings;
+    g_variant_builder_init(&settings, G_VARIANT_TYPE("a{sv}"));
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        GVariant *value = row->hvm_only && config->type != GUEST_HVM ? NULL : value_of(row, field_of(row, config));
+        if (value)
+            g_variant_builder_add(&settings, "{sv}", row->key, value);
+    }
+    return g_variant_builder_end(&settings);
 }
 
 /* ---- writing ---- */
@@ -202,19 +308,9 @@ static gboolean goes_without_saying(const struct guest_setting *row, const struc
     other->path = g_strdup(path);
     if (row->kind->clear)
         row->kind->clear(field_of(row, other));
-    gboolean same =
-        !row->required && settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
+    gboolean same = settle(row, other, NULL) && row->kind->equal(field_of(row, other), field_of(row, config));
     guest_config_free(other);
     return same;
-}
-
-/* The last of several lines with one key counts, and GKeyFile takes away only that. */
-static void remove_lines(GKeyFile *file, const char *key)
-{
-    while (g_key_file_remove_key(file, GROUP, key, NULL)) {
-        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
-        g_key_file_load_from_data(file, text, (gsize)-1, KEEP, NULL);
-    }
 }
 
 static void put_setting(GKeyFile *file, const struct guest_setting *row, const struct guest_config *config,
@@ -234,8 +330,7 @@ static void put_setting(GKeyFile *file, const struct guest_setting *row, const s
 static gboolean check_text(const struct guest_config *config, const char *path, const char *text, gsize length,
                            GError **error)
 {
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    struct guest_config *again = parse_text(file, text, length, error) ? read_definition(file, path, error) : NULL;
+    struct guest_config *again = guest_config_from_text(text, length, path, error);
     if (!again)
         return FALSE;
     const struct guest_setting *row = difference(again, config);
@@ -246,6 +341,19 @@ static gboolean check_text(const struct guest_config *config, const char *path, 
     }
     guest_config_free(again);
     return !row;
+}
+
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    gsize length;
+    for (const struct guest_setting *row = guest_settings; row->key; row++) {
+        g_autofree char *value = row->kind->write(row, field_of(row, config));
+        if (value && (config->type == GUEST_HVM || !row->hvm_only))
+            g_key_file_set_string(file, GROUP, row->key, value);
+    }
+    g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+    return check_text(config, path, text, length, error) ? g_steal_pointer(&text) : NULL;
 }
 
 static gboolean write_definition(const struct guest_config *config, const char *path, GError **error)
@@ -283,18 +391,27 @@ static int compare_strings(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int compare_slots(gconstpointer a, gconstpointer b)
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b)
 {
-    const struct guest_config *left = *(struct guest_config *const *)a;
-    const struct guest_config *right = *(struct guest_config *const *)b;
-    return (int)left->slot - (int)right->slot;
+    guint left = a->slot ? a->slot : G_MAXUINT, right = b->slot ? b->slot : G_MAXUINT;
+    return left == right ? strcmp(a->name, b->name) : (left > right) - (left < right);
+}
+
+static int compare_configs(gconstpointer a, gconstpointer b)
+{
+    return guest_config_compare(*(struct guest_config *const *)a, *(struct guest_config *const *)b);
+}
+
+static gboolean same_slot(const struct guest_config *a, const struct guest_config *b)
+{
+    return a->slot && a->slot == b->slot;
 }
 
 static const struct guest_config *find_clash(GPtrArray *configs, const struct guest_config *config)
 {
     for (guint i = 0; i < configs->len; i++) {
         const struct guest_config *other = g_ptr_array_index(configs, i);
-        if (other->slot == config->slot || g_str_equal(other->name, config->name))
+        if (same_slot(other, config) || g_str_equal(other->name, config->name))
             return other;
     }
     return NULL;
@@ -311,7 +428,7 @@ static void load_into(GPtrArray *configs, const char *path, GPtrArray *problems)
     const struct guest_config *clash = find_clash(configs, config);
     if (clash) {
         g_ptr_array_add(problems, g_strdup_printf("%s is left out. It has the same %s as %s; change one of them.", path,
-                                                  clash->slot == config->slot ? "slot" : "name", clash->path));
+                                                  same_slot(clash, config) ? "slot" : "name", clash->path));
         guest_config_free(config);
         return;
     }
@@ -333,6 +450,6 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
     g_ptr_array_sort(paths, compare_strings);
     for (guint i = 0; i < paths->len; i++)
         load_into(configs, g_ptr_array_index(paths, i), problems);
-    g_ptr_array_sort(configs, compare_slots);
+    g_ptr_array_sort(configs, compare_configs);
     return configs;
 }

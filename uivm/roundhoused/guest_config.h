@@ -10,9 +10,13 @@
 
 #include "roundhouse_guest.h"
 
-#define GUEST_SLOT_MIN 1
-#define GUEST_SLOT_MAX 9
-#define GUEST_NAME_MAX 63
+#define GUEST_SLOT_NONE 0 /* no hotkey; its screen is one of those that nobody has */
+#define GUEST_SLOT_MAX  9
+#define GUEST_NAME_MAX  63
+
+#define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
+#define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
+#define GUEST_CDROM_VDEV  "hdc"   /* where the drive is that cdrom= speaks of */
 
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
@@ -21,10 +25,13 @@ enum guest_type {
     GUEST_HVM, /* a whole PC, its devices emulated by QEMU */
 };
 
+enum guest_clock { GUEST_CLOCK_UTC, GUEST_CLOCK_LOCAL };
+
 enum guest_firmware { GUEST_FIRMWARE_BIOS, GUEST_FIRMWARE_UEFI };
 
 struct guest_disk {
-    char *target; /* absolute path of a block device, or of a raw image file */
+    char *target; /* absolute path of a block device, or of a raw image file; pooled: the name of an image */
+    gboolean pooled;
     char vdev[8]; /* its name in the guest, "xvda" ... "xvdz"; in an HVM guest also "hda" ... "hdd" */
     gboolean read_only;
     gboolean cdrom; /* a CD drive with this image in it; GUEST_HVM only */
@@ -38,19 +45,23 @@ struct guest_screen {
 struct guest_config {
     char *path; /* the file it came from, for messages */
     char *name;
-    guint slot;     /* GUEST_SLOT_MIN..GUEST_SLOT_MAX */
+    guint slot;     /* 1..GUEST_SLOT_MAX, or GUEST_SLOT_NONE */
     guint32 colour; /* 0xrrggbb */
     guint memory_mib;
     guint vcpus;
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *kernel;                 /* NULL: an HVM guest that its firmware boots */
-    char *ramdisk;                /* NULL: none */
-    char *cmdline;                /* never NULL */
-    GPtrArray *disks;             /* struct guest_disk, owned */
-    char *bridge;                 /* NULL: no network card */
-    guint8 mac[6];
+    char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    char *kernel;           /* NULL: an HVM guest that its firmware boots */
+    char *ramdisk;          /* NULL: none */
+    char *cmdline;          /* never NULL */
+    GPtrArray *disks;       /* struct guest_disk, owned */
+    char *bridge;           /* NULL: no network card */
+    guint8 mac[6];          /* 0: what guest_identity.h gives it; so is the UUID */
+    guint8 uuid[16];
+    guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
     enum guest_sound sound;
     guint volume; /* percent */
@@ -64,8 +75,8 @@ struct guest_config {
 struct guest_config *guest_config_load(const char *path, GError **error);
 
 /*
- * Reads every *.conf of a directory: the usable definitions in order of slots. A file that cannot be used, or
- * that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
+ * Reads every *.conf of a directory: the usable definitions in order (guest_config_compare). A file that cannot be
+ * used, or that claims a name or slot already taken by a file earlier in the alphabet, adds a sentence to problems and
  * is left out. A missing directory is an empty one.
  */
 GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problems);
@@ -78,8 +89,31 @@ GPtrArray *guest_config_load_directory(const char *directory, GPtrArray *problem
  */
 gboolean guest_config_write(const struct guest_config *config, const char *path, GError **error);
 
+/*
+ * A text that says all of this definition, also what goes without saying today, and what reads it; the path is for
+ * messages. NULL with an RH_ERROR_BAD_CONFIG that names the key or the reason.
+ */
+char *guest_config_to_text(const struct guest_config *config, const char *path, GError **error);
+struct guest_config *guest_config_from_text(const char *text, gsize length, const char *path, GError **error);
+
+/* In order of slots, then those without one in order of names: negative, 0, positive. */
+int guest_config_compare(const struct guest_config *a, const struct guest_config *b);
+
 /* Whether two definitions describe the same guest in every respect. */
 gboolean guest_config_equal(const struct guest_config *a, const struct guest_config *b);
+
+/*
+ * The definition that a file called path would have: what the file from says (NULL: a new one), but for these settings
+ * (a{sv}: text, or a number or a boolean; an empty text takes a setting back to what goes without saying). Nothing is
+ * written. NULL with an RH_ERROR_BAD_CONFIG that begins with the setting it is about.
+ */
+struct guest_config *guest_config_edit(const char *from, const char *path, GVariant *settings, GError **error);
+
+/* All settings that it has, a{sv}: numbers as u, switches as b, the rest as s. A floating reference. */
+GVariant *guest_config_settings(const struct guest_config *config);
+
+/* What the file would say of a setting; NULL: nothing. The caller frees it. */
+char *guest_config_text(const struct guest_config *config, const char *key);
 
 struct guest_config *guest_config_copy(const struct guest_config *config);
 void guest_config_free(struct guest_config *config);

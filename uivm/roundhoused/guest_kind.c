@@ -1,13 +1,16 @@
 /* The kinds of settings: how each is read, written, compared and copied. */
 #include "guest_setting.h"
 #include "errors.h"
+#include "storage/image_name.h"
 
 #include <string.h>
 
 #define BRIDGE_MAX     15 /* IFNAMSIZ - 1 */
 #define DISKS_MAX      26
+#define IMAGE          "image:" /* what the name of one follows */
 #define DEFAULT_BRIDGE "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
 #define MAC_BYTES      sizeof(((struct guest_config *)NULL)->mac)
+#define UUID_BYTES     sizeof(((struct guest_config *)NULL)->uuid)
 
 gboolean guest_setting_bad(GError **error, const char *key, const char *format, ...)
 {
@@ -182,14 +185,59 @@ static gboolean read_mac(const struct guest_setting *row, gpointer field, const 
 
 static char *write_mac(const struct guest_setting *row, gconstpointer field)
 {
+    static const guint8 none[MAC_BYTES];
     const guint8 *mac = field;
     (void)row;
+    if (memcmp(mac, none, MAC_BYTES) == 0)
+        return NULL;
     return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static gboolean equal_mac(gconstpointer a, gconstpointer b)
 {
     return memcmp(a, b, MAC_BYTES) == 0;
+}
+
+static void clear_mac(gpointer field)
+{
+    memset(field, 0, MAC_BYTES);
+}
+
+static void clear_uuid(gpointer field)
+{
+    memset(field, 0, UUID_BYTES);
+}
+
+static gboolean read_uuid(const struct guest_setting *row, gpointer field, const char *value, GError **error)
+{
+    static const guint8 none[UUID_BYTES];
+    guint8 uuid[UUID_BYTES] = {0};
+    gboolean good = g_uuid_string_is_valid(value);
+    for (gsize i = 0, at = 0; good && i < UUID_BYTES; i++, at += 2) {
+        at += value[at] == '-';
+        uuid[i] = (guint8)(g_ascii_xdigit_value(value[at]) << 4 | g_ascii_xdigit_value(value[at + 1]));
+    }
+    if (!good || memcmp(uuid, none, sizeof(uuid)) == 0)
+        return guest_setting_bad(error, row->key, "\"%s\" is no UUID, such as 6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42.",
+                                 value);
+    memcpy(field, uuid, sizeof(uuid));
+    return TRUE;
+}
+
+static char *write_uuid(const struct guest_setting *row, gconstpointer field)
+{
+    static const guint8 none[UUID_BYTES];
+    const guint8 *uuid = field;
+    GString *text = g_string_new(NULL);
+    (void)row;
+    for (gsize i = 0; i < UUID_BYTES; i++)
+        g_string_append_printf(text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
+    return g_string_free(text, memcmp(uuid, none, UUID_BYTES) == 0);
+}
+
+static gboolean equal_uuid(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, UUID_BYTES) == 0;
 }
 
 /* ---- disks ---- */
@@ -224,30 +272,54 @@ static gboolean disk_option(const struct guest_setting *row, struct guest_disk *
     return TRUE;
 }
 
-/* One disk: an optional "phy:", "phy " or "file:", the path, then options after commas. */
-static gboolean read_one_disk(const struct guest_setting *row, GPtrArray *disks, const char *text, GError **error)
+/* "image:" and the name of an image, or a path with an optional "phy:", "phy ", "file:" or "file " before it. */
+static gboolean read_target(const struct guest_setting *row, struct guest_disk *disk, const char *text, GError **error)
 {
     static const char *const prefixes[] = {"phy:", "phy ", "file:", "file "};
-    struct guest_disk *disk = g_new0(struct guest_disk, 1);
-    g_snprintf(disk->vdev, sizeof(disk->vdev), "xvd%c", 'a' + (int)disks->len);
-    g_ptr_array_add(disks, disk);
+    disk->pooled = g_str_has_prefix(text, IMAGE);
+    if (disk->pooled && !image_name_valid(text + strlen(IMAGE)))
+        return guest_setting_bad(error, row->key, "\"%s\" cannot be the name of an image.", text + strlen(IMAGE));
+    if (disk->pooled) {
+        set_text(&disk->target, text + strlen(IMAGE));
+        return TRUE;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++) {
         if (g_str_has_prefix(text, prefixes[i])) {
             text += strlen(prefixes[i]);
             break;
         }
     }
+    return read_path(row, &disk->target, text, error);
+}
+
+/* Two disks with one name, or with one image that one of them writes. */
+static gboolean check_clash(const struct guest_setting *row, const struct guest_disk *disk,
+                            const struct guest_disk *other, GError **error)
+{
+    if (g_str_equal(other->vdev, disk->vdev))
+        return guest_setting_bad(error, row->key, "two disks are both called %s.", disk->vdev);
+    if (disk->pooled && other->pooled && g_str_equal(disk->target, other->target) &&
+        !(disk->read_only && other->read_only))
+        return guest_setting_bad(error, row->key, "the image %s is there twice, and not ro both times.", disk->target);
+    return TRUE;
+}
+
+/* One disk: what it is, then options after commas. */
+static gboolean read_one_disk(const struct guest_setting *row, GPtrArray *disks, const char *text, GError **error)
+{
+    struct guest_disk *disk = g_new0(struct guest_disk, 1);
+    g_snprintf(disk->vdev, sizeof(disk->vdev), "xvd%c", 'a' + (int)disks->len);
+    g_ptr_array_add(disks, disk);
     g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-    if (!read_path(row, &disk->target, g_strstrip(parts[0]), error))
+    if (!read_target(row, disk, g_strstrip(parts[0]), error))
         return FALSE;
     for (gsize i = 1; parts[i]; i++) {
         if (!disk_option(row, disk, g_strstrip(parts[i]), error))
             return FALSE;
     }
     for (guint i = 0; i + 1 < disks->len; i++) {
-        const struct guest_disk *other = g_ptr_array_index(disks, i);
-        if (g_str_equal(other->vdev, disk->vdev))
-            return guest_setting_bad(error, row->key, "two disks are both called %s.", disk->vdev);
+        if (!check_clash(row, disk, g_ptr_array_index(disks, i), error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -283,8 +355,8 @@ static char *write_disks(const struct guest_setting *row, gconstpointer field)
     for (guint i = 0; i < disks->len; i++) {
         const struct guest_disk *disk = g_ptr_array_index(disks, i);
         const char *access = disk->read_only ? ",ro" : ",rw";
-        g_string_append_printf(text, "%s%s,%s%s%s", i ? "; " : "", disk->target, disk->vdev,
-                               disk->cdrom ? ",cdrom" : "", disk->read_only == disk->cdrom ? "" : access);
+        g_string_append_printf(text, "%s%s%s,%s%s%s", i ? "; " : "", disk->pooled ? IMAGE : "", disk->target,
+                               disk->vdev, disk->cdrom ? ",cdrom" : "", disk->read_only == disk->cdrom ? "" : access);
     }
     return g_string_free(text, FALSE);
 }
@@ -297,7 +369,7 @@ static gboolean equal_disks(gconstpointer a, gconstpointer b)
     for (guint i = 0; i < left->len; i++) {
         const struct guest_disk *one = g_ptr_array_index(left, i), *other = g_ptr_array_index(right, i);
         if (!g_str_equal(one->target, other->target) || !g_str_equal(one->vdev, other->vdev) ||
-            one->read_only != other->read_only || one->cdrom != other->cdrom)
+            !one->pooled != !other->pooled || one->read_only != other->read_only || one->cdrom != other->cdrom)
             return FALSE;
     }
     return TRUE;
@@ -322,5 +394,6 @@ const struct guest_kind guest_kind_number = {read_number, write_number, equal_nu
 const struct guest_kind guest_kind_word = {read_word, write_word, equal_number, NULL, NULL};
 const struct guest_kind guest_kind_switch = {read_switch, write_switch, equal_switch, NULL, NULL};
 const struct guest_kind guest_kind_colour = {read_colour, write_colour, equal_number, NULL, NULL};
-const struct guest_kind guest_kind_mac = {read_mac, write_mac, equal_mac, NULL, NULL};
+const struct guest_kind guest_kind_mac = {read_mac, write_mac, equal_mac, NULL, clear_mac};
+const struct guest_kind guest_kind_uuid = {read_uuid, write_uuid, equal_uuid, NULL, clear_uuid};
 const struct guest_kind guest_kind_disks = {read_disks, write_disks, equal_disks, own_disks, clear_disks};

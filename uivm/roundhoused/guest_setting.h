@@ -16,8 +16,9 @@ struct guest_kind {
     /* The text that read makes this field of; NULL: there is none. The caller frees it. */
     char *(*write)(const struct guest_setting *row, gconstpointer field);
     gboolean (*equal)(gconstpointer a, gconstpointer b);
-    /* Of a field that points to something, NULL in others: makes a copy of its own of that, and frees it. */
+    /* Of a field that points to something, NULL in others: makes a copy of its own of that. */
     void (*own)(gpointer field);
+    /* Says nothing any more, and frees what it points to; NULL: the setting always says something. */
     void (*clear)(gpointer field);
 };
 
@@ -28,7 +29,8 @@ extern const struct guest_kind guest_kind_word;    /* an enumeration, which is a
 extern const struct guest_kind guest_kind_switch;  /* gboolean */
 extern const struct guest_kind guest_kind_colour;  /* guint32 */
 extern const struct guest_kind guest_kind_network; /* char *: a bridge; NULL: no card */
-extern const struct guest_kind guest_kind_mac;     /* guint8[6] */
+extern const struct guest_kind guest_kind_mac;     /* guint8[6]; 0: none */
+extern const struct guest_kind guest_kind_uuid;    /* guint8[16]; 0: none */
 extern const struct guest_kind guest_kind_disks;   /* GPtrArray *: struct guest_disk */
 
 struct guest_word {
@@ -54,8 +56,7 @@ struct guest_setting {
     gboolean (*check)(const struct guest_setting *row, const char *value,
                       GError **error); /* texts; NULL: any will do */
 
-    gboolean required; /* in every definition */
-    gboolean hvm_only; /* in those of type hvm alone */
+    gboolean hvm_only; /* in definitions of type hvm alone */
 };
 
 extern const struct guest_setting guest_settings[]; /* up to one whose key is NULL */

@@ -31,6 +31,19 @@ static gboolean check_boot(const struct guest_setting *row, const char *value, G
     return TRUE;
 }
 
+static gboolean check_cdrom(const struct guest_setting *row, const char *value, GError **error)
+{
+    if (!g_path_is_absolute(value) && !g_str_equal(value, GUEST_CDROM_EMPTY))
+        return guest_setting_bad(error, row->key, "\"%s\" is neither a whole path that begins with / nor %s.", value,
+                                 GUEST_CDROM_EMPTY);
+    if (strchr(value, ','))
+        return guest_setting_bad(error, row->key,
+                                 "\"%s\" has a comma in it, which QEMU takes for the end of the name; "
+                                 "give the file another name.",
+                                 value);
+    return TRUE;
+}
+
 static gboolean check_cmdline(const struct guest_setting *row, const char *value, GError **error)
 {
     if (strlen(value) > CMDLINE_MAX)
@@ -47,23 +60,12 @@ static gboolean name_of_file(const struct guest_setting *row, struct guest_confi
     return row->kind->read(row, &config->name, base, error);
 }
 
-/* guest_config_write() asks before it has looked at the slot. */
+/* guest_config_write() asks before it has looked at the slot. A guest without one has a colour by its name. */
 static gboolean colour_of_slot(const struct guest_setting *row, struct guest_config *config, GError **error)
 {
     (void)row, (void)error;
-    config->colour = slot_colours[MIN(config->slot, GUEST_SLOT_MAX)];
-    return TRUE;
-}
-
-/*
- * A stable address in Xen's own range (00:16:3e), so that the guest's system meets the same card every time.
- */
-static gboolean mac_of_name(const struct guest_setting *row, struct guest_config *config, GError **error)
-{
-    guint32 hash = g_str_hash(config->name);
-    const guint8 mac[6] = {0x00, 0x16, 0x3e, (hash >> 16) & 0x7f, (hash >> 8) & 0xff, hash & 0xff};
-    (void)row, (void)error;
-    memcpy(config->mac, mac, sizeof(mac));
+    guint slot = config->slot ? MIN(config->slot, GUEST_SLOT_MAX) : 1 + g_str_hash(config->name) % GUEST_SLOT_MAX;
+    config->colour = slot_colours[slot];
     return TRUE;
 }
 
@@ -83,6 +85,11 @@ static const struct guest_word types[] = {
 static const struct guest_word firmwares[] = {
     {"bios", GUEST_FIRMWARE_BIOS, "SeaBIOS"},
     {"uefi", GUEST_FIRMWARE_UEFI, "OVMF"},
+    {NULL, 0, NULL},
+};
+static const struct guest_word clocks[] = {
+    {"utc", GUEST_CLOCK_UTC, "as Linux takes it"},
+    {"local", GUEST_CLOCK_LOCAL, "the time of day where this machine is, as Windows takes it"},
     {NULL, 0, NULL},
 };
 static const struct guest_word displays[] = {
@@ -109,13 +116,13 @@ static const struct guest_word sounds[] = {
 /* clang-format off */
 const struct guest_setting guest_settings[] = {
     {"slot", &guest_kind_number, FIELD(guint, slot),
-     .about = "The digit of the hotkey Ctrl+Alt+digit",
-     .min = GUEST_SLOT_MIN, .max = GUEST_SLOT_MAX, .required = TRUE},
+     .about = "The digit of the hotkey Ctrl+Alt+digit, which one guest alone can have; 0 for none",
+     .otherwise = "0", .min = GUEST_SLOT_NONE, .max = GUEST_SLOT_MAX},
     {"name", &guest_kind_text, FIELD(char *, name),
      .about = "Letters, digits, dots, dashes and underscores, up to 63; otherwise the file's name",
      .derive = name_of_file, .check = check_name},
     {"colour", &guest_kind_colour, FIELD(guint32, colour),
-     .about = "#rrggbb; otherwise a colour that goes with the slot",
+     .about = "#rrggbb; otherwise a colour that goes with the slot, or with the name",
      .derive = colour_of_slot},
     {"type", &guest_kind_word, FIELD(enum guest_type, type),
      .about = "How the guest runs",
@@ -132,8 +139,16 @@ const struct guest_setting guest_settings[] = {
      .about = "What boots the guest",
      .otherwise = "bios", .words = firmwares, .hvm_only = TRUE},
     {"boot", &guest_kind_text, FIELD(char *, boot),
-     .about = "What the firmware tries, in order: c the disk, d the CD, n the network",
-     .otherwise = "cd", .check = check_boot, .hvm_only = TRUE},
+     .about = "What SeaBIOS tries, in order: c the disk, d the CD, n the network. OVMF has an order of its own, cdn, "
+              "and takes no other",
+     .otherwise = GUEST_BOOT_UEFI, .check = check_boot, .hvm_only = TRUE},
+    {"cdrom", &guest_kind_text, FIELD(char *, cdrom),
+     .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no "
+              "drive",
+     .check = check_cdrom, .hvm_only = TRUE},
+    {"clock", &guest_kind_word, FIELD(enum guest_clock, clock),
+     .about = "What the PC's clock shows when the guest starts",
+     .otherwise = "utc", .words = clocks, .hvm_only = TRUE},
     {"memory_mib", &guest_kind_number, FIELD(guint, memory_mib),
      .about = "Memory in MiB",
      .otherwise = "512", .min = 32, .max = 1024 * 1024},
@@ -141,17 +156,19 @@ const struct guest_setting guest_settings[] = {
      .about = "Virtual processors",
      .otherwise = "1", .min = 1, .max = 32},
     {"disk", &guest_kind_disks, FIELD(GPtrArray *, disks),
-     .about = "Disks, with semicolons between them. Each is the path of a block device or of a raw image file, "
-              "optionally with phy: or file: before it, and optionally followed by ,ro or ,rw and by its name in the "
-              "guest, ,xvda ... ,xvdz. In a guest of type hvm also ,hda ... ,hdd, and ,cdrom for a CD drive with the "
-              "image in it",
+     .about = "Disks, with semicolons between them. Each is image: and the name of an image of the pool, or the "
+              "path of a block device or of a raw image file, optionally with phy: or file: before it; optionally "
+              "followed by ,ro or ,rw and by its name in the guest, ,xvda ... ,xvdz. In a guest of type hvm also "
+              ",hda ... ,hdd, and ,cdrom for a CD drive with the image in it",
      .otherwise = ""},
     {"network", &guest_kind_network, FIELD(char *, bridge),
      .about = "The bridge that the guest's network card is a port of; bridge is the usual one, xenbr0",
      .otherwise = "none"},
     {"mac", &guest_kind_mac, FIELD(guint8[6], mac),
-     .about = "The card's address; otherwise one that is made from the guest's name and stays the same",
-     .derive = mac_of_name},
+     .about = "The card's address; otherwise one that was made for this guest on this machine, and stays the same"},
+    {"uuid", &guest_kind_uuid, FIELD(guint8[16], uuid),
+     .about = "What its system knows the machine by that it runs on; otherwise one that was made for this guest on "
+              "this machine, and stays the same"},
     {"display", &guest_kind_word, FIELD(enum guest_display, display),
      .about = "Where the guest's picture comes from",
      .derive = display_of_type, .words = displays},

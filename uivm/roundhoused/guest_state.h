@@ -8,8 +8,12 @@
  *      |  start failed  |                |  stop asked, or the guest ended by itself
  *      +----------------+                v                |
  *      +---------------------------- stopping <-----------+
- *      gone                              |
- *                                        +--> crashed (from any state with a domain; start leaves it)
+ *      gone                              |  overdue
+ *                                        +----------> unresponsive: runs, and may be asked once more
+ *
+ *     running -> suspending: stands still while it is saved, by us or by another tool; goes on after a save that failed
+ *     suspended: a saved state is there and no domain; start leaves it
+ *     crashed: from any state with a domain; start leaves it
  */
 #ifndef RH_GUEST_STATE_H
 #define RH_GUEST_STATE_H
@@ -25,6 +29,7 @@ enum guest_request {
     REQUEST_DESTROY,
     REQUEST_PAUSE,
     REQUEST_UNPAUSE,
+    REQUEST_SUSPEND,
     REQUEST_SWITCH,
     REQUEST_COUNT
 };
@@ -35,9 +40,12 @@ enum guest_event {
     EVENT_START_FAILED, /* nothing of it is left */
     EVENT_PAUSED,
     EVENT_RESUMED,
-    EVENT_STOP,    /* an end has been asked for, or has come by itself and is being cleaned up */
-    EVENT_GONE,    /* the domain exists no more, in an orderly way */
-    EVENT_CRASHED, /* the domain runs no more, and it was its own fault */
+    EVENT_SUSPEND,   /* being saved */
+    EVENT_SUSPENDED, /* the domain exists no more, and what was saved of it is there */
+    EVENT_STOP,      /* an end has been asked for, or has come by itself and is being cleaned up */
+    EVENT_OVERDUE,   /* the end that was asked for has not come */
+    EVENT_GONE,      /* the domain exists no more, in an orderly way */
+    EVENT_CRASHED,   /* the domain runs no more, and it was its own fault */
     EVENT_COUNT
 };
 

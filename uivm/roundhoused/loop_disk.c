@@ -1,6 +1,7 @@
 /* Loop devices through /dev/loop-control; interface: linux/loop.h, loop(4). */
 #include "loop_disk.h"
 #include "errors.h"
+#include "storage/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static int attach_free_device(int control, int image, gboolean read_only, const 
     int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO | (read_only ? LO_FLAGS_READ_ONLY : 0);
     g_strlcpy((char *)config.info.lo_file_name, name, LO_NAME_SIZE);
     if (ioctl(fd, LOOP_CONFIGURE, &config) < 0) {
         int cause = errno;
@@ -40,12 +41,14 @@ static int attach_free_device(int control, int image, gboolean read_only, const 
     return fd;
 }
 
-int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error)
+/* The device keeps the description that it is given, and with it the lock. */
+int loop_disk_attach(const char *image, gboolean read_only, const char *holder, char **device, GError **error)
 {
     int fd = -1;
-    int file = open(image, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    g_autofree char *what = g_strdup_printf("Its disk %s", image);
+    int file = image_lock(image, what, read_only ? IMAGE_READ : IMAGE_WRITE, holder, error);
     if (file < 0)
-        return fail(error, image, "cannot be opened");
+        return -1;
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
     if (control < 0) {
         fail(error, image, "needs loop devices, which this kernel does not offer");

@@ -8,9 +8,11 @@
 #include <glib.h>
 
 /*
- * Puts the image behind a loop device. Returns a descriptor that keeps the device until the backend has
+ * Puts the image behind a loop device, with direct I/O where the file system can, and locks it (storage/lock.h) in the
+ * name of the guest, the holder: RH_ERROR_IN_USE names who has it. The lock lasts as long as the device. May wait.
+ * Returns a descriptor that keeps the device until the backend has
  * opened it, and the device's path in *device (free with g_free); -1 with an RH_ERROR otherwise.
  */
-int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error);
+int loop_disk_attach(const char *image, gboolean read_only, const char *holder, char **device, GError **error);
 
 #endif

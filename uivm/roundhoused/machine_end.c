@@ -2,7 +2,9 @@
 #include "machine_end.h"
 #include "guest.h"
 
+#ifndef PATIENCE_SECONDS
 #define PATIENCE_SECONDS 60
+#endif
 
 struct machine_end {
     GDBusConnection *bus;
@@ -16,9 +18,11 @@ struct machine_end {
 /* What brings a guest in this state nearer to off; REQUEST_COUNT: wait. */
 static enum guest_request next_request(enum guest_state state, gboolean impatient)
 {
-    if (state == GUEST_PAUSED || (impatient && guest_state_allows(state, REQUEST_DESTROY)))
+    if (impatient && state != GUEST_SUSPENDED && guest_state_allows(state, REQUEST_DESTROY))
         return REQUEST_DESTROY;
-    return state == GUEST_RUNNING ? REQUEST_SHUTDOWN : REQUEST_COUNT;
+    if (state == GUEST_PAUSED)
+        return REQUEST_UNPAUSE;
+    return guest_state_allows(state, REQUEST_SHUTDOWN) ? REQUEST_SHUTDOWN : REQUEST_COUNT;
 }
 
 static void systemd_answered(GObject *source, GAsyncResult *result, gpointer data)
@@ -50,7 +54,7 @@ void machine_end_advance(struct machine_end *end)
         enum guest_request request = next_request(state, end->impatient);
         if (request != REQUEST_COUNT)
             guest_request(guest, request, NULL, NULL);
-        all_off = all_off && (state == GUEST_OFF || state == GUEST_CRASHED);
+        all_off = all_off && (state == GUEST_OFF || state == GUEST_SUSPENDED || state == GUEST_CRASHED);
     }
     if (all_off && !end->asked)
         ask_systemd(end);

@@ -9,7 +9,8 @@ enum machine_end_kind { MACHINE_POWER_OFF, MACHINE_RESTART };
 struct machine_end;
 
 /*
- * Asks every running guest to shut down; those that have not done so after a minute are destroyed. guests
+ * Asks every guest to shut down, a paused one when it runs again; those that have not done so after a minute are
+ * destroyed. guests
  * (struct guest) must stay valid until machine_end_free.
  */
 struct machine_end *machine_end_begin(GDBusConnection *bus, GPtrArray *guests, enum machine_end_kind kind);

@@ -3,23 +3,37 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_edit.h"
 #include "guest_logs.h"
 #include "machine_end.h"
+#include "pool_guard.h"
 #include "roundhouse_dbus.h"
 
-#define OBJECT_PATH         "/org/roundhouse/Manager1"
+#define OBJECTS_PATH        "/org/roundhouse" /* of the object manager */
+#define OBJECT_PATH         OBJECTS_PATH "/Manager1"
 #define HOST_SECONDS        3 /* in which a guest's console, at xenconsoled's pace, makes less than a megabyte */
 #define RELOAD_MILLISECONDS 300
-#define SEAT_PATIENCE       60 /* seconds */
-#define SWITCHER_PATIENCE   30 /* seconds after the seat */
+#define AFTER_ALL_NAMES     "~" /* no name begins with it, and it sorts behind those that are names */
+#define SEAT_PATIENCE       60  /* seconds */
+#define SWITCHER_PATIENCE   30  /* seconds after the seat */
+
+/* A place in the order of guests: that of the guest with this slot and name. */
+struct turn {
+    guint slot;
+    char *name;
+};
 
 struct manager {
     RhManager1 *skeleton;
+    GDBusConnection *bus;
     struct guest_environment environment;
+    struct guest_edit edit;
     char *guests_directory;
     char *autostart_marker;
-    GPtrArray *guests;   /* struct guest, in order of slots */
-    GPtrArray *problems; /* sentences about definitions */
+    char *saved, *identities; /* those of environment */
+    GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
+    GPtrArray *problems;      /* sentences about definitions */
+    struct pool_guard *pool_guard;
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
@@ -28,19 +42,22 @@ struct manager {
     int foreground;      /* domain that goes first; -1: none */
     gboolean host_query; /* under way */
     gboolean autostart_begun;
-    guint autostart_slot;     /* guests below have had their turn; the marker says so too */
-    gboolean autostart_again; /* the guest whose turn it is has failed once */
+    struct turn autostart_turn; /* guests before it have had theirs; the marker says so too */
+    gboolean autostart_taken;   /* this guest has had it too, in this process */
+    gboolean autostart_again;   /* the guest whose turn it is has failed once */
     struct machine_end *ending;
 };
 
+/* The guest with its screen in this slot; otherwise the one that would have it there. */
 static struct guest *find_slot(struct manager *manager, guint slot)
 {
-    for (guint i = 0; i < manager->guests->len; i++) {
+    struct guest *found = NULL;
+    for (guint i = 0; slot && i < manager->guests->len; i++) {
         struct guest *guest = g_ptr_array_index(manager->guests, i);
-        if (guest_config(guest)->slot == slot)
-            return guest;
+        if (guest_slot(guest) == slot && (!found || guest_domid(guest) >= 0))
+            found = guest;
     }
-    return NULL;
+    return found;
 }
 
 static struct guest *find_name(struct manager *manager, const char *name)
@@ -57,18 +74,7 @@ static struct guest *find_name(struct manager *manager, const char *name)
 
 static int compare_guests(gconstpointer a, gconstpointer b)
 {
-    return (int)guest_config(*(struct guest *const *)a)->slot - (int)guest_config(*(struct guest *const *)b)->slot;
-}
-
-static void publish_guests(struct manager *manager)
-{
-    g_autoptr(GPtrArray) paths = g_ptr_array_new();
-    g_ptr_array_sort(manager->guests, compare_guests);
-    for (guint i = 0; i < manager->guests->len; i++)
-        g_ptr_array_add(paths, (char *)guest_object_path(g_ptr_array_index(manager->guests, i)));
-    g_ptr_array_add(paths, NULL);
-    rh_manager1_set_guests(manager->skeleton, (const char *const *)paths->pdata);
-    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(manager->skeleton));
+    return guest_config_compare(guest_config(*(struct guest *const *)a), guest_config(*(struct guest *const *)b));
 }
 
 static void publish_problems(struct manager *manager)
@@ -78,7 +84,9 @@ static void publish_problems(struct manager *manager)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
     if (manager->seat_late)
         g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
-                                           "\"systemctl status roundhouse-seat\" says why.");
+                                           "Restart this machine.");
+    if (pool_guard_problem(manager->pool_guard))
+        g_ptr_array_add(sentences, (char *)pool_guard_problem(manager->pool_guard));
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -109,9 +117,12 @@ static void query_host(struct manager *manager)
 
 static gboolean look_after_host(gpointer data)
 {
+    struct manager *manager = data;
+    if (pool_guard_check(manager->pool_guard, manager->guests))
+        publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
-    query_host(data);
+    query_host(manager);
     return G_SOURCE_CONTINUE;
 }
 
@@ -135,13 +146,36 @@ static void autostarted(struct guest *guest, const GError *error, gpointer data)
     }
 }
 
-static void set_autostart_slot(struct manager *manager, guint slot)
+static void set_autostart_turn(struct manager *manager, guint slot, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *text = g_strdup_printf("%u\n", slot);
-    manager->autostart_slot = slot;
+    g_autofree char *text = g_strdup_printf("%u %s\n", slot, name);
+    manager->autostart_turn.slot = slot;
+    g_free(manager->autostart_turn.name);
+    manager->autostart_turn.name = g_strdup(name);
+    manager->autostart_taken = TRUE;
     if (!g_file_set_contents(manager->autostart_marker, text, -1, &error))
         g_warning("%s", error->message);
+}
+
+static gboolean had_turn(struct manager *manager, const struct guest_config *config)
+{
+    struct guest_config turn = {.slot = manager->autostart_turn.slot, .name = manager->autostart_turn.name};
+    int order = guest_config_compare(config, &turn);
+    return order < 0 || (order == 0 && manager->autostart_taken);
+}
+
+/* Whose turn was the last: what the marker says. */
+static void read_autostart_turn(struct manager *manager)
+{
+    g_autofree char *text = NULL;
+    char *name = NULL;
+    if (g_file_get_contents(manager->autostart_marker, &text, NULL, NULL))
+        manager->autostart_turn.slot = (guint)g_ascii_strtoull(text, &name, 10);
+    else
+        manager->autostart_turn.slot = 1;
+    g_free(manager->autostart_turn.name);
+    manager->autostart_turn.name = g_strdup(name ? g_strstrip(name) : "");
 }
 
 static void autostart_next(struct manager *manager)
@@ -149,17 +183,16 @@ static void autostart_next(struct manager *manager)
     for (guint i = 0; i < manager->guests->len && !manager->ending; i++) {
         struct guest *guest = g_ptr_array_index(manager->guests, i);
         const struct guest_config *config = guest_config(guest);
-        if (config->slot < manager->autostart_slot)
+        if (had_turn(manager, config))
             continue;
-        set_autostart_slot(manager, config->slot); /* until it has started it is this one's turn */
-        manager->autostart_slot = config->slot + 1;
+        set_autostart_turn(manager, config->slot, config->name); /* until it has started it is this one's turn */
         manager->autostart_again = FALSE;
         if (config->autostart && guest_state(guest) == GUEST_OFF) {
             guest_request(guest, REQUEST_START, autostarted, manager);
             return;
         }
     }
-    set_autostart_slot(manager, GUEST_SLOT_MAX + 1);
+    set_autostart_turn(manager, GUEST_SLOT_NONE, AFTER_ALL_NAMES);
 }
 
 /*
@@ -168,12 +201,10 @@ static void autostart_next(struct manager *manager)
  */
 static void autostart(struct manager *manager)
 {
-    g_autofree char *text = NULL;
     if (manager->autostart_begun)
         return;
     manager->autostart_begun = TRUE;
-    if (g_file_get_contents(manager->autostart_marker, &text, NULL, NULL))
-        manager->autostart_slot = (guint)g_ascii_strtoull(text, NULL, 10);
+    read_autostart_turn(manager);
     autostart_next(manager);
 }
 
@@ -201,15 +232,15 @@ static void seat_changed(gboolean present, gpointer data)
         manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
 }
 
-static gboolean on_switcher_shown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+static void switcher_shown(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct manager *manager = data;
+    struct manager *manager = user;
+    (void)argument;
     manager->switcher_shown = TRUE;
     g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     if (display_seat_present(manager->environment.display))
         autostart(manager);
-    rh_manager1_complete_switcher_shown(skeleton, invocation);
-    return TRUE;
+    g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
 static gboolean seat_overdue(gpointer data)
@@ -226,6 +257,7 @@ static void publish_foreground(struct manager *manager)
 {
     struct guest *guest = find_slot(manager, rh_manager1_get_focused_slot(manager->skeleton));
     int domid = guest ? guest_domid(guest) : -1;
+    rh_manager1_set_focused_guest(manager->skeleton, domid < 0 ? "/" : guest_object_path(guest));
     if (domid == manager->foreground)
         return;
     manager->foreground = domid;
@@ -239,38 +271,38 @@ static void focus_changed(guint slot, gpointer data)
     publish_foreground(manager);
 }
 
+/* ---- sound ---- */
+
+static void sound_changed(guint volume, guint microphone, gpointer data)
+{
+    struct manager *manager = data;
+    rh_manager1_set_volume(manager->skeleton, volume);
+    rh_manager1_set_microphone_slot(manager->skeleton, microphone);
+}
+
 /* ---- definitions ---- */
 
 static void add_guest(struct manager *manager, const struct guest_config *config)
 {
-    g_autoptr(GError) error = NULL;
-    struct guest *guest = guest_new(&manager->environment, guest_config_copy(config), &error);
-    if (!guest) {
-        g_ptr_array_add(manager->problems, g_strdup_printf("%s cannot be offered: %s.", config->name, error->message));
-        return;
-    }
+    struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
     g_ptr_array_add(manager->guests, guest);
-    publish_guests(manager);
-    rh_manager1_emit_guest_added(manager->skeleton, guest_object_path(guest));
+    guest_edit_serve_guest(&manager->edit, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
 {
-    g_autofree char *path = g_strdup(guest_object_path(guest));
     g_ptr_array_remove(manager->guests, guest);
-    publish_guests(manager);
-    rh_manager1_emit_guest_removed(manager->skeleton, path);
     guest_remove(guest);
 }
 
-static const struct guest_config *find_config(GPtrArray *configs, struct guest *guest)
+static gboolean is_defined(GPtrArray *configs, struct guest *guest)
 {
     for (guint i = 0; i < configs->len; i++) {
         const struct guest_config *config = g_ptr_array_index(configs, i);
-        if (config->slot == guest_config(guest)->slot && g_str_equal(config->name, guest_config(guest)->name))
-            return config;
+        if (g_str_equal(config->name, guest_config(guest)->name))
+            return TRUE;
     }
-    return NULL;
+    return FALSE;
 }
 
 static gboolean is_idle(struct guest *guest)
@@ -282,7 +314,7 @@ static void drop_undefined(struct manager *manager, GPtrArray *configs)
 {
     for (guint i = manager->guests->len; i-- > 0;) {
         struct guest *guest = g_ptr_array_index(manager->guests, i);
-        if (find_config(configs, guest))
+        if (is_defined(configs, guest))
             continue;
         if (is_idle(guest))
             drop_guest(manager, guest);
@@ -295,15 +327,9 @@ static void drop_undefined(struct manager *manager, GPtrArray *configs)
 
 static void apply_config(struct manager *manager, const struct guest_config *config)
 {
-    struct guest *guest = find_slot(manager, config->slot);
-    if (!guest)
-        guest = find_name(manager, config->name);
+    struct guest *guest = find_name(manager, config->name);
     if (!guest)
         add_guest(manager, config);
-    else if (config->slot != guest_config(guest)->slot || !g_str_equal(config->name, guest_config(guest)->name))
-        g_ptr_array_add(manager->problems, g_strdup_printf("%s waits until %s is shut down: both want the same name "
-                                                           "or slot.",
-                                                           config->path, guest_config(guest)->name));
     else if (!guest_config_equal(config, guest_config(guest)))
         guest_set_config(guest, guest_config_copy(config));
 }
@@ -315,6 +341,7 @@ static void load_definitions(struct manager *manager)
     drop_undefined(manager, configs);
     for (guint i = 0; i < configs->len; i++)
         apply_config(manager, g_ptr_array_index(configs, i));
+    g_ptr_array_sort(manager->guests, compare_guests);
     for (guint i = 0; i < manager->problems->len; i++)
         g_warning("%s", (char *)g_ptr_array_index(manager->problems, i));
     publish_problems(manager);
@@ -326,6 +353,13 @@ static gboolean reload(gpointer data)
     manager->reload_timer = 0;
     load_definitions(manager);
     return G_SOURCE_REMOVE;
+}
+
+static void reload_now(gpointer data)
+{
+    struct manager *manager = data;
+    g_clear_handle_id(&manager->reload_timer, g_source_remove);
+    load_definitions(manager);
 }
 
 /* Editors write a file in several steps: one reload for all of them. */
@@ -367,90 +401,113 @@ static void guest_state_changed(struct guest *guest, gpointer data)
         machine_end_advance(manager->ending);
 }
 
-/* ---- methods ---- */
-
-static gboolean on_switch(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint slot, gpointer data)
+/*
+ * For a guest without a slot: one that no other has or is going to want, from the last; else one that is free now.
+ */
+static guint lend_slot(gpointer data, GError **error)
 {
     struct manager *manager = data;
+    guint free_now = 0;
+    for (guint slot = GUEST_SLOT_MAX; slot > GUEST_SLOT_NONE; slot--) {
+        struct guest *guest = find_slot(manager, slot);
+        if (!guest)
+            return slot;
+        if (!free_now && guest_domid(guest) < 0)
+            free_now = slot;
+    }
+    if (!free_now)
+        g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
+                    "All %d screens are taken. Shut another guest down, or give this one display=none and sound=none.",
+                    GUEST_SLOT_MAX);
+    return free_now;
+}
+
+/* ---- methods ---- */
+
+/* NULL: it is done. */
+static void answer(GDBusMethodInvocation *invocation, const GError *error)
+{
+    if (error)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    else
+        g_dbus_method_invocation_return_value(invocation, NULL);
+}
+
+static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct manager *manager = user;
     g_autoptr(GError) error = NULL;
+    guint slot;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
     struct guest *guest = find_slot(manager, slot);
     if (slot && !guest)
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
     else if (!slot || guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
         display_focus(manager->environment.display, slot, &error);
-    if (error)
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    else
-        rh_manager1_complete_switch(skeleton, invocation);
-    return TRUE;
+    answer(invocation, error);
 }
 
-static gboolean on_get_guest(RhManager1 *skeleton, GDBusMethodInvocation *invocation, const char *name, gpointer data)
+static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct guest *guest = find_name(data, name);
+    const char *name;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
+    struct guest *guest = find_name(user, name);
     if (guest)
-        rh_manager1_complete_get_guest(skeleton, invocation, guest_object_path(guest));
+        g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", guest_object_path(guest)));
     else
         g_dbus_method_invocation_return_error(invocation, RH_ERROR, RH_ERROR_NOT_FOUND,
                                               "There is no guest called \"%s\".", name);
-    return TRUE;
 }
 
-/* ---- sound ---- */
-
-static void sound_changed(guint volume, guint microphone, gpointer data)
+static void set_volume(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct manager *manager = data;
-    rh_manager1_set_volume(manager->skeleton, volume);
-    rh_manager1_set_microphone_slot(manager->skeleton, microphone);
-}
-
-static gboolean on_set_volume(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint percent, gpointer data)
-{
-    struct manager *manager = data;
+    struct manager *manager = user;
     g_autoptr(GError) error = NULL;
+    guint percent;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &percent);
     if (percent > 100)
         g_set_error(&error, RH_ERROR, RH_ERROR_BAD_CONFIG, "A volume is 0 to 100 percent, not %u.", percent);
-    else if (display_set_volume(manager->environment.display, percent, &error))
-        rh_manager1_complete_set_volume(skeleton, invocation);
-    if (error)
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    return TRUE;
+    else
+        display_set_volume(manager->environment.display, percent, &error);
+    answer(invocation, error);
 }
 
-static gboolean on_give_microphone(RhManager1 *skeleton, GDBusMethodInvocation *invocation, guint slot, gpointer data)
+static void give_microphone(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    struct manager *manager = data;
+    struct manager *manager = user;
     g_autoptr(GError) error = NULL;
+    guint slot;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
     struct guest *guest = find_slot(manager, slot);
     if (slot && (!guest || guest_domid(guest) < 0))
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "No guest runs in slot %u.", slot);
-    else if (display_set_microphone(manager->environment.display, slot, &error))
-        rh_manager1_complete_give_microphone(skeleton, invocation);
-    if (error)
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    return TRUE;
+    else
+        display_set_microphone(manager->environment.display, slot, &error);
+    answer(invocation, error);
 }
 
-static void begin_end(struct manager *manager, enum machine_end_kind kind)
+static void end_machine(GDBusMethodInvocation *invocation, gpointer user, guint kind)
 {
+    struct manager *manager = user;
     if (!manager->ending)
-        manager->ending = machine_end_begin(manager->environment.bus, manager->guests, kind);
+        manager->ending = machine_end_begin(manager->bus, manager->guests, (enum machine_end_kind)kind);
+    g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean on_shutdown(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
-{
-    begin_end(data, MACHINE_POWER_OFF);
-    rh_manager1_complete_shutdown(skeleton, invocation);
-    return TRUE;
-}
-
-static gboolean on_reboot(RhManager1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
-{
-    begin_end(data, MACHINE_RESTART);
-    rh_manager1_complete_reboot(skeleton, invocation);
-    return TRUE;
-}
+static const struct authority_method methods[] = {
+    {"handle-switch", switch_to, 0},
+    {"handle-get-guest", get_guest, 0},
+    {"handle-switcher-shown", switcher_shown, 0},
+    {"handle-set-volume", set_volume, 0},
+    {"handle-give-microphone", give_microphone, 0},
+    {"handle-shutdown", end_machine, MACHINE_POWER_OFF},
+    {"handle-reboot", end_machine, MACHINE_RESTART},
+    {NULL, NULL, 0},
+};
 
 /* ---- life ---- */
 
@@ -478,46 +535,68 @@ static gboolean open_environment(struct manager *manager, const struct manager_o
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
+    toolstack_set_pool(environment->toolstack, options->pool);
     environment->display = display_new(options->seat_socket, options->sound_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }
 
-static gboolean export_manager(struct manager *manager, const struct manager_options *options, GError **error)
+/* One line for everybody who looks at the switcher: that this is no product's image. */
+static void publish_notice(struct manager *manager, const char *path)
 {
+    g_autofree char *text = NULL;
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        g_strdelimit(g_strstrip(text), "\n", ' ');
+    rh_manager1_set_notice(manager->skeleton, text && g_utf8_validate(text, -1, NULL) ? text : "");
+}
+
+static void export_manager(struct manager *manager, const struct manager_options *options)
+{
+    g_autoptr(RhObjectSkeleton) object = rh_object_skeleton_new(OBJECT_PATH);
     RhManager1 *skeleton = rh_manager1_skeleton_new();
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
     rh_manager1_set_volume(skeleton, 100);
-    g_signal_connect(skeleton, "handle-switch", G_CALLBACK(on_switch), manager);
-    g_signal_connect(skeleton, "handle-get-guest", G_CALLBACK(on_get_guest), manager);
-    g_signal_connect(skeleton, "handle-switcher-shown", G_CALLBACK(on_switcher_shown), manager);
-    g_signal_connect(skeleton, "handle-set-volume", G_CALLBACK(on_set_volume), manager);
-    g_signal_connect(skeleton, "handle-give-microphone", G_CALLBACK(on_give_microphone), manager);
-    g_signal_connect(skeleton, "handle-shutdown", G_CALLBACK(on_shutdown), manager);
-    g_signal_connect(skeleton, "handle-reboot", G_CALLBACK(on_reboot), manager);
-    publish_guests(manager);
+    publish_notice(manager, options->notice);
+    authority_serve(manager->environment.authority, skeleton, methods, manager);
+    guest_edit_serve_manager(&manager->edit, skeleton);
+    rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
-    return g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), manager->environment.bus, OBJECT_PATH,
-                                            error);
+    rh_object_skeleton_set_manager1(object, skeleton);
+    g_dbus_object_manager_server_export(manager->environment.objects, G_DBUS_OBJECT_SKELETON(object));
 }
 
 struct manager *manager_new(GDBusConnection *bus, const struct manager_options *options, GError **error)
 {
     struct manager *manager = g_new0(struct manager, 1);
-    manager->environment.bus = bus;
+    manager->bus = bus;
     manager->foreground = -1;
+    manager->environment.authority = authority_new(bus);
+    manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
+    manager->environment.lend_slot = lend_slot;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
     manager->autostart_marker = g_strdup(options->autostart_marker);
+    manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
+    manager->environment.identities = manager->identities =
+        g_build_filename(options->state_directory, "identities", NULL);
+    manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
-    if (!export_manager(manager, options, error) || !open_environment(manager, options, error)) {
+    manager->edit = (struct guest_edit){.directory = manager->guests_directory,
+                                        .guests = manager->guests,
+                                        .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
+                                        .authority = manager->environment.authority,
+                                        .reload = reload_now,
+                                        .user = manager};
+    export_manager(manager, options);
+    if (!open_environment(manager, options, error)) {
         manager_free(manager);
         return NULL;
     }
     load_definitions(manager);
+    g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
     query_host(manager);
     manager->host_timer = g_timeout_add_seconds(HOST_SECONDS, look_after_host, manager);
@@ -533,19 +612,23 @@ void manager_free(struct manager *manager)
     g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     g_clear_pointer(&manager->ending, machine_end_free);
     g_clear_object(&manager->monitor);
+    jobs_free(manager->edit.jobs);
     for (guint i = 0; i < manager->guests->len; i++)
         guest_remove(g_ptr_array_index(manager->guests, i));
     g_ptr_array_unref(manager->guests);
     g_ptr_array_unref(manager->problems);
-    if (manager->skeleton) {
-        g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(manager->skeleton));
-        g_object_unref(manager->skeleton);
-    }
+    authority_free(manager->environment.authority);
+    g_object_unref(manager->skeleton);
+    g_object_unref(manager->environment.objects);
     if (manager->environment.display)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    pool_guard_free(manager->pool_guard);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
+    g_free(manager->saved);
+    g_free(manager->identities);
+    g_free(manager->autostart_turn.name);
     g_free(manager);
 }

@@ -12,8 +12,11 @@ struct manager_options {
     const char *guests_directory; /* guest definitions; watched for changes */
     const char *seat_socket;
     const char *sound_socket;
+    const char *state_directory;  /* what is kept of guests: the suspended ones, identities */
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
+    const char *notice; /* a file; what is in it is shown in the switcher. Not there: nothing is */
     const char *version;
+    const char *pool; /* the folder of guests' disks (storage/pool.h) */
 };
 
 /* Exports everything on the bus. The name is the caller's to own afterwards. */

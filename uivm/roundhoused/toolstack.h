@@ -15,20 +15,25 @@ struct toolstack;
 enum toolstack_operation {
     TOOLSTACK_PAUSE,
     TOOLSTACK_UNPAUSE,
-    TOOLSTACK_SHUTDOWN, /* asks the guest's system */
-    TOOLSTACK_REBOOT,   /* asks the guest's system */
+    TOOLSTACK_SHUTDOWN, /* asks the guest's system, or presses the power button of a PC whose system has no Xen drivers
+                         */
+    TOOLSTACK_REBOOT,   /* the same; where there is only the button, a shutdown is what comes */
     TOOLSTACK_DESTROY,
+    TOOLSTACK_RESUME, /* lets a domain go on that has stopped to be saved */
     TOOLSTACK_OPERATION_COUNT
 };
 
+/* Ends, and what looks like one. */
 enum toolstack_end {
-    TOOLSTACK_END_POWEROFF, /* shut down by itself; the domain still has to be destroyed */
-    TOOLSTACK_END_REBOOT,   /* wants to be started again; still has to be destroyed */
-    TOOLSTACK_END_CRASH,    /* crashed; still has to be destroyed */
-    TOOLSTACK_END_VANISHED, /* destroyed, by us or by another tool */
+    TOOLSTACK_END_POWEROFF,  /* shut down by itself; the domain still has to be destroyed */
+    TOOLSTACK_END_REBOOT,    /* wants to be started again; still has to be destroyed */
+    TOOLSTACK_END_CRASH,     /* crashed; still has to be destroyed */
+    TOOLSTACK_END_VANISHED,  /* destroyed, by us or by another tool */
+    TOOLSTACK_END_SUSPENDED, /* no end: stands still while somebody saves it, us or another tool */
+    TOOLSTACK_END_RESUMED,   /* goes on after that */
 };
 
-/* A domain that toolstack_watch() watches has come to an end. May come twice: first an end, then VANISHED. */
+/* News of a domain that toolstack_watch() watches. An end may come twice: first the end, then VANISHED. */
 typedef void (*toolstack_end_fn)(int domid, enum toolstack_end end, gpointer user);
 
 struct toolstack_host {
@@ -39,22 +44,36 @@ struct toolstack_host {
 struct toolstack_domain {
     int domid; /* -1: there is no such domain */
     gboolean paused;
-    gboolean begun; /* it has run */
+    gboolean begun;     /* it has run */
+    gboolean suspended; /* it has stopped to be saved */
 };
 
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error);
 void toolstack_free(struct toolstack *toolstack);
 
-/* Creates the guest's domain, paused. The definition is copied by the call. A graphics card prefers the screen's size.
+/* Where the images of definitions are (storage/pool.h); POOL_PATH otherwise. */
+void toolstack_set_pool(struct toolstack *toolstack, const char *path);
+
+/*
+ * Creates the guest's domain, paused. The definition is copied by the call. A graphics card prefers the screen's size.
+ * saved: what saved_state_open() gave, and the domain goes on from there; closed in any case. -1: a new one.
  */
 void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
-                      GAsyncReadyCallback done, gpointer user);
+                      int saved, GAsyncReadyCallback done, gpointer user);
 /* The new domain's id, or -1; then nothing of it is left. */
 int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
 void toolstack_operate(struct toolstack *toolstack, enum toolstack_operation operation, int domid,
                        GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
+
+/*
+ * Puts the guest into a file of its own in the folder (saved_state.h). Afterwards its domain stands still and is to be
+ * destroyed; where it could not be saved, it runs on.
+ */
+void toolstack_save(struct toolstack *toolstack, const struct guest_config *config, int domid, const char *folder,
+                    GAsyncReadyCallback done, gpointer user);
+gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
 /* One question at a time. */
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);

@@ -13,13 +13,18 @@
 #include <sys/time.h>
 
 #define DESCRIPTORS_MAX 16
+#ifndef LOOK_MILLISECONDS
+#define LOOK_MILLISECONDS 1000
+#endif
 
 struct toolstack_events {
     libxl_ctx *ctx;
     xentoollog_logger *log;
     toolstack_end_fn end;
     gpointer user;
-    GHashTable *watches; /* domid -> libxl_evgen_domain_death * */
+    GHashTable *watches;   /* domid -> libxl_evgen_domain_death * */
+    GHashTable *suspended; /* domids */
+    guint look_again;      /* source id while there are such, 0: none */
     GSource *source;
 };
 
@@ -45,8 +50,9 @@ static enum toolstack_end end_of_reason(guint8 reason)
 {
     switch ((libxl_shutdown_reason)reason) {
     case LIBXL_SHUTDOWN_REASON_POWEROFF:
-    case LIBXL_SHUTDOWN_REASON_SUSPEND:
         return TOOLSTACK_END_POWEROFF;
+    case LIBXL_SHUTDOWN_REASON_SUSPEND:
+        return TOOLSTACK_END_SUSPENDED;
     case LIBXL_SHUTDOWN_REASON_REBOOT:
     case LIBXL_SHUTDOWN_REASON_SOFT_RESET:
         return TOOLSTACK_END_REBOOT;
@@ -62,13 +68,64 @@ static void unwatch(struct toolstack_events *events, int domid)
         libxl_evdisable_domain_death(events->ctx, watch);
 }
 
+/*
+ * ---- domains that are being saved ----
+ * A watch tells of one shutdown only, and a domain that goes on after a suspend may shut down for good later: then it
+ * is watched anew. That it goes on libxl does not tell.
+ */
+
+static gboolean goes_on(struct toolstack_events *events, int domid)
+{
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    gboolean there = libxl_domain_info(events->ctx, &info, (uint32_t)domid) == 0 && !info.dying;
+    gboolean suspended = info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    libxl_dominfo_dispose(&info);
+    return there && !suspended;
+}
+
+static void watch_anew(struct toolstack_events *events, int domid)
+{
+    g_autoptr(GError) error = NULL;
+    unwatch(events, domid);
+    if (!toolstack_events_watch(events, domid, &error))
+        g_warning("domain %d: %s", domid, error->message);
+    events->end(domid, TOOLSTACK_END_RESUMED, events->user);
+}
+
+static gboolean look_at_suspended(gpointer data)
+{
+    struct toolstack_events *events = data;
+    g_autoptr(GList) domids = g_hash_table_get_keys(events->suspended);
+    for (GList *item = domids; item; item = item->next) {
+        int domid = GPOINTER_TO_INT(item->data);
+        if (goes_on(events, domid) && g_hash_table_remove(events->suspended, item->data))
+            watch_anew(events, domid);
+    }
+    if (g_hash_table_size(events->suspended) > 0)
+        return G_SOURCE_CONTINUE;
+    events->look_again = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void note_suspended(struct toolstack_events *events, int domid)
+{
+    g_hash_table_add(events->suspended, GINT_TO_POINTER(domid));
+    if (!events->look_again)
+        events->look_again = g_timeout_add(LOOK_MILLISECONDS, look_at_suspended, events);
+}
+
 static void handle(struct toolstack_events *events, const libxl_event *event)
 {
     int domid = (int)event->domid;
     if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
-        events->end(domid, end_of_reason(event->u.domain_shutdown.shutdown_reason), events->user);
+        enum toolstack_end end = end_of_reason(event->u.domain_shutdown.shutdown_reason);
+        if (end == TOOLSTACK_END_SUSPENDED)
+            note_suspended(events, domid);
+        events->end(domid, end, events->user);
     } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH) {
         unwatch(events, domid);
+        g_hash_table_remove(events->suspended, GINT_TO_POINTER(domid));
         events->end(domid, TOOLSTACK_END_VANISHED, events->user);
     }
 }
@@ -148,7 +205,8 @@ gboolean toolstack_events_watch(struct toolstack_events *events, int domid, GErr
 {
     libxl_evgen_domain_death *watch;
     if (libxl_evenable_domain_death(events->ctx, (uint32_t)domid, 0, &watch)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK, "Its end could not be watched for: %s.",
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                    "Its end could not be watched for: %s. Force it off, and start it again.",
                     toolstack_log_first_error(events->log));
         return FALSE;
     }
@@ -173,6 +231,7 @@ struct toolstack_events *toolstack_events_new(toolstack_end_fn end, gpointer use
     events->end = end;
     events->user = user;
     events->watches = g_hash_table_new(NULL, NULL);
+    events->suspended = g_hash_table_new(NULL, NULL);
     events->source = g_source_new(&source_functions, sizeof(struct events_source));
     ((struct events_source *)events->source)->events = events;
     g_source_attach(events->source, NULL);
@@ -189,6 +248,8 @@ void toolstack_events_free(struct toolstack_events *events)
     while (g_hash_table_iter_next(&iter, NULL, &watch))
         libxl_evdisable_domain_death(events->ctx, watch);
     g_hash_table_unref(events->watches);
+    g_hash_table_unref(events->suspended);
+    g_clear_handle_id(&events->look_again, g_source_remove);
     libxl_ctx_free(events->ctx);
     xtl_logger_destroy(events->log);
     g_free(events);

@@ -7,6 +7,9 @@
 #include "device_model.h"
 #include "domain_config.h"
 #include "errors.h"
+#include "guest_images.h"
+#include "saved_state.h"
+#include "storage/pool.h"
 #include "toolstack_affinity.h"
 #include "toolstack_events.h"
 #include "toolstack_context.h"
@@ -14,9 +17,11 @@
 
 #include <libxl.h>
 #include <libxl_utils.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xencall.h>
+#include <xenstore.h>
 
 #include "public/roundhouse.h"
 
@@ -38,6 +43,7 @@ struct toolstack {
     struct toolstack_events *events;
     toolstack_end_fn end;
     gpointer user;
+    char *pool_path;
     GHashTable *holds; /* domid -> GArray of int: descriptors that keep the domain's loop devices */
     connection host;   /* for questions about the host, which come often; one worker at a time has it */
     gboolean host_open, host_asked;
@@ -69,7 +75,7 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
     guint64 need_kib = 0, free_kib = 0;
     if (libxl_domain_need_memory(link->ctx, domain, INVALID_DOMID, &need_kib) ||
         libxl_get_free_memory(link->ctx, &free_kib)) {
-        set_libxl_error(error, link, "Free memory could not be read.");
+        set_libxl_error(error, link, "Try again; if it fails each time, restart this machine.");
         return FALSE;
     }
     if (need_kib <= free_kib)
@@ -88,8 +94,23 @@ static gboolean check_memory(connection *link, libxl_domain_config *domain, GErr
 struct creation {
     struct guest_config *config;
     struct guest_screen screen;
+    char *pool_path;
     GArray *holds;
+    int saved; /* -1: none */
 };
+
+/* A stream of version 2 is what libxl_domain_suspend() writes (libxl.h, LIBXL_HAVE_STREAM_V2). */
+static int make_domain(libxl_ctx *ctx, libxl_domain_config *domain, uint32_t *domid, int saved)
+{
+    libxl_domain_restore_params params;
+    if (saved < 0)
+        return libxl_domain_create_new(ctx, domain, domid, NULL, NULL);
+    libxl_domain_restore_params_init(&params);
+    params.stream_version = 2;
+    int code = libxl_domain_create_restore(ctx, domain, domid, saved, -1, &params, NULL, NULL);
+    libxl_domain_restore_params_dispose(&params);
+    return code;
+}
 
 static int create_domain(connection *link, struct creation *wanted, GError **error)
 {
@@ -97,11 +118,16 @@ static int create_domain(connection *link, struct creation *wanted, GError **err
     uint32_t domid = INVALID_DOMID;
     int result = -1;
     libxl_domain_config_init(&domain);
-    if (!domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
+    if (!guest_images_find(wanted->config, wanted->pool_path, error) ||
+        !domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
         !check_memory(link, &domain, error))
         goto out;
-    if (libxl_domain_create_new(link->ctx, &domain, &domid, NULL, NULL)) {
-        set_libxl_error(error, link, "Try again; if it fails each time, restart this machine.");
+    if (make_domain(link->ctx, &domain, &domid, wanted->saved)) {
+        set_libxl_error(error, link,
+                        wanted->saved < 0
+                            ? "Try again; if it fails each time, restart this machine."
+                            : "Try again; if it fails each time, force it off, which gives up what was saved "
+                              "of it, and start it anew.");
         goto out;
     }
     toolstack_affinity_set(link->ctx, domid, wanted->config);
@@ -123,7 +149,10 @@ static void creation_free(gpointer data)
 {
     struct creation *creation = data;
     guest_config_free(creation->config);
+    g_free(creation->pool_path);
     g_clear_pointer(&creation->holds, holds_free);
+    if (creation->saved >= 0)
+        close(creation->saved);
     g_free(creation);
 }
 
@@ -144,12 +173,12 @@ static void create_in_thread(GTask *task, gpointer source, gpointer data, GCance
 }
 
 void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
-                      GAsyncReadyCallback done, gpointer user)
+                      int saved, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
     struct creation *creation = g_new(struct creation, 1);
-    (void)toolstack;
-    *creation = (struct creation){guest_config_copy(config), screen, g_array_new(FALSE, FALSE, sizeof(int))};
+    *creation = (struct creation){guest_config_copy(config), screen, g_strdup(toolstack->pool_path),
+                                  g_array_new(FALSE, FALSE, sizeof(int)), saved};
     g_task_set_task_data(task, creation, creation_free);
     g_task_run_in_thread(task, create_in_thread);
 }
@@ -165,15 +194,59 @@ int toolstack_create_finish(struct toolstack *toolstack, GAsyncResult *result, G
 
 /* ---- operations on a domain ---- */
 
+/* Whether the guest's system reads what the toolstack writes into control/: its driver says so there. */
+static gboolean hears(uint32_t domid, const char *feature)
+{
+    struct xs_handle *store = xs_open(0);
+    g_autofree char *path = g_strdup_printf("/local/domain/%u/control/%s", domid, feature);
+    char *value = store ? xs_read(store, XBT_NULL, path, NULL) : NULL;
+    gboolean yes = g_strcmp0(value, "1") == 0;
+    free(value);
+    if (store)
+        xs_close(store);
+    return yes;
+}
+
+static gboolean is_pc(libxl_ctx *ctx, uint32_t domid)
+{
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    gboolean pc = libxl_domain_info(ctx, &info, domid) == 0 && info.domain_type == LIBXL_DOMAIN_TYPE_HVM;
+    libxl_dominfo_dispose(&info);
+    return pc;
+}
+
+/* libxl would go by the guest's event interrupt, which firmware and a system that is still booting may have set up. */
+static int shut_down(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+    if (is_pc(ctx, domid) && !hears(domid, "feature-poweroff"))
+        return libxl_send_trigger(ctx, domid, LIBXL_TRIGGER_POWER, 0, how);
+    return libxl_domain_shutdown(ctx, domid, how);
+}
+
+static int restart(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+    if (is_pc(ctx, domid) && !hears(domid, "feature-reboot"))
+        return libxl_send_trigger(ctx, domid, LIBXL_TRIGGER_POWER, 0, how);
+    return libxl_domain_reboot(ctx, domid, how);
+}
+
+/* The guest's system learns that it was not saved, and goes on. */
+static int resume(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+    return libxl_domain_resume(ctx, domid, 1, how);
+}
+
 static const struct {
     int (*call)(libxl_ctx *, uint32_t domid, const libxl_asyncop_how *);
     const char *advice;
 } operations[TOOLSTACK_OPERATION_COUNT] = {
     [TOOLSTACK_PAUSE] = {libxl_domain_pause, "Try again."},
     [TOOLSTACK_UNPAUSE] = {libxl_domain_unpause, "Try again, or force it off."},
-    [TOOLSTACK_SHUTDOWN] = {libxl_domain_shutdown, "Its system does not listen; force it off if it hangs."},
-    [TOOLSTACK_REBOOT] = {libxl_domain_reboot, "Its system does not listen; force it off if it hangs."},
+    [TOOLSTACK_SHUTDOWN] = {shut_down, "Its system does not listen. Force it off if it hangs."},
+    [TOOLSTACK_REBOOT] = {restart, "Its system does not listen. Force it off if it hangs."},
     [TOOLSTACK_DESTROY] = {libxl_domain_destroy, "Try again."},
+    [TOOLSTACK_RESUME] = {resume, "Force it off."},
 };
 
 #ifndef DESTROY_PATIENCE_SECONDS
@@ -236,6 +309,76 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
     g_clear_handle_id(&operation->overdue, g_source_remove);
     if (operation->kind == TOOLSTACK_DESTROY)
         device_model_kill(operation->domid);
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+/* ---- suspend to disk ---- */
+
+struct saving {
+    struct guest_config *config;
+    char *folder;
+    int domid;
+};
+
+static void saving_free(gpointer data)
+{
+    struct saving *saving = data;
+    guest_config_free(saving->config);
+    g_free(saving->folder);
+    g_free(saving);
+}
+
+static void stands_still(GError **error)
+{
+    g_autofree char *cause = g_steal_pointer(&(*error)->message);
+    (*error)->message = g_strdup_printf("%s It stands still now. Force it off.", cause);
+}
+
+/* libxl waits for the guest's system, stops it, and writes what it is. */
+static gboolean save_domain(connection *link, const struct saving *saving, GError **error)
+{
+    const char *folder = saving->folder, *name = saving->config->name;
+    int fd = saved_state_create(folder, saving->config, error);
+    if (fd < 0)
+        return FALSE;
+    if (libxl_domain_suspend(link->ctx, (uint32_t)saving->domid, fd, 0, NULL)) {
+        set_libxl_error(error, link, "It runs on. Try again, or shut it down instead.");
+        close(fd);
+    } else if (saved_state_keep(folder, name, fd, error)) {
+        return TRUE;
+    }
+    saved_state_drop(folder, name);
+    if (resume(link->ctx, (uint32_t)saving->domid, NULL))
+        stands_still(error);
+    return FALSE;
+}
+
+static void save_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_auto(connection) link = {0};
+    GError *error = NULL;
+    (void)source;
+    (void)cancellable;
+    if (connection_open(&link, &error) && save_domain(&link, data, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+void toolstack_save(struct toolstack *toolstack, const struct guest_config *config, int domid, const char *folder,
+                    GAsyncReadyCallback done, gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct saving *saving = g_new(struct saving, 1);
+    (void)toolstack;
+    *saving = (struct saving){guest_config_copy(config), g_strdup(folder), domid};
+    g_task_set_task_data(task, saving, saving_free);
+    g_task_run_in_thread(task, save_in_thread);
+}
+
+gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
@@ -306,14 +449,15 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
 struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
 {
     g_auto(connection) link = {0};
-    struct toolstack_domain domain = {-1, FALSE, FALSE};
+    struct toolstack_domain domain = {.domid = -1};
     libxl_dominfo info;
     uint32_t domid;
     (void)toolstack;
     libxl_dominfo_init(&info);
     if (connection_open(&link, NULL) && libxl_name_to_domid(link.ctx, name, &domid) == 0 &&
         libxl_domain_info(link.ctx, &info, domid) == 0 && !info.dying)
-        domain = (struct toolstack_domain){(int)domid, info.paused, info.cpu_time > 0};
+        domain = (struct toolstack_domain){(int)domid, info.paused, info.cpu_time > 0,
+                                           info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND};
     libxl_dominfo_dispose(&info);
     return domain;
 }
@@ -342,6 +486,12 @@ static void domain_ended(int domid, enum toolstack_end end, gpointer data)
     toolstack->end(domid, end, toolstack->user);
 }
 
+void toolstack_set_pool(struct toolstack *toolstack, const char *path)
+{
+    g_free(toolstack->pool_path);
+    toolstack->pool_path = g_strdup(path);
+}
+
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)
 {
     struct toolstack *toolstack = g_new0(struct toolstack, 1);
@@ -352,6 +502,7 @@ struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **er
     }
     toolstack->end = end;
     toolstack->user = user;
+    toolstack->pool_path = g_strdup(POOL_PATH);
     toolstack->calls = xencall_open(NULL, 0);
     toolstack->holds = g_hash_table_new_full(NULL, NULL, NULL, holds_free);
     return toolstack;
@@ -361,6 +512,7 @@ void toolstack_free(struct toolstack *toolstack)
 {
     toolstack_events_free(toolstack->events);
     g_hash_table_unref(toolstack->holds);
+    g_free(toolstack->pool_path);
     if (toolstack->calls)
         xencall_close(toolstack->calls);
     if (toolstack->host_asked)

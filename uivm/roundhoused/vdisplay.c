@@ -201,6 +201,15 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     guest_free(guest);
 }
 
+void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs)
+{
+    struct vguest *guest = vdisplay_find(vd, domid);
+    if (!guest || guest->signs == signs)
+        return;
+    guest->signs = signs;
+    vdisplay_send_guest(vd, guest);
+}
+
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     if (slot >= LINK_SLOTS || (slot > 0 && !vd->guests[slot])) {

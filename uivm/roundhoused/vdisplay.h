@@ -48,6 +48,10 @@ bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound so
 // domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
+// What of the guest the seat shows outside its picture, a set of enum guest_sign; harmless for an unknown domain. The
+// seat is told GUEST_SIGN_MICROPHONE beside them while the sound process says so.
+void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs);
+
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
 

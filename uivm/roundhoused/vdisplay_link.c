@@ -21,6 +21,9 @@ void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest)
 {
     struct link_message add = vdisplay_guest_message(guest);
     vdisplay_send(vd, &add, -1);
+    struct link_message signs = {.type = LINK_GUEST_SIGNS, .slot = guest->slot};
+    signs.guest_signs.signs = guest->signs | (guest->slot == vd->microphone ? GUEST_SIGN_MICROPHONE : 0);
+    vdisplay_send(vd, &signs, -1);
 }
 
 // What was connected stays so for the guest; the next seat is asked to connect it again.

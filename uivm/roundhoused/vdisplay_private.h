@@ -38,6 +38,7 @@ struct vguest {
     unsigned slot;
     uint32_t domid, rgb;
     char name[LINK_NAME_SIZE];
+    uint32_t signs; // of enum guest_sign
     unsigned device_count;
     bool has_screen; // the first two devices are display and keyboard
     struct vdevice devices[3];

@@ -46,10 +46,22 @@ static enum vdisplay_sent send_machine(struct vdisplay *vd, uint32_t volume, uin
     return vlink_send(&vd->sound, &message, -1);
 }
 
+// The seat hears of it by the signs of the two guests.
+static void microphone_moved(struct vdisplay *vd, uint32_t slot)
+{
+    const uint32_t slots[] = {vd->microphone, slot};
+    if (slot == vd->microphone)
+        return;
+    vd->microphone = slot;
+    for (unsigned i = 0; i < G_N_ELEMENTS(slots); i++)
+        if (vd->guests[slots[i]])
+            vdisplay_send_guest(vd, vd->guests[slots[i]]);
+}
+
 // What is, as the sound process says after HELLO and after each change.
 static void on_machine(struct vdisplay *vd, const struct link_sound_machine *machine)
 {
-    vd->microphone = machine->microphone;
+    microphone_moved(vd, machine->microphone);
     if (vd->volume_wish != NO_WISH && vd->volume_wish != machine->volume) {
         send_machine(vd, vd->volume_wish, machine->microphone);
         return;
@@ -77,7 +89,7 @@ static void on_lost(struct vdisplay *vd)
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         if (vd->guests[slot])
             vguest_forget_connections(vd->guests[slot], &vd->sound);
-    vd->microphone = 0;
+    microphone_moved(vd, 0);
     if (vd->sound_callback)
         vd->sound_callback(vd->volume, 0, vd->sound_data);
 }

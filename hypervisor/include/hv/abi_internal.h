@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct e820entry) == 20, "INT 15h E820 record");
 
 /* ---- abi/misc.c: hypercalls without a family of their own, and those that exist only to be refused. ---- */
 long do_xenpmu_op(struct hypercall *call); /* -EOPNOTSUPP */
-long do_xsm_op(struct hypercall *call);    /* -ENOSYS */
+long do_xsm_op(struct hypercall *call);
 
 /* ---- abi/memory_populate.c ---- */
 long memory_populate(struct request *r); /* XENMEM_populate_physmap, XENMEM_increase_reservation */

@@ -11,6 +11,12 @@ bool bootinfo_parse(uint32_t magic, paddr_t info);
 /* After the console is up: complaints about options, what was found. */
 void bootinfo_report(void);
 
+/* boot/boot_policy.c: puts the policy in force that the loader brought, if any. Before Domain-0 is built, which frees
+ * the modules. */
+struct boot_module;
+void boot_policy(void);
+bool is_policy_module(const struct boot_module *m);
+
 /* x86/cpu_features.c */
 void cpu_features_init(void);
 void cpu_features_init_cpu(void);

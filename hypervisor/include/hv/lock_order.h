@@ -14,6 +14,7 @@
 
 #define LOCK_ORDER(LOCK)                                                                                               \
     LOCK(PLATFORM, CALLED)          /* abi/platform_op.c: one caller of platform_op */                                 \
+    LOCK(POLICY, CALLED)            /* abi/xsm_op.c: one loader of a policy */                                         \
     LOCK(DOMCTL, CALLED)            /* abi/domctl.c: one caller of domctl */                                           \
     LOCK(DOMAIN, CALLED)            /* struct domain: fields marked [d] */                                             \
     LOCK(EVENT_BIND, CALLED)        /* struct event_channels: making and ending of ports */                            \

@@ -9,6 +9,7 @@
 #include <xen/io/kbdif.h>
 
 #include "foreign.h"
+#include "key_set.h"
 #include "log.h"
 
 static_assert(sizeof(union xenkbd_in_event) == XENKBD_IN_EVENT_SIZE, "xenkbd event size");
@@ -18,6 +19,7 @@ enum { QUEUE_LENGTH = 256, RESERVED_FOR_RELEASES = 128 };
 
 struct keyboard {
     struct backend base;
+    struct guest *guest;
     struct ports *ports;
     int port;
     struct xenkbd_page *page;
@@ -105,6 +107,8 @@ static void key(struct backend *backend, uint32_t code, bool pressed)
     event.key.pressed = pressed;
     event.key.keycode = code;
     send(keyboard, &event);
+    if (pressed) // kbdif does not tell of lamps: they are as if the guest had begun with none and done what is usual
+        guest_set_lamps(keyboard->guest, keyboard->guest->lamps ^ lamp_of(code));
 }
 
 static int32_t scaled(double part, uint32_t range)
@@ -180,6 +184,7 @@ struct backend *keyboard_connect(struct guest *guest, struct ports *ports, const
     if (!keyboard)
         return NULL;
     keyboard->base.ops = &ops;
+    keyboard->guest = guest;
     keyboard->ports = ports;
     keyboard->port = -1;
     keyboard->by_grant = connect->by_grant;

@@ -140,7 +140,7 @@ static unsigned button_bit(uint32_t code)
 
 static bool send_key(struct rfb *rfb, uint32_t code, bool pressed, enum weight weight)
 {
-    if (code >= BTN_MISC && code < KEY_OK) {
+    if (is_button(code)) {
         unsigned buttons = pressed ? rfb->buttons | button_bit(code) : rfb->buttons & ~button_bit(code);
         bool sent = send_buttons(rfb, buttons, weight);
         rfb->buttons = sent ? buttons : rfb->buttons;
@@ -256,6 +256,11 @@ static void on_absolute(void *data, bool absolute)
     rfb->absolute = absolute;
 }
 
+static void on_lamps(void *data, unsigned lamps)
+{
+    guest_set_lamps(((struct rfb *)data)->guest, lamps);
+}
+
 static void on_cursor(void *data, const uint8_t *pixels, uint32_t width, uint32_t height, int32_t x, int32_t y)
 {
     struct rfb *rfb = data;
@@ -339,7 +344,8 @@ struct backend *rfb_connect(struct guest *guest, const struct link_rfb_connect *
     rfb->socket = socket;
     rfb->limit = connect->videoram_limit;
     rfb->movement = SIZE_MAX;
-    rfb->listener = (struct rfb_listener){rfb, on_send, on_resize, on_damage, on_update_done, on_absolute, on_cursor};
+    rfb->listener =
+        (struct rfb_listener){rfb, on_send, on_resize, on_damage, on_update_done, on_absolute, on_lamps, on_cursor};
     rfb_start(&rfb->parser, &rfb->listener);
     fcntl(socket, F_SETFL, O_NONBLOCK);
     rfb->source = wl_event_loop_add_fd(guest->seat->loop, socket, WL_EVENT_READABLE, on_ready, rfb);

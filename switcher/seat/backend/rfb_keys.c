@@ -18,7 +18,13 @@ static const uint8_t codes[KEY_MAX + 1] = {
     [KEY_WAKEUP] = 0xe3,       [KEY_MAIL] = 0xec,      [KEY_BOOKMARKS] = 0xe6,  [KEY_COMPUTER] = 0xeb,
     [KEY_BACK] = 0xea,         [KEY_FORWARD] = 0xe9,   [KEY_NEXTSONG] = 0x99,   [KEY_PLAYPAUSE] = 0xa2,
     [KEY_PREVIOUSSONG] = 0x90, [KEY_STOPCD] = 0xa4,    [KEY_HOMEPAGE] = 0xb2,   [KEY_REFRESH] = 0xe7,
-    [KEY_SEARCH] = 0xe5,       [KEY_MEDIA] = 0xed,
+    [KEY_SEARCH] = 0xe5,       [KEY_MEDIA] = 0xed,     [KEY_F13] = 0x5d,        [KEY_F14] = 0x5e,
+    [KEY_F15] = 0x5f,          [KEY_F16] = 0x55,       [KEY_F17] = 0x83,        [KEY_F18] = 0xf7,
+    [KEY_F19] = 0x84,          [KEY_F20] = 0x5a,       [KEY_F21] = 0x74,        [KEY_F22] = 0xf9,
+    [KEY_F23] = 0x6d,          [KEY_F24] = 0x6f,       [KEY_STOP] = 0xe8,       [KEY_AGAIN] = 0x85,
+    [KEY_PROPS] = 0x86,        [KEY_UNDO] = 0x87,      [KEY_FRONT] = 0x8c,      [KEY_COPY] = 0xf8,
+    [KEY_OPEN] = 0x64,         [KEY_PASTE] = 0x65,     [KEY_FIND] = 0xc1,       [KEY_CUT] = 0xbc,
+    [KEY_HELP] = 0xf5,         [KEY_MENU] = 0x9e,
 };
 
 uint8_t rfb_scan_code(uint32_t code)

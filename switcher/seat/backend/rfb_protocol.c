@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "key_set.h"
+
 enum {
     ENCODING_RAW = 0,
     ENCODING_DESKTOP_SIZE = -223,
@@ -229,7 +231,7 @@ static bool take_rectangle(struct rfb_parser *parser, const uint8_t *p)
 
 static bool take_leds(struct rfb_parser *parser, const uint8_t *p)
 {
-    (void)p; // asked for only because QEMU otherwise makes up lock keys
+    parser->listener->lamps(parser->listener->data, p[0] & (LAMP_SCROLL | LAMP_NUM | LAMP_CAPS));
     return next_rectangle(parser);
 }
 

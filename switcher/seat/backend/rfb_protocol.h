@@ -26,6 +26,7 @@ struct rfb_listener {
     void (*damage)(void *data, struct rect area); // these pixels are new
     void (*update_done)(void *data);              // the answer to an update request is complete
     void (*absolute)(void *data, bool absolute);  // whether pointer events are positions or movements
+    void (*lamps)(void *data, unsigned lamps);    // of its keyboard: a set of enum lamp
     // The pointer's image, premultiplied ARGB8888, rows without gaps, valid until the next call; 0 by 0: the guest
     // draws its own.
     void (*cursor)(void *data, const uint8_t *pixels, uint32_t width, uint32_t height, int32_t x, int32_t y);
@@ -74,7 +75,8 @@ enum {
 };
 enum { RFB_LEFT = 1, RFB_MIDDLE = 2, RFB_RIGHT = 4, RFB_WHEEL_UP = 8, RFB_WHEEL_DOWN = 16 };
 
-// 0 when the key (linux/input-event-codes.h) has no number that QEMU knows.
+// 0 when the key (linux/input-event-codes.h) has no number that QEMU knows. QEMU before 8.0 has no F13 to F24 and drops
+// them; its mouse has three buttons and one wheel, whatever RFB's mask could say.
 size_t rfb_key_message(uint8_t *out, uint32_t code, bool pressed);
 // A position, or a movement plus RFB_RELATIVE_ZERO.
 size_t rfb_pointer_message(uint8_t *out, unsigned buttons, uint32_t x, uint32_t y);

@@ -11,7 +11,7 @@ bool focus_key(struct focus *focus, uint32_t code, bool pressed)
     return pressed ? key_set_add(&focus->held, code) : key_set_remove(&focus->held, code);
 }
 
-static void release_all(struct focus *focus, focus_release_fn *release, void *data)
+void focus_release(struct focus *focus, focus_release_fn *release, void *data)
 {
     for (uint32_t code = 0; code < KEY_CNT; code++)
         if (key_set_remove(&focus->held, code))
@@ -24,7 +24,7 @@ bool focus_switch(struct focus *focus, unsigned slot, focus_release_fn *release,
         return false;
     if (slot == focus->current)
         return true;
-    release_all(focus, release, data);
+    focus_release(focus, release, data);
     focus->current = slot;
     return true;
 }

@@ -24,6 +24,9 @@ typedef void focus_release_fn(void *data, unsigned slot, uint32_t code);
 // second keyboard) and a release of a key the target never saw do not.
 bool focus_key(struct focus *focus, uint32_t code, bool pressed);
 
+// The current target lets go of all that it holds: `release` is called for each.
+void focus_release(struct focus *focus, focus_release_fn *release, void *data);
+
 // Moves the focus. `release` is called for every key the old target holds, before the change. False, and
 // nothing happens, when no guest sits in the slot; switching to the current slot keeps the keys and is true.
 bool focus_switch(struct focus *focus, unsigned slot, focus_release_fn *release, void *data);

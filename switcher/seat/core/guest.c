@@ -39,11 +39,13 @@ void guest_damage(struct guest *guest, struct rect area)
     if (!on_screen(guest))
         return; // a switch draws everything anyway
     struct rect picture = {0, 0, (int32_t)guest->picture.width, (int32_t)guest->picture.height};
-    area = rect_intersect(area, picture);
-    struct rect place = scene_guest_area(guest->seat, guest);
-    area.x += place.x;
-    area.y += place.y;
-    seat_damage(guest->seat, area);
+    seat_damage(guest->seat, scene_picture_area(guest->seat, guest, rect_intersect(area, picture)));
+}
+
+void guest_set_lamps(struct guest *guest, unsigned lamps)
+{
+    guest->lamps = lamps;
+    seat_lamps_update(guest->seat);
 }
 
 void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x, int32_t y)

@@ -16,6 +16,8 @@ struct guest {
     unsigned slot;
     bool present;
     uint32_t domid, rgb;
+    uint32_t signs; // of enum guest_sign
+    unsigned lamps; // of its keyboard, of enum lamp
     char name[LINK_NAME_SIZE];
     struct image picture;                // width 0: none
     struct image cursor;                 // what the guest wants drawn at the pointer; width 0: it draws that itself
@@ -33,6 +35,9 @@ void guest_damage(struct guest *guest, struct rect area);
 
 // The pointer's image: ARGB8888, 0 by 0 for none; (x, y) is the pixel that points.
 void guest_set_cursor(struct guest *guest, const struct image *cursor, int32_t x, int32_t y);
+
+// The lamps of its keyboard, a set of enum lamp: those of the machine's follow while it is on screen.
+void guest_set_lamps(struct guest *guest, unsigned lamps);
 
 // The guest broke the protocol: the display is closed at the next turn of the event loop, and the manager
 // told.

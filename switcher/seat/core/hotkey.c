@@ -7,9 +7,9 @@ static const struct {
     uint32_t code;
     unsigned modifier;
 } modifier_keys[] = {
-    {KEY_LEFTCTRL, HOTKEY_CTRL}, {KEY_RIGHTCTRL, HOTKEY_CTRL},  {KEY_LEFTALT, HOTKEY_ALT},
-    {KEY_RIGHTALT, HOTKEY_ALT},  {KEY_LEFTSHIFT, HOTKEY_SHIFT}, {KEY_RIGHTSHIFT, HOTKEY_SHIFT},
-    {KEY_LEFTMETA, HOTKEY_META}, {KEY_RIGHTMETA, HOTKEY_META},
+    {KEY_LEFTCTRL, HOTKEY_CTRL},  {KEY_RIGHTCTRL, HOTKEY_CTRL},  {KEY_LEFTALT, HOTKEY_ALT},
+    {KEY_RIGHTALT, HOTKEY_ALTGR}, {KEY_LEFTSHIFT, HOTKEY_SHIFT}, {KEY_RIGHTSHIFT, HOTKEY_SHIFT},
+    {KEY_LEFTMETA, HOTKEY_META},  {KEY_RIGHTMETA, HOTKEY_META},
 };
 
 enum { MODIFIER_KEYS = sizeof(modifier_keys) / sizeof(modifier_keys[0]) };
@@ -22,40 +22,36 @@ bool hotkey_is_modifier(uint32_t code)
     return false;
 }
 
-static unsigned held_modifiers(const struct key_set *held)
+// The set that is held now.
+static unsigned held_modifiers(const struct hotkeys *hotkeys)
 {
     unsigned modifiers = 0;
     for (size_t i = 0; i < MODIFIER_KEYS; i++)
-        if (key_set_has(held, modifier_keys[i].code))
+        if (key_set_has(&hotkeys->modifiers, modifier_keys[i].code))
             modifiers |= modifier_keys[i].modifier;
     return modifiers;
 }
 
-static struct hotkey_decision press(struct hotkeys *hotkeys, uint32_t code)
+// Whether it goes to whoever has the focus.
+static bool press(struct hotkeys *hotkeys, struct seat *seat, uint32_t code)
 {
     if (key_set_has(&hotkeys->swallowed, code))
-        return (struct hotkey_decision){.verdict = HOTKEY_SWALLOW};
-    unsigned held = held_modifiers(&hotkeys->modifiers);
-    for (const struct hotkey *row = hotkey_table; row->act; row++) {
-        if (row->modifiers == held && code >= row->first && code <= row->last) {
-            key_set_add(&hotkeys->swallowed, code);
-            return (struct hotkey_decision){HOTKEY_ACT, row, code - row->first};
-        }
-    }
-    return (struct hotkey_decision){.verdict = HOTKEY_PASS};
+        return false;
+    unsigned held = held_modifiers(hotkeys);
+    for (const struct hotkey *row = hotkey_table; row->act; row++)
+        if (row->modifiers == held && code >= row->first && code <= row->last && row->act(seat, code - row->first))
+            return !key_set_add(&hotkeys->swallowed, code);
+    return true;
 }
 
-struct hotkey_decision hotkey_feed(struct hotkeys *hotkeys, uint32_t code, bool pressed)
+bool hotkey_feed(struct hotkeys *hotkeys, struct seat *seat, uint32_t code, bool pressed)
 {
     if (hotkey_is_modifier(code)) {
         if (pressed)
             key_set_add(&hotkeys->modifiers, code);
         else
             key_set_remove(&hotkeys->modifiers, code);
-        return (struct hotkey_decision){.verdict = HOTKEY_PASS};
+        return true;
     }
-    if (pressed)
-        return press(hotkeys, code);
-    bool swallowed = key_set_remove(&hotkeys->swallowed, code);
-    return (struct hotkey_decision){.verdict = swallowed ? HOTKEY_SWALLOW : HOTKEY_PASS};
+    return pressed ? press(hotkeys, seat, code) : !key_set_remove(&hotkeys->swallowed, code);
 }

@@ -4,34 +4,39 @@
 #include "hotkey.h"
 #include "seat.h"
 
-static void show_guest(struct seat *seat, unsigned nth)
+static bool show_guest(struct seat *seat, unsigned nth)
 {
-    seat_focus(seat, 1 + nth, true);
+    return seat_focus(seat, 1 + nth, true);
 }
 
-static void show_switcher(struct seat *seat, unsigned nth)
+static bool show_switcher(struct seat *seat, unsigned nth)
 {
     (void)nth;
-    seat_focus(seat, FOCUS_SWITCHER, true);
+    return seat_focus(seat, FOCUS_SWITCHER, true);
 }
 
-static void show_previous(struct seat *seat, unsigned nth)
+static bool show_neighbour(struct seat *seat, int step)
 {
-    (void)nth;
-    seat_focus(seat, focus_neighbour(&seat->focus, -1), true);
+    unsigned slot = focus_neighbour(&seat->focus, step);
+    return slot != seat->focus.current && seat_focus(seat, slot, true);
 }
 
-static void show_next(struct seat *seat, unsigned nth)
+static bool show_previous(struct seat *seat, unsigned nth)
 {
     (void)nth;
-    seat_focus(seat, focus_neighbour(&seat->focus, +1), true);
+    return show_neighbour(seat, -1);
 }
 
-static void toggle_bar(struct seat *seat, unsigned nth)
+static bool show_next(struct seat *seat, unsigned nth)
 {
     (void)nth;
-    if (seat->focus.current != FOCUS_SWITCHER)
-        seat_bar_show(seat, !seat->bar_shown);
+    return show_neighbour(seat, +1);
+}
+
+static bool toggle_bar(struct seat *seat, unsigned nth)
+{
+    (void)nth;
+    return seat->focus.current != FOCUS_SWITCHER && seat_bar_show(seat, !seat->bar_shown);
 }
 
 #define ROW(held, from, to, function, about) {.modifiers = held, KEY_##from, KEY_##to, function},

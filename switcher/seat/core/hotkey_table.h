@@ -1,7 +1,7 @@
 // The seat's hotkeys, a row each: hotkey.c recognises them by it, and roundhouse-seat(8) is made of it.
 #pragma once
 
-// The modifiers that are held, and no others, of either side; the first and the last of the trigger keys, KEY_* of
+// The modifiers that are held, and no others; the first and the last of the trigger keys, KEY_* of
 // linux/input-event-codes.h; what is done, a function of hotkey_table.c; and the same for people.
 #define HOTKEYS(HOTKEY)                                                                                                \
     HOTKEY(HOTKEY_CTRL | HOTKEY_ALT, 1, 9, show_guest, "show the guest in that slot")                                  \

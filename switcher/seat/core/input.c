@@ -20,7 +20,14 @@ struct input {
     struct udev *udev;
     struct libinput *libinput;
     struct wl_event_source *source;
-    bool missed; // a device that could not be opened since devices were asked for last
+    struct wl_list keyboards; // struct keyboard
+    unsigned lamps;           // of enum lamp
+    bool missed;              // a device that could not be opened since devices were asked for last
+};
+
+struct keyboard {
+    struct wl_list link; // input->keyboards
+    struct libinput_device *device;
 };
 
 // Whether it is typed or pointed with. Others (power button, lid, brightness) stay shared: the service VM's
@@ -61,20 +68,29 @@ static void close_device(int fd, void *data)
 
 static const struct libinput_interface interface = {open_device, close_device};
 
-// Keys that turn the machine off or to sleep are the service VM's, whoever has the focus.
+// Keys that turn the machine off or to sleep are no guest's, whoever has the focus. It cannot sleep.
 static bool is_machine_key(uint32_t code)
 {
     return code == KEY_POWER || code == KEY_SLEEP || code == KEY_SUSPEND || code == KEY_POWER2;
+}
+
+static void machine_key(struct seat *seat, uint32_t code, bool pressed)
+{
+    if (pressed && (code == KEY_POWER || code == KEY_POWER2))
+        seat_power_button(seat);
 }
 
 static void on_key(struct input *input, struct libinput_event_keyboard *event)
 {
     bool pressed = libinput_event_keyboard_get_key_state(event) == LIBINPUT_KEY_STATE_PRESSED;
     // Of several keyboards the first press and the last release count.
-    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u) ||
-        is_machine_key(libinput_event_keyboard_get_key(event)))
+    if (libinput_event_keyboard_get_seat_key_count(event) != (pressed ? 1u : 0u))
         return;
-    seat_key(input->seat, libinput_event_keyboard_get_time(event), libinput_event_keyboard_get_key(event), pressed);
+    uint32_t code = libinput_event_keyboard_get_key(event);
+    if (is_machine_key(code))
+        machine_key(input->seat, code, pressed);
+    else
+        seat_key(input->seat, libinput_event_keyboard_get_time(event), code, pressed);
 }
 
 static void on_button(struct input *input, struct libinput_event_pointer *event)
@@ -99,11 +115,47 @@ static void on_scroll(struct input *input, struct libinput_event_pointer *event,
     }
 }
 
-static void on_device_added(struct libinput_device *device)
+static void light(const struct keyboard *keyboard, unsigned lamps)
+{
+    unsigned leds = 0;
+    leds |= lamps & LAMP_NUM ? LIBINPUT_LED_NUM_LOCK : 0;
+    leds |= lamps & LAMP_CAPS ? LIBINPUT_LED_CAPS_LOCK : 0;
+    leds |= lamps & LAMP_SCROLL ? LIBINPUT_LED_SCROLL_LOCK : 0;
+    libinput_device_led_update(keyboard->device, (enum libinput_led)leds);
+}
+
+void input_set_lamps(struct input *input, unsigned lamps)
+{
+    struct keyboard *keyboard;
+    input->lamps = lamps;
+    wl_list_for_each(keyboard, &input->keyboards, link)
+        light(keyboard, lamps);
+}
+
+static void on_device_added(struct input *input, struct libinput_device *device)
 {
     log_info("input: %s", libinput_device_get_name(device));
     if (libinput_device_config_tap_get_finger_count(device) > 0)
         libinput_device_config_tap_set_enabled(device, LIBINPUT_CONFIG_TAP_ENABLED);
+    struct keyboard *keyboard = NULL;
+    if (libinput_device_has_capability(device, LIBINPUT_DEVICE_CAP_KEYBOARD))
+        keyboard = calloc(1, sizeof(*keyboard));
+    if (!keyboard)
+        return;
+    keyboard->device = device; // valid until on_device_removed()
+    wl_list_insert(&input->keyboards, &keyboard->link);
+    light(keyboard, input->lamps);
+}
+
+static void on_device_removed(struct input *input, struct libinput_device *device)
+{
+    struct keyboard *keyboard, *next;
+    wl_list_for_each_safe(keyboard, next, &input->keyboards, link) {
+        if (keyboard->device != device)
+            continue;
+        wl_list_remove(&keyboard->link);
+        free(keyboard);
+    }
 }
 
 static void on_event(struct input *input, struct libinput_event *event)
@@ -111,7 +163,10 @@ static void on_event(struct input *input, struct libinput_event *event)
     struct libinput_event_pointer *p;
     switch (libinput_event_get_type(event)) {
     case LIBINPUT_EVENT_DEVICE_ADDED:
-        on_device_added(libinput_event_get_device(event));
+        on_device_added(input, libinput_event_get_device(event));
+        break;
+    case LIBINPUT_EVENT_DEVICE_REMOVED:
+        on_device_removed(input, libinput_event_get_device(event));
         break;
     case LIBINPUT_EVENT_KEYBOARD_KEY:
         on_key(input, libinput_event_get_keyboard_event(event));
@@ -162,6 +217,7 @@ struct input *input_prepare(void)
     struct input *input = calloc(1, sizeof(*input));
     if (!input)
         return NULL;
+    wl_list_init(&input->keyboards);
     input->udev = udev_new();
     if (input->udev)
         input->libinput = libinput_udev_create_context(&interface, input, input->udev);
@@ -192,6 +248,9 @@ void input_close(struct input *input)
         return;
     if (input->source)
         wl_event_source_remove(input->source);
+    struct keyboard *keyboard, *next;
+    wl_list_for_each_safe(keyboard, next, &input->keyboards, link)
+        free(keyboard);
     if (input->libinput)
         libinput_unref(input->libinput);
     if (input->udev)

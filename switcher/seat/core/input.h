@@ -15,5 +15,7 @@ struct input *input_prepare(void);
 // own consoles.
 bool input_start(struct input *input, struct seat *seat, struct session *session);
 void input_close(struct input *input);
+// The lamps of every keyboard, of those that come later too: a set of enum lamp.
+void input_set_lamps(struct input *input, unsigned lamps);
 void input_suspend(struct input *input);
 void input_resume(struct input *input);

@@ -118,6 +118,12 @@ static void on_guest_add(struct link *link, const struct link_message *m, int fd
     seat_guest_add(link->seat, m->slot, &m->guest_add);
 }
 
+static void on_guest_signs(struct link *link, const struct link_message *m, int fd)
+{
+    (void)fd;
+    seat_guest_signs(link->seat, m->slot, m->guest_signs.signs);
+}
+
 static void on_guest_remove(struct link *link, const struct link_message *m, int fd)
 {
     (void)fd;
@@ -175,6 +181,7 @@ struct handler {
 static const struct handler handlers[] = {
     {LINK_HELLO, false, on_hello},
     {LINK_GUEST_ADD, false, on_guest_add},
+    {LINK_GUEST_SIGNS, true, on_guest_signs},
     {LINK_GUEST_REMOVE, true, on_guest_remove},
     {LINK_FBIF_CONNECT, true, on_display},
     {LINK_DISPLIF_CONNECT, true, on_display},

@@ -98,33 +98,90 @@ void pixels_blend(struct canvas *to, struct rect area, const struct image *image
     }
 }
 
-// Mean of the image's pixels in columns x1..x2-1 and rows y1..y2-1, at most four samples each way.
-static uint32_t mean(const struct image *image, uint32_t x1, uint32_t x2, uint32_t y1, uint32_t y2)
+// What a pixel covers of the image along one axis: the first and the last of the pixels there, of which only parts may
+// belong to it, and every `step`th between them; parts are in 1/256, and so is the first one's share of two.
+struct span {
+    uint32_t first, last, step, head, tail, share;
+};
+
+enum { WHOLE = 256, SAMPLES = 5, CHUNK = 256 };
+
+// Of pixel `at` of `length` across `size` pixels of the image.
+static struct span covered(uint32_t at, uint32_t size, uint32_t length)
 {
-    uint32_t r = 0, g = 0, b = 0, n = 0;
-    uint32_t step_x = (x2 - x1 + 3) / 4, step_y = (y2 - y1 + 3) / 4;
-    for (uint32_t y = y1; y < y2; y += step_y) {
-        for (uint32_t x = x1; x < x2; x += step_x) {
-            uint32_t pixel = load(image_at(image, (int32_t)x, (int32_t)y), image->format);
-            r += pixel >> 16 & 0xff;
-            g += pixel >> 8 & 0xff;
-            b += pixel & 0xff;
-            n++;
-        }
-    }
-    return 0xff000000 | (r / n) << 16 | (g / n) << 8 | b / n;
+    uint64_t begin = (uint64_t)at * size, end = begin + size; // in 1/length of a pixel
+    struct span span = {.first = (uint32_t)(begin / length), .last = (uint32_t)((end - 1) / length)};
+    uint64_t head_end = (uint64_t)(span.first + 1) * length, tail_begin = (uint64_t)span.last * length;
+    span.head = (uint32_t)(((head_end < end ? head_end : end) - begin) * WHOLE / length);
+    span.tail = (uint32_t)((end - tail_begin) * WHOLE / length);
+    span.head += span.head == 0;
+    span.share = span.head * WHOLE / (span.head + span.tail);
+    span.step = 1 + (span.last - span.first) / SAMPLES;
+    return span;
 }
 
-void pixels_scale(struct canvas *to, const struct image *image)
+static uint32_t part(const struct span *span, uint32_t at)
 {
-    for (uint32_t y = 0; y < to->height; y++) {
-        uint32_t y1 = (uint32_t)((uint64_t)y * image->height / to->height);
-        uint32_t y2 = (uint32_t)((uint64_t)(y + 1) * image->height / to->height);
-        uint32_t *row = (uint32_t *)row_at(to, 0, (int32_t)y);
-        for (uint32_t x = 0; x < to->width; x++) {
-            uint32_t x1 = (uint32_t)((uint64_t)x * image->width / to->width);
-            uint32_t x2 = (uint32_t)((uint64_t)(x + 1) * image->width / to->width);
-            row[x] = mean(image, x1, x2 > x1 ? x2 : x1 + 1, y1, y2 > y1 ? y2 : y1 + 1);
+    return at == span->first ? span->head : at == span->last ? span->tail : WHOLE;
+}
+
+// Two pixels, all channels at once.
+static uint32_t mixed(uint32_t a, uint32_t b, uint32_t share)
+{
+    uint32_t rb = (a & 0xff00ff) * share + (b & 0xff00ff) * (WHOLE - share);
+    uint32_t g = (a >> 8 & 0xff) * share + (b >> 8 & 0xff) * (WHOLE - share);
+    return (rb >> 8 & 0xff00ff) | (g & 0xff00);
+}
+
+// Of two columns and two rows at most: what a picture that is a little too large for the screen is made of.
+static uint32_t mean_of_four(const struct image *image, const struct span *columns, const struct span *rows)
+{
+    const uint8_t *above = image_at(image, 0, (int32_t)rows->first), *below = image_at(image, 0, (int32_t)rows->last);
+    size_t size = pixel_size(image->format), left = columns->first * size, right = columns->last * size;
+    uint32_t top = mixed(load(above + left, image->format), load(above + right, image->format), columns->share);
+    uint32_t bottom = mixed(load(below + left, image->format), load(below + right, image->format), columns->share);
+    return mixed(top, bottom, rows->share);
+}
+
+static uint32_t mean(const struct image *image, const struct span *columns, const struct span *rows)
+{
+    if (columns->first == columns->last && rows->first == rows->last)
+        return load(image_at(image, (int32_t)columns->first, (int32_t)rows->first), image->format);
+    if (columns->last - columns->first <= 1 && rows->last - rows->first <= 1)
+        return mean_of_four(image, columns, rows);
+    uint32_t r = 0, g = 0, b = 0, all = 0;
+    for (uint32_t y = rows->first; y <= rows->last; y += rows->step) {
+        for (uint32_t x = columns->first; x <= columns->last; x += columns->step) {
+            uint32_t pixel = load(image_at(image, (int32_t)x, (int32_t)y), image->format);
+            uint32_t weight = part(rows, y) * part(columns, x);
+            r += (pixel >> 16 & 0xff) * weight;
+            g += (pixel >> 8 & 0xff) * weight;
+            b += (pixel & 0xff) * weight;
+            all += weight;
         }
+    }
+    return (r / all) << 16 | (g / all) << 8 | b / all;
+}
+
+// Columns of one chunk of the area: what they cover is the same in every row.
+static void scale_columns(struct canvas *to, struct rect area, const struct image *image, struct rect place)
+{
+    struct span columns[CHUNK];
+    for (int32_t i = 0; i < area.width; i++)
+        columns[i] = covered((uint32_t)(area.x + i - place.x), image->width, (uint32_t)place.width);
+    for (int32_t y = area.y; y < area.y + area.height; y++) {
+        struct span rows = covered((uint32_t)(y - place.y), image->height, (uint32_t)place.height);
+        uint32_t *target = (uint32_t *)row_at(to, area.x, y);
+        for (int32_t i = 0; i < area.width; i++)
+            target[i] = 0xff000000 | mean(image, &columns[i], &rows);
+    }
+}
+
+void pixels_scale(struct canvas *to, struct rect area, const struct image *image, struct rect place)
+{
+    area = rect_intersect(area, place);
+    for (int32_t done = 0; done < area.width; done += CHUNK) {
+        int32_t width = area.width - done < CHUNK ? area.width - done : CHUNK;
+        scale_columns(to, (struct rect){area.x + done, area.y, width, area.height}, image, place);
     }
 }

@@ -7,11 +7,51 @@
 
 enum { BACKGROUND = 0xff1d2128, BORDER = 0xff000000, TILE_SIZE = 160 };
 
+static int32_t at_least_one(int64_t length)
+{
+    return length > 1 ? (int32_t)length : 1;
+}
+
+// Where a picture is drawn in an area: as often as large as fits, so that it stays sharp; one that is too large is made
+// as small as it has to be.
+static struct rect fitted(const struct image *picture, struct rect area)
+{
+    int64_t width = picture->width, height = picture->height;
+    if (width == 0 || height == 0 || rect_empty(area))
+        return (struct rect){0};
+    struct rect place = {0, 0, area.width, area.height};
+    if (width <= area.width && height <= area.height) {
+        int64_t across = area.width / width, down = area.height / height, times = across < down ? across : down;
+        place.width = (int32_t)(width * times);
+        place.height = (int32_t)(height * times);
+    } else if (width * area.height > height * area.width) {
+        place.height = at_least_one(height * area.width / width);
+    } else {
+        place.width = at_least_one(width * area.height / height);
+    }
+    place.x = area.x + (area.width - place.width) / 2;
+    place.y = area.y + (area.height - place.height) / 2;
+    return place;
+}
+
 struct rect scene_guest_area(const struct seat *seat, const struct guest *guest)
 {
-    int32_t width = (int32_t)guest->picture.width, height = (int32_t)guest->picture.height;
-    int32_t x = ((int32_t)seat->output->width - width) / 2, y = ((int32_t)seat->output->height - height) / 2;
-    return (struct rect){x > 0 ? x : 0, y > 0 ? y : 0, width, height};
+    struct rect screen = {0, 0, (int32_t)seat->output->width, (int32_t)seat->output->height};
+    return fitted(&guest->picture, screen);
+}
+
+struct rect scene_picture_area(const struct seat *seat, const struct guest *guest, struct rect part)
+{
+    const struct image *picture = &guest->picture;
+    struct rect place = scene_guest_area(seat, guest);
+    if (rect_empty(place) || rect_empty(part))
+        return (struct rect){0};
+    int64_t left = (int64_t)part.x * place.width / picture->width;
+    int64_t top = (int64_t)part.y * place.height / picture->height;
+    int64_t right = ((int64_t)part.x + part.width) * place.width + picture->width - 1;
+    int64_t bottom = ((int64_t)part.y + part.height) * place.height + picture->height - 1;
+    return (struct rect){place.x + (int32_t)left, place.y + (int32_t)top, (int32_t)(right / picture->width - left),
+                         (int32_t)(bottom / picture->height - top)};
 }
 
 // The guest whose cursor it is at the pointer's place; NULL over the interface and over empty places.
@@ -85,7 +125,10 @@ static void paint_guest(struct seat *seat, const struct guest *guest, struct can
     struct rect place = scene_guest_area(seat, guest), covered = rect_intersect(area, place);
     if (covered.width != area.width || covered.height != area.height)
         pixels_fill(canvas, area, BORDER);
-    pixels_copy(canvas, covered, &guest->picture, place.x, place.y);
+    if (place.width == (int32_t)guest->picture.width && place.height == (int32_t)guest->picture.height)
+        pixels_copy(canvas, covered, &guest->picture, place.x, place.y);
+    else
+        pixels_scale(canvas, covered, &guest->picture, place);
 }
 
 void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)

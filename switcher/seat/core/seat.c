@@ -13,6 +13,7 @@
 #include "log.h"
 #include "news.h"
 #include "remember.h"
+#include "roundhouse_guest.h"
 #include "scene.h"
 #include "ui.h"
 
@@ -141,10 +142,10 @@ struct guest *seat_focused_guest(struct seat *seat)
     return seat->focus.current == FOCUS_SWITCHER ? NULL : &seat->guests[seat->focus.current];
 }
 
-void seat_bar_show(struct seat *seat, bool show)
+bool seat_bar_show(struct seat *seat, bool show)
 {
     if (show == seat->bar_shown || (show && !ui_layer_mapped(seat->ui, UI_LAYER_BAR)))
-        return;
+        return false;
     seat->bar_shown = show;
     if (!show) {
         seat->interface_buttons = (struct key_set){0};
@@ -154,6 +155,7 @@ void seat_bar_show(struct seat *seat, bool show)
     ui_bar_changed(seat->ui, show);
     seat_damage(seat, ui_bar_area(seat->ui));
     seat_cursor_update(seat);
+    return true;
 }
 
 // After seat->focus changed, for whatever reason.
@@ -166,7 +168,7 @@ static void focus_moved(struct seat *seat, unsigned before)
     remember_focus(seat->remembered, now, now ? seat->guests[now].domid : 0);
     seat->repeat_code = 0;
     seat->interface_buttons = (struct key_set){0};
-    seat->wheel_rest = 0;
+    seat->wheel_rest[0] = seat->wheel_rest[1] = 0;
     if (before == FOCUS_SWITCHER)
         ui_keyboard_leave(seat->ui);
     ui_pointer_leave(seat->ui);
@@ -181,16 +183,16 @@ static void focus_moved(struct seat *seat, unsigned before)
     seat_cursor_update(seat);
     seat_pointer_motion(seat, now_ms(), 0, 0);
     ui_focus_changed(seat->ui, now);
+    seat_lamps_update(seat);
     news_focus(seat->news);
 }
 
 static void deliver_release(void *data, unsigned slot, uint32_t code)
 {
     struct seat *seat = data;
-    bool button = code >= BTN_MISC && code < KEY_OK;
     if (slot != FOCUS_SWITCHER) {
         guest_input_key(&seat->guests[slot], code, false);
-    } else if (button) {
+    } else if (is_button(code)) {
         ui_pointer_button(seat->ui, now_ms(), code, false);
     } else {
         ui_key(seat->ui, now_ms(), code, false);
@@ -248,6 +250,27 @@ void seat_guest_remove(struct seat *seat, unsigned slot)
     log_info("slot %u: gone", slot);
     if (before == slot)
         focus_moved(seat, before);
+}
+
+bool seat_guest_listens(const struct seat *seat, const struct guest *guest)
+{
+    (void)seat;
+    return !(guest->signs & GUEST_SIGN_PAUSED);
+}
+
+// The guest on screen hears no more: for it all keys are up.
+static void guest_deaf(struct seat *seat)
+{
+    focus_release(&seat->focus, deliver_release, seat);
+    seat->repeat_code = 0;
+}
+
+void seat_guest_signs(struct seat *seat, unsigned slot, uint32_t signs)
+{
+    struct guest *guest = &seat->guests[slot];
+    guest->signs = signs;
+    if (seat_focused_guest(seat) == guest && !seat_guest_listens(seat, guest))
+        guest_deaf(seat);
 }
 
 // A seat manager that is killed leaves us what we have, one that ends in good order does not.

@@ -44,8 +44,10 @@ struct seat {
     double pointer_x, pointer_y;         // on the screen, in pixels
     struct key_set interface_buttons;    // pressed over the bar while a guest has the focus
     double motion_rest_x, motion_rest_y; // parts of pixels not yet told to a guest with a relative pointer
-    int32_t wheel_rest;                  // parts of a notch, in 1/120
+    int32_t wheel_rest[2];               // parts of a notch, in 1/120: downwards, to the right
     struct rect cursor_area;             // where the cursor was drawn last; empty when hidden
+
+    unsigned lamps; // that are lit, of enum lamp
 
     uint32_t repeat_code; // key that repeats in the focused guest; 0 none
     struct wl_event_source *repeat_timer, *frame_timer, *frame_idle, *failure_idle; // idle: NULL when not scheduled
@@ -77,10 +79,14 @@ bool seat_focus(struct seat *seat, unsigned slot, bool user_asked);
 // the screen fails; nobody is sent what the user does meanwhile.
 bool seat_shows_focus(const struct seat *seat);
 
+// Whether the guest is sent what is typed and pointed for it. Nothing is kept for later.
+bool seat_guest_listens(const struct seat *seat, const struct guest *guest);
+
 // The guest that has the focus; NULL when the switcher has it.
 struct guest *seat_focused_guest(struct seat *seat);
 
-void seat_bar_show(struct seat *seat, bool show);
+// False: it is so already, or there is no bar.
+bool seat_bar_show(struct seat *seat, bool show);
 
 // A part of the screen must be drawn again; it is, with the next frame.
 void seat_damage(struct seat *seat, struct rect area);
@@ -94,14 +100,20 @@ void seat_interface_gone(struct seat *seat);
 
 // Guests come and go.
 bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_add *add);
+void seat_guest_signs(struct seat *seat, unsigned slot, uint32_t signs);
 void seat_guest_remove(struct seat *seat, unsigned slot);
 
 // Input, in the order it happens. Codes: linux/input-event-codes.h; time in milliseconds.
 void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed);
+void seat_power_button(struct seat *seat); // it was pressed
 void seat_pointer_motion(struct seat *seat, uint32_t time, double dx, double dy);
 void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y); // 0 .. 1 across the screen
 void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed);
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120);
+
+// Somebody else has the focus, or the lamps of somebody's keyboard may have changed: the machine's are as whose has the
+// focus.
+void seat_lamps_update(struct seat *seat);
 
 // The pointer's image or place may have changed: draws it again where needed.
 void seat_cursor_update(struct seat *seat);

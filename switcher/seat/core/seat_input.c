@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "guest_input.h"
+#include "input.h"
 #include "scene.h"
 #include "seat.h"
 #include "ui.h"
@@ -16,6 +17,15 @@ void seat_cursor_update(struct seat *seat)
     seat_damage(seat, seat->cursor_area);
     seat_damage(seat, area);
     seat->cursor_area = area;
+}
+
+void seat_lamps_update(struct seat *seat)
+{
+    const struct guest *guest = seat_focused_guest(seat);
+    unsigned lamps = guest ? guest->lamps : ui_lamps(seat->ui);
+    if (seat->input && lamps != seat->lamps)
+        input_set_lamps(seat->input, lamps);
+    seat->lamps = lamps;
 }
 
 // xen-kbdfront has no autorepeat of its own: a further press of a held key is one repeat.
@@ -33,7 +43,7 @@ int seat_repeat(void *data)
 static bool repeats(uint32_t code)
 {
     bool lock = code == KEY_CAPSLOCK || code == KEY_NUMLOCK || code == KEY_SCROLLLOCK;
-    return !lock && !hotkey_is_modifier(code);
+    return !lock && !hotkey_is_modifier(code) && !is_button(code);
 }
 
 static void guest_key(struct seat *seat, struct guest *guest, uint32_t code, bool pressed)
@@ -61,28 +71,54 @@ static bool meant_for_focus(struct seat *seat, uint32_t time)
     return !seat->startled && seat_shows_focus(seat);
 }
 
-void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+// A key or button to whom has the focus, who was sent the press of what is released.
+static void focused_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
-    struct hotkey_decision decision = hotkey_feed(&seat->hotkeys, code, pressed);
-    if (decision.verdict == HOTKEY_ACT)
-        decision.hotkey->act(seat, decision.nth);
-    if (decision.verdict != HOTKEY_PASS)
-        return;
-    if (pressed && !meant_for_focus(seat, time))
+    struct guest *guest = seat_focused_guest(seat);
+    if (pressed && guest && !seat_guest_listens(seat, guest))
         return;
     if (!focus_key(&seat->focus, code, pressed))
         return;
-    struct guest *guest = seat_focused_guest(seat);
     if (guest)
         guest_key(seat, guest, code, pressed);
+    else if (is_button(code))
+        ui_pointer_button(seat->ui, time, code, pressed);
     else
         ui_key(seat->ui, time, code, pressed);
+    seat_lamps_update(seat);
+}
+
+// Modifiers that were pressed for somebody else and are still held: they are told together with what they modify. So
+// Ctrl held over a switch makes Ctrl+C of a C, and of a chord whose keys are let go nobody sees half.
+static void held_modifiers(struct seat *seat, uint32_t time)
+{
+    for (uint32_t code = 0; code < KEY_CNT; code++)
+        if (key_set_has(&seat->hotkeys.modifiers, code))
+            focused_key(seat, time, code, true);
+}
+
+void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
+{
+    if (!hotkey_feed(&seat->hotkeys, seat, code, pressed))
+        return;
+    if (pressed && !meant_for_focus(seat, time))
+        return;
+    if (pressed && !hotkey_is_modifier(code))
+        held_modifiers(seat, time);
+    focused_key(seat, time, code, pressed);
+}
+
+// Never a guest's, and never an accident: the switcher asks.
+void seat_power_button(struct seat *seat)
+{
+    seat_focus(seat, FOCUS_SWITCHER, true);
+    ui_power_button(seat->ui);
 }
 
 static bool any_button(const struct key_set *set)
 {
-    for (uint32_t code = BTN_MISC; code < KEY_OK; code++)
-        if (key_set_has(set, code))
+    for (uint32_t code = 0; code < KEY_CNT; code++)
+        if (is_button(code) && key_set_has(set, code))
             return true;
     return false;
 }
@@ -116,6 +152,16 @@ static void guest_motion(struct seat *seat, struct guest *guest, double dx, doub
         guest_input_motion(guest, x, y);
 }
 
+static void guest_pointer(struct seat *seat, struct guest *guest, double dx, double dy)
+{
+    if (!seat_guest_listens(seat, guest))
+        return;
+    if (guest_input_absolute(guest))
+        guest_position(seat, guest);
+    else
+        guest_motion(seat, guest, dx, dy);
+}
+
 // The pointer is at its new place; (dx, dy) is how far the hand moved, which may be further than the screen
 // reaches.
 static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy)
@@ -125,10 +171,7 @@ static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy
         ui_pointer_move(seat->ui, time, seat->pointer_x, seat->pointer_y);
     } else {
         ui_pointer_leave(seat->ui);
-        if (guest_input_absolute(guest))
-            guest_position(seat, guest);
-        else
-            guest_motion(seat, guest, dx, dy);
+        guest_pointer(seat, guest, dx, dy);
     }
     seat_cursor_update(seat);
 }
@@ -170,12 +213,20 @@ void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool p
         interface_button(seat, time, code, pressed);
         return;
     }
-    if (!focus_key(&seat->focus, code, pressed))
-        return;
-    if (!guest)
-        ui_pointer_button(seat->ui, time, code, pressed);
-    else
-        guest_input_key(guest, code, pressed);
+    if (pressed)
+        held_modifiers(seat, time);
+    focused_key(seat, time, code, pressed);
+}
+
+// Neither kbdif nor RFB has a wheel that turns sideways. With Shift most programs take the other one for it.
+static void guest_wheel(struct seat *seat, struct guest *guest, bool horizontal, int32_t notches)
+{
+    bool shift = horizontal && !key_set_has(&seat->focus.held, KEY_LEFTSHIFT);
+    if (shift)
+        guest_input_key(guest, KEY_LEFTSHIFT, true);
+    guest_input_wheel(guest, notches);
+    if (shift)
+        guest_input_key(guest, KEY_LEFTSHIFT, false);
 }
 
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
@@ -187,11 +238,14 @@ void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, doubl
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);
         return;
     }
-    if (!guest_input_present(guest) || horizontal) // kbdif has one wheel
+    if (!guest_input_present(guest) || !seat_guest_listens(seat, guest))
         return;
-    seat->wheel_rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
-    int32_t notches = seat->wheel_rest / NOTCH;
-    seat->wheel_rest -= notches * NOTCH;
-    if (notches)
-        guest_input_wheel(guest, notches);
+    int32_t *rest = &seat->wheel_rest[horizontal];
+    *rest += v120 ? v120 : (int32_t)(pixels * NOTCH / 15);
+    int32_t notches = *rest / NOTCH;
+    *rest -= notches * NOTCH;
+    if (notches == 0)
+        return;
+    held_modifiers(seat, time);
+    guest_wheel(seat, guest, horizontal, notches);
 }

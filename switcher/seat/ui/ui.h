@@ -43,8 +43,12 @@ void ui_pointer_leave(struct ui *ui);
 void ui_pointer_button(struct ui *ui, uint32_t time, uint32_t code, bool pressed);
 void ui_pointer_wheel(struct ui *ui, uint32_t time, bool horizontal, double pixels, int32_t v120);
 
+// What is locked for the interface: a set of enum lamp.
+unsigned ui_lamps(const struct ui *ui);
+
 // News for the client.
 void ui_focus_changed(struct ui *ui, unsigned slot);
 void ui_bar_changed(struct ui *ui, bool shown);
+void ui_power_button(struct ui *ui);
 void ui_guest_size(struct ui *ui, unsigned slot, uint32_t width, uint32_t height);
 void ui_resized(struct ui *ui);

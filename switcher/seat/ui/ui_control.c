@@ -168,6 +168,14 @@ void ui_bar_changed(struct ui *ui, bool shown)
     }
 }
 
+void ui_power_button(struct ui *ui)
+{
+    struct wl_resource *control;
+    wl_resource_for_each(control, &ui->controls)
+        if (wl_resource_get_version(control) >= ROUNDHOUSE_SEAT_V1_POWER_BUTTON_SINCE_VERSION)
+            roundhouse_seat_v1_send_power_button(control);
+}
+
 void ui_guest_size(struct ui *ui, unsigned slot, uint32_t width, uint32_t height)
 {
     struct wl_resource *control;
@@ -178,5 +186,5 @@ void ui_guest_size(struct ui *ui, unsigned slot, uint32_t width, uint32_t height
 void ui_control_start(struct ui *ui)
 {
     wl_global_create(ui->seat->display, &wl_output_interface, 2, ui, bind_output);
-    wl_global_create(ui->seat->display, &roundhouse_seat_v1_interface, 1, ui, bind_control);
+    wl_global_create(ui->seat->display, &roundhouse_seat_v1_interface, 2, ui, bind_control);
 }

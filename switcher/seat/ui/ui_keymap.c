@@ -79,6 +79,19 @@ bool ui_keymap_key(struct ui *ui, uint32_t code, bool pressed)
            xkb_state_update_key(ui->xkb_state, code + XKB_CODE_OFFSET, pressed ? XKB_KEY_DOWN : XKB_KEY_UP) != 0;
 }
 
+unsigned ui_lamps(const struct ui *ui)
+{
+    static const struct {
+        const char *name;
+        unsigned lamp;
+    } lamps[] = {{XKB_LED_NAME_SCROLL, LAMP_SCROLL}, {XKB_LED_NAME_NUM, LAMP_NUM}, {XKB_LED_NAME_CAPS, LAMP_CAPS}};
+    unsigned lit = 0;
+    for (unsigned i = 0; ui->xkb_state && i < sizeof(lamps) / sizeof(lamps[0]); i++)
+        if (xkb_state_led_name_is_active(ui->xkb_state, lamps[i].name) > 0)
+            lit |= lamps[i].lamp;
+    return lit;
+}
+
 bool ui_keymap_load(struct ui *ui)
 {
     if (ui->xkb_state)

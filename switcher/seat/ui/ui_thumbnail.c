@@ -59,7 +59,7 @@ static void answer(struct ui *ui, struct thumbnail *thumbnail, unsigned slot)
         return;
     if (picture->width) {
         struct canvas canvas = {(uint8_t *)image.pixels, image.width, image.height, image.stride};
-        pixels_scale(&canvas, picture);
+        pixels_scale(&canvas, canvas_rect(&canvas), picture, canvas_rect(&canvas));
     }
     roundhouse_seat_v1_send_thumbnail_done(thumbnail->control, slot, picture->width > 0);
 }

@@ -31,6 +31,11 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+static struct rect whole(const struct canvas *canvas)
+{
+    return (struct rect){0, 0, (int32_t)canvas->width, (int32_t)canvas->height};
+}
+
 static void ours(const struct work *w)
 {
     if (w->kind == FILL)
@@ -40,7 +45,7 @@ static void ours(const struct work *w)
     else if (w->kind == BLEND)
         pixels_blend(w->target, w->area, &w->image, w->area.x, w->area.y);
     else
-        pixels_scale(w->target, &w->image);
+        pixels_scale(w->target, whole(w->target), &w->image, whole(w->target));
 }
 
 static pixman_image_t *view(enum pixel_format format, const void *pixels, uint32_t width, uint32_t height,

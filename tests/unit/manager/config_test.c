@@ -68,12 +68,27 @@ static void assert_unwritten(const struct guest_config *config, const char *path
 static const struct {
     const char *key, *value;
 } others[] = {
-    {"slot", "4"},        {"name", "other"},    {"colour", "#010203"},
-    {"type", "pvh"},      {"kernel", "/other"}, {"ramdisk", "/r"},
-    {"cmdline", "quiet"}, {"firmware", "uefi"}, {"boot", "n"},
-    {"memory_mib", "64"}, {"vcpus", "2"},       {"disk", "/image,xvdb,ro"},
-    {"network", "br0"},   {"autostart", "yes"}, {"mac", "00:16:3e:01:02:03"},
-    {"display", "none"},  {"sound", "kept"},    {"volume", "70"},
+    {"clock", "local"},
+    {"slot", "4"},
+    {"name", "other"},
+    {"colour", "#010203"},
+    {"type", "pvh"},
+    {"kernel", "/other"},
+    {"ramdisk", "/r"},
+    {"cmdline", "quiet"},
+    {"firmware", "uefi"},
+    {"boot", "nc"},
+    {"memory_mib", "64"},
+    {"vcpus", "2"},
+    {"disk", "/image,xvdb,ro"},
+    {"network", "br0"},
+    {"autostart", "yes"},
+    {"mac", "00:16:3e:01:02:03"},
+    {"display", "none"},
+    {"sound", "kept"},
+    {"volume", "70"},
+    {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
+    {"cdrom", "/cd.iso"},
 };
 
 static const char *other_value(const char *key)
@@ -133,7 +148,7 @@ static void test_sentences(struct directory *directory, gconstpointer data)
     static const struct {
         const char *line, *sentence;
     } cases[] = {
-        {"slot=0", "slot: \"0\" is not a number from 1 to 9."},
+        {"slot=10", "slot: \"10\" is not a number from 0 to 9."},
         {"memory_mib=1048577", "memory_mib: \"1048577\" is not a number from 32 to 1048576."},
         {"memory_mib=0x40", "memory_mib: \"0x40\" is not a number from 32 to 1048576."},
         {"memory_mib=1e3", "memory_mib: \"1e3\" is not a number from 32 to 1048576."},
@@ -155,6 +170,11 @@ static void test_sentences(struct directory *directory, gconstpointer data)
          "mac: \"00:00:00:00:00:00\" is not the address of a network card, such as 00:16:3e:01:02:03."},
         {"disk=/a,xvdA", "disk: \"xvdA\" is not one of ro, rw, cdrom, xvda ... xvdz, hda ... hdd."},
         {"disk=/a,,ro", "disk: \"\" is not one of ro, rw, cdrom, xvda ... xvdz, hda ... hdd."},
+        {"disk=image:a/b", "disk: \"a/b\" cannot be the name of an image."},
+        {"disk=image:", "disk: \"\" cannot be the name of an image."},
+        {"disk=image:..", "disk: \"..\" cannot be the name of an image."},
+        {"disk=image:a;image:a", "disk: the image a is there twice, and not ro both times."},
+        {"disk=image:a,ro;image:b;image:a", "disk: the image a is there twice, and not ro both times."},
         {"disk=/a,xvdb;/b", "disk: two disks are both called xvdb."},
         {"disk=/a;b", "disk: \"b\" must be a whole path that begins with /."},
         {"disk=/a,hda", "disk: cdrom and hda ... hdd are for guests with type=hvm only."},
@@ -202,7 +222,8 @@ static void choose_disks(struct guest_config *config)
     g_ptr_array_set_size(config->disks, 0);
     for (guint i = 0; i < count; i++) {
         struct guest_disk *disk = g_new0(struct guest_disk, 1);
-        disk->target = g_strdup(ANY(targets));
+        disk->pooled = chance();
+        disk->target = disk->pooled ? g_strdup_printf("image-%u", i) : g_strdup(ANY(targets));
         disk->read_only = chance();
         disk->cdrom = hvm && chance();
         g_snprintf(disk->vdev, sizeof(disk->vdev), "xvd%c", 'a' + (int)((first + i) % 26));
@@ -224,10 +245,19 @@ static void choose_text(struct guest_config *config)
     gboolean hvm = config->type == GUEST_HVM;
     set(&config->name, ANY(names));
     set(&config->kernel, hvm && chance() ? NULL : ANY(paths));
-    set(&config->ramdisk, chance() ? NULL : ANY(paths));
-    set(&config->cmdline, ANY(lines));
-    set(&config->boot, hvm ? ANY(boots) : "cd");
+    set(&config->ramdisk, !config->kernel || chance() ? NULL : ANY(paths));
+    set(&config->cmdline, config->kernel ? ANY(lines) : "");
+    set(&config->boot, hvm && config->firmware == GUEST_FIRMWARE_BIOS ? ANY(boots) : "cdn");
     set(&config->bridge, chance() ? NULL : ANY(bridges));
+}
+
+static void choose_cdrom(struct guest_config *config)
+{
+    static const char *const cds[] = {"/cd.iso", "empty"};
+    gboolean possible = config->type == GUEST_HVM;
+    for (guint i = 0; i < config->disks->len; i++)
+        possible = possible && !g_str_equal(((struct guest_disk *)g_ptr_array_index(config->disks, i))->vdev, "hdc");
+    set(&config->cdrom, possible && chance() ? ANY(cds) : NULL);
 }
 
 /* Every value that reading allows, the limits more often than chance has them. */
@@ -237,11 +267,12 @@ static void choose(struct guest_config *config)
                                                   GUEST_DISPLAY_VGA};
     config->type = (enum guest_type)g_test_rand_int_range(GUEST_PV, GUEST_HVM + 1);
     gboolean hvm = config->type == GUEST_HVM;
-    config->slot = (guint)g_test_rand_int_range(GUEST_SLOT_MIN, GUEST_SLOT_MAX + 1);
+    config->slot = (guint)g_test_rand_int_range(GUEST_SLOT_NONE, GUEST_SLOT_MAX + 1);
     config->colour = chance() ? 0x4c9be8 : (guint32)g_test_rand_int_range(0, 0x1000000);
     config->memory_mib = chance() ? 512 : (guint)g_test_rand_int_range(32, 1024 * 1024 + 1);
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
+    config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
     config->sound = (enum guest_sound)g_test_rand_int_range(GUEST_SOUND_MUTED, GUEST_SOUND_NONE + 1);
     config->volume = chance() ? 100 : (guint)g_test_rand_int_range(0, 101);
@@ -249,8 +280,13 @@ static void choose(struct guest_config *config)
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);
     config->mac[0] = (config->mac[0] & 0xfe) | 2;
+    for (gsize i = 0; i < sizeof(config->uuid); i++)
+        config->uuid[i] = config->mac[1] & 1 ? (guint8)g_test_rand_int_range(0, 256) : 0;
+    if (chance())
+        memset(config->mac, 0, sizeof(config->mac));
     choose_text(config);
     choose_disks(config);
+    choose_cdrom(config);
 }
 
 /* Into the file of the definition before, each time: what was said there must not be left. */
@@ -341,7 +377,8 @@ static void test_said_twice(struct directory *directory, gconstpointer data)
 /* A PC that becomes a guest without firmware: its lines may not stay, though they say what goes without saying. */
 static void test_other_type(struct directory *directory, gconstpointer data)
 {
-    g_autofree char *path = write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cd\ndisplay=fbif\n");
+    g_autofree char *path =
+        write_file(directory, "a.conf", MINIMUM "type=hvm\nfirmware=bios\nboot=cdn\ndisplay=fbif\n");
     struct guest_config *config = load(path);
     (void)data;
     config->type = GUEST_PVH;
@@ -371,8 +408,8 @@ static void test_bad_numbers(struct directory *directory, gconstpointer data)
         guint number;
         const char *sentence;
     } cases[] = {
-        {offsetof(struct guest_config, slot), 0, "slot: \"0\" is not a number from 1 to 9."},
-        {offsetof(struct guest_config, slot), G_MAXUINT, "slot: \"4294967295\" is not a number from 1 to 9."},
+        {offsetof(struct guest_config, slot), 10, "slot: \"10\" is not a number from 0 to 9."},
+        {offsetof(struct guest_config, slot), G_MAXUINT, "slot: \"4294967295\" is not a number from 0 to 9."},
         {offsetof(struct guest_config, colour), 0x1000000, "colour: \"#1000000\" is not a colour"},
         {offsetof(struct guest_config, type), 7, "type: \"\" would be read as \"pv\"."},
         {offsetof(struct guest_config, display), GUEST_DISPLAY_VGA,
@@ -387,8 +424,8 @@ static void test_bad_numbers(struct directory *directory, gconstpointer data)
         assert_spoilt(config, cases[i].sentence);
     }
     struct guest_config *config = load(path);
-    memset(config->mac, 0, sizeof(config->mac));
-    assert_spoilt(config, "mac: \"00:00:00:00:00:00\" is not the address");
+    config->mac[0] = 1;
+    assert_spoilt(config, "mac: \"01:00:00:00:00:00\" is not the address");
     assert_files(directory, 1);
 }
 

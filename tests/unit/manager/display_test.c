@@ -84,6 +84,12 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
     sent += domid != 0;
 }
 
+void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs)
+{
+    (void)vd;
+    sent += domid == 3 && signs == GUEST_SIGN_CAMERA;
+}
+
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     (void)vd;
@@ -139,6 +145,8 @@ static void seat_is_noticed(void)
     g_assert_cmpuint(sent, ==, 0);
     g_assert_true(display_seat_present(display));
     g_assert_true(display_focus(display, 2, NULL) && sent == 1);
+    display_set_signs(display, 3, GUEST_SIGN_CAMERA);
+    g_assert_cmpuint(sent, ==, 2);
     display_free(display);
 }
 
@@ -154,12 +162,12 @@ static void sound_comes_with_the_screen(void)
     present = TRUE;
     sent = 0;
     struct display *display = display_new("/nowhere", "/silent", &callbacks, &told, NULL);
-    g_assert_true(display_add_guest(display, &config, 5, NULL) && sent == 2 && carded);
+    g_assert_true(display_add_guest(display, &config, 3, 5, NULL) && sent == 2 && carded);
     config.type = GUEST_HVM;
-    g_assert_true(display_add_guest(display, &config, 6, NULL) && sent == 4 && !carded);
+    g_assert_true(display_add_guest(display, &config, 4, 6, NULL) && sent == 4 && !carded);
     sound_refused = TRUE;
     sent = 0;
-    g_assert_false(display_add_guest(display, &config, 7, &error));
+    g_assert_false(display_add_guest(display, &config, 4, 7, &error));
     g_assert_true(strstr(error->message, "It could not be given a sound card: full") != NULL);
     g_assert_cmpuint(sent, ==, 3); /* it was taken away again */
     g_assert_true(display_set_volume(display, 40, NULL) && display_set_microphone(display, 3, NULL) && sent == 5);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xencall.h>
+#include <xenstore.h>
 
 #include "public/roundhouse.h"
 
@@ -100,6 +101,40 @@ int libxl_domain_create_new(libxl_ctx *context, libxl_domain_config *config, uin
     return complain(LOG_OF(context), libxl_fake.create_result);
 }
 
+int libxl_domain_create_restore(libxl_ctx *context, libxl_domain_config *config, uint32_t *domid, int fd, int back,
+                                const libxl_domain_restore_params *params, const libxl_asyncop_how *how,
+                                const libxl_asyncprogress_how *console)
+{
+    char byte;
+    g_assert_true(!how && !console);
+    g_assert_cmpint(back, ==, -1);
+    g_assert_cmpuint(params->stream_version, ==, 2);
+    g_assert_cmpint(params->checkpointed_stream, ==, 0);
+    libxl_fake.restored = g_string_new("");
+    while (read(fd, &byte, 1) == 1)
+        g_string_append_c(libxl_fake.restored, byte);
+    return libxl_domain_create_new(context, config, domid, NULL, NULL);
+}
+
+int libxl_domain_suspend(libxl_ctx *context, uint32_t domid, int fd, int flags, const libxl_asyncop_how *how)
+{
+    g_assert_null(how);
+    g_assert_cmpint(flags, ==, 0);
+    g_assert_cmpuint(domid, ==, 7);
+    g_assert_cmpint(write(fd, libxl_fake.stream, strlen(libxl_fake.stream)), ==, strlen(libxl_fake.stream));
+    return complain(LOG_OF(context), libxl_fake.suspend_result);
+}
+
+/* A guest that was not saved after all is told so; else it would look for another machine around it. */
+int libxl_domain_resume(libxl_ctx *context, uint32_t domid, int cancel, const libxl_asyncop_how *how)
+{
+    g_assert_null(how);
+    g_assert_cmpint(cancel, ==, 1);
+    libxl_fake.call = FAKE_RESUME;
+    libxl_fake.domid = domid;
+    return complain(LOG_OF(context), libxl_fake.result);
+}
+
 int libxl_get_max_cpus(libxl_ctx *context)
 {
     (void)context;
@@ -133,6 +168,17 @@ OPERATION(libxl_domain_unpause, FAKE_UNPAUSE)
 OPERATION(libxl_domain_shutdown, FAKE_SHUTDOWN)
 OPERATION(libxl_domain_reboot, FAKE_REBOOT)
 #undef OPERATION
+
+int libxl_send_trigger(libxl_ctx *context, uint32_t domid, libxl_trigger trigger, uint32_t vcpu,
+                       const libxl_asyncop_how *how)
+{
+    g_assert_null(how);
+    g_assert_cmpint(trigger, ==, LIBXL_TRIGGER_POWER);
+    g_assert_cmpuint(vcpu, ==, 0);
+    libxl_fake.call = FAKE_POWER_BUTTON;
+    libxl_fake.domid = domid;
+    return complain(LOG_OF(context), libxl_fake.result);
+}
 
 int libxl_domain_destroy(libxl_ctx *context, uint32_t domid, const libxl_asyncop_how *how)
 {
@@ -191,6 +237,7 @@ int libxl_evenable_domain_death(libxl_ctx *context, uint32_t domid, libxl_ev_use
     (void)user;
     *watch = GUINT_TO_POINTER(domid);
     libxl_fake.watches += !libxl_fake.result;
+    libxl_fake.watches_begun++;
     return complain(LOG_OF(context), libxl_fake.result);
 }
 
@@ -248,6 +295,27 @@ void libxl_event_free(libxl_ctx *context, libxl_event *event)
 {
     (void)context;
     g_free(event);
+}
+
+/* ---- xenstore ---- */
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    g_assert_cmpuint(flags, ==, 0);
+    return (struct xs_handle *)&libxl_fake;
+}
+
+void xs_close(struct xs_handle *store)
+{
+    g_assert_true(store == (struct xs_handle *)&libxl_fake);
+}
+
+void *xs_read(struct xs_handle *store, xs_transaction_t transaction, const char *path, unsigned *length)
+{
+    (void)store;
+    g_assert_cmpuint(transaction, ==, XBT_NULL);
+    g_assert_null(length);
+    return libxl_fake.store_path && g_str_equal(path, libxl_fake.store_path) ? strdup(libxl_fake.store_value) : NULL;
 }
 
 /* ---- xencall ---- */

@@ -8,7 +8,16 @@
 #include <glib.h>
 #include <libxl.h>
 
-enum libxl_fake_call { FAKE_NONE, FAKE_PAUSE, FAKE_UNPAUSE, FAKE_SHUTDOWN, FAKE_REBOOT, FAKE_DESTROY };
+enum libxl_fake_call {
+    FAKE_NONE,
+    FAKE_PAUSE,
+    FAKE_UNPAUSE,
+    FAKE_SHUTDOWN,
+    FAKE_REBOOT,
+    FAKE_DESTROY,
+    FAKE_POWER_BUTTON,
+    FAKE_RESUME
+};
 
 extern struct libxl_fake {
     int contexts; /* open now */
@@ -17,6 +26,9 @@ extern struct libxl_fake {
 
     int create_result;
     void (*created)(const libxl_domain_config *config); /* looks at what would be made */
+    GString *restored;  /* all that the descriptor had to give when a domain was made from one; NULL: none was */
+    const char *stream; /* what a domain writes when it is saved */
+    int suspend_result;
     guint64 need_kib, free_kib;
     int cpus;
     guint64 affinity; /* hard, of all vcpus: a bit for each processor; 0: not set */
@@ -28,8 +40,10 @@ extern struct libxl_fake {
     int result;
     gboolean destroy_hangs; /* until the device model is killed */
 
-    libxl_dominfo info; /* of the domain named "work" */
-    unsigned watches;
+    libxl_dominfo info;     /* of the domain named "work" */
+    const char *store_path; /* the one thing in xenstore, and its value */
+    const char *store_value;
+    unsigned watches, watches_begun;
     guint64 foreground;
 } libxl_fake;
 

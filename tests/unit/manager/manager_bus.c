@@ -1,159 +1,15 @@
-/*
- * The whole service on a private bus: the real roundhoused (with a hypervisor in memory) and the real
- * roundhousectl as processes, spoken to over D-Bus as the switcher does. The paths of both come in the
- * environment as ROUNDHOUSED and ROUNDHOUSECTL.
- */
-#include "roundhouse_dbus.h"
+/* The whole service on a private bus: lives of guests, autostart, definitions that come and go, the machine's end. */
+#include "service.h"
 
-#include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BUS_NAME         "org.roundhouse.Manager1"
-#define MANAGER_PATH     "/org/roundhouse/Manager1"
-#define PATIENCE_SECONDS 15
-
-struct fixture {
-    GSubprocess *service;
-    char *directory, *guests, *marker;
-    RhManager1 *manager;
-};
-
-static void define(struct fixture *fixture, const char *name, guint slot, const char *more)
+static void setup_saved(struct fixture *fixture, const char *path)
 {
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_autofree char *text = g_strdup_printf("[guest]\nslot=%u\nkernel=/boot/vmlinuz\n%s\n", slot, more);
-    g_assert_true(g_file_set_contents(file, text, -1, NULL));
-}
-
-static void undefine(struct fixture *fixture, const char *name)
-{
-    g_autofree char *file = g_strdup_printf("%s/%s.conf", fixture->guests, name);
-    g_assert_cmpint(g_unlink(file), ==, 0);
-}
-
-static gboolean give_up(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-/* Runs the main loop until the expression is true; fails after a while. */
-#define WAIT_FOR(expression)                                                                                           \
-    do {                                                                                                               \
-        gboolean overdue_ = FALSE;                                                                                     \
-        guint timer_ = g_timeout_add_seconds(PATIENCE_SECONDS, give_up, &overdue_);                                    \
-        while (!(expression) && !overdue_)                                                                             \
-            g_main_context_iteration(NULL, TRUE);                                                                      \
-        if (overdue_)                                                                                                  \
-            g_error("line %d: waited in vain for %s", __LINE__, #expression);                                          \
-        g_source_remove(timer_);                                                                                       \
-    } while (0)
-
-static gboolean has_owner(RhManager1 *manager)
-{
-    g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(manager));
-    return owner != NULL;
-}
-
-static void start_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--autostart-marker", fixture->marker, NULL);
-    g_assert_no_error(error);
-    fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
-                                                          MANAGER_PATH, NULL, &error);
-    g_assert_no_error(error);
-    WAIT_FOR(has_owner(fixture->manager) && rh_manager1_get_version(fixture->manager));
-    WAIT_FOR(rh_manager1_get_total_memory(fixture->manager) > 0);
-}
-
-/* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
-static void stop_service(struct fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    g_subprocess_send_signal(fixture->service, SIGTERM);
-    g_assert_true(g_subprocess_wait_check(fixture->service, NULL, &error));
-    g_assert_no_error(error);
-    g_clear_object(&fixture->service);
-    g_clear_object(&fixture->manager);
-}
-
-static void setup(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    g_unsetenv("ROUNDHOUSE_FAKE_SEAT");
-    g_unsetenv("ROUNDHOUSE_FAKE_RUNNING");
-    g_unsetenv("ROUNDHOUSE_FAKE_UNBEGUN");
-    fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
-    fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
-    fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
-    g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
-}
-
-static void remove_files(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
-static void teardown(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    if (fixture->service)
-        stop_service(fixture);
-    remove_files(fixture->guests);
-    remove_files(fixture->directory);
-    g_free(fixture->guests);
-    g_free(fixture->marker);
-    g_free(fixture->directory);
-}
-
-static RhGuest1 *guest(struct fixture *fixture, const char *name)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL;
-    rh_manager1_call_get_guest_sync(fixture->manager, name, &path, NULL, &error);
-    g_assert_no_error(error);
-    RhGuest1 *proxy =
-        rh_guest1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME, path, NULL, &error);
-    g_assert_no_error(error);
-    return proxy;
-}
-
-static gboolean is(RhGuest1 *guest, const char *state)
-{
-    return g_strcmp0(rh_guest1_get_state(guest), state) == 0;
-}
-
-static guint guest_count(struct fixture *fixture)
-{
-    const char *const *paths = rh_manager1_get_guests(fixture->manager);
-    return paths ? g_strv_length((char **)paths) : 0;
-}
-
-static guint problem_count(struct fixture *fixture)
-{
-    const char *const *problems = rh_manager1_get_problems(fixture->manager);
-    return problems ? g_strv_length((char **)problems) : 0;
-}
-
-static void expect_error(GError *error, const char *name, const char *text)
-{
-    g_assert_nonnull(error);
-    g_autofree char *remote = g_dbus_error_get_remote_error(error);
-    g_assert_cmpstr(remote, ==, name);
-    if (!strstr(error->message, text))
-        g_error("\"%s\" does not say \"%s\"", error->message, text);
-    g_error_free(error);
+    g_assert_cmpint(g_mkdir_with_parents(fixture->saved, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(path, "x", -1, NULL));
 }
 
 /* The fake toolstack tells it in its version. */
@@ -163,7 +19,12 @@ static gboolean goes_first(struct fixture *fixture, int domid)
     return g_strcmp0(rh_manager1_get_hypervisor_version(fixture->manager), version) == 0;
 }
 
-/* ---- tests ---- */
+/* What the seat was told last: a domain and its signs. */
+static gboolean signs_are(struct fixture *fixture, const char *wanted)
+{
+    g_autofree char *text = NULL;
+    return g_file_get_contents(fixture->signs, &text, NULL, NULL) && g_strcmp0(text, wanted) == 0;
+}
 
 static void test_life(struct fixture *fixture, gconstpointer data)
 {
@@ -187,13 +48,16 @@ static void test_life(struct fixture *fixture, gconstpointer data)
 
     g_assert_true(rh_guest1_call_switch_sync(work, NULL, &error));
     WAIT_FOR(rh_manager1_get_focused_slot(fixture->manager) == 1);
+    WAIT_FOR(signs_are(fixture, "1 0"));
     g_assert_true(rh_guest1_call_pause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "paused"));
+    WAIT_FOR(signs_are(fixture, "1 1"));
     WAIT_FOR(goes_first(fixture, 1));
     g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is paused. Unpause it first.");
     g_assert_true(rh_guest1_call_unpause_sync(work, NULL, &error));
     WAIT_FOR(is(work, "running"));
+    WAIT_FOR(signs_are(fixture, "1 0"));
 
     g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
     WAIT_FOR(is(work, "off"));
@@ -310,6 +174,231 @@ static void test_reboot_and_destroy(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(is(work, "running"));
 }
 
+/* Where there is a power button only, a restart is a shutdown and a start. */
+static void test_power_button(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=button");
+    define(fixture, "home", 2, "cmdline=button poweroff_ms=700");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running") && rh_guest1_get_domain_id(work) == 2);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_no_error(error);
+
+    /* The next end is none that anybody asked for. */
+    g_autoptr(RhGuest1) home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "running") && rh_guest1_get_domain_id(home) == 5);
+    WAIT_FOR(rh_guest1_get_domain_id(home) == -1);
+    g_assert_false(rh_guest1_call_shutdown_sync(home, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "home is off");
+}
+
+/* A guest that does not shut down is said not to answer, runs on, and is forced by nobody but the person. */
+static void test_unresponsive(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "deaf", 1, "cmdline=deaf");
+    define(fixture, "slow", 2, "cmdline=shutdown_ms=5000");
+    start_service(fixture);
+    g_autoptr(RhGuest1) deaf = guest(fixture, "deaf"), slow = guest(fixture, "slow");
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(slow, NULL, &error));
+    g_assert_true(rh_guest1_call_reboot_sync(deaf, NULL, &error));
+    g_assert_true(rh_guest1_call_shutdown_sync(slow, NULL, &error));
+    WAIT_FOR(is(deaf, "unresponsive") && is(slow, "unresponsive"));
+    g_assert_nonnull(strstr(rh_guest1_get_error(deaf), "Shut it down once more, or force it off"));
+    WAIT_FOR(is(slow, "off"));
+    g_assert_true(rh_guest1_call_shutdown_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "stopping"));
+    g_assert_cmpstr(rh_guest1_get_error(deaf), ==, "");
+    WAIT_FOR(is(deaf, "unresponsive"));
+    g_assert_true(rh_guest1_call_destroy_sync(deaf, NULL, &error));
+    WAIT_FOR(is(deaf, "off"));
+    g_assert_no_error(error);
+}
+
+/* A suspended guest stays one over a restart of the service, goes on from where it was as it was, and does so once. */
+static void test_suspend(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "memory_mib=256\ncmdline=save_ms=300");
+    start_service(fixture);
+    g_autoptr(RhGuest1) before = guest(fixture, "work");
+    guint64 free_before = rh_manager1_get_free_memory(fixture->manager);
+    g_assert_true(rh_guest1_call_start_sync(before, NULL, &error));
+    rh_guest1_call_suspend(before, NULL, NULL, NULL);
+    WAIT_FOR(is(before, "suspending"));
+    g_assert_false(rh_guest1_call_start_sync(before, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is being suspended");
+    WAIT_FOR(is(before, "suspended"));
+    g_assert_cmpint(rh_guest1_get_domain_id(before), ==, -1);
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before);
+    stop_service(fixture);
+
+    define(fixture, "work", 2, "memory_mib=512\nautostart=true");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "suspended"));
+    g_assert_false(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.WrongState", "work is suspended. Start it first, and");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "running"));
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before - 256 * 1024);
+    g_assert_cmpuint(rh_guest1_get_slot(work), ==, 2);
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    WAIT_FOR(rh_guest1_get_memory(work) == 512 * 1024);
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(rh_manager1_get_free_memory(fixture->manager) == free_before - 512 * 1024);
+    g_assert_true(rh_guest1_call_suspend_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "suspended"));
+    g_assert_true(rh_guest1_call_destroy_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+    g_assert_no_error(error);
+}
+
+/* A save that fails leaves the guest running; one that is forced off meanwhile is off, or suspended if it was done. */
+static void test_suspend_fails(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=save_fails");
+    define(fixture, "home", 2, "cmdline=save_ms=500");
+    define(fixture, "late", 3, "cmdline=save_ms=500 save_late");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home"), late = guest(fixture, "late");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_false(rh_guest1_call_suspend_sync(work, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be suspended.");
+    WAIT_FOR(is(work, "running") && strstr(rh_guest1_get_error(work), "It does not stand still"));
+    g_assert_true(rh_guest1_call_shutdown_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "off"));
+
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    rh_guest1_call_suspend(home, NULL, NULL, NULL);
+    WAIT_FOR(is(home, "suspending"));
+    g_assert_true(rh_guest1_call_destroy_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "off") && strstr(rh_guest1_get_error(home), "ended while it was being suspended"));
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "suspended"));
+    g_assert_no_error(error);
+
+    g_autofree char *path = g_build_filename(fixture->saved, "late", NULL);
+    g_assert_true(rh_guest1_call_start_sync(late, NULL, &error));
+    rh_guest1_call_suspend(late, NULL, NULL, NULL);
+    WAIT_FOR(is(late, "suspending"));
+    g_assert_true(rh_guest1_call_destroy_sync(late, NULL, &error));
+    WAIT_FOR(is(late, "off") && strstr(rh_guest1_get_error(late), "ended while it was being suspended"));
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+/* What cannot be used is not lost by that, and says how to go on. */
+static void test_resume_fails(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=create_error=busy create_fails=1");
+    start_service(fixture);
+    g_autofree char *path = g_build_filename(fixture->saved, "work", NULL);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_false(rh_guest1_call_start_sync(work, NULL, &error));
+    g_clear_error(&error);
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(work, NULL, &error));
+    stop_service(fixture);
+    start_service(fixture);
+    g_autoptr(RhGuest1) again = guest(fixture, "work");
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "work could not be started.");
+    WAIT_FOR(is(again, "suspended") && strstr(rh_guest1_get_error(again), "busy"));
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
+
+    define(fixture, "work", 1, "uuid=6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42\nmemory_mib=64");
+    WAIT_FOR(rh_guest1_get_memory(again) == 64 * 1024);
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack", "another guest that had its name");
+    WAIT_FOR(is(again, "suspended"));
+    define(fixture, "work", 1, "");
+    WAIT_FOR(rh_guest1_get_memory(again) == 512 * 1024);
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_true(rh_guest1_call_suspend_sync(again, NULL, &error));
+
+    g_assert_true(g_file_set_contents(path, "rubbish", -1, NULL));
+    g_assert_false(rh_guest1_call_start_sync(again, NULL, &error));
+    expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Toolstack",
+                 "Force it off, which gives up what was saved");
+    WAIT_FOR(is(again, "suspended"));
+    g_assert_true(rh_guest1_call_destroy_sync(again, NULL, &error));
+    WAIT_FOR(is(again, "off"));
+    g_assert_true(rh_guest1_call_start_sync(again, NULL, &error));
+    g_assert_no_error(error);
+}
+
+/* What a killed service leaves: a save that was cut, one that was done, one that was about to be used, one that was. */
+static void test_suspend_cut(struct fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *domain, *file, *state;
+    } cases[] = {
+        {"ROUNDHOUSE_FAKE_STILL", ".work.part", "running"}, {"ROUNDHOUSE_FAKE_STILL", "work", "suspended"},
+        {"ROUNDHOUSE_FAKE_STILL", "other", "suspending"},   {"ROUNDHOUSE_FAKE_UNBEGUN", ".work.used", "suspended"},
+        {"ROUNDHOUSE_FAKE_UNBEGUN", "work", "suspended"},   {"ROUNDHOUSE_FAKE_RUNNING", ".work.used", "running"},
+        {"ROUNDHOUSE_FAKE_NOBODY", ".work.used", "off"},    {"ROUNDHOUSE_FAKE_NOBODY", ".work.part", "off"},
+        {"ROUNDHOUSE_FAKE_NOBODY", "work", "suspended"},
+    };
+    g_autofree char *whole = g_build_filename(fixture->saved, "work", NULL);
+    (void)data;
+    define(fixture, "work", 1, "");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gboolean settled = FALSE;
+        g_autofree char *path = g_build_filename(fixture->saved, cases[i].file, NULL);
+        setup_saved(fixture, path);
+        g_setenv(cases[i].domain, "work", TRUE);
+        start_service(fixture);
+        g_autoptr(RhGuest1) work = guest(fixture, "work");
+        g_timeout_add(300, give_up, &settled);
+        WAIT_FOR(settled);
+        WAIT_FOR(is(work, cases[i].state));
+        g_assert_true(cases[i].file[0] != '.' || !g_file_test(path, G_FILE_TEST_EXISTS));
+        g_assert_true(g_file_test(whole, G_FILE_TEST_EXISTS) == g_str_equal(cases[i].state, "suspended"));
+        stop_service(fixture);
+        g_unsetenv(cases[i].domain);
+        remove_files(fixture->saved);
+    }
+}
+
+/* Another tool saves a guest: that is no end of it, unless the tool ends it. */
+static void test_saved_by_others(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "cmdline=self_save_ms=100");
+    define(fixture, "home", 2, "cmdline=self_save_ms=100 save_ends");
+    start_service(fixture);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
+    WAIT_FOR(is(work, "suspending"));
+    WAIT_FOR(is(work, "running"));
+    g_assert_cmpint(rh_guest1_get_domain_id(work), ==, 1);
+    g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "suspending"));
+    WAIT_FOR(is(home, "off"));
+    g_assert_cmpstr(rh_guest1_get_error(home), ==, "");
+    g_assert_no_error(error);
+}
+
 /* A crash is called one at once, however long it takes to clean up behind it; a start meanwhile waits for that. */
 static void test_crash_cleanup(struct fixture *fixture, gconstpointer data)
 {
@@ -380,7 +469,7 @@ static void note_start(GDBusConnection *bus, const char *sender, const char *pat
     (void)interface;
     (void)signal;
     if (g_variant_lookup(changed, "State", "&s", &state) && !g_str_equal(state, "stopping"))
-        g_string_append_printf(order->slots, "%c%s ", path[strlen(path) - 1], state);
+        g_string_append_printf(order->slots, "%c%s ", strrchr(path, '/')[1], state);
 }
 
 /*
@@ -400,21 +489,21 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     define(fixture, "idle", 3, "");
     define(fixture, "late", 4, "autostart=true\ncmdline=create_error=x create_fails=3");
     define(fixture, "apple", 9, "autostart=true");
+    define(fixture, "1-without-slot", 0, "autostart=true");
+    define(fixture, "0-without-slot", 0, "autostart=true");
     start_service(fixture);
     g_autoptr(GError) error = NULL;
-    gboolean over = FALSE;
-    g_timeout_add(500, give_up, &over);
-    WAIT_FOR(over);
+    pass_time(500);
     g_assert_cmpstr(order.slots->str, ==, "");
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
     g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));
     g_assert_true(is(idle, "off"));
-    WAIT_FOR(strstr(order.slots->str, "9running"));
+    WAIT_FOR(strstr(order.slots->str, "1running"));
     g_assert_cmpstr(order.slots->str, ==,
-                    "1starting 1running 2starting 2off 2starting 2off 4starting 4off 4starting 4running "
-                    "9starting 9running ");
+                    "zstarting zrunning bstarting boff bstarting boff lstarting loff lstarting lrunning "
+                    "astarting arunning 0starting 0running 1starting 1running ");
     g_dbus_connection_signal_unsubscribe(bus, subscription);
     g_object_unref(bus);
     g_string_free(order.slots, TRUE);
@@ -444,6 +533,7 @@ static void test_autostart_killed(struct fixture *fixture, gconstpointer data)
     g_subprocess_wait(fixture->service, NULL, NULL);
     g_clear_object(&fixture->service);
     g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
 
     start_service(fixture);
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
@@ -584,72 +674,6 @@ static void test_removed_while_busy(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(guest_count(fixture) == 0);
 }
 
-static char *control(int expected_status, ...) G_GNUC_NULL_TERMINATED;
-
-static char *control(int expected_status, ...)
-{
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
-    g_autoptr(GError) error = NULL;
-    char *output = NULL;
-    va_list list;
-    g_ptr_array_add(words, (char *)g_getenv("ROUNDHOUSECTL"));
-    va_start(list, expected_status);
-    for (const char *word; (word = va_arg(list, const char *));)
-        g_ptr_array_add(words, (char *)word);
-    va_end(list);
-    g_ptr_array_add(words, NULL);
-    g_autoptr(GSubprocess) process = g_subprocess_newv(
-        (const char *const *)words->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, &error));
-    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, expected_status);
-    return output;
-}
-
-static void expect_text(char *output, const char *text)
-{
-    if (!strstr(output, text))
-        g_error("roundhousectl said \"%s\" and not \"%s\"", output, text);
-    g_free(output);
-}
-
-static void test_command_line(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    expect_text(control(1, "list", NULL), "roundhoused is not running");
-    define(fixture, "work", 1, "memory_mib=256");
-    define(fixture, "broken", 2, "cmdline=create_error=no-kernel");
-    start_service(fixture);
-    expect_text(control(0, "list", NULL), "  1  work                     off            -    256 MiB     1");
-    expect_text(control(0, "start", "work", NULL), "");
-    expect_text(control(0, "switch", "work", NULL), "");
-    expect_text(control(0, "list", NULL), "  1* work                     running        1");
-    expect_text(control(0, "status", "work", NULL), "state       running");
-    expect_text(control(0, "status", NULL), "4.17-test");
-    expect_text(control(0, "pause", "work", NULL), "");
-    expect_text(control(0, "unpause", "work", NULL), "");
-    expect_text(control(0, "volume", "40", NULL), "");
-    expect_text(control(0, "status", NULL), "volume        40 %");
-    expect_text(control(1, "volume", "101", NULL), "101");
-    expect_text(control(1, "volume", "loud", NULL), "loud");
-    expect_text(control(1, "volume", NULL), "needs a number from 0 to 100");
-    expect_text(control(0, "microphone", "work", NULL), "");
-    expect_text(control(0, "status", NULL), "microphone    slot 1");
-    expect_text(control(1, "microphone", "broken", NULL), "No guest runs in slot 2.");
-    expect_text(control(0, "microphone", "nobody", NULL), "");
-    expect_text(control(0, "status", NULL), "microphone    slot 0");
-    expect_text(control(0, "switch", "switcher", NULL), "");
-    expect_text(control(0, "destroy", "work", NULL), "");
-    expect_text(control(1, "destroy", "work", NULL), "roundhousectl: work is off. Start it first.");
-    expect_text(control(1, "start", "broken", NULL), "roundhousectl: broken could not be started.");
-    expect_text(control(0, "status", "broken", NULL), "error       broken could not be started.");
-    expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
-    expect_text(control(1, "start", NULL), "needs the name of one guest");
-    expect_text(control(1, "fly", NULL), "there is no command \"fly\"");
-    expect_text(control(1, "list", "x", NULL), "takes no name");
-    expect_text(control(0, "--help", NULL), "Usage: roundhousectl");
-}
-
 /* A systemd of our own notes what the machine's end asks of it. */
 static void note_unit(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
                       const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
@@ -682,17 +706,21 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
     guint name = g_bus_own_name_on_connection(bus, "org.freedesktop.systemd1", G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
                                               NULL, NULL);
     define(fixture, "work", 1, "cmdline=shutdown_ms=400");
-    define(fixture, "home", 2, "");
+    define(fixture, "home", 2, "cmdline=shutdown_ms=400");
+    define(fixture, "deaf", 3, "cmdline=deaf");
     start_service(fixture);
-    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home");
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), home = guest(fixture, "home"), deaf = guest(fixture, "deaf");
     g_assert_true(rh_guest1_call_start_sync(work, NULL, &error));
     g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
+    g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
     g_assert_true(rh_guest1_call_pause_sync(home, NULL, &error));
     g_assert_true(rh_manager1_call_shutdown_sync(fixture->manager, NULL, &error));
-    WAIT_FOR(is(home, "off"));
-    WAIT_FOR(is(work, "stopping") || is(work, "off"));
+    /* The paused one goes on and is asked like the other: nothing of it is lost. */
+    WAIT_FOR(is(home, "stopping"));
+    WAIT_FOR(is(home, "off") && is(work, "off"));
+    g_assert_cmpuint(units->len, ==, 0);
+    WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(units->len > 0);
-    WAIT_FOR(is(work, "off"));
     g_assert_cmpstr(units->str, ==, "poweroff.target");
     g_bus_unown_name(name);
     g_dbus_connection_unregister_object(bus, object);
@@ -701,16 +729,19 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    g_test_init(&argc, &argv, NULL);
-    static const struct {
-        const char *name;
-        void (*run)(struct fixture *, gconstpointer);
-    } tests[] = {
+    static const struct service_test tests[] = {
         {"/bus/life", test_life},
         {"/bus/refusals", test_refusals},
         {"/bus/failed-start", test_failed_start},
         {"/bus/ends", test_ends},
         {"/bus/reboot-and-destroy", test_reboot_and_destroy},
+        {"/bus/power-button", test_power_button},
+        {"/bus/unresponsive", test_unresponsive},
+        {"/bus/suspend", test_suspend},
+        {"/bus/suspend-fails", test_suspend_fails},
+        {"/bus/resume-fails", test_resume_fails},
+        {"/bus/suspend-cut", test_suspend_cut},
+        {"/bus/saved-by-others", test_saved_by_others},
         {"/bus/autostart", test_autostart},
         {"/bus/autostart-killed", test_autostart_killed},
         {"/bus/crash-cleanup", test_crash_cleanup},
@@ -721,15 +752,8 @@ int main(int argc, char **argv)
         {"/bus/taken-over", test_taken_over},
         {"/bus/definitions-change", test_definitions_change},
         {"/bus/removed-while-busy", test_removed_while_busy},
-        {"/bus/command-line", test_command_line},
         {"/bus/machine-end", test_machine_end},
+        {NULL, NULL},
     };
-    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
-        g_test_add(tests[i].name, struct fixture, NULL, setup, tests[i].run, teardown);
-    g_autoptr(GTestDBus) bus = g_test_dbus_new(G_TEST_DBUS_NONE);
-    g_test_dbus_up(bus);
-    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(bus), TRUE);
-    int status = g_test_run();
-    g_test_dbus_stop(bus); /* and not _down(), which waits for the shared connection that the system bus keeps */
-    return status;
+    return service_run(argc, argv, tests);
 }

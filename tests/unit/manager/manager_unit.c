@@ -67,23 +67,32 @@ static void test_defaults(struct directory *directory, gconstpointer data)
     g_assert_cmpint(config->display, ==, GUEST_DISPLAY_FBIF);
     g_assert_false(config->autostart);
     g_assert_cmphex(config->colour, <=, 0xffffff);
-    g_assert_cmpmem(config->mac, 3, "\x00\x16\x3e", 3);
+    g_assert_cmpmem(config->mac, 6, "\0\0\0\0\0\0", 6);
     struct guest_config *again = guest_config_load(path, NULL);
     g_assert_true(guest_config_equal(config, again));
     guest_config_free(again);
     guest_config_free(config);
 }
 
-/* Each text is refused, and the sentence names the file and the key. */
+/* The text is refused, and the sentence names the file and the key. */
+static void assert_refused(struct directory *directory, const char *text, const char *key)
+{
+    g_autofree char *path = write_file(directory, "x.conf", text);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(guest_config_load(path, &error));
+    g_assert_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG);
+    g_assert_nonnull(strstr(error->message, path));
+    g_assert_nonnull(strstr(error->message + strlen(path), key));
+}
+
 static void test_refused(struct directory *directory, gconstpointer data)
 {
     static const struct {
         const char *text;
         const char *key;
     } cases[] = {
-        {"[guest]\nkernel=/k\n", "slot"},
         {"[guest]\nslot=1\n", "kernel"},
-        {MINIMUM "slot=0\n", "slot"},
+        {MINIMUM "slot=\n", "slot"},
         {MINIMUM "slot=10\n", "slot"},
         {MINIMUM "slot=two\n", "slot"},
         {MINIMUM "slot=-1\n", "slot"},
@@ -129,20 +138,40 @@ static void test_refused(struct directory *directory, gconstpointer data)
         {"", "guest"},
     };
     (void)data;
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *path = write_file(directory, "x.conf", cases[i].text);
-        g_autoptr(GError) error = NULL;
-        g_assert_null(guest_config_load(path, &error));
-        g_assert_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG);
-        g_assert_nonnull(strstr(error->message, path));
-        g_assert_nonnull(strstr(error->message + strlen(path), cases[i].key));
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        assert_refused(directory, cases[i].text, cases[i].key);
+}
+
+/* What goes with a PC alone, and what with none. */
+static void test_refused_pc(struct directory *directory, gconstpointer data)
+{
+    static const struct {
+        const char *text;
+        const char *key;
+    } cases[] = {
+        {MINIMUM "type=hvm\nfirmware=uefi\nboot=dc\n", "boot"},
+        {"[guest]\nslot=1\ntype=hvm\nramdisk=/r\n", "ramdisk"},
+        {"[guest]\nslot=1\ntype=hvm\ncmdline=quiet\n", "cmdline"},
+        {MINIMUM "cdrom=/a.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=a.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=/a,b.iso\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=\n", "cdrom"},
+        {MINIMUM "type=hvm\ncdrom=empty\ndisk=/a,hdc\n", "cdrom"},
+        {MINIMUM "type=hvm\nclock=europe\n", "clock"},
+        {MINIMUM "type=pvh\nclock=local\n", "clock"},
+        {MINIMUM "uuid=\n", "uuid"},
+        {MINIMUM "uuid=6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e4\n", "uuid"},
+        {MINIMUM "uuid=00000000-0000-0000-0000-000000000000\n", "uuid"},
+    };
+    (void)data;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        assert_refused(directory, cases[i].text, cases[i].key);
 }
 
 /* A whole PC: it needs no kernel, and its screen is QEMU's unless the definition says otherwise. */
 static void test_hvm(struct directory *directory, gconstpointer data)
 {
-    static const char text[] = "[guest]\nslot=4\ntype=hvm\nfirmware=uefi\nboot=dc\n"
+    static const char text[] = "[guest]\nslot=4\ntype=hvm\nfirmware=uefi\nboot=cdn\n"
                                "disk=phy:/dev/a,hda;file:/install.iso,hdc,cdrom\n";
     g_autofree char *path = write_file(directory, "pc.conf", text);
     struct guest_config *config = guest_config_load(path, NULL), *copy = guest_config_copy(config);
@@ -150,7 +179,7 @@ static void test_hvm(struct directory *directory, gconstpointer data)
     g_assert_nonnull(config);
     g_assert_true(config->type == GUEST_HVM && config->firmware == GUEST_FIRMWARE_UEFI);
     g_assert_true(config->display == GUEST_DISPLAY_VGA && !config->kernel);
-    g_assert_cmpstr(config->boot, ==, "dc");
+    g_assert_cmpstr(config->boot, ==, "cdn");
     const struct guest_disk *cd = g_ptr_array_index(config->disks, 1);
     g_assert_true(cd->cdrom && cd->read_only && g_str_equal(cd->vdev, "hdc"));
     g_assert_true(guest_config_equal(config, copy));
@@ -194,10 +223,13 @@ static void test_directory(struct directory *directory, gconstpointer data)
     g_free(write_file(directory, "e.conf", "[guest]\nslot=99\nkernel=/k\n"));
     g_free(write_file(directory, "f.conf~", "[guest]\nslot=4\nkernel=/k\n"));
     g_free(write_file(directory, ".g.conf", "[guest]\nslot=4\nkernel=/k\n"));
+    g_free(write_file(directory, "z.conf", "[guest]\nkernel=/k\n"));
+    g_free(write_file(directory, "h.conf", "[guest]\nslot=0\nkernel=/k\n"));
     g_autoptr(GPtrArray) configs = guest_config_load_directory(directory->path, problems);
-    g_assert_cmpuint(configs->len, ==, 2);
-    g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, 0))->name, ==, "b");
-    g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, 1))->name, ==, "a");
+    static const char *const order[] = {"b", "a", "h", "z"};
+    g_assert_cmpuint(configs->len, ==, G_N_ELEMENTS(order));
+    for (guint i = 0; i < configs->len; i++)
+        g_assert_cmpstr(((struct guest_config *)g_ptr_array_index(configs, i))->name, ==, order[i]);
     g_assert_cmpuint(problems->len, ==, 3);
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 0), "c.conf is left out. It has the same slot"));
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 1), "d.conf is left out. It has the same name"));
@@ -267,6 +299,19 @@ static void test_lives(void)
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_GONE), ==, GUEST_OFF);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED), ==, GUEST_CRASHED);
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_CRASHED, EVENT_START), ==, GUEST_STARTING);
+    /* A guest that was asked in vain runs on, may be asked again, and may still end. */
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE), ==, GUEST_UNRESPONSIVE);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_STOP), ==, GUEST_STOPPING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_STOP, EVENT_OVERDUE, EVENT_GONE), ==, GUEST_OFF);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_OVERDUE), ==, GUEST_RUNNING);
+    /* A save ends in a state on the disk, in a guest that runs on, or, if another tool made it, in one that is off. */
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND), ==, GUEST_SUSPENDING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_SUSPENDED), ==, GUEST_SUSPENDED);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_RESUMED), ==, GUEST_RUNNING);
+    g_assert_cmpint(AFTER(EVENT_START, EVENT_STARTED, EVENT_SUSPEND, EVENT_GONE), ==, GUEST_OFF);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_START, EVENT_STARTED), ==, GUEST_RUNNING);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_START, EVENT_SUSPENDED), ==, GUEST_SUSPENDED);
+    g_assert_cmpint(AFTER(EVENT_SUSPENDED, EVENT_GONE), ==, GUEST_OFF);
     /* The end overtakes the answer to the unpause. */
     g_assert_cmpint(AFTER(EVENT_START, EVENT_STOP, EVENT_STARTED), ==, GUEST_STOPPING);
     /* A crash is one at once, and stays one while what is left is taken away. */
@@ -283,7 +328,8 @@ static void test_no_resurrection(void)
     for (gsize i = 0; i < G_N_ELEMENTS(without); i++) {
         for (int event = 0; event < EVENT_COUNT; event++) {
             enum guest_state next = guest_state_next(without[i], event);
-            g_assert_cmpint(next, ==, event == EVENT_START ? GUEST_STARTING : without[i]);
+            gboolean saved = event == EVENT_SUSPENDED && without[i] == GUEST_OFF;
+            g_assert_cmpint(next, ==, event == EVENT_START ? GUEST_STARTING : saved ? GUEST_SUSPENDED : without[i]);
         }
     }
 }
@@ -293,15 +339,18 @@ static void test_requests(void)
     static const char *const expected[GUEST_STATE_COUNT] = {
         [GUEST_OFF] = "start",
         [GUEST_STARTING] = "switch",
-        [GUEST_RUNNING] = "shutdown reboot destroy pause switch",
+        [GUEST_RUNNING] = "shutdown reboot destroy pause suspend switch",
         [GUEST_PAUSED] = "destroy unpause switch",
         [GUEST_STOPPING] = "destroy switch",
+        [GUEST_UNRESPONSIVE] = "shutdown reboot destroy pause suspend switch",
+        [GUEST_SUSPENDING] = "destroy switch",
+        [GUEST_SUSPENDED] = "start destroy",
         [GUEST_CRASHED] = "start",
     };
     static const char *const names[REQUEST_COUNT] = {
         [REQUEST_START] = "start",     [REQUEST_SHUTDOWN] = "shutdown", [REQUEST_REBOOT] = "reboot",
         [REQUEST_DESTROY] = "destroy", [REQUEST_PAUSE] = "pause",       [REQUEST_UNPAUSE] = "unpause",
-        [REQUEST_SWITCH] = "switch",
+        [REQUEST_SUSPEND] = "suspend", [REQUEST_SWITCH] = "switch",
     };
     for (int state = 0; state < GUEST_STATE_COUNT; state++) {
         g_autoptr(GString) words = g_string_new("");
@@ -314,7 +363,8 @@ static void test_requests(void)
             else
                 g_assert_error(error, RH_ERROR, RH_ERROR_WRONG_STATE);
             g_assert_true(allowed || g_str_has_prefix(error->message, "Work is ") ||
-                          g_str_has_prefix(error->message, "Work has "));
+                          g_str_has_prefix(error->message, "Work has ") ||
+                          g_str_has_prefix(error->message, "Work does not answer. Shut it down once more"));
         }
         g_assert_cmpstr(words->str, ==, expected[state]);
     }
@@ -326,6 +376,7 @@ int main(int argc, char **argv)
     ADD_WITH_DIRECTORY("/config/full", test_full);
     ADD_WITH_DIRECTORY("/config/defaults", test_defaults);
     ADD_WITH_DIRECTORY("/config/refused", test_refused);
+    ADD_WITH_DIRECTORY("/config/refused-pc", test_refused_pc);
     ADD_WITH_DIRECTORY("/config/hvm", test_hvm);
     ADD_WITH_DIRECTORY("/config/long-cmdline", test_long_cmdline);
     ADD_WITH_DIRECTORY("/config/directory", test_directory);

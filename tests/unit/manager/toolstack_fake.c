@@ -5,15 +5,22 @@
  *   create_fails=N    of create_error, only the first N creations fail
  *   crash_ms=N        the domain crashes N ms after its unpause; likewise poweroff_ms, reboot_ms, vanish_ms
  *   deaf              does not react to shutdown and reboot
+ *   button            has a power button only: what it is asked, it shuts down
  *   shutdown_ms=N     takes N ms to shut down (default 20)
  *   operate_ms=N      a pause, and a destroy, take N ms (default 0)
+ *   save_ms=N         takes N ms to be saved (default 20)
+ *   save_fails        cannot be saved
+ *   save_late         is saved although it has been destroyed meanwhile
+ *   self_save_ms=N    another tool saves it N ms after its unpause, and lets it go on 500 ms later; save_ends: ends it
  *   destroy_fails=N   the first N attempts to destroy it fail
  * Its version says which domain goes first.
  */
 #include "toolstack.h"
 #include "errors.h"
+#include "saved_state.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define TOTAL_KIB   (4096 * 1024)
 #define SERVICE_KIB (1024 * 1024)
@@ -75,12 +82,17 @@ static guint64 free_kib(struct toolstack *toolstack)
     return TOTAL_KIB - used;
 }
 
+static void end_later(struct toolstack *toolstack, int domid, enum toolstack_end end, guint milliseconds);
+
 static gboolean deliver(gpointer data)
 {
     struct news *news = data;
     struct domain *domain = g_hash_table_lookup(news->toolstack->domains, GINT_TO_POINTER(news->domid));
     if (!domain)
         return G_SOURCE_REMOVE;
+    if (news->end == TOOLSTACK_END_SUSPENDED && strstr(domain->config->cmdline, "self_save_ms"))
+        end_later(news->toolstack, news->domid,
+                  strstr(domain->config->cmdline, "save_ends") ? TOOLSTACK_END_VANISHED : TOOLSTACK_END_RESUMED, 500);
     if (news->end == TOOLSTACK_END_VANISHED)
         g_hash_table_remove(news->toolstack->domains, GINT_TO_POINTER(news->domid));
     news->toolstack->end(news->domid, news->end, news->toolstack->user);
@@ -100,9 +112,16 @@ static gboolean create_now(gpointer data)
     struct toolstack *toolstack = g_object_get_data(G_OBJECT(task), "toolstack");
     struct guest_config *config = g_task_get_task_data(task);
     g_autofree char *failure = option(config, "create_error");
+    int saved = GPOINTER_TO_INT(g_object_get_data(G_OBJECT(task), "saved"));
+    char state[5] = "";
+    gboolean damaged = saved >= 0 && (read(saved, state, 4) != 4 || !g_str_equal(state, "here"));
+    if (saved >= 0)
+        close(saved);
     if (failure && toolstack->failures < option_number(config, "create_fails", G_MAXUINT)) {
         toolstack->failures++;
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "The toolstack says: %s.", failure);
+    } else if (damaged) {
+        g_task_return_new_error(task, RH_ERROR, RH_ERROR_TOOLSTACK, "The toolstack says: %s is no stream.", state);
     } else if ((guint64)config->memory_mib * 1024 > free_kib(toolstack)) {
         g_task_return_new_error(task, RH_ERROR, RH_ERROR_NO_MEMORY,
                                 "It needs %u MiB of memory and %" G_GUINT64_FORMAT " MiB are free. Shut another guest "
@@ -118,10 +137,11 @@ static gboolean create_now(gpointer data)
 }
 
 void toolstack_create(struct toolstack *toolstack, const struct guest_config *config, struct guest_screen screen,
-                      GAsyncReadyCallback done, gpointer user)
+                      int saved, GAsyncReadyCallback done, gpointer user)
 {
     GTask *task = g_task_new(NULL, NULL, done, user);
     (void)screen;
+    g_object_set_data(G_OBJECT(task), "saved", GINT_TO_POINTER(saved));
     g_task_set_task_data(task, guest_config_copy(config), (GDestroyNotify)guest_config_free);
     g_object_set_data(G_OBJECT(task), "toolstack", toolstack);
     g_timeout_add_full(G_PRIORITY_DEFAULT, option_number(config, "create_ms", 20), create_now, task, g_object_unref);
@@ -141,6 +161,7 @@ static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
     } plans[] = {{"crash_ms", TOOLSTACK_END_CRASH},
                  {"poweroff_ms", TOOLSTACK_END_POWEROFF},
                  {"reboot_ms", TOOLSTACK_END_REBOOT},
+                 {"self_save_ms", TOOLSTACK_END_SUSPENDED},
                  {"vanish_ms", TOOLSTACK_END_VANISHED}};
     domain->started = TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(plans); i++) {
@@ -152,6 +173,8 @@ static void begin_to_run(struct toolstack *toolstack, struct domain *domain)
 
 static void ask_to_end(struct toolstack *toolstack, struct domain *domain, enum toolstack_end end)
 {
+    if (strstr(domain->config->cmdline, "button"))
+        end = TOOLSTACK_END_POWEROFF;
     if (!strstr(domain->config->cmdline, "deaf"))
         end_later(toolstack, domain->domid, end, option_number(domain->config, "shutdown_ms", 20));
 }
@@ -172,6 +195,9 @@ static void carry_out(struct toolstack *toolstack, struct domain *domain, enum t
         break;
     case TOOLSTACK_REBOOT:
         ask_to_end(toolstack, domain, TOOLSTACK_END_REBOOT);
+        break;
+    case TOOLSTACK_RESUME:
+        end_later(toolstack, domain->domid, TOOLSTACK_END_RESUMED, 20);
         break;
     case TOOLSTACK_DESTROY:
         toolstack->end(domain->domid, TOOLSTACK_END_VANISHED, toolstack->user);
@@ -231,6 +257,63 @@ gboolean toolstack_operate_finish(struct toolstack *toolstack, GAsyncResult *res
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+struct saving {
+    struct toolstack *toolstack;
+    struct guest_config *config;
+    char *folder;
+    int domid;
+};
+
+static void saving_free(gpointer data)
+{
+    struct saving *saving = data;
+    guest_config_free(saving->config);
+    g_free(saving->folder);
+    g_free(saving);
+}
+
+/* The real file, with "here" for libxl's stream. */
+static gboolean save_now(gpointer data)
+{
+    GTask *task = data;
+    const struct saving *saving = g_task_get_task_data(task);
+    struct domain *domain = g_hash_table_lookup(saving->toolstack->domains, GINT_TO_POINTER(saving->domid));
+    gboolean fails = strstr(saving->config->cmdline, "save_fails") != NULL;
+    fails = fails || (!domain && !strstr(saving->config->cmdline, "save_late"));
+    GError *error = NULL;
+    int fd = saved_state_create(saving->folder, saving->config, &error);
+    if (fd >= 0 && fails) {
+        close(fd);
+        saved_state_drop(saving->folder, saving->config->name);
+        g_set_error(&error, RH_ERROR, RH_ERROR_TOOLSTACK, "It does not stand still.");
+    } else if (fd >= 0) {
+        g_assert_cmpint(write(fd, "here", 4), ==, 4);
+        saved_state_keep(saving->folder, saving->config->name, fd, &error);
+    }
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+    return G_SOURCE_REMOVE;
+}
+
+void toolstack_save(struct toolstack *toolstack, const struct guest_config *config, int domid, const char *folder,
+                    GAsyncReadyCallback done, gpointer user)
+{
+    GTask *task = g_task_new(NULL, NULL, done, user);
+    struct saving *saving = g_new(struct saving, 1);
+    *saving = (struct saving){toolstack, guest_config_copy(config), g_strdup(folder), domid};
+    g_task_set_task_data(task, saving, saving_free);
+    toolstack->end(domid, TOOLSTACK_END_SUSPENDED, toolstack->user);
+    g_timeout_add_full(G_PRIORITY_DEFAULT, option_number(config, "save_ms", 20), save_now, task, g_object_unref);
+}
+
+gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
@@ -258,19 +341,30 @@ gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
     return TRUE;
 }
 
-/* ROUNDHOUSE_FAKE_RUNNING names a guest whose domain runs already, ROUNDHOUSE_FAKE_UNBEGUN one whose domain never has.
+/*
+ * ROUNDHOUSE_FAKE_RUNNING names a guest whose domain runs already, ROUNDHOUSE_FAKE_UNBEGUN one whose domain never has,
+ * ROUNDHOUSE_FAKE_STILL one whose domain has stopped to be saved.
  */
 struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *name)
 {
-    gboolean begun = g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_RUNNING"), name) == 0;
+    gboolean still = g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_STILL"), name) == 0;
+    gboolean begun = still || g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_RUNNING"), name) == 0;
     if (!begun && g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_UNBEGUN"), name) != 0)
-        return (struct toolstack_domain){-1, FALSE, FALSE};
+        return (struct toolstack_domain){.domid = -1};
     struct domain *domain = g_new0(struct domain, 1);
     *domain = (struct domain){++toolstack->last_domid, g_new0(struct guest_config, 1), FALSE, TRUE};
     domain->config->cmdline = g_strdup("");
     domain->config->disks = g_ptr_array_new();
     g_hash_table_insert(toolstack->domains, GINT_TO_POINTER(domain->domid), domain);
-    return (struct toolstack_domain){domain->domid, !begun, begun};
+    if (still)
+        end_later(toolstack, domain->domid, TOOLSTACK_END_SUSPENDED, 10);
+    return (struct toolstack_domain){domain->domid, !begun, begun, still};
+}
+
+void toolstack_set_pool(struct toolstack *toolstack, const char *path)
+{
+    (void)toolstack;
+    (void)path;
 }
 
 struct toolstack *toolstack_new(toolstack_end_fn end, gpointer user, GError **error)

@@ -4,6 +4,8 @@
 #include "errors.h"
 #include "libxl_fake.h"
 #include "loop_disk.h"
+#include "saved_state.h"
+#include "storage/image.h"
 #include "vga_socket.h"
 
 #include <fcntl.h>
@@ -61,8 +63,9 @@ static gboolean was_killed(void)
     return killed->len > 0;
 }
 
-int loop_disk_attach(const char *image, gboolean read_only, char **device, GError **error)
+int loop_disk_attach(const char *image, gboolean read_only, const char *holder, char **device, GError **error)
 {
+    g_assert_cmpstr(holder, ==, "work");
     loop_image = g_intern_string(image);
     loop_read_only = read_only;
     if (g_str_has_suffix(image, "bad")) {
@@ -142,6 +145,8 @@ static struct guest_config *config(enum guest_type type, const char *disk)
     struct guest_config *config = guest_config_load(path, &error);
     g_assert_no_error(error);
     g_unlink(path);
+    memset(config->uuid, 0x17, sizeof(config->uuid));
+    memset(config->generation, 0x71, sizeof(config->generation));
     return config;
 }
 
@@ -164,7 +169,7 @@ static char *create(struct guest_config *wanted, int *domid)
     g_autoptr(GError) error = NULL;
     g_autoptr(GAsyncResult) result = NULL;
     struct guest_screen screen = {1280, 800};
-    toolstack_create(toolstack, wanted, screen, take_result, &result);
+    toolstack_create(toolstack, wanted, screen, -1, take_result, &result);
     guest_config_free(wanted);
     *domid = toolstack_create_finish(toolstack, wait_for(&result), &error);
     g_assert_true((*domid < 0) == (error != NULL));
@@ -185,6 +190,7 @@ static char *operate(enum toolstack_operation operation)
 static void check_pv(const libxl_domain_config *domain)
 {
     g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
+    g_assert_cmpmem(domain->c_info.uuid.uuid, 16, "\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27", 16);
     g_assert_cmpstr(domain->c_info.name, ==, "work");
     g_assert_cmpuint(domain->b_info.max_memkb, ==, 256 * 1024);
     g_assert_cmpuint(domain->b_info.target_memkb, ==, 256 * 1024);
@@ -226,9 +232,50 @@ static void test_pv(void)
     teardown();
 }
 
+/* An image of the pool is its file. One that is not there is no start. */
+static void test_image(void)
+{
+    int domid;
+    g_autofree char *folder = g_dir_make_tmp("roundhouse-pool-XXXXXX", NULL);
+    struct pool *pool = pool_open(folder, NULL);
+    g_assert_nonnull(pool);
+    g_assert_true(image_create(pool, "office", 1048576, NULL));
+    g_autofree char *path = image_path(pool, "office", NULL);
+    setup();
+    toolstack_set_pool(toolstack, folder);
+    libxl_fake.created = check_writable;
+    g_assert_null(create(config(GUEST_PV, "image:office"), &domid));
+    g_assert_cmpstr(loop_image, ==, path);
+    libxl_fake.created = NULL;
+    g_autofree char *missing = create(config(GUEST_PV, "image:missing"), &domid);
+    g_assert_cmpstr(missing, ==, "There is no image called \"missing\".");
+    g_assert_cmpint(domid, ==, -1);
+    toolstack_set_pool(toolstack, "/nowhere/at/all");
+    g_autofree char *nowhere = create(config(GUEST_PV, "image:office"), &domid);
+    g_assert_nonnull(strstr(nowhere, "There is no pool of disks at /nowhere/at/all"));
+    teardown();
+    g_assert_true(image_delete(pool, "office", NULL));
+    pool_close(pool);
+    g_autofree char *images = g_build_filename(folder, "images", NULL),
+                    *making = g_build_filename(folder, "making", NULL);
+    g_assert_no_errno(g_rmdir(images) | g_rmdir(making) | g_rmdir(folder));
+}
+
 static gboolean has_argument(const libxl_domain_config *domain, const char *text)
 {
     return g_strv_contains((const char *const *)domain->b_info.extra_hvm, text);
+}
+
+/* What libxl wants of a CD in an HVM guest: QEMU behind it, and the file, not a loop device. */
+static void check_cd(const libxl_domain_config *domain, int number)
+{
+    const libxl_device_disk *disk = &domain->disks[number];
+    g_assert_cmpint(domain->num_disks, ==, number + 1);
+    g_assert_cmpint(disk->is_cdrom, ==, 1);
+    g_assert_cmpint(disk->removable, ==, 1);
+    g_assert_cmpint(disk->readwrite, ==, 0);
+    g_assert_cmpint(disk->backend, ==, LIBXL_DISK_BACKEND_QDISK);
+    g_assert_cmpstr(disk->vdev, ==, "hdc");
 }
 
 /* Its device model has no rights: its own user, no display but a socket of root's, no network service. */
@@ -250,8 +297,12 @@ static void check_hvm(const libxl_domain_config *domain)
     g_assert_cmpuint(build->video_memkb, ==, VGA_MEMORY_KIB);
     g_assert_true(has_argument(domain, "VGA.xres=1280") && has_argument(domain, "VGA.yres=800"));
     g_assert_true(has_argument(domain, "none,id=roundhouse-sound"));
-    g_assert_cmpint(domain->disks[0].is_cdrom, ==, 1);
-    g_assert_cmpint(domain->disks[0].readwrite, ==, 0);
+    check_cd(domain, 0);
+    /* Sleep that nothing ends is not offered. libxl offers it where nobody says so. */
+    g_assert_false(libxl_defbool_val(build->u.hvm.acpi_s3) || libxl_defbool_val(build->u.hvm.acpi_s4));
+    g_assert_false(libxl_defbool_val(build->localtime));
+    g_assert_cmpmem(build->u.hvm.ms_vm_genid.bytes, 16, "qqqqqqqqqqqqqqqq", 16);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
 }
 
 static void check_pvh(const libxl_domain_config *domain)
@@ -322,12 +373,141 @@ static void test_hvm(void)
     teardown();
 }
 
+static void expect(char *sentence, const char *part);
+
+static struct guest_config *definition(const char *text)
+{
+    g_autofree char *path = make_file("work.conf", text);
+    g_autoptr(GError) error = NULL;
+    struct guest_config *config = guest_config_load(path, &error);
+    g_assert_no_error(error);
+    g_unlink(path);
+    return config;
+}
+
+#define PC "[guest]\nname=work\nslot=3\ntype=hvm\n"
+
+static void check_empty_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 1);
+    g_assert_null(domain->disks[1].pdev_path);
+    g_assert_cmpint(domain->disks[1].format, ==, LIBXL_DISK_FORMAT_EMPTY);
+    g_assert_cmpint(domain->disks[0].is_cdrom, ==, 0);
+    g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_OVMF);
+}
+
+static void check_image_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 0);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
+    g_assert_cmpint(domain->disks[0].format, ==, LIBXL_DISK_FORMAT_RAW);
+    g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_SEABIOS);
+    g_assert_true(libxl_defbool_val(domain->b_info.localtime));
+    g_assert_cmpstr(domain->b_info.u.hvm.boot, ==, "dc");
+}
+
+/* The drive of cdrom=: with an image that is there, or empty. */
+static void test_cdrom(void)
+{
+    int domid;
+    setup();
+    g_autofree char *empty = g_strdup_printf(PC "firmware=uefi\ncdrom=empty\ndisk=%s\n", image);
+    g_autofree char *full = g_strdup_printf(PC "boot=dc\nclock=local\ncdrom=%s\n", image);
+    libxl_fake.created = check_empty_cd;
+    g_assert_null(create(definition(empty), &domid));
+    libxl_fake.created = check_image_cd;
+    g_assert_null(create(definition(full), &domid));
+    libxl_fake.created = NULL;
+    expect(create(definition(PC "cdrom=/nonexistent.iso\n"), &domid), "CD /nonexistent.iso cannot be found");
+    expect(create(definition(PC "cdrom=/dev/null\n"), &domid), "CD /dev/null cannot be found, or is empty");
+    g_autofree char *nothing = make_file("nothing.iso", "");
+    g_autofree char *of_nothing = g_strdup_printf(PC "cdrom=%s\n", nothing);
+    expect(create(definition(of_nothing), &domid), "cannot be found, or is empty");
+    g_unlink(nothing);
+    teardown();
+}
+
+/* What libxl refuses: "direct boot parameters specified but kernel missing". */
+static void check_boots(const libxl_domain_config *domain)
+{
+    const libxl_domain_build_info *build = &domain->b_info;
+    g_assert_true(build->kernel || (!build->cmdline && !build->ramdisk));
+    g_assert_true(build->kernel || domain->c_info.type == LIBXL_DOMAIN_TYPE_HVM);
+    g_assert_true(domain->c_info.type != LIBXL_DOMAIN_TYPE_HVM || build->u.hvm.boot);
+    g_assert_cmpuint(build->max_memkb, >, 0);
+    g_assert_cmpint(build->max_vcpus, >, 0);
+}
+
+/* Each type of guest without each of its settings in turn: refused by name, or made as one that boots. */
+static void left_out(const char *const *lines, const char *without, const char *needed)
+{
+    int domid;
+    g_autoptr(GString) text = g_string_new("[guest]\n");
+    g_autoptr(GError) error = NULL;
+    for (gsize i = 0; lines[i]; i++) {
+        if (lines[i] != without)
+            g_string_append_printf(text, "%s\n", lines[i]);
+    }
+    g_autofree char *path = make_file("work.conf", text->str);
+    struct guest_config *config = guest_config_load(path, &error);
+    g_unlink(path);
+    if (!config) {
+        g_auto(GStrv) named = g_strsplit(needed, " ", -1);
+        g_auto(GStrv) words = g_strsplit(without, "=", 2);
+        g_assert_true(g_strv_contains((const char *const *)named, words[0]));
+        return;
+    }
+    libxl_fake.created = check_boots;
+    g_assert_null(create(config, &domid));
+    g_assert_cmpint(domid, ==, 7);
+}
+
+static void test_left_out(void)
+{
+    setup();
+    g_autofree char *its_kernel = g_strdup_printf("kernel=%s", kernel),
+                    *its_ramdisk = g_strdup_printf("ramdisk=%s", kernel);
+    g_autofree char *its_disk = g_strdup_printf("disk=%s", image), *its_cd = g_strdup_printf("cdrom=%s", image);
+    const struct {
+        const char *lines[16], *needed;
+    } types[] = {
+        {{"type=pv", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", "memory_mib=64", "vcpus=2",
+          its_disk, "display=displif", "autostart=false"},
+         "slot kernel"},
+        {{"type=pvh", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", "memory_mib=64", "vcpus=2",
+          its_disk, "display=none", "network=none"},
+         "slot kernel"},
+        {{"type=hvm", "slot=3", "name=work", its_kernel, its_ramdisk, "cmdline=quiet", its_disk}, "slot kernel"},
+        {{"type=hvm", "slot=3", "name=work", "memory_mib=64", "display=vga"}, "slot type display"},
+        {{"type=hvm", "slot=3", its_disk, its_cd, "firmware=bios", "boot=dc", "mac=00:16:3e:00:00:01"}, "slot type"},
+        {{"type=hvm", "slot=3", its_cd, "firmware=uefi", "boot=cdn", "display=none"}, "slot type"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        left_out(types[i].lines, "", "");
+        for (gsize line = 0; types[i].lines[line]; line++)
+            left_out(types[i].lines, types[i].lines[line], types[i].needed);
+    }
+    teardown();
+}
+
+/* The last sentence is for the person, and tells to do something. */
+static gboolean says_what_to_do(const char *sentence)
+{
+    static const char *const verbs[] = {"Correct", "Force", "Make", "Put",   "Restart", "Set",
+                                        "Shut",    "Take",  "Try",  "Start", NULL};
+    const char *last = g_strrstr(sentence, ". ");
+    g_auto(GStrv) words = g_strsplit(last ? last + 2 : sentence, " ", 2);
+    return g_str_has_suffix(sentence, ".") && words[0] && g_strv_contains(verbs, words[0]);
+}
+
 static void expect(char *sentence, const char *part)
 {
     g_assert_nonnull(sentence);
     if (!strstr(sentence, part))
         g_error("\"%s\" does not say \"%s\"", sentence, part);
     g_assert_null(strstr(sentence, "journal")); /* who reads it cannot go there */
+    if (!says_what_to_do(sentence))
+        g_error("\"%s\" does not say what to do", sentence);
     g_free(sentence);
 }
 
@@ -371,11 +551,8 @@ static void test_operations(void)
     static const struct {
         enum toolstack_operation operation;
         enum libxl_fake_call call;
-    } all[] = {{TOOLSTACK_PAUSE, FAKE_PAUSE},
-               {TOOLSTACK_UNPAUSE, FAKE_UNPAUSE},
-               {TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
-               {TOOLSTACK_REBOOT, FAKE_REBOOT},
-               {TOOLSTACK_DESTROY, FAKE_DESTROY}};
+    } all[] = {{TOOLSTACK_PAUSE, FAKE_PAUSE},   {TOOLSTACK_UNPAUSE, FAKE_UNPAUSE}, {TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+               {TOOLSTACK_REBOOT, FAKE_REBOOT}, {TOOLSTACK_RESUME, FAKE_RESUME},   {TOOLSTACK_DESTROY, FAKE_DESTROY}};
     setup();
     int contexts = libxl_fake.contexts;
     for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
@@ -394,6 +571,48 @@ static void test_operations(void)
     }
     while (g_atomic_int_get(&libxl_fake.contexts) > contexts)
         g_usleep(1000);
+    teardown();
+}
+
+/* What a guest of this type, which writes this into control/, is asked by. */
+static enum libxl_fake_call asked_by(libxl_domain_type type, const char *feature, const char *value,
+                                     enum toolstack_operation operation)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/7/control/%s", feature);
+    libxl_fake.info.domid = 7;
+    libxl_fake.info.domain_type = type;
+    libxl_fake.store_path = path;
+    libxl_fake.store_value = value;
+    libxl_fake.call = FAKE_NONE;
+    g_assert_null(operate(operation));
+    g_assert_cmpuint(libxl_fake.domid, ==, 7);
+    libxl_fake.store_path = NULL;
+    return libxl_fake.call;
+}
+
+/* A PC whose system has no Xen driver that listens is asked by its power button. */
+static void test_power_button(void)
+{
+    static const struct {
+        libxl_domain_type type;
+        const char *feature, *value;
+        enum toolstack_operation operation;
+        enum libxl_fake_call call;
+    } cases[] = {
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "1", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "0", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-reboot", "1", TOOLSTACK_SHUTDOWN, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-reboot", "1", TOOLSTACK_REBOOT, FAKE_REBOOT},
+        {LIBXL_DOMAIN_TYPE_HVM, "feature-poweroff", "1", TOOLSTACK_REBOOT, FAKE_POWER_BUTTON},
+        {LIBXL_DOMAIN_TYPE_PV, "other", "", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_PVH, "other", "", TOOLSTACK_SHUTDOWN, FAKE_SHUTDOWN},
+        {LIBXL_DOMAIN_TYPE_PVH, "other", "", TOOLSTACK_REBOOT, FAKE_REBOOT},
+    };
+    setup();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpint(asked_by(cases[i].type, cases[i].feature, cases[i].value, cases[i].operation), ==,
+                        cases[i].call);
     teardown();
 }
 
@@ -422,6 +641,69 @@ static void test_words(void)
     libxl_fake.complaint = endless;
     g_autofree char *shorter = operate(TOOLSTACK_PAUSE);
     g_assert_cmpuint(strlen(shorter), <, 300);
+    teardown();
+}
+
+/* ---- tests: suspend to disk ---- */
+
+static char *save(struct guest_config *wanted, const char *saved)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    libxl_fake.call = FAKE_NONE;
+    toolstack_save(toolstack, wanted, 7, saved, take_result, &result);
+    guest_config_free(wanted);
+    g_assert_true(toolstack_save_finish(toolstack, wait_for(&result), &error) == (error == NULL));
+    return error ? g_strdup(error->message) : NULL;
+}
+
+static void check_resumed(const libxl_domain_config *domain)
+{
+    g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
+    g_assert_nonnull(libxl_fake.restored);
+}
+
+/* What libxl writes is what it gets back, and a guest that was not saved goes on. */
+static void test_save(void)
+{
+    int domid;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    struct guest_config *wanted = NULL;
+    setup();
+    g_autofree char *saved = g_build_filename(folder, "saved", NULL);
+    libxl_fake.stream = "a stream";
+    libxl_fake.suspend_result = ERROR_FAIL;
+    libxl_fake.complaint = "no suspend today";
+    expect(save(config(GUEST_PV, NULL), saved), "no suspend today. It runs on. Try again");
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_RESUME);
+    g_assert_false(saved_state_there(saved, "work") || saved_state_drop(saved, "work"));
+    libxl_fake.result = ERROR_FAIL;
+    expect(save(config(GUEST_PV, NULL), saved), "It stands still now. Force it off.");
+    libxl_fake.suspend_result = libxl_fake.result = 0;
+    expect(save(config(GUEST_PV, NULL), "/proc/none"), "no place for suspended guests");
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_NONE); /* it was not touched */
+    g_assert_null(save(config(GUEST_PV, NULL), saved));
+    g_assert_cmpint(libxl_fake.call, ==, FAKE_NONE);
+    g_assert_true(saved_state_there(saved, "work"));
+
+    struct guest_config *now = config(GUEST_PV, NULL);
+    int fd = saved_state_open(saved, now, &wanted, &error);
+    guest_config_free(now);
+    unsigned before = open_descriptors();
+    libxl_fake.created = check_resumed;
+    toolstack_create(toolstack, wanted, (struct guest_screen){1280, 800}, fd, take_result, &result);
+    guest_config_free(wanted);
+    domid = toolstack_create_finish(toolstack, wait_for(&result), &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(domid, ==, 7);
+    g_assert_cmpstr(libxl_fake.restored->str, ==, "a stream");
+    g_string_free(libxl_fake.restored, TRUE);
+    g_clear_object(&result);
+    while (open_descriptors() >= before)
+        g_usleep(1000);
+    g_assert_true(saved_state_forget(saved, "work", NULL));
+    g_rmdir(saved);
     teardown();
 }
 
@@ -471,7 +753,45 @@ static void test_ends(void)
     libxl_fake.result = ERROR_FAIL;
     libxl_fake.complaint = "no watch";
     g_assert_false(toolstack_watch(toolstack, 8, &error));
-    g_assert_nonnull(strstr(error->message, "no watch"));
+    expect(g_strdup(error->message), "no watch");
+    teardown();
+}
+
+/* A suspend is no end; when the domain goes on, its end is waited for anew, for a watch tells of one only. */
+static void test_suspended(void)
+{
+    g_autoptr(GError) error = NULL;
+    setup();
+    libxl_fake.info.domid = 7;
+    libxl_fake.info.shutdown = true;
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    g_assert_true(toolstack_watch(toolstack, 7, &error));
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_SUSPEND);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_SUSPENDED);
+    for (gint64 until = g_get_monotonic_time() + 200000; g_get_monotonic_time() < until; g_usleep(5000))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(ended.count, ==, 1);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 1);
+    libxl_fake.info.shutdown = false;
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_RESUMED);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 2);
+    g_assert_cmpuint(libxl_fake.watches, ==, 1);
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_POWEROFF);
+    libxl_fake.info.shutdown = true;
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, 7, LIBXL_SHUTDOWN_REASON_SUSPEND);
+    next_end();
+    libxl_fake_event(LIBXL_EVENT_TYPE_DOMAIN_DEATH, 7, 0);
+    next_end();
+    g_assert_cmpint(ended.end, ==, TOOLSTACK_END_VANISHED);
+    g_assert_cmpuint(libxl_fake.watches, ==, 0);
+    libxl_fake.info.shutdown = false; /* the next one of this number is another one */
+    for (gint64 until = g_get_monotonic_time() + 100000; g_get_monotonic_time() < until; g_usleep(5000))
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(libxl_fake.watches_begun, ==, 2);
     teardown();
 }
 
@@ -484,7 +804,12 @@ static void test_find(void)
     libxl_fake.info.domid = 9;
     libxl_fake.info.cpu_time = 1;
     struct toolstack_domain domain = toolstack_find(toolstack, "work");
-    g_assert_true(domain.domid == 9 && domain.begun && !domain.paused);
+    g_assert_true(domain.domid == 9 && domain.begun && !domain.paused && !domain.suspended);
+    libxl_fake.info.shutdown = true;
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_CRASH;
+    g_assert_false(toolstack_find(toolstack, "work").suspended);
+    libxl_fake.info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    g_assert_true(toolstack_find(toolstack, "work").suspended);
     libxl_fake.info.paused = true;
     libxl_fake.info.cpu_time = 0;
     domain = toolstack_find(toolstack, "work");
@@ -541,14 +866,20 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
     g_test_add_func("/toolstack/pv", test_pv);
+    g_test_add_func("/toolstack/image", test_image);
     g_test_add_func("/toolstack/hvm", test_hvm);
+    g_test_add_func("/toolstack/cdrom", test_cdrom);
+    g_test_add_func("/toolstack/left-out", test_left_out);
     g_test_add_func("/toolstack/affinity", test_affinity);
     g_test_add_func("/toolstack/affinity-impossible", test_affinity_impossible);
     g_test_add_func("/toolstack/not-made", test_not_made);
     g_test_add_func("/toolstack/operations", test_operations);
+    g_test_add_func("/toolstack/power-button", test_power_button);
     g_test_add_func("/toolstack/words", test_words);
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
+    g_test_add_func("/toolstack/save", test_save);
+    g_test_add_func("/toolstack/suspended", test_suspended);
     g_test_add_func("/toolstack/find", test_find);
     g_test_add_func("/toolstack/host", test_host);
     g_test_add_func("/toolstack/no-hypervisor", test_no_hypervisor);

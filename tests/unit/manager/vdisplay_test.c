@@ -384,6 +384,32 @@ static void test_next_seat(void)
     teardown();
 }
 
+/* Signs are told when they change, and again to the next seat. */
+static void test_signs(void)
+{
+    setup();
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    turns(10);
+    unsigned told = seat.count[LINK_GUEST_SIGNS];
+    g_assert_cmpuint(seat.last[LINK_GUEST_SIGNS].guest_signs.signs, ==, 0);
+    vdisplay_set_signs(vd, 7, GUEST_SIGN_PAUSED);
+    vdisplay_set_signs(vd, 7, GUEST_SIGN_PAUSED);
+    vdisplay_set_signs(vd, 8, GUEST_SIGN_CAMERA); /* nobody */
+    turns(10);
+    g_assert_cmpuint(seat.count[LINK_GUEST_SIGNS], ==, told + 1);
+    g_assert_cmpuint(seat.last[LINK_GUEST_SIGNS].slot, ==, 1);
+    g_assert_cmpuint(seat.last[LINK_GUEST_SIGNS].guest_signs.signs, ==, GUEST_SIGN_PAUSED);
+    seat_drop();
+    for (unsigned i = 0; i < 100 && seat.count[LINK_GUEST_SIGNS] < told + 2; i++)
+        turns(1);
+    g_assert_cmpuint(seat.last[LINK_GUEST_SIGNS].guest_signs.signs, ==, GUEST_SIGN_PAUSED);
+    vdisplay_set_signs(vd, 7, 0);
+    turns(10);
+    g_assert_cmpuint(seat.last[LINK_GUEST_SIGNS].guest_signs.signs, ==, 0);
+    g_assert_cmpuint(seat.refused, ==, 0);
+    teardown();
+}
+
 /* A seat that hangs up before it has said anything is not asked without a pause. */
 static void test_seat_hangs_up(void)
 {
@@ -458,6 +484,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vdisplay/busy-seat", test_busy_seat);
     g_test_add_func("/vdisplay/conflicts", test_conflicts);
     g_test_add_func("/vdisplay/next-seat", test_next_seat);
+    g_test_add_func("/vdisplay/signs", test_signs);
     g_test_add_func("/vdisplay/seat-hangs-up", test_seat_hangs_up);
     g_test_add_func("/vdisplay/closed-meanwhile", test_closed_meanwhile);
     return g_test_run();

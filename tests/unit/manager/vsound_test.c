@@ -152,6 +152,32 @@ static void test_next_sound(void)
     teardown();
 }
 
+/* Who hears is a sign that the seat is told, whatever else it shows of the guest. */
+static void test_microphone_sign(void)
+{
+    const struct link_message *told = &seat.last[LINK_GUEST_SIGNS];
+    setup();
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    add(2, 8, GUEST_DISPLAY_NONE);
+    vdisplay_set_signs(vd, 8, GUEST_SIGN_PAUSED);
+    sound_says(100, 1);
+    g_assert_true(told->slot == 1 && told->guest_signs.signs == GUEST_SIGN_MICROPHONE);
+    unsigned count = seat.count[LINK_GUEST_SIGNS];
+    sound_says(90, 1);
+    g_assert_cmpuint(seat.count[LINK_GUEST_SIGNS], ==, count);
+    sound_says(90, 2);
+    g_assert_cmpuint(seat.count[LINK_GUEST_SIGNS], ==, count + 2); /* the first one hears no more */
+    g_assert_true(told->slot == 2 && told->guest_signs.signs == (GUEST_SIGN_MICROPHONE | GUEST_SIGN_PAUSED));
+    vdisplay_set_signs(vd, 8, 0);
+    turns(10);
+    g_assert_true(told->slot == 2 && told->guest_signs.signs == GUEST_SIGN_MICROPHONE);
+    peer_drop(&sound);
+    turns(10);
+    g_assert_true(told->slot == 2 && told->guest_signs.signs == 0);
+    g_assert_cmpuint(seat.refused + sound.refused, ==, 0);
+    teardown();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -160,5 +186,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vsound/bad-sound-card", test_bad_sound_card);
     g_test_add_func("/vsound/sound-follows-the-seat", test_sound_follows_the_seat);
     g_test_add_func("/vsound/next-sound", test_next_sound);
+    g_test_add_func("/vsound/microphone-sign", test_microphone_sign);
     return g_test_run();
 }

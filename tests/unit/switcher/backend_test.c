@@ -111,6 +111,11 @@ void guest_set_picture(struct guest *g, const struct image *picture)
         ++*endless_prod; // as if it had been written meanwhile
 }
 
+void guest_set_lamps(struct guest *g, unsigned lamps)
+{
+    g->lamps = lamps;
+}
+
 void guest_damage(struct guest *g, struct rect area)
 {
     CHECK(g == guest);
@@ -294,6 +299,29 @@ static void keyboard_works(void)
     CHECK(event.pos.abs_x == 1279 && event.pos.rel_z == -2);
     backend_disconnect(keyboard);
     CHECK(mapped_ranges == 0 && bound == 0);
+}
+
+// What xen-kbdfront takes goes as it is: side buttons, keys beyond F12, media keys. It does not tell of its lamps.
+static void keyboard_has_all_keys(void)
+{
+    static const uint32_t codes[] = {BTN_SIDE, BTN_TASK, KEY_F13, KEY_F24, KEY_NEXTSONG, KEY_FN, KEY_CAPSLOCK};
+    struct xenkbd_page *page = (struct xenkbd_page *)memory[KBD_PAGE];
+    memset(page, 0, PAGE);
+    struct backend *keyboard = keyboard_connect(guest, NULL, &kbd_connect, -1);
+    for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        keyboard->ops->key(keyboard, codes[i], true);
+        CHECK(kbd_take(page).key.keycode == codes[i]);
+        keyboard->ops->key(keyboard, codes[i], false);
+        CHECK(!kbd_take(page).key.pressed);
+    }
+    CHECK(guest->lamps == LAMP_CAPS);
+    keyboard->ops->key(keyboard, KEY_NUMLOCK, true);
+    CHECK(guest->lamps == (LAMP_CAPS | LAMP_NUM));
+    keyboard->ops->key(keyboard, KEY_NUMLOCK, false);
+    keyboard->ops->key(keyboard, KEY_CAPSLOCK, true);
+    CHECK(guest->lamps == LAMP_NUM);
+    guest->lamps = 0;
+    backend_disconnect(keyboard);
 }
 
 // A guest that reads nothing for a while: presses may be lost, a release of a press it gets never is.
@@ -553,6 +581,7 @@ int main(void)
     fbif_refuses();
     fbif_hostile_ring();
     keyboard_works();
+    keyboard_has_all_keys();
     keyboard_full();
     keyboard_hostile();
     displif_works();

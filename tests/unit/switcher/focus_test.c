@@ -33,6 +33,15 @@ static void switching_releases(void)
     CHECK(focus_key(&f, KEY_A, true) && !focus_key(&f, KEY_A, true) && focus_key(&f, KEY_A, false));
 }
 
+static void letting_go(void)
+{
+    struct focus f = {0};
+    struct log log = {0};
+    CHECK(focus_key(&f, KEY_A, true) && focus_key(&f, BTN_LEFT, true));
+    focus_release(&f, note, &log);
+    CHECK(log.count == 2 && log.slot == FOCUS_SWITCHER && key_set_empty(&f.held) && !focus_key(&f, KEY_A, false));
+}
+
 static void empty_slots(void)
 {
     struct focus f = {0};
@@ -106,19 +115,19 @@ struct seat {
     struct focus focus;
 };
 
-static void show_slot(struct seat *seat, unsigned nth)
+static bool show_slot(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, nth + 1, deliver, NULL);
+    return focus_switch(&seat->focus, nth + 1, deliver, NULL);
 }
 
-static void show_switcher(struct seat *seat, unsigned nth)
+static bool show_switcher(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, nth, deliver, NULL);
+    return focus_switch(&seat->focus, nth, deliver, NULL);
 }
 
-static void show_next(struct seat *seat, unsigned nth)
+static bool show_next(struct seat *seat, unsigned nth)
 {
-    focus_switch(&seat->focus, focus_neighbour(&seat->focus, (int)nth + 1), deliver, NULL);
+    return focus_switch(&seat->focus, focus_neighbour(&seat->focus, (int)nth + 1), deliver, NULL);
 }
 
 const struct hotkey hotkey_table[] = {
@@ -131,10 +140,7 @@ const struct hotkey hotkey_table[] = {
 static void play_key(struct seat *seat, struct hotkeys *h, uint32_t code, bool pressed)
 {
     struct focus *f = &seat->focus;
-    struct hotkey_decision d = hotkey_feed(h, code, pressed);
-    if (d.verdict == HOTKEY_ACT)
-        d.hotkey->act(seat, d.nth);
-    if (d.verdict != HOTKEY_PASS || !focus_key(f, code, pressed))
+    if (!hotkey_feed(h, seat, code, pressed) || !focus_key(f, code, pressed))
         return;
     CHECK(believed[f->current][code] != pressed);
     believed[f->current][code] = pressed;
@@ -169,6 +175,7 @@ static void random_play(void)
 int main(void)
 {
     switching_releases();
+    letting_go();
     empty_slots();
     neighbours();
     guest_gone();

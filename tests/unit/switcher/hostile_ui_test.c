@@ -80,7 +80,7 @@ static void on_thumbnail(void *data, struct roundhouse_seat_v1 *object, uint32_t
 }
 
 static const struct roundhouse_seat_v1_listener control_listener = {ignore_number, ignore_nothing, ignore_nothing,
-                                                                    ignore_size, on_thumbnail};
+                                                                    ignore_size,   on_thumbnail,   ignore_nothing};
 
 static void connect_interface(void)
 {

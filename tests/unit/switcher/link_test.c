@@ -51,6 +51,7 @@ static const struct {
 } types[] = {
     {LINK_HELLO, 0, true, true},
     {LINK_GUEST_ADD, 0, true, false},
+    {LINK_GUEST_SIGNS, 0, true, false},
     {LINK_GUEST_REMOVE, 0, true, false},
     {LINK_FBIF_CONNECT, 1, true, false},
     {LINK_DISPLIF_CONNECT, 0, true, false},
@@ -93,6 +94,7 @@ static void sound_types(void)
         unsigned directions;
     } all[] = {{LINK_HELLO, LINK_TO_SEAT | LINK_TO_MANAGER | TO | FROM},
                {LINK_GUEST_ADD, LINK_TO_SEAT | TO},
+               {LINK_GUEST_SIGNS, LINK_TO_SEAT},
                {LINK_GUEST_REMOVE, LINK_TO_SEAT | TO},
                {LINK_FOCUS, LINK_TO_SEAT | TO},
                {LINK_SOUND_RULE, TO},
@@ -153,6 +155,11 @@ static void bad_fields(void)
     m.guest_add.rgb = 0xffffff;
     CHECK(to_seat(&m, 0));
     m.guest_add.domid = LINK_NO_DOMAIN;
+    CHECK(!to_seat(&m, 0));
+    m = good(LINK_GUEST_SIGNS);
+    m.guest_signs.signs = GUEST_SIGNS;
+    CHECK(to_seat(&m, 0));
+    m.guest_signs.signs = GUEST_SIGNS + 1;
     CHECK(!to_seat(&m, 0));
     m = good(LINK_FBIF_CONNECT);
     CHECK(!to_seat(&m, 0) && to_seat(&m, 1));

@@ -93,14 +93,60 @@ static void scaling(void)
     struct image image = {(uint8_t *)source, 8, 8, 32, PIXEL_XRGB8888};
     uint32_t small_pixels[4];
     struct canvas small = {(uint8_t *)small_pixels, 2, 2, 8};
-    pixels_scale(&small, &image);
+    struct rect all = canvas_rect(&small);
+    pixels_scale(&small, all, &image, all);
     CHECK(small_pixels[0] == 0xffff0000 && small_pixels[1] == 0xff0000ff && small_pixels[3] == 0xff0000ff);
-    pixels_scale(&target, &image); // larger than the source
+    pixels_scale(&target, canvas_rect(&target), &image, canvas_rect(&target)); // larger than the source
     CHECK(at(0, 0) == 0xff0000 && at(SIZE - 1, SIZE - 1) == 0x0000ff);
     uint32_t one;
     struct canvas dot = {(uint8_t *)&one, 1, 1, 4};
-    pixels_scale(&dot, &image);
+    all = canvas_rect(&dot);
+    pixels_scale(&dot, all, &image, all);
     CHECK(one == 0xff7f007f);
+}
+
+// A little smaller: each line of the picture keeps its share, and none is left out or drawn twice as wide.
+static void scaling_sharply(void)
+{
+    enum { LINES = 20, SMALLER = 19 };
+    uint32_t source[LINES], scaled[SMALLER];
+    struct image image = {(uint8_t *)source, LINES, 1, LINES * 4, PIXEL_XRGB8888};
+    struct canvas canvas = {(uint8_t *)scaled, SMALLER, 1, SMALLER * 4};
+    for (unsigned line = 0; line < LINES; line++) {
+        for (unsigned i = 0; i < LINES; i++)
+            source[i] = i == line ? 0x00ffffff : 0;
+        pixels_scale(&canvas, canvas_rect(&canvas), &image, canvas_rect(&canvas));
+        unsigned sum = 0, touched = 0;
+        for (unsigned i = 0; i < SMALLER; i++) {
+            sum += scaled[i] & 0xff;
+            touched += (scaled[i] & 0xff) != 0;
+        }
+        CHECK(sum * LINES > 250 * SMALLER && sum * LINES < 260 * SMALLER && touched >= 1 && touched <= 2);
+    }
+}
+
+// Part of a place at a time, and of one that reaches out of the canvas: the same pixels as all at once.
+static void scaling_in_parts(void)
+{
+    enum { SIDE = 30 };
+    uint32_t source[SIDE * SIDE], whole[SIZE * SIZE];
+    for (unsigned i = 0; i < SIDE * SIDE; i++)
+        source[i] = i * 0x010203 & 0xffffff;
+    struct image image = {(uint8_t *)source, SIDE, SIDE, SIDE * 4, PIXEL_XRGB8888};
+    struct rect place = {-3, 2, SIZE + 8, SIZE - 5};
+    pixels_fill(&target, canvas_rect(&target), 0x123456);
+    pixels_scale(&target, canvas_rect(&target), &image, place);
+    CHECK(at(0, 1) == 0x123456 && at(0, SIZE - 3) == 0x123456 && at(SIZE - 1, 2) != 0x123456);
+    memcpy(whole, target_pixels, sizeof(whole));
+    for (int32_t y = 0; y < SIZE; y += 3)
+        for (int32_t x = 0; x < SIZE; x += 5)
+            pixels_scale(&target, rect_intersect((struct rect){x, y, 5, 3}, canvas_rect(&target)), &image, place);
+    CHECK(memcmp(whole, target_pixels, sizeof(whole)) == 0);
+    place = (struct rect){0, 0, SIDE * 2, SIDE * 2}; // twice as large: its own pixels
+    pixels_scale(&target, canvas_rect(&target), &image, place);
+    for (int y = 0; y < SIZE; y++)
+        for (int x = 0; x < SIZE; x++)
+            CHECK(at(x, y) == source[y / 2 * SIDE + x / 2]);
 }
 
 int main(void)
@@ -110,5 +156,7 @@ int main(void)
     formats();
     blending();
     scaling();
+    scaling_sharply();
+    scaling_in_parts();
     return 0;
 }

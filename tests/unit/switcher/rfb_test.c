@@ -32,6 +32,11 @@ void guest_set_picture(struct guest *g, const struct image *picture)
     picture_count++;
 }
 
+void guest_set_lamps(struct guest *g, unsigned lamps)
+{
+    g->lamps = lamps;
+}
+
 void guest_set_cursor(struct guest *g, const struct image *cursor, int32_t x, int32_t y)
 {
     g->cursor = *cursor;
@@ -265,6 +270,14 @@ static void sends_input(void)
     CHECK(bytes[15] == 0 && bytes[23] == 0x1e);
     rfb->ops->key(rfb, KEY_RIGHTCTRL, true);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[11] == 0x9d);
+    static const struct {
+        uint32_t code;
+        uint8_t number;
+    } rare[] = {{KEY_F13, 0x5d}, {KEY_F18, 0xf7}, {KEY_F24, 0x6f}, {KEY_NEXTSONG, 0x99}, {KEY_UNDO, 0x87}};
+    for (unsigned i = 0; i < sizeof(rare) / sizeof(rare[0]); i++) {
+        rfb->ops->key(rfb, rare[i].code, true);
+        CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[11] == rare[i].number && bytes[10] == 0);
+    }
     rfb->ops->key(rfb, KEY_B, false);  // never pressed
     rfb->ops->key(rfb, KEY_MAX, true); // no such key on a PC
     rfb->ops->key(rfb, UINT32_MAX, true);
@@ -281,6 +294,11 @@ static void sends_input(void)
     CHECK(bytes[7] == RFB_RIGHT && bytes[9] == 64);
     rfb->ops->wheel(rfb, -1);
     CHECK(heard(bytes, sizeof(bytes)) == 12 && bytes[1] == (RFB_RIGHT | RFB_WHEEL_UP) && bytes[7] == RFB_RIGHT);
+    say_rectangle((struct rect){0}, -261, "\377", 1, 99); // lamps, and what there may be one day
+    CHECK(guest->lamps == (LAMP_CAPS | LAMP_NUM | LAMP_SCROLL));
+    say_rectangle((struct rect){0}, -261, "\2", 1, 99);
+    CHECK(guest->lamps == LAMP_NUM);
+    forget();
     rfb->ops->wheel(rfb, INT32_MAX);
     CHECK(heard(bytes, sizeof(bytes)) == 16 * 12 && failure == 0);
     end();

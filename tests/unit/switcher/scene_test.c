@@ -112,10 +112,59 @@ static void pictures_stay_in_their_place(void)
     paint(50, 50);
     CHECK(at(10, 5) == BAR_COLOUR && at(10, BAR) == GUEST && at(WIDTH - 1, HEIGHT - 1) == GUEST);
     seat->bar_shown = false;
-    guest_of(20, 20); // smaller: its pointer does not reach out of it
+    guest_of(40, 60); // smaller, but for twice as large: its pointer does not reach out of it
     paint(WIDTH / 2, HEIGHT / 2);
-    CHECK(at(WIDTH / 2, HEIGHT / 2) == POINTER && at(WIDTH / 2 - 9, HEIGHT / 2) == POINTER);
-    CHECK(at(WIDTH / 2 - 11, HEIGHT / 2) == 0 && at(WIDTH / 2 + 11, HEIGHT / 2) == 0);
+    CHECK(at(WIDTH / 2, HEIGHT / 2) == POINTER && at(WIDTH / 2 - 19, HEIGHT / 2) == POINTER);
+    CHECK(at(WIDTH / 2 - 21, HEIGHT / 2) == 0 && at(WIDTH / 2 + 21, HEIGHT / 2) == 0);
+}
+
+static bool is_at(struct rect area, int32_t x, int32_t y, int32_t width, int32_t height)
+{
+    if (area.x == x && area.y == y && area.width == width && area.height == height)
+        return true;
+    fprintf(stderr, "it is at %d,%d, %dx%d\n", area.x, area.y, area.width, area.height);
+    return false;
+}
+
+// All of a picture is seen: as large as it is, a whole number of times larger, or as small as it has to be.
+static void pictures_fit(void)
+{
+    static const struct {
+        uint32_t width, height;
+        struct rect place;
+    } cases[] = {
+        {200, 100, {0, 0, 200, 100}}, {190, 90, {5, 5, 190, 90}},   {100, 50, {0, 0, 200, 100}},
+        {60, 30, {10, 5, 180, 90}},   {50, 20, {0, 10, 200, 80}},   {400, 100, {0, 25, 200, 50}},
+        {100, 200, {75, 0, 50, 100}}, {201, 101, {0, 0, 199, 100}}, {800, 1, {0, 49, 200, 1}},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        guest_of(cases[i].width, cases[i].height);
+        struct rect place = cases[i].place, area = scene_guest_area(seat, &seat->guests[1]);
+        CHECK(is_at(area, place.x, place.y, place.width, place.height));
+        paint(0, 0);
+        CHECK(at(place.x + place.width - 1, place.y + place.height - 1) == GUEST);
+        CHECK(place.x == 0 || (at(place.x - 1, HEIGHT / 2) == 0 && at(place.x + place.width, HEIGHT / 2) == 0));
+    }
+    guest_of(100, 50); // twice as large
+    CHECK(is_at(scene_picture_area(seat, &seat->guests[1], (struct rect){3, 4, 5, 6}), 6, 8, 10, 12));
+    guest_of(300, 150); // two thirds: also what is covered in part
+    CHECK(is_at(scene_picture_area(seat, &seat->guests[1], (struct rect){4, 4, 1, 2}), 2, 2, 2, 2));
+    CHECK(is_at(scene_picture_area(seat, &seat->guests[1], (struct rect){0, 0, 300, 150}), 0, 0, 200, 100));
+    CHECK(rect_empty(scene_picture_area(seat, &seat->guests[1], (struct rect){0})));
+    guest_of(0, 0);
+    CHECK(rect_empty(scene_guest_area(seat, &seat->guests[1])));
+}
+
+// The last line of a picture that is too large is to be seen, where it belongs.
+static void edges_are_seen(void)
+{
+    guest_of(WIDTH + 20, HEIGHT + 10);
+    for (int x = 0; x < WIDTH * 4; x++)
+        picture[HEIGHT + 9][x] = picture[0][x] = 0xffffff;
+    paint(WIDTH / 2, HEIGHT / 2);
+    CHECK(at(20, 0) > 0xe000e0 && at(20, HEIGHT - 1) > 0xe000e0 && at(20, HEIGHT - 4) == GUEST && at(20, 4) == GUEST);
+    for (int x = 0; x < WIDTH * 4; x++)
+        picture[HEIGHT + 9][x] = picture[0][x] = GUEST;
 }
 
 static void only_the_area_is_drawn(void)
@@ -144,6 +193,8 @@ int main(void)
         ((uint32_t *)pointer)[i] = 0xff000000 | POINTER;
     pointer_stays_below_the_bar();
     pictures_stay_in_their_place();
+    pictures_fit();
+    edges_are_seen();
     only_the_area_is_drawn();
     guest_without_a_picture();
     free(seat);

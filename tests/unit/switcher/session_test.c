@@ -179,8 +179,14 @@ static void on_thumbnail(void *data, struct roundhouse_seat_v1 *object, uint32_t
     thumbnail_result = drawn;
 }
 
-static const struct roundhouse_seat_v1_listener control_listener = {on_focus, on_bar_show, on_bar_hide, on_frame_size,
-                                                                    on_thumbnail};
+static void ignore_power_button(void *data, struct roundhouse_seat_v1 *proxy)
+{
+    (void)data;
+    (void)proxy;
+}
+
+static const struct roundhouse_seat_v1_listener control_listener = {on_focus,      on_bar_show,  on_bar_hide,
+                                                                    on_frame_size, on_thumbnail, ignore_power_button};
 
 static void on_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
 {

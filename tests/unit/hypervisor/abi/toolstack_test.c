@@ -101,13 +101,23 @@ static void flags_of_a_domain(void)
     CHECK_FRAMES();
 }
 
+/* One label is of a guest. */
+bool policy_sid_is_of_guest(uint32_t sid)
+{
+    return sid == 0 || sid == 0x80000007;
+}
+
 static void life(void)
 {
     struct xen_domctl op = {.u.createdomain = {.max_vcpus = 1, .grant_opts = 2}};
     struct xen_domctl kill = {0};
 
     fake_reset();
+    op.u.createdomain.ssidref = 0x80000008;
+    CHECK(domctl(&op, XEN_DOMCTL_createdomain, 0) == -EINVAL);
+    op.u.createdomain.ssidref = 0x80000007;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 0) == 0 && op.domain == 42);
+    op.u.createdomain.ssidref = 0;
     fake_hvm_available = false;
     op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
     CHECK(domctl(&op, XEN_DOMCTL_createdomain, 7) == -EOPNOTSUPP);

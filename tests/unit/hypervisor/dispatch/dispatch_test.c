@@ -42,8 +42,8 @@ static long next_result = DONE;
     X(mmuext_op)                                                                                                       \
     X(xsm_op)                                                                                                          \
     X(sched_op)                                                                                                        \
-    X(callback_op) X(event_channel_op) X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op) X(mca)        \
-        X(roundhouse_op)
+    X(callback_op)                                                                                                     \
+    X(event_channel_op) X(physdev_op) X(hvm_op) X(sysctl) X(domctl) X(xenpmu_op) X(dm_op) X(mca) X(roundhouse_op)
 #define HANDLER(name)                                                                                                  \
     long do_##name(struct hypercall *call)                                                                             \
     {                                                                                                                  \
@@ -140,10 +140,12 @@ static void every_number(void)
 static void whom(void)
 {
     struct domain *guests[] = {&pv, &pvh};
-    CHECK(allowed_on(&control, &control) == 0 && allowed_on(&control, &pv) == 0 && allowed_on(&control, &pvh) == 0);
+    CHECK(allowed_on(&control, POLICY_VERB_CONTROL, &control) == 0 &&
+          allowed_on(&control, POLICY_VERB_CONTROL, &pv) == 0 && allowed_on(&control, POLICY_VERB_CONTROL, &pvh) == 0);
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        CHECK(allowed_on(guests[i], &control) == -EPERM && allowed_on(guests[i], &other) == -EPERM);
-        CHECK(allowed_on(guests[i], guests[i]) == -EPERM); /* toolstack power over oneself */
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, &control) == -EPERM &&
+              allowed_on(guests[i], POLICY_VERB_CONTROL, &other) == -EPERM);
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, guests[i]) == -EPERM); /* toolstack power over oneself */
         CHECK(allowed_call(guests[i], POLICY_CONTROL) == -EPERM && allowed_call(guests[i], POLICY_HARDWARE) == -EPERM);
         CHECK(allowed_call(guests[i], POLICY_DEVICE_MODEL) == -EPERM && allowed_call(guests[i], POLICY_ANYONE) == 0);
     }

@@ -20,6 +20,7 @@ static const struct {
     {POLICY_PV, 0, 0, -ENOSYS, -ENOSYS},
     {POLICY_PIRQS, 0, -EPERM, -ENOSYS, 0},
     {POLICY_DEVICE_MODEL, 0, -EPERM, -EPERM, -EPERM},
+    {POLICY_MACHINE_LOG, 0, -EPERM, -EPERM, -EPERM},
 };
 
 int main(void)
@@ -32,10 +33,11 @@ int main(void)
         CHECK(allowed_call(&hvm, expected[i].class) == expected[i].hvm);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        CHECK(!allowed_on(&domain0, guests[i]));
-        CHECK(allowed_on(guests[i], &domain0) == -EPERM);
-        CHECK(allowed_on(guests[i], guests[i]) == -EPERM); /* being oneself is not power over oneself */
-        CHECK(allowed_on(guests[i], guests[(i + 1) % ARRAY_SIZE(guests)]) == -EPERM);
+        CHECK(!allowed_on(&domain0, POLICY_VERB_CONTROL, guests[i]));
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, &domain0) == -EPERM);
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, guests[i]) ==
+              -EPERM); /* being oneself is not power over oneself */
+        CHECK(allowed_on(guests[i], POLICY_VERB_CONTROL, guests[(i + 1) % ARRAY_SIZE(guests)]) == -EPERM);
     }
     puts("policy: ok");
     return 0;

@@ -46,7 +46,7 @@ void domain_put(struct domain *d)
 int domain_get_for_caller(domid_t id, struct domain **out)
 {
     *out = domain_get_any(id);
-    int error = !*out ? -ESRCH : *out == current->domain ? 0 : allowed_on(current->domain, *out);
+    int error = !*out ? -ESRCH : *out == current->domain ? 0 : allowed_on(current->domain, POLICY_VERB_CONTROL, *out);
     if (*out && error)
         domain_put(*out);
     return error;

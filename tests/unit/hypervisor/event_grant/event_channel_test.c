@@ -4,6 +4,7 @@
  */
 #include "../../random.h"
 #include "fake/fake.h"
+#include <hv/policy.h>
 #include <hv/event_channel.h>
 #include <hv/compat.h>
 #include <hv/grant_table.h>
@@ -244,6 +245,35 @@ static void binding_to_what_is_not_ours(void)
     a.dom = 77;
     CHECK_EQUAL(-ESRCH, op_as(control, EVTCHNOP_alloc_unbound, &a));
     CHECK_EQUAL(1, take(control, port));
+    CHECK_EQUAL(0, fake_domain_references(guest));
+}
+
+/* Who binds is asked about, and whose port it is; what was denied is free for the next. */
+static bool policy_denies;
+static const struct domain *asked_subject, *asked_object;
+
+int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
+{
+    if (!policy_denies)
+        return 0;
+    CHECK_EQUAL(POLICY_VERB_SEND_EVENTS, verb);
+    asked_subject = subject;
+    asked_object = object;
+    return -EPERM;
+}
+
+static void denied_by_the_policy(void)
+{
+    evtchn_port_t for_peer = alloc_unbound(guest, peer->id), mine = alloc_unbound(peer, peer->id);
+    struct evtchn_bind_interdomain b = {.remote_dom = guest->id, .remote_port = for_peer};
+
+    policy_denies = true;
+    CHECK_EQUAL(-EPERM, op_as(peer, EVTCHNOP_bind_interdomain, &b));
+    CHECK(asked_subject == peer && asked_object == guest);
+    CHECK_EQUAL(EVTCHNSTAT_unbound, status_of(for_peer).status);
+    bind_to(peer, peer->id, mine); /* to itself, nobody is asked */
+    policy_denies = false;
+    bind_to(peer, guest->id, for_peer);
     CHECK_EQUAL(0, fake_domain_references(guest));
 }
 
@@ -1019,6 +1049,7 @@ int main(void)
         {"interdomain channels", interdomain},
         {"loopback", loopback},
         {"rights", binding_to_what_is_not_ours},
+        {"denied by the policy", denied_by_the_policy},
         {"hostile arguments", hostile_arguments},
         {"running out of ports", running_out_of_ports},
         {"out of memory", out_of_memory},

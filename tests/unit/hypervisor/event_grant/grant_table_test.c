@@ -23,7 +23,21 @@ static struct {
 static unsigned mappings;
 static int map_answer;
 
+/* Who was asked about last, while the policy denies. */
+static bool policy_denies;
+static struct {
+    const struct domain *subject, *object;
+    enum policy_verb verb;
+} asked;
+
 /* What grant tables use of the rest. */
+int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
+{
+    if (!policy_denies)
+        return 0;
+    asked = (__typeof__(asked)){subject, object, verb};
+    return -EPERM;
+}
 int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
 {
     if (map_answer || mappings == MAX_MAPPINGS)
@@ -397,6 +411,30 @@ static int16_t copy(struct gnttab_copy c)
     return c.status;
 }
 
+/* Who grants is asked about, and who uses the grant; nothing is left of what was denied. */
+static void denied_by_the_policy(void)
+{
+    struct gnttab_copy c = {.flags = GNTCOPY_source_gref, .len = 8, .source = {.domid = granter->id, .u.ref = 8}};
+
+    policy_denies = true;
+    CHECK_EQUAL(GNTST_permission_denied, map(8, GNTMAP_host_map).status);
+    CHECK(asked.subject == granter && asked.object == user && asked.verb == POLICY_VERB_SHARE_MEMORY);
+    asked.subject = NULL;
+    c.dest.domid = DOMID_SELF;
+    c.dest.u.gmfn = fake_frame(user);
+    CHECK_EQUAL(0, op(GNTTABOP_copy, &c, 1));
+    CHECK_EQUAL(GNTST_permission_denied, c.status);
+    CHECK(asked.subject == granter && asked.object == user && asked.verb == POLICY_VERB_SHARE_MEMORY);
+    CHECK_EQUAL(0, mappings);
+    CHECK_EQUAL(GTF_permit_access, table[8].flags);
+    CHECK_EQUAL(0, fake_references(frame));
+    CHECK_EQUAL(0, fake_domain_references(granter));
+    policy_denies = false;
+    struct gnttab_map_grant_ref m = map(8, GNTMAP_host_map);
+    CHECK_EQUAL(GNTST_okay, m.status);
+    CHECK_EQUAL(GNTST_okay, unmap(m.handle, m.host_addr, 0));
+}
+
 static void copying(void)
 {
     mfn_t own = fake_frame(user), page_table = fake_frame(user);
@@ -681,6 +719,7 @@ int main(void)
         {"an entry withdrawn while it is looked at", withdrawn_meanwhile},
         {"device and host parts", device_and_host},
         {"refusals", refusals},
+        {"denied by the policy", denied_by_the_policy},
         {"changing a pinned entry", changing_a_pinned_entry},
         {"a reserved entry in use", reserved_entry_in_use},
         {"out of handles, and death", out_of_handles},

@@ -10,6 +10,7 @@
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/hypercall.h>
+#include <hv/policy.h>
 #include <hv/time.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,26 @@ WEAK void domain_log(enum log_level level, struct domain *d, const char *format,
 WEAK int domain_refuse(struct domain *d, int error, const char *option)
 {
     return error;
+}
+
+/* There is no policy. */
+WEAK int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
+{
+    return 0;
+}
+
+WEAK void policy_label(struct domain *d)
+{
+}
+
+WEAK bool policy_sid_is_of_guest(uint32_t sid)
+{
+    return true;
+}
+
+WEAK uint32_t policy_sid_of(const struct domain *d)
+{
+    return d->ssidref;
 }
 
 WEAK void *zalloc(size_t bytes)

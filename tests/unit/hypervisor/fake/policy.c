@@ -3,4 +3,5 @@
  */
 #pragma weak allowed_call
 #pragma weak allowed_on
+#pragma weak allowed_between
 #include "../../../../hypervisor/core/policy.c"

@@ -249,7 +249,7 @@ int domain_get_for_caller(domid_t id, struct domain **out)
     *out = domain_get_any(id);
     if (!*out)
         return -ESRCH;
-    int error = *out == current->domain ? 0 : allowed_on(current->domain, *out);
+    int error = *out == current->domain ? 0 : allowed_on(current->domain, POLICY_VERB_CONTROL, *out);
     if (error)
         domain_put(*out);
     return error;

@@ -1,0 +1,327 @@
+/* Who may do what: the service with a polkit of the test's own, and with none. */
+#include "service.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Nobody's number: the test is not the service's own user. */
+#define OTHER_UID "4242"
+
+enum verdict { ALLOW, REFUSE, CHALLENGE, LATER, BREAK };
+
+struct polkit {
+    GDBusConnection *bus;
+    guint object, name;
+    enum verdict verdict;
+    GString *asked;                 /* the last letter of each action, and what it was told to forget */
+    char *subject;                  /* of the last question */
+    guint32 flags;                  /* likewise */
+    GDBusMethodInvocation *waiting; /* the question that is answered later */
+};
+
+static void answer(GDBusMethodInvocation *invocation, gboolean allowed, gboolean challenge)
+{
+    GVariantBuilder details;
+    g_variant_builder_init(&details, G_VARIANT_TYPE("a{ss}"));
+    g_dbus_method_invocation_return_value(invocation, g_variant_new("((bba{ss}))", allowed, challenge, &details));
+}
+
+static void called(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                   const char *method, GVariant *parameters, GDBusMethodInvocation *invocation, gpointer data)
+{
+    struct polkit *polkit = data;
+    const char *kind, *action;
+    (void)bus, (void)sender, (void)path, (void)interface;
+    if (g_str_equal(method, "CancelCheckAuthorization")) {
+        g_string_append(polkit->asked, "forget ");
+        g_dbus_method_invocation_return_value(invocation, NULL);
+        return;
+    }
+    g_autoptr(GVariant) subject = NULL;
+    g_variant_get(parameters, "((&s@a{sv})&sa{ss}u&s)", &kind, &subject, &action, NULL, &polkit->flags, NULL);
+    g_assert_cmpstr(kind, ==, "system-bus-name");
+    g_free(polkit->subject);
+    g_assert_true(g_variant_lookup(subject, "name", "s", &polkit->subject));
+    g_string_append_printf(polkit->asked, "%s ", action + strlen("org.roundhouse."));
+    if (polkit->verdict == LATER)
+        polkit->waiting = invocation;
+    else if (polkit->verdict == BREAK)
+        g_dbus_method_invocation_return_dbus_error(invocation, "org.freedesktop.PolicyKit1.Error.Failed",
+                                                   "It is broken");
+    else
+        answer(invocation, polkit->verdict == ALLOW, polkit->verdict == CHALLENGE);
+}
+
+static void polkit_start(struct polkit *polkit, enum verdict verdict)
+{
+    static const char xml[] =
+        "<node><interface name='org.freedesktop.PolicyKit1.Authority'><method name='CheckAuthorization'>"
+        "<arg type='(sa{sv})' direction='in'/><arg type='s' direction='in'/><arg type='a{ss}' direction='in'/>"
+        "<arg type='u' direction='in'/><arg type='s' direction='in'/><arg type='(bba{ss})' direction='out'/></method>"
+        "<method name='CancelCheckAuthorization'><arg type='s' direction='in'/></method></interface></node>";
+    static const GDBusInterfaceVTable table = {.method_call = called};
+    g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(xml, NULL);
+    g_autoptr(GError) error = NULL;
+    *polkit = (struct polkit){.bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL), .verdict = verdict};
+    polkit->asked = g_string_new("");
+    polkit->object = g_dbus_connection_register_object(polkit->bus, "/org/freedesktop/PolicyKit1/Authority",
+                                                       info->interfaces[0], &table, polkit, NULL, &error);
+    g_assert_no_error(error);
+    polkit->name = g_bus_own_name_on_connection(polkit->bus, "org.freedesktop.PolicyKit1", G_BUS_NAME_OWNER_FLAGS_NONE,
+                                                NULL, NULL, NULL, NULL);
+}
+
+static void polkit_stop(struct polkit *polkit)
+{
+    g_autoptr(GError) error = NULL;
+    g_bus_unown_name(polkit->name);
+    g_dbus_connection_flush_sync(polkit->bus, NULL, NULL);
+    g_dbus_connection_unregister_object(polkit->bus, polkit->object);
+    g_object_unref(polkit->bus);
+    g_string_free(polkit->asked, TRUE);
+    g_free(polkit->subject);
+}
+
+/* A caller beside the test's own connection, which polkit sits on. */
+static GDBusConnection *caller_new(void)
+{
+    g_autoptr(GError) error = NULL;
+    GDBusConnection *caller = g_dbus_connection_new_for_address_sync(g_getenv("DBUS_SYSTEM_BUS_ADDRESS"),
+                                                                     G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                                         G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                                                     NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_dbus_connection_set_exit_on_close(caller, FALSE);
+    return caller;
+}
+
+struct reply {
+    gboolean there;
+    GError *error;
+};
+
+static void replied(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct reply *reply = data;
+    g_autoptr(GVariant) value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &reply->error);
+    reply->there = TRUE;
+}
+
+static void call(GDBusConnection *caller, const char *path, const char *interface, const char *method,
+                 GVariant *parameters, GDBusCallFlags flags, struct reply *reply)
+{
+    *reply = (struct reply){FALSE, NULL};
+    g_dbus_connection_call(caller, BUS_NAME, path, interface, method, parameters, NULL, flags, -1, NULL, replied,
+                           reply);
+}
+
+/* NULL: it was done. */
+static GError *try_to(GDBusConnection *caller, const char *path, const char *interface, const char *method,
+                      GVariant *parameters)
+{
+    struct reply reply;
+    call(caller, path, interface, method, parameters, G_DBUS_CALL_FLAGS_NONE, &reply);
+    WAIT_FOR(reply.there);
+    return reply.error;
+}
+
+#define WORK  "/org/roundhouse/guests/work"
+#define GUEST "org.roundhouse.Guest1"
+
+static void test_actions(struct fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *path, *interface, *method, *parameters, *action;
+    } rows[] = {
+        {WORK, GUEST, "Start", "()", "use "},
+        {WORK, GUEST, "Shutdown", "()", "use "},
+        {WORK, GUEST, "Reboot", "()", "use "},
+        {WORK, GUEST, "Destroy", "()", "use "},
+        {WORK, GUEST, "Pause", "()", "use "},
+        {WORK, GUEST, "Unpause", "()", "use "},
+        {WORK, GUEST, "Switch", "()", "use "},
+        {WORK, GUEST, "GetSettings", "()", "use "},
+        {WORK, GUEST, "SetSettings", "(@a{sv} {},)", "administer "},
+        {WORK, GUEST, "Rename", "('x',)", "administer "},
+        {WORK, GUEST, "Delete", "()", "administer "},
+        {MANAGER_PATH, BUS_NAME, "Switch", "(uint32 0,)", "use "},
+        {MANAGER_PATH, BUS_NAME, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>},)", "administer "},
+        {MANAGER_PATH, BUS_NAME, "Shutdown", "()", "administer "},
+        {MANAGER_PATH, BUS_NAME, "Reboot", "()", "administer "},
+    };
+    struct polkit polkit;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    g_setenv("ROUNDHOUSE_FAKE_UI", "0", TRUE); /* polkit has the word, whoever asks */
+    polkit_start(&polkit, REFUSE);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_string_truncate(polkit.asked, 0);
+        GError *error = try_to(caller, rows[i].path, rows[i].interface, rows[i].method,
+                               g_variant_parse(NULL, rows[i].parameters, NULL, NULL, NULL));
+        expect_error(error, "org.roundhouse.Error.NotAllowed", "You may not do this (org.roundhouse.");
+        g_assert_cmpstr(polkit.asked->str, ==, rows[i].action);
+        g_assert_cmpstr(polkit.subject, ==, g_dbus_connection_get_unique_name(caller));
+        g_assert_cmpuint(polkit.flags, ==, 0);
+    }
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "off"));
+    g_assert_cmpuint(guest_count(fixture), ==, 1);
+    polkit.verdict = ALLOW;
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+    WAIT_FOR(is(work, "running"));
+    polkit_stop(&polkit);
+}
+
+/* Whoever can be asked for a password says so in the call; then, and only then, polkit may ask. */
+static void test_challenge(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, CHALLENGE);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    expect_error(try_to(caller, WORK, GUEST, "Delete", NULL), "org.roundhouse.Error.NotAllowed",
+                 "administrator's password");
+    call(caller, WORK, GUEST, "Delete", NULL, G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, &reply);
+    WAIT_FOR(reply.there);
+    g_assert_cmpuint(polkit.flags, ==, 1);
+    g_error_free(reply.error);
+    polkit_stop(&polkit);
+}
+
+/* While polkit thinks, others are served; its answer still counts. */
+static void test_slow(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, LATER);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new(), other = caller_new();
+    call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    WAIT_FOR(polkit.waiting);
+    GDBusMethodInvocation *first = polkit.waiting;
+    polkit.verdict = REFUSE;
+    expect_error(try_to(other, WORK, GUEST, "Pause", NULL), "org.roundhouse.Error.NotAllowed",
+                 "looks after this machine");
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "off"));
+    g_assert_false(reply.there);
+    answer(first, TRUE, FALSE);
+    WAIT_FOR(reply.there);
+    g_assert_no_error(reply.error);
+    WAIT_FOR(is(work, "running"));
+    polkit_stop(&polkit);
+}
+
+/* Nothing is done for a caller that has gone, whatever polkit says afterwards, and polkit is told to forget it. */
+static void test_vanished(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, LATER);
+    start_service(fixture);
+    GDBusConnection *caller = caller_new();
+    call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    WAIT_FOR(polkit.waiting);
+    g_dbus_connection_close_sync(caller, NULL, NULL);
+    WAIT_FOR(reply.there);
+    g_clear_error(&reply.error);
+    g_object_unref(caller);
+    WAIT_FOR(strstr(polkit.asked->str, "forget"));
+    answer(polkit.waiting, TRUE, FALSE);
+    pass_time(300);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    g_assert_true(is(work, "off"));
+    polkit_stop(&polkit);
+}
+
+/* The guest that a question is about goes while it waits. */
+static void test_object_gone(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, LATER);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    WAIT_FOR(polkit.waiting);
+    undefine(fixture, "work");
+    WAIT_FOR(guest_count(fixture) == 0);
+    answer(polkit.waiting, TRUE, FALSE);
+    WAIT_FOR(reply.there);
+    expect_error(reply.error, "org.roundhouse.Error.NotFound", "not there any more");
+    polkit_stop(&polkit);
+}
+
+/* Without polkit: the service's own user and the switcher's. */
+static void test_without(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *me = g_strdup_printf("%u", (unsigned)getuid());
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    g_setenv("ROUNDHOUSE_FAKE_UI", "4243", TRUE);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    expect_error(try_to(caller, WORK, GUEST, "Start", NULL), "org.roundhouse.Error.NotAllowed", "Become root");
+    g_assert_no_error(try_to(caller, MANAGER_PATH, BUS_NAME, "GetGuest", g_variant_new("(s)", "work")));
+    stop_service(fixture);
+    g_setenv("ROUNDHOUSE_FAKE_UI", me, TRUE);
+    start_service(fixture);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+    stop_service(fixture);
+    g_unsetenv("ROUNDHOUSE_FAKE_UI");
+    g_unsetenv("ROUNDHOUSE_FAKE_OWNER");
+    start_service(fixture);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+}
+
+/* A polkit that is there and gives no answer is no reason that the person at the switcher cannot go on. */
+static void test_broken(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    g_autofree char *me = g_strdup_printf("%u", (unsigned)getuid());
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    g_setenv("ROUNDHOUSE_FAKE_UI", "4243", TRUE);
+    polkit_start(&polkit, BREAK);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    expect_error(try_to(caller, WORK, GUEST, "Start", NULL), "org.roundhouse.Error.NotAllowed", "It is broken");
+    stop_service(fixture);
+    g_setenv("ROUNDHOUSE_FAKE_UI", me, TRUE);
+    start_service(fixture);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+    polkit_stop(&polkit);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service_test tests[] = {
+        {"/authority/actions", test_actions},
+        {"/authority/challenge", test_challenge},
+        {"/authority/slow", test_slow},
+        {"/authority/vanished", test_vanished},
+        {"/authority/object-gone", test_object_gone},
+        {"/authority/without-polkit", test_without},
+        {"/authority/broken-polkit", test_broken},
+        {NULL, NULL},
+    };
+    return service_run(argc, argv, tests);
+}

@@ -1,0 +1,34 @@
+/*
+ * Who may call which method. The service's own user, which is root, always may; about others polkit is asked, without
+ * waiting for it. Where polkit is not there or gives no answer, the switcher's user (rh-ui) may and nobody else. Main
+ * thread only.
+ */
+#ifndef RH_AUTHORITY_H
+#define RH_AUTHORITY_H
+
+#include <gio/gio.h>
+
+struct authority;
+
+struct authority *authority_new(GDBusConnection *bus);
+
+/* Calls that wait for an answer are refused. */
+void authority_free(struct authority *authority);
+
+/* A method of an interface, and what carries it out; that answers the invocation, now or later. */
+struct authority_method {
+    const char *signal; /* of the skeleton: "handle-start" */
+    void (*run)(GDBusMethodInvocation *invocation, gpointer user, guint argument);
+    guint argument;
+};
+
+/*
+ * From now on each of these methods (up to one whose signal is NULL) is run when its caller may; which action of
+ * org.roundhouse.policy that takes, its XML says in an annotation, org.roundhouse.Action. A caller that has gone
+ * meanwhile, or an object that has left the bus, is not served: user need not live longer than the skeleton is on the
+ * bus.
+ */
+void authority_serve(struct authority *authority, gpointer skeleton, const struct authority_method *methods,
+                     gpointer user);
+
+#endif
