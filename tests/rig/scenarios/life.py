@@ -5,7 +5,7 @@ from machine import RigError
 from switch import guest_on_screen, log, picture_ready, takes_key
 
 NAME, SAVED = 'first', '/var/lib/roundhouse/saved/first'
-CD = '/var/tmp/cd.iso'
+CD = '/var/lib/roundhouse/cd.iso'  # roundhoused has a /tmp and a /var/tmp of its own
 # The least that a definition of a PC can say, and a drive.
 PC = f'[guest]\nname=pc\nslot=3\ntype=hvm\nmemory_mib=192\ndisplay=vga\ncdrom={CD}'
 
