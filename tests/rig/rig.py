@@ -24,6 +24,7 @@ import kill_sweep
 import life
 import notes
 import power_on
+import sound
 import switch
 import toolstack
 import vtx
@@ -31,7 +32,7 @@ from machine import RigError
 from medium import MediumError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': power_on.BOOTS, 'bad-boot': bad_boot.BOOTS,
-           'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
+           'switch': switch.BOOTS, 'sound': sound.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
            'life': life.BOOTS,

@@ -128,10 +128,17 @@ static void set_slot(struct guest *guest, guint slot)
     rh_guest1_set_screen(guest->skeleton, slot);
 }
 
+/* Of one that is neither seen nor heard the seat need not know. */
+static gboolean needs_slot(const struct guest_config *config)
+{
+    return config->display != GUEST_DISPLAY_NONE || config->sound == GUEST_SOUND_DUCKED ||
+           config->sound == GUEST_SOUND_KEPT;
+}
+
 static gboolean offer_screen(struct guest *guest, GError **error)
 {
     const struct guest_environment *environment = guest->environment;
-    if (!guest->config->slot && guest->config->display == GUEST_DISPLAY_NONE)
+    if (!guest->config->slot && !needs_slot(guest->config))
         return TRUE;
     guint slot = guest->config->slot ? guest->config->slot : environment->lend_slot(environment->user, error);
     if (!slot || !display_add_guest(environment->display, guest->config, slot, guest->domid, error))

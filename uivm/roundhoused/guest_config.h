@@ -63,6 +63,8 @@ struct guest_config {
     guint8 uuid[16];
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
+    enum guest_sound sound;
+    guint volume; /* percent */
     gboolean autostart;
 };
 

@@ -101,6 +101,14 @@ static const struct guest_word displays[] = {
     {NULL, 0, NULL},
 };
 
+static const struct guest_word sounds[] = {
+    {"muted", GUEST_SOUND_MUTED, "nothing"},
+    {"ducked", GUEST_SOUND_DUCKED, "all, but quiet"},
+    {"kept", GUEST_SOUND_KEPT, "all, as loud as on screen"},
+    {"none", GUEST_SOUND_NONE, "nothing, on screen neither: the guest has no sound card"},
+    {NULL, 0, NULL},
+};
+
 /* offsetof, where the compiler sees that the field has the type that the kind takes it for. */
 #define FIELD(type, name)                                                                                              \
     (offsetof(struct guest_config, name) + 0 * sizeof((__typeof__(type) *)NULL == &((struct guest_config *)NULL)->name))
@@ -164,6 +172,12 @@ const struct guest_setting guest_settings[] = {
     {"display", &guest_kind_word, FIELD(enum guest_display, display),
      .about = "Where the guest's picture comes from",
      .derive = display_of_type, .words = displays},
+    {"sound", &guest_kind_word, FIELD(enum guest_sound, sound),
+     .about = "What is heard of the guest while something else is on screen; on screen it is heard",
+     .otherwise = "muted", .words = sounds},
+    {"volume", &guest_kind_number, FIELD(guint, volume),
+     .about = "How loud the guest is, in percent",
+     .otherwise = "100", .min = 0, .max = 100},
     {"autostart", &guest_kind_switch, FIELD(gboolean, autostart),
      .about = "Whether the guest is started when the machine has started: true or false",
      .otherwise = "false"},

@@ -271,6 +271,15 @@ static void focus_changed(guint slot, gpointer data)
     publish_foreground(manager);
 }
 
+/* ---- sound ---- */
+
+static void sound_changed(guint volume, guint microphone, gpointer data)
+{
+    struct manager *manager = data;
+    rh_manager1_set_volume(manager->skeleton, volume);
+    rh_manager1_set_microphone_slot(manager->skeleton, microphone);
+}
+
 /* ---- definitions ---- */
 
 static void add_guest(struct manager *manager, const struct guest_config *config)
@@ -408,12 +417,21 @@ static guint lend_slot(gpointer data, GError **error)
     }
     if (!free_now)
         g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
-                    "All %d screens are taken. Shut another guest down, or give this one display=none.",
+                    "All %d screens are taken. Shut another guest down, or give this one display=none and sound=none.",
                     GUEST_SLOT_MAX);
     return free_now;
 }
 
 /* ---- methods ---- */
+
+/* NULL: it is done. */
+static void answer(GDBusMethodInvocation *invocation, const GError *error)
+{
+    if (error)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    else
+        g_dbus_method_invocation_return_value(invocation, NULL);
+}
 
 static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
@@ -427,10 +445,7 @@ static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint ar
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
     else if (!slot || guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
         display_focus(manager->environment.display, slot, &error);
-    if (error)
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    else
-        g_dbus_method_invocation_return_value(invocation, NULL);
+    answer(invocation, error);
 }
 
 static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint argument)
@@ -446,6 +461,35 @@ static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint ar
                                               "There is no guest called \"%s\".", name);
 }
 
+static void set_volume(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct manager *manager = user;
+    g_autoptr(GError) error = NULL;
+    guint percent;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &percent);
+    if (percent > 100)
+        g_set_error(&error, RH_ERROR, RH_ERROR_BAD_CONFIG, "A volume is 0 to 100 percent, not %u.", percent);
+    else
+        display_set_volume(manager->environment.display, percent, &error);
+    answer(invocation, error);
+}
+
+static void give_microphone(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct manager *manager = user;
+    g_autoptr(GError) error = NULL;
+    guint slot;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
+    struct guest *guest = find_slot(manager, slot);
+    if (slot && (!guest || guest_domid(guest) < 0))
+        g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "No guest runs in slot %u.", slot);
+    else
+        display_set_microphone(manager->environment.display, slot, &error);
+    answer(invocation, error);
+}
+
 static void end_machine(GDBusMethodInvocation *invocation, gpointer user, guint kind)
 {
     struct manager *manager = user;
@@ -458,6 +502,8 @@ static const struct authority_method methods[] = {
     {"handle-switch", switch_to, 0},
     {"handle-get-guest", get_guest, 0},
     {"handle-switcher-shown", switcher_shown, 0},
+    {"handle-set-volume", set_volume, 0},
+    {"handle-give-microphone", give_microphone, 0},
     {"handle-shutdown", end_machine, MACHINE_POWER_OFF},
     {"handle-reboot", end_machine, MACHINE_RESTART},
     {NULL, NULL, 0},
@@ -484,13 +530,13 @@ static void devices_lost(int domid, gpointer data)
 
 static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
 {
-    static const struct display_callbacks callbacks = {seat_changed, focus_changed, devices_lost};
+    static const struct display_callbacks callbacks = {seat_changed, focus_changed, sound_changed, devices_lost};
     struct guest_environment *environment = &manager->environment;
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
     toolstack_set_pool(environment->toolstack, options->pool);
-    environment->display = display_new(options->seat_socket, &callbacks, manager, error);
+    environment->display = display_new(options->seat_socket, options->sound_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }
 
@@ -510,6 +556,7 @@ static void export_manager(struct manager *manager, const struct manager_options
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
+    rh_manager1_set_volume(skeleton, 100);
     publish_notice(manager, options->notice);
     authority_serve(manager->environment.authority, skeleton, methods, manager);
     guest_edit_serve_manager(&manager->edit, skeleton);

@@ -63,8 +63,9 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
         define(fixture, name, 0, "memory_mib=64");
     }
     define(fixture, "blind", 0, "memory_mib=64\ndisplay=none");
+    define(fixture, "radio", 0, "memory_mib=64\ndisplay=none\nsound=kept");
     start_service(fixture);
-    g_assert_cmpuint(guest_count(fixture), ==, 12);
+    g_assert_cmpuint(guest_count(fixture), ==, 13);
     for (unsigned i = 0; i < 9; i++) {
         g_autofree char *name = g_strdup_printf("extra%u", i);
         g_autoptr(RhGuest1) extra = guest(fixture, name);
@@ -72,7 +73,7 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
         WAIT_FOR(rh_guest1_get_screen(extra) == (i < 8 ? 8 - i : 9));
     }
     g_autoptr(RhGuest1) last = guest(fixture, "extra9"), blind = guest(fixture, "blind"),
-                        first = guest(fixture, "extra0");
+                        first = guest(fixture, "extra0"), radio = guest(fixture, "radio");
     g_assert_false(rh_guest1_call_start_sync(last, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "All 9 screens are taken");
     g_assert_true(rh_guest1_call_start_sync(blind, NULL, &error));
@@ -83,6 +84,8 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
     g_assert_cmpuint(rh_manager1_get_focused_slot(fixture->manager), ==, 8);
     g_assert_true(rh_guest1_call_destroy_sync(first, NULL, &error));
     WAIT_FOR(is(first, "off") && rh_guest1_get_screen(first) == 0);
+    g_assert_true(rh_guest1_call_start_sync(radio, NULL, &error)); /* what is heard has a place too */
+    WAIT_FOR(rh_guest1_get_screen(radio) == 8);
     WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/") == 0);
 }
 

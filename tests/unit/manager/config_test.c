@@ -85,6 +85,8 @@ static const struct {
     {"autostart", "yes"},
     {"mac", "00:16:3e:01:02:03"},
     {"display", "none"},
+    {"sound", "kept"},
+    {"volume", "70"},
     {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
     {"cdrom", "/cd.iso"},
 };
@@ -272,6 +274,8 @@ static void choose(struct guest_config *config)
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
     config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
+    config->sound = (enum guest_sound)g_test_rand_int_range(GUEST_SOUND_MUTED, GUEST_SOUND_NONE + 1);
+    config->volume = chance() ? 100 : (guint)g_test_rand_int_range(0, 101);
     config->autostart = chance();
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);

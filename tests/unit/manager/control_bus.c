@@ -57,6 +57,33 @@ static void test_command_line(struct fixture *fixture, gconstpointer data)
     expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
 }
 
+static void test_sound(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    define(fixture, "work", 1, "");
+    define(fixture, "extra", 0, ""); /* is lent a slot */
+    define(fixture, "blind", 0, "display=none");
+    start_service(fixture);
+    expect_text(control(0, "status", NULL), "volume        100 %\nmicrophone    slot 0\n");
+    expect_text(control(0, "volume", "40", NULL), "");
+    expect_text(control(0, "status", NULL), "volume        40 %");
+    expect_text(control(2, "volume", "101", NULL), "\"101\" is not a volume from 0 to 100 percent.");
+    expect_text(control(2, "volume", "loud", NULL), "\"loud\" is not a volume from 0 to 100 percent.");
+    expect_text(control(2, "volume", NULL), "it is \"roundhousectl volume PERCENT\"");
+    expect_text(control(1, "microphone", "work", NULL), "work is off. Start it first.");
+    expect_text(control(0, "start", "work", NULL), "");
+    expect_text(control(0, "start", "extra", NULL), "");
+    expect_text(control(0, "start", "blind", NULL), "");
+    expect_text(control(0, "microphone", "work", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 1\n");
+    expect_text(control(0, "microphone", "extra", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 9\n");
+    expect_text(control(1, "microphone", "blind", NULL), "blind has no screen, and so no microphone.");
+    expect_text(control(0, "status", "--json", NULL), "\"MicrophoneSlot\": 9");
+    expect_text(control(0, "microphone", "nobody", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 0\n");
+}
+
 /* Words that make no sense are told before anybody is asked. */
 static void test_words(struct fixture *fixture, gconstpointer data)
 {
@@ -253,6 +280,7 @@ int main(int argc, char **argv)
 {
     static const struct service_test tests[] = {
         {"/control/command-line", test_command_line},
+        {"/control/sound", test_sound},
         {"/control/words", test_words},
         {"/control/json", test_json},
         {"/control/editing", test_editing},

@@ -41,6 +41,8 @@ void json_print(GVariant *value);
 gboolean control_list(struct control *control, GError **error);
 gboolean control_status(struct control *control, GError **error);
 gboolean control_switch(struct control *control, GError **error);
+gboolean control_volume(struct control *control, GError **error);
+gboolean control_microphone(struct control *control, GError **error);
 gboolean control_console(struct control *control, GError **error);
 gboolean control_settings(struct control *control, GError **error);
 gboolean control_create(struct control *control, GError **error);

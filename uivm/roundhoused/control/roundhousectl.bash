@@ -16,7 +16,7 @@ _roundhousectl()
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display autostart" -- "$word"))
+                mac uuid clock display sound volume autostart" -- "$word"))
         fi
         ;;
     cancel)
@@ -25,7 +25,10 @@ _roundhousectl()
     switch)
         COMPREPLY=($(compgen -W "switcher $(_roundhousectl_guests)" -- "$word"))
         ;;
-    list | jobs | poweroff | restart) ;;
+    microphone)
+        COMPREPLY=($(compgen -W "nobody $(_roundhousectl_guests)" -- "$word"))
+        ;;
+    list | jobs | volume | poweroff | restart) ;;
     *)
         COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
         ;;

@@ -63,6 +63,9 @@ static const struct command commands[] = {
     {"unpause", guest_unpause, "NAME", 1, 1, .help = "let it go on"},
     {"suspend", guest_suspend, "NAME", 1, 1, .help = "save it on the disk and end it; start lets it go on from there"},
     {"switch", control_switch, "NAME", 1, 1, .help = "bring a guest on screen, or the switcher (name: switcher)"},
+    {"volume", control_volume, "PERCENT", 1, 1, .help = "how loud the machine is"},
+    {"microphone", control_microphone, "NAME", 1, 1,
+     .help = "let one guest hear the microphone, or nobody (name: nobody)"},
     {"console", control_console, "NAME", 1, 1, .help = "join a guest's text console; Ctrl+] leaves it"},
     {"settings", control_settings, "NAME", 1, 1, .help = "tell a guest's settings, a line each", .json = TRUE},
     {"create", control_create, "NAME [SETTING=VALUE...]", 1, MANY,
@@ -86,7 +89,7 @@ static int print_help(void)
 {
     g_print("Usage: roundhousectl COMMAND [WORD...]\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        g_print("  %-9s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+        g_print("  %-10s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
     g_print("\n  -h, --help     this text, or with a command what it does\n"
             "  --json         for list, status, settings, jobs: one line of JSON, with the names of the D-Bus API\n"
             "  --version      the version of this program\n");
