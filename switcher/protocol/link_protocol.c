@@ -104,6 +104,7 @@ static const struct rule rules[] = {
     {LINK_KEYBOARD_READY, LINK_TO_MANAGER, false, NO_FD, check_any},
     {LINK_KEYBOARD_CLOSED, LINK_TO_MANAGER, false, NO_FD, check_any},
     {LINK_MODE, LINK_TO_MANAGER, false, NO_FD, check_mode},
+    {LINK_CUT_CHANGED, LINK_TO_MANAGER, true, NO_FD, check_any},
     {LINK_SOUND_READY, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
     {LINK_SOUND_CLOSED, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
 };

@@ -53,6 +53,8 @@ enum link_type {
     LINK_KEYBOARD_READY = 35,
     LINK_KEYBOARD_CLOSED = 36,
     LINK_MODE = 37, // the guest's picture changed its size
+    LINK_CUT_CHANGED = 38, // the person cut this guest off from keyboard and pointer, and what others give it is to
+                           // follow; slot 0: none is
 
     // sound to manager
     LINK_SOUND_READY = 48, // as DISPLAY_READY
@@ -60,7 +62,7 @@ enum link_type {
 };
 
 // HELLO. From the manager: domid[slot] for slots 1..9, LINK_NO_DOMAIN when free, and 0 for width and height.
-// From the seat: the screen's size in pixels, and domid all LINK_NO_DOMAIN.
+// From the seat: the size in pixels of what of the screen guests can have, and domid all LINK_NO_DOMAIN.
 struct link_hello {
     uint32_t version;
     uint32_t width, height;

@@ -66,6 +66,7 @@ static const struct {
     {LINK_KEYBOARD_READY, 0, false, true},
     {LINK_KEYBOARD_CLOSED, 0, false, true},
     {LINK_MODE, 0, false, true},
+    {LINK_CUT_CHANGED, 0, false, true},
 };
 
 static void every_type(void)

@@ -242,7 +242,8 @@ static const struct {
     {KEY_7, 7, false},    {KEY_8, 8, false},
     {KEY_9, 9, false},    {KEY_0, FOCUS_SWITCHER, false},
     {KEY_LEFT, 4, false}, {KEY_RIGHT, 6, false},
-    {KEY_SPACE, 5, true},
+    {KEY_SPACE, 5, true}, {KEY_TAB, 6, false},
+    {KEY_TAB, 4, false},  {KEY_END, 5, false},
 };
 
 enum { HOTKEYS_DO = sizeof(hotkeys_do) / sizeof(hotkeys_do[0]) };
