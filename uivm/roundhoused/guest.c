@@ -100,8 +100,7 @@ static void job_fail(struct job *job, enum rh_error code, const char *what, cons
 
 static void tell_signs(struct guest *guest)
 {
-    display_set_signs(guest->environment->display, guest->domid,
-                      guest->state == GUEST_PAUSED ? GUEST_SIGN_PAUSED : 0);
+    display_set_signs(guest->environment->display, guest->domid, guest->state == GUEST_PAUSED ? GUEST_SIGN_PAUSED : 0);
 }
 
 static void set_state(struct guest *guest, enum guest_event event)

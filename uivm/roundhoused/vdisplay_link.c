@@ -86,11 +86,16 @@ static void on_device_message(struct vdisplay *vd, const struct link_message *m)
 
 static void on_message(struct vdisplay *vd, const struct link_message *m)
 {
+    if (m->type == LINK_CUT_CHANGED) {
+        vdisplay_sound_cut(vd, m->slot);
+        return;
+    }
     if (m->type != LINK_FOCUS_CHANGED) {
         on_device_message(vd, m);
         return;
     }
     vd->focused = m->slot;
+    vdisplay_sound_cut(vd, 0); // a seat that keeps somebody cut off says so next
     vdisplay_sound_focus(vd);
     if (vd->focus_callback)
         vd->focus_callback(m->slot, vd->focus_data);

@@ -58,6 +58,7 @@ struct vdisplay {
     struct vlink seat, sound;
     uint32_t screen_width, screen_height;
     unsigned focused;
+    unsigned cut; // the slot whose guest the person cut off; 0: none
     struct vguest *guests[LINK_SLOTS]; // by slot
     vdisplay_focus_fn *focus_callback;
     void *focus_data;
@@ -116,3 +117,5 @@ struct link_message vdisplay_guest_message(const struct vguest *guest);
 // vdisplay_sound.c
 void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path);
 void vdisplay_sound_focus(struct vdisplay *vd);
+// The guest in this slot, 0 none, is not heard and hears nothing until the next call.
+void vdisplay_sound_cut(struct vdisplay *vd, unsigned slot);

@@ -16,14 +16,20 @@ void vdisplay_sound_focus(struct vdisplay *vd)
     send(vd, &(struct link_message){.type = LINK_FOCUS, .slot = vd->focused});
 }
 
+// A guest that is cut off is heard no more than one without a card, whatever its own rule says.
+static void tell_rule(struct vdisplay *vd, const struct vguest *guest)
+{
+    struct link_message rule = {.type = LINK_SOUND_RULE, .slot = guest->slot};
+    rule.sound_rule.rule = guest->slot == vd->cut ? GUEST_SOUND_NONE : guest->sound;
+    rule.sound_rule.volume = guest->volume;
+    send(vd, &rule);
+}
+
 static void tell_of_guest(struct vdisplay *vd, const struct vguest *guest)
 {
     struct link_message add = vdisplay_guest_message(guest);
-    struct link_message rule = {.type = LINK_SOUND_RULE, .slot = guest->slot};
-    rule.sound_rule.rule = guest->sound;
-    rule.sound_rule.volume = guest->volume;
     send(vd, &add);
-    send(vd, &rule);
+    tell_rule(vd, guest);
 }
 
 static void on_hello(struct vdisplay *vd, const struct link_message *m, bool first)
@@ -38,12 +44,28 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m, bool fir
             vguest_connect_again(vd->guests[slot], &vd->sound);
 }
 
+static uint32_t wished_volume(const struct vdisplay *vd)
+{
+    return vd->volume_wish == NO_WISH ? vd->volume : vd->volume_wish;
+}
+
 static enum vdisplay_sent send_machine(struct vdisplay *vd, uint32_t volume, uint32_t microphone)
 {
     struct link_message message = {.type = LINK_SOUND_MACHINE};
     message.sound_machine.volume = volume;
     message.sound_machine.microphone = microphone;
     return vlink_send(&vd->sound, &message, -1);
+}
+
+void vdisplay_sound_cut(struct vdisplay *vd, unsigned slot)
+{
+    const unsigned slots[] = {vd->cut, slot};
+    vd->cut = slot;
+    for (unsigned i = 0; i < G_N_ELEMENTS(slots); i++)
+        if (vd->guests[slots[i]])
+            tell_rule(vd, vd->guests[slots[i]]);
+    if (slot && slot == vd->microphone)
+        send_machine(vd, wished_volume(vd), 0);
 }
 
 // The seat hears of it by the signs of the two guests.
@@ -134,7 +156,12 @@ bool vdisplay_set_volume(struct vdisplay *vd, uint32_t volume, GError **error)
 
 bool vdisplay_set_microphone(struct vdisplay *vd, unsigned slot, GError **error)
 {
-    return set_machine(vd, vd->volume_wish == NO_WISH ? vd->volume : vd->volume_wish, slot, error);
+    if (slot && slot == vd->cut) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                    "This guest is cut off. Press Ctrl+Alt+End in it first, and then give it the microphone");
+        return false;
+    }
+    return set_machine(vd, wished_volume(vd), slot, error);
 }
 
 void vdisplay_set_sound_callback(struct vdisplay *vd, vdisplay_sound_fn *callback, void *data)

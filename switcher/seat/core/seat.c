@@ -189,6 +189,7 @@ bool seat_cut(struct seat *seat, bool cut)
     if (cut == seat->cut || (cut && !seat_focused_guest(seat)))
         return false;
     seat->cut = cut;
+    remember_cut(seat->remembered, cut);
     if (cut)
         guest_deaf(seat);
     seat_damage(seat, strip_area(seat->output));
@@ -258,7 +259,9 @@ bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_ad
     if (seat_shows_guest(seat, slot))
         seat_damage_all(seat);
     if (slot == seat->wanted_slot && add->domid == seat->wanted_domid) {
+        bool cut = remember_is_cut(seat->remembered);
         seat_focus(seat, slot, false); // as it was before the seat died
+        seat_cut(seat, cut);
         seat->startled = !seat->held;  // while it is held, the user has seen nothing else
     }
     return true;

@@ -178,6 +178,33 @@ static void test_microphone_sign(void)
     teardown();
 }
 
+/* Whom the person cuts off is not heard, hears nothing, and is given no microphone until that ends. */
+static void test_cut(void)
+{
+    const struct link_message *rule = &sound.last[LINK_SOUND_RULE], *machine = &sound.last[LINK_SOUND_MACHINE];
+    g_autoptr(GError) error = NULL;
+    setup();
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    add_card(1, 7, GUEST_SOUND_KEPT);
+    g_assert_true(vdisplay_set_volume(vd, 40, NULL) && vdisplay_set_microphone(vd, 1, NULL));
+    sound_says(40, 1);
+    peer_send(&seat, LINK_CUT_CHANGED, 1, 0);
+    turns(10);
+    g_assert_true(rule->slot == 1 && rule->sound_rule.rule == GUEST_SOUND_NONE);
+    g_assert_true(machine->sound_machine.microphone == 0 && machine->sound_machine.volume == 40);
+    sound_says(40, 0);
+    g_assert_false(vdisplay_set_microphone(vd, 1, &error));
+    g_assert_nonnull(strstr(error->message, "cut off"));
+    peer_drop(&sound); /* the next one is told the same */
+    turns(12);
+    g_assert_true(rule->slot == 1 && rule->sound_rule.rule == GUEST_SOUND_NONE);
+    peer_send(&seat, LINK_FOCUS_CHANGED, 1, 0); /* the next seat, which does not say so */
+    turns(10);
+    g_assert_true(rule->slot == 1 && rule->sound_rule.rule == GUEST_SOUND_KEPT);
+    g_assert_true(vdisplay_set_microphone(vd, 1, NULL));
+    teardown();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -187,5 +214,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vsound/sound-follows-the-seat", test_sound_follows_the_seat);
     g_test_add_func("/vsound/next-sound", test_next_sound);
     g_test_add_func("/vsound/microphone-sign", test_microphone_sign);
+    g_test_add_func("/vsound/cut", test_cut);
     return g_test_run();
 }
