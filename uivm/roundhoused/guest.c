@@ -724,6 +724,11 @@ const struct guest_config *guest_config(const struct guest *guest)
     return guest->config;
 }
 
+const struct guest_config *guest_definition(const struct guest *guest)
+{
+    return guest->defined ? guest->defined : guest->config;
+}
+
 enum guest_state guest_state(const struct guest *guest)
 {
     return guest->state;

@@ -4,6 +4,8 @@
  */
 #include "guest_edit.h"
 #include "errors.h"
+#include "guest_disks.h"
+#include "pool_job.h"
 #include "roundhouse_dbus.h"
 
 #include <errno.h>
@@ -93,13 +95,40 @@ static void fail(GDBusMethodInvocation *invocation, const GError *error)
     g_dbus_method_invocation_return_gerror(invocation, error);
 }
 
-/* ---- create ---- */
+/* ---- create: the disks, the definition, and then the disks are the guest's ---- */
 
 struct creation {
     struct guest_edit *edit;
     struct guest_config *config;
+    struct guest_disks *disks;
     struct long_job *job;
+    GError *error; /* why it comes to nothing; NULL: it does not */
 };
+
+static void end_creation(struct creation *creation)
+{
+    struct guest_edit *edit = creation->edit;
+    struct guest *guest = NULL;
+    if (!creation->error) {
+        edit->reload(edit->user);
+        guest = find_guest(edit, creation->config->name);
+    }
+    long_job_end(creation->job, guest ? guest_object_path(guest) : NULL, creation->error);
+    g_clear_error(&creation->error);
+    guest_config_free(creation->config);
+    guest_disks_free(creation->disks);
+    g_free(creation);
+}
+
+/* The definition is there, or is not going to be. */
+static void disks_settled(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!pool_work_finish(result, &error))
+        g_warning("%s", error->message); /* the next start of the service settles it */
+    end_creation(data);
+}
 
 static gboolean write_new(const struct guest_edit *edit, const struct guest_config *config, GError **error)
 {
@@ -107,27 +136,29 @@ static gboolean write_new(const struct guest_edit *edit, const struct guest_conf
            guest_config_write(config, config->path, error);
 }
 
-/* Disks that have to be made come before this: a definition is the last thing that a new guest gets. */
 static gboolean create_definition(gpointer data)
 {
+    static const struct convert_watch nobody = {NULL, NULL, NULL};
     struct creation *creation = data;
     struct guest_edit *edit = creation->edit;
-    g_autoptr(GError) error = NULL;
-    struct guest *guest = NULL;
-    if (!g_cancellable_set_error_if_cancelled(long_job_cancellable(creation->job), &error) &&
-        write_new(edit, creation->config, &error)) {
-        edit->reload(edit->user);
-        guest = find_guest(edit, creation->config->name);
-    }
-    long_job_end(creation->job, guest ? guest_object_path(guest) : NULL, error);
+    gboolean good = !g_cancellable_set_error_if_cancelled(long_job_cancellable(creation->job), &creation->error) &&
+                    write_new(edit, creation->config, &creation->error);
+    if (guest_disks_none(creation->disks))
+        end_creation(creation);
+    else
+        pool_work_start(edit->pool, good ? guest_disks_settle : guest_disks_drop, creation->disks, NULL, &nobody,
+                        disks_settled, creation);
     return G_SOURCE_REMOVE;
 }
 
-static void creation_free(gpointer data)
+static void disks_made(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct creation *creation = data;
-    guest_config_free(creation->config);
-    g_free(creation);
+    (void)source;
+    if (pool_work_finish(result, &creation->error))
+        create_definition(creation);
+    else
+        end_creation(creation);
 }
 
 static struct guest_config *new_config(const struct guest_edit *edit, GVariant *settings, GError **error)
@@ -146,25 +177,49 @@ static struct guest_config *new_config(const struct guest_edit *edit, GVariant *
     return NULL;
 }
 
+/* The same with the new disks. */
+static struct guest_config *config_with(struct guest_edit *edit, struct guest_config *config, GVariant *settings,
+                                        struct guest_disks *disks, GError **error)
+{
+    if (!config || guest_disks_none(disks))
+        return config;
+    g_autofree char *text = guest_disks_setting(disks, config);
+    GVariantDict all;
+    guest_config_free(config);
+    g_variant_dict_init(&all, settings);
+    g_variant_dict_insert(&all, "disk", "s", text);
+    g_autoptr(GVariant) whole = g_variant_ref_sink(g_variant_dict_end(&all));
+    return new_config(edit, whole, error);
+}
+
+static void begin_creation(struct creation *creation)
+{
+    const struct convert_watch watch = pool_job_watch(creation->job);
+    if (guest_disks_none(creation->disks))
+        g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, create_definition, creation, NULL);
+    else
+        pool_work_start(creation->edit->pool, guest_disks_make, creation->disks, NULL, &watch, disks_made, creation);
+}
+
 static void create(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct guest_edit *edit = user;
-    g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
+    GVariant *parameters = g_dbus_method_invocation_get_parameters(invocation);
+    g_autoptr(GVariant) settings = g_variant_get_child_value(parameters, 0);
+    g_autoptr(GVariant) words = g_variant_get_child_value(parameters, 1);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) disks = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 1);
-    struct guest_config *config = NULL;
+    struct guest_disks *disks = guest_disks_read(invocation, words, &error);
+    struct guest_config *config =
+        disks ? config_with(edit, new_config(edit, settings, &error), settings, disks, &error) : NULL;
     (void)argument;
-    if (g_variant_n_children(disks))
-        g_set_error(&error, RH_ERROR, RH_ERROR_STORAGE, "Disks cannot be made with a guest yet.");
-    else
-        config = new_config(edit, settings, &error);
     if (!config) {
+        guest_disks_free(disks);
         fail(invocation, error);
         return;
     }
     struct creation *creation = g_new(struct creation, 1);
-    *creation = (struct creation){edit, config, long_job_begin(edit->jobs, "create", config->name)};
-    g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, create_definition, creation, creation_free);
+    *creation = (struct creation){edit, config, disks, long_job_begin(edit->jobs, "create", config->name), NULL};
+    begin_creation(creation);
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(creation->job)));
 }
 

@@ -3,8 +3,10 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_disks.h"
 #include "guest_edit.h"
 #include "guest_logs.h"
+#include "image_bus.h"
 #include "machine_end.h"
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
@@ -28,11 +30,13 @@ struct manager {
     GDBusConnection *bus;
     struct guest_environment environment;
     struct guest_edit edit;
+    struct image_bus images;
     char *guests_directory;
     char *autostart_marker;
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
+    char *pool;               /* the folder of disks */
     struct pool_guard *pool_guard;
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
@@ -122,6 +126,7 @@ static gboolean look_after_host(gpointer data)
         publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
+    image_bus_publish_space(&manager->images, manager->skeleton);
     query_host(manager);
     return G_SOURCE_CONTINUE;
 }
@@ -513,6 +518,8 @@ static void export_manager(struct manager *manager, const struct manager_options
     publish_notice(manager, options->notice);
     authority_serve(manager->environment.authority, skeleton, methods, manager);
     guest_edit_serve_manager(&manager->edit, skeleton);
+    image_bus_serve(&manager->images, manager->environment.authority, skeleton);
+    image_bus_publish_space(&manager->images, skeleton);
     rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
     rh_object_skeleton_set_manager1(object, skeleton);
@@ -534,6 +541,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
+    manager->pool = g_strdup(options->pool);
     manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
@@ -541,14 +549,17 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .guests = manager->guests,
                                         .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
                                         .authority = manager->environment.authority,
+                                        .pool = manager->pool,
                                         .reload = reload_now,
                                         .user = manager};
+    manager->images = (struct image_bus){manager->pool, manager->guests, manager->edit.jobs};
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
         return NULL;
     }
     load_definitions(manager);
+    guest_disks_settle_all(manager->pool, manager->guests);
     g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
     query_host(manager);
@@ -578,6 +589,7 @@ void manager_free(struct manager *manager)
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
     pool_guard_free(manager->pool_guard);
+    g_free(manager->pool);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
     g_free(manager->saved);

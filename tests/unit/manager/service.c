@@ -25,10 +25,9 @@ static gboolean has_owner(RhManager1 *manager)
 void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
-                         "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
-                         fixture->notice, NULL);
+    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
+                                        fixture->guests, "--state", fixture->directory, "--autostart-marker",
+                                        fixture->marker, "--notice", fixture->notice, "--pool", fixture->pool, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -51,6 +50,20 @@ void stop_service(struct fixture *fixture)
     g_clear_object(&fixture->objects);
 }
 
+void kill_service(struct fixture *fixture)
+{
+    g_subprocess_force_exit(fixture->service);
+    g_assert_true(g_subprocess_wait(fixture->service, NULL, NULL));
+    g_clear_object(&fixture->service);
+    g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
+}
+
+void make_pool(struct fixture *fixture)
+{
+    g_assert_cmpint(g_mkdir(fixture->pool, 0700), ==, 0);
+}
+
 static void setup(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -66,6 +79,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
     fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
+    fixture->pool = g_build_filename(fixture->directory, "pool", NULL);
     g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
 }
@@ -75,7 +89,8 @@ void remove_files(const char *path)
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
+        if (g_unlink(file) != 0)
+            remove_files(file);
     }
     g_rmdir(path);
 }
@@ -85,16 +100,13 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     (void)data;
     if (fixture->service)
         stop_service(fixture);
-    g_autofree char *identities = g_build_filename(fixture->directory, "identities", NULL);
-    remove_files(fixture->guests);
-    remove_files(fixture->saved);
-    remove_files(identities);
     remove_files(fixture->directory);
     g_free(fixture->guests);
     g_free(fixture->saved);
     g_free(fixture->marker);
     g_free(fixture->notice);
     g_free(fixture->signs);
+    g_free(fixture->pool);
     g_free(fixture->directory);
 }
 
