@@ -65,6 +65,9 @@ struct guest_config {
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
     gboolean autostart;
+    guint undo_points;  /* how many are kept; 0: none is made */
+    guint undo_space;   /* MiB that they may have of the pool, for each disk */
+    guint undo_minutes; /* between two while the guest runs; 0: only at its starts */
 };
 
 /*

@@ -5,8 +5,10 @@
 #include "guest_edit.h"
 #include "errors.h"
 #include "guest_disks.h"
+#include "image_users.h"
 #include "pool_job.h"
 #include "roundhouse_dbus.h"
+#include "storage/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,16 +79,6 @@ static gboolean check_slot_free(const struct guest_edit *edit, guint slot, const
     g_autofree char *others = free_slots(edit);
     g_set_error(error, RH_ERROR, RH_ERROR_SLOT_IN_USE, "slot: %u is %s's; free are %s.", slot,
                 guest_config(other)->name, others);
-    return FALSE;
-}
-
-static gboolean check_off(struct guest *guest, GError **error)
-{
-    enum guest_state state = guest_state(guest);
-    if (guest_domid(guest) < 0 && (state == GUEST_OFF || state == GUEST_CRASHED))
-        return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_WRONG_STATE, "%s is %s. Shut it down first.", guest_config(guest)->name,
-                guest_state_name(state));
     return FALSE;
 }
 
@@ -338,7 +330,7 @@ static void change_name(GDBusMethodInvocation *invocation, gpointer user, guint 
     const char *name;
     (void)argument;
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
-    if (!check_off(subject->guest, &error) || !check_new_name(subject, name, &error) ||
+    if (!guest_check_off(subject->guest, &error) || !check_new_name(subject, name, &error) ||
         !rename_definition(subject, name, &error)) {
         fail(invocation, error);
         return;
@@ -348,21 +340,96 @@ static void change_name(GDBusMethodInvocation *invocation, gpointer user, guint 
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", guest ? guest_object_path(guest) : "/"));
 }
 
-/* The guest's own images, once it has some, go before this: what names them goes last. */
+static gboolean remove_definition(struct guest_edit *edit, struct guest *guest, GError **error)
+{
+    const char *path = guest_config(guest)->path;
+    if (g_unlink(path) != 0)
+        return from_errno(error, path, "removed");
+    sync_directory(edit);
+    guest_forget(guest);
+    return TRUE;
+}
+
 static void delete (GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct subject *subject = user;
-    struct guest_edit *edit = subject->edit;
-    const char *path = guest_config(subject->guest)->path;
     g_autoptr(GError) error = NULL;
     (void)argument;
-    if (!check_off(subject->guest, &error) || (g_unlink(path) != 0 && !from_errno(&error, path, "removed"))) {
+    if (guest_check_off(subject->guest, &error) && remove_definition(subject->edit, subject->guest, &error))
+        reload_and_answer(subject->edit, invocation, NULL);
+    else
         fail(invocation, error);
+}
+
+/* ---- delete with images: what names them goes last, so that it can be asked again ---- */
+
+struct deletion {
+    struct guest_edit *edit;
+    struct guest *guest; /* held */
+    char **images;
+    struct long_job *job;
+};
+
+/* Those that it may write and nobody else has. */
+static char **own_images(const struct guest_edit *edit, const struct guest *guest)
+{
+    const struct guest_config *config = guest_config(guest);
+    g_autoptr(GStrvBuilder) images = g_strv_builder_new();
+    for (guint i = 0; i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        g_autofree char *others = disk->pooled ? image_users(edit->guests, disk->target, guest) : NULL;
+        if (disk->pooled && !disk->read_only && !others)
+            g_strv_builder_add(images, disk->target);
+    }
+    return g_strv_builder_end(images);
+}
+
+static gboolean delete_images(struct pool *pool, gpointer data, const struct convert_watch *watch, GError **error)
+{
+    const struct deletion *deletion = data;
+    GError *cause = NULL;
+    (void)watch;
+    for (guint i = 0; deletion->images[i] && !cause; i++) {
+        image_delete(pool, deletion->images[i], &cause);
+        if (g_error_matches(cause, RH_ERROR, RH_ERROR_NOT_FOUND))
+            g_clear_error(&cause);
+    }
+    if (cause)
+        g_propagate_error(error, cause);
+    return !cause;
+}
+
+static void images_deleted(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct deletion *deletion = data;
+    struct guest_edit *edit = deletion->edit;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (pool_work_finish(result, &error))
+        remove_definition(edit, deletion->guest, &error);
+    guest_release(deletion->guest);
+    edit->reload(edit->user);
+    long_job_end(deletion->job, NULL, error);
+    g_strfreev(deletion->images);
+    g_free(deletion);
+}
+
+static void delete_with_images(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct subject *subject = user;
+    struct guest_edit *edit = subject->edit;
+    GError *error = NULL;
+    (void)argument;
+    if (!guest_hold(subject->guest, TRUE, &error)) {
+        g_dbus_method_invocation_take_error(invocation, error);
         return;
     }
-    sync_directory(edit);
-    guest_forget(subject->guest);
-    reload_and_answer(edit, invocation, NULL);
+    struct deletion *deletion = g_new(struct deletion, 1);
+    *deletion = (struct deletion){edit, subject->guest, own_images(edit, subject->guest),
+                                  long_job_begin(edit->jobs, "delete", guest_config(subject->guest)->name)};
+    const struct convert_watch watch = pool_job_watch(deletion->job);
+    g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(deletion->job)));
+    pool_work_start(edit->pool, delete_images, deletion, NULL, &watch, images_deleted, deletion);
 }
 
 void guest_edit_serve_guest(struct guest_edit *edit, struct guest *guest)
@@ -371,6 +438,7 @@ void guest_edit_serve_guest(struct guest_edit *edit, struct guest *guest)
                                                       {"handle-set-settings", set_settings, 0},
                                                       {"handle-rename", change_name, 0},
                                                       {"handle-delete", delete, 0},
+                                                      {"handle-delete-with-images", delete_with_images, 0},
                                                       {NULL, NULL, 0}};
     struct subject *subject = g_new(struct subject, 1);
     *subject = (struct subject){edit, guest};

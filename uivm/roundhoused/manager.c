@@ -3,9 +3,11 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_disc.h"
 #include "guest_disks.h"
 #include "guest_edit.h"
 #include "guest_logs.h"
+#include "guest_points.h"
 #include "image_bus.h"
 #include "machine_end.h"
 #include "pool_guard.h"
@@ -31,6 +33,7 @@ struct manager {
     struct guest_environment environment;
     struct guest_edit edit;
     struct image_bus images;
+    struct guest_points *points;
     char *guests_directory;
     char *autostart_marker;
     char *saved, *identities; /* those of environment */
@@ -127,6 +130,7 @@ static gboolean look_after_host(gpointer data)
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
     image_bus_publish_space(&manager->images, manager->skeleton);
+    guest_points_tick(manager->points);
     query_host(manager);
     return G_SOURCE_CONTINUE;
 }
@@ -283,6 +287,8 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
     g_ptr_array_add(manager->guests, guest);
     guest_edit_serve_guest(&manager->edit, guest);
+    guest_points_serve(manager->points, guest);
+    guest_disc_serve(&manager->environment, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
@@ -395,6 +401,12 @@ static void guest_state_changed(struct guest *guest, gpointer data)
         schedule_reload(manager); /* a definition may have waited for this */
     if (manager->ending)
         machine_end_advance(manager->ending);
+}
+
+static void before_start(struct guest *guest, void (*go_on)(gpointer data), gpointer go_on_data, gpointer data)
+{
+    struct manager *manager = data;
+    guest_points_before_start(manager->points, guest, go_on, go_on_data);
 }
 
 /*
@@ -534,6 +546,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.authority = authority_new(bus);
     manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
+    manager->environment.before_start = before_start;
     manager->environment.lend_slot = lend_slot;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
@@ -553,6 +566,8 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .reload = reload_now,
                                         .user = manager};
     manager->images = (struct image_bus){manager->pool, manager->guests, manager->edit.jobs};
+    manager->points =
+        guest_points_new(manager->pool, manager->guests, manager->edit.jobs, manager->environment.authority);
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
@@ -588,6 +603,7 @@ void manager_free(struct manager *manager)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    guest_points_free(manager->points);
     pool_guard_free(manager->pool_guard);
     g_free(manager->pool);
     g_free(manager->guests_directory);

@@ -4,9 +4,7 @@
 #include "service.h"
 
 #include <fcntl.h>
-#include <gio/gunixfdlist.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MIB G_GUINT64_CONSTANT(1048576)
@@ -16,72 +14,6 @@
 #define IN_USE     "org.roundhouse.Error.InUse"
 #define NOT_FOUND  "org.roundhouse.Error.NotFound"
 #define STORAGE    "org.roundhouse.Error.Storage"
-
-/* ---- calls and jobs ---- */
-
-static RhJob1 *find_job(struct fixture *fixture, const char *path)
-{
-    GDBusInterface *job = g_dbus_object_manager_get_interface(fixture->objects, path, "org.roundhouse.Job1");
-    return job ? RH_JOB1(job) : NULL;
-}
-
-/* The path of the job, and the file is given by handle 0; -1: none is. The call's error otherwise. */
-static char *call(struct fixture *fixture, const char *method, const char *parameters, int file, GError **error)
-{
-    g_autoptr(GUnixFDList) files = file < 0 ? NULL : g_unix_fd_list_new();
-    char *path = NULL;
-    if (files)
-        g_assert_cmpint(g_unix_fd_list_append(files, file, NULL), ==, 0);
-    g_autoptr(GError) cause = NULL;
-    GVariant *given = g_variant_parse(NULL, parameters, NULL, NULL, &cause);
-    g_assert_no_error(cause);
-    g_autoptr(GVariant) answer = g_dbus_proxy_call_with_unix_fd_list_sync(
-        G_DBUS_PROXY(fixture->manager), method, given, G_DBUS_CALL_FLAGS_NONE, -1, files, NULL, NULL, error);
-    if (answer)
-        g_variant_get(answer, "(o)", &path);
-    return path;
-}
-
-static gboolean has_ended(RhJob1 *job)
-{
-    const char *state = rh_job1_get_state(job);
-    return g_strcmp0(state, "running") != 0 && g_strcmp0(state, "cancelling") != 0;
-}
-
-static RhJob1 *end_of(struct fixture *fixture, const char *path)
-{
-    RhJob1 *job = NULL;
-    WAIT_FOR(job || (job = find_job(fixture, path)));
-    WAIT_FOR(has_ended(job));
-    return job;
-}
-
-static void done(struct fixture *fixture, const char *method, const char *parameters, int file)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = call(fixture, method, parameters, file, &error);
-    g_assert_no_error(error);
-    g_autoptr(RhJob1) job = end_of(fixture, path);
-    g_assert_cmpstr(rh_job1_get_error(job), ==, "");
-    g_assert_cmpstr(rh_job1_get_state(job), ==, "done");
-}
-
-/* Either at once or as the job's end. */
-static void refused(struct fixture *fixture, const char *method, const char *parameters, int file, const char *name,
-                    const char *sentence)
-{
-    GError *error = NULL;
-    g_autofree char *path = call(fixture, method, parameters, file, &error);
-    if (!path) {
-        expect_error(error, name, sentence);
-        return;
-    }
-    g_autoptr(RhJob1) job = end_of(fixture, path);
-    g_assert_cmpstr(rh_job1_get_state(job), ==, "failed");
-    g_assert_cmpstr(rh_job1_get_error_name(job), ==, name);
-    if (!strstr(rh_job1_get_error(job), sentence))
-        g_error("\"%s\" does not say \"%s\"", rh_job1_get_error(job), sentence);
-}
 
 /* "name size guest, ..." */
 static char *listed(struct fixture *fixture)
@@ -120,23 +52,6 @@ static guint count_in(struct fixture *fixture, const char *folder)
     return count;
 }
 
-static int open_file(struct fixture *fixture, const char *name, int flags)
-{
-    g_autofree char *path = g_build_filename(fixture->directory, name, NULL);
-    int fd = open(path, flags, 0600);
-    g_assert_cmpint(fd, >=, 0);
-    return fd;
-}
-
-static void run(struct fixture *fixture, const char *command)
-{
-    const char *const words[] = {"/bin/sh", "-ec", command, NULL};
-    int status;
-    g_assert_true(
-        g_spawn_sync(fixture->directory, (char **)words, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, NULL));
-    g_assert_cmpint(status, ==, 0);
-}
-
 /* ---- images ---- */
 
 static void test_life(struct fixture *fixture, gconstpointer data)
@@ -147,12 +62,12 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     WAIT_FOR(rh_manager1_get_pool_size(fixture->manager) > 0);
     g_assert_cmpuint(rh_manager1_get_pool_free(fixture->manager) % (16 * MIB), ==, 0);
     expect_images(fixture, "");
-    done(fixture, "CreateImage", "('one', uint64 1048576)", -1);
-    done(fixture, "GrowImage", "('one', uint64 2097152)", -1);
-    done(fixture, "CloneImage", "('one', 'two')", -1);
+    done(fixture, fixture->manager, "CreateImage", "('one', uint64 1048576)", -1);
+    done(fixture, fixture->manager, "GrowImage", "('one', uint64 2097152)", -1);
+    done(fixture, fixture->manager, "CloneImage", "('one', 'two')", -1);
     expect_images(fixture, "one 2097152 , two 2097152 ");
-    done(fixture, "RenameImage", "('two', 'three')", -1);
-    done(fixture, "DeleteImage", "('one',)", -1);
+    done(fixture, fixture->manager, "RenameImage", "('two', 'three')", -1);
+    done(fixture, fixture->manager, "DeleteImage", "('one',)", -1);
     expect_images(fixture, "three 2097152 ");
     g_assert_cmpuint(count_in(fixture, "making"), ==, 0);
 }
@@ -177,9 +92,9 @@ static void test_refused(struct fixture *fixture, gconstpointer data)
     (void)data;
     make_pool(fixture);
     start_service(fixture);
-    done(fixture, "CreateImage", "('there', uint64 1048576)", -1);
+    done(fixture, fixture->manager, "CreateImage", "('there', uint64 1048576)", -1);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-        refused(fixture, rows[i].method, rows[i].parameters, -1, rows[i].name, rows[i].sentence);
+        refused(fixture, fixture->manager, rows[i].method, rows[i].parameters, -1, rows[i].name, rows[i].sentence);
     expect_images(fixture, "there 1048576 ");
 }
 
@@ -193,12 +108,13 @@ static void test_no_pool(struct fixture *fixture, gconstpointer data)
     g_assert_cmpuint(rh_manager1_get_pool_size(fixture->manager), ==, 0);
     g_assert_false(rh_manager1_call_list_images_sync(fixture->manager, &images, NULL, &error));
     expect_error(error, STORAGE, "There is no pool of disks at");
-    refused(fixture, "CreateImage", "('new', uint64 512)", -1, STORAGE, "There is no pool of disks at");
-    refused(fixture, "CreateGuest", "({'name': <'new'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}])", -1, STORAGE,
+    refused(fixture, fixture->manager, "CreateImage", "('new', uint64 512)", -1, STORAGE,
             "There is no pool of disks at");
+    refused(fixture, fixture->manager, "CreateGuest", "({'name': <'new'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}])",
+            -1, STORAGE, "There is no pool of disks at");
     g_assert_cmpuint(guest_count(fixture), ==, 0);
     make_pool(fixture);
-    done(fixture, "CreateImage", "('new', uint64 512)", -1);
+    done(fixture, fixture->manager, "CreateImage", "('new', uint64 512)", -1);
 }
 
 static void expect_content(struct fixture *fixture, const char *image, const char *file)
@@ -215,12 +131,12 @@ static void test_there_and_back(struct fixture *fixture, gconstpointer data)
     run(fixture, "head -c 1048576 /dev/urandom >raw; mkfifo fifo; : >empty; : >out; : >again; echo x >full");
     run(fixture, "qemu-img create -q -f qcow2 -F raw -b \"$PWD/raw\" over");
     int raw = open_file(fixture, "raw", O_RDONLY), out = open_file(fixture, "out", O_WRONLY);
-    done(fixture, "ImportImage", "('work', handle 0)", raw);
+    done(fixture, fixture->manager, "ImportImage", "('work', handle 0)", raw);
     expect_content(fixture, "work", "raw");
-    done(fixture, "ExportImage", "('work', handle 0, 'qcow2')", out);
+    done(fixture, fixture->manager, "ExportImage", "('work', handle 0, 'qcow2')", out);
     run(fixture, "head -c 3 out | grep -q QFI");
     int back = open_file(fixture, "out", O_RDONLY);
-    done(fixture, "ImportImage", "('back', handle 0)", back);
+    done(fixture, fixture->manager, "ImportImage", "('back', handle 0)", back);
     expect_content(fixture, "back", "raw");
     const struct {
         const char *method, *parameters, *file;
@@ -237,7 +153,7 @@ static void test_there_and_back(struct fixture *fixture, gconstpointer data)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         int fd = open_file(fixture, rows[i].file, rows[i].flags);
-        refused(fixture, rows[i].method, rows[i].parameters, fd, BAD_CONFIG, rows[i].sentence);
+        refused(fixture, fixture->manager, rows[i].method, rows[i].parameters, fd, BAD_CONFIG, rows[i].sentence);
         close(fd);
     }
     run(fixture, "test ! -s again; test \"$(cat full)\" = x");
@@ -256,15 +172,15 @@ static void test_in_use(struct fixture *fixture, gconstpointer data)
     define(fixture, "pc", 2, "type=hvm\ndisk=image:two\ncdrom=image:disc");
     start_service(fixture);
     g_assert_cmpuint(problem_count(fixture), ==, 0);
-    done(fixture, "CreateImage", "('one', uint64 1048576)", -1);
-    done(fixture, "CreateImage", "('disc', uint64 1048576)", -1);
+    done(fixture, fixture->manager, "CreateImage", "('one', uint64 1048576)", -1);
+    done(fixture, fixture->manager, "CreateImage", "('disc', uint64 1048576)", -1);
     expect_images(fixture, "disc 1048576 pc, one 1048576 office");
-    refused(fixture, "DeleteImage", "('one',)", -1, IN_USE, "\"one\" is a disk of office");
-    refused(fixture, "RenameImage", "('one', 'other')", -1, IN_USE, "\"one\" is a disk of office");
-    refused(fixture, "DeleteImage", "('disc',)", -1, IN_USE, "\"disc\" is a disk of pc");
+    refused(fixture, fixture->manager, "DeleteImage", "('one',)", -1, IN_USE, "\"one\" is a disk of office");
+    refused(fixture, fixture->manager, "RenameImage", "('one', 'other')", -1, IN_USE, "\"one\" is a disk of office");
+    refused(fixture, fixture->manager, "DeleteImage", "('disc',)", -1, IN_USE, "\"disc\" is a disk of pc");
     undefine(fixture, "office");
     WAIT_FOR(guest_count(fixture) == 1);
-    done(fixture, "DeleteImage", "('one',)", -1);
+    done(fixture, fixture->manager, "DeleteImage", "('one',)", -1);
 }
 
 /* ---- guests with their disks ---- */
@@ -292,7 +208,7 @@ static void test_create(struct fixture *fixture, gconstpointer data)
     start_service(fixture);
     run(fixture, "head -c 1048576 /dev/urandom >raw");
     int raw = open_file(fixture, "raw", O_RDONLY);
-    done(fixture, "CreateGuest",
+    done(fixture, fixture->manager, "CreateGuest",
          "({'name': <'work'>, 'kernel': <'/k'>, 'disk': <'/dev/vg/x'>},"
          " [{'size': <uint64 2097152>}, {'import': <handle 0>}])",
          raw);
@@ -300,7 +216,7 @@ static void test_create(struct fixture *fixture, gconstpointer data)
     expect_content(fixture, "work-2", "raw");
     expect_setting(fixture, "work", "disk", "/dev/vg/x,xvda; image:work,xvdb; image:work-2,xvdc");
     done(
-        fixture, "CreateGuest",
+        fixture, fixture->manager, "CreateGuest",
         "({'name': <'pc'>, 'type': <'hvm'>, 'cdrom': <'image:work'>}, [{'clone': <'work-2'>, 'size': <uint64 2097152>},"
         " {'size': <uint64 512>}, {'size': <uint64 512>}, {'size': <uint64 512>}])",
         -1);
@@ -332,14 +248,15 @@ static void test_create_refused(struct fixture *fixture, gconstpointer data)
     start_service(fixture);
     run(fixture, "qemu-img create -q -f qed other 1M");
     int other = open_file(fixture, "other", O_RDONLY);
-    done(fixture, "CreateImage", "('there', uint64 1048576)", -1);
+    done(fixture, fixture->manager, "CreateImage", "('there', uint64 1048576)", -1);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *parameters = g_strdup_printf("({'name': <'new'>, 'kernel': <'/k'>}, %s)", rows[i].disks);
-        refused(fixture, "CreateGuest", parameters, other, rows[i].name, rows[i].sentence);
+        refused(fixture, fixture->manager, "CreateGuest", parameters, other, rows[i].name, rows[i].sentence);
         g_assert_cmpuint(count_in(fixture, "images"), ==, 1);
         g_assert_cmpuint(count_in(fixture, "making"), ==, 0);
     }
-    refused(fixture, "CreateGuest", "({'name': <'there'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}])", -1, EXISTS,
+    refused(fixture, fixture->manager, "CreateGuest",
+            "({'name': <'there'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}])", -1, EXISTS,
             "There is an image called \"there\" already");
     g_assert_cmpuint(guest_count(fixture), ==, 0);
     close(other);
@@ -350,15 +267,16 @@ static char *create_slowly(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *path = g_strdup_printf("%s:%s", fixture->directory, g_getenv("PATH"));
-    run(fixture, "printf '#!/bin/sh\\nif [ $1 = info ]; then echo file format: raw; exit; fi\\n"
-                 "sleep 0.5; printf \"    (25.00/100%%%%)\\\\r\"; exec sleep 100\\n' >qemu-img; chmod +x qemu-img; echo x >raw");
+    run(fixture,
+        "printf '#!/bin/sh\\nif [ $1 = info ]; then echo file format: raw; exit; fi\\n"
+        "sleep 0.5; printf \"    (25.00/100%%%%)\\\\r\"; exec sleep 100\\n' >qemu-img; chmod +x qemu-img; echo x >raw");
     g_setenv("PATH", path, TRUE);
     make_pool(fixture);
     start_service(fixture);
     g_setenv("PATH", strchr(path, ':') + 1, TRUE);
     int raw = open_file(fixture, "raw", O_RDONLY);
     char *job =
-        call(fixture, "CreateGuest",
+        call(fixture->manager, "CreateGuest",
              "({'name': <'new'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}, {'import': <handle 0>}])", raw, &error);
     g_assert_no_error(error);
     close(raw);

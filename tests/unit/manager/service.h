@@ -50,6 +50,22 @@ gboolean is(RhGuest1 *guest, const char *state);
 guint guest_count(struct fixture *fixture);
 guint problem_count(struct fixture *fixture);
 
+/* The path of the job that a method starts; the file is given by handle 0, -1: none is. NULL: it starts none, or the
+ * error. */
+char *call(gpointer proxy, const char *method, const char *parameters, int file, GError **error);
+RhJob1 *find_job(struct fixture *fixture, const char *path); /* NULL: it is not there yet */
+gboolean has_ended(RhJob1 *job);
+RhJob1 *end_of(struct fixture *fixture, const char *path);
+
+/* The job comes to its end; and it, or the call, is refused. */
+void done(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file);
+void refused(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file,
+             const char *name, const char *sentence);
+
+/* A file of the test's folder, and a script that runs in it. */
+int open_file(struct fixture *fixture, const char *name, int flags);
+void run(struct fixture *fixture, const char *command);
+
 /* Frees the error. */
 void expect_error(GError *error, const char *name, const char *text);
 
