@@ -3,8 +3,12 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_disc.h"
+#include "guest_disks.h"
 #include "guest_edit.h"
 #include "guest_logs.h"
+#include "guest_points.h"
+#include "image_bus.h"
 #include "machine_end.h"
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
@@ -28,11 +32,14 @@ struct manager {
     GDBusConnection *bus;
     struct guest_environment environment;
     struct guest_edit edit;
+    struct image_bus images;
+    struct guest_points *points;
     char *guests_directory;
     char *autostart_marker;
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
+    char *pool;               /* the folder of disks */
     struct pool_guard *pool_guard;
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
@@ -122,6 +129,8 @@ static gboolean look_after_host(gpointer data)
         publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
+    image_bus_publish_space(&manager->images, manager->skeleton);
+    guest_points_tick(manager->points);
     query_host(manager);
     return G_SOURCE_CONTINUE;
 }
@@ -287,6 +296,8 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
     g_ptr_array_add(manager->guests, guest);
     guest_edit_serve_guest(&manager->edit, guest);
+    guest_points_serve(manager->points, guest);
+    guest_disc_serve(&manager->environment, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
@@ -399,6 +410,12 @@ static void guest_state_changed(struct guest *guest, gpointer data)
         schedule_reload(manager); /* a definition may have waited for this */
     if (manager->ending)
         machine_end_advance(manager->ending);
+}
+
+static void before_start(struct guest *guest, void (*go_on)(gpointer data), gpointer go_on_data, gpointer data)
+{
+    struct manager *manager = data;
+    guest_points_before_start(manager->points, guest, go_on, go_on_data);
 }
 
 /*
@@ -560,6 +577,8 @@ static void export_manager(struct manager *manager, const struct manager_options
     publish_notice(manager, options->notice);
     authority_serve(manager->environment.authority, skeleton, methods, manager);
     guest_edit_serve_manager(&manager->edit, skeleton);
+    image_bus_serve(&manager->images, manager->environment.authority, skeleton);
+    image_bus_publish_space(&manager->images, skeleton);
     rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
     rh_object_skeleton_set_manager1(object, skeleton);
@@ -574,6 +593,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.authority = authority_new(bus);
     manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
+    manager->environment.before_start = before_start;
     manager->environment.lend_slot = lend_slot;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
@@ -581,6 +601,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
+    manager->pool = g_strdup(options->pool);
     manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
@@ -588,14 +609,19 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .guests = manager->guests,
                                         .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
                                         .authority = manager->environment.authority,
+                                        .pool = manager->pool,
                                         .reload = reload_now,
                                         .user = manager};
+    manager->images = (struct image_bus){manager->pool, manager->guests, manager->edit.jobs};
+    manager->points =
+        guest_points_new(manager->pool, manager->guests, manager->edit.jobs, manager->environment.authority);
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
         return NULL;
     }
     load_definitions(manager);
+    guest_disks_settle_all(manager->pool, manager->guests);
     g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
     query_host(manager);
@@ -624,7 +650,9 @@ void manager_free(struct manager *manager)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    guest_points_free(manager->points);
     pool_guard_free(manager->pool_guard);
+    g_free(manager->pool);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
     g_free(manager->saved);
