@@ -151,8 +151,13 @@ static void create(GDBusMethodInvocation *invocation, gpointer user, guint argum
     struct guest_edit *edit = user;
     g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
     g_autoptr(GError) error = NULL;
-    struct guest_config *config = new_config(edit, settings, &error);
+    g_autoptr(GVariant) disks = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 1);
+    struct guest_config *config = NULL;
     (void)argument;
+    if (g_variant_n_children(disks))
+        g_set_error(&error, RH_ERROR, RH_ERROR_STORAGE, "Disks cannot be made with a guest yet.");
+    else
+        config = new_config(edit, settings, &error);
     if (!config) {
         fail(invocation, error);
         return;

@@ -106,6 +106,11 @@ static GVariant *settings_of(const char *text)
     return settings;
 }
 
+static GVariant *no_disks(void)
+{
+    return g_variant_new_array(G_VARIANT_TYPE_VARDICT, NULL, 0);
+}
+
 static char *contents(struct fixture *fixture, const char *name)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.conf", fixture->guests, name);
@@ -126,7 +131,7 @@ static char *create(struct fixture *fixture, const char *text)
     g_autofree char *path = NULL;
     g_autoptr(GError) error = NULL;
     RhJob1 *job = NULL;
-    rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), &path, NULL, &error);
+    rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), no_disks(), NULL, &path, NULL, NULL, &error);
     g_assert_no_error(error);
     WAIT_FOR(job || (job = find_job(fixture, path)));
     WAIT_FOR(g_strcmp0(rh_job1_get_state(job), "running") != 0);
@@ -142,7 +147,8 @@ static void refuse_creation(struct fixture *fixture, const char *text, const cha
 {
     g_autofree char *path = NULL;
     GError *error = NULL;
-    g_assert_false(rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), &path, NULL, &error));
+    g_assert_false(rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), no_disks(), NULL, &path, NULL,
+                                                      NULL, &error));
     expect_error(error, name, sentence);
 }
 
@@ -207,7 +213,7 @@ static void asked(GObject *source, GAsyncResult *result, gpointer data)
     struct race *race = data;
     char *path = NULL;
     GError *error = NULL;
-    if (rh_manager1_call_create_guest_finish(RH_MANAGER1(source), &path, result, &error)) {
+    if (rh_manager1_call_create_guest_finish(RH_MANAGER1(source), &path, NULL, result, &error)) {
         g_ptr_array_add(race->jobs, path);
     } else {
         expect_error(error, "org.roundhouse.Error.NameInUse", "name: ");
@@ -234,8 +240,8 @@ static void test_create_twice(struct fixture *fixture, gconstpointer data)
     (void)data;
     start_service(fixture);
     for (unsigned i = 0; i < 2; i++)
-        rh_manager1_call_create_guest(fixture->manager, settings_of("{'name': <'new'>, 'kernel': <'/k'>}"), NULL, asked,
-                                      &race);
+        rh_manager1_call_create_guest(fixture->manager, settings_of("{'name': <'new'>, 'kernel': <'/k'>}"),
+                                      no_disks(), NULL, NULL, asked, &race);
     WAIT_FOR(race.refused + jobs_in_state(&race, "failed") + jobs_in_state(&race, "done") == 2);
     g_assert_cmpuint(jobs_in_state(&race, "done"), ==, 1);
     g_ptr_array_unref(race.jobs);

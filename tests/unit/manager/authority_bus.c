@@ -145,7 +145,7 @@ static void test_actions(struct fixture *fixture, gconstpointer data)
         {WORK, GUEST, "Rename", "('x',)", "administer "},
         {WORK, GUEST, "Delete", "()", "administer "},
         {MANAGER_PATH, BUS_NAME, "Switch", "(uint32 0,)", "use "},
-        {MANAGER_PATH, BUS_NAME, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>},)", "administer "},
+        {MANAGER_PATH, BUS_NAME, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>}, @aa{sv} [])", "administer "},
         {MANAGER_PATH, BUS_NAME, "Shutdown", "()", "administer "},
         {MANAGER_PATH, BUS_NAME, "Reboot", "()", "administer "},
     };

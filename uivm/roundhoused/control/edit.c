@@ -73,7 +73,7 @@ gboolean control_make(struct control *control, GVariant *settings, GError **erro
 {
     const char *path;
     g_autoptr(GVariant) answer =
-        control_call(control->manager, "CreateGuest", g_variant_new("(@a{sv})", settings), error);
+        control_call(control->manager, "CreateGuest", g_variant_new("(@a{sv}aa{sv})", settings, NULL), error);
     if (!answer)
         return FALSE;
     g_variant_get(answer, "(&o)", &path);
