@@ -54,6 +54,7 @@ struct guest_config {
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
     char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
     enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    gboolean viridian;      /* GUEST_HVM only: Hyper-V's calls, which Windows runs better by */
     char *kernel;           /* NULL: an HVM guest that its firmware boots */
     char *ramdisk;          /* NULL: none */
     char *cmdline;          /* never NULL */
