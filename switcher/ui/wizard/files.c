@@ -8,8 +8,8 @@
 #define DEPTH_MAX   4
 #define FOLDERS_MAX 2000 /* a stick with a system on it has more; what is below is not what is looked for */
 
-static const char *const plugged[] = {"/media", "/run/media", NULL};
-const struct wizard_places wizard_places = {"/var/lib/roundhouse/media", plugged};
+static const char *const plugged[] = {PLUGGED_FOLDERS, NULL};
+const struct wizard_places wizard_places = {MEDIA_FOLDER, plugged};
 
 struct search {
     enum wizard_source source;

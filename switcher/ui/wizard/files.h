@@ -10,6 +10,14 @@
 
 #include <gio/gio.h>
 
+/* Where things are on the machine; tests have other places. */
+#ifndef MEDIA_FOLDER
+#define MEDIA_FOLDER     "/var/lib/roundhouse/media"
+#define PLUGGED_FOLDERS  "/media", "/run/media"
+#define INSTALLER_FOLDER "/usr/lib/debian-installer/images"
+#define OSINFO_PROGRAM   "/usr/libexec/roundhouse/roundhouse-osinfo"
+#endif
+
 struct wizard_file {
     char *path;
     char *place; /* "This computer", or the name of what is plugged in */
@@ -50,6 +58,5 @@ struct wizard_system *wizard_system_parse(const char *text);
 
 /* Debian's installer, if this computer has it: its newest kernel and RAM disk below this folder. */
 gboolean wizard_find_installer(const char *folder, char **kernel, char **ramdisk);
-#define INSTALLER_FOLDER "/usr/lib/debian-installer/images"
 
 #endif
