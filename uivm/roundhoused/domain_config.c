@@ -73,6 +73,7 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     libxl_defbool_set(&build->u.hvm.acpi_s3, false); /* its sleep has no key that ends it: it is not offered */
     libxl_defbool_set(&build->u.hvm.acpi_s4, false);
     libxl_defbool_set(&build->localtime, config->clock == GUEST_CLOCK_LOCAL);
+    libxl_defbool_set(&build->u.hvm.viridian, config->viridian);
     memcpy(build->u.hvm.ms_vm_genid.bytes, config->generation, sizeof(config->generation));
     build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
     build->video_memkb = vga ? VGA_MEMORY_KIB : 0;

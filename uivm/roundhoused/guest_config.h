@@ -55,6 +55,7 @@ struct guest_config {
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
     char *cdrom;            /* GUEST_HVM only: a path, GUEST_IMAGE and a name, or GUEST_CDROM_EMPTY; NULL: no drive */
     enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    gboolean viridian;      /* GUEST_HVM only: Hyper-V's calls, which Windows runs better by */
     char *kernel;           /* NULL: an HVM guest that its firmware boots */
     char *ramdisk;          /* NULL: none */
     char *cmdline;          /* never NULL */

@@ -69,6 +69,7 @@ static const struct {
     const char *key, *value;
 } others[] = {
     {"clock", "local"},
+    {"viridian", "true"},
     {"slot", "4"},
     {"name", "other"},
     {"colour", "#010203"},
@@ -279,6 +280,7 @@ static void choose(struct guest_config *config)
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
     config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
+    config->viridian = hvm && chance();
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
     config->sound = (enum guest_sound)g_test_rand_int_range(GUEST_SOUND_MUTED, GUEST_SOUND_NONE + 1);
     config->volume = chance() ? 100 : (guint)g_test_rand_int_range(0, 101);

@@ -301,6 +301,7 @@ static void check_hvm(const libxl_domain_config *domain)
     /* Sleep that nothing ends is not offered. libxl offers it where nobody says so. */
     g_assert_false(libxl_defbool_val(build->u.hvm.acpi_s3) || libxl_defbool_val(build->u.hvm.acpi_s4));
     g_assert_false(libxl_defbool_val(build->localtime));
+    g_assert_false(libxl_defbool_val(build->u.hvm.viridian));
     g_assert_cmpmem(build->u.hvm.ms_vm_genid.bytes, 16, "qqqqqqqqqqqqqqqq", 16);
     g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
 }
@@ -403,6 +404,7 @@ static void check_image_cd(const libxl_domain_config *domain)
     g_assert_cmpint(domain->disks[0].format, ==, LIBXL_DISK_FORMAT_RAW);
     g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_SEABIOS);
     g_assert_true(libxl_defbool_val(domain->b_info.localtime));
+    g_assert_true(libxl_defbool_val(domain->b_info.u.hvm.viridian));
     g_assert_cmpstr(domain->b_info.u.hvm.boot, ==, "dc");
 }
 
@@ -412,7 +414,7 @@ static void test_cdrom(void)
     int domid;
     setup();
     g_autofree char *empty = g_strdup_printf(PC "firmware=uefi\ncdrom=empty\ndisk=%s\n", image);
-    g_autofree char *full = g_strdup_printf(PC "boot=dc\nclock=local\ncdrom=%s\n", image);
+    g_autofree char *full = g_strdup_printf(PC "boot=dc\nclock=local\nviridian=true\ncdrom=%s\n", image);
     libxl_fake.created = check_empty_cd;
     g_assert_null(create(definition(empty), &domid));
     libxl_fake.created = check_image_cd;

@@ -35,7 +35,7 @@ _roundhousectl()
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display sound volume autostart undo_points undo_space
+                mac uuid clock display sound volume viridian autostart undo_points undo_space
                 undo_minutes" -- "$word"))
         fi
         ;;
