@@ -167,7 +167,7 @@ static void test_stands_still(struct fixture *fixture, gconstpointer data)
     g_autoptr(RhGuest1) work = begin(fixture, "cmdline=operate_ms=300");
     g_autoptr(GError) error = NULL;
     start(work);
-    g_autofree char *path = call(work, "Snapshot", "('now',)", -1, &error);
+    g_autofree char *path = start_job(work, "Snapshot", "('now',)", -1, &error);
     g_assert_no_error(error);
     refused(fixture, work, "Snapshot", "('too',)", -1, WRONG_STATE, "Wait a moment");
     WAIT_FOR(is(work, "paused"));
@@ -264,7 +264,7 @@ static void change(RhGuest1 *guest, const char *device, int file, const char *na
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *parameters = g_strdup_printf(file < 0 ? "('%s',)" : "('%s', handle 0)", device);
-    g_autofree char *none = call(guest, file < 0 ? "EjectDisc" : "ChangeDisc", parameters, file, &error);
+    g_autofree char *none = start_job(guest, file < 0 ? "EjectDisc" : "ChangeDisc", parameters, file, &error);
     if (name)
         expect_error(g_steal_pointer(&error), name, sentence);
     g_assert_no_error(error);

@@ -57,9 +57,11 @@ static gboolean machine_status(struct control *control)
     if (control->json)
         return print_as_json(manager);
     g_print("roundhoused   %s\nhypervisor    %s\nmemory        %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+            " MiB free\ndisks         %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
             " MiB free\non screen     slot %u\nvolume        %u %%\nmicrophone    slot %u\n",
             rh_manager1_get_version(manager), rh_manager1_get_hypervisor_version(manager),
             rh_manager1_get_free_memory(manager) / 1024, rh_manager1_get_total_memory(manager) / 1024,
+            rh_manager1_get_pool_free(manager) >> 20, rh_manager1_get_pool_size(manager) >> 20,
             rh_manager1_get_focused_slot(manager), rh_manager1_get_volume(manager),
             rh_manager1_get_microphone_slot(manager));
     return TRUE;
