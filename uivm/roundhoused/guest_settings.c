@@ -191,8 +191,8 @@ const struct guest_setting guest_settings[] = {
      .about = "Whether the guest is started when the machine has started: true or false",
      .otherwise = "false"},
     {"undo_points", &guest_kind_number, FIELD(guint, undo_points),
-     .about = "How many undo points are kept: what the images of the pool that it may write were, made by itself at each "
-              "start and from time to time while it runs. The oldest go first. 0 for none",
+     .about = "How many undo points are kept: what the images of the pool that it may write were, made by itself at "
+              "each start and from time to time while it runs. The oldest go first. 0 for none",
      .otherwise = "0", .min = 0, .max = 1000},
     {"undo_space", &guest_kind_number, FIELD(guint, undo_space),
      .about = "How many MiB of the pool the undo points of each disk may have for themselves; the newest stays in any "

@@ -167,6 +167,7 @@ static void test_images(struct fixture *fixture, gconstpointer data)
     expect_text(control(2, "image", "fly", NULL), "there is no \"image fly\"");
     expect_text(control(2, "image", "create", "one", NULL), "it is \"roundhousectl image create\" with other words");
     expect_text(control(2, "image", "create", "one", "20X", NULL), "\"20X\" is no size; give a number");
+    expect_text(control(2, "image", "create", "one", "20GB", NULL), "\"20GB\" is no size");
     expect_text(control(2, "image", "create", "one", "0", NULL), "\"0\" is no size");
     expect_text(control(2, "image", "create", "one", "99999999T", NULL), "is no size");
     expect_text(control(2, "image", "create", "one", "1M", "--json", NULL), "image create does not know this option");

@@ -275,9 +275,9 @@ static char *create_slowly(struct fixture *fixture)
     start_service(fixture);
     g_setenv("PATH", strchr(path, ':') + 1, TRUE);
     int raw = open_file(fixture, "raw", O_RDONLY);
-    char *job =
-        start_job(fixture->manager, "CreateGuest",
-             "({'name': <'new'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}, {'import': <handle 0>}])", raw, &error);
+    char *job = call_for_job(fixture->manager, "CreateGuest",
+                             "({'name': <'new'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}, {'import': <handle 0>}])",
+                             raw, &error);
     g_assert_no_error(error);
     close(raw);
     return job;

@@ -167,7 +167,7 @@ static void test_stands_still(struct fixture *fixture, gconstpointer data)
     g_autoptr(RhGuest1) work = begin(fixture, "cmdline=operate_ms=300");
     g_autoptr(GError) error = NULL;
     start(work);
-    g_autofree char *path = start_job(work, "Snapshot", "('now',)", -1, &error);
+    g_autofree char *path = call_for_job(work, "Snapshot", "('now',)", -1, &error);
     g_assert_no_error(error);
     refused(fixture, work, "Snapshot", "('too',)", -1, WRONG_STATE, "Wait a moment");
     WAIT_FOR(is(work, "paused"));
@@ -235,6 +235,61 @@ static void test_half_made(struct fixture *fixture, gconstpointer data)
     expect_points(work, "whole 3");
 }
 
+static int lock(struct fixture *fixture, const char *image, off_t start, off_t length)
+{
+    g_autofree char *file = g_strdup_printf("pool/images/%s/disk.img", image);
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    int fd = open_file(fixture, file, O_RDWR);
+    g_assert_cmpint(fcntl(fd, F_SETLK, &range), ==, 0);
+    return fd;
+}
+
+/* One disk that cannot be copied, or not be changed, leaves the other as it was (storage/lock.h). */
+static void test_all_or_none(struct fixture *fixture, gconstpointer data)
+{
+    const off_t place = (off_t)1 << 62;
+    (void)data;
+    g_autoptr(RhGuest1) work = begin(fixture, "");
+    int held = lock(fixture, "one", place, 1);
+    refused(fixture, work, "Snapshot", "('no',)", -1, IN_USE, "\"one\" is in use");
+    close(held);
+    run(fixture, "test $(ls pool/images/one pool/images/two | grep -c '[0-9].*img') = 0");
+    done(fixture, work, "Snapshot", "('whole',)", -1);
+    write_disk(fixture, "one", "broken");
+    g_autofree char *time = time_of(work, 0);
+    held = lock(fixture, "two", 0, 1);
+    refused(fixture, work, "Revert", time, -1, IN_USE, "\"two\" is in use");
+    close(held);
+    expect_disk(fixture, "one", "broken");
+    expect_points(work, "whole 3");
+}
+
+static void started(GObject *source, GAsyncResult *result, gpointer error)
+{
+    g_assert_false(rh_guest1_call_start_finish(RH_GUEST1(source), result, error));
+}
+
+/* While its disks go back it cannot be started, and it can afterwards. */
+static void test_not_meanwhile(struct fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+    (void)data;
+    g_setenv("ROUNDHOUSE_FAKE_REFLINK", "100", TRUE);
+    g_autoptr(RhGuest1) work = begin(fixture, "");
+    g_unsetenv("ROUNDHOUSE_FAKE_REFLINK");
+    done(fixture, work, "Snapshot", "('whole',)", -1);
+    g_autofree char *time = time_of(work, 0);
+    g_autoptr(GError) none = NULL;
+    g_autofree char *path = call_for_job(work, "Revert", time, -1, &none);
+    g_assert_no_error(none);
+    rh_guest1_call_start(work, NULL, started, &error);
+    WAIT_FOR(error);
+    expect_error(error, WRONG_STATE, "work has its disks changed now. Wait a moment.");
+    g_autoptr(RhJob1) job = end_of(fixture, path);
+    g_assert_cmpstr(rh_job1_get_state(job), ==, "done");
+    start(work);
+}
+
 /* ---- delete ---- */
 
 static void test_delete(struct fixture *fixture, gconstpointer data)
@@ -246,12 +301,10 @@ static void test_delete(struct fixture *fixture, gconstpointer data)
     start(work);
     refused(fixture, work, "DeleteWithImages", "()", -1, WRONG_STATE, "Shut it down first");
     stop(work);
-    int lock = open_file(fixture, "pool/images/one/disk.img", O_RDWR);
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    g_assert_cmpint(fcntl(lock, F_SETLK, &whole), ==, 0);
+    int held = lock(fixture, "one", 0, 0);
     refused(fixture, work, "DeleteWithImages", "()", -1, IN_USE, "\"one\" is in use");
     g_assert_cmpuint(guest_count(fixture), ==, 2);
-    close(lock);
+    close(held);
     done(fixture, work, "DeleteWithImages", "()", -1);
     WAIT_FOR(guest_count(fixture) == 1);
     run(fixture, "test ! -e pool/images/one; test -e pool/images/two; test -e pool/images/three; "
@@ -264,7 +317,7 @@ static void change(RhGuest1 *guest, const char *device, int file, const char *na
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *parameters = g_strdup_printf(file < 0 ? "('%s',)" : "('%s', handle 0)", device);
-    g_autofree char *none = start_job(guest, file < 0 ? "EjectDisc" : "ChangeDisc", parameters, file, &error);
+    g_autofree char *none = call_for_job(guest, file < 0 ? "EjectDisc" : "ChangeDisc", parameters, file, &error);
     if (name)
         expect_error(g_steal_pointer(&error), name, sentence);
     g_assert_no_error(error);
@@ -321,6 +374,8 @@ int main(int argc, char **argv)
         {"/points/undo-by-time", test_undo_by_time},
         {"/points/undo-fails", test_undo_fails},
         {"/points/half-made", test_half_made},
+        {"/points/all-or-none", test_all_or_none},
+        {"/points/not-meanwhile", test_not_meanwhile},
         {"/points/delete", test_delete},
         {"/points/disc", test_disc},
         {NULL, NULL},

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SLOWLY "ROUNDHOUSE_FAKE_REFLINK" /* how many milliseconds one takes */
+
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 
@@ -17,6 +19,8 @@ static int copy(int to, int from)
     ssize_t got;
     if (fstat(from, &status) < 0)
         return -1;
+    if (g_getenv(SLOWLY))
+        g_usleep((gulong)g_ascii_strtoull(g_getenv(SLOWLY), NULL, 10) * 1000);
     for (off_t at = 0; (got = pread(from, bytes, sizeof(bytes), at)) > 0; at += got) {
         if (pwrite(to, bytes, (size_t)got, at) != got)
             return -1;

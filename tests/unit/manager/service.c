@@ -162,7 +162,7 @@ RhJob1 *find_job(struct fixture *fixture, const char *path)
     return job ? RH_JOB1(job) : NULL;
 }
 
-char *start_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error)
+char *call_for_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error)
 {
     g_autoptr(GUnixFDList) files = file < 0 ? NULL : g_unix_fd_list_new();
     char *path = NULL;
@@ -195,7 +195,7 @@ RhJob1 *end_of(struct fixture *fixture, const char *path)
 void done(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *path = start_job(proxy, method, parameters, file, &error);
+    g_autofree char *path = call_for_job(proxy, method, parameters, file, &error);
     g_assert_no_error(error);
     g_autoptr(RhJob1) job = end_of(fixture, path);
     g_assert_cmpstr(rh_job1_get_error(job), ==, "");
@@ -206,7 +206,7 @@ void refused(struct fixture *fixture, gpointer proxy, const char *method, const 
              const char *name, const char *sentence)
 {
     GError *error = NULL;
-    g_autofree char *path = start_job(proxy, method, parameters, file, &error);
+    g_autofree char *path = call_for_job(proxy, method, parameters, file, &error);
     if (!path) {
         expect_error(error, name, sentence);
         return;

@@ -52,7 +52,7 @@ guint problem_count(struct fixture *fixture);
 
 /* The path of the job that a method starts; the file is given by handle 0, -1: none is. NULL: it starts none, or the
  * error. */
-char *start_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error);
+char *call_for_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error);
 RhJob1 *find_job(struct fixture *fixture, const char *path); /* NULL: it is not there yet */
 gboolean has_ended(RhJob1 *job);
 RhJob1 *end_of(struct fixture *fixture, const char *path);

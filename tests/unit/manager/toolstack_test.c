@@ -429,6 +429,37 @@ static void test_cdrom(void)
     teardown();
 }
 
+static const char *pool_disc;
+
+static void check_pool_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 0);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, pool_disc);
+}
+
+/* A CD that is an image of the pool is its file too, as a disk and in the drive of cdrom=. */
+static void test_pool_cd(void)
+{
+    int domid;
+    g_autofree char *folder = g_dir_make_tmp("roundhouse-pool-XXXXXX", NULL);
+    struct pool *pool = pool_open(folder, NULL);
+    g_assert_true(image_create(pool, "disc", 1048576, NULL));
+    g_autofree char *path = image_path(pool, "disc", NULL);
+    pool_disc = path;
+    setup();
+    toolstack_set_pool(toolstack, folder);
+    libxl_fake.created = check_pool_cd;
+    g_assert_null(create(definition(PC "cdrom=image:disc\n"), &domid));
+    g_assert_null(create(definition(PC "disk=image:disc,hdc,cdrom\n"), &domid));
+    libxl_fake.created = NULL;
+    g_autofree char *missing = create(definition(PC "cdrom=image:missing\n"), &domid);
+    g_assert_cmpstr(missing, ==, "There is no image called \"missing\".");
+    teardown();
+    pool_close(pool);
+    g_autofree char *command = g_strdup_printf("rm -r %s", folder);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+}
+
 /* What libxl refuses: "direct boot parameters specified but kernel missing". */
 static void check_boots(const libxl_domain_config *domain)
 {
@@ -926,6 +957,7 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
     g_test_add_func("/toolstack/save", test_save);
+    g_test_add_func("/toolstack/pool-cd", test_pool_cd);
     g_test_add_func("/toolstack/change-cd", test_change_cd);
     g_test_add_func("/toolstack/suspended", test_suspended);
     g_test_add_func("/toolstack/find", test_find);
