@@ -53,8 +53,8 @@ enum link_type {
     LINK_KEYBOARD_READY = 35,
     LINK_KEYBOARD_CLOSED = 36,
     LINK_MODE = 37, // the guest's picture changed its size
-    LINK_CUT_CHANGED = 38, // the person cut this guest off from keyboard and pointer, and sound is to follow; slot 0 and
-                           // each FOCUS_CHANGED: none is
+    LINK_CUT_CHANGED = 38, // the person cut this guest off from keyboard and pointer, and sound is to follow; slot 0
+                           // and each FOCUS_CHANGED: none is
 
     // sound to manager
     LINK_SOUND_READY = 48, // as DISPLAY_READY
