@@ -22,6 +22,7 @@ import hvm_desktop
 import hvm_guests
 import kill_sweep
 import life
+import media
 import notes
 import power_on
 import switch
@@ -34,7 +35,7 @@ BATCHES = {'toolstack': toolstack.BOOTS, 'boot': power_on.BOOTS, 'bad-boot': bad
            'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
-           'life': life.BOOTS,
+           'life': life.BOOTS, 'medium': media.BOOTS,
            'kill-sweep': kill_sweep.BOOTS + hvm_desktop.KILL_BOOTS, 'fuzz': fuzz.BOOTS, 'soak': fuzz.SOAK_BOOTS}
 
 
