@@ -16,6 +16,7 @@ from medium import BIOS, DOM0_EVERYWHERE, GRUB, HYPERVISOR_OPTIONS, SPECIAL, UEF
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = 'ROUNDHOUSE'
+CONSOLES = 'console=tty0 console=hvc0'      # the screen; and the hypervisor's, which is the serial line
 INSTALLER = 'usr/bin/roundhouse-install'    # in the system: with it the menu offers to install and to check the laptop
 # What GRUB needs for grub.cfg. They are in its image: nothing of it is looked for on the medium but the menu.
 MODULES = ['normal', 'configfile', 'search', 'search_fs_uuid', 'iso9660', 'part_gpt', 'part_msdos', 'fat', 'multiboot2', 'echo',
@@ -80,7 +81,7 @@ def words(parts, uuid):
             raise MediumError(f'"{text}" cannot be written into a boot menu: GRUB takes {found[0]!r} for its own.')
     answer = {True: 'yes', False: 'no'}
     return (f'set hypervisor_options="{HYPERVISOR_OPTIONS}"\nset kernel_options="{kernel}"\n'
-            f'set installer={answer[has_installer(parts.system)]}\nset memtest={answer[bool(parts.memtest)]}\n')
+            f'set consoles="{CONSOLES}"\nset installer={answer[has_installer(parts.system)]}\nset memtest={answer[bool(parts.memtest)]}\n')
 
 
 def write_text(path, text):
@@ -94,10 +95,13 @@ def fill(tree, parts, uuid, work):
     write_text(f'{tree}/boot/grub/words.cfg', words(parts, uuid))
     shutil.copyfile(f'{HERE}/grub.cfg', f'{tree}/boot/grub/grub.cfg')
     boot = f'{tree}/roundhouse/boot'
-    write_text(f'{boot}/options', f'hypervisor {HYPERVISOR_OPTIONS}\nkernel {DOM0_EVERYWHERE}\n')
+    write_text(f'{boot}/hypervisor.options', f'{HYPERVISOR_OPTIONS}\n')
+    write_text(f'{boot}/kernel.options', f'{CONSOLES} {DOM0_EVERYWHERE}\n')
     for name, source in parts.boot_files().items():
         shutil.copyfile(known_to_hypervisor(source, work) if name == 'kernel' else source, f'{boot}/{name}')
-    write_text(f'{boot}/sha256', ''.join(f'{digest(f"{boot}/{name}")}  {name}\n' for name in sorted(os.listdir(boot))))
+    sums = ''.join(f'{digest(f"{boot}/{name}")}  {name}\n' for name in parts.boot_files())
+    write_text(f'{tree}/boot/grub/sha256', sums)
+    write_text(f'{boot}/SHA256SUMS', f'{digest(parts.system)}  system\n{sums}')
 
 
 def grub_image(out, firmware, kind, modules, uuid, work):

@@ -160,10 +160,20 @@ class Contents(unittest.TestCase):
             self.assertEqual(contents(extracted(f'roundhouse/boot/{name}')), contents(f'{FIRST}/{source}'))
 
     def test_checksums(self):
-        """the boot files are those that GRUB is told of"""
+        """the boot files are those that GRUB is told of, and the installer of these and the system"""
         boot = extracted('roundhouse/boot')
-        told = subprocess.run(['sha256sum', '-c', 'sha256'], cwd=boot, capture_output=True, text=True, check=True).stdout
-        self.assertEqual(re.findall(r'^(\w+): OK$', told, re.M), ['hypervisor', 'initrd', 'kernel', 'options'])
+        os.symlink(f'{FIRST}/system', f'{boot}/system')
+        for list_, names in ((extracted('boot/grub/sha256'), []), (f'{boot}/SHA256SUMS', ['system'])):
+            told = subprocess.run(['sha256sum', '-c', list_], cwd=boot, capture_output=True, text=True, check=True).stdout
+            self.assertEqual(re.findall(r'^(\w+): OK$', told, re.M), [*names, 'hypervisor', 'kernel', 'initrd'])
+
+    def test_options(self):
+        """the installer is told the command lines, each a line, without a root"""
+        boot = extracted('roundhouse/boot')
+        self.assertEqual(contents(f'{boot}/hypervisor.options').decode(), f'{product.HYPERVISOR_OPTIONS}\n')
+        words = contents(f'{boot}/kernel.options').decode()
+        self.assertRegex(words, r'^console=tty0 console=hvc0 quiet .*\n$')
+        self.assertFalse({word for word in words.split() if word in ('ro', 'rw') or word.startswith('root=')})
 
     def test_system(self):
         """the system has what was laid over the packages, no kernel, and no identity of its own"""
