@@ -130,7 +130,6 @@ static gboolean write_new(const struct guest_edit *edit, const struct guest_conf
 
 static gboolean create_definition(gpointer data)
 {
-    static const struct convert_watch nobody = {NULL, NULL, NULL};
     struct creation *creation = data;
     struct guest_edit *edit = creation->edit;
     gboolean good = !g_cancellable_set_error_if_cancelled(long_job_cancellable(creation->job), &creation->error) &&
@@ -138,7 +137,7 @@ static gboolean create_definition(gpointer data)
     if (guest_disks_none(creation->disks))
         end_creation(creation);
     else
-        pool_work_start(edit->pool, good ? guest_disks_settle : guest_disks_drop, creation->disks, NULL, &nobody,
+        pool_work_start(edit->pool, good ? guest_disks_settle : guest_disks_drop, creation->disks, NULL, NULL,
                         disks_settled, creation);
     return G_SOURCE_REMOVE;
 }
@@ -427,9 +426,8 @@ static void delete_with_images(GDBusMethodInvocation *invocation, gpointer user,
     struct deletion *deletion = g_new(struct deletion, 1);
     *deletion = (struct deletion){edit, subject->guest, own_images(edit, subject->guest),
                                   long_job_begin(edit->jobs, "delete", guest_config(subject->guest)->name)};
-    const struct convert_watch watch = pool_job_watch(deletion->job);
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(deletion->job)));
-    pool_work_start(edit->pool, delete_images, deletion, NULL, &watch, images_deleted, deletion);
+    pool_work_start(edit->pool, delete_images, deletion, NULL, NULL, images_deleted, deletion);
 }
 
 void guest_edit_serve_guest(struct guest_edit *edit, struct guest *guest)

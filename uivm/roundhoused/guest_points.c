@@ -1,9 +1,9 @@
 /* Work on the points of a guest, one piece at a time, from a call or by rule. */
 #include "guest_points.h"
 #include "errors.h"
-#include "pool_job.h"
 #include "roundhouse_dbus.h"
 #include "storage/point_set.h"
+#include "storage/pool_work.h"
 
 #ifndef UNDO_MINUTE_SECONDS
 #define UNDO_MINUTE_SECONDS 60
@@ -154,9 +154,8 @@ static void worked(GObject *source, GAsyncResult *result, gpointer work)
 
 static void start_work(struct work *work)
 {
-    const struct convert_watch nobody = {NULL, NULL, NULL};
-    const struct convert_watch watch = work->job ? pool_job_watch(work->job) : nobody;
-    pool_work_start(work->points->pool, work->run, work, NULL, &watch, worked, work);
+    /* It takes a moment, and cannot be cancelled in between. */
+    pool_work_start(work->points->pool, work->run, work, NULL, NULL, worked, work);
 }
 
 static void paused(struct guest *guest, const GError *error, gpointer data)
@@ -277,13 +276,12 @@ static void listed(GObject *source, GAsyncResult *result, gpointer data)
 
 static void list_points(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    static const struct convert_watch nobody = {NULL, NULL, NULL};
     const struct subject *subject = user;
     struct listing *listing = g_new(struct listing, 1);
     (void)argument;
     *listing = (struct listing){invocation, images_of(subject->guest), NULL};
     if (listing->images[0]) {
-        pool_work_start(subject->points->pool, list, listing, listing_free, &nobody, listed, listing);
+        pool_work_start(subject->points->pool, list, listing, listing_free, NULL, listed, listing);
         return;
     }
     answer_list(listing);

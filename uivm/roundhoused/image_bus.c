@@ -64,12 +64,11 @@ static void listed(GObject *source, GAsyncResult *result, gpointer data)
 
 static void list_images(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    static const struct convert_watch nobody = {NULL, NULL, NULL};
     const struct image_bus *images = user;
     struct listing *listing = g_new(struct listing, 1);
     (void)argument;
     *listing = (struct listing){images, invocation, NULL};
-    pool_work_start(images->pool, list, listing, listing_free, &nobody, listed, listing);
+    pool_work_start(images->pool, list, listing, listing_free, NULL, listed, listing);
 }
 
 /* ---- requests ---- */

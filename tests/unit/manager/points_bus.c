@@ -91,6 +91,15 @@ static RhGuest1 *begin(struct fixture *fixture, const char *more)
     return guest(fixture, "work");
 }
 
+/* The same with copies that take a while. */
+static RhGuest1 *begin_slowly(struct fixture *fixture, const char *more)
+{
+    g_setenv("ROUNDHOUSE_FAKE_REFLINK", "300", TRUE);
+    RhGuest1 *work = begin(fixture, more);
+    g_unsetenv("ROUNDHOUSE_FAKE_REFLINK");
+    return work;
+}
+
 static void start(RhGuest1 *guest)
 {
     g_autoptr(GError) error = NULL;
@@ -164,7 +173,7 @@ static void test_refused(struct fixture *fixture, gconstpointer data)
 static void test_stands_still(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
-    g_autoptr(RhGuest1) work = begin(fixture, "cmdline=operate_ms=300");
+    g_autoptr(RhGuest1) work = begin_slowly(fixture, "cmdline=operate_ms=300");
     g_autoptr(GError) error = NULL;
     start(work);
     g_autofree char *path = call_for_job(work, "Snapshot", "('now',)", -1, &error);
@@ -274,9 +283,7 @@ static void test_not_meanwhile(struct fixture *fixture, gconstpointer data)
 {
     GError *error = NULL;
     (void)data;
-    g_setenv("ROUNDHOUSE_FAKE_REFLINK", "100", TRUE);
-    g_autoptr(RhGuest1) work = begin(fixture, "");
-    g_unsetenv("ROUNDHOUSE_FAKE_REFLINK");
+    g_autoptr(RhGuest1) work = begin_slowly(fixture, "");
     done(fixture, work, "Snapshot", "('whole',)", -1);
     g_autofree char *time = time_of(work, 0);
     g_autoptr(GError) none = NULL;

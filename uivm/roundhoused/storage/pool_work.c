@@ -64,9 +64,11 @@ static void run(GTask *task, gpointer source, gpointer data, GCancellable *cance
 void pool_work_start(const char *pool_path, pool_work_fn run_it, gpointer data, GDestroyNotify destroy,
                      const struct convert_watch *watch, GAsyncReadyCallback done, gpointer user)
 {
-    g_autoptr(GTask) task = g_task_new(NULL, watch->cancellable, done, user);
+    static const struct convert_watch nobody = {NULL, NULL, NULL};
+    const struct convert_watch *looks = watch ? watch : &nobody;
+    g_autoptr(GTask) task = g_task_new(NULL, looks->cancellable, done, user);
     struct work *work = g_new(struct work, 1);
-    *work = (struct work){g_strdup(pool_path), run_it, data, destroy, *watch, g_main_context_ref_thread_default()};
+    *work = (struct work){g_strdup(pool_path), run_it, data, destroy, *looks, g_main_context_ref_thread_default()};
     /* Work that is done is done, even if it was cancelled late. */
     g_task_set_check_cancellable(task, FALSE);
     g_task_set_task_data(task, work, work_free);

@@ -15,7 +15,7 @@ typedef gboolean (*pool_work_fn)(struct pool *pool, gpointer data, const struct 
 
 /*
  * data is for run, and freed by destroy (NULL: not at all) after the answer, which comes in the caller's main context.
- * The path and the watch are copied.
+ * The path and the watch (NULL: nobody looks) are copied.
  */
 void pool_work_start(const char *pool_path, pool_work_fn run, gpointer data, GDestroyNotify destroy,
                      const struct convert_watch *watch, GAsyncReadyCallback done, gpointer user);
