@@ -217,11 +217,6 @@ const struct wizard_system *wizard_system(const struct wizard *wizard)
     return wizard->file.system;
 }
 
-const struct medium *wizard_medium(const struct wizard *wizard)
-{
-    return wizard->file.looked && !wizard->file.problem ? &wizard->file.medium : NULL;
-}
-
 const char *wizard_origin(const struct wizard *wizard)
 {
     return wizard->origin;

@@ -16,7 +16,7 @@ _roundhousectl()
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display autostart" -- "$word"))
+                mac uuid clock viridian display autostart" -- "$word"))
         fi
         ;;
     cancel)
