@@ -115,7 +115,7 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
  * libxl wants QEMU behind a CD drive, and QEMU the file itself: it may then be changed for another file while it is
  * confined (docs/decisions.md). Which drives QEMU can have open is known at the guest's start alone.
  */
-static gboolean fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error)
+gboolean domain_config_fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error)
 {
     struct stat status;
     gboolean empty = g_str_equal(target, GUEST_CDROM_EMPTY);
@@ -139,7 +139,7 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
 {
     struct stat status;
     if (wanted->cdrom)
-        return fill_cdrom(disk, wanted->vdev, wanted->target, error);
+        return domain_config_fill_cdrom(disk, wanted->vdev, wanted->target, error);
     if (stat(wanted->target, &status) < 0) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
                     "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
@@ -183,7 +183,7 @@ static gboolean fill_disks(libxl_domain_config *domain, const struct guest_confi
         if (!fill_disk(next_disk(domain), g_ptr_array_index(config->disks, i), config->name, holds, error))
             return FALSE;
     }
-    return !config->cdrom || fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);
+    return !config->cdrom || domain_config_fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);
 }
 
 static gboolean fill_network(libxl_domain_config *domain, const struct guest_config *config, GError **error)

@@ -14,9 +14,10 @@
 #define GUEST_SLOT_MAX  9
 #define GUEST_NAME_MAX  63
 
-#define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
-#define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
-#define GUEST_CDROM_VDEV  "hdc"   /* where the drive is that cdrom= speaks of */
+#define GUEST_BOOT_UEFI   "cdn"    /* the order of OVMF, which on Xen cannot be told another */
+#define GUEST_CDROM_EMPTY "empty"  /* a CD drive without a CD */
+#define GUEST_IMAGE       "image:" /* before the name of an image of the pool */
+#define GUEST_CDROM_VDEV  "hdc"    /* where the drive is that cdrom= speaks of */
 
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
@@ -52,7 +53,7 @@ struct guest_config {
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    char *cdrom;            /* GUEST_HVM only: a path, GUEST_IMAGE and a name, or GUEST_CDROM_EMPTY; NULL: no drive */
     enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
     gboolean viridian;      /* GUEST_HVM only: Hyper-V's calls, which Windows runs better by */
     char *kernel;           /* NULL: an HVM guest that its firmware boots */
@@ -64,7 +65,12 @@ struct guest_config {
     guint8 uuid[16];
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
+    enum guest_sound sound;
+    guint volume; /* percent */
     gboolean autostart;
+    guint undo_points;  /* how many are kept; 0: none is made */
+    guint undo_space;   /* MiB that they may have of the pool, for each disk */
+    guint undo_minutes; /* between two while the guest runs; 0: only at its starts */
 };
 
 /*

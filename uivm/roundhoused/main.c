@@ -60,11 +60,14 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *guests = NULL, *seat = NULL, *state = NULL, *marker = NULL, *notice = NULL, *pool = NULL;
+    g_autofree char *guests = NULL, *seat = NULL, *sound = NULL, *state = NULL, *marker = NULL, *notice = NULL;
+    g_autofree char *pool = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
         {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
+        {"sound", 0, 0, G_OPTION_ARG_FILENAME, &sound, "The sound's socket (/run/roundhouse-sound/link.sock)",
+         "SOCKET"},
         {"state", 0, 0, G_OPTION_ARG_FILENAME, &state, "What is kept of guests (/var/lib/roundhouse)", "DIRECTORY"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
@@ -87,8 +90,9 @@ int main(int argc, char **argv)
     }
     struct service service = {
         .options = {guests ? guests : "/etc/roundhouse/guests", seat ? seat : "/run/roundhouse/seat.sock",
-                    state ? state : "/var/lib/roundhouse", marker ? marker : "/run/roundhouse/autostarted",
-                    notice ? notice : "/etc/roundhouse/notice", ROUNDHOUSE_VERSION, pool ? pool : POOL_PATH},
+                    sound ? sound : "/run/roundhouse-sound/link.sock", state ? state : "/var/lib/roundhouse",
+                    marker ? marker : "/run/roundhouse/autostarted", notice ? notice : "/etc/roundhouse/notice",
+                    ROUNDHOUSE_VERSION, pool ? pool : POOL_PATH},
         .loop = g_main_loop_new(NULL, FALSE),
     };
     guint name = g_bus_own_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, bus_acquired,

@@ -7,21 +7,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define QEMU_IMG "qemu-img"
 
-static const char *const formats[CONVERT_FORMAT_COUNT] = {
-    [CONVERT_RAW] = "raw", [CONVERT_QCOW2] = "qcow2", [CONVERT_VMDK] = "vmdk",
-    [CONVERT_VHD] = "vpc", [CONVERT_VHDX] = "vhdx",   [CONVERT_VDI] = "vdi",
+static const struct {
+    const char *qemu, *word; /* what qemu-img calls it, and what everybody does */
+} formats[CONVERT_FORMAT_COUNT] = {
+    [CONVERT_RAW] = {"raw", "raw"}, [CONVERT_QCOW2] = {"qcow2", "qcow2"}, [CONVERT_VMDK] = {"vmdk", "vmdk"},
+    [CONVERT_VHD] = {"vpc", "vhd"}, [CONVERT_VHDX] = {"vhdx", "vhdx"},    [CONVERT_VDI] = {"vdi", "vdi"},
 };
 
-static gboolean refuse(GError **error, const char *file, const char *why)
+gboolean convert_format_of_word(const char *word, enum convert_format *format)
 {
-    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s cannot be imported. %s", file, why);
+    for (int i = 0; i < CONVERT_FORMAT_COUNT; i++) {
+        if (g_str_equal(word, formats[i].word)) {
+            *format = (enum convert_format)i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean refuse(GError **error, const char *why)
+{
+    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "The file cannot be imported. %s", why);
     return FALSE;
 }
 
@@ -31,20 +43,12 @@ static gboolean check_file(const char *file, GError **error)
 {
     struct stat status;
     if (!g_path_is_absolute(file) || !g_utf8_validate(file, -1, NULL) || strpbrk(file, "\n\r"))
-        return refuse(error, file, "Give its whole path, that begins with /.");
+        return refuse(error, "Give its whole path, that begins with /.");
     if (stat(file, &status) < 0)
-        return refuse(error, file, g_strerror(errno));
+        return refuse(error, g_strerror(errno));
     if (!S_ISREG(status.st_mode) || status.st_size == 0)
-        return refuse(error, file, "It is empty or no ordinary file.");
+        return refuse(error, "It is empty or no ordinary file.");
     return TRUE;
-}
-
-/* A part of the image lies in a file of the same folder; the system's files are not parts. */
-static gboolean is_beside(const char *part, const char *file)
-{
-    g_autofree char *folder = g_path_get_dirname(file);
-    g_autofree char *of_part = g_path_get_dirname(part);
-    return g_str_equal(folder, of_part);
 }
 
 /* What "qemu-img info" says, a line at a time. The kind of file into *format. */
@@ -52,17 +56,16 @@ static gboolean check_line(const char *line, const char *file, int *format, GErr
 {
     const char *text = line + strspn(line, " ");
     if (g_str_has_prefix(text, "backing file:") || g_str_has_prefix(text, "data file:"))
-        return refuse(error, file,
-                      "It is only a part: the rest is in another file that it names. Convert it to one file where "
-                      "it comes from.");
-    if (g_str_has_prefix(text, "filename: ") && !is_beside(text + strlen("filename: "), file))
-        return refuse(error, file, "It names a part that is not in its folder.");
+        return refuse(error, "It is only a part: the rest is in another file that it names. Convert it to one file "
+                             "where it comes from.");
+    if (g_str_has_prefix(text, "filename: ") && !g_str_equal(text + strlen("filename: "), file))
+        return refuse(error, "It has parts in other files. Convert it to one file where it comes from.");
     if (*format < 0 && g_str_has_prefix(line, "file format: ")) {
         for (*format = 0; *format < CONVERT_FORMAT_COUNT; (*format)++) {
-            if (g_str_equal(line + strlen("file format: "), formats[*format]))
+            if (g_str_equal(line + strlen("file format: "), formats[*format].qemu))
                 return TRUE;
         }
-        return refuse(error, file, "It is of a kind that is not known here: raw, qcow2, VMDK, VHD, VHDX and VDI are.");
+        return refuse(error, "It is of a kind that is not known here: raw, qcow2, VMDK, VHD, VHDX and VDI are.");
     }
     return TRUE;
 }
@@ -79,7 +82,7 @@ static gboolean look_at(const char *file, int *format, const struct convert_watc
         if (!check_line(lines[i], file, format, error))
             return FALSE;
     }
-    return *format >= 0 || refuse(error, file, "What it is cannot be found out.");
+    return *format >= 0 || refuse(error, "What it is cannot be found out.");
 }
 
 /* ---- copies ---- */
@@ -87,7 +90,8 @@ static gboolean look_at(const char *file, int *format, const struct convert_watc
 static gboolean convert(const char *from, enum convert_format kind, const char *to, enum convert_format wanted,
                         const struct convert_watch *watch, GError **error)
 {
-    const char *argv[] = {QEMU_IMG, "convert", "-p", "-f", formats[kind], "-O", formats[wanted], from, to, NULL};
+    const char *argv[] = {QEMU_IMG, "convert", "-p", "-f", formats[kind].qemu, "-O", formats[wanted].qemu,
+                          from,     to,        NULL};
     return qemu_img_run(argv, NULL, watch, error);
 }
 
@@ -121,12 +125,10 @@ gboolean image_import(const struct pool *pool, const char *name, const char *fil
 
 static gboolean check_target(const char *file, GError **error)
 {
-    if (!g_path_is_absolute(file))
-        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "%s is no whole path, that begins with /.", file);
-    else if (g_file_test(file, G_FILE_TEST_EXISTS))
-        g_set_error(error, RH_ERROR, RH_ERROR_EXISTS, "%s is there already. Choose another name.", file);
-    else
+    struct stat status;
+    if (stat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
         return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "What an image is exported to must be an empty ordinary file.");
     return FALSE;
 }
 
@@ -143,24 +145,15 @@ static gboolean freeze(const struct pool *pool, const char *name, const struct m
     return good;
 }
 
-static gboolean put(const char *part, const char *file, GError **error)
-{
-    g_autofree char *folder = g_path_get_dirname(file);
-    if (!sync_path(part, error))
-        return FALSE;
-    if (renameat2(AT_FDCWD, part, AT_FDCWD, file, RENAME_NOREPLACE) < 0)
-        return making_fail(error, "%s could not be put in its place", file);
-    return sync_path(folder, error);
-}
-
 static gboolean export_frozen(const struct making *making, const char *file, enum convert_format format,
                               const struct convert_watch *watch, GError **error)
 {
     g_autofree char *disk = g_build_filename(making->pool->path, "making", making->name, DISK_FILE, NULL);
-    g_autofree char *part = g_strdup_printf("%s.%s.part", file, making->name);
-    gboolean good = convert(disk, CONVERT_RAW, part, format, watch, error) && put(part, file, error);
-    unlink(part);
-    return good;
+    if (convert(disk, CONVERT_RAW, file, format, watch, error) && sync_path(file, error))
+        return TRUE;
+    if (truncate(file, 0) < 0)
+        g_prefix_error(error, "What was begun is still in the file (%s). ", g_strerror(errno));
+    return FALSE;
 }
 
 gboolean image_export(const struct pool *pool, const char *name, const char *file, enum convert_format format,
