@@ -40,7 +40,7 @@ static GtkWidget *find_button(struct additions *additions, RhJob1 *job)
 
 static GtkWidget *add_button(struct additions *additions, RhJob1 *job)
 {
-    GtkWidget *button = gtk_button_new(), *label = gtk_label_new(NULL);
+    GtkWidget *button = gtk_button_new(), *label = gtk_label_new_with_mnemonic("_Making");
     gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_MIDDLE);
     gtk_label_set_max_width_chars(GTK_LABEL(label), 36);
     style_toggle(button, "secondary", TRUE);

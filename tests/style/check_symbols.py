@@ -34,6 +34,9 @@ NAMED = {
     'point_list': 'for the bus',
     'pool_set_low_water': 'for the bus',
     'guest_identity_new_generation': 'for what takes a guest back in time; tested as it stands',
+    'wizard_view_refill': 'pages are tested one by one',
+    'wizard_system_parse': 'what another program prints is tested as it stands',
+    'progress_time_words': 'what it says is tested as it stands',
     'long_job_progress': 'for work whose length is known, as copies will be; what it tells is tested as a client sees it',
 }
 # What these offer is not looked at: the linker script names what assembly does, and generators offer more than is wanted.

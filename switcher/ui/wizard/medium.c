@@ -46,7 +46,7 @@ guint64 medium_little(const guint8 *from, gsize bytes)
     return value;
 }
 
-guint64 medium_big(const guint8 *from, gsize bytes)
+static guint64 big(const guint8 *from, gsize bytes)
 {
     guint64 value = 0;
     for (gsize i = 0; i < bytes; i++)
@@ -101,18 +101,17 @@ static enum medium_verdict read_qcow2(const struct medium_file *file, struct med
 {
     if (memcmp(file->head, "QFI\xfb", 4) != 0)
         return MEDIUM_OTHER;
-    guint64 version = medium_big(file->head + 4, 4);
+    guint64 version = big(file->head + 4, 4);
     if (version != 2 && version != 3)
         return wrong(error, MEDIUM_ERROR_UNKNOWN,
                      "It is a QEMU image of a version that is not known here. Convert it to qcow2 with qemu-img.");
     medium->kind = MEDIUM_QCOW2;
-    medium->disk_bytes = medium_big(file->head + 24, 8);
-    if (medium_big(file->head + 8, 8) ||
-        (version == 3 && medium_big(file->head + QCOW2_FEATURES, 8) & QCOW2_EXTERNAL_DATA))
+    medium->disk_bytes = big(file->head + 24, 8);
+    if (big(file->head + 8, 8) || (version == 3 && big(file->head + QCOW2_FEATURES, 8) & QCOW2_EXTERNAL_DATA))
         return wrong(error, MEDIUM_ERROR_PARTS,
                      "It holds only what differs from another file. Make one whole image of both with \"qemu-img "
                      "convert\" on another computer, and choose that.");
-    if (medium_big(file->head + QCOW2_CRYPT_METHOD, 4))
+    if (big(file->head + QCOW2_CRYPT_METHOD, 4))
         return wrong(error, MEDIUM_ERROR_ENCRYPTED,
                      "It is encrypted. Convert it to an image that is not on the computer that has its password.");
     return MEDIUM_MINE;
@@ -135,8 +134,8 @@ static enum medium_verdict read_vhd(const struct medium_file *file, struct mediu
             error, MEDIUM_ERROR_TRUNCATED,
             "It is cut short: a vhd image has a footer, and this one ends without. Copy or download it again.");
     medium->kind = MEDIUM_VHD;
-    medium->disk_bytes = medium_big(footer + 48, 8);
-    if (medium_big(footer + 60, 4) == VHD_DIFFERENCING)
+    medium->disk_bytes = big(footer + 48, 8);
+    if (big(footer + 60, 4) == VHD_DIFFERENCING)
         return wrong(error, MEDIUM_ERROR_PARTS,
                      "It holds only what differs from another file. Merge it into that on the computer it comes from.");
     return MEDIUM_MINE;

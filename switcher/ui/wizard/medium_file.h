@@ -22,9 +22,8 @@ enum medium_verdict {
 /* All of these bytes, or FALSE: the file has no such place, or cannot be read there. */
 gboolean medium_file_at(const struct medium_file *file, guint64 at, gpointer buffer, gsize bytes);
 
-/* A number in the file: least, or most significant byte first. */
+/* A number in the file, least significant byte first. */
 guint64 medium_little(const guint8 *from, gsize bytes);
-guint64 medium_big(const guint8 *from, gsize bytes);
 
 /* So many sectors in bytes; the largest number there is when they are more. */
 static inline guint64 medium_sectors(guint64 count)

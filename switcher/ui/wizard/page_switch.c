@@ -39,7 +39,7 @@ GtkWidget *page_windows_fill(struct wizard_view *view, GtkBox *box)
 {
     static const struct answer answers[2] = {
         {"_Another system", "Its clock shows universal time, as Linux expects it."},
-        {"_Windows", "Its clock shows local time, and it has Hyper-V's calls, by which Windows runs better."},
+        {"_Windows", "Its clock shows local time, and it has Hyper-V's calls."},
     };
     return fill(view, box, WIZARD_WINDOWS, answers);
 }

@@ -141,17 +141,30 @@ void wizard_change(struct wizard *wizard, enum wizard_page page)
 
 /* ---- answers ---- */
 
+/* What CreateGuest calls the disks that it makes, in order: a PC's firmware starts from IDE disks alone, and hdc is its
+ * CD drive. */
+static char *new_disk_name(gboolean pc, guint number)
+{
+    static const char *const ide[] = {"hda", "hdb", "hdd"};
+    guint first = pc ? 'e' - G_N_ELEMENTS(ide) : 'a';
+    if (pc && number < G_N_ELEMENTS(ide))
+        return g_strdup(ide[number]);
+    return g_strdup_printf("xvd%c", (int)MIN(first + number, 'z'));
+}
+
+/* Its clone's disks must be called as its own are, or its system looks for them in vain. */
 gboolean wizard_can_clone(const struct wizard_guest *guest)
 {
-    const char *disks = NULL;
+    const char *disks = NULL, *type = "";
     if (!guest->settings || !g_variant_lookup(guest->settings, "disk", "&s", &disks))
         return FALSE;
+    g_variant_lookup(guest->settings, "type", "&s", &type);
     g_auto(GStrv) texts = g_strsplit(disks, ";", -1);
     for (guint i = 0; texts[i]; i++) {
-        /* New disks come in order, so these must be called in order too. */
-        g_autofree char *end = g_strdup_printf(",xvd%c,rw", 'a' + (int)i);
+        g_autofree char *name = new_disk_name(g_str_equal(type, "hvm"), i);
+        g_autofree char *end = g_strdup_printf(",%s,rw", name);
         const char *text = g_strstrip(texts[i]);
-        if (i > 'z' - 'a' || !g_str_has_prefix(text, "image:") || !g_str_has_suffix(text, end))
+        if (!g_str_has_prefix(text, "image:") || !g_str_has_suffix(text, end))
             return FALSE;
     }
     return texts[0] != NULL;
@@ -215,11 +228,6 @@ void wizard_set_looked(struct wizard *wizard, const char *path, const struct med
 const struct wizard_system *wizard_system(const struct wizard *wizard)
 {
     return wizard->file.system;
-}
-
-const struct medium *wizard_medium(const struct wizard *wizard)
-{
-    return wizard->file.looked && !wizard->file.problem ? &wizard->file.medium : NULL;
 }
 
 const char *wizard_origin(const struct wizard *wizard)

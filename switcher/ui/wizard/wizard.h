@@ -123,7 +123,6 @@ void wizard_set_file(struct wizard *wizard, const char *path, gboolean removable
 void wizard_set_looked(struct wizard *wizard, const char *path, const struct medium *medium,
                        struct wizard_system *system, const GError *error);
 const struct wizard_system *wizard_system(const struct wizard *wizard);
-const struct medium *wizard_medium(const struct wizard *wizard);
 void wizard_system_free(struct wizard_system *system);
 
 /* The guest whose disks are cloned; NULL: none was chosen. */

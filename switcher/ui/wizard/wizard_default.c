@@ -10,13 +10,11 @@
 #define DISK_GIB           20
 #define DISK_WINDOWS_GIB   64
 
-guint wizard_setting_number(GVariant *settings, const char *key)
+/* 0: it is not known. */
+static guint setting_number(GVariant *settings, const char *key)
 {
     guint number = 0;
-    gboolean on = FALSE;
-    if (settings && g_variant_lookup(settings, key, "u", &number))
-        return number;
-    return settings && g_variant_lookup(settings, key, "b", &on) && on;
+    return settings && g_variant_lookup(settings, key, "u", &number) ? number : 0;
 }
 
 /* Of several sources of a number the first that knows it. */
@@ -38,7 +36,7 @@ static guint memory_that_fits(const struct wizard *wizard, guint wanted, guint l
 static guint default_memory(const struct wizard *wizard, const struct wizard_system *system)
 {
     guint usual = system->windows ? MEMORY_WINDOWS_MIB : MEMORY_MIB;
-    guint cloned = wizard_setting_number(wizard_origin_settings(wizard), "memory_mib");
+    guint cloned = setting_number(wizard_origin_settings(wizard), "memory_mib");
     return cloned ? cloned
                   : memory_that_fits(wizard, first_of(system->memory_mib, MAX(usual, system->least_memory_mib), 0),
                                      system->least_memory_mib);
@@ -46,8 +44,7 @@ static guint default_memory(const struct wizard *wizard, const struct wizard_sys
 
 static guint default_processors(const struct wizard *wizard, const struct wizard_system *system)
 {
-    guint number =
-        first_of(wizard_setting_number(wizard_origin_settings(wizard), "vcpus"), system->processors, PROCESSORS);
+    guint number = first_of(setting_number(wizard_origin_settings(wizard), "vcpus"), system->processors, PROCESSORS);
     return MIN(number, WIZARD_PROCESSORS_MAX);
 }
 

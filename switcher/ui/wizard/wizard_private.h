@@ -28,7 +28,4 @@ struct wizard {
 
 const struct wizard_guest *wizard_find_guest(const struct wizard *wizard, const char *name);
 
-/* A setting of GetSettings: numbers and switches as a number, 0 without it. */
-guint wizard_setting_number(GVariant *settings, const char *key);
-
 #endif

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#define COLUMN_WIDTH 600 /* as the lines are long that people read easily */
+#define PAGE_HEIGHT  440 /* what a screen of 800x600 has room for */
+
 struct wizard_view {
     struct model *model;
     struct wizard_view_calls calls;
@@ -454,16 +457,19 @@ static void build(struct wizard_view *view)
     view->why = page_line("");
     view->scroll = build_scroll();
     view->holder = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+    gtk_widget_set_margin_top(view->holder, 8);
     gtk_container_add(GTK_CONTAINER(view->scroll), view->holder);
     view->said = page_line("");
     gtk_widget_set_no_show_all(view->said, TRUE);
-    GtkWidget *const parts[] = {view->step, view->title, view->why, view->scroll, view->said};
+    GtkWidget *const parts[] = {view->step, view->title, view->why, view->scroll};
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
-        gtk_box_pack_start(GTK_BOX(view->ask), parts[i], FALSE, parts[i] == view->scroll, 0);
-    gtk_box_set_child_packing(GTK_BOX(view->ask), view->scroll, FALSE, TRUE, 0, GTK_PACK_START);
+        gtk_box_pack_start(GTK_BOX(view->ask), parts[i], parts[i] == view->scroll, TRUE, 0);
     gtk_box_pack_end(GTK_BOX(view->ask), build_buttons(view), FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(view->ask), view->said, FALSE, FALSE, 4); /* in sight, however long the list of files is */
     gtk_box_pack_start(GTK_BOX(view->column), view->ask, TRUE, TRUE, 0);
-    gtk_widget_set_size_request(view->column, 600, -1);
+    gtk_widget_set_size_request(view->ask, COLUMN_WIDTH, PAGE_HEIGHT);
+    gtk_widget_set_valign(view->ask, GTK_ALIGN_CENTER); /* no way from the answer to the buttons on a large screen */
+    gtk_widget_set_size_request(view->column, COLUMN_WIDTH, -1);
     gtk_widget_set_halign(view->column, GTK_ALIGN_CENTER);
     style_toggle(view->column, "wizard", TRUE);
     gtk_widget_show_all(view->column);

@@ -9,19 +9,24 @@
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 #define MIB (G_GUINT64_CONSTANT(1) << 20)
 
-static GVariant *settings_of(const char *disk)
+static GVariant *settings_of_type(const char *type, const char *disk)
 {
     GVariantDict dict;
     g_variant_dict_init(&dict, NULL);
     g_variant_dict_insert(&dict, "name", "s", "work");
     g_variant_dict_insert(&dict, "disk", "s", disk);
-    g_variant_dict_insert(&dict, "type", "s", "pvh");
+    g_variant_dict_insert(&dict, "type", "s", type);
     g_variant_dict_insert(&dict, "kernel", "s", "/k");
     g_variant_dict_insert(&dict, "memory_mib", "u", 700);
     g_variant_dict_insert(&dict, "vcpus", "u", 3);
     g_variant_dict_insert(&dict, "network", "s", "none");
     g_variant_dict_insert(&dict, "mac", "s", "00:16:3e:00:00:01");
     return g_variant_dict_end(&dict);
+}
+
+static GVariant *settings_of(const char *disk)
+{
+    return settings_of_type("pvh", disk);
 }
 
 static struct wizard *machine(void)
@@ -233,7 +238,6 @@ static void test_file_wrong(void)
     expect(wizard, WIZARD_PAGE_FILE, WIZARD_WAIT, "Choose a file");
     wizard_set_file(wizard, "/disc.iso", FALSE);
     expect(wizard, WIZARD_PAGE_FILE, WIZARD_WAIT, "Looking");
-    g_assert_null(wizard_medium(wizard));
     g_autoptr(GError) error = g_error_new_literal(MEDIUM_ERROR, MEDIUM_ERROR_TRUNCATED, "It is cut short.");
     struct medium medium = {.kind = MEDIUM_DISC};
     wizard_set_looked(wizard, "/another.iso", &medium, system_new("Late", "late"), NULL);
@@ -279,6 +283,18 @@ static void test_guest_wrong(void)
     for (const char *const *disk = others; *disk; disk++) {
         struct wizard_guest guest = {"other", TRUE, g_variant_ref_sink(settings_of(*disk))};
         g_assert_false(wizard_can_clone(&guest));
+        g_variant_unref(guest.settings);
+    }
+    static const struct {
+        const char *disk;
+        gboolean good;
+    } pcs[] = {{"image:a,hda,rw", TRUE},
+               {"image:a,hda,rw; image:b,hdb,rw; image:c,hdd,rw; image:d,xvde,rw; image:e,xvdf,rw", TRUE},
+               {"image:a,xvda,rw", FALSE},
+               {"image:a,hda,rw; image:b,hdc,rw", FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(pcs); i++) {
+        struct wizard_guest guest = {"other", TRUE, g_variant_ref_sink(settings_of_type("hvm", pcs[i].disk))};
+        g_assert_cmpint(wizard_can_clone(&guest), ==, pcs[i].good);
         g_variant_unref(guest.settings);
     }
     wizard_free(wizard);
