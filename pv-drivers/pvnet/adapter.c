@@ -239,16 +239,25 @@ static NDIS_STATUS NTAPI initialize(NDIS_HANDLE handle, NDIS_HANDLE driver, PVOI
 
 /* --- its life --- */
 
+/* What is given back to the pool may queue DPCs: they are taken away last. */
+static void stop_dpcs(struct adapter *adapter)
+{
+    KeFlushQueuedDpcs();
+    receive_drop_queued(adapter);
+    for (ULONG i = 0; i < MOST_TARGETS; i++)
+        KeRemoveQueueDpc(&adapter->targets[i].dpc);
+    for (ULONG i = 0; i < MOST_QUEUES; i++)
+        KeRemoveQueueDpc(&adapter->queues[i].receive_dpc);
+    KeFlushQueuedDpcs();
+}
+
 static VOID NTAPI halt(NDIS_HANDLE context, ULONG action)
 {
     struct adapter *adapter = context;
 
     UNREFERENCED_PARAMETER(action);
     connection_close(adapter);
-    for (ULONG i = 0; i < MOST_TARGETS; i++)
-        KeRemoveQueueDpc(&adapter->targets[i].dpc);
-    KeFlushQueuedDpcs();
-    receive_drop_queued(adapter);
+    stop_dpcs(adapter);
     free_adapter(adapter);
 }
 

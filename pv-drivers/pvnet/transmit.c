@@ -91,10 +91,13 @@ static BOOLEAN make_job(NET_BUFFER_LIST *list, struct job *job)
            job->length - job->headers.payload <= MOST_LARGE && job->headers.payload + job->segment_size <= PV_PAGE_SIZE;
 }
 
+/* Behind a VLAN's tag Linux' back end does not look for what to sum. */
 static BOOLEAN back_checks(const struct queue *queue, const struct job *job)
 {
     const struct abilities *abilities = &queue->adapter->abilities;
 
+    if (job->headers.network != ETHERNET_HEADER)
+        return FALSE;
     return job->headers.version == 4 ? abilities->checksum_v4 : abilities->checksum_v6;
 }
 
