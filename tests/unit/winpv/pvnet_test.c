@@ -67,6 +67,34 @@ static void makes_or_leaves_checksums(void)
     }
 }
 
+/* Linux' back end does not look behind a tag. */
+static void sums_what_stands_behind_a_tag(void)
+{
+    struct bytes right = packet_of(TCP | V4, 301, 1), tagged = right;
+    struct netback_frame *frame;
+    struct nt_send *send;
+    struct system system;
+    struct netback *net;
+
+    network_boot(1);
+    net = full_card();
+    network_run(&system);
+    spoil_checksums(&tagged);
+    memmove(tagged.data + 16, tagged.data + 12, tagged.size - 12);
+    memcpy(tagged.data + 12, "\x81\x00\x00\x05", 4);
+    tagged.size += 4;
+    send = send_asking(&tagged, 0, true, true, 0);
+    nt_send_start(send);
+    CHECK_EQUAL(NDIS_STATUS_SUCCESS, nt_send_wait(send));
+    nt_settle();
+    frame = netback_take(net);
+    CHECK(frame && frame->size == right.size + 4 && !frame->flags);
+    CHECK(!memcmp(frame->data + 12, tagged.data + 12, 4));
+    CHECK(!memcmp(frame->data + 16, right.data + 12, right.size - 12));
+    free(frame);
+    network_end(&system);
+}
+
 static void leaves_large_packets_to_the_back_end(void)
 {
     static const unsigned sizes[] = {1461, 4096, 10000, 40000, 61440};
@@ -611,6 +639,7 @@ static void races(void)
 static const struct unit_test tests[] = {
     {"sends packets as they are", sends_packets_as_they_are},
     {"makes or leaves checksums", makes_or_leaves_checksums},
+    {"sums what stands behind a tag", sums_what_stands_behind_a_tag},
     {"leaves large packets to the back end", leaves_large_packets_to_the_back_end},
     {"cuts large packets itself", cuts_large_packets_itself},
     {"receives packets", receives_packets},
