@@ -1,12 +1,6 @@
 /* The miniport: its life as NDIS drives it, from DriverEntry to unload. */
 #include "net.h"
 
-#define DRIVER_MAJOR 0
-#define DRIVER_MINOR 1
-#define FILTERS                                                                                                        \
-    (NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST | NDIS_PACKET_TYPE_ALL_MULTICAST |                         \
-     NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_PROMISCUOUS)
-
 DRIVER_INITIALIZE DriverEntry;
 
 static NDIS_HANDLE driver_handle;

@@ -35,6 +35,12 @@
 #define KEY_SIZE       40
 #define LINK_SPEED     10000000000ull
 
+#define DRIVER_MAJOR 0
+#define DRIVER_MINOR 1
+#define FILTERS                                                                                                        \
+    (NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST | NDIS_PACKET_TYPE_ALL_MULTICAST |                         \
+     NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_PROMISCUOUS)
+
 #define LOG(format, ...) DbgPrint("pvnet: " format "\n" __VA_OPT__(, ) __VA_ARGS__)
 
 /* One packet for NDIS, with its own memory; a list of one buffer of one MDL. */
@@ -87,7 +93,6 @@ struct queue {
 /* Received packets for one processor. */
 struct target {
     struct adapter *adapter;
-    PROCESSOR_NUMBER processor;
     KDPC dpc;
     KSPIN_LOCK lock;
     struct net_packet *first, **end;

@@ -1,8 +1,7 @@
 /* What NDIS asks and sets: one table of each at the end. */
 #include "net.h"
 
-#define VENDOR_ID      0xffffff /* no IEEE code of ours */
-#define DRIVER_VERSION 0x0000000100u
+#define VENDOR_ID 0xffffff /* no IEEE code of ours */
 
 /* An answer or a setting: its buffer, and how much of it was used or is needed. */
 struct exchange {
@@ -135,7 +134,7 @@ static NDIS_STATUS get_constant(struct adapter *adapter, NDIS_OID oid, struct ex
         {OID_GEN_TRANSMIT_BLOCK_SIZE, PV_PAGE_SIZE},
         {OID_GEN_RECEIVE_BLOCK_SIZE, PV_PAGE_SIZE},
         {OID_GEN_VENDOR_ID, VENDOR_ID},
-        {OID_GEN_VENDOR_DRIVER_VERSION, DRIVER_VERSION},
+        {OID_GEN_VENDOR_DRIVER_VERSION, DRIVER_MAJOR << 16 | DRIVER_MINOR},
         {OID_GEN_CURRENT_PACKET_FILTER, (ULONG)adapter->filter},
         {OID_802_3_MAXIMUM_LIST_SIZE, MOST_MULTICAST},
     };
@@ -211,14 +210,12 @@ static BOOLEAN take(struct exchange *exchange, void *value, ULONG size)
 
 static NDIS_STATUS set_filter(struct adapter *adapter, NDIS_OID oid, struct exchange *exchange)
 {
-    const ULONG known = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST | NDIS_PACKET_TYPE_ALL_MULTICAST |
-                        NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_PROMISCUOUS;
     ULONG filter;
 
     UNREFERENCED_PARAMETER(oid);
     if (!take(exchange, &filter, sizeof(filter)))
         return NDIS_STATUS_INVALID_LENGTH;
-    if (filter & ~known)
+    if (filter & ~(ULONG)FILTERS)
         return NDIS_STATUS_NOT_SUPPORTED;
     InterlockedExchange(&adapter->filter, (LONG)filter);
     return NDIS_STATUS_SUCCESS;

@@ -396,6 +396,8 @@ static void start_list(struct adapter *adapter, NET_BUFFER_LIST *list)
         *queue->waiting_end = list;
         queue->waiting_end = &list->Next;
         done = free_slots(queue) < RING_SLOTS / 2 ? run(queue) : send_waiting(queue);
+    } else {
+        queue->sent.discards++;
     }
     KeReleaseSpinLock(&queue->transmit_lock, irql);
     if (status != NDIS_STATUS_SUCCESS)

@@ -350,6 +350,12 @@ static void counts(void)
     CHECK_EQUAL(303, info.ifHCOutBroadcastPkts);
     CHECK_EQUAL(305 * 128, info.ifHCOutOctets);
     CHECK_EQUAL(1, info.ifOutErrors);
+    CHECK_EQUAL(0, info.ifOutDiscards);
+    netback_close(net);
+    nt_settle();
+    CHECK_EQUAL(NDIS_STATUS_MEDIA_DISCONNECTED, send_one(packet.data, packet.size, 0));
+    CHECK_EQUAL(NDIS_STATUS_SUCCESS, nt_ndis_query(OID_GEN_STATISTICS, &info, sizeof(info), NULL));
+    CHECK_EQUAL(1, info.ifOutDiscards);
     CHECK_EQUAL(NDIS_STATUS_SUCCESS, nt_ndis_query(OID_GEN_XMIT_OK, &ok, sizeof(ok), NULL));
     CHECK_EQUAL(305, ok);
     network_end(&system);
