@@ -82,7 +82,8 @@ static void put_answers(struct netback *net, const struct answer *answers, unsig
     queue->filled += count;
     queue->taken += count;
     __atomic_store_n(&queue->receive->rsp_prod, queue->filled, __ATOMIC_SEQ_CST);
-    hv_notify(queue->receive_port);
+    if (queue->filled - queue->receive->rsp_event < count)
+        hv_notify(queue->receive_port);
     hv_unlock();
     nt_settle();
 }
