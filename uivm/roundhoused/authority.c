@@ -12,6 +12,8 @@
 #define PATIENCE_MILLISECOND (60 * 1000) /* nobody is asked for a password; a busy machine starts polkit meanwhile */
 #define UI_USER              "rh-ui"
 
+#define OWN_USER "roundhoused-own-user" /* data of an invocation */
+
 #define USE        "org.roundhouse.use"
 #define ADMINISTER "org.roundhouse.administer"
 
@@ -173,10 +175,12 @@ static void user_told(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     g_variant_get(answer, "(u)", &question->uid);
-    if (question->uid == geteuid())
+    if (question->uid == geteuid()) {
+        g_object_set_data(G_OBJECT(question->invocation), OWN_USER, question->invocation);
         run(question);
-    else
+    } else {
         ask_polkit(question);
+    }
 }
 
 static void drop(struct question *question)
@@ -217,6 +221,11 @@ static gboolean on_call(struct service *service, GDBusMethodInvocation *invocati
                            "GetConnectionUnixUser", g_variant_new("(s)", sender), G_VARIANT_TYPE("(u)"),
                            G_DBUS_CALL_FLAGS_NONE, -1, question->cancellable, user_told, question);
     return TRUE;
+}
+
+gboolean authority_is_own_user(GDBusMethodInvocation *invocation)
+{
+    return g_object_get_data(G_OBJECT(invocation), OWN_USER) != NULL;
 }
 
 static void service_free(gpointer data, GClosure *closure)
