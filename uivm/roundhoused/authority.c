@@ -11,6 +11,7 @@
 #define ALLOW_INTERACTION    1u
 #define PATIENCE_MILLISECOND (60 * 1000) /* nobody is asked for a password; a busy machine starts polkit meanwhile */
 #define UI_USER              "rh-ui"
+#define QUESTIONS_MAX        16 /* of one user at a time: the bus lets all of ours be 128 */
 
 #define OWN_USER "roundhoused-own-user" /* data of an invocation */
 
@@ -163,6 +164,20 @@ static void ask_polkit(struct question *question)
 
 /* ---- the beginning of a question ---- */
 
+/* Polkit may be asking a person, who takes any time. */
+static guint questions_of(struct authority *authority, guint32 uid)
+{
+    GHashTableIter iter;
+    gpointer key;
+    guint count = 0;
+    g_hash_table_iter_init(&iter, authority->questions);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const struct question *question = key;
+        count += question->id && question->uid == uid;
+    }
+    return count;
+}
+
 static void user_told(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct question *question = data;
@@ -178,6 +193,8 @@ static void user_told(GObject *source, GAsyncResult *result, gpointer data)
     if (question->uid == geteuid()) {
         g_object_set_data(G_OBJECT(question->invocation), OWN_USER, question->invocation);
         run(question);
+    } else if (questions_of(question->authority, question->uid) >= QUESTIONS_MAX) {
+        refuse(question, "Too many of your requests wait for an answer. Try again when they have one.");
     } else {
         ask_polkit(question);
     }

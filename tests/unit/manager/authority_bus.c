@@ -350,6 +350,40 @@ static void test_files(struct fixture *fixture, gconstpointer data)
     polkit_stop(&polkit);
 }
 
+/* What polkit does not answer is bounded: the bus would refuse more, and then everybody's. It is forgotten with its
+ * caller. */
+static void test_flood(struct fixture *fixture, gconstpointer data)
+{
+    enum { WAIT = 16 };
+    struct polkit polkit;
+    struct reply replies[WAIT], extra;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, LATER);
+    start_service(fixture);
+    GDBusConnection *caller = caller_new();
+    g_autoptr(GDBusConnection) other = caller_new();
+    for (guint i = 0; i < WAIT; i++)
+        call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, &replies[i]);
+    call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &extra);
+    WAIT_FOR(extra.there);
+    expect_error(extra.error, "org.roundhouse.Error.NotAllowed", "Too many of your requests");
+    WAIT_FOR(polkit.asked->len == WAIT * strlen("use "));
+    g_dbus_connection_close_sync(caller, NULL, NULL);
+    for (guint i = 0; i < WAIT; i++) {
+        WAIT_FOR(replies[i].there);
+        g_error_free(replies[i].error);
+    }
+    g_object_unref(caller);
+    WAIT_FOR(strstr(polkit.asked->str, "forget"));
+    polkit.verdict = ALLOW;
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    WAIT_FOR(polkit.asked->len == WAIT * strlen("use forget "));
+    g_assert_no_error(try_to(other, WORK, GUEST, "Start", NULL));
+    polkit_stop(&polkit);
+}
+
 /* Without polkit: the service's own user and the switcher's. */
 static void test_without(struct fixture *fixture, gconstpointer data)
 {
@@ -402,6 +436,7 @@ int main(int argc, char **argv)
         {"/authority/vanished", test_vanished},
         {"/authority/object-gone", test_object_gone},
         {"/authority/files", test_files},
+        {"/authority/flood", test_flood},
         {"/authority/without-polkit", test_without},
         {"/authority/broken-polkit", test_broken},
         {NULL, NULL},
