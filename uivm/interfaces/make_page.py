@@ -32,6 +32,9 @@ user, or `org.roundhouse.administer`, for which it wants an administrator. Root,
 be asked for a password sets the flag `ALLOW_INTERACTIVE_AUTHORIZATION` in its call. Where polkit is not there or gives no
 answer, root and the switcher may, and nobody else.
 
+To administer guests is not to be root. Root alone may give a guest any file or device of this machine; others may give it images of
+the pool and, to read, CD drives and files that everybody may read, by a path without links in folders that root alone can change.
+
 ## Errors
 
 A message is a sentence or two for the user: what happened, and what to do. One about a setting begins with the setting's name and a colon.

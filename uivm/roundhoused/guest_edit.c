@@ -5,6 +5,7 @@
 #include "guest_edit.h"
 #include "errors.h"
 #include "guest_disks.h"
+#include "guest_files.h"
 #include "image_users.h"
 #include "pool_job.h"
 #include "roundhouse_dbus.h"
@@ -85,6 +86,16 @@ static gboolean check_slot_free(const struct guest_edit *edit, guint slot, const
 static void fail(GDBusMethodInvocation *invocation, const GError *error)
 {
     g_dbus_method_invocation_return_gerror(invocation, error);
+}
+
+/* The definition, if its caller may make it of what it was before; NULL with an error: it is freed. */
+static struct guest_config *if_allowed(GDBusMethodInvocation *invocation, struct guest_config *config,
+                                       const struct guest_config *before, GError **error)
+{
+    if (!config || authority_is_own_user(invocation) || guest_files_allowed(config, before, error))
+        return config;
+    guest_config_free(config);
+    return NULL;
 }
 
 /* ---- create: the disks, the definition, and then the disks are the guest's ---- */
@@ -202,6 +213,7 @@ static void create(GDBusMethodInvocation *invocation, gpointer user, guint argum
     struct guest_disks *disks = guest_disks_read(invocation, words, &error);
     struct guest_config *config =
         disks ? config_with(edit, new_config(edit, settings, &error), settings, disks, &error) : NULL;
+    config = if_allowed(invocation, config, NULL, &error);
     (void)argument;
     if (!config) {
         guest_disks_free(disks);
@@ -236,10 +248,13 @@ static void get_settings(GDBusMethodInvocation *invocation, gpointer user, guint
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(@a{sv})", settings));
 }
 
-static gboolean write_changed(const struct subject *subject, GVariant *settings, GError **error)
+static gboolean write_changed(const struct subject *subject, GDBusMethodInvocation *invocation, GVariant *settings,
+                              GError **error)
 {
     const struct guest_config *old = guest_config(subject->guest);
-    struct guest_config *config = guest_config_edit(old->path, old->path, settings, error);
+    struct guest_config *file = guest_config_load(old->path, NULL);
+    struct guest_config *config =
+        if_allowed(invocation, guest_config_edit(old->path, old->path, settings, error), file, error);
     gboolean good = config && check_slot_free(subject->edit, config->slot, subject->guest, error);
     if (good && !g_str_equal(config->name, old->name)) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "name: a guest gets another name by Rename.");
@@ -247,6 +262,7 @@ static gboolean write_changed(const struct subject *subject, GVariant *settings,
     }
     good = good && guest_config_write(config, config->path, error);
     guest_config_free(config);
+    guest_config_free(file);
     return good;
 }
 
@@ -262,7 +278,7 @@ static void set_settings(GDBusMethodInvocation *invocation, gpointer user, guint
     g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
     g_autoptr(GError) error = NULL;
     (void)argument;
-    if (write_changed(subject, settings, &error))
+    if (write_changed(subject, invocation, settings, &error))
         reload_and_answer(subject->edit, invocation, NULL);
     else
         fail(invocation, error);

@@ -13,6 +13,10 @@
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define OBJECTS_PATH        "/org/roundhouse" /* of the object manager */
 #define OBJECT_PATH         OBJECTS_PATH "/Manager1"
 #define HOST_SECONDS        3 /* in which a guest's console, at xenconsoled's pace, makes less than a megabyte */
@@ -174,12 +178,23 @@ static gboolean had_turn(struct manager *manager, const struct guest_config *con
     return order < 0 || (order == 0 && manager->autostart_taken);
 }
 
+/* It is in a folder of the seat's too, which may put anything there: only a file is read, and nothing waited for. */
+static gboolean read_marker(const char *path, char *text, gsize size)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    gssize length = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? read(fd, text, size - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[MAX(length, 0)] = '\0';
+    return length >= 0;
+}
+
 /* Whose turn was the last: what the marker says. */
 static void read_autostart_turn(struct manager *manager)
 {
-    g_autofree char *text = NULL;
-    char *name = NULL;
-    if (g_file_get_contents(manager->autostart_marker, &text, NULL, NULL))
+    char text[GUEST_NAME_MAX + 32], *name = NULL;
+    if (read_marker(manager->autostart_marker, text, sizeof(text)))
         manager->autostart_turn.slot = (guint)g_ascii_strtoull(text, &name, 10);
     else
         manager->autostart_turn.slot = 1;

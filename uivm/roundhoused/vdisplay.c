@@ -40,7 +40,7 @@ void vdisplay_free(struct vdisplay *vd)
     if (!vd)
         return;
     vlink_stop(&vd->seat);
-    vlink_stop(&vd->sound);
+    vdisplay_sound_stop(vd);
     vdisplay_store_stop(vd);
     for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
         if (vd->guests[slot])

@@ -65,6 +65,8 @@ struct vdisplay {
     vdisplay_lost_fn *lost_callback;
     void *lost_data;
     uint32_t volume, volume_wish, microphone; // vdisplay_sound.c
+    uint32_t microphone_told;                 // to the seat
+    guint microphone_timer;                   // until it may be told again
     vdisplay_sound_fn *sound_callback;
     void *sound_data;
 };
@@ -116,6 +118,7 @@ struct link_message vdisplay_guest_message(const struct vguest *guest);
 
 // vdisplay_sound.c
 void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path);
+void vdisplay_sound_stop(struct vdisplay *vd);
 void vdisplay_sound_focus(struct vdisplay *vd);
 // The guest in this slot, 0 none, is not heard and hears nothing until the next call.
 void vdisplay_sound_cut(struct vdisplay *vd, unsigned slot);

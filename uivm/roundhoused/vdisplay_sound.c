@@ -6,6 +6,9 @@
 // A person's wish for the machine's volume, once there was one; a sound process that is new is told again.
 enum { NO_WISH = LINK_VOLUME_MAX + 1 };
 
+// Between two messages to the seat: a sound process that somebody has taken over could else fill the seat's link.
+enum { SIGNS_MS = 50 };
+
 static void send(struct vdisplay *vd, const struct link_message *message)
 {
     vlink_send(&vd->sound, message, -1);
@@ -69,15 +72,26 @@ void vdisplay_sound_cut(struct vdisplay *vd, unsigned slot)
 }
 
 // The seat hears of it by the signs of the two guests.
-static void microphone_moved(struct vdisplay *vd, uint32_t slot)
+static gboolean tell_microphone(void *data)
 {
-    const uint32_t slots[] = {vd->microphone, slot};
-    if (slot == vd->microphone)
-        return;
-    vd->microphone = slot;
+    struct vdisplay *vd = data;
+    const uint32_t slots[] = {vd->microphone_told, vd->microphone};
+    vd->microphone_timer = 0;
+    if (vd->microphone == vd->microphone_told)
+        return G_SOURCE_REMOVE;
+    vd->microphone_told = vd->microphone;
+    vd->microphone_timer = g_timeout_add(SIGNS_MS, tell_microphone, vd);
     for (unsigned i = 0; i < G_N_ELEMENTS(slots); i++)
         if (vd->guests[slots[i]])
             vdisplay_send_guest(vd, vd->guests[slots[i]]);
+    return G_SOURCE_REMOVE;
+}
+
+static void microphone_moved(struct vdisplay *vd, uint32_t slot)
+{
+    vd->microphone = slot;
+    if (!vd->microphone_timer)
+        tell_microphone(vd);
 }
 
 // What is, as the sound process says after HELLO and after each change.
@@ -124,6 +138,12 @@ void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path)
     vd->volume = LINK_VOLUME_MAX;
     vd->volume_wish = NO_WISH;
     vlink_start(&vd->sound, vd, &events, socket_path);
+}
+
+void vdisplay_sound_stop(struct vdisplay *vd)
+{
+    g_clear_handle_id(&vd->microphone_timer, g_source_remove);
+    vlink_stop(&vd->sound);
 }
 
 bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound sound, uint32_t volume, bool card,

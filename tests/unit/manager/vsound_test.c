@@ -166,15 +166,36 @@ static void test_microphone_sign(void)
     sound_says(90, 1);
     g_assert_cmpuint(seat.count[LINK_GUEST_SIGNS], ==, count);
     sound_says(90, 2);
+    linger();
     g_assert_cmpuint(seat.count[LINK_GUEST_SIGNS], ==, count + 2); /* the first one hears no more */
     g_assert_true(told->slot == 2 && told->guest_signs.signs == (GUEST_SIGN_MICROPHONE | GUEST_SIGN_PAUSED));
     vdisplay_set_signs(vd, 8, 0);
     turns(10);
     g_assert_true(told->slot == 2 && told->guest_signs.signs == GUEST_SIGN_MICROPHONE);
     peer_drop(&sound);
-    turns(10);
+    linger();
     g_assert_true(told->slot == 2 && told->guest_signs.signs == 0);
     g_assert_cmpuint(seat.refused + sound.refused, ==, 0);
+    teardown();
+}
+
+/* A sound process that says something else all the time does not keep the seat from its work. */
+static void test_microphone_flood(void)
+{
+    setup();
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    add(2, 8, GUEST_DISPLAY_NONE);
+    unsigned count = seat.count[LINK_GUEST_SIGNS];
+    gint64 begun = g_get_monotonic_time();
+    for (unsigned i = 0; i < 200; i++)
+        sound_says(100, 1 + i % 2);
+    unsigned told = seat.count[LINK_GUEST_SIGNS] - count;
+    g_assert_cmpuint(told, <=, 2 * (2 + (g_get_monotonic_time() - begun) / 50000));
+    g_assert_cmpuint(told, <, 200);
+    linger();
+    g_assert_true(seat.last[LINK_GUEST_SIGNS].slot == 2 &&
+                  seat.last[LINK_GUEST_SIGNS].guest_signs.signs == GUEST_SIGN_MICROPHONE);
+    g_assert_cmpuint(seat.connections, ==, 1);
     teardown();
 }
 
@@ -214,6 +235,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vsound/sound-follows-the-seat", test_sound_follows_the_seat);
     g_test_add_func("/vsound/next-sound", test_next_sound);
     g_test_add_func("/vsound/microphone-sign", test_microphone_sign);
+    g_test_add_func("/vsound/microphone-flood", test_microphone_flood);
     g_test_add_func("/vsound/cut", test_cut);
     return g_test_run();
 }

@@ -7,6 +7,7 @@
 #include "image.h"
 #include "image_job.h"
 #include "lock.h"
+#include "making.h"
 #include "steps.h"
 
 #include <errno.h>
@@ -166,6 +167,23 @@ static char *sum_of(const char *path)
     return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *)bytes, length);
 }
 
+/* A script in its place. */
+static void stand_in(struct fixture *fixture, const char *convert)
+{
+    g_autofree char *script = file_of(fixture, "qemu-img");
+    g_autofree char *path = g_strdup_printf("%s:%s", fixture->files, fixture->path);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\nif [ $1 = info ]; then echo file format: raw; exit; fi\n"
+                                            "eval to=\\${$#}\n%s\n",
+                                            fixture->files, convert);
+    g_assert_true(g_file_set_contents_full(script, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+    g_setenv("PATH", path, TRUE);
+}
+
+static struct image_request import(const char *file)
+{
+    return (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = file};
+}
+
 /* Out in each format and in again, it is the same. The VHD's size is a multiple of its geometry. */
 static void there_and_back(struct fixture *fixture, gconstpointer data)
 {
@@ -198,8 +216,10 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
         {"create -q -f qcow2 ground.qcow2 1M && qemu-img create -q -f qcow2 -b ground.qcow2 -F qcow2 over.qcow2",
          "over.qcow2", "It is only a part"},
         {"create -q -f qcow2 -o data_file=data.raw outside.qcow2 1M", "outside.qcow2", "It is only a part"},
-        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M", "flat.vmdk", "parts in other files"},
-        {"create -q -f vmdk -o subformat=twoGbMaxExtentFlat split.vmdk 3M", "split.vmdk", "parts in other files"},
+        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M && sed -i s,flat-flat.vmdk,/usr/bin/env, "
+         "flat.vmdk",
+         "flat.vmdk", "It has parts in other files"},
+        {"create -q -f qcow2 huge.qcow2 8193G", "huge.qcow2", "more than 8 TiB"},
         {"create -q -f qed kind.qed 1M", "kind.qed", "of a kind that is not known here"},
         {"--version >/dev/null && : >empty", "empty", "empty or no ordinary file"},
         {"--version >/dev/null && mkfifo fifo", "fifo", "empty or no ordinary file"},
@@ -224,6 +244,29 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
             "must be an empty ordinary file");
 }
 
+/* What an image names, or becomes while it is copied, is not read: it is not there for qemu-img. */
+static void nothing_else_is_read(struct fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *make, *file, *sentence;
+    } rows[] = {
+        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M", "flat.vmdk", "flat-flat.vmdk"},
+        {"create -q -f vmdk -o subformat=twoGbMaxExtentFlat split.vmdk 3M", "split.vmdk", "split-f001.vmdk"},
+    };
+    g_autofree char *secret = file_of(fixture, "secret"), *script = file_of(fixture, "qemu-img");
+    (void)data;
+    g_assert_true(g_file_set_contents(secret, "secret", -1, NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        qemu_img(fixture, rows[i].make);
+        g_autofree char *file = file_of(fixture, rows[i].file);
+        refused(fixture, import(file), RH_ERROR_STORAGE, rows[i].sentence);
+    }
+    stand_in(fixture, "cat secret >$to");
+    refused(fixture, import(script), RH_ERROR_STORAGE, "Permission denied");
+    stand_in(fixture, "echo mine >$to; echo more >>secret");
+    refused(fixture, import(script), RH_ERROR_STORAGE, "Permission denied");
+}
+
 /* The guest that has it goes on, and what is exported is what it was at the beginning. */
 static void an_image_in_use_is_exported(struct fixture *fixture, gconstpointer data)
 {
@@ -234,24 +277,6 @@ static void an_image_in_use_is_exported(struct fixture *fixture, gconstpointer d
     g_assert_cmpint(guest, >=, 0);
     done(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = file, .format = CONVERT_QCOW2});
     close(guest);
-}
-
-/* ---- a script in its place ---- */
-
-static void stand_in(struct fixture *fixture, const char *convert)
-{
-    g_autofree char *script = file_of(fixture, "qemu-img");
-    g_autofree char *path = g_strdup_printf("%s:%s", fixture->files, fixture->path);
-    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\nif [ $1 = info ]; then echo file format: raw; exit; fi\n"
-                                            "eval to=\\${$#}\n%s\n",
-                                            fixture->files, convert);
-    g_assert_true(g_file_set_contents_full(script, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
-    g_setenv("PATH", path, TRUE);
-}
-
-static struct image_request import(const char *file)
-{
-    return (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = file};
 }
 
 static void cancel_leaves_nothing(struct fixture *fixture, gconstpointer data)
@@ -325,16 +350,28 @@ static gboolean is_alive(pid_t pid)
     return g_file_get_contents(path, &text, NULL, NULL) && *text;
 }
 
+/* What is in the image that is being made; NULL: none is. */
+static char *half_made(struct fixture *fixture)
+{
+    g_autofree char *folder = g_build_filename(fixture->folder, "making", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name = g_dir_read_name(dir);
+    g_autofree char *path = g_build_filename(folder, name ? name : "none", "image", DISK_FILE, NULL);
+    char *text = NULL;
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
 /* The service is killed while qemu-img runs: that dies too, and the next start takes back the space. */
 static void a_kill_takes_qemu_img_along(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
-    stand_in(fixture, "echo half >$to; echo $$ >pid; exec sleep 100");
-    g_autofree char *script = file_of(fixture, "qemu-img"), *pid_file = file_of(fixture, "pid"), *text = NULL;
+    stand_in(fixture, "echo $$ >$to; exec sleep 100");
+    g_autofree char *script = file_of(fixture, "qemu-img"), *text = NULL;
     char *arguments[] = {"/proc/self/exe", IMPORT, fixture->folder, script, NULL};
     pid_t child;
     g_assert_true(g_spawn_async(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child, NULL));
-    while (!g_file_get_contents(pid_file, &text, NULL, NULL) || !strchr(text, '\n')) {
+    while (!(text = half_made(fixture)) || !strchr(text, '\n')) {
         g_clear_pointer(&text, g_free);
         g_usleep(10000);
     }
@@ -358,6 +395,7 @@ int main(int argc, char **argv)
         {"/storage/job/tasks", each_task_is_done},
         {"/storage/convert/there-and-back", there_and_back},
         {"/storage/convert/refused", what_names_other_files_is_refused},
+        {"/storage/convert/nothing-else", nothing_else_is_read},
         {"/storage/convert/in-use", an_image_in_use_is_exported},
         {"/storage/convert/cancel", cancel_leaves_nothing},
         {"/storage/convert/failures", failures_are_told},

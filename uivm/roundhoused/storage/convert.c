@@ -1,6 +1,7 @@
 /* Import and export. What is copied is a clone, or becomes an image when it is whole. */
 #include "convert.h"
 #include "../errors.h"
+#include "image.h"
 #include "image_private.h"
 #include "qemu_img.h"
 #include "reflink.h"
@@ -51,15 +52,24 @@ static gboolean check_file(const char *file, GError **error)
     return TRUE;
 }
 
+/* "8 TiB (8796093022208 bytes)". A file of a few bytes may say that it is a disk of any size. */
+static gboolean is_too_large(const char *size)
+{
+    const char *bytes = strchr(size, '(');
+    return !bytes || g_ascii_strtoull(bytes + 1, NULL, 10) > IMAGE_SIZE_MAX;
+}
+
 /* What "qemu-img info" says, a line at a time. The kind of file into *format. */
-static gboolean check_line(const char *line, const char *file, int *format, GError **error)
+static gboolean check_line(const char *line, int *format, GError **error)
 {
     const char *text = line + strspn(line, " ");
     if (g_str_has_prefix(text, "backing file:") || g_str_has_prefix(text, "data file:"))
         return refuse(error, "It is only a part: the rest is in another file that it names. Convert it to one file "
                              "where it comes from.");
-    if (g_str_has_prefix(text, "filename: ") && !g_str_equal(text + strlen("filename: "), file))
+    if (g_str_has_prefix(text, "filename: ") && !g_str_equal(text + strlen("filename: "), QEMU_IMG_INPUT))
         return refuse(error, "It has parts in other files. Convert it to one file where it comes from.");
+    if (g_str_has_prefix(line, "virtual size: ") && is_too_large(line))
+        return refuse(error, "It is a disk of more than 8 TiB.");
     if (*format < 0 && g_str_has_prefix(line, "file format: ")) {
         for (*format = 0; *format < CONVERT_FORMAT_COUNT; (*format)++) {
             if (g_str_equal(line + strlen("file format: "), formats[*format].qemu))
@@ -72,14 +82,14 @@ static gboolean check_line(const char *line, const char *file, int *format, GErr
 
 static gboolean look_at(const char *file, int *format, const struct convert_watch *watch, GError **error)
 {
-    const char *argv[] = {QEMU_IMG, "info", file, NULL};
+    const char *argv[] = {QEMU_IMG, "info", QEMU_IMG_INPUT, NULL};
     g_autofree char *said = NULL;
     *format = -1;
-    if (!check_file(file, error) || !qemu_img_run(argv, &said, watch, error))
+    if (!check_file(file, error) || !qemu_img_run(argv, &(struct qemu_img_files){file, NULL}, &said, watch, error))
         return FALSE;
     g_auto(GStrv) lines = g_strsplit(said, "\n", -1);
     for (gsize i = 0; lines[i]; i++) {
-        if (!check_line(lines[i], file, format, error))
+        if (!check_line(lines[i], format, error))
             return FALSE;
     }
     return *format >= 0 || refuse(error, "What it is cannot be found out.");
@@ -90,9 +100,9 @@ static gboolean look_at(const char *file, int *format, const struct convert_watc
 static gboolean convert(const char *from, enum convert_format kind, const char *to, enum convert_format wanted,
                         const struct convert_watch *watch, GError **error)
 {
-    const char *argv[] = {QEMU_IMG, "convert", "-p", "-f", formats[kind].qemu, "-O", formats[wanted].qemu,
-                          from,     to,        NULL};
-    return qemu_img_run(argv, NULL, watch, error);
+    const char *argv[] = {QEMU_IMG,       "convert",       "-p", "-f", formats[kind].qemu, "-O", formats[wanted].qemu,
+                          QEMU_IMG_INPUT, QEMU_IMG_OUTPUT, NULL};
+    return qemu_img_run(argv, &(struct qemu_img_files){from, to}, NULL, watch, error);
 }
 
 static gboolean sync_path(const char *path, GError **error)
@@ -114,8 +124,11 @@ gboolean image_import(const struct pool *pool, const char *name, const char *fil
     gboolean good = new_image_begin(pool, name, &image, error) && look_at(file, &format, watch, error);
     if (good) {
         g_autofree char *disk = g_build_filename(pool->path, "making", image.making.name, "image", DISK_FILE, NULL);
-        good = convert(file, (enum convert_format)format, disk, CONVERT_RAW, watch, error) && sync_path(disk, error) &&
-               new_image_keep(&image, name, error);
+        int fd = making_file(image.folder, DISK_FILE, error);
+        if (fd >= 0)
+            close(fd);
+        good = fd >= 0 && convert(file, (enum convert_format)format, disk, CONVERT_RAW, watch, error) &&
+               sync_path(disk, error) && new_image_keep(&image, name, error);
     }
     new_image_end(&image);
     return good;

@@ -2,9 +2,11 @@
  * Images from and to files of other kinds, by qemu-img (its manual page), which runs as a child and dies with us.
  *
  * A file to import is not trusted: one that names another file (backing file, data file, parts of a VMDK) is refused,
- * because what that holds would be in the guest. Both functions last as long as the copy and are for a worker thread;
- * progress is called in that thread. A cancelled one leaves nothing; its error is G_IO_ERROR_CANCELLED. Other errors:
- * pool.h.
+ * because what that holds would be in the guest. Whoever gave the file may change it after that look, so qemu-img
+ * itself can open no other (confine.h).
+ *
+ * Both functions last as long as the copy and are for a worker thread; progress is called in that thread. A cancelled
+ * one leaves nothing; its error is G_IO_ERROR_CANCELLED. Other errors: pool.h.
  */
 #ifndef RH_CONVERT_H
 #define RH_CONVERT_H
