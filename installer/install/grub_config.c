@@ -79,11 +79,12 @@ char *grub_menu(void)
 char *grub_start(char slot, const struct source *source, const char *slot_id, const char *state_id)
 {
     char folder = g_ascii_tolower(slot);
-    return g_strdup_printf("multiboot2 /%c/hypervisor %s\n"
-                           "module2 /%c/kernel root=PARTUUID=%s ro roundhouse.slot=%c roundhouse.state=PARTUUID=%s %s\n"
-                           "module2 /%c/initrd\n",
-                           folder, source->hypervisor_options, folder, slot_id, slot, state_id, source->kernel_options,
-                           folder);
+    return g_strdup_printf(
+        "multiboot2 /%c/hypervisor %s\n"
+        "module2 /%c/kernel root=PARTUUID=%s ro roundhouse.slot=%c roundhouse.state=PARTUUID=%s console=tty0 "
+        "console=hvc0 %s\n"
+        "module2 /%c/initrd\n",
+        folder, source->hypervisor_options, folder, slot_id, slot, state_id, source->kernel_options, folder);
 }
 
 #define SIGNATURE "# GRUB Environment Block\n"

@@ -1,25 +1,24 @@
 /*
- * What is installed. This is the contract with whoever makes a boot medium:
+ * What is installed: what a boot medium of Roundhouse has (installer/media).
  *
  *   --system FILE  the service VM's root file system as one file: a squashfs, or a raw image of ext4. It is written
  * into a slot as it is, and is only read there: what changes is in the state partition, over its /etc and /var
- *   --boot DIR     hypervisor          the hypervisor's ELF file, for multiboot2
- *                  kernel, initrd      Domain-0's, as modules 1 and 2
- *                  hypervisor.options  one line: the hypervisor's command line
- *                  kernel.options      one line: the kernel's, without root=, ro and rw, which the installer adds
- *                  SHA256SUMS          of sha256sum(1): a line for each of "system", "hypervisor", "kernel" and
- * "initrd"
+ *   FILE.sha256    the SHA-256 of each 8 MiB of it, a line each, and at the end that of nothing
+ *   --boot DIR     hypervisor      its ELF file, for multiboot2
+ *                  kernel, initrd  Domain-0's, as modules 1 and 2
+ *                  options         two lines, "hypervisor WORDS" and "kernel WORDS": their command lines. The kernel's
+ * has no root=, ro and rw, which the installer adds sha256          of sha256sum(1): a line for each of these four
  *
- * The kernel is started with root=PARTUUID=SLOT ro roundhouse.slot=A|B roundhouse.state=PARTUUID=STATE. To lay the
- * state's folders etc/ and var/ over those of the slot, and to ask for the passphrase where the state is LUKS, is the
- * initrd's work.
+ * The kernel is started with root=PARTUUID=SLOT ro roundhouse.slot=A|B roundhouse.state=PARTUUID=STATE and its
+ * consoles. To lay the state's folders etc/ and var/ over those of the slot, and to ask for the passphrase where the
+ * state is LUKS, is the initrd's work.
  */
 #ifndef INSTALL_SOURCE_H
 #define INSTALL_SOURCE_H
 
 #include <glib.h>
 
-enum source_file { SOURCE_SYSTEM, SOURCE_HYPERVISOR, SOURCE_KERNEL, SOURCE_INITRD, SOURCE_COUNT };
+enum source_file { SOURCE_SYSTEM, SOURCE_HYPERVISOR, SOURCE_KERNEL, SOURCE_INITRD, SOURCE_OPTIONS, SOURCE_COUNT };
 
 struct source {
     struct {
@@ -30,7 +29,7 @@ struct source {
     char *hypervisor_options, *kernel_options;
 };
 
-/* As in SHA256SUMS and on the boot partition. */
+/* As on the medium and on the boot partition. */
 extern const char *const source_names[SOURCE_COUNT];
 
 /* Reads every file to its end and compares its sum; NULL with an error, which says which one is damaged. */

@@ -153,7 +153,7 @@ static gboolean perform_boot_files(struct install *install, GError **error)
     gboolean good = g_mkdir_with_parents(folder, 0755) == 0 || trouble_errno(error, "%s cannot be made", folder);
     for (guint i = SOURCE_HYPERVISOR; good && i < SOURCE_COUNT; i++) {
         g_autofree char *path = g_build_filename(folder, source_names[i], NULL);
-        good = copy_and_compare(install, i, path, O_CREAT | O_TRUNC, (struct span){300 * (i - 1), 300 * i}, error);
+        good = copy_and_compare(install, i, path, O_CREAT | O_TRUNC, (struct span){200 * (i - 1), 200 * i}, error);
     }
     good = good && put_start(install, folder, error);
     return install_unmount(boot, error) && good;

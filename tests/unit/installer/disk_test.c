@@ -413,36 +413,45 @@ static void disk_that_forgets(void)
 
 static void damaged_medium(void)
 {
-    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd"};
+    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd", "boot/options"};
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autoptr(GError) error = NULL;
         source_free(machine_source("one"));
         g_autofree char *system = g_build_filename(machine_folder(), "system", NULL);
         g_autofree char *boot = g_build_filename(machine_folder(), "boot", NULL);
-        run("printf x | dd of=%s/%s bs=1 seek=1234 conv=notrunc status=none", machine_folder(), files[i]);
+        run("printf x | dd of=%s/%s bs=1 seek=12 conv=notrunc status=none", machine_folder(), files[i]);
         g_assert_null(source_open(system, boot, &error));
-        says(error->message, "is damaged: its sum is not that of SHA256SUMS.");
+        says(error->message, "is damaged: its sum is not the one that belongs to it.");
         says(error->message, files[i]);
     }
 }
 
-static void odd_options(void)
+/* In the medium's folder these lines of the shell, and what is said of it then. */
+static void odd_medium(void)
 {
     static const struct {
-        const char *name, *text, *words;
+        const char *change, *words;
     } rows[] = {
-        {"kernel.options", "quiet root=/dev/sda1", "has \"root=/dev/sda1\", which the installer adds by itself."},
-        {"kernel.options", "rw", "has \"rw\""},
-        {"kernel.options", "a;reboot", "a sign that GRUB takes for its own"},
-        {"hypervisor.options", "a\nreboot", "has more than one line"},
+        {"printf 'hypervisor x\nkernel quiet root=/dev/sda1\n' >options",
+         "has \"root=/dev/sda1\" for the kernel, which the installer adds by itself."},
+        {"printf 'hypervisor x\nkernel rw\n' >options", "has \"rw\" for the kernel"},
+        {"printf 'hypervisor x\nkernel a;reboot\n' >options", "has a sign that GRUB takes for its own."},
+        {"printf 'hypervisor $x\nkernel a\n' >options", "has a sign that GRUB takes for its own."},
+        {"printf 'hypervisor x\n' >options", "lacks a line for hypervisor or kernel."},
+        {": >initrd", "initrd is empty."},
+        {"rm kernel", "kernel cannot be read: No such file or directory"},
+        {"sed -i '$d' ../system.sha256", "system.sha256 has no end."},
+        {"sed -i 1d ../system.sha256", "system.sha256 has no end."},
+        {"sed -i 1p ../system.sha256", "system is damaged"},
+        {"truncate -s 5M ../system", "system is damaged"},
+        {"truncate -s 20M ../system", "system is damaged"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
         source_free(machine_source("one"));
         g_autofree char *system = g_build_filename(machine_folder(), "system", NULL);
         g_autofree char *boot = g_build_filename(machine_folder(), "boot", NULL);
-        g_autofree char *path = g_build_filename(boot, rows[i].name, NULL);
-        g_assert_true(g_file_set_contents(path, rows[i].text, -1, NULL));
+        run("cd %s; %s; sha256sum hypervisor kernel initrd options >sha256 || true", boot, rows[i].change);
         g_assert_null(source_open(system, boot, &error));
         says(error->message, rows[i].words);
     }
@@ -557,7 +566,7 @@ int main(int argc, char **argv)
         {"/disk/full", full_disk},
         {"/disk/forgets", disk_that_forgets},
         {"/disk/damaged-medium", damaged_medium},
-        {"/disk/odd-options", odd_options},
+        {"/disk/odd-medium", odd_medium},
         {"/disk/refuses", refuses},
         {"/disk/encrypted", encrypted},
     };

@@ -66,11 +66,11 @@ static void starts(void)
 {
     struct source source = {.hypervisor_options = "console=com1", .kernel_options = "quiet"};
     g_autofree char *text = grub_start('B', &source, "slot-id", "state-id");
-    g_assert_cmpstr(
-        text, ==,
-        "multiboot2 /b/hypervisor console=com1\n"
-        "module2 /b/kernel root=PARTUUID=slot-id ro roundhouse.slot=B roundhouse.state=PARTUUID=state-id quiet\n"
-        "module2 /b/initrd\n");
+    g_assert_cmpstr(text, ==,
+                    "multiboot2 /b/hypervisor console=com1\n"
+                    "module2 /b/kernel root=PARTUUID=slot-id ro roundhouse.slot=B roundhouse.state=PARTUUID=state-id "
+                    "console=tty0 console=hvc0 quiet\n"
+                    "module2 /b/initrd\n");
 }
 
 static void environment(void)
