@@ -328,6 +328,14 @@ static void check_encryption(struct reader *r, const struct lines *lines)
                 "%s is there already: the recovery key is written into a new file.", path);
 }
 
+/* A renewal has told this already. */
+static void check_use(struct reader *r, const struct lines *lines)
+{
+    guint line = line_of(lines, "erase-guests");
+    if (line && r->answers->use == USE_FREE_SPACE)
+        mistake(r, line, "erase-guests is of no use with \"use = free-space\", which erases nothing.");
+}
+
 static void check_password(struct reader *r, const struct lines *lines)
 {
     guint hash = line_of(lines, "password-hash"), password = line_of(lines, "password");
@@ -354,6 +362,7 @@ static struct answers *parse(const char *name, const char *text, const struct an
     }
     check_present(&r, &lines);
     if (answers->use != USE_RENEW) {
+        check_use(&r, &lines);
         check_encryption(&r, &lines);
         check_password(&r, &lines);
     }

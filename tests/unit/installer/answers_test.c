@@ -62,6 +62,8 @@ static const struct row {
     {"use = whole disk",
      "a:3: use is \"whole disk\", and can be whole-disk, free-space, renew. Was \"whole-disk\" meant?"},
     {"use = x", "a:3: use is \"x\", and can be whole-disk, free-space, renew."},
+    {"use = free-space\nerase-guests = yes",
+     "a:4: erase-guests is of no use with \"use = free-space\", which erases nothing."},
     {"-use", "a: use is not answered."},
     {"-encrypt", "a: encrypt is not answered."},
     {"encrypt = maybe", "a:4: encrypt is \"maybe\", and can be no, yes."},

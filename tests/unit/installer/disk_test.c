@@ -15,6 +15,7 @@
 #include <glib/gstdio.h>
 #include <libcryptsetup.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -217,6 +218,50 @@ static void renewal(void)
     source_free(three);
 }
 
+/* ---- the program ---- */
+
+/* Its exit status; what it says is left in the files "said" and "complained". */
+static int program(const char *disk, const char *answers, const char *options)
+{
+    g_autofree char *all = g_strdup_printf("disk = %s\n%s", disk, answers);
+    g_autofree char *path = g_build_filename(machine_folder(), "program.answers", NULL);
+    g_assert_true(g_file_set_contents(path, all, -1, NULL));
+    g_autofree char *status =
+        output("cd %s; %s --answers program.answers --system system --boot boot --policies %s %s >said "
+               "2>complained || { echo $?; exit 0; }; echo 0",
+               machine_folder(), g_getenv("PROGRAM"), g_getenv("POLICIES"), options);
+    return atoi(status);
+}
+
+static void as_a_program(void)
+{
+    static const char *const answers = "use = whole-disk\nencrypt = no\nkeyboard = us\ntime-zone = UTC\nperson = anna\n"
+                                       "password = geheim\n";
+    const char *disk = machine_new_disk();
+    source_free(machine_source("one"));
+    g_autofree char *before = sum_of(disk, 0, 64 * MIB);
+    if (g_access(answer_places.keyboards, R_OK) < 0 || g_access("/usr/share/zoneinfo/UTC", R_OK) < 0) {
+        g_test_skip("needs X's keyboards and time zones (packages xkb-data and tzdata)");
+        return;
+    }
+    g_assert_cmpint(program(disk, answers, "--plan"), ==, 0);
+    run("cd %s; grep -q '^Before:$' said; grep -q 'roundhouse-pool$' said; grep -q '^  finish ' said; test ! -s "
+        "complained",
+        machine_folder());
+    g_autofree char *after = sum_of(disk, 0, 64 * MIB);
+    g_assert_cmpstr(after, ==, before);
+    g_assert_cmpint(program(disk, "use = renew\nperson = x\n", ""), ==, 2);
+    run("grep -q '^program.answers:3: person is of no use' %s/complained", machine_folder());
+    g_assert_cmpint(program(disk, "use = renew\n", ""), ==, 1);
+    run("grep -q 'has no partition roundhouse-bios' %s/complained", machine_folder());
+    g_assert_cmpint(program(disk, answers, "--progress json"), ==, 0);
+    run("cd %s; test \"$(tail -n1 said)\" = 'Roundhouse is installed.'; test $(grep -c '\"permille\": 0}' said) = 9; "
+        "head -n -1 said | python3 -c 'import json, sys; [json.loads(line)[\"stage\"] for line in sys.stdin]'",
+        machine_folder());
+    g_assert_cmpint(holds(disk), ==, HOLDS_ROUNDHOUSE);
+    g_assert_cmpint(program(disk, "use = renew\n", "--progress xml"), ==, 2);
+}
+
 /* ---- beside others ---- */
 
 /* Partitions of others before and behind the free space, with something in each. */
@@ -336,7 +381,7 @@ static void killed_beside_others(void)
     make_others(disk);
     g_autofree char *before = others_of(disk);
     guint step = 1;
-    for (; !killed_at(disk, USE_FREE_SPACE, source, step); step += 3) {
+    for (; !killed_at(disk, USE_FREE_SPACE, source, step); step += 4) {
         g_autofree char *after = others_of(disk), *verdict = output("sgdisk -v %s", disk);
         g_assert_cmpstr(after, ==, before);
         g_assert_nonnull(strstr(verdict, "No problems found"));
@@ -558,6 +603,7 @@ int main(int argc, char **argv)
     } tests[] = {
         {"/disk/whole", whole_disk},
         {"/disk/renewal", renewal},
+        {"/disk/as-a-program", as_a_program},
         {"/disk/beside-others", beside_others},
         {"/disk/stops-beside-others", stops_beside_others},
         {"/disk/stops-on-whole-disk", stops_on_whole_disk},
