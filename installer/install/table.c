@@ -29,8 +29,8 @@ static struct fdisk_context *open_disk(struct install *install, gboolean read_on
 
 static gboolean close_disk(struct fdisk_context *context, int failed, const char *what, GError **error)
 {
-    /* fsync too */
-    int unwritten = fdisk_deassign_device(context, 0);
+    /* This disk is written out all the same; "no" is to all others of the machine, which may take long. */
+    int unwritten = fdisk_deassign_device(context, 1);
     fdisk_unref_context(context);
     failed = failed ? failed : unwritten;
     return !failed || trouble(error, "%s: %s", what, g_strerror(-failed));

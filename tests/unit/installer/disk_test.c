@@ -3,8 +3,8 @@
  * tools than those that made it; that others' partitions are what they were; and what is left when it ends anywhere in
  * between.
  *
- * Needs root and loop devices; without them all is skipped, and says so. Where the kernel has no device mapper,
- * encryption is tested up to the point where it needs that.
+ * The second half, /cut, is a test of its own for meson. Needs root and loop devices; without them all is skipped, and
+ * says so. Where the kernel has no device mapper, encryption is tested up to the point where it needs that.
  */
 #include "grub_config.h"
 #include "machine.h"
@@ -605,10 +605,10 @@ int main(int argc, char **argv)
         {"/disk/renewal", renewal},
         {"/disk/as-a-program", as_a_program},
         {"/disk/beside-others", beside_others},
-        {"/disk/stops-beside-others", stops_beside_others},
-        {"/disk/stops-on-whole-disk", stops_on_whole_disk},
-        {"/disk/killed-beside-others", killed_beside_others},
-        {"/disk/killed-in-renewal", killed_in_renewal},
+        {"/cut/stops-beside-others", stops_beside_others},
+        {"/cut/stops-on-whole-disk", stops_on_whole_disk},
+        {"/cut/killed-beside-others", killed_beside_others},
+        {"/cut/killed-in-renewal", killed_in_renewal},
         {"/disk/full", full_disk},
         {"/disk/forgets", disk_that_forgets},
         {"/disk/damaged-medium", damaged_medium},

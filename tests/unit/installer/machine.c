@@ -98,7 +98,8 @@ const char *machine_prepare(void)
         return "needs the tools of disks and GRUB";
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return "needs a mount namespace";
-    folder = g_dir_make_tmp("roundhouse-installer-XXXXXX", NULL);
+    folder = g_mkdtemp(g_strdup("/tmp/roundhouse-installer-XXXXXX"));
+    g_setenv("TMPDIR", folder, TRUE); /* before anybody asks for it */
     if (mount("disks", folder, "tmpfs", 0, "size=1G") < 0)
         return "needs the right to mount";
     make_udevadm();
