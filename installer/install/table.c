@@ -27,9 +27,11 @@ static struct fdisk_context *open_disk(struct install *install, gboolean read_on
     return NULL;
 }
 
+/* Writes this disk out. libfdisk itself would do that with every disk of the machine, which may take long. */
 static gboolean close_disk(struct fdisk_context *context, int failed, const char *what, GError **error)
 {
-    /* This disk is written out all the same; "no" is to all others of the machine, which may take long. */
+    if (!failed && fsync(fdisk_get_devfd(context)) < 0)
+        failed = -errno;
     int unwritten = fdisk_deassign_device(context, 1);
     fdisk_unref_context(context);
     failed = failed ? failed : unwritten;
