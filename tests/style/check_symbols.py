@@ -16,6 +16,7 @@ PROGRAMS = {
     'keeper': ('switcher/keeper/roundhouse-keeper.p', 5),
     'ui': ('switcher/ui/roundhouse-ui.p', 9),
     'roundhoused': ('uivm/roundhoused/roundhoused.p', 25),
+    'roundhouse-install': ('installer/install/roundhouse-install.p', 18),
     'roundhouse-policy': ('policies/roundhouse-policy.p', 10),
     'roundhousectl': ('uivm/roundhoused/roundhousectl.p', 1),
 }
