@@ -245,6 +245,8 @@ static void test_points(struct fixture *fixture, gconstpointer data)
     expect_text(control(1, "revert", "work", "2", NULL), "There are several points of \"2\"");
     expect_text(control(0, "undo", "work", NULL), "");
     run(fixture, "grep -q changed pool/images/work/disk.img");
+    expect_text(control(0, "forget", "work", time, NULL), "");
+    expect_text(control(1, "forget", "work", time, NULL), "There is no point of");
     expect_text(control(0, "snapshot", "work", NULL), "");
     expect_text(control(0, "points", "work", NULL), " snapshot\n");
 }
