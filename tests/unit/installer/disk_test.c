@@ -486,7 +486,7 @@ static void odd_medium(void)
         {": >initrd", "initrd is empty."},
         {"rm kernel", "kernel cannot be read: No such file or directory"},
         {"sed -i '$d' ../system.sha256", "system.sha256 has no end."},
-        {"sed -i 1d ../system.sha256", "system.sha256 has no end."},
+        {"sed -i 1d ../system.sha256", "system is damaged"},
         {"sed -i 1p ../system.sha256", "system is damaged"},
         {"truncate -s 5M ../system", "system is damaged"},
         {"truncate -s 20M ../system", "system is damaged"},
