@@ -155,7 +155,7 @@ int event_lock_with_free_port(struct domain *d, struct domain *other, evtchn_por
         *flags = event_lock_pair(d, other);
         rc = find_free_port(d, port);
         if (!rc && !e->bucket[*port >> BUCKET_SHIFT] && spare) {
-            e->bucket[*port >> BUCKET_SHIFT] = spare;
+            __atomic_store_n(&e->bucket[*port >> BUCKET_SHIFT], spare, __ATOMIC_RELEASE);
             return 0;
         }
         if (!rc && e->bucket[*port >> BUCKET_SHIFT] && !spare)

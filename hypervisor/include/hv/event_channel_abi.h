@@ -39,7 +39,7 @@ struct event_channels {
     struct spinlock lock;
     const struct event_abi *abi;   /* lock */
     evtchn_port_t max_port;        /* constant; the layout may allow fewer */
-    struct event_channel **bucket; /* lock; NULL until a port in it is used */
+    struct event_channel **bucket; /* written under the lock, once: NULL until a port in it is used */
     unsigned long *used;           /* lock; bitmap of open ports; bit 0 is always set */
     evtchn_port_t *pirq_port;      /* lock; by pirq, 0 = unbound; allocated with the first binding */
     struct event_fifo *fifo;       /* lock; NULL while the layout is 2-level */
@@ -62,11 +62,13 @@ extern const struct event_abi event_abi_2level, event_abi_2level_compat;
 /* The 2-level layout of the domain's mode. */
 const struct event_abi *event_abi_initial(const struct domain *d);
 
-/* The record, or NULL. Lock held. */
+/* The record, or NULL. It stays until its domain is gone, so it is found without the lock; what is in it is the lock's. */
 static inline struct event_channel *event_channel_of(const struct event_channels *e, evtchn_port_t port)
 {
-    struct event_channel *bucket = port <= e->max_port ? e->bucket[port >> BUCKET_SHIFT] : NULL;
+    struct event_channel *bucket = NULL;
 
+    if (port <= e->max_port)
+        bucket = __atomic_load_n(&e->bucket[port >> BUCKET_SHIFT], __ATOMIC_ACQUIRE);
     return bucket ? &bucket[port & (BUCKET_SIZE - 1)] : NULL;
 }
 static inline bool event_channel_is_open(const struct event_channels *e, evtchn_port_t port)
