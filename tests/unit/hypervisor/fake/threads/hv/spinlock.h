@@ -1,7 +1,7 @@
 /*
  * On the host the locks are real, interrupts are a counter: "off" is per thread. Who waits lets others run, and now
- * and then a thread gives up its processor with a lock it has just taken, so that threads meet also where there are
- * few processors.
+ * and then a thread gives up its processor before it takes a lock, with one it has just taken, or when it has let go of one,
+ * so that threads meet also where there are few processors.
  */
 #ifndef FAKE_HV_SPINLOCK_H
 #define FAKE_HV_SPINLOCK_H
@@ -11,6 +11,8 @@ extern int fake_threads_meet __attribute__((weak)); /* is there in tests that wa
 static inline void fake_meet_others(void)
 {
     static __thread unsigned state;
+    if (!state)
+        state = (unsigned)(unsigned long)&state; /* each thread has moments of its own */
     state = state * 1664525 + 1013904223;
     if (&fake_threads_meet && state >> 26 == 0)
         fake_let_others_run();
@@ -18,6 +20,7 @@ static inline void fake_meet_others(void)
 
 #define __builtin_ia32_pause   fake_let_others_run
 #define spin_lock              real_spin_lock
+#define spin_unlock            real_spin_unlock
 #define irq_save               real_irq_save
 #define irq_restore            real_irq_restore
 #define spin_lock_irqsave      real_spin_lock_irqsave
@@ -25,6 +28,7 @@ static inline void fake_meet_others(void)
 #include_next <hv/spinlock.h>
 #undef __builtin_ia32_pause
 #undef spin_lock
+#undef spin_unlock
 #undef irq_save
 #undef irq_restore
 #undef spin_lock_irqsave
@@ -36,6 +40,11 @@ static inline void spin_lock(struct spinlock *lock)
 {
     fake_meet_others();
     real_spin_lock(lock);
+    fake_meet_others();
+}
+static inline void spin_unlock(struct spinlock *lock)
+{
+    real_spin_unlock(lock);
     fake_meet_others();
 }
 static inline unsigned long irq_save(void)
