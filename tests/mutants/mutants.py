@@ -74,25 +74,43 @@ def try_row(copy, row, names, report):
         copy.lift(row)
 
 
-def red_without_fault(copy, names):
-    """The tests that fail in the unfaulted copy."""
-    copy.compile(names)
-    red = set()
-    for name in names:
-        if complaint := copy.fails(name):
+class Unfaulted:
+    """What each test says without a fault: asked once, by the first worker whose row names it, while the others wait."""
+
+    def __init__(self):
+        self.lock, self.known = threading.Lock(), {}
+
+    def green(self, copy, names):
+        """Those of the names that pass in the copy, in which nothing is planted."""
+        return [name for name in names if self.passes(copy, name)]
+
+    def passes(self, copy, name):
+        with self.lock:
+            answer = self.known.setdefault(name, {'asked': threading.Lock()})
+        with answer['asked']:
+            if 'passes' not in answer:
+                answer['passes'] = self.ask(copy, name)
+            return answer['passes']
+
+    def ask(self, copy, name):
+        try:
+            copy.compile([name])
+            complaint = copy.fails(name)
+        except planted.BuildFailed as error:
+            complaint = f'it does not build:\n{error}'
+        if complaint:
             print(f'RED without any fault: {name}: {complaint}', flush=True)
-            red.add(name)
-    return red
+        return not complaint
 
 
-def work(folder, jobs, emulator, waiting, red, report):
+def work(folder, jobs, emulator, waiting, unfaulted, report):
     copy = planted.Copy(folder, jobs, emulator)
     while True:
         try:
             row = waiting.get_nowait()
         except queue.Empty:
             return
-        names = [name for name in row['seen_by'] if name not in red]
+        names = unfaulted.green(copy, row['seen_by'])
         if names:
             try_row(copy, row, names, report)
         else:
@@ -119,11 +137,10 @@ def main():
     jobs = max(1, min(options.jobs, len(wanted), os.cpu_count()))
     build = os.path.abspath(options.build)
     folders, emulator = [f'{build}/mutants/{number}' for number in range(jobs)], f'{build}/emulator'
-    report, waiting = Report(), queue.Queue()
-    red = red_without_fault(planted.Copy(folders[0], os.cpu_count(), emulator), sorted({name for row in wanted for name in row['seen_by']}))
+    report, waiting, unfaulted = Report(), queue.Queue(), Unfaulted()
     for row in wanted:
         waiting.put(row)
-    workers = [threading.Thread(target=work, args=(folder, max(1, os.cpu_count() // jobs), emulator, waiting, red, report)) for folder in folders]
+    workers = [threading.Thread(target=work, args=(folder, max(1, os.cpu_count() // jobs), emulator, waiting, unfaulted, report)) for folder in folders]
     for worker in workers:
         worker.start()
     for worker in workers:
