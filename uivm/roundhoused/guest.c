@@ -8,6 +8,8 @@
 #include "roundhouse_dbus.h"
 #include "saved_state.h"
 
+#include <unistd.h>
+
 #ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
 #endif
@@ -416,6 +418,7 @@ static int open_saved(struct guest *guest, const struct guest_config *config, GE
 static void start(struct job *job)
 {
     struct guest *guest = job->guest;
+    const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
     set_error(guest, "");
     guest->fate = FATE_OFF;
@@ -423,15 +426,17 @@ static void start(struct job *job)
     set_state(guest, EVENT_START);
     struct guest_config *config = guest_whole_config(guest, &error);
     int saved = config ? open_saved(guest, config, &error) : -1;
-    if (error) {
+    struct guest_config *used = saved < 0 ? config : guest->config;
+    if (error || !environment->label(environment->user, used, &error)) {
+        if (saved >= 0)
+            close(saved);
         guest_config_free(config);
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
     publish_config(guest);
     job->resuming = saved >= 0;
-    toolstack_create(guest->environment->toolstack, saved < 0 ? config : guest->config,
-                     display_screen(guest->environment->display), saved, created, job);
+    toolstack_create(environment->toolstack, used, display_screen(guest->environment->display), saved, created, job);
     guest_config_free(config);
 }
 

@@ -28,6 +28,8 @@ struct guest_environment {
     void (*state_changed)(struct guest *guest, gpointer user);
     /* A slot of the seat for a guest without one of its own; 0 with an RH_ERROR_DISPLAY: they are all taken. */
     guint (*lend_slot)(gpointer user, GError **error);
+    /* Sets the definition's context before a domain is made of it; FALSE with an error: its label is none. */
+    gboolean (*label)(gpointer user, struct guest_config *config, GError **error);
     gpointer user;
 };
 

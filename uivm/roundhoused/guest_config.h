@@ -10,9 +10,10 @@
 
 #include "roundhouse_guest.h"
 
-#define GUEST_SLOT_NONE 0 /* no hotkey; its screen is one of those that nobody has */
-#define GUEST_SLOT_MAX  9
-#define GUEST_NAME_MAX  63
+#define GUEST_SLOT_NONE     0 /* no hotkey; its screen is one of those that nobody has */
+#define GUEST_SLOT_MAX      9
+#define GUEST_NAME_MAX      63
+#define GUEST_CONTEXT_BYTES 160 /* of the longest context of a policy, and its end */
 
 #define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
 #define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
@@ -64,6 +65,8 @@ struct guest_config {
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
     gboolean autostart;
+    char *label;                       /* guest_label.h; NULL: none */
+    char context[GUEST_CONTEXT_BYTES]; /* no setting: what the policy in force knows it by; "": there is no policy */
 };
 
 /*

@@ -140,7 +140,8 @@ static struct guest_config *new_config(const struct guest_edit *edit, GVariant *
     }
     g_autofree char *path = path_of(edit, name);
     struct guest_config *config = guest_config_edit(NULL, path, settings, error);
-    if (config && check_name_free(edit, config->name, error) && check_slot_free(edit, config->slot, NULL, error))
+    if (config && check_name_free(edit, config->name, error) && check_slot_free(edit, config->slot, NULL, error) &&
+        edit->label(edit->user, config, error))
         return config;
     guest_config_free(config);
     return NULL;
@@ -194,7 +195,8 @@ static gboolean write_changed(const struct subject *subject, GVariant *settings,
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "name: a guest gets another name by Rename.");
         good = FALSE;
     }
-    good = good && guest_config_write(config, config->path, error);
+    good = good && subject->edit->label(subject->edit->user, config, error) &&
+           guest_config_write(config, config->path, error);
     guest_config_free(config);
     return good;
 }

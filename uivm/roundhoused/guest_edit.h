@@ -15,6 +15,8 @@ struct guest_edit {
     struct authority *authority;
     /* Definitions have changed: afterwards guests is what they say. It may end any guest that is not running. */
     void (*reload)(gpointer user);
+    /* Whether the policy knows the definition's label; FALSE with an error. */
+    gboolean (*label)(gpointer user, struct guest_config *config, GError **error);
     gpointer user;
 };
 

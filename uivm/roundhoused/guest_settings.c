@@ -1,5 +1,6 @@
 /* The table of settings, in the order of the manual page and of a new file. */
 #include "guest_setting.h"
+#include "guest_label.h"
 
 #include <string.h>
 
@@ -50,6 +51,14 @@ static gboolean check_cmdline(const struct guest_setting *row, const char *value
         return guest_setting_bad(error, row->key, "it is %zu characters long; a guest can be given %d.", strlen(value),
                                  CMDLINE_MAX);
     return TRUE;
+}
+
+static gboolean check_label(const struct guest_setting *row, const char *value, GError **error)
+{
+    struct guest_label label;
+    return guest_label_read(value, &label) ||
+           guest_setting_bad(error, row->key,
+                             "\"%s\" is not a label of the policy, with desktop or service before it or not.", value);
 }
 
 static gboolean name_of_file(const struct guest_setting *row, struct guest_config *config, GError **error)
@@ -167,6 +176,10 @@ const struct guest_setting guest_settings[] = {
     {"autostart", &guest_kind_switch, FIELD(gboolean, autostart),
      .about = "Whether the guest is started when the machine has started: true or false",
      .otherwise = "false"},
+    {"label", &guest_kind_text, FIELD(char *, label),
+     .about = "What the policy knows the guest by, if it does not name it: desktop, which goes without saying, or "
+              "service, and one of the policy's labels; either or both",
+     .check = check_label},
     {.key = NULL},
 };
 /* clang-format on */

@@ -6,6 +6,7 @@
 #include "guest_edit.h"
 #include "guest_logs.h"
 #include "machine_end.h"
+#include "policy/service.h"
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
 
@@ -34,6 +35,7 @@ struct manager {
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
     struct pool_guard *pool_guard;
+    struct policy_service *policy; /* NULL while the rest is made */
     GFileMonitor *monitor;
     guint reload_timer, host_timer, seat_timer;
     gboolean seat_late;
@@ -87,6 +89,8 @@ static void publish_problems(struct manager *manager)
                                            "Restart this machine.");
     if (pool_guard_problem(manager->pool_guard))
         g_ptr_array_add(sentences, (char *)pool_guard_problem(manager->pool_guard));
+    if (manager->policy && policy_service_problem(manager->policy))
+        g_ptr_array_add(sentences, (char *)policy_service_problem(manager->policy));
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -178,6 +182,15 @@ static void read_autostart_turn(struct manager *manager)
     manager->autostart_turn.name = g_strdup(name ? g_strstrip(name) : "");
 }
 
+static gboolean may_autostart(struct manager *manager, const struct guest_config *config)
+{
+    g_autoptr(GError) error = NULL;
+    if (policy_service_may_autostart(manager->policy, config, &error))
+        return TRUE;
+    g_message("%s is not started by itself. %s", config->name, error->message);
+    return FALSE;
+}
+
 static void autostart_next(struct manager *manager)
 {
     for (guint i = 0; i < manager->guests->len && !manager->ending; i++) {
@@ -187,7 +200,7 @@ static void autostart_next(struct manager *manager)
             continue;
         set_autostart_turn(manager, config->slot, config->name); /* until it has started it is this one's turn */
         manager->autostart_again = FALSE;
-        if (config->autostart && guest_state(guest) == GUEST_OFF) {
+        if (config->autostart && guest_state(guest) == GUEST_OFF && may_autostart(manager, config)) {
             guest_request(guest, REQUEST_START, autostarted, manager);
             return;
         }
@@ -257,6 +270,7 @@ static void publish_foreground(struct manager *manager)
 {
     struct guest *guest = find_slot(manager, rh_manager1_get_focused_slot(manager->skeleton));
     int domid = guest ? guest_domid(guest) : -1;
+    policy_service_set_on_screen(manager->policy, domid < 0 ? NULL : guest_config(guest)->name);
     rh_manager1_set_focused_guest(manager->skeleton, domid < 0 ? "/" : guest_object_path(guest));
     if (domid == manager->foreground)
         return;
@@ -325,10 +339,22 @@ static void apply_config(struct manager *manager, const struct guest_config *con
         guest_set_config(guest, guest_config_copy(config));
 }
 
+/* A guest with a label that is none is listed, and not started. */
+static void check_labels(struct manager *manager, GPtrArray *configs)
+{
+    for (guint i = 0; i < configs->len; i++) {
+        struct guest_config *config = g_ptr_array_index(configs, i);
+        g_autoptr(GError) error = NULL;
+        if (!policy_service_label(manager->policy, config, &error))
+            g_ptr_array_add(manager->problems, g_strdup_printf("%s: %s", config->path, error->message));
+    }
+}
+
 static void load_definitions(struct manager *manager)
 {
     g_ptr_array_set_size(manager->problems, 0);
     g_autoptr(GPtrArray) configs = guest_config_load_directory(manager->guests_directory, manager->problems);
+    check_labels(manager, configs);
     drop_undefined(manager, configs);
     for (guint i = 0; i < configs->len; i++)
         apply_config(manager, g_ptr_array_index(configs, i));
@@ -386,6 +412,7 @@ static void guest_state_changed(struct guest *guest, gpointer data)
     struct manager *manager = data;
     query_host(manager);
     publish_foreground(manager);
+    policy_service_guest_changed(manager->policy, guest);
     if (is_idle(guest))
         schedule_reload(manager); /* a definition may have waited for this */
     if (manager->ending)
@@ -411,6 +438,33 @@ static guint lend_slot(gpointer data, GError **error)
                     "All %d screens are taken. Shut another guest down, or give this one display=none.",
                     GUEST_SLOT_MAX);
     return free_now;
+}
+
+/* ---- the policy ---- */
+
+static void policy_changed(gpointer data)
+{
+    load_definitions(data);
+}
+
+static gboolean label(gpointer data, struct guest_config *config, GError **error)
+{
+    struct manager *manager = data;
+    return policy_service_label(manager->policy, config, error);
+}
+
+static void open_policy(struct manager *manager, const struct manager_options *options)
+{
+    const struct policy_service_options policy = {.objects = manager->environment.objects,
+                                                  .authority = manager->environment.authority,
+                                                  .toolstack = manager->environment.toolstack,
+                                                  .guests = manager->guests,
+                                                  .table = options->policy,
+                                                  .state_directory = options->state_directory,
+                                                  .changed = policy_changed,
+                                                  .user = manager};
+    manager->policy = policy_service_new(&policy);
+    policy_service_serve(manager->policy, manager->skeleton);
 }
 
 /* ---- methods ---- */
@@ -528,6 +582,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
     manager->environment.lend_slot = lend_slot;
+    manager->environment.label = label;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
     manager->autostart_marker = g_strdup(options->autostart_marker);
@@ -542,12 +597,14 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
                                         .authority = manager->environment.authority,
                                         .reload = reload_now,
+                                        .label = label,
                                         .user = manager};
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
         return NULL;
     }
+    open_policy(manager, options);
     load_definitions(manager);
     g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
@@ -570,6 +627,7 @@ void manager_free(struct manager *manager)
         guest_remove(g_ptr_array_index(manager->guests, i));
     g_ptr_array_unref(manager->guests);
     g_ptr_array_unref(manager->problems);
+    policy_service_free(manager->policy);
     authority_free(manager->environment.authority);
     g_object_unref(manager->skeleton);
     g_object_unref(manager->environment.objects);

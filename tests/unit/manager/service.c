@@ -28,7 +28,7 @@ void start_service(struct fixture *fixture)
     fixture->service =
         g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
                          "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
-                         fixture->notice, NULL);
+                         fixture->notice, "--policy", fixture->policy, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -60,11 +60,13 @@ static void setup(struct fixture *fixture, gconstpointer data)
     g_unsetenv("ROUNDHOUSE_FAKE_STILL");
     g_unsetenv("ROUNDHOUSE_FAKE_OWNER");
     g_unsetenv("ROUNDHOUSE_FAKE_UI");
+    g_unsetenv("ROUNDHOUSE_FAKE_POLICY");
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->saved = g_build_filename(fixture->directory, "saved", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
     fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
+    fixture->policy = g_build_filename(fixture->directory, "policy.table", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
     g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
@@ -94,6 +96,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     g_free(fixture->saved);
     g_free(fixture->marker);
     g_free(fixture->notice);
+    g_free(fixture->policy);
     g_free(fixture->signs);
     g_free(fixture->directory);
 }

@@ -16,7 +16,7 @@ _roundhousectl()
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display autostart" -- "$word"))
+                mac uuid clock display autostart label" -- "$word"))
         fi
         ;;
     cancel)
@@ -24,6 +24,13 @@ _roundhousectl()
         ;;
     switch)
         COMPREPLY=($(compgen -W "switcher $(_roundhousectl_guests)" -- "$word"))
+        ;;
+    policy)
+        if [ "$COMP_CWORD" = 2 ]; then
+            COMPREPLY=($(compgen -W "status log explain check load" -- "$word"))
+        else
+            COMPREPLY=($(compgen -f -- "$word"))
+        fi
         ;;
     list | jobs | poweroff | restart) ;;
     *)

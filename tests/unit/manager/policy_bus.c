@@ -1,0 +1,658 @@
+/*
+ * Each call against what the policy's text says: the real service on each shipped policy, compiled by the real
+ * roundhouse-policy, whose `explain` is what is expected. And tables that are refused, questions, labels, the log.
+ */
+#include "polkit_fake.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define WORK   "/org/roundhouse/guests/work"
+#define GUEST  "org.roundhouse.Guest1"
+#define DENIED "org.roundhouse.Error.DeniedByPolicy"
+#define UNSAID "org.roundhouse.Error.NotAgreed"
+
+/* ---- the program ---- */
+
+static char *run_program(const char *const *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) program =
+        g_subprocess_newv(arguments, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
+    char *text = NULL;
+    g_assert_no_error(error);
+    g_assert_true(g_subprocess_communicate_utf8(program, NULL, NULL, &text, NULL, &error));
+    if (!g_subprocess_get_successful(program))
+        g_clear_pointer(&text, g_free);
+    return text;
+}
+
+static void compile(const char *policy, const char *table)
+{
+    const char *const arguments[] = {g_getenv("ROUNDHOUSE_POLICY"), "compile", policy, table, NULL};
+    g_autofree char *text = run_program(arguments);
+    g_assert_nonnull(text);
+}
+
+static char *shipped(const char *name)
+{
+    return g_strdup_printf("%s/%s.policy", g_getenv("POLICIES"), name);
+}
+
+static void compile_shipped(struct fixture *fixture, const char *name)
+{
+    g_autofree char *policy = shipped(name);
+    compile(policy, fixture->policy);
+}
+
+#define MACHINE                                                                                                        \
+    "label untrusted\nallow the laptop to control, run device model of the laptop and any guest\n"                     \
+    "allow the laptop to drive hardware\nallow the administrator to change policy\n"
+
+/* Puts a policy of these rules where the service looks; in another file first, as roundhouse-policy does. */
+static void put_policy(struct fixture *fixture, const char *rules)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, "test.policy", NULL);
+    g_autofree char *text = g_strconcat("policy test\n" MACHINE, rules, NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    compile(path, fixture->policy);
+}
+
+/* ---- what is expected ---- */
+
+struct question {
+    const char *policy, *subject, *verb, *object; /* object NULL: none */
+};
+
+/* Effect and rule, as `explain` has them: "person to start desktop: allow", then "    default.policy:61: allow ...". */
+static void explain(const struct question *question, char **effect, char **rule)
+{
+    const char *const arguments[] = {g_getenv("ROUNDHOUSE_POLICY"),
+                                     "explain",
+                                     question->policy,
+                                     question->subject,
+                                     question->verb,
+                                     question->object,
+                                     NULL};
+    g_autofree char *text = run_program(arguments);
+    g_assert_nonnull(text);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 3);
+    const char *colon = strstr(lines[0], ": ");
+    g_assert_nonnull(colon);
+    *effect = g_strndup(colon + 2, strcspn(colon + 2, ", "));
+    *rule = g_strdup(g_strstrip(lines[1]));
+}
+
+static const char *annotation(const GDBusMethodInfo *method, const char *name)
+{
+    return g_dbus_annotation_info_lookup(method->annotations, name);
+}
+
+/* Some value of each argument's type; those that would change much are refused by the method for another reason. */
+static GVariant *some_arguments(const GDBusMethodInfo *method)
+{
+    GVariantBuilder all;
+    g_variant_builder_init(&all, G_VARIANT_TYPE_TUPLE);
+    for (GDBusArgInfo **arg = method->in_args; arg && *arg; arg++) {
+        const char *type = (*arg)->signature;
+        GVariant *value = g_str_equal(type, "s")   ? g_variant_new_string("")
+                          : g_str_equal(type, "u") ? g_variant_new_uint32(1)
+                          : g_str_equal(type, "b") ? g_variant_new_boolean(FALSE)
+                          : g_str_equal(type, "t") ? g_variant_new_uint64(0)
+                          : g_str_equal(type, "o") ? g_variant_new_object_path("/")
+                          : *type == 'a'           ? g_variant_new_array(G_VARIANT_TYPE(type + 1), NULL, 0)
+                                                   : NULL;
+        if (!value)
+            g_error("%s: give the test a value of type %s", method->name, type);
+        g_variant_builder_add_value(&all, value);
+    }
+    return g_variant_builder_end(&all);
+}
+
+/* Not waiting for its reply: who answers may have to be asked about at this test's own polkit. */
+static guint no_to_all(struct fixture *fixture)
+{
+    g_autolist(GDBusObject) objects = g_dbus_object_manager_get_objects(fixture->objects);
+    guint count = 0;
+    for (GList *link = objects; link; link = link->next) {
+        g_autoptr(RhQuestion1) question = rh_object_get_question1(link->data);
+        if (!question || g_object_get_data(G_OBJECT(question), "answered"))
+            continue;
+        g_object_set_data(G_OBJECT(question), "answered", question);
+        rh_question1_call_answer(question, FALSE, NULL, NULL, NULL);
+        count++;
+    }
+    return count;
+}
+
+/* "allow", "deny" or "ask", by what the caller is told. */
+static char *outcome_of(struct fixture *fixture, const char *path, const char *interface, const GDBusMethodInfo *method,
+                        char **message)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    struct reply reply;
+    guint asked = 0;
+    g_test_message("%s.%s", interface, method->name);
+    call(caller, path, interface, method->name, some_arguments(method), G_DBUS_CALL_FLAGS_NONE, &reply);
+    WAIT_FOR(reply.there || (asked += no_to_all(fixture)));
+    WAIT_FOR(reply.there);
+    g_autofree char *name = reply.error ? g_dbus_error_get_remote_error(reply.error) : NULL;
+    *message = g_strdup(reply.error ? reply.error->message : "");
+    g_clear_error(&reply.error);
+    if (g_strcmp0(name, UNSAID) == 0)
+        return g_strdup(asked ? "ask" : "nobody was asked");
+    g_assert_cmpuint(asked, ==, 0);
+    if (g_strcmp0(name, "org.roundhouse.Error.NotAllowed") == 0)
+        return g_strdup(*message);
+    return g_strdup(g_strcmp0(name, DENIED) == 0 ? "deny" : "allow");
+}
+
+static void check_method(struct fixture *fixture, const char *policy, const char *subject, const char *guest_words,
+                         const char *path, const char *interface, const GDBusMethodInfo *method)
+{
+    static const char *const without_object[] = {"change power", "change policy", NULL};
+    const char *verb = annotation(method, "org.roundhouse.Verb");
+    struct question question = {policy, subject, verb, guest_words};
+    g_autofree char *effect = NULL, *rule = NULL, *message = NULL;
+    if (g_str_equal(verb, "none"))
+        return;
+    if (g_str_equal(verb, "use screen")) {
+        question.subject = guest_words;
+        question.object = NULL;
+    } else if (g_strv_contains(without_object, verb)) {
+        question.object = NULL;
+    } else if (!g_str_equal(interface, GUEST) && !g_str_equal(verb, "create")) {
+        question.object = "laptop";
+    } else if (g_str_equal(verb, "create")) {
+        question.object = "desktop"; /* without settings */
+    }
+    explain(&question, &effect, &rule);
+    g_autofree char *outcome = outcome_of(fixture, path, interface, method, &message);
+    if (!g_str_equal(outcome, effect) || (!g_str_equal(effect, "allow") && !strstr(message, rule)))
+        g_error("%s: %s %s by %s of %s: %s, and not %s by %s: \"%s\"", policy, interface, method->name, subject,
+                guest_words, outcome, effect, rule, message);
+}
+
+/* last: of the methods after which there is nothing to call any more; otherwise of the others. */
+static void check_interface(struct fixture *fixture, const char *policy, const char *subject, const char *guest_words,
+                            const char *path, GDBusInterfaceInfo *info, gboolean last)
+{
+    for (GDBusMethodInfo **method = info->methods; *method; method++) {
+        gboolean ends = g_str_equal(info->name, GUEST) ? g_str_equal((*method)->name, "Delete")
+                                                       : strstr("Shutdown Reboot", (*method)->name) != NULL;
+        if (ends == last)
+            check_method(fixture, policy, subject, guest_words, path, info->name, *method);
+    }
+}
+
+static void check_all(struct fixture *fixture, const char *policy, const char *subject, const char *label)
+{
+    g_autofree char *line = label ? g_strdup_printf("label=%s", label) : g_strdup("");
+    g_autofree char *words = label ? g_strdup_printf("desktop labelled %s", label) : g_strdup("desktop");
+    define(fixture, "work", 1, line);
+    start_service(fixture);
+    check_interface(fixture, policy, subject, words, MANAGER_PATH, rh_manager1_interface_info(), FALSE);
+    check_interface(fixture, policy, subject, words, WORK, rh_guest1_interface_info(), FALSE);
+    check_interface(fixture, policy, subject, words, WORK, rh_guest1_interface_info(), TRUE);
+    check_interface(fixture, policy, subject, words, MANAGER_PATH, rh_manager1_interface_info(), TRUE);
+    stop_service(fixture);
+    g_unlink(fixture->marker);
+}
+
+static const struct {
+    const char *policy, *label;
+} all_policies[] = {{"default", "untrusted"}, {"separated", "untrusted"}, {"managed", "private"}, {"kiosk", "public"}};
+
+/* As the administrator, who is the service's own user, and as the person, who is the switcher's. */
+static void test_all_methods(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *me = g_strdup_printf("%u", (unsigned)getuid());
+    struct polkit polkit;
+    (void)data;
+    polkit_start(&polkit, ALLOW);
+    g_setenv("ROUNDHOUSE_FAKE_UI", me, TRUE);
+    for (gsize i = 0; i < G_N_ELEMENTS(all_policies); i++) {
+        g_autofree char *policy = shipped(all_policies[i].policy);
+        compile_shipped(fixture, all_policies[i].policy);
+        for (guint labelled = 0; labelled < 2; labelled++) {
+            g_unsetenv("ROUNDHOUSE_FAKE_OWNER");
+            check_all(fixture, policy, "administrator", labelled ? all_policies[i].label : NULL);
+            g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+            check_all(fixture, policy, "person", labelled ? all_policies[i].label : NULL);
+        }
+    }
+    polkit_stop(&polkit);
+}
+
+/* Each method says which verb it is; those that are none are these. */
+static void test_verbs(struct fixture *fixture, gconstpointer data)
+{
+    static const char *const free_methods[] = {"GetGuest", "SwitcherShown", "Answer", NULL};
+    GDBusInterfaceInfo *const interfaces[] = {rh_manager1_interface_info(), rh_guest1_interface_info(),
+                                              rh_job1_interface_info(), rh_question1_interface_info()};
+    const char *const arguments[] = {g_getenv("ROUNDHOUSE_POLICY"), "words", NULL};
+    g_autofree char *words = run_program(arguments);
+    (void)fixture, (void)data;
+    for (gsize i = 0; i < G_N_ELEMENTS(interfaces); i++) {
+        for (GDBusMethodInfo **method = interfaces[i]->methods; *method; method++) {
+            const char *verb = annotation(*method, "org.roundhouse.Verb");
+            if (!verb)
+                g_error("%s.%s: say org.roundhouse.Verb in the XML", interfaces[i]->name, (*method)->name);
+            g_autofree char *row = g_strdup_printf("| `%s` |", verb);
+            if (g_str_equal(verb, "none") ? !g_strv_contains(free_methods, (*method)->name) : !strstr(words, row))
+                g_error("%s.%s: the verb \"%s\"", interfaces[i]->name, (*method)->name, verb);
+        }
+        for (GDBusPropertyInfo **property = interfaces[i]->properties; *property; property++)
+            g_assert_cmpint((*property)->flags, ==, G_DBUS_PROPERTY_INFO_FLAGS_READABLE); /* writing would ask nobody */
+    }
+}
+
+/* ---- the table ---- */
+
+static gboolean policy_is(struct fixture *fixture, const char *name)
+{
+    return g_strcmp0(rh_manager1_get_policy(fixture->manager), name) == 0;
+}
+
+static gboolean has_problem(struct fixture *fixture, const char *text)
+{
+    const char *const *problems = rh_manager1_get_problems(fixture->manager);
+    for (; problems && *problems; problems++)
+        if (strstr(*problems, text))
+            return TRUE;
+    return FALSE;
+}
+
+static GError *try_start(struct fixture *fixture)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    (void)fixture;
+    return try_to(caller, WORK, GUEST, "Start", NULL);
+}
+
+/* A change is seen; what is refused is told, and changes nothing; and so it is with the hypervisor's refusal. */
+static void test_change(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *hypervisor = g_build_filename(fixture->directory, "hypervisor", NULL), *told = NULL, *table = NULL;
+    gsize told_size, table_size;
+    (void)data;
+    define(fixture, "work", 1, "");
+    g_setenv("ROUNDHOUSE_FAKE_POLICY", hypervisor, TRUE);
+    start_service(fixture);
+    g_assert_true(policy_is(fixture, ""));
+    put_policy(fixture, "allow the administrator to stop any guest\n");
+    WAIT_FOR(policy_is(fixture, "test"));
+    g_assert_true(g_file_get_contents(hypervisor, &told, &told_size, NULL) &&
+                  g_file_get_contents(fixture->policy, &table, &table_size, NULL));
+    g_assert_cmpmem(told, told_size, table, table_size);
+    expect_error(try_start(fixture), DENIED, "what nothing says is denied");
+    g_assert_true(g_file_set_contents(fixture->policy, "This is no policy", -1, NULL));
+    WAIT_FOR(has_problem(fixture, "The one before goes on."));
+    g_assert_true(policy_is(fixture, "test"));
+    expect_error(try_start(fixture), DENIED, "what nothing says is denied");
+    put_policy(fixture, "allow the administrator to start any guest\n");
+    WAIT_FOR(!has_problem(fixture, "The one before"));
+    g_assert_no_error(try_start(fixture));
+    g_unlink(hypervisor);
+    g_assert_cmpint(g_mkdir(hypervisor, 0700), ==, 0); /* and so it cannot be written */
+    put_policy(fixture, "deny the administrator to start any guest\n");
+    WAIT_FOR(has_problem(fixture, "The hypervisor refuses the policy."));
+    expect_error(try_start(fixture), "org.roundhouse.Error.WrongState", "work is already running");
+    g_rmdir(hypervisor);
+}
+
+static GError *load_table(struct fixture *fixture, const char *bytes, gsize size)
+{
+    GError *error = NULL;
+    rh_manager1_call_policy_load_sync(fixture->manager, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, size, 1),
+                                      NULL, &error);
+    return error;
+}
+
+/* By the bus: all or nothing, on the disk too. */
+static void test_load(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *first = NULL, *second = NULL, *now = NULL;
+    gsize first_size, second_size;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "allow the administrator to stop any guest\n");
+    g_assert_true(g_file_get_contents(fixture->policy, &first, &first_size, NULL));
+    put_policy(fixture, "allow the administrator to start any guest\n");
+    g_assert_true(g_file_get_contents(fixture->policy, &second, &second_size, NULL));
+    g_assert_cmpint(g_unlink(fixture->policy), ==, 0);
+    start_service(fixture);
+    g_assert_no_error(load_table(fixture, first, first_size));
+    WAIT_FOR(policy_is(fixture, "test"));
+    g_assert_true(g_file_get_contents(fixture->policy, &now, NULL, NULL));
+    g_assert_cmpmem(now, first_size, first, first_size);
+    expect_error(try_start(fixture), DENIED, "what nothing says is denied");
+    expect_error(load_table(fixture, second, second_size - 1), "org.roundhouse.Error.BadConfig", "cut off");
+    expect_error(try_start(fixture), DENIED, "what nothing says is denied");
+    g_assert_no_error(load_table(fixture, second, second_size));
+    pass_time(500); /* the watch sees what was written here, and finds nothing new */
+    g_assert_no_error(try_start(fixture));
+    /* Where it cannot be kept, the one before is in force. */
+    g_assert_cmpint(g_unlink(fixture->policy), ==, 0);
+    g_assert_cmpint(g_mkdir(fixture->policy, 0700), ==, 0);
+    expect_error(load_table(fixture, first, first_size), "org.roundhouse.Error.Storage", "The one before is in force");
+    expect_error(try_start(fixture), "org.roundhouse.Error.WrongState", "work is already running");
+    g_rmdir(fixture->policy);
+}
+
+/* A table that cannot be used when the service starts: all is denied, and an administrator can mend it. */
+static void test_unusable(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *good = NULL;
+    gsize size;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "allow the administrator to start any guest\n");
+    g_assert_true(g_file_get_contents(fixture->policy, &good, &size, NULL));
+    g_assert_true(g_file_set_contents(fixture->policy, good, (gssize)size - 8, NULL));
+    start_service(fixture);
+    g_assert_true(has_problem(fixture, "Until another is put in force nothing is allowed."));
+    expect_error(try_start(fixture), DENIED, "nothing is allowed");
+    g_assert_no_error(load_table(fixture, good, size));
+    WAIT_FOR(!has_problem(fixture, "Until another"));
+    g_assert_no_error(try_start(fixture));
+}
+
+/* ---- who it is ---- */
+
+/* A person whom the policy denies it may show to be an administrator; then polkit is asked about that, and only then.
+ */
+static void test_raise(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "allow the administrator to start any guest\nallow the person to stop any guest\n");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, ALLOW);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    expect_error(try_to(caller, WORK, GUEST, "Shutdown", NULL), "org.roundhouse.Error.WrongState", "work is off");
+    g_assert_cmpstr(polkit.asked->str, ==, "use ");
+    g_string_truncate(polkit.asked, 0);
+    expect_error(try_to(caller, WORK, GUEST, "Pause", NULL), DENIED, "what nothing says is denied");
+    g_assert_cmpstr(polkit.asked->str, ==, "use ");
+    g_string_truncate(polkit.asked, 0);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Start", NULL));
+    g_assert_cmpstr(polkit.asked->str, ==, "use administer ");
+    polkit_stop(&polkit);
+}
+
+/* A guest cannot be talked into another label, or name, whose guests may not be changed. */
+static void test_becomes(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "guest bank is a desktop\n"
+                        "deny the administrator to change settings of any guest labelled untrusted, the guest bank\n"
+                        "allow the administrator to change settings of any guest\n");
+    start_service(fixture);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "SetSettings",
+                             g_variant_parse(NULL, "({'memory_mib': <uint32 64>},)", NULL, NULL, NULL)));
+    expect_error(try_to(caller, WORK, GUEST, "SetSettings",
+                        g_variant_parse(NULL, "({'label': <'untrusted'>},)", NULL, NULL, NULL)),
+                 DENIED, "deny administrator to change settings");
+    expect_error(try_to(caller, WORK, GUEST, "Rename", g_variant_new("(s)", "bank")), DENIED,
+                 "deny administrator to change settings");
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Rename", g_variant_new("(s)", "fun")));
+}
+
+static void test_autostart(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    define(fixture, "work", 1, "autostart=true");
+    define(fixture, "fun", 2, "autostart=true\nlabel=untrusted");
+    put_policy(fixture, "deny the laptop to start unattended any guest labelled untrusted\n"
+                        "allow the laptop to start unattended any guest\n");
+    start_service(fixture);
+    rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, NULL);
+    g_autoptr(RhGuest1) work = guest(fixture, "work"), fun = guest(fixture, "fun");
+    WAIT_FOR(is(work, "running"));
+    WAIT_FOR(g_file_test(fixture->marker, G_FILE_TEST_EXISTS));
+    pass_time(300);
+    g_assert_true(is(fun, "off"));
+}
+
+/* ---- labels ---- */
+
+static void test_labels(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    (void)data;
+    define(fixture, "work", 1, "label=wrok");
+    put_policy(fixture, "allow the administrator to start, create, change settings of any guest\n");
+    start_service(fixture);
+    WAIT_FOR(has_problem(fixture, "label: the policy test knows no label \"wrok\"; it knows untrusted."));
+    g_assert_cmpuint(guest_count(fixture), ==, 1);
+    expect_error(try_start(fixture), DENIED, "what nothing says is denied");
+    define(fixture, "work", 1, "label=untrusted");
+    WAIT_FOR(problem_count(fixture) == 0);
+    expect_error(try_to(caller, WORK, GUEST, "SetSettings",
+                        g_variant_parse(NULL, "({'label': <'nonsense'>},)", NULL, NULL, NULL)),
+                 "org.roundhouse.Error.BadConfig", "knows no label \"nonsense\"; it knows untrusted.");
+    expect_error(
+        try_to(caller, WORK, GUEST, "SetSettings", g_variant_parse(NULL, "({'label': <'a b'>},)", NULL, NULL, NULL)),
+        "org.roundhouse.Error.BadConfig", "label: \"a b\" is not a label of the policy");
+    expect_error(
+        try_to(caller, MANAGER_PATH, BUS_NAME, "CreateGuest",
+               g_variant_parse(NULL, "({'name': <'x'>, 'kernel': <'/k'>, 'label': <'nonsense'>},)", NULL, NULL, NULL)),
+        "org.roundhouse.Error.BadConfig", "knows no label \"nonsense\"; it knows untrusted.");
+    g_assert_no_error(try_start(fixture));
+}
+
+/* ---- questions ---- */
+
+static RhQuestion1 *find_question(struct fixture *fixture)
+{
+    g_autolist(GDBusObject) objects = g_dbus_object_manager_get_objects(fixture->objects);
+    for (GList *link = objects; link; link = link->next) {
+        RhQuestion1 *question = rh_object_get_question1(link->data);
+        if (question)
+            return question;
+    }
+    return NULL;
+}
+
+static RhQuestion1 *wait_for_question(struct fixture *fixture)
+{
+    RhQuestion1 *question = NULL;
+    WAIT_FOR(question || (question = find_question(fixture)));
+    return question;
+}
+
+static void begin_stop(GDBusConnection *caller, struct reply *reply)
+{
+    call(caller, WORK, GUEST, "Shutdown", NULL, G_DBUS_CALL_FLAGS_NONE, reply);
+}
+
+static void test_question(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "ask before allowing the administrator to stop any guest, remember until the guest stops\n"
+                        "ask before allowing the administrator to suspend any guest\n"
+                        "allow the administrator to start any guest\n");
+    start_service(fixture);
+    g_assert_no_error(try_start(fixture));
+    begin_stop(caller, &reply);
+    g_autoptr(RhQuestion1) question = wait_for_question(fixture);
+    g_assert_cmpstr(rh_question1_get_subject(question), ==, "administrator");
+    g_assert_cmpstr(rh_question1_get_verb(question), ==, "stop");
+    g_assert_cmpstr(rh_question1_get_object(question), ==, "work (desktop)");
+    g_assert_cmpstr(rh_question1_get_remember(question), ==, "guest");
+    g_assert_nonnull(strstr(rh_question1_get_rule(question), "test.policy:6: ask before allowing"));
+    g_assert_false(reply.there);
+    g_assert_true(rh_question1_call_answer_sync(question, TRUE, NULL, NULL));
+    WAIT_FOR(reply.there);
+    g_assert_no_error(reply.error);
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    WAIT_FOR(is(work, "off"));
+    g_assert_no_error(try_start(fixture));
+    begin_stop(caller, &reply); /* what was agreed ended with the guest */
+    g_autoptr(RhQuestion1) again = wait_for_question(fixture);
+    WAIT_FOR(reply.there); /* nobody answers */
+    expect_error(reply.error, UNSAID, "nobody said yes");
+    WAIT_FOR(!find_question(fixture));
+    g_assert_true(is(work, "running"));
+    g_autoptr(GError) error = NULL;
+    g_assert_false(rh_question1_call_answer_sync(again, TRUE, NULL, &error)); /* too late */
+    g_assert_true(is(work, "running"));
+}
+
+/* What was agreed counts until then, and for that alone. */
+static void test_remembered(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "ask before allowing the administrator to suspend any guest, remember for 8 hours\n"
+                        "allow the administrator to start any guest\n");
+    start_service(fixture);
+    g_assert_no_error(try_start(fixture));
+    call(caller, WORK, GUEST, "Pause", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    g_autoptr(RhQuestion1) question = wait_for_question(fixture);
+    g_assert_true(rh_question1_call_answer_sync(question, TRUE, NULL, NULL));
+    WAIT_FOR(reply.there);
+    g_assert_no_error(reply.error);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Unpause", NULL));
+    stop_service(fixture);
+    start_service(fixture); /* and over a restart of the service */
+    expect_error(try_to(caller, WORK, GUEST, "Pause", NULL), "org.roundhouse.Error.WrongState", "work is off");
+    put_policy(fixture, "ask before allowing the administrator to suspend any guest\n");
+    pass_time(800);
+    call(caller, WORK, GUEST, "Pause", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    g_autoptr(RhQuestion1) again = wait_for_question(fixture);
+    g_assert_true(rh_question1_call_answer_sync(again, FALSE, NULL, NULL));
+    WAIT_FOR(reply.there);
+    expect_error(reply.error, UNSAID, "nobody said yes");
+}
+
+/* Who asks cannot answer: polkit has an action of its own for that, which the switcher alone has. */
+static void test_own_answer(struct fixture *fixture, gconstpointer data)
+{
+    struct polkit polkit;
+    struct reply reply;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "ask before allowing the person to start any guest\n");
+    g_setenv("ROUNDHOUSE_FAKE_OWNER", OTHER_UID, TRUE);
+    polkit_start(&polkit, ALLOW);
+    start_service(fixture);
+    g_autoptr(GDBusConnection) caller = caller_new();
+    call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &reply);
+    g_autoptr(RhQuestion1) question = wait_for_question(fixture);
+    polkit.verdict = REFUSE;
+    g_string_truncate(polkit.asked, 0);
+    expect_error(try_to(caller, g_dbus_proxy_get_object_path(G_DBUS_PROXY(question)), "org.roundhouse.Question1",
+                        "Answer", g_variant_new("(b)", TRUE)),
+                 "org.roundhouse.Error.NotAllowed", "You may not do this (org.roundhouse.answer).");
+    g_assert_cmpstr(polkit.asked->str, ==, "answer ");
+    WAIT_FOR(reply.there);
+    expect_error(reply.error, UNSAID, "nobody said yes");
+    polkit_stop(&polkit);
+}
+
+/* Questions have a bound, and go with those who asked, and with their policy. */
+static void test_many_questions(struct fixture *fixture, gconstpointer data)
+{
+    struct reply replies[20];
+    GDBusConnection *caller = caller_new();
+    guint refused = 0;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "ask before allowing the administrator to start any guest\n");
+    start_service(fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(replies); i++)
+        call(caller, WORK, GUEST, "Start", NULL, G_DBUS_CALL_FLAGS_NONE, &replies[i]);
+    g_autoptr(RhQuestion1) question = wait_for_question(fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(replies); i++) {
+        WAIT_FOR(replies[i].there || refused == 0 || i < 16);
+        if (!replies[i].there)
+            continue;
+        expect_error(replies[i].error, UNSAID, "16 questions wait already");
+        refused++;
+    }
+    g_dbus_connection_close_sync(caller, NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(replies); i++)
+        WAIT_FOR(replies[i].there);
+    WAIT_FOR(!find_question(fixture));
+    g_object_unref(caller);
+}
+
+/* ---- the log ---- */
+
+static gboolean log_has(struct fixture *fixture, const char *outcome, const char *verb, const char *rule)
+{
+    g_autoptr(GVariant) entries = NULL;
+    g_assert_true(rh_manager1_call_policy_log_sync(fixture->manager, &entries, NULL, NULL));
+    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
+        const char *o, *v, *r;
+        g_assert_true(g_variant_lookup(entry, "outcome", "&s", &o) && g_variant_lookup(entry, "verb", "&s", &v) &&
+                      g_variant_lookup(entry, "rule", "&s", &r));
+        if (g_str_equal(o, outcome) && g_str_equal(v, verb) && strstr(r, rule))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void test_log(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GVariant) answer = NULL;
+    const char *effect, *rule;
+    (void)data;
+    define(fixture, "work", 1, "");
+    put_policy(fixture, "allow the administrator to see any guest and the laptop\n"
+                        "deny the administrator to start any guest\n"
+                        "ask before allowing the administrator to stop any guest\n");
+    start_service(fixture);
+    expect_error(try_start(fixture), DENIED, "test.policy:7: deny administrator to start any guest");
+    struct reply reply;
+    g_autoptr(GDBusConnection) caller = caller_new();
+    begin_stop(caller, &reply);
+    WAIT_FOR(reply.there || no_to_all(fixture));
+    WAIT_FOR(reply.there);
+    g_clear_error(&reply.error);
+    stop_service(fixture);
+    start_service(fixture); /* it is kept */
+    g_assert_true(log_has(fixture, "denied", "start", "test.policy:7: deny administrator to start any guest"));
+    g_assert_true(log_has(fixture, "asked", "stop", "test.policy:8: ask"));
+    g_assert_true(log_has(fixture, "refused", "stop", "test.policy:8: ask"));
+    g_assert_false(log_has(fixture, "denied", "see", ""));
+    g_assert_true(
+        rh_manager1_call_policy_explain_sync(fixture->manager, "administrator", "start", "work", &answer, NULL, NULL));
+    g_assert_true(g_variant_lookup(answer, "effect", "&s", &effect) && g_variant_lookup(answer, "rule", "&s", &rule));
+    g_assert_cmpstr(effect, ==, "deny");
+    g_assert_cmpstr(rule, ==, "test.policy:7: deny administrator to start any guest");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service_test tests[] = {
+        {"/policy/verbs", test_verbs},
+        {"/policy/all-methods", test_all_methods},
+        {"/policy/change", test_change},
+        {"/policy/load", test_load},
+        {"/policy/unusable", test_unusable},
+        {"/policy/raise", test_raise},
+        {"/policy/becomes", test_becomes},
+        {"/policy/autostart", test_autostart},
+        {"/policy/labels", test_labels},
+        {"/policy/question", test_question},
+        {"/policy/remembered", test_remembered},
+        {"/policy/own-answer", test_own_answer},
+        {"/policy/many-questions", test_many_questions},
+        {"/policy/log", test_log},
+        {NULL, NULL},
+    };
+    return service_run(argc, argv, tests);
+}
