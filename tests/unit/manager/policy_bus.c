@@ -446,6 +446,50 @@ static void test_labels(struct fixture *fixture, gconstpointer data)
     g_assert_no_error(try_start(fixture));
 }
 
+/* ---- the network ---- */
+
+static gboolean rules_have(const char *path, const char *text, gboolean wanted)
+{
+    g_autofree char *rules = NULL;
+    return g_file_get_contents(path, &rules, NULL, NULL) && (strstr(rules, text) != NULL) == wanted;
+}
+
+/* A file tells nobody that it is there. */
+static void wait_for_rules(const char *path, const char *text, gboolean wanted)
+{
+    for (guint tries = 0; tries < 300 && !rules_have(path, text, wanted); tries++)
+        pass_time(50);
+    g_assert_true(rules_have(path, text, wanted));
+}
+
+/* Rules come with the policy, follow the guests that run, and what nft does not take is told. */
+static void test_network(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *rules = g_build_filename(fixture->directory, "rules", NULL);
+    (void)data;
+    define(fixture, "work", 1, "network=bridge\nmac=00:16:3e:11:22:33");
+    g_setenv("ROUNDHOUSE_FAKE_NFT", rules, TRUE);
+    start_service(fixture);
+    g_assert_no_error(try_start(fixture));
+    pass_time(300);
+    g_assert_false(g_file_test(rules, G_FILE_TEST_EXISTS)); /* without a policy none */
+    put_policy(fixture,
+               "allow the administrator to start, stop any guest\nallow any guest to connect to any network\n");
+    wait_for_rules(rules, "\"vif1.0\" } goto from_1", TRUE);
+    g_assert_true(rules_have(rules, "ether saddr != 00:16:3e:11:22:33 drop", TRUE));
+    g_autoptr(GDBusConnection) caller = caller_new();
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Destroy", NULL));
+    wait_for_rules(rules, "vif1.0", FALSE);
+    g_unlink(rules);
+    g_assert_cmpint(g_mkdir(rules, 0700), ==, 0);
+    g_assert_no_error(try_start(fixture));
+    WAIT_FOR(has_problem(fixture, "The policy's rules for the network are not in place: Refused."));
+    g_rmdir(rules);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Destroy", NULL));
+    wait_for_rules(rules, "vif2.0", FALSE);
+    WAIT_FOR(!has_problem(fixture, "rules for the network"));
+}
+
 /* ---- questions ---- */
 
 static RhQuestion1 *find_question(struct fixture *fixture)
@@ -647,6 +691,7 @@ int main(int argc, char **argv)
         {"/policy/becomes", test_becomes},
         {"/policy/autostart", test_autostart},
         {"/policy/labels", test_labels},
+        {"/policy/network", test_network},
         {"/policy/question", test_question},
         {"/policy/remembered", test_remembered},
         {"/policy/own-answer", test_own_answer},

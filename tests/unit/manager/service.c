@@ -61,6 +61,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     g_unsetenv("ROUNDHOUSE_FAKE_OWNER");
     g_unsetenv("ROUNDHOUSE_FAKE_UI");
     g_unsetenv("ROUNDHOUSE_FAKE_POLICY");
+    g_unsetenv("ROUNDHOUSE_FAKE_NFT");
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->saved = g_build_filename(fixture->directory, "saved", NULL);

@@ -183,6 +183,15 @@ static guint32 find_guest(const struct policy_table *table, const struct policy_
                               label.word);
 }
 
+/* The one that is declared by this name, otherwise the class of what this machine's bridges lead to. */
+static guint32 find_network(const struct policy_table *table, const char *name)
+{
+    char context[GUEST_CONTEXT_BYTES];
+    g_snprintf(context, sizeof(context), "network:%s", name);
+    guint32 named = policy_table_by_context(table, context);
+    return named ? named : policy_table_by_context(table, "wired-network");
+}
+
 guint32 policy_party_find(const struct policy_table *table, const struct policy_party *party)
 {
     static const char *const contexts[POLICY_CATEGORIES] = {
@@ -193,6 +202,8 @@ guint32 policy_party_find(const struct policy_table *table, const struct policy_
     };
     if (party->category == POLICY_GUEST)
         return find_guest(table, party);
+    if (party->category == POLICY_NETWORK)
+        return find_network(table, party->name);
     const char *context = (guint)party->category < POLICY_CATEGORIES ? contexts[party->category] : NULL;
     return context ? policy_table_by_context(table, context) : 0;
 }

@@ -20,8 +20,8 @@ struct policy_asker;
 
 /* Who does it, or what it is done to. The texts are the caller's. */
 struct policy_party {
-    enum policy_category category; /* of a guest, of this machine and of people */
-    const char *name;              /* of a guest */
+    enum policy_category category; /* of a guest, a network, this machine and people */
+    const char *name;              /* of a guest; of a network, its bridge's */
     const char *label;             /* of a guest, its setting; NULL: none */
 };
 

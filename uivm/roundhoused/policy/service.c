@@ -3,18 +3,27 @@
 #include "service.h"
 #include "errors.h"
 #include "gate.h"
+#include "network.h"
+#include "network_apply.h"
 #include "roundhouse_dbus.h"
 
 #include <string.h>
 
 #define SETTLE_MILLISECONDS 300 /* who writes a file does so in several steps */
 
+#define LOOK_SECONDS 20 /* the clock and the power supply tell nobody */
+
 #ifndef POWER_SUPPLIES
 #define POWER_SUPPLIES "/sys/class/power_supply"
 #endif
 
+#ifndef NFT
+#define NFT "/usr/sbin/nft"
+#endif
+
 struct policy_service {
     struct policy_asker *asker;
+    struct policy_network *network;
     struct policy_log *log;
     struct policy_questions *questions;
     struct policy_gate gate;
@@ -22,7 +31,7 @@ struct policy_service {
     struct authority *authority;
     char *path, *problem, *on_screen;
     GFileMonitor *monitor;
-    guint timer;
+    guint timer, look_timer;
     RhManager1 *skeleton; /* NULL before policy_service_serve() */
     void (*changed)(gpointer user);
     gpointer user;
@@ -64,9 +73,57 @@ static gboolean is_in_force(struct policy_service *service, const char *bytes, g
     return table && g_bytes_get_size(table) == size && memcmp(g_bytes_get_data(table, NULL), bytes, size) == 0;
 }
 
+/* ---- networks ---- */
+
+static void add_card(GArray *cards, GPtrArray *configs, const struct guest *guest)
+{
+    struct guest_config *config = guest_domid(guest) < 0 ? NULL : guest_whole_config(guest, NULL);
+    if (!config)
+        return;
+    g_ptr_array_add(configs, config);
+    struct policy_card card = {.guest = config->name,
+                               .label = config->label,
+                               .bridge = config->bridge,
+                               .domid = (guint)guest_domid(guest),
+                               .emulated = config->type == GUEST_HVM};
+    memcpy(card.mac, config->mac, sizeof(card.mac));
+    if (config->bridge)
+        g_array_append_val(cards, card);
+}
+
+/* Without a policy what there is stays as it is. */
+static void renew_network(struct policy_service *service)
+{
+    g_autoptr(GBytes) table = policy_asker_table(service->asker);
+    g_autoptr(GArray) cards = g_array_new(FALSE, FALSE, sizeof(struct policy_card));
+    g_autoptr(GPtrArray) configs = g_ptr_array_new_with_free_func((GDestroyNotify)guest_config_free);
+    if (!table && !service->problem)
+        return;
+    for (guint i = 0; i < service->gate.guests->len; i++)
+        add_card(cards, configs, g_ptr_array_index(service->gate.guests, i));
+    struct policy_facts facts = policy_facts_now(POWER_SUPPLIES, service->on_screen);
+    policy_network_set(service->network,
+                       policy_network_rules(service->asker, &facts,
+                                            (const struct policy_card *)(const void *)cards->data, cards->len));
+}
+
+/* Hours begin, and cables are pulled. */
+static gboolean look_again(gpointer data)
+{
+    renew_network(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static void network_told(gpointer data)
+{
+    struct policy_service *service = data;
+    service->changed(service->user);
+}
+
 static void tell_changed(struct policy_service *service)
 {
     policy_questions_end_all(service->questions);
+    renew_network(service);
     publish(service);
     service->changed(service->user);
 }
@@ -181,7 +238,7 @@ void policy_service_serve(struct policy_service *service, gpointer skeleton)
 
 const char *policy_service_problem(const struct policy_service *service)
 {
-    return service->problem;
+    return service->problem ? service->problem : policy_network_problem(service->network);
 }
 
 gboolean policy_service_label(struct policy_service *service, struct guest_config *config, GError **error)
@@ -196,14 +253,18 @@ gboolean policy_service_may_autostart(struct policy_service *service, const stru
 
 void policy_service_set_on_screen(struct policy_service *service, const char *guest)
 {
+    if (g_strcmp0(guest, service->on_screen) == 0)
+        return;
     g_free(service->on_screen);
     service->gate.on_screen = service->on_screen = g_strdup(guest);
+    renew_network(service);
 }
 
 void policy_service_guest_changed(struct policy_service *service, struct guest *guest)
 {
     if (guest_domid(guest) < 0)
         policy_questions_guest_stopped(service->questions, guest_config(guest)->name);
+    renew_network(service);
 }
 
 /* ---- life ---- */
@@ -220,6 +281,7 @@ struct policy_service *policy_service_new(const struct policy_service_options *o
     service->path = g_strdup(options->table);
     service->log = policy_log_new(log);
     service->asker = policy_asker_new(tell_hypervisor, service);
+    service->network = policy_network_new(NFT, network_told, service);
     service->questions = policy_questions_new(options->objects, options->authority, service->log, answers);
     service->gate = (struct policy_gate){.asker = service->asker,
                                          .log = service->log,
@@ -229,7 +291,9 @@ struct policy_service *policy_service_new(const struct policy_service_options *o
     struct authority_gate gate = policy_gate_for_authority(&service->gate);
     authority_set_gate(options->authority, &gate);
     read_table(service);
+    renew_network(service);
     watch(service);
+    service->look_timer = g_timeout_add_seconds(LOOK_SECONDS, look_again, service);
     return service;
 }
 
@@ -238,8 +302,10 @@ void policy_service_free(struct policy_service *service)
     if (!service)
         return;
     g_clear_handle_id(&service->timer, g_source_remove);
+    g_clear_handle_id(&service->look_timer, g_source_remove);
     g_clear_object(&service->monitor);
     policy_questions_free(service->questions);
+    policy_network_free(service->network);
     policy_asker_free(service->asker);
     policy_log_free(service->log);
     g_clear_object(&service->skeleton);
