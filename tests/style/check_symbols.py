@@ -37,6 +37,8 @@ NAMED = {
 }
 # What these offer is not looked at: the linker script names what assembly does, and generators offer more than is wanted.
 NOT_LOOKED_AT = ('.S.o', '-resources.c.o', '-protocol.c.o')
+# Objects of files that several programs have: they are looked at in roundhouse-policy, whose own they are.
+SHARED = '.._.._policies_'
 OFFERED = 'TDBRC'
 
 
@@ -60,7 +62,7 @@ def unused(objects):
     known = symbols(objects)
     taken = set().union(*(taken for _, taken in known.values()))
     return {name: os.path.basename(path) for path, (offered, _) in sorted(known.items())
-            if not path.endswith(NOT_LOOKED_AT) for name in offered - taken}
+            if not path.endswith(NOT_LOOKED_AT) and not os.path.basename(path).startswith(SHARED) for name in offered - taken}
 
 
 def main():

@@ -22,7 +22,7 @@ while True:
 """
 CONNECT = """
 import socket, sys
-s = socket.socket(); s.settimeout(0.7)
+s = socket.socket(); s.settimeout(2)
 try:
     s.connect((sys.argv[1], 7777)); sys.exit(0 if s.recv(3) == b'yes' else 1)
 except OSError:
@@ -38,16 +38,16 @@ s.send(b'\\xff' * 6 + m + b'\\x08\\x06\\x00\\x01\\x08\\x00\\x06\\x04\\x00\\x01' 
 """
 LISTEN = """
 import socket, sys, time
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)); s.bind(('eth0', 0)); s.settimeout(0.7)
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)); s.bind(('eth0', 0)); s.settimeout(4)
 print('ready', flush=True)
-end = time.time() + 0.7
-wanted = socket.inet_aton(sys.argv[1])
+end = time.time() + 4
+wanted = b'\\0\\1' + bytes(int(x, 16) for x in sys.argv[1].split(':')) + socket.inet_aton(sys.argv[2])
 while time.time() < end:
     try:
         frame = s.recv(2000)
     except OSError:
         break
-    if frame[28:32] == wanted and frame[20:22] == b'\\0\\1':
+    if frame[20:32] == wanted:
         sys.exit(0)
 sys.exit(1)
 """
@@ -124,7 +124,7 @@ def who_reaches(title, wanted):
 
 def hears(listener, spoofer, hardware, address):
     """Whether a frame from that MAC and address, sent by the spoofer, comes to the listener."""
-    ear = subprocess.Popen(python(listener, LISTEN, address), stdout=subprocess.PIPE, text=True)
+    ear = subprocess.Popen(python(listener, LISTEN, hardware, address), stdout=subprocess.PIPE, text=True)
     ear.stdout.readline()
     run(*python(spoofer, SPOOF, hardware, address, ADDRESSES[listener]))
     return ear.wait() == 0

@@ -101,3 +101,19 @@ GError *try_to(GDBusConnection *caller, const char *path, const char *interface,
     WAIT_FOR(reply.there);
     return reply.error;
 }
+
+/* Not waiting for its reply: who answers may have to be asked about at the test's own polkit. */
+guint no_to_all(struct fixture *fixture)
+{
+    g_autolist(GDBusObject) objects = g_dbus_object_manager_get_objects(fixture->objects);
+    guint count = 0;
+    for (GList *link = objects; link; link = link->next) {
+        g_autoptr(RhQuestion1) question = rh_object_get_question1(link->data);
+        if (!question || g_object_get_data(G_OBJECT(question), "answered"))
+            continue;
+        g_object_set_data(G_OBJECT(question), "answered", question);
+        rh_question1_call_answer(question, FALSE, NULL, NULL, NULL);
+        count++;
+    }
+    return count;
+}

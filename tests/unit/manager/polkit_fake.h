@@ -43,4 +43,7 @@ void call(GDBusConnection *caller, const char *path, const char *interface, cons
 GError *try_to(GDBusConnection *caller, const char *path, const char *interface, const char *method,
                GVariant *parameters);
 
+/* Says no to each question of the policy that is there; how many there were. */
+guint no_to_all(struct fixture *fixture);
+
 #endif

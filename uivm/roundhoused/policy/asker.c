@@ -192,7 +192,7 @@ static guint32 find_network(const struct policy_table *table, const char *name)
     return named ? named : policy_table_by_context(table, "wired-network");
 }
 
-guint32 policy_party_find(const struct policy_table *table, const struct policy_party *party)
+static guint32 find_party(const struct policy_table *table, const struct policy_party *party)
 {
     static const char *const contexts[POLICY_CATEGORIES] = {
         [POLICY_LAPTOP] = "laptop",
@@ -229,7 +229,7 @@ static struct policy_answer ask_table(const struct policy_table *table, guint32 
     return least;
 }
 
-void policy_rule_text(const struct policy_table *table, guint32 rule, char *text, gsize bytes)
+static void rule_text(const struct policy_table *table, guint32 rule, char *text, gsize bytes)
 {
     const struct policy_file_rule *r = &table->rules[rule];
     if (rule)
@@ -258,14 +258,14 @@ static struct policy_decision decide(const struct policy_table *table, const str
                                      enum policy_verb verb, const struct policy_party *object,
                                      const struct policy_facts *facts)
 {
-    guint32 s = policy_party_find(table, subject), o = policy_party_find(table, object);
+    guint32 s = find_party(table, subject), o = find_party(table, object);
     guint16 holds = (guint16)(facts->holds | (is_on_screen(subject, facts) ? POLICY_WHEN_ON_SCREEN : 0));
     struct policy_answer answer = ask_table(table, s, verb, o, holds, facts->unknown, facts->minute);
     struct policy_decision decision = {
         .effect = answer.effect, .remember = answer.remember, .seconds = answer.seconds, .verb = verb, .by_rule = TRUE};
     name_party(table, subject, s, decision.subject);
     name_party(table, object, o, decision.object);
-    policy_rule_text(table, answer.rule, decision.rule, sizeof(decision.rule));
+    rule_text(table, answer.rule, decision.rule, sizeof(decision.rule));
     return decision;
 }
 
@@ -320,7 +320,7 @@ static gboolean label_of(const struct policy_table *table, const char *name, con
 {
     struct guest_label label = {FALSE, ""};
     const struct policy_party party = {POLICY_GUEST, name, text};
-    guint32 identity = guest_label_read(text, &label) ? policy_party_find(table, &party) : 0;
+    guint32 identity = guest_label_read(text, &label) ? find_party(table, &party) : 0;
     const struct policy_file_identity *id = &table->identities[identity];
     if (!identity)
         return refuse_label(table, *label.word ? label.word : text, error);

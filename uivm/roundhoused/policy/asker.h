@@ -66,9 +66,5 @@ gboolean policy_label(struct policy_asker *asker, const char *name, const char *
 enum policy_verb policy_verb_by_words(const char *words);
 const char *policy_verb_text(enum policy_verb verb);
 gboolean policy_allows_less(enum policy_effect a, enum policy_effect b);
-/* The rule that decided, "FILE:LINE: TEXT". */
-void policy_rule_text(const struct policy_table *table, guint32 rule, char *text, gsize bytes);
-/* An identity of the table; 0, who may nothing. */
-guint32 policy_party_find(const struct policy_table *table, const struct policy_party *party);
 
 #endif
