@@ -18,7 +18,7 @@ HOST_PATIENCE = ['--timeout-multiplier', '5']
 SUITES = {'style': 'plain', 'unit': 'plain', 'guests': 'plain', 'rig': 'plain', 'parts': 'named', 'soak': 'named'}
 BATCHES = {'rig', 'parts', 'soak'}
 # What uivm/image/build makes for them.
-IMAGES = {'guests': ['reference', 'emulator'], 'rig': ['tests'], 'parts': ['tests'], 'soak': ['tests']}
+IMAGES = {'guests': ['reference', 'emulator'], 'rig': ['tests'], 'parts': ['tests', 'medium'], 'soak': ['tests']}
 RECIPE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'uivm', 'image', 'build')
 LONGEST = 10
 PROCESSORS = 2      # for which the rig's time limits are made

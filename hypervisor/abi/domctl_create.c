@@ -90,6 +90,8 @@ long domctl_createdomain(struct request *r)
     int error = check_create(&op->u.createdomain);
 
     if (!error)
+        error = allowed_to_make(current->domain, op->u.createdomain.ssidref);
+    if (!error)
         error = domain_create(id, &op->u.createdomain, false, &d);
     if (error)
         return error;

@@ -169,6 +169,12 @@ long domctl_get_address_size(struct request *r)
 
 /* ---- time stamp counter ---- */
 
+static bool counter_ok(const struct xen_domctl_tsc_info *info)
+{
+    return (!info->gtsc_khz || (info->gtsc_khz >= DOMAIN_TSC_MIN_KHZ && info->gtsc_khz <= DOMAIN_TSC_MAX_KHZ)) &&
+           info->elapsed_nsec <= DOMAIN_TSC_MAX_ELAPSED;
+}
+
 long domctl_settscinfo(struct request *r)
 {
     struct domain *d = r->domain;
@@ -176,7 +182,7 @@ long domctl_settscinfo(struct request *r)
     const struct xen_domctl_tsc_info *info = &op->u.tsc_info;
     bool emulated = info->tsc_mode == TSC_MODE_ALWAYS_EMULATE;
 
-    if (is_current_domain(d) || info->tsc_mode > TSC_MODE_NEVER_EMULATE)
+    if (is_current_domain(d) || info->tsc_mode > TSC_MODE_NEVER_EMULATE || (emulated && !counter_ok(info)))
         return -EINVAL;
     if (d->creation_finished && emulated != d->tsc.emulated)
         return -EBUSY;

@@ -14,15 +14,6 @@ _Static_assert(sizeof(struct xen_add_to_physmap) == 24, "ABI");
 _Static_assert(sizeof(struct xen_add_to_physmap_batch) == 32, "ABI");
 _Static_assert(sizeof(struct xen_remove_from_physmap) == 16, "ABI");
 
-static void make_room(struct domain *d, gfn_t gfn)
-{
-    enum p2m_type kind;
-
-    p2m_lookup(d, gfn, &kind, NULL);
-    if (p2m_is_own_ram(kind))
-        (void)p2m_release(d, gfn, 0); /* somebody else was faster: then it is not there any more */
-}
-
 static bool is_shown_at(struct domain *d, mfn_t mfn, gfn_t gfn)
 {
     enum p2m_type kind;
@@ -43,12 +34,11 @@ static int show_page(struct domain *d, mfn_t mfn, gfn_t gfn)
     error = page_get_with_type(page, d, TYPE_WRITABLE);
     if (error)
         return error;
-    if (before != M2P_INVALID && is_shown_at(d, mfn, before))
-        (void)p2m_clear(d, before, 0);
-    make_room(d, gfn);
-    error = p2m_set(d, gfn, mfn, 0, P2M_SHARED);
+    error = p2m_replace(d, gfn, mfn, P2M_SHARED);
     if (error)
         page_put_with_type(page);
+    else if (before != M2P_INVALID && before != gfn && is_shown_at(d, mfn, before))
+        (void)p2m_clear(d, before, 0);
     return error;
 }
 
@@ -81,10 +71,7 @@ int memory_move_page(struct domain *d, gfn_t from, gfn_t to)
     p2m_lookup(d, from, &kind, NULL);
     if (!p2m_is_own_ram(kind))
         return -EINVAL;
-    if (from == to)
-        return 0;
-    make_room(d, to);
-    return p2m_move(d, from, to);
+    return from == to ? 0 : p2m_move(d, from, to);
 }
 
 /* One page. Another domain's frames and device memory are not for guests here. */

@@ -257,12 +257,13 @@ static long claim(struct domain *d, uint64_t pages)
     long result = 0;
 
     spin_lock(&reservation_lock);
-    claim_reduce(d, d->outstanding_pages);
     if (pages && (pages > d->max_pages || pages < d->pages))
         result = -EINVAL;
     else if (pages && !claims_allow(d, pages - d->pages))
         result = -ENOMEM;
-    else if (pages) {
+    if (!result)
+        claim_reduce(d, d->outstanding_pages);
+    if (!result && pages) {
         d->outstanding_pages = pages - d->pages;
         claimed_pages += d->outstanding_pages;
     }
@@ -281,7 +282,9 @@ long memory_claim(struct request *r)
     d = domain_get(op->domid);
     if (!d)
         return -EINVAL;
-    result = claim(d, op->nr_extents);
+    result = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
+    if (!result)
+        result = claim(d, op->nr_extents);
     domain_put(d);
     return result;
 }

@@ -1,6 +1,7 @@
 /*
  * The hypercall that is Roundhouse's own. Source: include/public/roundhouse.h.
  */
+#include <hv/domain.h>
 #include <hv/operation.h>
 #include <hv/sched.h>
 #include <public/roundhouse.h>
@@ -9,17 +10,21 @@
 static long set_foreground(struct request *r)
 {
     uint64_t id = r->call->arg[1];
-    struct domain *d = NULL;
+    struct domain *d;
+    long result;
 
-    if (id != DOMID_INVALID) {
-        d = id < DOMID_FIRST_RESERVED ? domain_get((domid_t)id) : NULL;
-        if (!d)
-            return -ESRCH;
+    if (id == DOMID_INVALID) {
+        sched_set_foreground(NULL);
+        return 0;
     }
-    sched_set_foreground(d);
-    if (d)
-        domain_put(d);
-    return 0;
+    d = id < DOMID_FIRST_RESERVED ? domain_get((domid_t)id) : NULL;
+    if (!d)
+        return -ESRCH;
+    result = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
+    if (!result)
+        sched_set_foreground(d);
+    domain_put(d);
+    return result;
 }
 
 static const struct operation operations[] = {

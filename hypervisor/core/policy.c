@@ -50,6 +50,11 @@ int allowed_on(const struct domain *subject, enum policy_verb verb, const struct
     return subject->is_privileged ? policy_ask(subject, verb, object) : -EPERM;
 }
 
+int allowed_to_make(const struct domain *subject, uint32_t sid)
+{
+    return subject->is_privileged ? policy_ask_label(subject, POLICY_VERB_CONTROL, sid) : -EPERM;
+}
+
 int allowed_between(const struct domain *subject, enum policy_verb verb, const struct domain *object)
 {
     return subject == object ? 0 : policy_ask(subject, verb, object);

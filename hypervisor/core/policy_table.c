@@ -66,7 +66,9 @@ static void describe(char *line, size_t bytes, const struct policy_in_force *p, 
         snprintf(line + length, bytes - (size_t)length, "%.255s", policy_table_string(&p->table, r->text));
 }
 
-static __noinline int ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
+/* sid: of the object, which is no domain yet; NULL: it is one. */
+static __noinline int ask(const struct domain *subject, enum policy_verb verb, const struct domain *object,
+                          const uint32_t *sid)
 {
     const struct policy_moment any = {0};
     char line[256] __uninitialized;
@@ -75,7 +77,7 @@ static __noinline int ask(const struct domain *subject, enum policy_verb verb, c
     bool denied = false;
 
     if (p) {
-        uint32_t s = label_of(p, subject), o = label_of(p, object);
+        uint32_t s = label_of(p, subject), o = sid ? find_label(p, *sid) : label_of(p, object);
         struct policy_answer answer = policy_table_ask(&p->table, s, verb, o, any);
         denied = answer.effect != POLICY_ALLOW;
         if (unlikely(denied))
@@ -91,7 +93,12 @@ static __noinline int ask(const struct domain *subject, enum policy_verb verb, c
 
 int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
 {
-    return likely(!READ_ONCE(in_force)) ? 0 : ask(subject, verb, object);
+    return likely(!READ_ONCE(in_force)) ? 0 : ask(subject, verb, object, NULL);
+}
+
+int policy_ask_label(const struct domain *subject, enum policy_verb verb, uint32_t sid)
+{
+    return likely(!READ_ONCE(in_force)) ? 0 : ask(subject, verb, NULL, &sid);
 }
 
 static void label_all(const struct policy_in_force *p)

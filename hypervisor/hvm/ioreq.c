@@ -74,12 +74,15 @@ static struct ioreq_server *server_alloc(struct domain *d, unsigned handling)
     return NULL;
 }
 
-static int publish(struct hvm_io *io, struct ioreq_server *s, ioservid_t *id)
+/* Of a domain that ends servers are taken back under the same lock, after `dying` was set. */
+static int publish(struct domain *d, struct ioreq_server *s, ioservid_t *id)
 {
-    int error = -ENOSPC;
+    struct hvm_io *io = d->hvm->io;
+    int error;
 
     spin_lock(&io->lock);
-    for (unsigned i = 0; i < IOREQ_SERVERS && error; i++) {
+    error = d->dying == DOMAIN_ALIVE ? -ENOSPC : -ESRCH;
+    for (unsigned i = 0; i < IOREQ_SERVERS && error == -ENOSPC; i++) {
         if (!io->server[i]) {
             io->server[i] = s;
             *id = (ioservid_t)i;
@@ -97,15 +100,13 @@ int ioreq_server_create(struct domain *d, unsigned handling, ioservid_t *id)
 
     if (handling > HVM_IOREQSRV_BUFIOREQ_ATOMIC)
         return -EINVAL;
-    if (d->dying != DOMAIN_ALIVE)
-        return -ESRCH;
     s = server_alloc(d, handling);
     if (!s)
         return -ENOMEM;
     domain_pause_sync(d);
     error = connect(d, s);
     if (!error)
-        error = publish(d->hvm->io, s, id);
+        error = publish(d, s, id);
     if (error)
         server_free(d, s);
     domain_unpause(d);

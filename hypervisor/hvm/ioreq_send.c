@@ -143,7 +143,8 @@ static void post(struct vcpu *v, unsigned id, const struct io_access *a)
         lose_device_model(v, id);
 }
 
-/* Runs in interrupt handlers too. The vcpu looks for itself what it was about. */
+/* Runs in interrupt handlers too. The vcpu looks for itself what it was about; the ring has a port before vcpu 0 is
+ * made. */
 void ioreq_event(struct domain *d, unsigned vcpu, evtchn_port_t port, bool gone)
 {
     struct vcpu *v = d->vcpu[vcpu];
@@ -154,6 +155,8 @@ void ioreq_event(struct domain *d, unsigned vcpu, evtchn_port_t port, bool gone)
         if (s && (s->port[vcpu] == port || s->ring_port == port))
             s->lost = true;
     }
+    if (!v)
+        return;
     WRITE_ONCE(v->hvm->waits_for_io, false);
     vcpu_wake(v);
 }

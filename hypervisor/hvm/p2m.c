@@ -469,7 +469,7 @@ static void name_frames(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned order)
     }
 }
 
-int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type)
+static int set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type, bool release)
 {
     struct p2m *p2m = d->hvm->p2m;
     struct run run = {.gfn = gfn, .mfn = mfn, .kind = type};
@@ -478,12 +478,22 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_typ
     if (!error && (mfn == INVALID_MFN) != !p2m->format->rights[type])
         error = -EINVAL;
     if (!error)
-        error = change(d, &run, false);
+        error = change(d, &run, release);
     if (error)
         return error;
     if (p2m_is_own_ram(type) || type == P2M_SHARED)
         name_frames(p2m, gfn, mfn, order);
     return 0;
+}
+
+int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type)
+{
+    return set(d, gfn, mfn, order, type, false);
+}
+
+int p2m_replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    return set(d, gfn, mfn, 0, type, true);
 }
 
 int p2m_clear(struct domain *d, gfn_t gfn, unsigned order)
@@ -518,7 +528,7 @@ int p2m_move(struct domain *d, gfn_t from, gfn_t to)
         return error;
     p2m_flush(d);
     own_frame_gone(d);
-    error = p2m_set(d, to, pte_mfn(old.entry), 0, P2M_RAM);
+    error = p2m_replace(d, to, pte_mfn(old.entry), P2M_RAM);
     if (error)
         (void)p2m_set(d, from, pte_mfn(old.entry), 0, P2M_RAM); /* its table is there still */
     return error;

@@ -2,9 +2,10 @@
  * The context of an HVM guest as a stream of records: header, one per vcpu or chip, end. Sources: xen/hvm/save.h,
  * xen/arch-x86/hvm/save.h.
  *
- * A record shorter than ours comes from an older format: the rest is zero. Records of types we do not have, longer ones
- * and those of vcpus or chips that the guest does not have are refused. When a stream is refused what was loaded before
- * stays: the caller destroys the guest.
+ * A record shorter than ours comes from an older format: the rest is zero. Records of types we do not have, longer
+ * ones, those of vcpus or chips that the guest does not have, and those that came already are refused: a stream is a
+ * file of whoever, and loaded in one go. When a stream is refused what was loaded before stays: the caller destroys the
+ * guest.
  */
 #include <hv/domain_log.h>
 #include <hv/domain_tsc.h>
@@ -83,7 +84,20 @@ static int check_header(const struct hvm_save_descriptor *descriptor, const uint
     return header.magic == HVM_FILE_MAGIC && header.version == HVM_FILE_VERSION ? 0 : -EINVAL;
 }
 
-static int load_record(struct domain *d, const struct hvm_save_descriptor *descriptor, const uint8_t *body)
+/* By type, a bit for each instance that the stream has had. No handler takes an instance beyond MAX_VCPUS. */
+struct loaded {
+    unsigned long instances[HVM_SAVE_CODE_MAX + 1];
+};
+_Static_assert(MAX_VCPUS <= BITS_PER_LONG, "a bit for each");
+
+static bool came_already(struct loaded *loaded, const struct hvm_save_descriptor *descriptor)
+{
+    return descriptor->instance < MAX_VCPUS &&
+           test_and_set_bit(descriptor->instance, &loaded->instances[descriptor->typecode]);
+}
+
+static int load_record(struct domain *d, struct loaded *loaded, const struct hvm_save_descriptor *descriptor,
+                       const uint8_t *body)
 {
     bool there;
     const struct hvm_save_handler *handler = find_handler(d, descriptor->typecode, &there);
@@ -94,6 +108,8 @@ static int load_record(struct domain *d, const struct hvm_save_descriptor *descr
         return -EINVAL;
     if (!there)
         return -ENODEV;
+    if (came_already(loaded, descriptor))
+        return -EEXIST;
     whole = zalloc(handler->bytes);
     if (!whole)
         return -ENOMEM;
@@ -121,6 +137,7 @@ int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes)
 {
     struct hvm_save_buffer b = {.data = (uint8_t *)buffer, .size = bytes};
     struct hvm_save_descriptor descriptor;
+    struct loaded loaded = {0};
     const uint8_t *body;
     int error = next_record(&b, &descriptor, &body) ? check_header(&descriptor, body) : -ENODATA;
 
@@ -130,7 +147,7 @@ int hvm_load(struct domain *d, const uint8_t *buffer, uint32_t bytes)
         else if (descriptor.typecode == HVM_SAVE_CODE(END))
             return 0;
         else
-            error = load_record(d, &descriptor, body);
+            error = load_record(d, &loaded, &descriptor, body);
     }
     domain_log(LOG_INFO, d, "context refused (error %d) at byte %u of %u", -error, b.at, bytes);
     return error;

@@ -307,7 +307,7 @@ static int load_msr_list(struct domain *d, unsigned instance, const void *body)
     for (unsigned i = 0; i < list->count; i++) {
         if (list->msr[i]._rsvd)
             return -EINVAL;
-        if (list->msr[i].val && !hvm_wrmsr(v, list->msr[i].index, list->msr[i].val))
+        if (list->msr[i].val)
             return -ENXIO;
     }
     return 0;

@@ -21,12 +21,15 @@ HYPERVISOR_OPTIONS = ' '.join([
     'dom0_mem=1024M,max:1024M',             # the UI service VM never grows: what is left is the desktops'
     'noreboot',                             # after a fault of ours the machine stays halted, for its dump to be read
 ])
+DOM0_EVERYWHERE = ' '.join([
+    'quiet', 'loglevel=4',                  # of its kernel errors alone: each line waits for the serial line
+    'net.ifnames=0',                        # wired cards are eth0, eth1, ... on every machine
+])
 DOM0_OPTIONS = ' '.join([
     'root=LABEL=roundhouse',                # the service VM's disk, whatever drive of the machine it is
     'rw', 'fastboot',                       # its journal mends the file system; a check would hold up the picture
     'console=hvc0',                         # its console is the hypervisor's, so one serial line tells all
-    'quiet', 'loglevel=4',                  # of its kernel errors alone: each line waits for the serial line
-    'net.ifnames=0',                        # wired cards are eth0, eth1, ... on every machine
+    DOM0_EVERYWHERE,
 ])
 
 GRUB = '/usr/lib/grub'

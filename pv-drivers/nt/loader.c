@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
-#include "nt.h"
+#include "ndis.h"
 
 #define THUNK_SIZE    32u
 #define MOST_THUNKS   256u
@@ -91,7 +91,9 @@ const struct nt_export *nt_find_export(const char *module, const char *name)
     static const struct {
         const struct nt_export *exports;
         const unsigned *count;
-    } tables[] = {{nt_kernel_exports, &nt_kernel_export_count}, {nt_storport_exports, &nt_storport_export_count}};
+    } tables[] = {{nt_kernel_exports, &nt_kernel_export_count},
+                  {nt_storport_exports, &nt_storport_export_count},
+                  {nt_ndis_exports, &nt_ndis_export_count}};
 
     for (size_t table = 0; table < sizeof(tables) / sizeof(tables[0]); table++)
         for (unsigned i = 0; i < *tables[table].count; i++) {

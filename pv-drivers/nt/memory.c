@@ -240,6 +240,36 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID address)
     return physical;
 }
 
+VOID NTAPI MmBuildMdlForNonPagedPool(PMDL mdl)
+{
+    unsigned char *bytes = (unsigned char *)mdl->StartVa + mdl->ByteOffset;
+    PFN_NUMBER *frames = (PFN_NUMBER *)(mdl + 1);
+    unsigned pages = (unsigned)ADDRESS_AND_SIZE_TO_SPAN_PAGES(bytes, mdl->ByteCount);
+
+    if (mdl->MdlFlags || mdl->Size != (CSHORT)(sizeof(*mdl) + pages * sizeof(*frames)))
+        nt_bug("an MDL of %u bytes is built that is not initialized", (unsigned)mdl->ByteCount);
+    for (unsigned i = 0; i < pages; i++)
+        frames[i] = (PFN_NUMBER)(MmGetPhysicalAddress((unsigned char *)mdl->StartVa + i * NT_PAGE).QuadPart / NT_PAGE);
+    mdl->MdlFlags = MDL_SOURCE_IS_NONPAGED_POOL;
+    mdl->MappedSystemVa = bytes;
+}
+
+/* Of MDLs of a test's: all memory is mapped already. */
+PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL mdl, KPROCESSOR_MODE mode, MEMORY_CACHING_TYPE type, PVOID wanted,
+                                         ULONG stop, ULONG priority)
+{
+    UNREFERENCED_PARAMETER(priority);
+    if (mode != KernelMode || type != MmCached || wanted || stop)
+        nt_bug("an MDL is mapped as no driver of ours does");
+    if (mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL))
+        nt_bug("an MDL is mapped that is mapped");
+    if (nt_allocation_fails())
+        return NULL;
+    mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
+    mdl->MappedSystemVa = (unsigned char *)mdl->StartVa + mdl->ByteOffset;
+    return mdl->MappedSystemVa;
+}
+
 PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS address, SIZE_T size, MEMORY_CACHING_TYPE type)
 {
     unsigned page, pages = (unsigned)((size + NT_PAGE - 1) / NT_PAGE);

@@ -562,6 +562,14 @@ VOID NTAPI KeSetTargetProcessorDpc(PRKDPC dpc, CCHAR number)
     dpc->Number = (USHORT)(number + 1);
 }
 
+NTSTATUS NTAPI KeSetTargetProcessorDpcEx(PKDPC dpc, PPROCESSOR_NUMBER processor)
+{
+    if (processor->Group || processor->Reserved)
+        return STATUS_INVALID_PARAMETER;
+    KeSetTargetProcessorDpc(dpc, (CCHAR)processor->Number);
+    return STATUS_SUCCESS;
+}
+
 VOID NTAPI KeSetImportanceDpc(PRKDPC dpc, KDPC_IMPORTANCE importance)
 {
     dpc->Importance = (UCHAR)importance;

@@ -1,6 +1,7 @@
 /* The adapter: Storport's callbacks, and the two requests that a miniport must see before Storport does. */
 #include "block.h"
 
+#define MOST_NUMBER   999999999u
 #define NAMES_SIZE    (XENSTORE_PAYLOAD_MAX + 2)
 #define MOST_TRANSFER (1u << 20)
 #define MOST_ELEMENTS (MOST_TRANSFER / PV_PAGE_SIZE + 1)
@@ -11,41 +12,6 @@ DRIVER_INITIALIZE DriverEntry;
 static struct adapter the_adapter;
 static PDRIVER_ADD_DEVICE storport_add_device;
 static PDRIVER_DISPATCH storport_pnp;
-
-static NTSTATUS NTAPI signal(PDEVICE_OBJECT device, PIRP irp, PVOID event)
-{
-    UNREFERENCED_PARAMETER(device);
-    UNREFERENCED_PARAMETER(irp);
-    KeSetEvent(event, IO_NO_INCREMENT, FALSE);
-    return STATUS_MORE_PROCESSING_REQUIRED;
-}
-
-static NTSTATUS query_bus(PDEVICE_OBJECT physical, struct pv_bus_interface *bus)
-{
-    static const GUID guid = PV_BUS_INTERFACE_GUID;
-    PIRP irp = IoAllocateIrp(physical->StackSize, FALSE);
-    PIO_STACK_LOCATION stack;
-    NTSTATUS status;
-    KEVENT done;
-
-    if (!irp)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    KeInitializeEvent(&done, NotificationEvent, FALSE);
-    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
-    stack = IoGetNextIrpStackLocation(irp);
-    stack->MajorFunction = IRP_MJ_PNP;
-    stack->MinorFunction = IRP_MN_QUERY_INTERFACE;
-    stack->Parameters.QueryInterface.InterfaceType = &guid;
-    stack->Parameters.QueryInterface.Size = sizeof(*bus);
-    stack->Parameters.QueryInterface.Version = PV_BUS_INTERFACE_VERSION;
-    stack->Parameters.QueryInterface.Interface = &bus->header;
-    IoSetCompletionRoutine(irp, signal, &done, TRUE, TRUE, TRUE);
-    if (IoCallDriver(physical, irp) == STATUS_PENDING)
-        KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
-    status = irp->IoStatus.Status;
-    IoFreeIrp(irp);
-    return status;
-}
 
 static void give_back(struct adapter *adapter)
 {
@@ -66,7 +32,7 @@ static NTSTATUS NTAPI add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT physical)
     if (adapter->bus.path)
         return STATUS_DEVICE_ALREADY_ATTACHED;
     KeInitializeEvent(&adapter->arm_done, NotificationEvent, TRUE);
-    status = query_bus(physical, &adapter->bus);
+    status = bus_query(physical, &adapter->bus);
     if (!NT_SUCCESS(status))
         return status;
     status = storport_add_device(driver, physical);
@@ -124,24 +90,16 @@ static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
     return status;
 }
 
-static BOOLEAN read_number(const char *text, ULONG *number)
-{
-    ULONG value = 0, digits = 0;
-
-    for (; *text >= '0' && *text <= '9' && digits < 9; text++, digits++)
-        value = value * 10 + (ULONG)(*text - '0');
-    *number = value;
-    return digits && !*text;
-}
-
 /* Disks stand in the order in which xenstore names them; those beyond the last target are left out, and named. */
 static void add_disks(struct adapter *adapter, char *names)
 {
     ULONG target = 0, number;
+    ULONGLONG value;
 
     for (const char *name = names; *name; name += strlen(name) + 1) {
-        if (!read_number(name, &number))
+        if (!read_decimal(name, &value) || value > MOST_NUMBER)
             continue;
+        number = (ULONG)value;
         if (target == TARGETS)
             LOG("there is no place for disk %u", number);
         else if (NT_SUCCESS(disk_add(adapter, number, &adapter->disks[target])))

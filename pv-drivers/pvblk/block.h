@@ -5,7 +5,7 @@
 #ifndef PVBLK_BLOCK_H
 #define PVBLK_BLOCK_H
 
-#include "pv/bus_interface.h"
+#include "pv/bus_client.h"
 #include "pv/storport.h"
 #include "pv/xen.h"
 

@@ -1,62 +1,21 @@
 /* The connection of one disk: xenstore's handshake, the ring's page, and what the back end says of the disk. */
 #include "block.h"
 
-#define VALUE_SIZE 64
-#define WAIT       (-10ll * 10 * 1000 * 1000) /* 10 s, relative, in units of 100 ns */
+#define WAIT (-10ll * 10 * 1000 * 1000) /* 10 s, relative, in units of 100 ns */
 
 static struct pv_bus_interface *bus_of(struct disk *disk)
 {
     return &disk->adapter->bus;
 }
 
-static void write_decimal(char *text, ULONG value)
+static ULONGLONG number_of(struct disk *disk, const char *name, ULONGLONG otherwise)
 {
-    char digits[12];
-    ULONG count = 0;
-
-    do {
-        digits[count++] = (char)('0' + value % 10);
-    } while (value /= 10);
-    while (count)
-        *text++ = digits[--count];
-    *text = 0;
-}
-
-static BOOLEAN read_decimal(const char *text, ULONGLONG *value)
-{
-    ULONG digits = 0;
-
-    for (*value = 0; *text >= '0' && *text <= '9' && digits < 19; text++, digits++)
-        *value = *value * 10 + (ULONG)(*text - '0');
-    return digits && !*text;
-}
-
-static void join(char *path, const char *folder, const char *name)
-{
-    strcpy(path, folder);
-    strcat(path, "/");
-    strcat(path, name);
-}
-
-/* A number that stands in a folder; `otherwise` if there is none, or no number. */
-static ULONGLONG number_of(struct disk *disk, const char *folder, const char *name, ULONGLONG otherwise)
-{
-    char path[2 * PATH_SIZE], text[VALUE_SIZE];
-    ULONGLONG value;
-
-    join(path, folder, name);
-    if (!NT_SUCCESS(bus_of(disk)->store_read(bus_of(disk)->header.Context, path, text, sizeof(text))))
-        return otherwise;
-    return read_decimal(text, &value) ? value : otherwise;
+    return bus_read_number(bus_of(disk), disk->back, name, otherwise);
 }
 
 static NTSTATUS publish(struct disk *disk, const char *name, ULONG value)
 {
-    char path[2 * PATH_SIZE], text[12];
-
-    join(path, disk->path, name);
-    write_decimal(text, value);
-    return bus_of(disk)->store_write(bus_of(disk)->header.Context, path, text);
+    return bus_write_number(bus_of(disk), disk->path, name, value);
 }
 
 /* Waits for the back end to be in this state, or beyond it while it closes. */
@@ -65,7 +24,7 @@ static NTSTATUS wait_for(struct disk *disk, ULONG state)
     LARGE_INTEGER timeout = {.QuadPart = WAIT};
 
     for (;;) {
-        ULONG now = (ULONG)number_of(disk, disk->back, "state", XenbusStateUnknown);
+        ULONG now = (ULONG)number_of(disk, "state", XenbusStateUnknown);
 
         if (now == state)
             return STATUS_SUCCESS;
@@ -79,8 +38,8 @@ static NTSTATUS wait_for(struct disk *disk, ULONG state)
 /* Is the size that the back end tells one that this driver can serve? Nothing of the disk changes if not. */
 static BOOLEAN take_size(struct disk *disk)
 {
-    ULONGLONG sector_size = number_of(disk, disk->back, "sector-size", SECTOR);
-    ULONGLONG sectors = number_of(disk, disk->back, "sectors", 0);
+    ULONGLONG sector_size = number_of(disk, "sector-size", SECTOR);
+    ULONGLONG sectors = number_of(disk, "sectors", 0);
     KIRQL irql;
 
     if ((sector_size != SECTOR && sector_size != PV_PAGE_SIZE) || !sectors || sectors > 1ull << 50 ||
@@ -97,9 +56,9 @@ static NTSTATUS take_properties(struct disk *disk)
 {
     if (!take_size(disk))
         return STATUS_DEVICE_CONFIGURATION_ERROR;
-    disk->read_only = (number_of(disk, disk->back, "info", 0) & VDISK_READONLY) != 0;
-    disk->can_flush = number_of(disk, disk->back, "feature-flush-cache", 0) == 1;
-    disk->can_discard = number_of(disk, disk->back, "feature-discard", 0) == 1;
+    disk->read_only = (number_of(disk, "info", 0) & VDISK_READONLY) != 0;
+    disk->can_flush = number_of(disk, "feature-flush-cache", 0) == 1;
+    disk->can_discard = number_of(disk, "feature-discard", 0) == 1;
     return STATUS_SUCCESS;
 }
 
@@ -151,8 +110,8 @@ static NTSTATUS find_back(struct disk *disk)
 {
     char path[2 * PATH_SIZE];
 
-    join(path, disk->path, "backend");
-    disk->domain = (USHORT)number_of(disk, disk->path, "backend-id", 0);
+    join_path(path, disk->path, "backend");
+    disk->domain = (USHORT)bus_read_number(bus_of(disk), disk->path, "backend-id", 0);
     return bus_of(disk)->store_read(bus_of(disk)->header.Context, path, disk->back, sizeof(disk->back));
 }
 
@@ -161,7 +120,7 @@ static NTSTATUS shake_hands(struct disk *disk)
     char path[2 * PATH_SIZE];
     NTSTATUS status = publish(disk, "ring-ref", disk->ring_reference);
 
-    join(path, disk->path, "protocol");
+    join_path(path, disk->path, "protocol");
     if (NT_SUCCESS(status))
         status = publish(disk, "event-channel", bus_of(disk)->event_port(bus_of(disk)->header.Context, disk->event));
     if (NT_SUCCESS(status))
@@ -229,7 +188,7 @@ static struct disk *new_disk(struct adapter *adapter, ULONG number)
     memset(disk, 0, sizeof(*disk));
     disk->adapter = adapter;
     disk->number = number;
-    join(disk->path, adapter->bus.path, "");
+    join_path(disk->path, adapter->bus.path, "");
     write_decimal(disk->path + strlen(disk->path), number);
     write_decimal(disk->serial, number);
     KeInitializeEvent(&disk->back_changed, SynchronizationEvent, FALSE);
@@ -247,7 +206,7 @@ NTSTATUS disk_add(struct adapter *adapter, ULONG number, struct disk **added)
     if (!disk)
         return STATUS_INSUFFICIENT_RESOURCES;
     status = find_back(disk);
-    join(path, disk->back, "");
+    join_path(path, disk->back, "");
     path[strlen(path) - 1] = 0;
     if (NT_SUCCESS(status))
         status = adapter->bus.watch_add(adapter->bus.header.Context, path, back_changed, disk, &disk->watch);

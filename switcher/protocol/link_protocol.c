@@ -56,6 +56,16 @@ static bool check_mode(const struct link_message *m)
     return m->mode.width <= LINK_MAX_SIZE && m->mode.height <= LINK_MAX_SIZE;
 }
 
+static bool check_sound_rule(const struct link_message *m)
+{
+    return m->sound_rule.rule <= GUEST_SOUND_NONE && m->sound_rule.volume <= LINK_VOLUME_MAX;
+}
+
+static bool check_sound_machine(const struct link_message *m)
+{
+    return m->slot == 0 && m->sound_machine.volume <= LINK_VOLUME_MAX && m->sound_machine.microphone < LINK_SLOTS;
+}
+
 static bool check_any(const struct link_message *m)
 {
     (void)m;
@@ -66,30 +76,37 @@ enum { NO_FD = 0, ONE_FD = 1, FD_UNLESS_GRANT = 2 };
 
 struct rule {
     uint32_t type;
-    bool to_seat, to_manager;
+    unsigned directions; // of enum link_direction
     bool slot_zero_allowed;
     unsigned fds;
     check_fn *check;
 };
 
 static const struct rule rules[] = {
-    {LINK_HELLO, true, true, true, NO_FD, check_hello},
-    {LINK_GUEST_ADD, true, false, false, NO_FD, check_guest_add},
-    {LINK_GUEST_SIGNS, true, false, false, NO_FD, check_guest_signs},
-    {LINK_GUEST_REMOVE, true, false, false, NO_FD, check_any},
-    {LINK_FBIF_CONNECT, true, false, false, ONE_FD, check_fbif},
-    {LINK_DISPLIF_CONNECT, true, false, false, NO_FD, check_displif},
-    {LINK_RFB_CONNECT, true, false, false, ONE_FD, check_rfb},
-    {LINK_DISPLAY_DISCONNECT, true, false, false, NO_FD, check_any},
-    {LINK_KEYBOARD_CONNECT, true, false, false, FD_UNLESS_GRANT, check_keyboard},
-    {LINK_KEYBOARD_DISCONNECT, true, false, false, NO_FD, check_any},
-    {LINK_FOCUS, true, false, true, NO_FD, check_any},
-    {LINK_FOCUS_CHANGED, false, true, true, NO_FD, check_any},
-    {LINK_DISPLAY_READY, false, true, false, NO_FD, check_any},
-    {LINK_DISPLAY_CLOSED, false, true, false, NO_FD, check_any},
-    {LINK_KEYBOARD_READY, false, true, false, NO_FD, check_any},
-    {LINK_KEYBOARD_CLOSED, false, true, false, NO_FD, check_any},
-    {LINK_MODE, false, true, false, NO_FD, check_mode},
+    {LINK_HELLO, LINK_TO_SEAT | LINK_TO_MANAGER | LINK_TO_SOUND | LINK_SOUND_TO_MANAGER, true, NO_FD, check_hello},
+    {LINK_GUEST_ADD, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_guest_add},
+    {LINK_GUEST_SIGNS, LINK_TO_SEAT, false, NO_FD, check_guest_signs},
+    {LINK_GUEST_REMOVE, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_any},
+    {LINK_FBIF_CONNECT, LINK_TO_SEAT, false, ONE_FD, check_fbif},
+    {LINK_DISPLIF_CONNECT, LINK_TO_SEAT, false, NO_FD, check_displif},
+    {LINK_RFB_CONNECT, LINK_TO_SEAT, false, ONE_FD, check_rfb},
+    {LINK_DISPLAY_DISCONNECT, LINK_TO_SEAT, false, NO_FD, check_any},
+    {LINK_KEYBOARD_CONNECT, LINK_TO_SEAT, false, FD_UNLESS_GRANT, check_keyboard},
+    {LINK_KEYBOARD_DISCONNECT, LINK_TO_SEAT, false, NO_FD, check_any},
+    {LINK_FOCUS, LINK_TO_SEAT | LINK_TO_SOUND, true, NO_FD, check_any},
+    {LINK_SOUND_RULE, LINK_TO_SOUND, false, NO_FD, check_sound_rule},
+    {LINK_SNDIF_CONNECT, LINK_TO_SOUND, false, NO_FD, check_any},
+    {LINK_SOUND_DISCONNECT, LINK_TO_SOUND, false, NO_FD, check_any},
+    {LINK_SOUND_MACHINE, LINK_TO_SOUND | LINK_SOUND_TO_MANAGER, true, NO_FD, check_sound_machine},
+    {LINK_FOCUS_CHANGED, LINK_TO_MANAGER, true, NO_FD, check_any},
+    {LINK_DISPLAY_READY, LINK_TO_MANAGER, false, NO_FD, check_any},
+    {LINK_DISPLAY_CLOSED, LINK_TO_MANAGER, false, NO_FD, check_any},
+    {LINK_KEYBOARD_READY, LINK_TO_MANAGER, false, NO_FD, check_any},
+    {LINK_KEYBOARD_CLOSED, LINK_TO_MANAGER, false, NO_FD, check_any},
+    {LINK_MODE, LINK_TO_MANAGER, false, NO_FD, check_mode},
+    {LINK_CUT_CHANGED, LINK_TO_MANAGER, true, NO_FD, check_any},
+    {LINK_SOUND_READY, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
+    {LINK_SOUND_CLOSED, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
 };
 
 static unsigned fds_wanted(const struct rule *rule, const struct link_message *m)
@@ -107,7 +124,7 @@ bool link_message_valid(const struct link_message *message, size_t size, unsigne
         const struct rule *rule = &rules[i];
         if (rule->type != message->type)
             continue;
-        if (direction == LINK_TO_SEAT ? !rule->to_seat : !rule->to_manager)
+        if (!(rule->directions & direction))
             return false;
         if (message->slot == 0 && !rule->slot_zero_allowed)
             return false;

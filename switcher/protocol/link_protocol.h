@@ -3,6 +3,9 @@
 // unused bytes zero. Descriptors travel beside it as SCM_RIGHTS. The manager speaks first, with HELLO; the
 // seat answers HELLO. A message that link_message_valid() rejects ends the connection. Losing the connection
 // changes nothing on screen: guests stay connected, and a manager that comes back repeats what it knows.
+//
+// The link between roundhoused and the sound process is made in the same way of the same messages, on a socket of its
+// own: HELLO, GUEST_ADD, GUEST_REMOVE and FOCUS (which tells there what is on screen), and those about sound.
 #pragma once
 
 #include <assert.h>
@@ -15,9 +18,11 @@ enum {
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
     LINK_NAME_SIZE = 64,   // with the closing NUL
     LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
+    LINK_VOLUME_MAX = 100,
 };
 
 #define LINK_SOCKET_PATH    "/run/roundhouse/seat.sock"
+#define LINK_SOUND_PATH     "/run/roundhouse-sound/link.sock"
 #define LINK_UI_SOCKET_PATH "/run/roundhouse/ui/wayland-0"
 #define LINK_NO_DOMAIN      UINT32_C(0xffffffff)
 
@@ -35,6 +40,12 @@ enum link_type {
     LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
     LINK_GUEST_SIGNS = 13, // all of them; none after the first GUEST_ADD
 
+    // manager to sound
+    LINK_SOUND_RULE = 16, // of the guest in the slot, right after each GUEST_ADD
+    LINK_SNDIF_CONNECT = 17,
+    LINK_SOUND_DISCONNECT = 18,
+    LINK_SOUND_MACHINE = 19, // both ways: what a person wants, and what is: after HELLO and after each change; slot 0
+
     // seat to manager
     LINK_FOCUS_CHANGED = 32,
     LINK_DISPLAY_READY = 33,  // rings mapped, event channels bound: the backend may go to Connected
@@ -42,10 +53,16 @@ enum link_type {
     LINK_KEYBOARD_READY = 35,
     LINK_KEYBOARD_CLOSED = 36,
     LINK_MODE = 37, // the guest's picture changed its size
+    LINK_CUT_CHANGED = 38, // the person cut this guest off from keyboard and pointer, and sound is to follow; slot 0
+                           // and each FOCUS_CHANGED: none is
+
+    // sound to manager
+    LINK_SOUND_READY = 48, // as DISPLAY_READY
+    LINK_SOUND_CLOSED = 49,
 };
 
 // HELLO. From the manager: domid[slot] for slots 1..9, LINK_NO_DOMAIN when free, and 0 for width and height.
-// From the seat: the screen's size in pixels, and domid all LINK_NO_DOMAIN.
+// From the seat: the size in pixels of what of the screen guests can have, and domid all LINK_NO_DOMAIN.
 struct link_hello {
     uint32_t version;
     uint32_t width, height;
@@ -89,6 +106,27 @@ struct link_keyboard_connect {
     uint32_t width, height; // range of absolute positions as told to the guest, 0 when not absolute
 };
 
+struct link_sound_rule {
+    uint32_t rule;   // enum guest_sound
+    uint32_t volume; // 0..LINK_VOLUME_MAX
+};
+
+// Of the whole machine, and whose the microphone is: a slot, 0 nobody's.
+struct link_sound_machine {
+    uint32_t volume; // 0..LINK_VOLUME_MAX
+    uint32_t microphone;
+};
+
+// sndif, one stream of playback and one of capture: two rings each, a granted page and the guest's port for both.
+struct link_sndif_stream {
+    uint32_t request_gref, request_channel;
+    uint32_t event_gref, event_channel;
+};
+
+struct link_sndif_connect {
+    struct link_sndif_stream playback, capture;
+};
+
 struct link_closed {
     uint32_t error; // errno value that says why, 0 when asked to
 };
@@ -108,7 +146,10 @@ struct link_message {
         struct link_displif_connect displif;
         struct link_rfb_connect rfb;
         struct link_keyboard_connect keyboard;
-        struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED
+        struct link_sound_rule sound_rule;
+        struct link_sound_machine sound_machine;
+        struct link_sndif_connect sndif;
+        struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED, SOUND_CLOSED
         struct link_mode mode;
         uint8_t bytes[88];
     };
@@ -123,8 +164,9 @@ static_assert(sizeof(struct link_fbif_connect) == 16, "link fbif");
 static_assert(sizeof(struct link_displif_connect) == 24, "link displif");
 static_assert(sizeof(struct link_rfb_connect) == 4, "link rfb");
 static_assert(sizeof(struct link_keyboard_connect) == 32, "link keyboard");
+static_assert(sizeof(struct link_sndif_connect) == 32, "link sndif");
 
-enum link_direction { LINK_TO_SEAT, LINK_TO_MANAGER };
+enum link_direction { LINK_TO_SEAT = 1, LINK_TO_MANAGER = 2, LINK_TO_SOUND = 4, LINK_SOUND_TO_MANAGER = 8 };
 
 // Whether a received packet of `size` bytes with `fds` descriptors is a well-formed message for that
 // direction: known type, right size, slot and fields in range, name closed, exactly the descriptors it needs.

@@ -47,3 +47,11 @@ enum guest_display {
     GUEST_DISPLAY_DISPLIF, // drm_xen_front: /dev/dri/card0 in the guest
     GUEST_DISPLAY_VGA,     // QEMU's graphics card, keyboard and pointer; of a guest with a QEMU alone, and its default
 };
+
+// What is heard of it while something else is on screen; on screen it is heard, unless it has no sound at all.
+enum guest_sound {
+    GUEST_SOUND_MUTED,  // nothing
+    GUEST_SOUND_DUCKED, // quiet
+    GUEST_SOUND_KEPT,   // all
+    GUEST_SOUND_NONE,   // it has no sound card
+};

@@ -107,7 +107,7 @@ static gboolean tick(gpointer data)
     struct header *header = data;
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *clock = g_date_time_format(now, "%H:%M");
-    g_autofree char *date = g_date_time_format(now, "%A %-e %B");
+    g_autofree char *date = g_date_time_format(now, "%a %-e %B");
     set_text(header->clock, clock);
     set_text(header->date, date);
     return G_SOURCE_CONTINUE;
@@ -116,7 +116,7 @@ static gboolean tick(gpointer data)
 struct header *header_new(GCallback restart_clicked, GCallback power_off_clicked, gpointer user)
 {
     struct header *header = g_new0(struct header, 1);
-    header->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 32);
+    header->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 20);
     style_toggle(header->row, "header", TRUE);
     gtk_box_pack_start(GTK_BOX(header->row), build_name(header), TRUE, TRUE, 0);
     gtk_box_pack_end(GTK_BOX(header->row), build_power(header, restart_clicked, power_off_clicked, user), FALSE, FALSE,

@@ -11,7 +11,7 @@ struct model {
     guint watch;
     GDBusObjectManager *objects; /* NULL, as manager is: the service is not there */
     RhManager1 *manager;
-    GPtrArray *guests;
+    GPtrArray *guests, *jobs;
     GCancellable *cancellable;
     struct {
         model_changed_fn changed;
@@ -91,11 +91,14 @@ static void object_added(GDBusObjectManager *objects, GDBusObject *object, gpoin
 {
     struct model *model = data;
     RhGuest1 *guest = rh_object_get_guest1(RH_OBJECT(object));
+    RhJob1 *job = guest ? NULL : rh_object_get_job1(RH_OBJECT(object));
     (void)objects;
-    if (!guest)
+    if (job && g_strcmp0(rh_job1_get_kind(job), "create") != 0)
+        g_clear_object(&job);
+    if (!guest && !job)
         return;
-    follow(model, guest);
-    g_ptr_array_add(model->guests, guest);
+    follow(model, guest ? (gpointer)guest : job);
+    g_ptr_array_add(guest ? model->guests : model->jobs, guest ? (gpointer)guest : job);
     changed(model);
 }
 
@@ -104,6 +107,7 @@ static void object_removed(GDBusObjectManager *objects, GDBusObject *object, gpo
     struct model *model = data;
     (void)objects;
     g_ptr_array_remove(model->guests, rh_object_peek_guest1(RH_OBJECT(object)));
+    g_ptr_array_remove(model->jobs, rh_object_peek_job1(RH_OBJECT(object)));
     changed(model);
 }
 
@@ -156,6 +160,7 @@ static void disconnect(struct model *model)
     g_clear_object(&model->cancellable);
     g_clear_pointer((gpointer *)&model->manager, unfollow);
     g_ptr_array_set_size(model->guests, 0);
+    g_ptr_array_set_size(model->jobs, 0);
     if (model->objects)
         g_signal_handlers_disconnect_by_data(model->objects, model);
     g_clear_object(&model->objects);
@@ -185,6 +190,7 @@ struct model *model_new(void)
 {
     struct model *model = g_new0(struct model, 1);
     model->guests = g_ptr_array_new_with_free_func(unfollow);
+    model->jobs = g_ptr_array_new_with_free_func(unfollow);
     model->watch =
         g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
     return model;
@@ -196,6 +202,7 @@ void model_free(struct model *model)
     disconnect(model);
     g_clear_handle_id(&model->idle, g_source_remove);
     g_ptr_array_unref(model->guests);
+    g_ptr_array_unref(model->jobs);
     g_free(model);
 }
 
@@ -222,6 +229,30 @@ GPtrArray *model_guests(struct model *model)
 {
     g_ptr_array_sort(model->guests, compare_guests);
     return model->guests;
+}
+
+GPtrArray *model_jobs(struct model *model)
+{
+    return model->jobs;
+}
+
+static gpointer find_path(GPtrArray *proxies, const char *path)
+{
+    for (guint i = 0; i < proxies->len; i++) {
+        if (g_strcmp0(g_dbus_proxy_get_object_path(g_ptr_array_index(proxies, i)), path) == 0)
+            return g_ptr_array_index(proxies, i);
+    }
+    return NULL;
+}
+
+RhJob1 *model_find_job(struct model *model, const char *path)
+{
+    return find_path(model->jobs, path);
+}
+
+RhGuest1 *model_find_guest(struct model *model, const char *path)
+{
+    return find_path(model->guests, path);
 }
 
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot)
@@ -274,6 +305,46 @@ static void call(struct model *model, GDBusProxy *proxy, const char *method, GVa
 void model_act(struct model *model, RhGuest1 *guest, enum guest_action action)
 {
     call(model, G_DBUS_PROXY(guest), methods[action], NULL);
+}
+
+void model_set_settings(struct model *model, RhGuest1 *guest, GVariant *arguments)
+{
+    call(model, G_DBUS_PROXY(guest), "SetSettings", arguments);
+}
+
+void model_cancel_job(struct model *model, RhJob1 *job)
+{
+    call(model, G_DBUS_PROXY(job), "Cancel", NULL);
+}
+
+struct creation {
+    model_created_fn created;
+    gpointer user;
+};
+
+static void created(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree struct creation *creation = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) answer = g_dbus_proxy_call_with_unix_fd_list_finish(G_DBUS_PROXY(source), NULL, result, &error);
+    const char *job = NULL;
+    if (answer)
+        g_variant_get(answer, "(&o)", &job);
+    else
+        g_dbus_error_strip_remote_error(error);
+    creation->created(job, error ? error->message : NULL, creation->user);
+}
+
+void model_create(struct model *model, GVariant *arguments, GUnixFDList *files, model_created_fn fn, gpointer user)
+{
+    if (!model->manager) {
+        fn(NULL, "The service that makes guests is being started again. Try once more in a moment.", user);
+        return;
+    }
+    struct creation *creation = g_new(struct creation, 1);
+    *creation = (struct creation){fn, user};
+    g_dbus_proxy_call_with_unix_fd_list(G_DBUS_PROXY(model->manager), "CreateGuest", arguments, G_DBUS_CALL_FLAGS_NONE,
+                                        CALL_MILLISECONDS, files, NULL, created, creation);
 }
 
 void model_show_switcher(struct model *model)

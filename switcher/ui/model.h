@@ -8,6 +8,8 @@
 #include "roundhouse_dbus.h"
 #include "roundhouse_guest.h"
 
+#include <gio/gunixfdlist.h>
+
 struct model;
 
 /* Something is different; told at most once per turn of the main loop. */
@@ -33,6 +35,13 @@ void model_set_focused(struct model *model, guint slot);
 /* RhGuest1 proxies, smallest slot first, those without one behind; the model's own. */
 GPtrArray *model_guests(struct model *model);
 
+/* RhJob1 proxies of guests that are being made, and of those whose making has ended lately; the model's own. */
+GPtrArray *model_jobs(struct model *model);
+
+/* By the path of its object; NULL: it is not there, or not yet. */
+RhJob1 *model_find_job(struct model *model, const char *path);
+RhGuest1 *model_find_guest(struct model *model, const char *path);
+
 /* The guest with its screen in the slot; otherwise the one whose slot it is; NULL: none. */
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot);
 
@@ -56,6 +65,14 @@ enum guest_action {
 
 /* Ask roundhoused; a failure comes back through model_set_failed's function. */
 void model_act(struct model *model, RhGuest1 *guest, enum guest_action action);
+void model_set_settings(struct model *model, RhGuest1 *guest, GVariant *arguments);
+void model_cancel_job(struct model *model, RhJob1 *job);
+
+/* Asks for CreateGuest with these arguments; the answer is the job's path, or NULL and a sentence. */
+typedef void (*model_created_fn)(const char *job, const char *sentence, gpointer user);
+void model_create(struct model *model, GVariant *arguments, GUnixFDList *files, model_created_fn created,
+                  gpointer user);
+
 void model_show_switcher(struct model *model);
 void model_power_off(struct model *model);
 void model_restart(struct model *model);

@@ -3,20 +3,25 @@
  * down.
  */
 #include "switcher.h"
+#include "additions.h"
 #include "confirm.h"
 #include "guest_card.h"
 #include "header.h"
 #include "style.h"
+#include "wizard/wizard_view.h"
 
 #define NOTICE_SECONDS  8
 #define CARD_SPACING    24
-#define PREVIEWS_MAX    3 /* more cards than this need the room for themselves */
+#define PREVIEWS_MAX    3   /* more cards than this need the room for themselves */
+#define PREVIEW_SCREEN  700 /* so do the cards of a screen that is lower than this */
 #define PICTURE_SECONDS 2
 #define WAIT_SECONDS    20 /* so long the service may take before it counts as missing */
 
 struct switcher {
-    GtkWidget *window, *stack, *flow, *problems, *notice, *notice_label;
+    GtkWidget *window, *stack, *flow, *problems, *notice, *notice_label, *footer;
     struct header *header;
+    struct additions *additions;
+    struct wizard_view *wizard;
     struct confirm *confirm;
     struct model *model;
     switch_to_fn switch_to;
@@ -27,6 +32,7 @@ struct switcher {
     gboolean overdue;
     gboolean visible;     /* the switcher is on screen */
     gboolean key_pressed; /* the chosen card is the user's choice */
+    int height;           /* of the window */
 };
 
 /* ---- notices ---- */
@@ -159,6 +165,11 @@ static GtkWidget *find_card(struct switcher *switcher, RhGuest1 *guest)
     return NULL;
 }
 
+static gboolean has_previews(struct switcher *switcher)
+{
+    return switcher->height >= PREVIEW_SCREEN && model_guests(switcher->model)->len <= PREVIEWS_MAX;
+}
+
 static void update_cards(struct switcher *switcher)
 {
     GPtrArray *guests = model_guests(switcher->model);
@@ -172,13 +183,13 @@ static void update_cards(struct switcher *switcher)
             gtk_flow_box_insert(GTK_FLOW_BOX(switcher->flow), card, (int)i);
         }
         guest_card_update(card, focused && focused == rh_guest1_get_screen(guest));
-        guest_card_show_preview(card, guests->len <= PREVIEWS_MAX);
+        guest_card_show_preview(card, has_previews(switcher));
     }
     gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(switcher->flow),
                                            guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
     /* Guests are opened in any order: until the user chooses, the choice is the first card. */
     gboolean choose = !switcher->key_pressed || !gtk_window_get_focus(GTK_WINDOW(switcher->window));
-    if (guests->len && choose && !confirm_is_open(switcher->confirm))
+    if (guests->len && choose && !confirm_is_open(switcher->confirm) && !wizard_view_is_open(switcher->wizard))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
 }
 
@@ -188,7 +199,7 @@ static gboolean ask_for_pictures(gpointer data)
 {
     struct switcher *switcher = data;
     GPtrArray *guests = model_guests(switcher->model);
-    gboolean visible = model_focused(switcher->model) == 0 && guests->len <= PREVIEWS_MAX;
+    gboolean visible = model_focused(switcher->model) == 0 && has_previews(switcher);
     for (guint i = 0; visible && switcher->seat && i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
         if (guest_is_live(guest))
@@ -236,6 +247,8 @@ static gboolean wait_is_over(gpointer data)
 static const char *fitting_page(struct switcher *switcher)
 {
     RhManager1 *manager = model_manager(switcher->model);
+    if (wizard_view_is_open(switcher->wizard))
+        return "wizard";
     if (manager) {
         g_clear_handle_id(&switcher->wait_timer, g_source_remove);
         switcher->overdue = FALSE;
@@ -244,6 +257,15 @@ static const char *fitting_page(struct switcher *switcher)
     if (!switcher->overdue && !switcher->wait_timer)
         switcher->wait_timer = g_timeout_add_seconds(WAIT_SECONDS, wait_is_over, switcher);
     return switcher->overdue ? "overdue" : "waiting";
+}
+
+/* While a question of the wizard is on screen the keys of cards are none. */
+static void show_page(struct switcher *switcher)
+{
+    gboolean wizard = wizard_view_is_open(switcher->wizard);
+    additions_update(switcher->additions, switcher->model, !wizard);
+    gtk_widget_set_visible(switcher->footer, !wizard);
+    gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), fitting_page(switcher));
 }
 
 static void update(gpointer data)
@@ -257,8 +279,40 @@ static void update(gpointer data)
     if (switcher->visible && !was_visible)
         ask_for_pictures(switcher);
     update_problems(switcher);
-    gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), fitting_page(switcher));
+    wizard_view_update(switcher->wizard);
+    show_page(switcher);
 }
+
+/* ---- the wizard ---- */
+
+static void add_clicked(gpointer data)
+{
+    struct switcher *switcher = data;
+    wizard_view_open(switcher->wizard);
+    show_page(switcher);
+}
+
+static void job_clicked(RhJob1 *job, gpointer data)
+{
+    struct switcher *switcher = data;
+    wizard_view_open_job(switcher->wizard, job);
+    show_page(switcher);
+}
+
+static void wizard_closed(gpointer data)
+{
+    struct switcher *switcher = data;
+    show_page(switcher);
+    additions_focus(switcher->additions);
+}
+
+static void wizard_switch_to(guint slot, gpointer data)
+{
+    struct switcher *switcher = data;
+    switcher->switch_to(slot, switcher->user);
+}
+
+static const struct wizard_view_calls wizard_calls = {wizard_closed, show_notice, wizard_switch_to};
 
 /* ---- keyboard ---- */
 
@@ -333,6 +387,8 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
             confirm_cancel(switcher->confirm);
         return key == GDK_KEY_Escape;
     }
+    if (wizard_view_is_open(switcher->wizard))
+        return wizard_view_key(switcher->wizard, key);
     if (key >= GDK_KEY_KP_1 && key <= GDK_KEY_KP_9)
         key = key - GDK_KEY_KP_1 + GDK_KEY_1;
     if (key >= GDK_KEY_1 && key <= GDK_KEY_9)
@@ -396,14 +452,15 @@ static GtkWidget *build_stack(struct switcher *switcher)
              "work in the desktops that run, and switch this computer off and on again.",
              NULL),
         "overdue");
-    gtk_stack_add_named(GTK_STACK(stack),
-                        page("No guests yet",
-                             "A guest appears here as soon as its definition is there. Put a file like this one in\n"
-                             "/etc/roundhouse/guests/work.conf:",
-                             "[guest]\nslot=1\nmemory_mib=1024\nkernel=/path/to/vmlinuz\nramdisk=/path/to/initrd\n"
-                             "cmdline=root=/dev/xvda\ndisk=/path/to/disk.img"),
-                        "empty");
+    gtk_stack_add_named(
+        GTK_STACK(stack),
+        page("No guests yet",
+             "A guest is a computer of its own, inside this one: with its own system, disk and network.\n"
+             "Make one from an installation disc, or from a disk image that you have.",
+             NULL),
+        "empty");
     gtk_stack_add_named(GTK_STACK(stack), build_flow(switcher), "guests");
+    gtk_stack_add_named(GTK_STACK(stack), wizard_view_widget(switcher->wizard), "wizard");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;
 }
@@ -436,10 +493,10 @@ static GtkWidget *hint(const char *key, const char *meaning)
 
 static GtkWidget *build_footer(void)
 {
-    GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 28);
-    gtk_box_pack_start(GTK_BOX(row), hint("Enter", "Start, or switch to it"), FALSE, FALSE, 0);
+    GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 20);
+    gtk_box_pack_start(GTK_BOX(row), hint("Enter", "Start or switch"), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), hint("Delete", "Shut down"), FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(row), hint("Ctrl + Alt + 0", "This switcher, from anywhere"), FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(row), hint("Ctrl + Alt + 0", "This switcher"), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), hint("Ctrl + Alt + Space", "Bar over a guest"), FALSE, FALSE, 0);
     gtk_widget_set_halign(row, GTK_ALIGN_CENTER);
     style_toggle(row, "footer", TRUE);
@@ -458,8 +515,26 @@ static GtkWidget *build_content(struct switcher *switcher)
     gtk_box_pack_start(GTK_BOX(column), header_widget(switcher->header), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), switcher->problems, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), build_stack(switcher), TRUE, TRUE, 0);
-    gtk_box_pack_end(GTK_BOX(column), build_footer(), FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(column), switcher->footer = build_footer(), FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(column), additions_widget(switcher->additions), FALSE, FALSE, 0);
     return column;
+}
+
+/* Cards cannot be laid out anew while the window is. */
+static gboolean height_changed(gpointer data)
+{
+    update_cards(data);
+    return G_SOURCE_REMOVE;
+}
+
+static void allocated(GtkWidget *window, GdkRectangle *place, gpointer data)
+{
+    struct switcher *switcher = data;
+    gboolean had = has_previews(switcher);
+    (void)window;
+    switcher->height = place->height;
+    if (had != has_previews(switcher))
+        g_idle_add(height_changed, switcher);
 }
 
 static gboolean drawn(GtkWidget *window, cairo_t *cr, gpointer data)
@@ -479,6 +554,8 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->switch_to = switch_to;
     switcher->user = user;
     switcher->window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
+    switcher->additions = additions_new(add_clicked, job_clicked, switcher);
+    switcher->wizard = wizard_view_new(model, &wizard_calls, switcher);
     gtk_window_set_title(GTK_WINDOW(switcher->window), "Roundhouse");
     gtk_window_set_decorated(GTK_WINDOW(switcher->window), FALSE);
     gtk_window_set_default_size(GTK_WINDOW(switcher->window), 1280, 800);
@@ -490,6 +567,7 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     gtk_container_add(GTK_CONTAINER(switcher->window), overlay);
     gtk_widget_show_all(overlay);
     g_signal_connect_after(switcher->window, "draw", G_CALLBACK(drawn), switcher);
+    g_signal_connect(switcher->window, "size-allocate", G_CALLBACK(allocated), switcher);
     g_signal_connect(switcher->window, "key-press-event", G_CALLBACK(on_key), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);

@@ -79,7 +79,7 @@ class Screen:
 
     def wait_for_switcher(self, limit):
         """When it was first seen, on the machine's clock."""
-        while not pictures.is_switcher(pictures.Picture(*self.machine.screen())):
+        while not pictures.is_switcher(pictures.stage(*self.machine.screen())):
             if self.machine.age() > limit:
                 raise RigError(f'no switcher within {limit} s: {self.machine.screenshot("no-switcher.png")}')
             if not self.machine.running():
@@ -151,7 +151,7 @@ def is_guest(screen):
 
 
 def is_switcher(screen):
-    return pictures.is_switcher(pictures.Picture(*screen))
+    return pictures.is_switcher(pictures.stage(*screen))
 
 
 def with_hypervisor(build, hypervisor, options, evidence, limit):

@@ -13,7 +13,8 @@ import medium
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = ('drivers/block/xen-blkfront.ko', 'drivers/net/xen-netfront.ko', 'drivers/input/evdev.ko', 'drivers/gpu/drm/drm.ko',
-           'drm/drm_kms_helper.ko', 'drivers/xen/xen-front-pgdir-shbuf.ko', 'drm/xen/drm_xen_front.ko', 'x86/kernel/msr.ko')
+           'drm/drm_kms_helper.ko', 'drivers/xen/xen-front-pgdir-shbuf.ko', 'drm/xen/drm_xen_front.ko', 'x86/kernel/msr.ko',
+           'sound/soundcore.ko', 'sound/core/snd.ko', 'sound/core/snd-timer.ko', 'sound/core/snd-pcm.ko', 'sound/xen/snd_xen_front.ko')
 # What a guest without PV drivers needs, in the order of loading: IDE disk and CD, both network cards of QEMU, USB 3.
 EMULATED = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft',
             't10-pi', 'sd_mod', 'cdrom', 'sr_mod', 'mii', '8139cp', 'e1000',
@@ -53,7 +54,7 @@ def tests_disk(build):
 
 def make_tests_disk(build, disk, new):
     sources = sorted(f'{folder}/{name}' for folder, _, names in os.walk(f'{HERE}/guest') for name in names)
-    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'store', 'vectors', 'viridian')]
+    sources += [f'{build}/tests/rig/{name}' for name in ('physinfo', 'screen', 'store', 'tone', 'vectors', 'viridian')]
     sources += [f'{build}/images/{name}' for name in ('guest.tar.key', 'guest.img.vmlinuz', 'uivm.tar.key', 'memtest.bin')]
     digest = hashlib.sha256()
     for path in sources + [__file__, medium.__file__]:
@@ -105,7 +106,7 @@ def make_smallest(tree, out):
 
 def make_initramfs(build, tree, out):
     make_tree(tree)
-    for name in ('screen', 'store', 'vectors', 'viridian'):
+    for name in ('screen', 'store', 'tone', 'vectors', 'viridian'):
         shutil.copy(f'{build}/tests/rig/{name}', f'{tree}/bin')
     shutil.copytree(f'{HERE}/guest/tests', f'{tree}/tests', dirs_exist_ok=True)
     take_modules(f'{build}/images/guest.tar', DRIVERS, f'{tree}/modules')

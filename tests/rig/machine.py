@@ -105,9 +105,12 @@ class Machine:
             file = f'{self.folder}/{overlay(number)},format=qcow2' if self.saved else f'{disk},format=raw,snapshot=on'
             arguments += ['-drive', f'file={file},if=none,id=disk{number}',
                           '-device', f'ide-hd,drive=disk{number},bus=ahci.{number},serial=disk{number}']
-        arguments += ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',
-                      '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
-        return arguments + self.extra
+        return arguments + self.boot_drive() + self.extra
+
+    def boot_drive(self):
+        """The drive that firmware starts from: a CD."""
+        return ['-drive', f'file={self.folder}/boot.iso,format=raw,if=none,media=cdrom,id=boot',
+                '-device', 'ide-cd,drive=boot,bus=ahci.5,bootindex=0']
 
     def make_medium(self):
         """What it starts from, in its folder."""

@@ -7,6 +7,7 @@ OPACITY = (0.18, 0.42)
 GROUND = ((0x18, 0x1c, 0x23), (0x10, 0x13, 0x17))
 TEXT = (0xe8, 0xeb, 0xf0)
 TOLERANCE = 6       # of 255, for each of red, green and blue
+STRIP = 24          # lines at the lower edge that are the seat's own (switcher/seat/core/strip.h)
 
 
 class Picture:
@@ -25,6 +26,11 @@ class Picture:
             there = self.at(int(x * self.width), int(y * self.height))
             hits += all(abs(a - b) <= TOLERANCE for a, b in zip(there, wanted))
         return hits / len(points)
+
+
+def stage(width, height, data):
+    """What of a screen is a guest's or the switcher's."""
+    return Picture(width, height - STRIP, data)
 
 
 def grid(left, top, right, bottom, columns=8, rows=4):

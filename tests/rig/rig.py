@@ -22,8 +22,11 @@ import hvm_desktop
 import hvm_guests
 import kill_sweep
 import life
+import media
 import notes
+import pool
 import power_on
+import sound
 import switch
 import toolstack
 import vtx
@@ -31,10 +34,10 @@ from machine import RigError
 from medium import MediumError
 
 BATCHES = {'toolstack': toolstack.BOOTS, 'boot': power_on.BOOTS, 'bad-boot': bad_boot.BOOTS,
-           'switch': switch.BOOTS, 'desktops': desktops.BOOTS,
+           'switch': switch.BOOTS, 'sound': sound.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
-           'life': life.BOOTS,
+           'life': life.BOOTS, 'pool': pool.BOOTS, 'medium': media.BOOTS,
            'kill-sweep': kill_sweep.BOOTS + hvm_desktop.KILL_BOOTS, 'fuzz': fuzz.BOOTS, 'soak': fuzz.SOAK_BOOTS}
 
 

@@ -36,6 +36,9 @@ to say yes.
 Where a policy is in force, it is asked afterwards (`docs/policies.md`): the column "verb" says what for, in the policy's words. Reading properties is
 not asked about.
 
+To administer guests is not to be root. Root alone may give a guest any file or device of this machine; others may give it images of
+the pool and, to read, CD drives and files that everybody may read, by a path without links in folders that root alone can change.
+
 ## Errors
 
 A message is a sentence or two for the user: what happened, and what to do. One about a setting begins with the setting's name and a colon.

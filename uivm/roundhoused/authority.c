@@ -11,6 +11,9 @@
 #define ALLOW_INTERACTION    1u
 #define PATIENCE_MILLISECOND (60 * 1000) /* nobody is asked for a password; a busy machine starts polkit meanwhile */
 #define UI_USER              "rh-ui"
+#define QUESTIONS_MAX        16 /* of one user at a time: the bus lets all of ours be 128 */
+
+#define OWN_USER "roundhoused-own-user" /* data of an invocation */
 
 #define USE        "org.roundhouse.use"
 #define ADMINISTER "org.roundhouse.administer"
@@ -218,6 +221,20 @@ static void ask_polkit(struct question *question)
 
 /* ---- the beginning of a question ---- */
 
+/* Polkit may be asking a person, who takes any time. */
+static guint questions_of(struct authority *authority, guint32 uid)
+{
+    GHashTableIter iter;
+    gpointer key;
+    guint count = 0;
+    g_hash_table_iter_init(&iter, authority->questions);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const struct question *question = key;
+        count += question->id && question->uid == uid;
+    }
+    return count;
+}
+
 static void user_told(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct question *question = data;
@@ -231,10 +248,14 @@ static void user_told(GObject *source, GAsyncResult *result, gpointer data)
     }
     g_variant_get(answer, "(u)", &question->uid);
     question->owner = question->uid == geteuid();
-    if (question->owner)
+    if (question->owner) {
+        g_object_set_data(G_OBJECT(question->invocation), OWN_USER, question->invocation);
         run(question);
-    else
+    } else if (questions_of(question->authority, question->uid) >= QUESTIONS_MAX) {
+        refuse(question, "Too many of your requests wait for an answer. Try again when they have one.");
+    } else {
         ask_polkit(question);
+    }
 }
 
 static void drop(struct question *question)
@@ -278,6 +299,11 @@ static gboolean on_call(struct service *service, GDBusMethodInvocation *invocati
                            "GetConnectionUnixUser", g_variant_new("(s)", sender), G_VARIANT_TYPE("(u)"),
                            G_DBUS_CALL_FLAGS_NONE, -1, question->cancellable, user_told, question);
     return TRUE;
+}
+
+gboolean authority_is_own_user(GDBusMethodInvocation *invocation)
+{
+    return g_object_get_data(G_OBJECT(invocation), OWN_USER) != NULL;
 }
 
 static void service_free(gpointer data, GClosure *closure)

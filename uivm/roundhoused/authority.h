@@ -58,4 +58,7 @@ struct authority_method {
 void authority_serve(struct authority *authority, gpointer skeleton, const struct authority_method *methods,
                      gpointer user);
 
+/* In a method that took an action: whether its caller is the service's own user. */
+gboolean authority_is_own_user(GDBusMethodInvocation *invocation);
+
 #endif

@@ -16,12 +16,14 @@ struct display_callbacks {
     void (*seat_changed)(gboolean present, gpointer user);
     /* The slot on screen has changed; 0 is the switcher. */
     void (*focus_changed)(guint slot, gpointer user);
+    /* The machine's volume (percent), and the slot that hears the microphone (0: nobody), may have changed. */
+    void (*sound_changed)(guint volume, guint microphone, gpointer user);
     /* The process that emulates the domain's devices has ended, and so has the domain's use. */
     void (*devices_lost)(int domid, gpointer user);
 };
 
-struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
-                            GError **error);
+struct display *display_new(const char *seat_socket, const char *sound_socket,
+                            const struct display_callbacks *callbacks, gpointer user, GError **error);
 void display_free(struct display *display);
 
 gboolean display_seat_present(struct display *display);
@@ -29,16 +31,23 @@ gboolean display_seat_present(struct display *display);
 /* The seat's screen; before the seat has come, a common size. */
 struct guest_screen display_screen(struct display *display);
 
-/* Offers a domain its screen, keyboard and pointer in this slot: after its creation, before it runs. */
+/* Offers a domain its screen, keyboard, pointer and sound card in this slot: after its creation, before it runs. */
 gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
                            GError **error);
 /* Takes them away and lets go of the domain's memory: before it is destroyed. */
 void display_remove_guest(struct display *display, int domid);
 
-/* What of a domain a person must see whatever it draws: a set of enum guest_sign, none of them at first. */
+/*
+ * What of a domain a person must see whatever it draws: a set of enum guest_sign, none of them at first. That it hears
+ * the microphone the seat is told without this.
+ */
 void display_set_signs(struct display *display, int domid, guint signs);
 
 /* Asks for a slot to be brought on screen; focus_changed tells when it is. */
 gboolean display_focus(struct display *display, guint slot, GError **error);
+
+/* Asks for a volume of the machine, or that the slot's guest hears the microphone; sound_changed tells. */
+gboolean display_set_volume(struct display *display, guint percent, GError **error);
+gboolean display_set_microphone(struct display *display, guint slot, GError **error);
 
 #endif

@@ -20,6 +20,12 @@ static void focus_changed(unsigned slot, void *data)
     display->callbacks.focus_changed(slot, display->user);
 }
 
+static void sound_changed(unsigned volume, unsigned microphone, void *data)
+{
+    struct display *display = data;
+    display->callbacks.sound_changed(volume, microphone, display->user);
+}
+
 static void devices_lost(uint32_t domid, void *data)
 {
     struct display *display = data;
@@ -38,16 +44,17 @@ static gboolean probe(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
-                            GError **error)
+struct display *display_new(const char *seat_socket, const char *sound_socket,
+                            const struct display_callbacks *callbacks, gpointer user, GError **error)
 {
-    struct vdisplay *broker = vdisplay_new(seat_socket, error);
+    struct vdisplay *broker = vdisplay_new(seat_socket, sound_socket, error);
     if (!broker)
         return NULL;
     struct display *display = g_new0(struct display, 1);
     *display = (struct display){.broker = broker, .callbacks = *callbacks, .user = user};
     vdisplay_set_focus_callback(broker, focus_changed, display);
     vdisplay_set_lost_callback(broker, devices_lost, display);
+    vdisplay_set_sound_callback(broker, sound_changed, display);
     display->probe = g_timeout_add(PROBE_MILLISECONDS, probe, display);
     return display;
 }
@@ -71,17 +78,26 @@ struct guest_screen display_screen(struct display *display)
     return screen;
 }
 
+static gboolean refuse(GError **error, const char *what, const GError *cause)
+{
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
+                "It could not be given a %s: %s. Try again; if it fails each time, restart this machine.", what,
+                cause->message);
+    return FALSE;
+}
+
 gboolean display_add_guest(struct display *display, const struct guest_config *config, guint slot, int domid,
                            GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    if (vdisplay_add_guest(display->broker, slot, (guint32)domid, config->name, config->colour, config->display,
+    if (!vdisplay_add_guest(display->broker, slot, (guint32)domid, config->name, config->colour, config->display,
+                            &cause))
+        return refuse(error, "screen", cause);
+    if (vdisplay_add_sound(display->broker, (guint32)domid, config->sound, config->volume, config->type != GUEST_HVM,
                            &cause))
         return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
-                "It could not be given a screen: %s. Try again; if it fails each time, restart this machine.",
-                cause->message);
-    return FALSE;
+    vdisplay_remove_guest(display->broker, (guint32)domid);
+    return refuse(error, "sound card", cause);
 }
 
 void display_remove_guest(struct display *display, int domid)
@@ -98,6 +114,24 @@ gboolean display_focus(struct display *display, guint slot, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     if (vdisplay_focus(display->broker, slot, &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "%s", cause->message);
+    return FALSE;
+}
+
+gboolean display_set_volume(struct display *display, guint percent, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (vdisplay_set_volume(display->broker, percent, &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "%s", cause->message);
+    return FALSE;
+}
+
+gboolean display_set_microphone(struct display *display, guint slot, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (vdisplay_set_microphone(display->broker, slot, &cause))
         return TRUE;
     g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "%s", cause->message);
     return FALSE;

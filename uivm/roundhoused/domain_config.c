@@ -73,6 +73,7 @@ static void fill_pc(libxl_domain_build_info *build, const struct guest_config *c
     libxl_defbool_set(&build->u.hvm.acpi_s3, false); /* its sleep has no key that ends it: it is not offered */
     libxl_defbool_set(&build->u.hvm.acpi_s4, false);
     libxl_defbool_set(&build->localtime, config->clock == GUEST_CLOCK_LOCAL);
+    libxl_defbool_set(&build->u.hvm.viridian, config->viridian);
     memcpy(build->u.hvm.ms_vm_genid.bytes, config->generation, sizeof(config->generation));
     build->u.hvm.vga.kind = vga ? LIBXL_VGA_INTERFACE_TYPE_STD : LIBXL_VGA_INTERFACE_TYPE_NONE;
     build->video_memkb = vga ? VGA_MEMORY_KIB : 0;
@@ -114,7 +115,7 @@ static void fill_build_info(libxl_domain_build_info *build, libxl_ctx *ctx, cons
  * libxl wants QEMU behind a CD drive, and QEMU the file itself: it may then be changed for another file while it is
  * confined (docs/decisions.md). Which drives QEMU can have open is known at the guest's start alone.
  */
-static gboolean fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error)
+gboolean domain_config_fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error)
 {
     struct stat status;
     gboolean empty = g_str_equal(target, GUEST_CDROM_EMPTY);
@@ -138,7 +139,7 @@ static gboolean fill_disk(libxl_device_disk *disk, const struct guest_disk *want
 {
     struct stat status;
     if (wanted->cdrom)
-        return fill_cdrom(disk, wanted->vdev, wanted->target, error);
+        return domain_config_fill_cdrom(disk, wanted->vdev, wanted->target, error);
     if (stat(wanted->target, &status) < 0) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
                     "Its disk %s cannot be found: %s. Correct the path in its definition, or create the disk.",
@@ -182,7 +183,7 @@ static gboolean fill_disks(libxl_domain_config *domain, const struct guest_confi
         if (!fill_disk(next_disk(domain), g_ptr_array_index(config->disks, i), config->name, holds, error))
             return FALSE;
     }
-    return !config->cdrom || fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);
+    return !config->cdrom || domain_config_fill_cdrom(next_disk(domain), GUEST_CDROM_VDEV, config->cdrom, error);
 }
 
 static gboolean fill_network(libxl_domain_config *domain, const struct guest_config *config, GError **error)

@@ -15,4 +15,8 @@
 gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const struct guest_config *config,
                             struct guest_screen screen, GArray *holds, GError **error);
 
+/* The disk that libxl knows a CD drive by, with this image in it, or GUEST_CDROM_EMPTY. FALSE with an
+ * RH_ERROR_BAD_CONFIG. */
+gboolean domain_config_fill_cdrom(libxl_device_disk *disk, const char *vdev, const char *target, GError **error);
+
 #endif

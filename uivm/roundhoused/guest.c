@@ -37,6 +37,7 @@ struct guest {
     guint shutdown_deadline; /* source id, 0: none */
     gboolean restart;        /* its end was asked for so that it starts again */
     gboolean saving;         /* we put it on the disk */
+    gboolean held, held_off; /* guest_hold(); off: it must not be started */
 };
 
 /* One request under way; holds a reference on the guest. */
@@ -130,10 +131,17 @@ static void set_slot(struct guest *guest, guint slot)
     rh_guest1_set_screen(guest->skeleton, slot);
 }
 
+/* Of one that is neither seen nor heard the seat need not know. */
+static gboolean needs_slot(const struct guest_config *config)
+{
+    return config->display != GUEST_DISPLAY_NONE || config->sound == GUEST_SOUND_DUCKED ||
+           config->sound == GUEST_SOUND_KEPT;
+}
+
 static gboolean offer_screen(struct guest *guest, GError **error)
 {
     const struct guest_environment *environment = guest->environment;
-    if (!guest->config->slot && guest->config->display == GUEST_DISPLAY_NONE)
+    if (!guest->config->slot && !needs_slot(guest->config))
         return TRUE;
     guint slot = guest->config->slot ? guest->config->slot : environment->lend_slot(environment->user, error);
     if (!slot || !display_add_guest(environment->display, guest->config, slot, guest->domid, error))
@@ -415,15 +423,12 @@ static int open_saved(struct guest *guest, const struct guest_config *config, GE
     return fd;
 }
 
-static void start(struct job *job)
+static void make_domain(gpointer data)
 {
+    struct job *job = data;
     struct guest *guest = job->guest;
     const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
-    set_error(guest, "");
-    guest->fate = FATE_OFF;
-    guest->restart = FALSE;
-    set_state(guest, EVENT_START);
     struct guest_config *config = guest_whole_config(guest, &error);
     int saved = config ? open_saved(guest, config, &error) : -1;
     struct guest_config *used = saved < 0 ? config : guest->config;
@@ -438,6 +443,30 @@ static void start(struct job *job)
     job->resuming = saved >= 0;
     toolstack_create(environment->toolstack, used, display_screen(guest->environment->display), saved, created, job);
     guest_config_free(config);
+}
+
+static void refuse_for_now(struct job *job, const char *why)
+{
+    g_autoptr(GError) error =
+        g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE, "%s %s. Wait a moment.", job->guest->config->name, why);
+    job_finish(job, error);
+}
+
+static void start(struct job *job)
+{
+    struct guest *guest = job->guest;
+    if (guest->held_off) {
+        refuse_for_now(job, "has its disks changed now");
+        return;
+    }
+    set_error(guest, "");
+    guest->fate = FATE_OFF;
+    guest->restart = FALSE;
+    set_state(guest, EVENT_START);
+    if (is_saved(guest))
+        make_domain(job);
+    else
+        guest->environment->before_start(guest, make_domain, job, guest->environment->user);
 }
 
 /* ---- requests to a running guest ---- */
@@ -477,13 +506,6 @@ static void operated(GObject *source, GAsyncResult *result, gpointer data)
     if (guest->state == GUEST_STOPPING && !guest->destroying && !guest->shutdown_deadline)
         guest->shutdown_deadline = g_timeout_add_seconds(SHUTDOWN_PATIENCE_SECONDS, shutdown_overdue, guest);
     job_finish(job, NULL);
-}
-
-static void refuse_for_now(struct job *job, const char *why)
-{
-    g_autoptr(GError) error =
-        g_error_new(RH_ERROR, RH_ERROR_WRONG_STATE, "%s %s. Wait a moment.", job->guest->config->name, why);
-    job_finish(job, error);
 }
 
 /* FALSE: something else is done to the guest; the job has been refused. */
@@ -719,6 +741,35 @@ void guest_set_config(struct guest *guest, struct guest_config *config)
         publish_config(guest);
 }
 
+gboolean guest_check_off(const struct guest *guest, GError **error)
+{
+    if (guest->held)
+        g_set_error(error, RH_ERROR, RH_ERROR_WRONG_STATE, "%s has its disks kept or changed already. Wait a moment.",
+                    guest->config->name);
+    else if (guest->domid >= 0 || (guest->state != GUEST_OFF && guest->state != GUEST_CRASHED))
+        g_set_error(error, RH_ERROR, RH_ERROR_WRONG_STATE, "%s is %s. Shut it down first.", guest->config->name,
+                    guest_state_name(guest->state));
+    else
+        return TRUE;
+    return FALSE;
+}
+
+gboolean guest_hold(struct guest *guest, gboolean off, GError **error)
+{
+    if ((off || guest->held) && !guest_check_off(guest, error))
+        return FALSE;
+    g_rc_box_acquire(guest);
+    guest->held = TRUE;
+    guest->held_off = off;
+    return TRUE;
+}
+
+void guest_release(struct guest *guest)
+{
+    guest->held = guest->held_off = FALSE;
+    guest_unref(guest);
+}
+
 void guest_forget(const struct guest *guest)
 {
     guest_identity_forget(guest->environment->identities, guest->config->name);
@@ -727,6 +778,11 @@ void guest_forget(const struct guest *guest)
 const struct guest_config *guest_config(const struct guest *guest)
 {
     return guest->config;
+}
+
+const struct guest_config *guest_definition(const struct guest *guest)
+{
+    return guest->defined ? guest->defined : guest->config;
 }
 
 enum guest_state guest_state(const struct guest *guest)

@@ -26,6 +26,8 @@ struct guest_environment {
     const char *identities;            /* guest_identity.h */
     /* Any guest's state has changed. */
     void (*state_changed)(struct guest *guest, gpointer user);
+    /* A guest is to be started, and not from what was saved of it. go_on is called once, now or later. */
+    void (*before_start)(struct guest *guest, void (*go_on)(gpointer data), gpointer data, gpointer user);
     /* A slot of the seat for a guest without one of its own; 0 with an RH_ERROR_DISPLAY: they are all taken. */
     guint (*lend_slot)(gpointer user, GError **error);
     /* Sets the definition's context before a domain is made of it; FALSE with an error: its label is none. */
@@ -49,10 +51,22 @@ void guest_set_config(struct guest *guest, struct guest_config *config);
 
 void guest_request(struct guest *guest, enum guest_request request, guest_done_fn done, gpointer user);
 
+/*
+ * Something is done to its disks, one thing at a time. It is off and cannot be started meanwhile, or, off FALSE, it may
+ * be in any state. It stays where it is until it is released. FALSE with an RH_ERROR_WRONG_STATE.
+ */
+gboolean guest_hold(struct guest *guest, gboolean off, GError **error);
+void guest_release(struct guest *guest);
+
+/* Whether its definition and disks may be changed: no domain, nothing saved, not held. */
+gboolean guest_check_off(const struct guest *guest, GError **error);
+
 /* The toolstack's news about the guest's domain. */
 void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 
 const struct guest_config *guest_config(const struct guest *guest);
+/* What its file says: another one while it runs by what that was when it was suspended. */
+const struct guest_config *guest_definition(const struct guest *guest);
 /* A copy of it with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
 struct guest_config *guest_whole_config(const struct guest *guest, GError **error);
 /* Its definition goes: a guest that is called so later is another machine. */

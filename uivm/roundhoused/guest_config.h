@@ -15,9 +15,10 @@
 #define GUEST_NAME_MAX      63
 #define GUEST_CONTEXT_BYTES 160 /* of the longest context of a policy, and its end */
 
-#define GUEST_BOOT_UEFI   "cdn"   /* the order of OVMF, which on Xen cannot be told another */
-#define GUEST_CDROM_EMPTY "empty" /* a CD drive without a CD */
-#define GUEST_CDROM_VDEV  "hdc"   /* where the drive is that cdrom= speaks of */
+#define GUEST_BOOT_UEFI   "cdn"    /* the order of OVMF, which on Xen cannot be told another */
+#define GUEST_CDROM_EMPTY "empty"  /* a CD drive without a CD */
+#define GUEST_IMAGE       "image:" /* before the name of an image of the pool */
+#define GUEST_CDROM_VDEV  "hdc"    /* where the drive is that cdrom= speaks of */
 
 /* How the guest runs. The first has page tables of its own making, the others the processor's virtualisation. */
 enum guest_type {
@@ -53,8 +54,9 @@ struct guest_config {
     enum guest_type type;
     enum guest_firmware firmware; /* GUEST_HVM only */
     char *boot;                   /* GUEST_HVM only: c disk, d CD, n network, in order; never NULL */
-    char *cdrom;            /* GUEST_HVM only: an image or a drive of the machine, GUEST_CDROM_EMPTY; NULL: no drive */
+    char *cdrom;            /* GUEST_HVM only: a path, GUEST_IMAGE and a name, or GUEST_CDROM_EMPTY; NULL: no drive */
     enum guest_clock clock; /* GUEST_HVM only: what its clock shows when it starts */
+    gboolean viridian;      /* GUEST_HVM only: Hyper-V's calls, which Windows runs better by */
     char *kernel;           /* NULL: an HVM guest that its firmware boots */
     char *ramdisk;          /* NULL: none */
     char *cmdline;          /* never NULL */
@@ -64,7 +66,12 @@ struct guest_config {
     guint8 uuid[16];
     guint8 generation[16]; /* no setting: guest_identity.h alone has it */
     enum guest_display display;
+    enum guest_sound sound;
+    guint volume; /* percent */
     gboolean autostart;
+    guint undo_points;  /* how many are kept; 0: none is made */
+    guint undo_space;   /* MiB that they may have of the pool, for each disk */
+    guint undo_minutes; /* between two while the guest runs; 0: only at its starts */
     char *label;                       /* guest_label.h; NULL: none */
     char context[GUEST_CONTEXT_BYTES]; /* no setting: what the policy in force knows it by; "": there is no policy */
 };

@@ -4,7 +4,12 @@
  */
 #include "guest_edit.h"
 #include "errors.h"
+#include "guest_disks.h"
+#include "guest_files.h"
+#include "image_users.h"
+#include "pool_job.h"
 #include "roundhouse_dbus.h"
+#include "storage/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,28 +83,55 @@ static gboolean check_slot_free(const struct guest_edit *edit, guint slot, const
     return FALSE;
 }
 
-static gboolean check_off(struct guest *guest, GError **error)
-{
-    enum guest_state state = guest_state(guest);
-    if (guest_domid(guest) < 0 && (state == GUEST_OFF || state == GUEST_CRASHED))
-        return TRUE;
-    g_set_error(error, RH_ERROR, RH_ERROR_WRONG_STATE, "%s is %s. Shut it down first.", guest_config(guest)->name,
-                guest_state_name(state));
-    return FALSE;
-}
-
 static void fail(GDBusMethodInvocation *invocation, const GError *error)
 {
     g_dbus_method_invocation_return_gerror(invocation, error);
 }
 
-/* ---- create ---- */
+/* The definition, if its caller may make it of what it was before; NULL with an error: it is freed. */
+static struct guest_config *if_allowed(GDBusMethodInvocation *invocation, struct guest_config *config,
+                                       const struct guest_config *before, GError **error)
+{
+    if (!config || authority_is_own_user(invocation) || guest_files_allowed(config, before, error))
+        return config;
+    guest_config_free(config);
+    return NULL;
+}
+
+/* ---- create: the disks, the definition, and then the disks are the guest's ---- */
 
 struct creation {
     struct guest_edit *edit;
     struct guest_config *config;
+    struct guest_disks *disks;
     struct long_job *job;
+    GError *error; /* why it comes to nothing; NULL: it does not */
 };
+
+static void end_creation(struct creation *creation)
+{
+    struct guest_edit *edit = creation->edit;
+    struct guest *guest = NULL;
+    if (!creation->error) {
+        edit->reload(edit->user);
+        guest = find_guest(edit, creation->config->name);
+    }
+    long_job_end(creation->job, guest ? guest_object_path(guest) : NULL, creation->error);
+    g_clear_error(&creation->error);
+    guest_config_free(creation->config);
+    guest_disks_free(creation->disks);
+    g_free(creation);
+}
+
+/* The definition is there, or is not going to be. */
+static void disks_settled(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (!pool_work_finish(result, &error))
+        g_warning("%s", error->message); /* the next start of the service settles it */
+    end_creation(data);
+}
 
 static gboolean write_new(const struct guest_edit *edit, const struct guest_config *config, GError **error)
 {
@@ -107,27 +139,28 @@ static gboolean write_new(const struct guest_edit *edit, const struct guest_conf
            guest_config_write(config, config->path, error);
 }
 
-/* Disks that have to be made come before this: a definition is the last thing that a new guest gets. */
 static gboolean create_definition(gpointer data)
 {
     struct creation *creation = data;
     struct guest_edit *edit = creation->edit;
-    g_autoptr(GError) error = NULL;
-    struct guest *guest = NULL;
-    if (!g_cancellable_set_error_if_cancelled(long_job_cancellable(creation->job), &error) &&
-        write_new(edit, creation->config, &error)) {
-        edit->reload(edit->user);
-        guest = find_guest(edit, creation->config->name);
-    }
-    long_job_end(creation->job, guest ? guest_object_path(guest) : NULL, error);
+    gboolean good = !g_cancellable_set_error_if_cancelled(long_job_cancellable(creation->job), &creation->error) &&
+                    write_new(edit, creation->config, &creation->error);
+    if (guest_disks_none(creation->disks))
+        end_creation(creation);
+    else
+        pool_work_start(edit->pool, good ? guest_disks_settle : guest_disks_drop, creation->disks, NULL, NULL,
+                        disks_settled, creation);
     return G_SOURCE_REMOVE;
 }
 
-static void creation_free(gpointer data)
+static void disks_made(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct creation *creation = data;
-    guest_config_free(creation->config);
-    g_free(creation);
+    (void)source;
+    if (pool_work_finish(result, &creation->error))
+        create_definition(creation);
+    else
+        end_creation(creation);
 }
 
 static struct guest_config *new_config(const struct guest_edit *edit, GVariant *settings, GError **error)
@@ -147,20 +180,50 @@ static struct guest_config *new_config(const struct guest_edit *edit, GVariant *
     return NULL;
 }
 
+/* The same with the new disks. */
+static struct guest_config *config_with(struct guest_edit *edit, struct guest_config *config, GVariant *settings,
+                                        struct guest_disks *disks, GError **error)
+{
+    if (!config || guest_disks_none(disks))
+        return config;
+    g_autofree char *text = guest_disks_setting(disks, config);
+    GVariantDict all;
+    guest_config_free(config);
+    g_variant_dict_init(&all, settings);
+    g_variant_dict_insert(&all, "disk", "s", text);
+    g_autoptr(GVariant) whole = g_variant_ref_sink(g_variant_dict_end(&all));
+    return new_config(edit, whole, error);
+}
+
+static void begin_creation(struct creation *creation)
+{
+    const struct convert_watch watch = pool_job_watch(creation->job);
+    if (guest_disks_none(creation->disks))
+        g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, create_definition, creation, NULL);
+    else
+        pool_work_start(creation->edit->pool, guest_disks_make, creation->disks, NULL, &watch, disks_made, creation);
+}
+
 static void create(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct guest_edit *edit = user;
-    g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
+    GVariant *parameters = g_dbus_method_invocation_get_parameters(invocation);
+    g_autoptr(GVariant) settings = g_variant_get_child_value(parameters, 0);
+    g_autoptr(GVariant) words = g_variant_get_child_value(parameters, 1);
     g_autoptr(GError) error = NULL;
-    struct guest_config *config = new_config(edit, settings, &error);
+    struct guest_disks *disks = guest_disks_read(invocation, words, &error);
+    struct guest_config *config =
+        disks ? config_with(edit, new_config(edit, settings, &error), settings, disks, &error) : NULL;
+    config = if_allowed(invocation, config, NULL, &error);
     (void)argument;
     if (!config) {
+        guest_disks_free(disks);
         fail(invocation, error);
         return;
     }
     struct creation *creation = g_new(struct creation, 1);
-    *creation = (struct creation){edit, config, long_job_begin(edit->jobs, "create", config->name)};
-    g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, create_definition, creation, creation_free);
+    *creation = (struct creation){edit, config, disks, long_job_begin(edit->jobs, "create", config->name), NULL};
+    begin_creation(creation);
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(creation->job)));
 }
 
@@ -186,10 +249,13 @@ static void get_settings(GDBusMethodInvocation *invocation, gpointer user, guint
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(@a{sv})", settings));
 }
 
-static gboolean write_changed(const struct subject *subject, GVariant *settings, GError **error)
+static gboolean write_changed(const struct subject *subject, GDBusMethodInvocation *invocation, GVariant *settings,
+                              GError **error)
 {
     const struct guest_config *old = guest_config(subject->guest);
-    struct guest_config *config = guest_config_edit(old->path, old->path, settings, error);
+    struct guest_config *file = guest_config_load(old->path, NULL);
+    struct guest_config *config =
+        if_allowed(invocation, guest_config_edit(old->path, old->path, settings, error), file, error);
     gboolean good = config && check_slot_free(subject->edit, config->slot, subject->guest, error);
     if (good && !g_str_equal(config->name, old->name)) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "name: a guest gets another name by Rename.");
@@ -198,6 +264,7 @@ static gboolean write_changed(const struct subject *subject, GVariant *settings,
     good = good && subject->edit->label(subject->edit->user, config, error) &&
            guest_config_write(config, config->path, error);
     guest_config_free(config);
+    guest_config_free(file);
     return good;
 }
 
@@ -213,7 +280,7 @@ static void set_settings(GDBusMethodInvocation *invocation, gpointer user, guint
     g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
     g_autoptr(GError) error = NULL;
     (void)argument;
-    if (write_changed(subject, settings, &error))
+    if (write_changed(subject, invocation, settings, &error))
         reload_and_answer(subject->edit, invocation, NULL);
     else
         fail(invocation, error);
@@ -280,7 +347,7 @@ static void change_name(GDBusMethodInvocation *invocation, gpointer user, guint 
     const char *name;
     (void)argument;
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
-    if (!check_off(subject->guest, &error) || !check_new_name(subject, name, &error) ||
+    if (!guest_check_off(subject->guest, &error) || !check_new_name(subject, name, &error) ||
         !rename_definition(subject, name, &error)) {
         fail(invocation, error);
         return;
@@ -290,21 +357,95 @@ static void change_name(GDBusMethodInvocation *invocation, gpointer user, guint 
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", guest ? guest_object_path(guest) : "/"));
 }
 
-/* The guest's own images, once it has some, go before this: what names them goes last. */
+static gboolean remove_definition(struct guest_edit *edit, struct guest *guest, GError **error)
+{
+    const char *path = guest_config(guest)->path;
+    if (g_unlink(path) != 0)
+        return from_errno(error, path, "removed");
+    sync_directory(edit);
+    guest_forget(guest);
+    return TRUE;
+}
+
 static void delete (GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct subject *subject = user;
-    struct guest_edit *edit = subject->edit;
-    const char *path = guest_config(subject->guest)->path;
     g_autoptr(GError) error = NULL;
     (void)argument;
-    if (!check_off(subject->guest, &error) || (g_unlink(path) != 0 && !from_errno(&error, path, "removed"))) {
+    if (guest_check_off(subject->guest, &error) && remove_definition(subject->edit, subject->guest, &error))
+        reload_and_answer(subject->edit, invocation, NULL);
+    else
         fail(invocation, error);
+}
+
+/* ---- delete with images: what names them goes last, so that it can be asked again ---- */
+
+struct deletion {
+    struct guest_edit *edit;
+    struct guest *guest; /* held */
+    char **images;
+    struct long_job *job;
+};
+
+/* Those that it may write and nobody else has. */
+static char **own_images(const struct guest_edit *edit, const struct guest *guest)
+{
+    const struct guest_config *config = guest_config(guest);
+    g_autoptr(GStrvBuilder) images = g_strv_builder_new();
+    for (guint i = 0; i < config->disks->len; i++) {
+        const struct guest_disk *disk = g_ptr_array_index(config->disks, i);
+        g_autofree char *others = disk->pooled ? image_users(edit->guests, disk->target, guest) : NULL;
+        if (disk->pooled && !disk->read_only && !others)
+            g_strv_builder_add(images, disk->target);
+    }
+    return g_strv_builder_end(images);
+}
+
+static gboolean delete_images(struct pool *pool, gpointer data, const struct convert_watch *watch, GError **error)
+{
+    const struct deletion *deletion = data;
+    GError *cause = NULL;
+    (void)watch;
+    for (guint i = 0; deletion->images[i] && !cause; i++) {
+        image_delete(pool, deletion->images[i], &cause);
+        if (g_error_matches(cause, RH_ERROR, RH_ERROR_NOT_FOUND))
+            g_clear_error(&cause);
+    }
+    if (cause)
+        g_propagate_error(error, cause);
+    return !cause;
+}
+
+static void images_deleted(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct deletion *deletion = data;
+    struct guest_edit *edit = deletion->edit;
+    g_autoptr(GError) error = NULL;
+    (void)source;
+    if (pool_work_finish(result, &error))
+        remove_definition(edit, deletion->guest, &error);
+    guest_release(deletion->guest);
+    edit->reload(edit->user);
+    long_job_end(deletion->job, NULL, error);
+    g_strfreev(deletion->images);
+    g_free(deletion);
+}
+
+static void delete_with_images(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct subject *subject = user;
+    struct guest_edit *edit = subject->edit;
+    GError *error = NULL;
+    (void)argument;
+    if (!guest_hold(subject->guest, TRUE, &error)) {
+        g_dbus_method_invocation_take_error(invocation, error);
         return;
     }
-    sync_directory(edit);
-    guest_forget(subject->guest);
-    reload_and_answer(edit, invocation, NULL);
+    struct deletion *deletion = g_new(struct deletion, 1);
+    *deletion = (struct deletion){edit, subject->guest, own_images(edit, subject->guest),
+                                  long_job_begin(edit->jobs, "delete", guest_config(subject->guest)->name)};
+    g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", long_job_path(deletion->job)));
+    pool_work_start(edit->pool, delete_images, deletion, NULL, NULL, images_deleted, deletion);
 }
 
 void guest_edit_serve_guest(struct guest_edit *edit, struct guest *guest)
@@ -313,6 +454,7 @@ void guest_edit_serve_guest(struct guest_edit *edit, struct guest *guest)
                                                       {"handle-set-settings", set_settings, 0},
                                                       {"handle-rename", change_name, 0},
                                                       {"handle-delete", delete, 0},
+                                                      {"handle-delete-with-images", delete_with_images, 0},
                                                       {NULL, NULL, 0}};
     struct subject *subject = g_new(struct subject, 1);
     *subject = (struct subject){edit, guest};

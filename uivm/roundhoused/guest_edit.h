@@ -13,6 +13,7 @@ struct guest_edit {
     GPtrArray *guests;     /* struct guest */
     struct jobs *jobs;
     struct authority *authority;
+    const char *pool; /* the folder of disks (storage/pool.h) */
     /* Definitions have changed: afterwards guests is what they say. It may end any guest that is not running. */
     void (*reload)(gpointer user);
     /* Whether the policy knows the definition's label; FALSE with an error. */

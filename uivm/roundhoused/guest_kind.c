@@ -7,7 +7,6 @@
 
 #define BRIDGE_MAX     15 /* IFNAMSIZ - 1 */
 #define DISKS_MAX      26
-#define IMAGE          "image:" /* what the name of one follows */
 #define DEFAULT_BRIDGE "xenbr0" /* what network=bridge means; the service machine's cards are its ports */
 #define MAC_BYTES      sizeof(((struct guest_config *)NULL)->mac)
 #define UUID_BYTES     sizeof(((struct guest_config *)NULL)->uuid)
@@ -276,11 +275,11 @@ static gboolean disk_option(const struct guest_setting *row, struct guest_disk *
 static gboolean read_target(const struct guest_setting *row, struct guest_disk *disk, const char *text, GError **error)
 {
     static const char *const prefixes[] = {"phy:", "phy ", "file:", "file "};
-    disk->pooled = g_str_has_prefix(text, IMAGE);
-    if (disk->pooled && !image_name_valid(text + strlen(IMAGE)))
-        return guest_setting_bad(error, row->key, "\"%s\" cannot be the name of an image.", text + strlen(IMAGE));
+    disk->pooled = g_str_has_prefix(text, GUEST_IMAGE);
+    if (disk->pooled && !image_name_valid(text + strlen(GUEST_IMAGE)))
+        return guest_setting_bad(error, row->key, "\"%s\" cannot be the name of an image.", text + strlen(GUEST_IMAGE));
     if (disk->pooled) {
-        set_text(&disk->target, text + strlen(IMAGE));
+        set_text(&disk->target, text + strlen(GUEST_IMAGE));
         return TRUE;
     }
     for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++) {
@@ -355,7 +354,7 @@ static char *write_disks(const struct guest_setting *row, gconstpointer field)
     for (guint i = 0; i < disks->len; i++) {
         const struct guest_disk *disk = g_ptr_array_index(disks, i);
         const char *access = disk->read_only ? ",ro" : ",rw";
-        g_string_append_printf(text, "%s%s%s,%s%s%s", i ? "; " : "", disk->pooled ? IMAGE : "", disk->target,
+        g_string_append_printf(text, "%s%s%s,%s%s%s", i ? "; " : "", disk->pooled ? GUEST_IMAGE : "", disk->target,
                                disk->vdev, disk->cdrom ? ",cdrom" : "", disk->read_only == disk->cdrom ? "" : access);
     }
     return g_string_free(text, FALSE);

@@ -1,6 +1,7 @@
 /* The table of settings, in the order of the manual page and of a new file. */
 #include "guest_setting.h"
 #include "guest_label.h"
+#include "storage/image_name.h"
 
 #include <string.h>
 
@@ -34,9 +35,14 @@ static gboolean check_boot(const struct guest_setting *row, const char *value, G
 
 static gboolean check_cdrom(const struct guest_setting *row, const char *value, GError **error)
 {
-    if (!g_path_is_absolute(value) && !g_str_equal(value, GUEST_CDROM_EMPTY))
-        return guest_setting_bad(error, row->key, "\"%s\" is neither a whole path that begins with / nor %s.", value,
-                                 GUEST_CDROM_EMPTY);
+    gboolean pooled = g_str_has_prefix(value, GUEST_IMAGE);
+    if (pooled && !image_name_valid(value + strlen(GUEST_IMAGE)))
+        return guest_setting_bad(error, row->key, "\"%s\" cannot be the name of an image.",
+                                 value + strlen(GUEST_IMAGE));
+    if (!pooled && !g_path_is_absolute(value) && !g_str_equal(value, GUEST_CDROM_EMPTY))
+        return guest_setting_bad(
+            error, row->key, "\"%s\" is neither a whole path that begins with / nor " GUEST_IMAGE "and a name nor %s.",
+            value, GUEST_CDROM_EMPTY);
     if (strchr(value, ','))
         return guest_setting_bad(error, row->key,
                                  "\"%s\" has a comma in it, which QEMU takes for the end of the name; "
@@ -110,6 +116,14 @@ static const struct guest_word displays[] = {
     {NULL, 0, NULL},
 };
 
+static const struct guest_word sounds[] = {
+    {"muted", GUEST_SOUND_MUTED, "nothing"},
+    {"ducked", GUEST_SOUND_DUCKED, "all, but quiet"},
+    {"kept", GUEST_SOUND_KEPT, "all, as loud as on screen"},
+    {"none", GUEST_SOUND_NONE, "nothing, on screen neither: the guest has no sound card"},
+    {NULL, 0, NULL},
+};
+
 /* offsetof, where the compiler sees that the field has the type that the kind takes it for. */
 #define FIELD(type, name)                                                                                              \
     (offsetof(struct guest_config, name) + 0 * sizeof((__typeof__(type) *)NULL == &((struct guest_config *)NULL)->name))
@@ -144,12 +158,15 @@ const struct guest_setting guest_settings[] = {
               "and takes no other",
      .otherwise = GUEST_BOOT_UEFI, .check = check_boot, .hvm_only = TRUE},
     {"cdrom", &guest_kind_text, FIELD(char *, cdrom),
-     .about = "A CD drive, hdc: the path of the image in it, or of a drive of this machine, or empty; otherwise no "
-              "drive",
+     .about = "A CD drive, hdc: the path of the image in it, or image: and the name of an image of the pool, or the "
+              "path of a drive of this machine, or empty; otherwise no drive",
      .check = check_cdrom, .hvm_only = TRUE},
     {"clock", &guest_kind_word, FIELD(enum guest_clock, clock),
      .about = "What the PC's clock shows when the guest starts",
      .otherwise = "utc", .words = clocks, .hvm_only = TRUE},
+    {"viridian", &guest_kind_switch, FIELD(gboolean, viridian),
+     .about = "Whether the PC has the calls of Hyper-V, by which Windows runs better: true or false",
+     .otherwise = "false", .hvm_only = TRUE},
     {"memory_mib", &guest_kind_number, FIELD(guint, memory_mib),
      .about = "Memory in MiB",
      .otherwise = "512", .min = 32, .max = 1024 * 1024},
@@ -173,9 +190,26 @@ const struct guest_setting guest_settings[] = {
     {"display", &guest_kind_word, FIELD(enum guest_display, display),
      .about = "Where the guest's picture comes from",
      .derive = display_of_type, .words = displays},
+    {"sound", &guest_kind_word, FIELD(enum guest_sound, sound),
+     .about = "What is heard of the guest while something else is on screen; on screen it is heard",
+     .otherwise = "muted", .words = sounds},
+    {"volume", &guest_kind_number, FIELD(guint, volume),
+     .about = "How loud the guest is, in percent",
+     .otherwise = "100", .min = 0, .max = 100},
     {"autostart", &guest_kind_switch, FIELD(gboolean, autostart),
      .about = "Whether the guest is started when the machine has started: true or false",
      .otherwise = "false"},
+    {"undo_points", &guest_kind_number, FIELD(guint, undo_points),
+     .about = "How many undo points are kept: what the images of the pool that it may write were, made by itself at "
+              "each start and from time to time while it runs. The oldest go first. 0 for none",
+     .otherwise = "0", .min = 0, .max = 1000},
+    {"undo_space", &guest_kind_number, FIELD(guint, undo_space),
+     .about = "How many MiB of the pool the undo points of each disk may have for themselves; the newest stays in any "
+              "case",
+     .otherwise = "10240", .min = 1, .max = 1024 * 1024 * 1024},
+    {"undo_minutes", &guest_kind_number, FIELD(guint, undo_minutes),
+     .about = "How many minutes are between two undo points while it runs; 0 to make them at starts only",
+     .otherwise = "60", .min = 0, .max = 7 * 24 * 60},
     {"label", &guest_kind_text, FIELD(char *, label),
      .about = "What the policy knows the guest by, if it does not name it: desktop, which goes without saying, or "
               "service, and one of the policy's labels; either or both",

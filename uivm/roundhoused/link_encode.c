@@ -24,6 +24,20 @@ struct link_message link_encode_displif(unsigned slot, struct ring requests, str
     return message;
 }
 
+static struct link_sndif_stream stream(const struct pcm_rings *rings)
+{
+    return (struct link_sndif_stream){rings->requests.page.number, rings->requests.port.number,
+                                      rings->events.page.number, rings->events.port.number};
+}
+
+struct link_message link_encode_sndif(unsigned slot, const struct pcm_rings *playback, const struct pcm_rings *capture)
+{
+    struct link_message message = {.type = LINK_SNDIF_CONNECT, .slot = slot};
+    message.sndif.playback = stream(playback);
+    message.sndif.capture = stream(capture);
+    return message;
+}
+
 static struct link_message keyboard(unsigned slot, uint64_t page, struct event_port port,
                                     const struct screen_size *range)
 {

@@ -11,10 +11,16 @@ struct ring {
     struct event_port port;
 };
 
+// A stream of a sound card.
+struct pcm_rings {
+    struct ring requests, events;
+};
+
 struct link_message link_encode_fbif(unsigned slot, struct guest_frame page, struct event_port port,
                                      uint32_t videoram_limit);
 struct link_message link_encode_displif(unsigned slot, struct ring requests, struct ring events,
                                         struct screen_size size);
+struct link_message link_encode_sndif(unsigned slot, const struct pcm_rings *playback, const struct pcm_rings *capture);
 // range NULL: movements only.
 struct link_message link_encode_keyboard_by_grant(unsigned slot, struct ring ring, const struct screen_size *range);
 struct link_message link_encode_keyboard_by_frame(unsigned slot, struct guest_frame page, struct event_port port,

@@ -60,12 +60,14 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *guests = NULL, *seat = NULL, *state = NULL, *marker = NULL, *notice = NULL, *pool = NULL,
-                    *policy = NULL;
+    g_autofree char *guests = NULL, *seat = NULL, *sound = NULL, *state = NULL, *marker = NULL, *notice = NULL;
+    g_autofree char *pool = NULL, *policy = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
         {"seat", 0, 0, G_OPTION_ARG_FILENAME, &seat, "The seat's socket (/run/roundhouse/seat.sock)", "SOCKET"},
+        {"sound", 0, 0, G_OPTION_ARG_FILENAME, &sound, "The sound's socket (/run/roundhouse-sound/link.sock)",
+         "SOCKET"},
         {"state", 0, 0, G_OPTION_ARG_FILENAME, &state, "What is kept of guests (/var/lib/roundhouse)", "DIRECTORY"},
         {"autostart-marker", 0, 0, G_OPTION_ARG_FILENAME, &marker,
          "How far autostart has come; it happens once while this file stays (/run/roundhouse/autostarted)", "FILE"},
@@ -89,8 +91,9 @@ int main(int argc, char **argv)
     }
     struct service service = {
         .options = {guests ? guests : "/etc/roundhouse/guests", seat ? seat : "/run/roundhouse/seat.sock",
-                    state ? state : "/var/lib/roundhouse", marker ? marker : "/run/roundhouse/autostarted",
-                    notice ? notice : "/etc/roundhouse/notice", ROUNDHOUSE_VERSION, pool ? pool : POOL_PATH,
+                    sound ? sound : "/run/roundhouse-sound/link.sock", state ? state : "/var/lib/roundhouse",
+                    marker ? marker : "/run/roundhouse/autostarted", notice ? notice : "/etc/roundhouse/notice",
+                    ROUNDHOUSE_VERSION, pool ? pool : POOL_PATH,
                     policy ? policy : "/etc/roundhouse/policy.table"},
         .loop = g_main_loop_new(NULL, FALSE),
     };

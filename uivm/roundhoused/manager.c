@@ -3,12 +3,20 @@
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
+#include "guest_disc.h"
+#include "guest_disks.h"
 #include "guest_edit.h"
 #include "guest_logs.h"
+#include "guest_points.h"
+#include "image_bus.h"
 #include "machine_end.h"
 #include "policy/service.h"
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define OBJECTS_PATH        "/org/roundhouse" /* of the object manager */
 #define OBJECT_PATH         OBJECTS_PATH "/Manager1"
@@ -29,11 +37,14 @@ struct manager {
     GDBusConnection *bus;
     struct guest_environment environment;
     struct guest_edit edit;
+    struct image_bus images;
+    struct guest_points *points;
     char *guests_directory;
     char *autostart_marker;
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
+    char *pool;               /* the folder of disks */
     struct pool_guard *pool_guard;
     struct policy_service *policy; /* NULL while the rest is made */
     GFileMonitor *monitor;
@@ -126,6 +137,8 @@ static gboolean look_after_host(gpointer data)
         publish_problems(manager);
     guest_logs_trim("/var/log/xen/console"); /* xenconsoled's */
     guest_logs_trim("/var/log/xen");         /* device models' and libxl's */
+    image_bus_publish_space(&manager->images, manager->skeleton);
+    guest_points_tick(manager->points);
     query_host(manager);
     return G_SOURCE_CONTINUE;
 }
@@ -169,12 +182,23 @@ static gboolean had_turn(struct manager *manager, const struct guest_config *con
     return order < 0 || (order == 0 && manager->autostart_taken);
 }
 
+/* It is in a folder of the seat's too, which may put anything there: only a file is read, and nothing waited for. */
+static gboolean read_marker(const char *path, char *text, gsize size)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    gssize length = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? read(fd, text, size - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[MAX(length, 0)] = '\0';
+    return length >= 0;
+}
+
 /* Whose turn was the last: what the marker says. */
 static void read_autostart_turn(struct manager *manager)
 {
-    g_autofree char *text = NULL;
-    char *name = NULL;
-    if (g_file_get_contents(manager->autostart_marker, &text, NULL, NULL))
+    char text[GUEST_NAME_MAX + 32], *name = NULL;
+    if (read_marker(manager->autostart_marker, text, sizeof(text)))
         manager->autostart_turn.slot = (guint)g_ascii_strtoull(text, &name, 10);
     else
         manager->autostart_turn.slot = 1;
@@ -285,6 +309,15 @@ static void focus_changed(guint slot, gpointer data)
     publish_foreground(manager);
 }
 
+/* ---- sound ---- */
+
+static void sound_changed(guint volume, guint microphone, gpointer data)
+{
+    struct manager *manager = data;
+    rh_manager1_set_volume(manager->skeleton, volume);
+    rh_manager1_set_microphone_slot(manager->skeleton, microphone);
+}
+
 /* ---- definitions ---- */
 
 static void add_guest(struct manager *manager, const struct guest_config *config)
@@ -292,6 +325,8 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     struct guest *guest = guest_new(&manager->environment, guest_config_copy(config));
     g_ptr_array_add(manager->guests, guest);
     guest_edit_serve_guest(&manager->edit, guest);
+    guest_points_serve(manager->points, guest);
+    guest_disc_serve(&manager->environment, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)
@@ -419,6 +454,12 @@ static void guest_state_changed(struct guest *guest, gpointer data)
         machine_end_advance(manager->ending);
 }
 
+static void before_start(struct guest *guest, void (*go_on)(gpointer data), gpointer go_on_data, gpointer data)
+{
+    struct manager *manager = data;
+    guest_points_before_start(manager->points, guest, go_on, go_on_data);
+}
+
 /*
  * For a guest without a slot: one that no other has or is going to want, from the last; else one that is free now.
  */
@@ -435,7 +476,7 @@ static guint lend_slot(gpointer data, GError **error)
     }
     if (!free_now)
         g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY,
-                    "All %d screens are taken. Shut another guest down, or give this one display=none.",
+                    "All %d screens are taken. Shut another guest down, or give this one display=none and sound=none.",
                     GUEST_SLOT_MAX);
     return free_now;
 }
@@ -469,6 +510,15 @@ static void open_policy(struct manager *manager, const struct manager_options *o
 
 /* ---- methods ---- */
 
+/* NULL: it is done. */
+static void answer(GDBusMethodInvocation *invocation, const GError *error)
+{
+    if (error)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    else
+        g_dbus_method_invocation_return_value(invocation, NULL);
+}
+
 static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct manager *manager = user;
@@ -481,10 +531,7 @@ static void switch_to(GDBusMethodInvocation *invocation, gpointer user, guint ar
         g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "There is no guest in slot %u.", slot);
     else if (!slot || guest_state_check(guest_state(guest), REQUEST_SWITCH, guest_config(guest)->name, &error))
         display_focus(manager->environment.display, slot, &error);
-    if (error)
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    else
-        g_dbus_method_invocation_return_value(invocation, NULL);
+    answer(invocation, error);
 }
 
 static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint argument)
@@ -500,6 +547,35 @@ static void get_guest(GDBusMethodInvocation *invocation, gpointer user, guint ar
                                               "There is no guest called \"%s\".", name);
 }
 
+static void set_volume(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct manager *manager = user;
+    g_autoptr(GError) error = NULL;
+    guint percent;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &percent);
+    if (percent > 100)
+        g_set_error(&error, RH_ERROR, RH_ERROR_BAD_CONFIG, "A volume is 0 to 100 percent, not %u.", percent);
+    else
+        display_set_volume(manager->environment.display, percent, &error);
+    answer(invocation, error);
+}
+
+static void give_microphone(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    struct manager *manager = user;
+    g_autoptr(GError) error = NULL;
+    guint slot;
+    (void)argument;
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
+    struct guest *guest = find_slot(manager, slot);
+    if (slot && (!guest || guest_domid(guest) < 0))
+        g_set_error(&error, RH_ERROR, RH_ERROR_NOT_FOUND, "No guest runs in slot %u.", slot);
+    else
+        display_set_microphone(manager->environment.display, slot, &error);
+    answer(invocation, error);
+}
+
 static void end_machine(GDBusMethodInvocation *invocation, gpointer user, guint kind)
 {
     struct manager *manager = user;
@@ -512,6 +588,8 @@ static const struct authority_method methods[] = {
     {"handle-switch", switch_to, 0},
     {"handle-get-guest", get_guest, 0},
     {"handle-switcher-shown", switcher_shown, 0},
+    {"handle-set-volume", set_volume, 0},
+    {"handle-give-microphone", give_microphone, 0},
     {"handle-shutdown", end_machine, MACHINE_POWER_OFF},
     {"handle-reboot", end_machine, MACHINE_RESTART},
     {NULL, NULL, 0},
@@ -538,13 +616,13 @@ static void devices_lost(int domid, gpointer data)
 
 static gboolean open_environment(struct manager *manager, const struct manager_options *options, GError **error)
 {
-    static const struct display_callbacks callbacks = {seat_changed, focus_changed, devices_lost};
+    static const struct display_callbacks callbacks = {seat_changed, focus_changed, sound_changed, devices_lost};
     struct guest_environment *environment = &manager->environment;
     environment->toolstack = toolstack_new(domain_ended, manager, error);
     if (!environment->toolstack)
         return FALSE;
     toolstack_set_pool(environment->toolstack, options->pool);
-    environment->display = display_new(options->seat_socket, &callbacks, manager, error);
+    environment->display = display_new(options->seat_socket, options->sound_socket, &callbacks, manager, error);
     return environment->display != NULL;
 }
 
@@ -564,9 +642,12 @@ static void export_manager(struct manager *manager, const struct manager_options
     manager->skeleton = skeleton;
     rh_manager1_set_version(skeleton, options->version);
     rh_manager1_set_hypervisor_version(skeleton, "");
+    rh_manager1_set_volume(skeleton, 100);
     publish_notice(manager, options->notice);
     authority_serve(manager->environment.authority, skeleton, methods, manager);
     guest_edit_serve_manager(&manager->edit, skeleton);
+    image_bus_serve(&manager->images, manager->environment.authority, skeleton);
+    image_bus_publish_space(&manager->images, skeleton);
     rh_manager1_set_focused_guest(skeleton, "/");
     publish_problems(manager);
     rh_object_skeleton_set_manager1(object, skeleton);
@@ -581,6 +662,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.authority = authority_new(bus);
     manager->environment.objects = g_dbus_object_manager_server_new(OBJECTS_PATH);
     manager->environment.state_changed = guest_state_changed;
+    manager->environment.before_start = before_start;
     manager->environment.lend_slot = lend_slot;
     manager->environment.label = label;
     manager->environment.user = manager;
@@ -589,6 +671,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
+    manager->pool = g_strdup(options->pool);
     manager->pool_guard = pool_guard_new(options->pool);
     manager->guests = g_ptr_array_new();
     manager->problems = g_ptr_array_new_with_free_func(g_free);
@@ -596,9 +679,13 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .guests = manager->guests,
                                         .jobs = jobs_new(manager->environment.objects, manager->environment.authority),
                                         .authority = manager->environment.authority,
+                                        .pool = manager->pool,
                                         .reload = reload_now,
                                         .label = label,
                                         .user = manager};
+    manager->images = (struct image_bus){manager->pool, manager->guests, manager->edit.jobs};
+    manager->points =
+        guest_points_new(manager->pool, manager->guests, manager->edit.jobs, manager->environment.authority);
     export_manager(manager, options);
     if (!open_environment(manager, options, error)) {
         manager_free(manager);
@@ -606,6 +693,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     }
     open_policy(manager, options);
     load_definitions(manager);
+    guest_disks_settle_all(manager->pool, manager->guests);
     g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
     query_host(manager);
@@ -635,7 +723,9 @@ void manager_free(struct manager *manager)
         display_free(manager->environment.display);
     if (manager->environment.toolstack)
         toolstack_free(manager->environment.toolstack);
+    guest_points_free(manager->points);
     pool_guard_free(manager->pool_guard);
+    g_free(manager->pool);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
     g_free(manager->saved);

@@ -11,6 +11,7 @@ struct manager;
 struct manager_options {
     const char *guests_directory; /* guest definitions; watched for changes */
     const char *seat_socket;
+    const char *sound_socket;
     const char *state_directory;  /* what is kept of guests: the suspended ones, identities */
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
     const char *notice;           /* a file; what is in it is shown in the switcher. Not there: nothing is */

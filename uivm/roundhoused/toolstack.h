@@ -75,6 +75,14 @@ void toolstack_save(struct toolstack *toolstack, const struct guest_config *conf
                     GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
 
+/*
+ * Puts an image file into the drive of cdrom= while the guest runs, or, GUEST_CDROM_EMPTY, takes out what is in it. It
+ * is opened here and QEMU gets a descriptor: confined, it has no files of its own, and takes no device that way.
+ */
+void toolstack_change_cd(struct toolstack *toolstack, int domid, const char *image, GAsyncReadyCallback done,
+                         gpointer user);
+gboolean toolstack_change_cd_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error);
+
 /* One question at a time. */
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user);
 gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *result, struct toolstack_host *host,

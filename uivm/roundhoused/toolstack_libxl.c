@@ -382,6 +382,69 @@ gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+/* ---- another CD ---- */
+
+struct cd_change {
+    int domid;
+    char *image;
+};
+
+static void cd_change_free(gpointer data)
+{
+    struct cd_change *change = data;
+    g_free(change->image);
+    g_free(change);
+}
+
+/* QEMU takes a descriptor for a file's alone. */
+static gboolean check_image(const char *image, GError **error)
+{
+    if (g_str_equal(image, GUEST_CDROM_EMPTY) || g_file_test(image, G_FILE_TEST_IS_REGULAR))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
+                "%s is no image file, and only those can be put in while the guest runs. Take another one, or shut it "
+                "down first.",
+                image);
+    return FALSE;
+}
+
+static void change_cd_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_auto(connection) link = {0};
+    const struct cd_change *change = data;
+    libxl_device_disk disk;
+    GError *error = NULL;
+    (void)source;
+    (void)cancellable;
+    libxl_device_disk_init(&disk);
+    if (check_image(change->image, &error) &&
+        domain_config_fill_cdrom(&disk, GUEST_CDROM_VDEV, change->image, &error) && connection_open(&link, &error) &&
+        libxl_cdrom_insert(link.ctx, (uint32_t)change->domid, &disk, NULL))
+        set_libxl_error(&error, &link, "Take the CD out in the guest first, and try again.");
+    libxl_device_disk_dispose(&disk);
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+void toolstack_change_cd(struct toolstack *toolstack, int domid, const char *image, GAsyncReadyCallback done,
+                         gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct cd_change *change = g_new(struct cd_change, 1);
+    (void)toolstack;
+    *change = (struct cd_change){domid, g_strdup(image)};
+    g_task_set_task_data(task, change, cd_change_free);
+    g_task_run_in_thread(task, change_cd_in_thread);
+}
+
+gboolean toolstack_change_cd_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
 /* ---- the host ---- */
 
 struct host_query {

@@ -8,18 +8,17 @@
 #include "vdisplay_private.h"
 #include "vga_socket.h"
 
-struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error)
+struct vdisplay *vdisplay_new(const char *seat_socket_path, const char *sound_socket_path, GError **error)
 {
     struct vdisplay *vd = g_new0(struct vdisplay, 1);
-    vd->link = -1;
     vd->screen_width = 1280;
     vd->screen_height = 800;
-    vd->socket_path = g_strdup(seat_socket_path);
     if (!vdisplay_store_start(vd, error)) {
         vdisplay_free(vd);
         return NULL;
     }
-    vdisplay_link_start(vd);
+    vlink_start(&vd->seat, vd, &vdisplay_seat_events, seat_socket_path);
+    vdisplay_sound_start(vd, sound_socket_path);
     return vd;
 }
 
@@ -40,12 +39,12 @@ void vdisplay_free(struct vdisplay *vd)
 {
     if (!vd)
         return;
-    vdisplay_link_stop(vd);
+    vlink_stop(&vd->seat);
+    vdisplay_sound_stop(vd);
     vdisplay_store_stop(vd);
     for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
         if (vd->guests[slot])
             guest_free(vd->guests[slot]);
-    g_free(vd->socket_path);
     g_free(vd);
 }
 
@@ -88,25 +87,58 @@ void vguest_warn(struct vguest *guest, const char *format, ...)
     va_end(arguments);
 }
 
+struct vdevice *vguest_add_device(struct vguest *guest, enum vdevice_type type)
+{
+    static const char *const names[] = {"vfb", "vdispl", "vkbd", "vsnd"};
+    g_assert(guest->device_count < G_N_ELEMENTS(guest->devices));
+    unsigned index = guest->device_count++;
+    struct vdevice *device = &guest->devices[index];
+    device->type = type;
+    device->guest = guest;
+    device->front = g_strdup_printf("/local/domain/%u/device/%s/0", guest->domid, names[type]);
+    device->back = g_strdup_printf("/local/domain/0/backend/%s/%u/0", names[type], guest->domid);
+    device->token = g_strdup_printf("%u %u", guest->domid, index);
+    return device;
+}
+
+struct vdevice *vguest_device(struct vguest *guest, enum vdevice_type type)
+{
+    for (unsigned i = 0; i < guest->device_count; i++)
+        if (guest->devices[i].type == type)
+            return &guest->devices[i];
+    return NULL;
+}
+
+struct vlink *vdevice_link(const struct vdevice *device)
+{
+    struct vdisplay *vd = device->guest->vd;
+    return device->type == VDEVICE_VSND ? &vd->sound : &vd->seat;
+}
+
+void vguest_forget_connections(struct vguest *guest, const struct vlink *link)
+{
+    for (unsigned i = 0; i < guest->device_count; i++)
+        if (vdevice_link(&guest->devices[i]) == link)
+            guest->devices[i].phase = VDEVICE_WAITING;
+}
+
+void vguest_connect_again(struct vguest *guest, const struct vlink *link)
+{
+    for (unsigned i = 0; i < guest->device_count; i++)
+        if (vdevice_link(&guest->devices[i]) == link)
+            vdevice_connect_again(&guest->devices[i]);
+}
+
 static struct vguest *guest_new(struct vdisplay *vd, unsigned slot, uint32_t domid, enum guest_display kind)
 {
-    static const char *const names[] = {"vfb", "vdispl", "vkbd"};
     struct vguest *guest = g_new0(struct vguest, 1);
     guest->vd = vd;
     guest->slot = slot;
     guest->domid = domid;
-    if (kind == GUEST_DISPLAY_NONE || kind == GUEST_DISPLAY_VGA)
-        return guest;
-    guest->device_count = 2;
-    guest->devices[0].type = kind == GUEST_DISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL;
-    guest->devices[1].type = VDEVICE_VKBD;
-    for (unsigned i = 0; i < 2; i++) {
-        struct vdevice *device = &guest->devices[i];
-        const char *name = names[device->type];
-        device->guest = guest;
-        device->front = g_strdup_printf("/local/domain/%u/device/%s/0", domid, name);
-        device->back = g_strdup_printf("/local/domain/0/backend/%s/%u/0", name, domid);
-        device->token = g_strdup_printf("%u %u", domid, i);
+    guest->has_screen = kind == GUEST_DISPLAY_FBIF || kind == GUEST_DISPLAY_DISPLIF;
+    if (guest->has_screen) {
+        vguest_add_device(guest, kind == GUEST_DISPLAY_FBIF ? VDEVICE_VFB : VDEVICE_VDISPL);
+        vguest_add_device(guest, VDEVICE_VKBD);
     }
     return guest;
 }
@@ -163,6 +195,7 @@ void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid)
         return;
     vd->guests[guest->slot] = NULL;
     vdisplay_send(vd, &(struct link_message){.type = LINK_GUEST_REMOVE, .slot = guest->slot}, -1);
+    vlink_send(&vd->sound, &(struct link_message){.type = LINK_GUEST_REMOVE, .slot = guest->slot}, -1);
     for (unsigned i = 0; i < guest->device_count; i++)
         vdevice_destroy(&guest->devices[i]);
     guest_free(guest);
@@ -192,7 +225,7 @@ bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 
 bool vdisplay_seat_present(const struct vdisplay *vd)
 {
-    return vd->greeted;
+    return vd->seat.greeted;
 }
 
 void vdisplay_screen(const struct vdisplay *vd, uint32_t *width, uint32_t *height)

@@ -1,9 +1,10 @@
-// The guests' screens, keyboards and pointers, toolstack side: makes the xenstore nodes of vfb or vdispl and
-// of vkbd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the seat,
-// which does the drawing and the typing. Runs on the default GMainContext; not thread-safe; no call blocks on
-// a guest or on the seat. The seat may start later, stop, and come back: what it missed is told again.
+// The guests' screens, keyboards, pointers and sound cards, toolstack side: makes the xenstore nodes of vfb or vdispl,
+// of vkbd and of vsnd, plays the backend's half of the XenBus handshake, and hands rings and event channels to the
+// seat, which does the drawing and the typing, and to the sound process, which plays. Runs on the default GMainContext;
+// not thread-safe; no call blocks on a guest or on those two. They may start later, stop, and come back: what they
+// missed is told again.
 //
-// xenstore node formats: xen/io/fbif.h, xen/io/kbdif.h, xen/io/displif.h; states: xen/io/xenbus.h.
+// xenstore node formats: xen/io/fbif.h, xen/io/kbdif.h, xen/io/displif.h, xen/io/sndif.h; states: xen/io/xenbus.h.
 #pragma once
 
 #include <glib.h>
@@ -16,11 +17,12 @@ struct vdisplay;
 
 typedef void vdisplay_focus_fn(unsigned slot, void *data);
 typedef void vdisplay_lost_fn(uint32_t domid, void *data);
+typedef void vdisplay_sound_fn(unsigned volume, unsigned microphone, void *data);
 
 // Opens xenstore and starts to connect to the seat; NULL and *error when xenstore or privcmd cannot be
 // opened. A seat that does not answer yet is no error. After a restart of roundhoused add the guests that
 // still run before the main loop goes on: the seat then keeps them connected.
-struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error);
+struct vdisplay *vdisplay_new(const char *seat_socket_path, const char *sound_socket_path, GError **error);
 void vdisplay_free(struct vdisplay *vd);
 
 // Called from the main loop when the device model of a guest with GUEST_DISPLAY_VGA has ended: the guest cannot go on.
@@ -36,16 +38,29 @@ void vdisplay_set_focus_callback(struct vdisplay *vd, vdisplay_focus_fn *callbac
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
                         enum guest_display kind, GError **error);
 
+// Right after vdisplay_add_guest(), and again when the rule changes: how the guest is heard, and whether it has a card
+// of Xen's kind. False and *error when xenstore refuses; then vdisplay_remove_guest() is the caller's.
+bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound sound, uint32_t volume, bool card,
+                        GError **error);
+
 // Removes the guest's nodes and its place on the seat; harmless for an unknown domain. Call it when the
 // domain stops, before or after libxl destroyed it; the seat then unmaps the guest's memory, so that the
 // domain's last pages can be freed.
 void vdisplay_remove_guest(struct vdisplay *vd, uint32_t domid);
 
-// What of the guest the seat shows outside its picture, a set of enum guest_sign; harmless for an unknown domain.
+// What of the guest the seat shows outside its picture, a set of enum guest_sign; harmless for an unknown domain. The
+// seat is told GUEST_SIGN_MICROPHONE beside them while the sound process says so.
 void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs);
 
 // Asks the seat to show a slot. False and *error when no guest sits there or the seat is not connected.
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error);
+
+// The machine's volume (0..LINK_VOLUME_MAX), and the slot whose guest hears the microphone (0: nobody), for a person
+// who wants that. False and *error while there is no sound process; a volume is then told to the next one.
+bool vdisplay_set_volume(struct vdisplay *vd, uint32_t volume, GError **error);
+bool vdisplay_set_microphone(struct vdisplay *vd, unsigned slot, GError **error);
+// Called from the main loop with what is, whenever that changes, and now and then when it does not.
+void vdisplay_set_sound_callback(struct vdisplay *vd, vdisplay_sound_fn *callback, void *data);
 
 // Whether a seat is connected and has answered.
 bool vdisplay_seat_present(const struct vdisplay *vd);

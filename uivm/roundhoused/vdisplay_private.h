@@ -1,5 +1,5 @@
 // Shared by the parts of vdisplay: bookkeeping (vdisplay.c), xenstore (vdisplay_store.c: the handshake,
-// vdisplay_watch.c: when to look), the link to the seat (vdisplay_link.c).
+// vdisplay_watch.c: when to look), the links to the seat (vdisplay_link.c) and to the sound process (vdisplay_sound.c).
 #pragma once
 
 #include <glib.h>
@@ -8,12 +8,13 @@
 
 #include "link_protocol.h"
 #include "vdisplay.h"
+#include "vlink.h"
 
-enum vdevice_type { VDEVICE_VFB, VDEVICE_VDISPL, VDEVICE_VKBD };
+enum vdevice_type { VDEVICE_VFB, VDEVICE_VDISPL, VDEVICE_VKBD, VDEVICE_VSND };
 
 enum vdevice_phase {
     VDEVICE_WAITING,    // for the frontend
-    VDEVICE_CONNECTING, // the seat was asked
+    VDEVICE_CONNECTING, // the seat, or the sound process, was asked
     VDEVICE_CONNECTED,
 };
 
@@ -24,7 +25,7 @@ struct vdevice {
     enum vdevice_type type;
     enum vdevice_phase phase;
     bool refused;                   // its guest wrote what cannot be: nothing but a new start of the handshake counts
-    struct link_message connection; // what the seat was last told to connect, for the next seat; type 0: nothing
+    struct link_message connection; // what the seat was last told to connect, for the next one; type 0: nothing
     char *front, *back, *token;     // xenstore directories; the watch's token
     bool watched;                   // false: its watch fired too often and is gone until the next look
     bool look;                      // something has changed since the last look
@@ -37,9 +38,12 @@ struct vguest {
     unsigned slot;
     uint32_t domid, rgb;
     char name[LINK_NAME_SIZE];
-    uint32_t signs;        // of enum guest_sign
-    unsigned device_count; // 0 for GUEST_DISPLAY_NONE, otherwise 2: display, keyboard
-    struct vdevice devices[2];
+    uint32_t signs; // of enum guest_sign
+    unsigned device_count;
+    bool has_screen; // the first two devices are display and keyboard
+    struct vdevice devices[3];
+    enum guest_sound sound;
+    uint32_t volume;    // 0..LINK_VOLUME_MAX
     char *vga_socket;   // where its QEMU listens; NULL without one
     bool vga_connected; // the seat has been given a connection
     unsigned vga_tries; // since the last connection
@@ -50,20 +54,31 @@ struct vguest {
 
 struct vdisplay {
     struct xs_handle *store;
-    guint store_source, look_source, link_source, retry_source;
-    char *socket_path;
-    int link;     // -1 while there is no seat
-    bool greeted; // the seat has said HELLO
+    guint store_source, look_source;
+    struct vlink seat, sound;
     uint32_t screen_width, screen_height;
     unsigned focused;
+    unsigned cut; // the slot whose guest the person cut off; 0: none
     struct vguest *guests[LINK_SLOTS]; // by slot
     vdisplay_focus_fn *focus_callback;
     void *focus_data;
     vdisplay_lost_fn *lost_callback;
     void *lost_data;
+    uint32_t volume, volume_wish, microphone; // vdisplay_sound.c
+    uint32_t microphone_told;                 // to the seat
+    guint microphone_timer;                   // until it may be told again
+    vdisplay_sound_fn *sound_callback;
+    void *sound_data;
 };
 
 struct vguest *vdisplay_find(const struct vdisplay *vd, uint32_t domid);
+
+struct vdevice *vguest_add_device(struct vguest *guest, enum vdevice_type type); // before vdevice_create()
+struct vdevice *vguest_device(struct vguest *guest, enum vdevice_type type);     // NULL: it has none
+struct vlink *vdevice_link(const struct vdevice *device);                        // to whom serves it
+// The devices that the link's other end serves: it is gone, or the next one is there.
+void vguest_forget_connections(struct vguest *guest, const struct vlink *link);
+void vguest_connect_again(struct vguest *guest, const struct vlink *link);
 
 // A line in the log about what a guest or its device model did: so many a minute for each guest, the rest are left out.
 void vguest_warn(struct vguest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -96,10 +111,14 @@ void vdisplay_vga_closed(struct vguest *guest, int error); // the seat has lost 
 void vdisplay_vga_stop(struct vguest *guest);
 
 // vdisplay_link.c
-void vdisplay_link_start(struct vdisplay *vd);
-void vdisplay_link_stop(struct vdisplay *vd);
-// Sends what the seat will take and nothing else: a message that it would refuse, and end the connection for, does not
-// leave. fd -1: none.
-enum vdisplay_sent { VDISPLAY_SENT, VDISPLAY_NO_SEAT, VDISPLAY_REFUSED };
-enum vdisplay_sent vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd);
+extern const struct vlink_events vdisplay_seat_events;
+enum vdisplay_sent vdisplay_send(struct vdisplay *vd, const struct link_message *message, int fd); // to the seat
 void vdisplay_send_guest(struct vdisplay *vd, const struct vguest *guest);
+struct link_message vdisplay_guest_message(const struct vguest *guest);
+
+// vdisplay_sound.c
+void vdisplay_sound_start(struct vdisplay *vd, const char *socket_path);
+void vdisplay_sound_stop(struct vdisplay *vd);
+void vdisplay_sound_focus(struct vdisplay *vd);
+// The guest in this slot, 0 none, is not heard and hears nothing until the next call.
+void vdisplay_sound_cut(struct vdisplay *vd, unsigned slot);

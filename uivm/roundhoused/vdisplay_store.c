@@ -11,6 +11,7 @@
 #include <xen/xen.h>
 #include <xen/io/displif.h>
 #include <xen/io/kbdif.h>
+#include <xen/io/sndif.h>
 #include <xen/io/xenbus.h>
 #include <xen/sys/privcmd.h>
 
@@ -19,6 +20,10 @@
 
 // Megabytes a guest may claim for its framebuffer: enough for 4096 by 2160.
 enum { VIDEORAM_MIB = 36 };
+
+// What the sound process takes (switcher/sound/sndif.h).
+enum { SOUND_BUFFER_BYTES = 65536 };
+#define SOUND_RATES "8000,11025,16000,22050,32000,44100,48000"
 
 // A transaction loses to every other change of what it touched: whoever makes such changes without end is not waited
 // for.
@@ -104,6 +109,25 @@ static bool make_directory(struct vdisplay *vd, xs_transaction_t t, const char *
            xs_set_permissions(vd->store, t, path, permissions, 2);
 }
 
+// One device of one stream of playback and one of capture, with what the sound process can do.
+static bool write_sound_card(struct vdevice *device, xs_transaction_t t)
+{
+    struct vdisplay *vd = device->guest->vd;
+    g_autofree char *pcm = g_strdup_printf("%s/0", device->front);
+    return write_node(vd, t, device->back, XENSND_FIELD_BE_VERSIONS, "%d", XENSND_PROTOCOL_VERSION) &&
+           write_node(vd, t, device->front, XENSND_FIELD_VCARD_SHORT_NAME, "Roundhouse") &&
+           write_node(vd, t, device->front, XENSND_FIELD_VCARD_LONG_NAME, "Roundhouse sound card") &&
+           write_node(vd, t, device->front, XENSND_FIELD_SAMPLE_RATES, SOUND_RATES) &&
+           write_node(vd, t, device->front, XENSND_FIELD_SAMPLE_FORMATS, XENSND_PCM_FORMAT_S16_LE_STR) &&
+           write_node(vd, t, device->front, XENSND_FIELD_BUFFER_SIZE, "%d", SOUND_BUFFER_BYTES) &&
+           write_node(vd, t, device->front, XENSND_FIELD_CHANNELS_MAX, "2") &&
+           write_node(vd, t, pcm, XENSND_FIELD_DEVICE_NAME, "Speakers and microphone") &&
+           write_node(vd, t, pcm, "0/" XENSND_FIELD_TYPE, XENSND_STREAM_TYPE_PLAYBACK) &&
+           write_node(vd, t, pcm, "0/" XENSND_FIELD_STREAM_UNIQUE_ID, "0") &&
+           write_node(vd, t, pcm, "1/" XENSND_FIELD_TYPE, XENSND_STREAM_TYPE_CAPTURE) &&
+           write_node(vd, t, pcm, "1/" XENSND_FIELD_STREAM_UNIQUE_ID, "1");
+}
+
 static bool write_features(struct vdevice *device, xs_transaction_t t)
 {
     struct vdisplay *vd = device->guest->vd;
@@ -125,6 +149,8 @@ static bool write_features(struct vdevice *device, xs_transaction_t t)
                write_node(vd, t, device->front, XENDISPL_FIELD_BE_ALLOC, "0") &&
                write_node(vd, t, connector, XENDISPL_FIELD_RESOLUTION, "%ux%u", width, height) &&
                write_node(vd, t, connector, XENDISPL_FIELD_UNIQUE_ID, "0");
+    case VDEVICE_VSND:
+        return write_sound_card(device, t);
     }
     return false;
 }
@@ -272,12 +298,34 @@ static bool describe_vkbd(struct vdevice *device, struct link_message *message)
     return good;
 }
 
+static bool read_stream(struct vdevice *device, const char *name, struct pcm_rings *rings)
+{
+    struct vdisplay *vd = device->guest->vd;
+    g_autofree char *stream = g_strdup_printf("%s/0/%s", device->front, name);
+    return read_grant(vd, stream, XENSND_FIELD_RING_REF, &rings->requests.page) &&
+           read_port(vd, stream, XENSND_FIELD_EVT_CHNL, &rings->requests.port) &&
+           read_grant(vd, stream, XENSND_FIELD_EVT_RING_REF, &rings->events.page) &&
+           read_port(vd, stream, XENSND_FIELD_EVT_EVT_CHNL, &rings->events.port);
+}
+
+static bool describe_vsnd(struct vdevice *device, struct link_message *message)
+{
+    struct pcm_rings playback, capture;
+    if (!read_stream(device, "0", &playback) || !read_stream(device, "1", &capture))
+        return false;
+    *message = link_encode_sndif(device->guest->slot, &playback, &capture);
+    return true;
+}
+
 static void disconnect_device(struct vdevice *device)
 {
-    struct vguest *guest = device->guest;
-    uint32_t type = device->type == VDEVICE_VKBD ? LINK_KEYBOARD_DISCONNECT : LINK_DISPLAY_DISCONNECT;
+    static const uint32_t types[] = {[VDEVICE_VFB] = LINK_DISPLAY_DISCONNECT,
+                                     [VDEVICE_VDISPL] = LINK_DISPLAY_DISCONNECT,
+                                     [VDEVICE_VKBD] = LINK_KEYBOARD_DISCONNECT,
+                                     [VDEVICE_VSND] = LINK_SOUND_DISCONNECT};
+    struct link_message message = {.type = types[device->type], .slot = device->guest->slot};
     if (device->phase != VDEVICE_WAITING)
-        vdisplay_send(guest->vd, &(struct link_message){.type = type, .slot = guest->slot}, -1);
+        vlink_send(vdevice_link(device), &message, -1);
     device->phase = VDEVICE_WAITING;
     device->connection.type = 0;
 }
@@ -293,13 +341,13 @@ static void refuse(struct vdevice *device, const char *why)
 
 static void send_connection(struct vdevice *device, const struct link_message *message, int privcmd)
 {
-    switch (vdisplay_send(device->guest->vd, message, privcmd)) {
+    switch (vlink_send(vdevice_link(device), message, privcmd)) {
     case VDISPLAY_SENT:
         device->phase = VDEVICE_CONNECTING;
         device->connection = *message;
         break;
     case VDISPLAY_REFUSED:
-        refuse(device, "its driver asks for what the seat cannot do");
+        refuse(device, "its driver asks for what cannot be done");
         break;
     case VDISPLAY_NO_SEAT:
         break; // the next one is asked again
@@ -322,10 +370,12 @@ static void send_with_privcmd(struct vdevice *device, const struct link_message 
 
 static void connect_device(struct vdevice *device)
 {
-    static bool (*const describe[])(struct vdevice *, struct link_message *) = {
-        [VDEVICE_VFB] = describe_vfb, [VDEVICE_VDISPL] = describe_vdispl, [VDEVICE_VKBD] = describe_vkbd};
+    static bool (*const describe[])(struct vdevice *, struct link_message *) = {[VDEVICE_VFB] = describe_vfb,
+                                                                                [VDEVICE_VDISPL] = describe_vdispl,
+                                                                                [VDEVICE_VKBD] = describe_vkbd,
+                                                                                [VDEVICE_VSND] = describe_vsnd};
     struct link_message message;
-    if (device->phase != VDEVICE_WAITING || !device->guest->vd->greeted || device->refused)
+    if (device->phase != VDEVICE_WAITING || !vdevice_link(device)->greeted || device->refused)
         return;
     if (describe[device->type](device, &message))
         send_with_privcmd(device, &message);
@@ -358,8 +408,9 @@ static void follow_state(struct vdevice *device, enum xenbus_state state)
     case XenbusStateClosed:
         device->refused = false;
         disconnect_device(device);
-        // drm_xen_front waits for InitWait when it is unloaded, the others for Closed.
-        set_back_state(device, device->type == VDEVICE_VDISPL ? XenbusStateInitWait : XenbusStateClosed);
+        // drm_xen_front and snd_xen_front wait for InitWait when they are unloaded, the others for Closed.
+        set_back_state(device, device->type == VDEVICE_VDISPL || device->type == VDEVICE_VSND ? XenbusStateInitWait
+                                                                                              : XenbusStateClosed);
         break;
     default:
         break;
@@ -388,7 +439,7 @@ void vdevice_closed(struct vdevice *device, int error)
     if (device->phase == VDEVICE_WAITING || error == 0)
         return; // we asked for it
     device->phase = VDEVICE_WAITING;
-    g_autofree char *why = g_strdup_printf("the seat closed it (%s)", g_strerror(error));
+    g_autofree char *why = g_strdup_printf("%s closed it (%s)", vdevice_link(device)->events->who, g_strerror(error));
     refuse(device, why);
 }
 

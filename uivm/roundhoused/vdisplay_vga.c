@@ -54,7 +54,7 @@ static gboolean on_retry(void *data)
 
 void vdisplay_vga_connect(struct vguest *guest)
 {
-    if (!guest->vga_socket || guest->vga_connected || guest->vga_retry || !guest->vd->greeted)
+    if (!guest->vga_socket || guest->vga_connected || guest->vga_retry || !guest->vd->seat.greeted)
         return;
     int fd = connect_to(guest->vga_socket);
     if (fd < 0) {

@@ -15,6 +15,7 @@
 #define MODE_DEADLINE APIC_LVT_TIMER_DEADLINE
 /* Longer than that a deadline is not looked ahead; the timer's function then finds it still to come. */
 #define FARTHEST_DEADLINE (1ULL << 50)
+_Static_assert(FARTHEST_DEADLINE <= (1ULL << 62) / (1000000 / DOMAIN_TSC_MIN_KHZ), "a number of ns");
 
 static uint32_t timer_mode(const struct vlapic *l)
 {

@@ -69,10 +69,13 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned *ord
  * changed then. */
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_type type);
 int p2m_clear(struct domain *d, gfn_t gfn, unsigned order);
+/* p2m_set of one frame, and the guest's own that was there goes back to the allocator (once nobody else holds it). */
+int p2m_replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type);
 /* As p2m_clear, and frames of the guest's own go back to the allocator (once nobody else holds them).
  * -EINVAL, and nothing has changed, when one of them is not the guest's own RAM. */
 int p2m_release(struct domain *d, gfn_t gfn, unsigned order);
-/* One frame of the guest's own RAM gets another number. -EINVAL: `from` is not such. */
+/* One frame of the guest's own RAM gets another number, in place of what was there as by p2m_replace. -EINVAL: `from`
+ * is not such. */
 int p2m_move(struct domain *d, gfn_t from, gfn_t to);
 /* Only the kind, if it is `from` now: -EAGAIN otherwise. RAM that becomes P2M_MMIO_DM keeps its frame for the way back.
  */

@@ -33,11 +33,14 @@ enum policy_class {
 int allowed_call(const struct domain *subject, enum policy_class class);
 /* subject acts with toolstack power on object: itself is not enough. */
 int allowed_on(const struct domain *subject, enum policy_verb verb, const struct domain *object);
+/* subject makes a guest of this label, on which it acts with toolstack power then. */
+int allowed_to_make(const struct domain *subject, uint32_t sid);
 /* subject and object deal with each other as guests do: nobody needs power for it. Of itself nobody is asked. */
 int allowed_between(const struct domain *subject, enum policy_verb verb, const struct domain *object);
 
 /* What the policy in force says; 0 without one. object NULL: the machine. core/policy_table.c */
 int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object);
+int policy_ask_label(const struct domain *subject, enum policy_verb verb, uint32_t sid); /* of a guest that has it */
 
 /* A table in memory of 2^order pages that it takes over if it is good: from then on, for every question that begins, it
  * is the policy in force, and the one before is gone when this returns. NULL, or what is wrong, for people; then

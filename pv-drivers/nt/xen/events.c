@@ -170,6 +170,7 @@ static long close(uint32_t port)
 {
     if (port >= PORTS || !ports[port].open)
         nt_bug("port %u is closed, which is not open", port);
+    kicks -= ports[port].kicked;
     ports[port] = (struct port){0};
     return 0;
 }

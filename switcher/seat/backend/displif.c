@@ -74,7 +74,7 @@ static int on_flip_timer(void *data)
 
 static bool on_screen(const struct displif *displif)
 {
-    return displif->guest->seat->focus.current == displif->guest->slot;
+    return seat_shows_guest(displif->guest->seat, displif->guest->slot);
 }
 
 static int on_scan_timer(void *data)

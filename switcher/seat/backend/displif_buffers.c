@@ -12,9 +12,10 @@
 
 #include "foreign.h"
 #include "link_protocol.h"
+#include "page_directory.h"
 #include "remember.h"
 
-enum { PAGE_BYTES = 4096, REFERENCES_PER_PAGE = PAGE_BYTES / 4 - 1, SLACK_BYTES = 1 << 20 };
+enum { PAGE_BYTES = 4096, SLACK_BYTES = 1 << 20 };
 
 static_assert((int)REMEMBER_BUFFERS == DISPLIF_MAX_BUFFERS && (int)REMEMBER_FRAMEBUFFERS == DISPLIF_MAX_FRAMEBUFFERS,
               "all of it can be remembered");
@@ -33,27 +34,6 @@ static struct displif_framebuffer *find_framebuffer(struct displif_buffers *all,
         if (all->framebuffers[i].cookie == cookie)
             return &all->framebuffers[i];
     return NULL;
-}
-
-// Walks the chain of directory pages and collects `count` references.
-static int read_directory(uint32_t domid, uint32_t page_reference, uint32_t *references, size_t count)
-{
-    size_t done = 0;
-    while (done < count) {
-        if (page_reference == 0)
-            return EINVAL;
-        uint32_t words[PAGE_BYTES / 4];
-        void *page = foreign_map_grants(domid, &page_reference, 1, PROT_READ);
-        if (!page)
-            return errno;
-        memcpy(words, page, sizeof(words));
-        foreign_unmap_grants(page, 1);
-        size_t here = count - done < REFERENCES_PER_PAGE ? count - done : REFERENCES_PER_PAGE;
-        memcpy(references + done, words + 1, here * sizeof(uint32_t));
-        page_reference = words[0];
-        done += here;
-    }
-    return 0;
 }
 
 static bool acceptable(const struct displif_buffers *all, const struct xendispl_dbuf_create_req *r)
@@ -85,7 +65,7 @@ int displif_buffers_create(struct displif_buffers *all, uint32_t domid, const st
     uint32_t *references = calloc(pages, sizeof(*references));
     if (!references)
         return ENOMEM;
-    int error = read_directory(domid, request->gref_directory, references, pages);
+    int error = page_directory_read(domid, request->gref_directory, references, pages);
     void *memory = error ? NULL : foreign_map_grants(domid, references, pages, PROT_READ);
     if (!error && !memory)
         error = errno;

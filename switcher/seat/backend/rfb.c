@@ -43,7 +43,7 @@ struct rfb {
 
 static bool on_screen(const struct rfb *rfb)
 {
-    return rfb->guest->seat->focus.current == rfb->guest->slot;
+    return seat_shows_guest(rfb->guest->seat, rfb->guest->slot);
 }
 
 static void fail(struct rfb *rfb, int error, const char *what)

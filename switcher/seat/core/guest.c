@@ -18,7 +18,7 @@
 
 static bool on_screen(const struct guest *guest)
 {
-    return guest->seat->focus.current == guest->slot;
+    return seat_shows_guest(guest->seat, guest->slot);
 }
 
 void guest_set_picture(struct guest *guest, const struct image *picture)

@@ -23,7 +23,7 @@ bool hotkey_is_modifier(uint32_t code)
 }
 
 // The set that is held now.
-static unsigned held_modifiers(const struct hotkeys *hotkeys)
+unsigned hotkey_modifiers(const struct hotkeys *hotkeys)
 {
     unsigned modifiers = 0;
     for (size_t i = 0; i < MODIFIER_KEYS; i++)
@@ -37,7 +37,7 @@ static bool press(struct hotkeys *hotkeys, struct seat *seat, uint32_t code)
 {
     if (key_set_has(&hotkeys->swallowed, code))
         return false;
-    unsigned held = held_modifiers(hotkeys);
+    unsigned held = hotkey_modifiers(hotkeys);
     for (const struct hotkey *row = hotkey_table; row->act; row++)
         if (row->modifiers == held && code >= row->first && code <= row->last && row->act(seat, code - row->first))
             return !key_set_add(&hotkeys->swallowed, code);

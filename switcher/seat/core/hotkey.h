@@ -30,6 +30,9 @@ struct hotkeys {
 // Ctrl, Alt, Shift and Meta of either side.
 bool hotkey_is_modifier(uint32_t code);
 
+// The set that is held now.
+unsigned hotkey_modifiers(const struct hotkeys *hotkeys);
+
 // Feeds one press or release; every key of the keyboard must come through here, in order. True: it is not ours, and
 // goes to whoever has the focus. False: nobody may see it; the press that completes a chord has acted. Codes outside
 // the range of key_set are never ours.

@@ -39,5 +39,23 @@ static bool toggle_bar(struct seat *seat, unsigned nth)
     return seat->focus.current != FOCUS_SWITCHER && seat_bar_show(seat, !seat->bar_shown);
 }
 
+static bool toggle_cut(struct seat *seat, unsigned nth)
+{
+    (void)nth;
+    return seat_cut(seat, !seat->cut);
+}
+
+static bool peek_next(struct seat *seat, unsigned nth)
+{
+    (void)nth;
+    return peek_move(seat, +1);
+}
+
+static bool peek_previous(struct seat *seat, unsigned nth)
+{
+    (void)nth;
+    return peek_move(seat, -1);
+}
+
 #define ROW(held, from, to, function, about) {.modifiers = held, KEY_##from, KEY_##to, function},
 const struct hotkey hotkey_table[] = {HOTKEYS(ROW){.act = NULL}};

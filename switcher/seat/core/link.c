@@ -15,6 +15,7 @@
 #include "news.h"
 #include "output.h"
 #include "seat.h"
+#include "strip.h"
 
 enum { MAX_FDS = 4 };
 
@@ -63,8 +64,9 @@ void link_send_hello(struct link *link)
 {
     struct link_message m = {.type = LINK_HELLO};
     m.hello.version = LINK_VERSION;
-    m.hello.width = link->seat->output->width;
-    m.hello.height = link->seat->output->height;
+    struct rect stage = strip_stage(link->seat->output);
+    m.hello.width = (uint32_t)stage.width;
+    m.hello.height = (uint32_t)stage.height;
     for (unsigned slot = 0; slot < LINK_SLOTS; slot++)
         m.hello.domid[slot] = LINK_NO_DOMAIN;
     send_message(link, &m);
@@ -73,6 +75,11 @@ void link_send_hello(struct link *link)
 bool link_focus_changed(struct link *link, unsigned slot)
 {
     return try_message(link, &(struct link_message){.type = LINK_FOCUS_CHANGED, .slot = slot});
+}
+
+bool link_cut_changed(struct link *link, unsigned slot)
+{
+    return try_message(link, &(struct link_message){.type = LINK_CUT_CHANGED, .slot = slot});
 }
 
 static void send_result(struct link *link, uint32_t type, unsigned slot, int error)

@@ -17,4 +17,5 @@ void link_send_hello(struct link *link);
 void link_display_closed(struct link *link, unsigned slot, int error);
 // News (news.h). False: the manager is behind with its reading; to be told again.
 bool link_focus_changed(struct link *link, unsigned slot);
+bool link_cut_changed(struct link *link, unsigned slot);
 bool link_mode(struct link *link, unsigned slot, uint32_t width, uint32_t height);

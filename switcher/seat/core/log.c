@@ -8,11 +8,15 @@
 
 #include "link_protocol.h"
 
+#ifndef LOG_NAME // another program's, which is built with its own
+#define LOG_NAME "seat"
+#endif
+
 static void emit(const char *prefix, const char *format, va_list arguments)
 {
     char line[512];
     vsnprintf(line, sizeof(line), format, arguments);
-    fprintf(stderr, "%sseat: %s\n", prefix, line);
+    fprintf(stderr, "%s" LOG_NAME ": %s\n", prefix, line);
 }
 
 void log_info(const char *format, ...)

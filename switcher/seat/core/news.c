@@ -13,7 +13,7 @@ struct news {
     struct seat *seat;
     struct wl_event_source *timer;
     bool waiting;                    // for the timer
-    bool focus;                      // the manager is to be told
+    bool focus, cut;                 // the manager is to be told
     unsigned sizes, interface_sizes; // bit n: slot n; for the manager, for the interface
 };
 
@@ -29,11 +29,12 @@ static void tell(struct news *news)
     }
     news->interface_sizes = 0;
     news->focus = news->focus && !link_focus_changed(seat->link, seat->focus.current);
+    news->cut = news->cut && !link_cut_changed(seat->link, seat->cut ? seat->focus.current : 0);
 }
 
 static bool anything(const struct news *news)
 {
-    return news->focus || news->sizes || news->interface_sizes;
+    return news->focus || news->cut || news->sizes || news->interface_sizes;
 }
 
 // The first change is told at once; what follows it within a frame is told together.
@@ -68,9 +69,16 @@ void news_focus(struct news *news)
     something_new(news);
 }
 
+void news_cut(struct news *news)
+{
+    news->cut = true;
+    something_new(news);
+}
+
 void news_repeat(struct news *news)
 {
     news->focus = true;
+    news->cut = news->seat->cut;
     for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
         if (news->seat->guests[slot].picture.width)
             news->sizes |= 1u << slot;

@@ -185,3 +185,28 @@ void pixels_scale(struct canvas *to, struct rect area, const struct image *image
         scale_columns(to, (struct rect){area.x + done, area.y, width, area.height}, image, place);
     }
 }
+
+static int32_t at_least_one(int64_t length)
+{
+    return length > 1 ? (int32_t)length : 1;
+}
+
+struct rect pixels_fitted(const struct image *picture, struct rect area)
+{
+    int64_t width = picture->width, height = picture->height;
+    if (width == 0 || height == 0 || rect_empty(area))
+        return (struct rect){0};
+    struct rect place = {0, 0, area.width, area.height};
+    if (width <= area.width && height <= area.height) {
+        int64_t across = area.width / width, down = area.height / height, times = across < down ? across : down;
+        place.width = (int32_t)(width * times);
+        place.height = (int32_t)(height * times);
+    } else if (width * area.height > height * area.width) {
+        place.height = at_least_one(height * area.width / width);
+    } else {
+        place.width = at_least_one(width * area.height / height);
+    }
+    place.x = area.x + (area.width - place.width) / 2;
+    place.y = area.y + (area.height - place.height) / 2;
+    return place;
+}

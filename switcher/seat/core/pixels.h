@@ -42,6 +42,10 @@ void pixels_copy(struct canvas *to, struct rect area, const struct image *image,
 // The same for ARGB8888, blended over what is there.
 void pixels_blend(struct canvas *to, struct rect area, const struct image *image, int32_t x, int32_t y);
 
+// Where a picture is drawn in an area: as often as large as fits, so that it stays sharp; one that is too large is made
+// as small as it has to be. Empty when there is none.
+struct rect pixels_fitted(const struct image *picture, struct rect area);
+
 // Draws the image so that it fills `place`, only inside `area`, which lies within the canvas. A pixel is the mean of
 // all that it covers of the image, so that nothing of it is left out and edges stay where they are; where the image is
 // drawn a whole number of times larger, its own pixels are seen. Of more than a few pixels that one covers a few are

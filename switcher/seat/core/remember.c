@@ -59,8 +59,20 @@ void remember_close(struct remembered *remembered)
 
 void remember_focus(struct remembered *remembered, unsigned slot, uint32_t domid)
 {
+    remember_cut(remembered, false);
     if (remembered)
         atomic_store(&remembered->focus, (uint64_t)slot << 32 | domid);
+}
+
+void remember_cut(struct remembered *remembered, bool cut)
+{
+    if (remembered)
+        atomic_store(&remembered->cut, cut);
+}
+
+bool remember_is_cut(const struct remembered *remembered)
+{
+    return remembered && atomic_load(&remembered->cut) != 0;
 }
 
 void remember_no_display(struct remembered *remembered, unsigned slot)

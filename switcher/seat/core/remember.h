@@ -41,6 +41,7 @@ struct remembered_fbif {
 struct remembered {
     uint64_t magic;
     _Atomic uint64_t focus; // slot << 32 | domid
+    _Atomic uint32_t cut;   // not 0: it is cut off
     struct remembered_displif displif[LINK_SLOTS];
     struct remembered_fbif fbif[LINK_SLOTS];
 };
@@ -53,7 +54,9 @@ struct remembered *remember_open(const char *path);
 void remember_close(struct remembered *remembered);
 
 // Slot 0 is the switcher, and has no domain.
-void remember_focus(struct remembered *remembered, unsigned slot, uint32_t domid);
+void remember_focus(struct remembered *remembered, unsigned slot, uint32_t domid); // nobody is cut off
+void remember_cut(struct remembered *remembered, bool cut);
+bool remember_is_cut(const struct remembered *remembered);
 // False: the switcher, or nothing that can be true.
 bool remember_focused(const struct remembered *remembered, unsigned *slot, uint32_t *domid);
 

@@ -3,41 +3,19 @@
 
 #include "cursor.h"
 #include "guest_input.h"
+#include "peek.h"
+#include "strip.h"
 #include "ui.h"
 
 enum { BACKGROUND = 0xff1d2128, BORDER = 0xff000000, TILE_SIZE = 160 };
 
-static int32_t at_least_one(int64_t length)
-{
-    return length > 1 ? (int32_t)length : 1;
-}
-
-// Where a picture is drawn in an area: as often as large as fits, so that it stays sharp; one that is too large is made
-// as small as it has to be.
-static struct rect fitted(const struct image *picture, struct rect area)
-{
-    int64_t width = picture->width, height = picture->height;
-    if (width == 0 || height == 0 || rect_empty(area))
-        return (struct rect){0};
-    struct rect place = {0, 0, area.width, area.height};
-    if (width <= area.width && height <= area.height) {
-        int64_t across = area.width / width, down = area.height / height, times = across < down ? across : down;
-        place.width = (int32_t)(width * times);
-        place.height = (int32_t)(height * times);
-    } else if (width * area.height > height * area.width) {
-        place.height = at_least_one(height * area.width / width);
-    } else {
-        place.width = at_least_one(width * area.height / height);
-    }
-    place.x = area.x + (area.width - place.width) / 2;
-    place.y = area.y + (area.height - place.height) / 2;
-    return place;
-}
-
 struct rect scene_guest_area(const struct seat *seat, const struct guest *guest)
 {
-    struct rect screen = {0, 0, (int32_t)seat->output->width, (int32_t)seat->output->height};
-    return fitted(&guest->picture, screen);
+    if (seat->peek.shown)
+        return peek_picture_area(seat, guest);
+    if (!seat_shows_guest(seat, guest->slot))
+        return (struct rect){0};
+    return pixels_fitted(&guest->picture, strip_stage(seat->output));
 }
 
 struct rect scene_picture_area(const struct seat *seat, const struct guest *guest, struct rect part)
@@ -58,7 +36,7 @@ struct rect scene_picture_area(const struct seat *seat, const struct guest *gues
 static struct guest *cursor_owner(struct seat *seat)
 {
     struct guest *guest = seat_focused_guest(seat);
-    if (!guest || guest->picture.width == 0 || !guest_input_present(guest))
+    if (!guest || guest->picture.width == 0 || !guest_input_present(guest) || seat->peek.shown)
         return NULL;
     if (seat->bar_shown && ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y))
         return NULL;
@@ -74,13 +52,18 @@ static bool guest_cursor(const struct guest *guest, struct image *image, int32_t
     return image->width > 0;
 }
 
+static bool interface_at_pointer(struct seat *seat)
+{
+    return ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y) ||
+           (!seat_focused_guest(seat) && ui_layer_mapped(seat->ui, UI_LAYER_SWITCHER));
+}
+
 static bool cursor_image(struct seat *seat, struct image *image, int32_t *hotspot_x, int32_t *hotspot_y)
 {
     const struct guest *owner = cursor_owner(seat);
     if (owner)
         return guest_cursor(owner, image, hotspot_x, hotspot_y);
-    bool over_interface = ui_bar_contains(seat->ui, seat->pointer_x, seat->pointer_y) ||
-                          (!seat_focused_guest(seat) && ui_layer_mapped(seat->ui, UI_LAYER_SWITCHER));
+    bool over_interface = !seat->peek.shown && interface_at_pointer(seat);
     if (over_interface)
         return ui_cursor(seat->ui, image, hotspot_x, hotspot_y);
     *image = cursor_arrow();
@@ -114,8 +97,8 @@ static void paint_cursor(struct seat *seat, struct canvas *canvas, struct rect a
 // The place of a guest that has no picture yet, or no longer: a tile in its colour.
 static void paint_placeholder(struct seat *seat, const struct guest *guest, struct canvas *canvas, struct rect area)
 {
-    struct rect tile = {((int32_t)seat->output->width - TILE_SIZE) / 2, ((int32_t)seat->output->height - TILE_SIZE) / 2,
-                        TILE_SIZE, TILE_SIZE};
+    struct rect stage = strip_stage(seat->output);
+    struct rect tile = {(stage.width - TILE_SIZE) / 2, (stage.height - TILE_SIZE) / 2, TILE_SIZE, TILE_SIZE};
     pixels_fill(canvas, area, BACKGROUND);
     pixels_fill(canvas, rect_intersect(area, tile), 0xff000000 | guest->rgb);
 }
@@ -131,8 +114,13 @@ static void paint_guest(struct seat *seat, const struct guest *guest, struct can
         pixels_scale(canvas, covered, &guest->picture, place);
 }
 
-void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)
+static void paint_stage(struct seat *seat, struct canvas *canvas, struct rect area)
 {
+    if (seat->peek.shown) {
+        peek_paint(seat, canvas, area);
+        paint_cursor(seat, canvas, area, false);
+        return;
+    }
     const struct guest *guest = seat_focused_guest(seat);
     if (guest && guest->picture.width > 0) {
         paint_guest(seat, guest, canvas, area);
@@ -149,4 +137,12 @@ void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)
         ui_paint(seat->ui, canvas, area, UI_LAYER_BAR);
     }
     paint_cursor(seat, canvas, area, false);
+}
+
+void scene_paint(struct seat *seat, struct canvas *canvas, struct rect area)
+{
+    struct rect staged = rect_intersect(area, strip_stage(seat->output));
+    if (!rect_empty(staged))
+        paint_stage(seat, canvas, staged);
+    strip_paint(seat, canvas, area);
 }

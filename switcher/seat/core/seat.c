@@ -15,6 +15,7 @@
 #include "remember.h"
 #include "roundhouse_guest.h"
 #include "scene.h"
+#include "strip.h"
 #include "ui.h"
 
 // How long the screen shows what was: a guest's picture is back in a moment. The interface has to start first, which
@@ -61,9 +62,9 @@ static void on_frame_idle(void *data)
 static void tell_presented(struct seat *seat)
 {
     ui_frame_done(seat->ui, now_ms());
-    struct guest *guest = seat_focused_guest(seat);
-    if (guest)
-        backend_presented(guest->display);
+    for (unsigned slot = 1; slot < LINK_SLOTS; slot++)
+        if (seat->guests[slot].present && seat_shows_guest(seat, slot))
+            backend_presented(seat->guests[slot].display);
 }
 
 static int on_hold_timer(void *data)
@@ -147,6 +148,7 @@ bool seat_bar_show(struct seat *seat, bool show)
     if (show == seat->bar_shown || (show && !ui_layer_mapped(seat->ui, UI_LAYER_BAR)))
         return false;
     seat->bar_shown = show;
+    seat->bar_pushed = false;
     if (!show) {
         seat->interface_buttons = (struct key_set){0};
         if (seat_focused_guest(seat))
@@ -158,10 +160,49 @@ bool seat_bar_show(struct seat *seat, bool show)
     return true;
 }
 
+static void deliver_release(void *data, unsigned slot, uint32_t code)
+{
+    struct seat *seat = data;
+    if (slot != FOCUS_SWITCHER) {
+        guest_input_key(&seat->guests[slot], code, false);
+    } else if (is_button(code)) {
+        ui_pointer_button(seat->ui, now_ms(), code, false);
+    } else {
+        ui_key(seat->ui, now_ms(), code, false);
+    }
+}
+
+bool seat_guest_listens(const struct seat *seat, const struct guest *guest)
+{
+    return !(guest->signs & GUEST_SIGN_PAUSED) && !(seat->cut && guest->slot == seat->focus.current);
+}
+
+// The guest on screen hears no more: for it all keys are up.
+static void guest_deaf(struct seat *seat)
+{
+    focus_release(&seat->focus, deliver_release, seat);
+    seat->repeat_code = 0;
+}
+
+bool seat_cut(struct seat *seat, bool cut)
+{
+    if (cut == seat->cut || (cut && !seat_focused_guest(seat)))
+        return false;
+    seat->cut = cut;
+    remember_cut(seat->remembered, cut);
+    if (cut)
+        guest_deaf(seat);
+    seat_damage(seat, strip_area(seat->output));
+    news_cut(seat->news);
+    return true;
+}
+
 // After seat->focus changed, for whatever reason.
 static void focus_moved(struct seat *seat, unsigned before)
 {
     unsigned now = seat->focus.current;
+    seat_cut(seat, false);
+    peek_end(seat, false);
     seat->focus_changes++;
     seat->startled = true;
     seat->wanted_slot = FOCUS_SWITCHER;
@@ -185,18 +226,6 @@ static void focus_moved(struct seat *seat, unsigned before)
     ui_focus_changed(seat->ui, now);
     seat_lamps_update(seat);
     news_focus(seat->news);
-}
-
-static void deliver_release(void *data, unsigned slot, uint32_t code)
-{
-    struct seat *seat = data;
-    if (slot != FOCUS_SWITCHER) {
-        guest_input_key(&seat->guests[slot], code, false);
-    } else if (is_button(code)) {
-        ui_pointer_button(seat->ui, now_ms(), code, false);
-    } else {
-        ui_key(seat->ui, now_ms(), code, false);
-    }
 }
 
 bool seat_focus(struct seat *seat, unsigned slot, bool user_asked)
@@ -227,10 +256,12 @@ bool seat_guest_add(struct seat *seat, unsigned slot, const struct link_guest_ad
     guest->rgb = add->rgb;
     memcpy(guest->name, add->name, sizeof(guest->name));
     log_info("slot %u: domain %u, %s", slot, guest->domid, guest->name);
-    if (seat_focused_guest(seat) == guest)
+    if (seat_shows_guest(seat, slot))
         seat_damage_all(seat);
     if (slot == seat->wanted_slot && add->domid == seat->wanted_domid) {
+        bool cut = remember_is_cut(seat->remembered);
         seat_focus(seat, slot, false); // as it was before the seat died
+        seat_cut(seat, cut);
         seat->startled = !seat->held;  // while it is held, the user has seen nothing else
     }
     return true;
@@ -250,26 +281,18 @@ void seat_guest_remove(struct seat *seat, unsigned slot)
     log_info("slot %u: gone", slot);
     if (before == slot)
         focus_moved(seat, before);
-}
-
-bool seat_guest_listens(const struct seat *seat, const struct guest *guest)
-{
-    (void)seat;
-    return !(guest->signs & GUEST_SIGN_PAUSED);
-}
-
-// The guest on screen hears no more: for it all keys are up.
-static void guest_deaf(struct seat *seat)
-{
-    focus_release(&seat->focus, deliver_release, seat);
-    seat->repeat_code = 0;
+    else
+        peek_guest_gone(seat, slot);
 }
 
 void seat_guest_signs(struct seat *seat, unsigned slot, uint32_t signs)
 {
     struct guest *guest = &seat->guests[slot];
     guest->signs = signs;
-    if (seat_focused_guest(seat) == guest && !seat_guest_listens(seat, guest))
+    if (seat_focused_guest(seat) != guest)
+        return;
+    seat_damage(seat, strip_area(seat->output));
+    if (!seat_guest_listens(seat, guest))
         guest_deaf(seat);
 }
 

@@ -11,6 +11,7 @@
 #include "guest.h"
 #include "hotkey.h"
 #include "output.h"
+#include "peek.h"
 #include "ports.h"
 #include "session.h"
 
@@ -40,8 +41,12 @@ struct seat {
     struct focus focus;
     struct hotkeys hotkeys;
 
-    bool bar_shown;
-    double pointer_x, pointer_y;         // on the screen, in pixels
+    bool bar_shown, bar_pushed; // pushed: it goes when the pointer leaves it
+    bool cut;                   // the guest on screen is sent nothing
+    struct peek peek;
+    double push;                    // how far the pointer was pushed against the upper edge, in pixels, without a pause
+    uint32_t push_begin, push_last; // time of the first and the last movement of that
+    double pointer_x, pointer_y;    // on the screen, in pixels
     struct key_set interface_buttons;    // pressed over the bar while a guest has the focus
     double motion_rest_x, motion_rest_y; // parts of pixels not yet told to a guest with a relative pointer
     int32_t wheel_rest[2];               // parts of a notch, in 1/120: downwards, to the right
@@ -78,6 +83,16 @@ bool seat_focus(struct seat *seat, unsigned slot, bool user_asked);
 // Whether what is on screen is what has the focus. For a frame or two after a change it is not, and for longer when
 // the screen fails; nobody is sent what the user does meanwhile.
 bool seat_shows_focus(const struct seat *seat);
+
+// Cuts the guest on screen off from keyboard and pointer, or ends that, as does whatever moves the focus. False: it is
+// so already, or no guest has the focus.
+bool seat_cut(struct seat *seat, bool cut);
+
+// Whether anything of the guest is on screen.
+static inline bool seat_shows_guest(const struct seat *seat, unsigned slot)
+{
+    return seat->peek.shown || seat->focus.current == slot;
+}
 
 // Whether the guest is sent what is typed and pointed for it. Nothing is kept for later.
 bool seat_guest_listens(const struct seat *seat, const struct guest *guest);

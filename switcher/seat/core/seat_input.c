@@ -5,8 +5,11 @@
 #include "input.h"
 #include "scene.h"
 #include "seat.h"
+#include "strip.h"
 #include "ui.h"
 
+// A push against the upper edge that is no overshooting and no drag: so far, for so long, and without such a pause.
+enum { PUSH_PIXELS = 150, PUSH_MS = 250, PUSH_PAUSE_MS = 300 };
 enum { REPEAT_DELAY_MS = 500, REPEAT_PERIOD_MS = 40, NOTCH = 120, CALM_MS = 1000 };
 
 int seat_repeat(void *data);
@@ -99,7 +102,10 @@ static void held_modifiers(struct seat *seat, uint32_t time)
 
 void seat_key(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
-    if (!hotkey_feed(&seat->hotkeys, seat, code, pressed))
+    bool ours = !hotkey_feed(&seat->hotkeys, seat, code, pressed), peeking = seat->peek.shown;
+    if (peeking)
+        peek_key(seat, code, pressed);
+    if (ours || (peeking && pressed))
         return;
     if (pressed && !meant_for_focus(seat, time))
         return;
@@ -167,7 +173,11 @@ static void guest_pointer(struct seat *seat, struct guest *guest, double dx, dou
 static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy)
 {
     struct guest *guest = seat_focused_guest(seat);
-    if (interface_has_pointer(seat)) {
+    if (seat->bar_pushed && !interface_has_pointer(seat))
+        seat_bar_show(seat, false);
+    if (seat->peek.shown) {
+        ui_pointer_leave(seat->ui);
+    } else if (interface_has_pointer(seat)) {
         ui_pointer_move(seat->ui, time, seat->pointer_x, seat->pointer_y);
     } else {
         ui_pointer_leave(seat->ui);
@@ -176,23 +186,46 @@ static void pointer_moved(struct seat *seat, uint32_t time, double dx, double dy
     seat_cursor_update(seat);
 }
 
-static double clamped(double value, uint32_t size)
+static double clamped(double value, int32_t size)
 {
     return value < 0 ? 0 : value > size - 1.0 ? size - 1.0 : value;
 }
 
+// The way out of a guest by the mouse: pushing against the upper edge for a moment brings the bar.
+static void push(struct seat *seat, uint32_t time, double beyond)
+{
+    if (beyond <= 0 || time - seat->push_last > PUSH_PAUSE_MS || any_button(&seat->focus.held)) {
+        seat->push = 0;
+        seat->push_begin = time;
+    }
+    seat->push_last = time;
+    seat->push += beyond > 0 ? beyond : 0;
+    if (seat->push < PUSH_PIXELS || time - seat->push_begin < PUSH_MS || !seat_focused_guest(seat))
+        return;
+    seat->push = 0;
+    if (seat_bar_show(seat, true))
+        seat->bar_pushed = true;
+}
+
+// There is nothing to point at on the strip, so that the lowest line of a guest is an edge to push against.
+static void pointer_to(struct seat *seat, double x, double y)
+{
+    struct rect stage = strip_stage(seat->output);
+    seat->pointer_x = clamped(x, stage.width);
+    seat->pointer_y = clamped(y, stage.height);
+}
+
 void seat_pointer_motion(struct seat *seat, uint32_t time, double dx, double dy)
 {
-    seat->pointer_x = clamped(seat->pointer_x + dx, seat->output->width);
-    seat->pointer_y = clamped(seat->pointer_y + dy, seat->output->height);
+    push(seat, time, -(seat->pointer_y + dy));
+    pointer_to(seat, seat->pointer_x + dx, seat->pointer_y + dy);
     pointer_moved(seat, time, dx, dy);
 }
 
 void seat_pointer_absolute(struct seat *seat, uint32_t time, double x, double y)
 {
     double old_x = seat->pointer_x, old_y = seat->pointer_y;
-    seat->pointer_x = clamped(x * seat->output->width, seat->output->width);
-    seat->pointer_y = clamped(y * seat->output->height, seat->output->height);
+    pointer_to(seat, x * seat->output->width, y * seat->output->height);
     pointer_moved(seat, time, seat->pointer_x - old_x, seat->pointer_y - old_y);
 }
 
@@ -207,7 +240,7 @@ static void interface_button(struct seat *seat, uint32_t time, uint32_t code, bo
 void seat_pointer_button(struct seat *seat, uint32_t time, uint32_t code, bool pressed)
 {
     struct guest *guest = seat_focused_guest(seat);
-    if (pressed && !meant_for_focus(seat, time))
+    if (pressed && (seat->peek.shown || !meant_for_focus(seat, time)))
         return;
     if (guest && interface_has_pointer(seat)) {
         interface_button(seat, time, code, pressed);
@@ -232,7 +265,7 @@ static void guest_wheel(struct seat *seat, struct guest *guest, bool horizontal,
 void seat_pointer_wheel(struct seat *seat, uint32_t time, bool horizontal, double pixels, int32_t v120)
 {
     struct guest *guest = seat_focused_guest(seat);
-    if (!seat_shows_focus(seat))
+    if (!seat_shows_focus(seat) || seat->peek.shown)
         return;
     if (interface_has_pointer(seat)) {
         ui_pointer_wheel(seat->ui, time, horizontal, pixels, v120);

@@ -1,5 +1,6 @@
 // wl_output, and roundhouse_seat_v1: what only a switcher may ask.
 #include "roundhouse-seat-v1-server-protocol.h"
+#include "strip.h"
 #include "ui_internal.h"
 
 static struct ui *from(struct wl_resource *resource)
@@ -16,8 +17,8 @@ static void unlink_resource(struct wl_resource *resource)
 
 static void send_output(struct ui *ui, struct wl_resource *output)
 {
-    const struct output *screen = ui->seat->output;
-    int32_t width = (int32_t)screen->width, height = (int32_t)screen->height;
+    struct rect stage = strip_stage(ui->seat->output); // what of the screen the interface can have
+    int32_t width = stage.width, height = stage.height;
     // Sizes in millimetres as if the screen had 96 pixels to the inch.
     wl_output_send_geometry(output, 0, 0, width * 254 / 960, height * 254 / 960, WL_OUTPUT_SUBPIXEL_UNKNOWN,
                             "Roundhouse", "screen", WL_OUTPUT_TRANSFORM_NORMAL);
@@ -87,7 +88,7 @@ static void request_set_bar(struct wl_client *client, struct wl_resource *resour
     (void)client;
     struct ui *ui = from(resource);
     struct ui_surface *surface = ui_surface_from(surface_resource);
-    if (height < 1 || height > ui->seat->output->height / 2) {
+    if (height < 1 || height > (uint32_t)strip_stage(ui->seat->output).height / 2) {
         wl_resource_post_error(resource, ROUNDHOUSE_SEAT_V1_ERROR_BAD_HEIGHT, "a bar of %u pixels", height);
         return;
     }

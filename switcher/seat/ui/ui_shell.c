@@ -2,6 +2,7 @@
 // on their parents.
 #include <stdlib.h>
 
+#include "strip.h"
 #include "ui_internal.h"
 #include "xdg-shell-server-protocol.h"
 
@@ -37,7 +38,7 @@ static struct rect geometry_of(const struct ui_window *window)
 
 static void place_window(struct ui_window *window)
 {
-    const struct output *output = window->ui->seat->output;
+    struct rect stage = strip_stage(window->ui->seat->output);
     struct rect geometry = geometry_of(window);
     if (window->popup && window->parent) {
         window->x = window->parent->x + window->popup_x;
@@ -45,15 +46,15 @@ static void place_window(struct ui_window *window)
     } else if (window->is_switcher || window->is_bar) {
         window->x = window->y = 0;
     } else {
-        window->x = ((int32_t)output->width - geometry.width) / 2;
-        window->y = ((int32_t)output->height - geometry.height) / 2;
+        window->x = (stage.width - geometry.width) / 2;
+        window->y = (stage.height - geometry.height) / 2;
         window->y = window->y > 0 ? window->y : 0;
     }
 }
 
 static void send_toplevel_configure(struct ui_window *window)
 {
-    const struct output *output = window->ui->seat->output;
+    struct rect stage = strip_stage(window->ui->seat->output);
     int32_t width = 0, height = 0;
     struct wl_array states;
     wl_array_init(&states);
@@ -61,8 +62,8 @@ static void send_toplevel_configure(struct ui_window *window)
     if (state)
         *state = XDG_TOPLEVEL_STATE_ACTIVATED;
     if (window->is_switcher || window->is_bar) {
-        width = (int32_t)output->width;
-        height = window->is_bar ? (int32_t)window->bar_height : (int32_t)output->height;
+        width = stage.width;
+        height = window->is_bar ? (int32_t)window->bar_height : stage.height;
         state = wl_array_add(&states, sizeof(*state));
         if (state)
             *state = XDG_TOPLEVEL_STATE_FULLSCREEN;
@@ -268,9 +269,9 @@ static void popup_grab(struct wl_client *client, struct wl_resource *resource, s
 
 static void place_popup(struct ui_window *window, struct wl_resource *positioner)
 {
-    const struct output *output = window->ui->seat->output;
-    struct rect bounds = {window->parent ? -window->parent->x : 0, window->parent ? -window->parent->y : 0,
-                          (int32_t)output->width, (int32_t)output->height};
+    struct rect stage = strip_stage(window->ui->seat->output);
+    struct rect bounds = {window->parent ? -window->parent->x : 0, window->parent ? -window->parent->y : 0, stage.width,
+                          stage.height};
     struct rect place = ui_positioner_place(positioner, bounds);
     window->popup_x = place.x;
     window->popup_y = place.y;

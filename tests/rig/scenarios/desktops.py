@@ -19,7 +19,7 @@ def shell_ready(rig):
 
 
 def picture(rig):
-    return pictures.Picture(*rig.machine.screen())
+    return pictures.stage(*rig.machine.screen())
 
 
 def service_logs(rig):

@@ -7,6 +7,7 @@ from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL, Guest
 from kill_sweep import PV_PLACES, Place, listing, strikes, sweep
 from machine import RigError
+from pictures import STRIP
 from switch import HEIGHT, KEYS, WIDTH, definition, keys_of, log, picture, reported, settled, wait_for_picture
 
 NAME, SLOT, COLOUR = 'pc', 3, 0x3465a4
@@ -65,9 +66,9 @@ def kept_off_first_processor(rig):
 def shown(rig):
     """The middle of the screen as the guest's picture of that size: a list of rows; None where the border is not black."""
     width, height, data = rig.machine.screen()
-    left, top = (width - SCREEN[0]) // 2, (height - SCREEN[1]) // 2
+    left, top = (WIDTH - SCREEN[0]) // 2, (HEIGHT - SCREEN[1]) // 2
     rows = [data[y * width * 3:(y + 1) * width * 3] for y in range(height)]
-    if (width, height) != (WIDTH, HEIGHT) or any(rows[top - 1]) or any(rows[top][:left * 3]):
+    if (width, height) != (WIDTH, HEIGHT + STRIP) or any(rows[top - 1]) or any(rows[top][:left * 3]):
         return None
     return [row[left * 3:(left + SCREEN[0]) * 3] for row in rows[top:top + SCREEN[1]]]
 
@@ -76,7 +77,7 @@ def firmware_text(rig):
     """Whether the screen shows VGA text, 720 by 400, with something in its first line. (Before it has a mode, QEMU writes
     one line itself, elsewhere.)"""
     width, height, data = rig.machine.screen()
-    left, top = (width - 720) // 2, (height - 400) // 2
+    left, top = (width - 720) // 2, (height - STRIP - 400) // 2
     line = [data[(y * width + left) * 3:(y * width + left + 720) * 3] for y in range(top, top + 16)]
     above = data[(top - 8) * width * 3:top * width * 3]
     return not any(above) and 100 < sum(row.count(b'\xa8') for row in line) < 16 * 720

@@ -39,7 +39,7 @@ def free_pages(rig):
 
 def not_the_switcher(rig):
     """For who watches the screen: whether it is anything but the switcher."""
-    there = pictures.Picture(*rig.machine.screen())
+    there = pictures.stage(*rig.machine.screen())
     return None if pictures.is_switcher(there) else f'the switcher is not on screen: {pictures.describe(there, COLOURS)}'
 
 

@@ -6,10 +6,11 @@ import time
 from boots import Boot, power_off, toolstack_ready
 from guests import KERNEL
 from machine import RigError
+from pictures import STRIP
 from watch import Watch, seconds_until, struck, uptime
 
 COLOURS = {'first': 0x3465a4, 'second': 0x2e8b57, 'card': 0x8f5902}
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 800 - STRIP    # what of the screen guests have
 KEYS = {'a': 30, 'b': 48, 'c': 46, 'x': 45, 'y': 21, 'ctrl': 29, 'alt': 56, '1': 2, '2': 3, '3': 4, '0': 11}
 
 
@@ -59,14 +60,14 @@ def picture(colour, width, height):
 
 
 def expected(name):
-    """The screen when it shows a guest that fills it."""
+    """The screen above the strip when it shows a guest that fills it."""
     return b''.join(picture(COLOURS[name], WIDTH, HEIGHT))
 
 
 def share_of_rows(screen, wanted):
-    """The share of rows of (width, height, RGB bytes) that are not as wanted: 0..1."""
+    """The share of rows above the strip of (width, height, RGB bytes) that are not as wanted: 0..1."""
     width, height, data = screen
-    if (width, height) != (WIDTH, HEIGHT):
+    if (width, height) != (WIDTH, HEIGHT + STRIP):
         return 1.0
     step = WIDTH * 3
     return sum(data[i:i + step] != wanted[i:i + step] for i in range(0, len(wanted), step)) / HEIGHT
@@ -116,12 +117,14 @@ def guest_on_screen(rig, slot, name):
 
 
 def hotkey_shows_the_other_guest(rig):
-    """After the hotkey the screen shows what that guest drew."""
+    """After the hotkey the screen shows what that guest drew, and the strip its colour."""
     rig.machine.screenshot('switcher.png')
     for slot, name in ((1, 'first'), (2, 'second'), (3, 'card'), (1, 'first')):
         rig.machine.key('ctrl', 'alt', str(slot))
         took = wait_for_picture(rig, name)
         rig.machine.screenshot(f'{name}.png')
+        strip = rig.machine.screen()[2][-3:]
+        rig.check(strip == COLOURS[name].to_bytes(3, 'big'), f'the strip under guest {name} has the colour {strip.hex()}')
         print(f'# {name} on screen {took:.1f} s after the hotkey', flush=True)
 
 
@@ -160,6 +163,45 @@ def held_keys_are_released(rig):
         seen = {code for code, _ in keys_of(rig, name)[before[name]:]}
         rig.check(not seen & {KEYS['1'], KEYS['2'], KEYS['3'], KEYS['0']}, f'{name} saw a chord\'s digit')
     rig.check((KEYS['a'], 1) not in keys_of(rig, 'first')[before['first']:], 'the key held for the other guest came along')
+
+
+def gets_nothing(rig, name, begin, end):
+    """Nothing that is typed between the two acts reaches the guest, then or later; afterwards keys do."""
+    begin()
+    before = len(keys_of(rig, name))
+    for key in 'abc':
+        rig.machine.key(key)
+    settled(rig)
+    end()
+    takes_key(rig, name, 'after-that')
+    events = keys_of(rig, name)[before:]
+    typed = [event for event in events if event[0] in (KEYS['a'], KEYS['b'], KEYS['c'])]
+    rig.check(not typed, f'{name} was sent nothing and reports {typed}')
+
+
+def nothing_for_a_guest_that_is_paused_or_cut_off(rig):
+    """What is typed for a paused guest is gone, and Ctrl+Alt+End cuts the guest on screen off until it is pressed again."""
+    guest_on_screen(rig, 1, 'first')
+    gets_nothing(rig, 'first', lambda: rig.machine.run('roundhousectl pause first', 60),
+                 lambda: rig.machine.run('roundhousectl unpause first', 60))
+    gets_nothing(rig, 'first', lambda: rig.machine.key('ctrl', 'alt', 'end'), lambda: rig.machine.key('ctrl', 'alt', 'end'))
+
+
+def peek_shows_all_guests(rig):
+    """While Ctrl+Alt+Tab is held all guests are on screen, and letting go shows the next one."""
+    machine = rig.machine
+    guest_on_screen(rig, 1, 'first')
+    for key in ('ctrl', 'alt'):
+        machine.key_event(key, True)
+    machine.key('tab')
+    settled(rig)
+    machine.screenshot('peek.png')
+    data = machine.screen()[2]
+    missing = [name for name, colour in COLOURS.items() if data.count(colour.to_bytes(3, 'big')) < 1000]
+    for key in ('ctrl', 'alt'):
+        machine.key_event(key, False)
+    rig.check(not missing, f'not to be seen among all guests: {missing}')
+    wait_for_picture(rig, 'second')
 
 
 GUEST_BACK = {'card': 'slot 3: screen connected', 'first': 'slot 1: screen connected'}
@@ -287,11 +329,12 @@ ALLOWED = {'getpid': 39, 'getuid': 102}
 
 
 def denied_calls_are_denied(rig):
-    """Under the filter of roundhoused and of the seat calls that they do not need fail, for root and without capabilities."""
+    """Under the filters of roundhoused, seat and sound process calls that they do not need fail, for root and without capabilities."""
     program = ('for (@ARGV) { ($n, $c) = split /=/; $! = 0; $r = syscall($c, 0, 0, 0, 0, 0); '
                'print "$n ", ($r < 0 ? $!+0 : "done"), "\\n" }')
     calls = ' '.join(f'{name}={number}' for name, number in (DENIED | ALLOWED).items())
-    for unit in ('roundhoused', 'roundhouse-seat'):
+    rig.machine.run('systemctl start roundhouse-sound', 60)     # it is not a part of the picture
+    for unit in ('roundhoused', 'roundhouse-seat', 'roundhouse-sound'):
         rig.check('512' in rig.machine.run(f'systemctl show -P TasksMax {unit}') or unit != 'roundhoused', 'no limit of tasks')
         pid = rig.machine.run(f'systemctl show -P MainPID {unit}').strip()
         rig.check(rig.machine.run(f'grep Seccomp: /proc/{pid}/status').split()[1] == '2', f'{unit} runs without a filter')
@@ -328,6 +371,7 @@ def guest_that_ends_leaves_the_screen(rig):
 
 
 BOOTS = [Boot('switch', [hotkey_shows_the_other_guest, keys_reach_the_guest_on_screen, held_keys_are_released,
+                         nothing_for_a_guest_that_is_paused_or_cut_off, peek_shows_all_guests,
                          killed_seat_is_back, killed_seat_manager_is_back, killed_manager_and_switcher_are_back,
                          denied_calls_are_denied, switcher_comes_back, guest_that_ends_leaves_the_screen, power_off],
               smp=2, ready=picture_ready, saved=True)]

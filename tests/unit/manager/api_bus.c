@@ -63,8 +63,9 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
         define(fixture, name, 0, "memory_mib=64");
     }
     define(fixture, "blind", 0, "memory_mib=64\ndisplay=none");
+    define(fixture, "radio", 0, "memory_mib=64\ndisplay=none\nsound=kept");
     start_service(fixture);
-    g_assert_cmpuint(guest_count(fixture), ==, 12);
+    g_assert_cmpuint(guest_count(fixture), ==, 13);
     for (unsigned i = 0; i < 9; i++) {
         g_autofree char *name = g_strdup_printf("extra%u", i);
         g_autoptr(RhGuest1) extra = guest(fixture, name);
@@ -72,7 +73,7 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
         WAIT_FOR(rh_guest1_get_screen(extra) == (i < 8 ? 8 - i : 9));
     }
     g_autoptr(RhGuest1) last = guest(fixture, "extra9"), blind = guest(fixture, "blind"),
-                        first = guest(fixture, "extra0");
+                        first = guest(fixture, "extra0"), radio = guest(fixture, "radio");
     g_assert_false(rh_guest1_call_start_sync(last, NULL, &error));
     expect_error(g_steal_pointer(&error), "org.roundhouse.Error.Display", "All 9 screens are taken");
     g_assert_true(rh_guest1_call_start_sync(blind, NULL, &error));
@@ -83,6 +84,8 @@ static void test_without_slot(struct fixture *fixture, gconstpointer data)
     g_assert_cmpuint(rh_manager1_get_focused_slot(fixture->manager), ==, 8);
     g_assert_true(rh_guest1_call_destroy_sync(first, NULL, &error));
     WAIT_FOR(is(first, "off") && rh_guest1_get_screen(first) == 0);
+    g_assert_true(rh_guest1_call_start_sync(radio, NULL, &error)); /* what is heard has a place too */
+    WAIT_FOR(rh_guest1_get_screen(radio) == 8);
     WAIT_FOR(g_strcmp0(rh_manager1_get_focused_guest(fixture->manager), "/") == 0);
 }
 
@@ -106,6 +109,11 @@ static GVariant *settings_of(const char *text)
     return settings;
 }
 
+static GVariant *no_disks(void)
+{
+    return g_variant_new_array(G_VARIANT_TYPE_VARDICT, NULL, 0);
+}
+
 static char *contents(struct fixture *fixture, const char *name)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.conf", fixture->guests, name);
@@ -114,19 +122,14 @@ static char *contents(struct fixture *fixture, const char *name)
     return text;
 }
 
-static RhJob1 *find_job(struct fixture *fixture, const char *path)
-{
-    GDBusInterface *job = g_dbus_object_manager_get_interface(fixture->objects, path, "org.roundhouse.Job1");
-    return job ? RH_JOB1(job) : NULL;
-}
-
 /* The path of the guest that came of it. */
 static char *create(struct fixture *fixture, const char *text)
 {
     g_autofree char *path = NULL;
     g_autoptr(GError) error = NULL;
     RhJob1 *job = NULL;
-    rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), &path, NULL, &error);
+    rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), no_disks(), NULL, &path, NULL, NULL,
+                                       &error);
     g_assert_no_error(error);
     WAIT_FOR(job || (job = find_job(fixture, path)));
     WAIT_FOR(g_strcmp0(rh_job1_get_state(job), "running") != 0);
@@ -142,7 +145,8 @@ static void refuse_creation(struct fixture *fixture, const char *text, const cha
 {
     g_autofree char *path = NULL;
     GError *error = NULL;
-    g_assert_false(rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), &path, NULL, &error));
+    g_assert_false(rh_manager1_call_create_guest_sync(fixture->manager, settings_of(text), no_disks(), NULL, &path,
+                                                      NULL, NULL, &error));
     expect_error(error, name, sentence);
 }
 
@@ -207,7 +211,7 @@ static void asked(GObject *source, GAsyncResult *result, gpointer data)
     struct race *race = data;
     char *path = NULL;
     GError *error = NULL;
-    if (rh_manager1_call_create_guest_finish(RH_MANAGER1(source), &path, result, &error)) {
+    if (rh_manager1_call_create_guest_finish(RH_MANAGER1(source), &path, NULL, result, &error)) {
         g_ptr_array_add(race->jobs, path);
     } else {
         expect_error(error, "org.roundhouse.Error.NameInUse", "name: ");
@@ -234,8 +238,8 @@ static void test_create_twice(struct fixture *fixture, gconstpointer data)
     (void)data;
     start_service(fixture);
     for (unsigned i = 0; i < 2; i++)
-        rh_manager1_call_create_guest(fixture->manager, settings_of("{'name': <'new'>, 'kernel': <'/k'>}"), NULL, asked,
-                                      &race);
+        rh_manager1_call_create_guest(fixture->manager, settings_of("{'name': <'new'>, 'kernel': <'/k'>}"), no_disks(),
+                                      NULL, NULL, asked, &race);
     WAIT_FOR(race.refused + jobs_in_state(&race, "failed") + jobs_in_state(&race, "done") == 2);
     g_assert_cmpuint(jobs_in_state(&race, "done"), ==, 1);
     g_ptr_array_unref(race.jobs);

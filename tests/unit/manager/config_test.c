@@ -69,6 +69,7 @@ static const struct {
     const char *key, *value;
 } others[] = {
     {"clock", "local"},
+    {"viridian", "true"},
     {"slot", "4"},
     {"name", "other"},
     {"colour", "#010203"},
@@ -83,8 +84,13 @@ static const struct {
     {"disk", "/image,xvdb,ro"},
     {"network", "br0"},
     {"autostart", "yes"},
+    {"undo_points", "7"},
+    {"undo_space", "512"},
+    {"undo_minutes", "0"},
     {"mac", "00:16:3e:01:02:03"},
     {"display", "none"},
+    {"sound", "kept"},
+    {"volume", "70"},
     {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
     {"cdrom", "/cd.iso"},
     {"label", "service vpn"},
@@ -160,6 +166,9 @@ static void test_sentences(struct directory *directory, gconstpointer data)
         {"type=", "type: \"\" is not one of pv, pvh, hvm."},
         {"type=hvm\nfirmware=efi", "firmware: \"efi\" is not one of bios, uefi."},
         {"display=sdl", "display: \"sdl\" is not one of fbif, displif, vga, none."},
+        {"undo_points=1001", "undo_points: \"1001\" is not a number from 0 to 1000."},
+        {"undo_space=0", "undo_space: \"0\" is not a number from 1 to 1073741824."},
+        {"type=hvm\ncdrom=image:../x", "cdrom: \"../x\" cannot be the name of an image."},
         {"autostart=on", "autostart: \"on\" is neither true nor false."},
         {"colour=#1234567", "colour: \"#1234567\" is not a colour of the form #rrggbb."},
         {"kernel=", "kernel: \"\" must be a whole path that begins with /."},
@@ -252,7 +261,7 @@ static void choose_text(struct guest_config *config)
 
 static void choose_cdrom(struct guest_config *config)
 {
-    static const char *const cds[] = {"/cd.iso", "empty"};
+    static const char *const cds[] = {"/cd.iso", "empty", "image:a-disc"};
     gboolean possible = config->type == GUEST_HVM;
     for (guint i = 0; i < config->disks->len; i++)
         possible = possible && !g_str_equal(((struct guest_disk *)g_ptr_array_index(config->disks, i))->vdev, "hdc");
@@ -272,8 +281,14 @@ static void choose(struct guest_config *config)
     config->vcpus = (guint)g_test_rand_int_range(1, 33);
     config->firmware = hvm && chance() ? GUEST_FIRMWARE_UEFI : GUEST_FIRMWARE_BIOS;
     config->clock = hvm && chance() ? GUEST_CLOCK_LOCAL : GUEST_CLOCK_UTC;
+    config->viridian = hvm && chance();
     config->display = displays[g_test_rand_int_range(0, hvm ? 4 : 3)];
+    config->sound = (enum guest_sound)g_test_rand_int_range(GUEST_SOUND_MUTED, GUEST_SOUND_NONE + 1);
+    config->volume = chance() ? 100 : (guint)g_test_rand_int_range(0, 101);
     config->autostart = chance();
+    config->undo_points = (guint)g_test_rand_int_range(0, 1001);
+    config->undo_space = (guint)g_test_rand_int_range(1, 1 << 30);
+    config->undo_minutes = (guint)g_test_rand_int_range(0, 10081);
     for (gsize i = 0; i < sizeof(config->mac); i++)
         config->mac[i] = (guint8)g_test_rand_int_range(0, 256);
     config->mac[0] = (config->mac[0] & 0xfe) | 2;

@@ -57,6 +57,33 @@ static void test_command_line(struct fixture *fixture, gconstpointer data)
     expect_text(control(1, "start", "nobody", NULL), "There is no guest called \"nobody\".");
 }
 
+static void test_sound(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    define(fixture, "work", 1, "");
+    define(fixture, "extra", 0, ""); /* is lent a slot */
+    define(fixture, "blind", 0, "display=none");
+    start_service(fixture);
+    expect_text(control(0, "status", NULL), "volume        100 %\nmicrophone    slot 0\n");
+    expect_text(control(0, "volume", "40", NULL), "");
+    expect_text(control(0, "status", NULL), "volume        40 %");
+    expect_text(control(2, "volume", "101", NULL), "\"101\" is not a volume from 0 to 100 percent.");
+    expect_text(control(2, "volume", "loud", NULL), "\"loud\" is not a volume from 0 to 100 percent.");
+    expect_text(control(2, "volume", NULL), "it is \"roundhousectl volume PERCENT\"");
+    expect_text(control(1, "microphone", "work", NULL), "work is off. Start it first.");
+    expect_text(control(0, "start", "work", NULL), "");
+    expect_text(control(0, "start", "extra", NULL), "");
+    expect_text(control(0, "start", "blind", NULL), "");
+    expect_text(control(0, "microphone", "work", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 1\n");
+    expect_text(control(0, "microphone", "extra", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 9\n");
+    expect_text(control(1, "microphone", "blind", NULL), "blind has no screen, and so no microphone.");
+    expect_text(control(0, "status", "--json", NULL), "\"MicrophoneSlot\": 9");
+    expect_text(control(0, "microphone", "nobody", NULL), "");
+    expect_text(control(0, "status", NULL), "microphone    slot 0\n");
+}
+
 static void test_policy(struct fixture *fixture, gconstpointer data)
 {
     static const char text[] = "policy mine\nlabel untrusted\n"
@@ -158,6 +185,121 @@ static void test_editing(struct fixture *fixture, gconstpointer data)
     expect_text(control(1, "status", "desk", NULL), "There is no guest called \"desk\".");
     expect_text(control(1, "cancel", "1", NULL), "This has ended already.");
     expect_text(control(1, "cancel", "77", NULL), "There is no job 77.");
+}
+
+static void test_images(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *raw = g_build_filename(fixture->directory, "raw", NULL);
+    g_autofree char *out = g_build_filename(fixture->directory, "out.qcow2", NULL);
+    (void)data;
+    expect_text(control(3, "image", "list", NULL), "roundhoused is not running");
+    make_pool(fixture);
+    start_service(fixture);
+    run(fixture, "head -c 1048576 /dev/urandom >raw");
+    expect_text(control(0, "image", "--help", NULL), "  import  NAME FILE ");
+    expect_text(control(2, "image", "fly", NULL), "there is no \"image fly\"");
+    expect_text(control(2, "image", "create", "one", NULL), "it is \"roundhousectl image create\" with other words");
+    expect_text(control(2, "image", "create", "one", "20X", NULL), "\"20X\" is no size; give a number");
+    expect_text(control(2, "image", "create", "one", "20GB", NULL), "\"20GB\" is no size");
+    expect_text(control(2, "image", "create", "one", "0", NULL), "\"0\" is no size");
+    expect_text(control(2, "image", "create", "one", "99999999T", NULL), "is no size");
+    expect_text(control(2, "image", "create", "one", "1M", "--json", NULL), "image create does not know this option");
+    expect_text(control(0, "image", "create", "one", "1M", NULL), "");
+    expect_text(control(0, "image", "grow", "one", "2m", NULL), "");
+    expect_text(control(0, "image", "clone", "one", "two", NULL), "");
+    expect_text(control(0, "image", "rename", "two", "three", NULL), "");
+    expect_text(control(0, "image", "import", "four", raw, NULL), "");
+    expect_text(control(1, "image", "import", "five", "/nonexistent", NULL), "/nonexistent cannot be opened: No such");
+    expect_text(control(0, "image", "export", "four", out, NULL), "");
+    run(fixture, "qemu-img compare -q -f raw -F qcow2 raw out.qcow2");
+    expect_text(control(1, "image", "export", "four", out, NULL), "out.qcow2 cannot be made: File exists");
+    run(fixture, "rm out.qcow2");
+    expect_text(control(1, "image", "export", "four", out, "zip", NULL), "\"zip\" is no format of images");
+    run(fixture, "test ! -e out.qcow2");
+    expect_text(control(0, "image", "list", NULL), "three                               2.0 MiB");
+    expect_text(control(0, "image", "list", "--json", NULL), "\"name\": \"four\", \"size\": 1048576, ");
+    expect_text(control(2, "image", "delete", "one", NULL), "one stays. Say --yes");
+    expect_text(control(0, "image", "delete", "one", "--yes", NULL), "");
+    expect_text(control(1, "image", "delete", "one", "--yes", NULL), "There is no image called \"one\".");
+}
+
+/* Disks in the order of their options; a size behind the last comma is one. */
+static void test_create_disks(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *raw = g_build_filename(fixture->directory, "raw", NULL);
+    g_autofree char *larger = g_strdup_printf("%s,2M", raw);
+    (void)data;
+    make_pool(fixture);
+    start_service(fixture);
+    run(fixture, "head -c 1048576 /dev/urandom >raw");
+    expect_text(
+        control(0, "create", "work", "kernel=/k", "--disk-import", larger, "--disk", "1M", "--disk-import", raw, NULL),
+        "");
+    expect_text(control(0, "create", "other", "kernel=/k", "--disk-clone", "work,3M", "--disk-clone=work", NULL), "");
+    expect_text(control(0, "image", "list", "--json", NULL), "\"other\", \"size\": 3145728, ");
+    expect_text(control(0, "image", "list", "--json", NULL), "\"other-2\", \"size\": 2097152, ");
+    expect_text(control(0, "image", "list", "--json", NULL), "\"work-2\", \"size\": 1048576, ");
+    run(fixture, "cmp raw pool/images/work-3/disk.img; cmp -n 1048576 raw pool/images/other-2/disk.img");
+    expect_text(control(2, "create", "bad", "kernel=/k", "--disk", "much", NULL), "\"much\" is no size");
+    expect_text(control(1, "create", "bad", "kernel=/k", "--disk-import", "/nonexistent", NULL), "cannot be opened");
+    expect_text(control(1, "create", "bad", "kernel=/k", "--disk-clone", "missing", NULL), "There is no image called");
+    expect_text(control(2, "start", "work", "--disk", "1M", NULL), "start does not know --disk");
+    expect_text(control(2, "start", "work", "--with-images", NULL), "start does not know --with-images");
+    expect_text(control(2, "delete", "work", "--with-images", NULL), "work stays. Say --yes");
+    expect_text(control(0, "delete", "work", "--with-images", "--yes", NULL), "");
+    run(fixture, "test ! -e pool/images/work; test -e pool/images/other");
+}
+
+/* The first time in the list, as it is printed. */
+static char *first_time(void)
+{
+    g_autofree char *output = control(0, "points", "work", NULL);
+    g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
+    g_auto(GStrv) words = g_strsplit(lines[1], " ", 2);
+    return g_strdup(words[0]);
+}
+
+static void test_points(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_pool(fixture);
+    start_service(fixture);
+    expect_text(control(0, "create", "work", "kernel=/k", "--disk", "1M", NULL), "");
+    expect_text(control(1, "undo", "work", NULL), "work has no point to go back to");
+    expect_text(control(0, "snapshot", "work", "clean", NULL), "");
+    run(fixture, "echo changed >pool/images/work/disk.img");
+    g_autofree char *time = first_time();
+    expect_text(control(0, "points", "work", NULL), "    1.0 MiB clean\n");
+    expect_text(control(0, "points", "work", "--json", NULL), "\"label\": \"clean\", \"size\": 1048576}]");
+    expect_text(control(1, "revert", "work", "1999", NULL), "There is no point of \"1999\"");
+    expect_text(control(1, "revert", "work", "1234567890123", NULL), "There is no such point any more");
+    expect_text(control(0, "revert", "work", time, NULL), "");
+    run(fixture, "test $(stat -c %s pool/images/work/disk.img) = 1048576");
+    expect_text(control(1, "revert", "work", "2", NULL), "There are several points of \"2\"");
+    expect_text(control(0, "undo", "work", NULL), "");
+    run(fixture, "grep -q changed pool/images/work/disk.img");
+    expect_text(control(0, "snapshot", "work", NULL), "");
+    expect_text(control(0, "points", "work", NULL), " snapshot\n");
+}
+
+static void test_disc(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *disc = g_build_filename(fixture->directory, "disc", NULL);
+    g_autofree char *iso = g_build_filename(fixture->directory, "iso", NULL);
+    (void)data;
+    g_setenv("ROUNDHOUSE_FAKE_DISC", disc, TRUE);
+    define(fixture, "pc", 1, "type=hvm\ncdrom=empty");
+    start_service(fixture);
+    run(fixture, "echo -n 'an ISO' >iso");
+    expect_text(control(1, "disc", "pc", iso, NULL), "pc is off.");
+    expect_text(control(0, "start", "pc", NULL), "");
+    expect_text(control(2, "disc", "pc", NULL), "give either a file or --eject after pc");
+    expect_text(control(2, "disc", "pc", iso, "--eject", NULL), "give either a file or --eject after pc");
+    expect_text(control(1, "disc", "pc", "/nonexistent", NULL), "cannot be opened");
+    expect_text(control(0, "disc", "pc", iso, NULL), "");
+    run(fixture, "grep -q 'an ISO' disc");
+    expect_text(control(0, "disc", "pc", "--eject", NULL), "");
+    run(fixture, "test ! -s disc");
 }
 
 /* Who may not, can be told from what failed. */
@@ -286,11 +428,16 @@ int main(int argc, char **argv)
 {
     static const struct service_test tests[] = {
         {"/control/command-line", test_command_line},
+        {"/control/sound", test_sound},
         {"/control/policy", test_policy},
         {"/control/words", test_words},
         {"/control/json", test_json},
         {"/control/editing", test_editing},
         {"/control/console", test_console},
+        {"/control/images", test_images},
+        {"/control/create-disks", test_create_disks},
+        {"/control/points", test_points},
+        {"/control/disc", test_disc},
         {"/control/not-allowed", test_not_allowed},
         {"/control/import-xl", test_import_xl},
         {"/control/import-libvirt", test_import_libvirt},

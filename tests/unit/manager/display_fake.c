@@ -11,6 +11,7 @@ struct display {
     gboolean present;
     guint focused;
     int domids[GUEST_SLOT_MAX + 1]; /* 0: no guest */
+    guint volume, microphone;
 };
 
 static gboolean arrive(gpointer data)
@@ -21,13 +22,15 @@ static gboolean arrive(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-struct display *display_new(const char *seat_socket, const struct display_callbacks *callbacks, gpointer user,
-                            GError **error)
+struct display *display_new(const char *seat_socket, const char *sound_socket,
+                            const struct display_callbacks *callbacks, gpointer user, GError **error)
 {
     struct display *display = g_new0(struct display, 1);
     (void)seat_socket;
+    (void)sound_socket;
     (void)error;
     display->callbacks = *callbacks;
+    display->volume = 100;
     display->user = user;
     if (g_strcmp0(g_getenv("ROUNDHOUSE_FAKE_SEAT"), "absent") != 0)
         g_idle_add(arrive, display);
@@ -75,6 +78,8 @@ void display_remove_guest(struct display *display, int domid)
         if (display->domids[slot] != domid)
             continue;
         display->domids[slot] = 0;
+        if (display->microphone == slot)
+            display_set_microphone(display, 0, NULL);
         if (display->focused == slot)
             set_focus(display, 0);
     }
@@ -97,5 +102,21 @@ gboolean display_focus(struct display *display, guint slot, GError **error)
         return FALSE;
     }
     set_focus(display, slot);
+    return TRUE;
+}
+
+gboolean display_set_volume(struct display *display, guint percent, GError **error)
+{
+    (void)error;
+    display->volume = percent;
+    display->callbacks.sound_changed(percent, display->microphone, display->user);
+    return TRUE;
+}
+
+gboolean display_set_microphone(struct display *display, guint slot, GError **error)
+{
+    (void)error;
+    display->microphone = slot;
+    display->callbacks.sound_changed(display->volume, slot, display->user);
     return TRUE;
 }

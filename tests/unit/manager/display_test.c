@@ -2,13 +2,17 @@
 #include "display.h"
 #include "vdisplay.h"
 
-static gboolean present;
+#include <gio/gio.h>
+#include <string.h>
+
+static gboolean present, carded, sound_refused;
 static guint sent, told;
 
-struct vdisplay *vdisplay_new(const char *seat_socket_path, GError **error)
+struct vdisplay *vdisplay_new(const char *seat_socket_path, const char *sound_socket_path, GError **error)
 {
     (void)error;
     g_assert_cmpstr(seat_socket_path, ==, "/nowhere");
+    g_assert_cmpstr(sound_socket_path, ==, "/silent");
     return (struct vdisplay *)&present;
 }
 
@@ -29,6 +33,40 @@ void vdisplay_set_lost_callback(struct vdisplay *vd, vdisplay_lost_fn *callback,
     (void)vd;
     (void)callback;
     (void)data;
+}
+
+void vdisplay_set_sound_callback(struct vdisplay *vd, vdisplay_sound_fn *callback, void *data)
+{
+    (void)vd;
+    (void)callback;
+    (void)data;
+}
+
+bool vdisplay_add_sound(struct vdisplay *vd, uint32_t domid, enum guest_sound sound, uint32_t volume, bool card,
+                        GError **error)
+{
+    (void)vd;
+    if (sound_refused)
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "full");
+    sent += domid && sound == GUEST_SOUND_DUCKED && volume == 70;
+    carded = card;
+    return !sound_refused;
+}
+
+bool vdisplay_set_volume(struct vdisplay *vd, uint32_t volume, GError **error)
+{
+    (void)vd;
+    (void)error;
+    sent += volume == 40;
+    return present;
+}
+
+bool vdisplay_set_microphone(struct vdisplay *vd, unsigned slot, GError **error)
+{
+    (void)vd;
+    (void)error;
+    sent += slot == 3;
+    return present;
 }
 
 bool vdisplay_add_guest(struct vdisplay *vd, unsigned slot, uint32_t domid, const char *name, uint32_t rgb,
@@ -97,7 +135,7 @@ static gboolean over(gpointer data)
 static void seat_is_noticed(void)
 {
     const struct display_callbacks callbacks = {.seat_changed = seat_changed};
-    struct display *display = display_new("/nowhere", &callbacks, &told, NULL);
+    struct display *display = display_new("/nowhere", "/silent", &callbacks, &told, NULL);
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_assert_false(display_seat_present(display));
     g_timeout_add(300, seat_comes, NULL);
@@ -112,9 +150,34 @@ static void seat_is_noticed(void)
     display_free(display);
 }
 
+/* A guest has a screen and a sound card, or neither; an HVM guest's card is not Xen's. */
+static void sound_comes_with_the_screen(void)
+{
+    struct guest_config config = {.slot = 3, .name = (char *)"work", .colour = 1, .type = GUEST_PVH};
+    const struct display_callbacks callbacks = {.seat_changed = seat_changed};
+    g_autoptr(GError) error = NULL;
+    config.display = GUEST_DISPLAY_FBIF;
+    config.sound = GUEST_SOUND_DUCKED;
+    config.volume = 70;
+    present = TRUE;
+    sent = 0;
+    struct display *display = display_new("/nowhere", "/silent", &callbacks, &told, NULL);
+    g_assert_true(display_add_guest(display, &config, 3, 5, NULL) && sent == 2 && carded);
+    config.type = GUEST_HVM;
+    g_assert_true(display_add_guest(display, &config, 4, 6, NULL) && sent == 4 && !carded);
+    sound_refused = TRUE;
+    sent = 0;
+    g_assert_false(display_add_guest(display, &config, 4, 7, &error));
+    g_assert_true(strstr(error->message, "It could not be given a sound card: full") != NULL);
+    g_assert_cmpuint(sent, ==, 3); /* it was taken away again */
+    g_assert_true(display_set_volume(display, 40, NULL) && display_set_microphone(display, 3, NULL) && sent == 5);
+    display_free(display);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/display/seat-is-noticed", seat_is_noticed);
+    g_test_add_func("/display/sound-comes-with-the-screen", sound_comes_with_the_screen);
     return g_test_run();
 }

@@ -143,6 +143,14 @@ int libxl_domain_resume(libxl_ctx *context, uint32_t domid, int cancel, const li
     return complain(LOG_OF(context), libxl_fake.result);
 }
 
+int libxl_cdrom_insert(libxl_ctx *context, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
+{
+    g_assert_null(how);
+    g_assert_cmpuint(domid, ==, 7);
+    libxl_fake.inserted(disk);
+    return complain(LOG_OF(context), libxl_fake.result);
+}
+
 int libxl_get_max_cpus(libxl_ctx *context)
 {
     (void)context;

@@ -35,7 +35,8 @@ extern struct libxl_fake {
     unsigned affinity_vcpus;
     int affinity_result;
 
-    enum libxl_fake_call call; /* the last one */
+    enum libxl_fake_call call;                       /* the last one */
+    void (*inserted)(const libxl_device_disk *disk); /* looks at the CD that is put in */
     uint32_t domid;
     int result;
     gboolean destroy_hangs; /* until the device model is killed */

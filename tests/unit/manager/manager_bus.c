@@ -1,6 +1,7 @@
 /* The whole service on a private bus: lives of guests, autostart, definitions that come and go, the machine's end. */
 #include "service.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -517,6 +518,29 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     g_assert_true(is(fresh, "off"));
 }
 
+/* The marker's folder is the seat's too: what is put there in its place is neither read nor waited for. */
+static void test_autostart_marker(struct fixture *fixture, gconstpointer data)
+{
+    g_autofree char *other = g_build_filename(fixture->directory, "other", NULL);
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    define(fixture, "work", 1, "autostart=true");
+    g_assert_true(g_file_set_contents(other, "9 ~", -1, NULL));
+    for (int link = 0; link < 2; link++) {
+        g_unlink(fixture->marker);
+        g_assert_cmpint(link ? symlink(other, fixture->marker) : mkfifo(fixture->marker, 0600), ==, 0);
+        start_service(fixture);
+        g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(fixture->manager), 5000);
+        gboolean shown = rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error);
+        int other_end = open(fixture->marker, O_RDWR | O_CLOEXEC); /* whoever waits for it waits no longer */
+        g_assert_true(shown);
+        g_autoptr(RhGuest1) work = guest(fixture, "work");
+        WAIT_FOR(is(work, "running"));
+        stop_service(fixture);
+        close(other_end);
+    }
+}
+
 /* A service that is killed amid autostart goes on where it was, and brings nothing back that had its turn. */
 static void test_autostart_killed(struct fixture *fixture, gconstpointer data)
 {
@@ -743,6 +767,7 @@ int main(int argc, char **argv)
         {"/bus/suspend-cut", test_suspend_cut},
         {"/bus/saved-by-others", test_saved_by_others},
         {"/bus/autostart", test_autostart},
+        {"/bus/autostart-marker", test_autostart_marker},
         {"/bus/autostart-killed", test_autostart_killed},
         {"/bus/crash-cleanup", test_crash_cleanup},
         {"/bus/one-at-a-time", test_one_at_a_time},

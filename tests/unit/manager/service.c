@@ -1,6 +1,8 @@
 /* The service under test, and what of it a test looks at. */
 #include "service.h"
 
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <string.h>
 
 void define(struct fixture *fixture, const char *name, guint slot, const char *more)
@@ -28,7 +30,7 @@ void start_service(struct fixture *fixture)
     fixture->service =
         g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
                          "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
-                         fixture->notice, "--policy", fixture->policy, NULL);
+                         fixture->notice, "--pool", fixture->pool, "--policy", fixture->policy, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -51,6 +53,20 @@ void stop_service(struct fixture *fixture)
     g_clear_object(&fixture->objects);
 }
 
+void kill_service(struct fixture *fixture)
+{
+    g_subprocess_force_exit(fixture->service);
+    g_assert_true(g_subprocess_wait(fixture->service, NULL, NULL));
+    g_clear_object(&fixture->service);
+    g_clear_object(&fixture->manager);
+    g_clear_object(&fixture->objects);
+}
+
+void make_pool(struct fixture *fixture)
+{
+    g_assert_cmpint(g_mkdir(fixture->pool, 0700), ==, 0);
+}
+
 static void setup(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -69,6 +85,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
     fixture->policy = g_build_filename(fixture->directory, "policy.table", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
+    fixture->pool = g_build_filename(fixture->directory, "pool", NULL);
     g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
     g_assert_cmpint(g_mkdir(fixture->guests, 0700), ==, 0);
 }
@@ -78,7 +95,8 @@ void remove_files(const char *path)
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
+        if (g_unlink(file) != 0)
+            remove_files(file);
     }
     g_rmdir(path);
 }
@@ -88,10 +106,6 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     (void)data;
     if (fixture->service)
         stop_service(fixture);
-    g_autofree char *identities = g_build_filename(fixture->directory, "identities", NULL);
-    remove_files(fixture->guests);
-    remove_files(fixture->saved);
-    remove_files(identities);
     remove_files(fixture->directory);
     g_free(fixture->guests);
     g_free(fixture->saved);
@@ -99,6 +113,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     g_free(fixture->notice);
     g_free(fixture->policy);
     g_free(fixture->signs);
+    g_free(fixture->pool);
     g_free(fixture->directory);
 }
 
@@ -142,6 +157,89 @@ void expect_error(GError *error, const char *name, const char *text)
     if (!strstr(error->message, text))
         g_error("\"%s\" does not say \"%s\"", error->message, text);
     g_error_free(error);
+}
+
+/* ---- jobs ---- */
+
+RhJob1 *find_job(struct fixture *fixture, const char *path)
+{
+    GDBusInterface *job = g_dbus_object_manager_get_interface(fixture->objects, path, "org.roundhouse.Job1");
+    return job ? RH_JOB1(job) : NULL;
+}
+
+char *call_for_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error)
+{
+    g_autoptr(GUnixFDList) files = file < 0 ? NULL : g_unix_fd_list_new();
+    char *path = NULL;
+    if (files)
+        g_assert_cmpint(g_unix_fd_list_append(files, file, NULL), ==, 0);
+    g_autoptr(GError) cause = NULL;
+    GVariant *given = g_variant_parse(NULL, parameters, NULL, NULL, &cause);
+    g_assert_no_error(cause);
+    g_autoptr(GVariant) answer = g_dbus_proxy_call_with_unix_fd_list_sync(
+        G_DBUS_PROXY(proxy), method, given, G_DBUS_CALL_FLAGS_NONE, -1, files, NULL, NULL, error);
+    if (answer && g_variant_is_of_type(answer, G_VARIANT_TYPE("(o)")))
+        g_variant_get(answer, "(o)", &path);
+    return path;
+}
+
+gboolean has_ended(RhJob1 *job)
+{
+    const char *state = rh_job1_get_state(job);
+    return g_strcmp0(state, "running") != 0 && g_strcmp0(state, "cancelling") != 0;
+}
+
+RhJob1 *end_of(struct fixture *fixture, const char *path)
+{
+    RhJob1 *job = NULL;
+    WAIT_FOR(job || (job = find_job(fixture, path)));
+    WAIT_FOR(has_ended(job));
+    return job;
+}
+
+void done(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = call_for_job(proxy, method, parameters, file, &error);
+    g_assert_no_error(error);
+    g_autoptr(RhJob1) job = end_of(fixture, path);
+    g_assert_cmpstr(rh_job1_get_error(job), ==, "");
+    g_assert_cmpstr(rh_job1_get_state(job), ==, "done");
+}
+
+void refused(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file,
+             const char *name, const char *sentence)
+{
+    GError *error = NULL;
+    g_autofree char *path = call_for_job(proxy, method, parameters, file, &error);
+    if (!path) {
+        expect_error(error, name, sentence);
+        return;
+    }
+    g_autoptr(RhJob1) job = end_of(fixture, path);
+    g_assert_cmpstr(rh_job1_get_state(job), ==, "failed");
+    g_assert_cmpstr(rh_job1_get_error_name(job), ==, name);
+    if (!strstr(rh_job1_get_error(job), sentence))
+        g_error("\"%s\" does not say \"%s\"", rh_job1_get_error(job), sentence);
+}
+
+/* ---- files ---- */
+
+int open_file(struct fixture *fixture, const char *name, int flags)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, name, NULL);
+    int fd = open(path, flags, 0600);
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}
+
+void run(struct fixture *fixture, const char *command)
+{
+    const char *const words[] = {"/bin/sh", "-ec", command, NULL};
+    int status;
+    g_assert_true(
+        g_spawn_sync(fixture->directory, (char **)words, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, NULL));
+    g_assert_cmpint(status, ==, 0);
 }
 
 int service_run(int argc, char **argv, const struct service_test *tests)

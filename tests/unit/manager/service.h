@@ -17,7 +17,7 @@
 
 struct fixture {
     GSubprocess *service;
-    char *directory, *guests, *saved, *marker, *notice, *signs, *policy;
+    char *directory, *guests, *saved, *marker, *notice, *signs, *pool, *policy;
     RhManager1 *manager;
     GDBusObjectManager *objects; /* what a UI follows: one call for all there is, and signals */
 };
@@ -30,7 +30,7 @@ struct service_test {
 /* Runs the tests on a bus of their own, up to one without name; the program's exit status. */
 int service_run(int argc, char **argv, const struct service_test *tests);
 
-/* A folder of files, and all in it. */
+/* A folder, and all in it. */
 void remove_files(const char *path);
 
 /* A definition with a kernel and these other lines, and its end. */
@@ -40,11 +40,31 @@ void undefine(struct fixture *fixture, const char *name);
 void start_service(struct fixture *fixture);
 /* Ends in order: an unclean end is a leak or a memory error that the sanitizers found. */
 void stop_service(struct fixture *fixture);
+void kill_service(struct fixture *fixture);
+
+/* The folder of disks; until then there is none. */
+void make_pool(struct fixture *fixture);
 
 RhGuest1 *guest(struct fixture *fixture, const char *name);
 gboolean is(RhGuest1 *guest, const char *state);
 guint guest_count(struct fixture *fixture);
 guint problem_count(struct fixture *fixture);
+
+/* The path of the job that a method starts; the file is given by handle 0, -1: none is. NULL: it starts none, or the
+ * error. */
+char *call_for_job(gpointer proxy, const char *method, const char *parameters, int file, GError **error);
+RhJob1 *find_job(struct fixture *fixture, const char *path); /* NULL: it is not there yet */
+gboolean has_ended(RhJob1 *job);
+RhJob1 *end_of(struct fixture *fixture, const char *path);
+
+/* The job comes to its end; and it, or the call, is refused. */
+void done(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file);
+void refused(struct fixture *fixture, gpointer proxy, const char *method, const char *parameters, int file,
+             const char *name, const char *sentence);
+
+/* A file of the test's folder, and a script that runs in it. */
+int open_file(struct fixture *fixture, const char *name, int flags);
+void run(struct fixture *fixture, const char *command);
 
 /* Frees the error. */
 void expect_error(GError *error, const char *name, const char *text);

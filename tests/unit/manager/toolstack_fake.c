@@ -314,6 +314,31 @@ gboolean toolstack_save_finish(struct toolstack *toolstack, GAsyncResult *result
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+/* ROUNDHOUSE_FAKE_DISC is a file that says what the last disc begins with, at most 64 bytes. */
+void toolstack_change_cd(struct toolstack *toolstack, int domid, const char *image, GAsyncReadyCallback done,
+                         gpointer user)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);
+    struct domain *domain = g_hash_table_lookup(toolstack->domains, GINT_TO_POINTER(domid));
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+    GError *error = NULL;
+    if (strstr(domain->config->cmdline, "disc_fails"))
+        g_set_error(&error, RH_ERROR, RH_ERROR_TOOLSTACK, "The door is locked.");
+    else if (g_str_equal(image, GUEST_CDROM_EMPTY) || g_file_get_contents(image, &bytes, &length, &error))
+        g_file_set_contents(g_getenv("ROUNDHOUSE_FAKE_DISC"), bytes ? bytes : "", (gssize)MIN(length, 64), &error);
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+gboolean toolstack_change_cd_finish(struct toolstack *toolstack, GAsyncResult *result, GError **error)
+{
+    (void)toolstack;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
 void toolstack_query_host(struct toolstack *toolstack, GAsyncReadyCallback done, gpointer user)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, done, user);

@@ -309,6 +309,7 @@ static void check_hvm(const libxl_domain_config *domain)
     /* Sleep that nothing ends is not offered. libxl offers it where nobody says so. */
     g_assert_false(libxl_defbool_val(build->u.hvm.acpi_s3) || libxl_defbool_val(build->u.hvm.acpi_s4));
     g_assert_false(libxl_defbool_val(build->localtime));
+    g_assert_false(libxl_defbool_val(build->u.hvm.viridian));
     g_assert_cmpmem(build->u.hvm.ms_vm_genid.bytes, 16, "qqqqqqqqqqqqqqqq", 16);
     g_assert_cmpstr(domain->disks[0].pdev_path, ==, image);
 }
@@ -411,6 +412,7 @@ static void check_image_cd(const libxl_domain_config *domain)
     g_assert_cmpint(domain->disks[0].format, ==, LIBXL_DISK_FORMAT_RAW);
     g_assert_cmpint(domain->b_info.u.hvm.bios, ==, LIBXL_BIOS_TYPE_SEABIOS);
     g_assert_true(libxl_defbool_val(domain->b_info.localtime));
+    g_assert_true(libxl_defbool_val(domain->b_info.u.hvm.viridian));
     g_assert_cmpstr(domain->b_info.u.hvm.boot, ==, "dc");
 }
 
@@ -420,7 +422,7 @@ static void test_cdrom(void)
     int domid;
     setup();
     g_autofree char *empty = g_strdup_printf(PC "firmware=uefi\ncdrom=empty\ndisk=%s\n", image);
-    g_autofree char *full = g_strdup_printf(PC "boot=dc\nclock=local\ncdrom=%s\n", image);
+    g_autofree char *full = g_strdup_printf(PC "boot=dc\nclock=local\nviridian=true\ncdrom=%s\n", image);
     libxl_fake.created = check_empty_cd;
     g_assert_null(create(definition(empty), &domid));
     libxl_fake.created = check_image_cd;
@@ -433,6 +435,37 @@ static void test_cdrom(void)
     expect(create(definition(of_nothing), &domid), "cannot be found, or is empty");
     g_unlink(nothing);
     teardown();
+}
+
+static const char *pool_disc;
+
+static void check_pool_cd(const libxl_domain_config *domain)
+{
+    check_cd(domain, 0);
+    g_assert_cmpstr(domain->disks[0].pdev_path, ==, pool_disc);
+}
+
+/* A CD that is an image of the pool is its file too, as a disk and in the drive of cdrom=. */
+static void test_pool_cd(void)
+{
+    int domid;
+    g_autofree char *folder = g_dir_make_tmp("roundhouse-pool-XXXXXX", NULL);
+    struct pool *pool = pool_open(folder, NULL);
+    g_assert_true(image_create(pool, "disc", 1048576, NULL));
+    g_autofree char *path = image_path(pool, "disc", NULL);
+    pool_disc = path;
+    setup();
+    toolstack_set_pool(toolstack, folder);
+    libxl_fake.created = check_pool_cd;
+    g_assert_null(create(definition(PC "cdrom=image:disc\n"), &domid));
+    g_assert_null(create(definition(PC "disk=image:disc,hdc,cdrom\n"), &domid));
+    libxl_fake.created = NULL;
+    g_autofree char *missing = create(definition(PC "cdrom=image:missing\n"), &domid);
+    g_assert_cmpstr(missing, ==, "There is no image called \"missing\".");
+    teardown();
+    pool_close(pool);
+    g_autofree char *command = g_strdup_printf("rm -r %s", folder);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
 }
 
 /* What libxl refuses: "direct boot parameters specified but kernel missing". */
@@ -715,6 +748,51 @@ static void test_save(void)
     teardown();
 }
 
+/* ---- tests: another CD ---- */
+
+static char *change_cd(const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    toolstack_change_cd(toolstack, 7, path, take_result, &result);
+    g_assert_true(toolstack_change_cd_finish(toolstack, wait_for(&result), &error) == (error == NULL));
+    return error ? g_strdup(error->message) : NULL;
+}
+
+static const char *wanted_cd;
+
+static void check_inserted(const libxl_device_disk *disk)
+{
+    g_assert_cmpstr(disk->vdev, ==, GUEST_CDROM_VDEV);
+    g_assert_cmpstr(disk->pdev_path, ==, wanted_cd);
+    g_assert_cmpint(disk->format, ==, wanted_cd ? LIBXL_DISK_FORMAT_RAW : LIBXL_DISK_FORMAT_EMPTY);
+    g_assert_cmpint(disk->backend, ==, LIBXL_DISK_BACKEND_QDISK);
+    g_assert_true(disk->is_cdrom && !disk->readwrite);
+}
+
+static void check_none(const libxl_device_disk *disk)
+{
+    g_error("%s was put in", disk->pdev_path);
+}
+
+/* A file goes in, nothing does, and nothing else. */
+static void test_change_cd(void)
+{
+    setup();
+    libxl_fake.inserted = check_inserted;
+    wanted_cd = image;
+    g_assert_null(change_cd(image));
+    wanted_cd = NULL;
+    g_assert_null(change_cd(GUEST_CDROM_EMPTY));
+    libxl_fake.result = ERROR_FAIL;
+    libxl_fake.complaint = "the door is locked";
+    expect(change_cd(GUEST_CDROM_EMPTY), "the door is locked. Take the CD out in the guest first");
+    libxl_fake.inserted = check_none;
+    expect(change_cd("/dev/null"), "/dev/null is no image file");
+    expect(change_cd("/nonexistent.iso"), "/nonexistent.iso is no image file");
+    teardown();
+}
+
 /* ---- tests: ends ---- */
 
 static void next_end(void)
@@ -908,6 +986,8 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/destroy-hangs", test_destroy_hangs);
     g_test_add_func("/toolstack/ends", test_ends);
     g_test_add_func("/toolstack/save", test_save);
+    g_test_add_func("/toolstack/pool-cd", test_pool_cd);
+    g_test_add_func("/toolstack/change-cd", test_change_cd);
     g_test_add_func("/toolstack/suspended", test_suspended);
     g_test_add_func("/toolstack/find", test_find);
     g_test_add_func("/toolstack/host", test_host);

@@ -1,135 +1,20 @@
-/*
- * The display broker's real files between a xenstore in memory, in which guests write what they like, and a seat that
- * checks every message as the real one does.
- */
-#include "vdisplay_private.h"
+/* Screens and keyboards. */
 #include "guest_value.h"
 #include "link_protocol.h"
+#include "vdisplay_peers.h"
 #include "xenstore_fake.h"
 
-#include <glib.h>
-#include <glib/gstdio.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define FRONT "/local/domain/7/device/"
-#define BACK  "/local/domain/0/backend/"
-
-/* Restricting a privcmd is all that is asked of ioctl. */
-int __wrap_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-    (void)fd;
-    (void)request;
-    return 0;
-}
-
-/* ---- the seat ---- */
-
-static struct {
-    char *folder, *path;
-    int listener, peer;
-    unsigned connections, refused; /* accepted so far; messages that ended one */
-    unsigned count[64];            /* messages by type */
-    struct link_message last[64];
-    unsigned order[64], total; /* the n-th message was of this type */
-    gboolean answers;          /* connections with READY, the end of one with CLOSED */
-} seat;
 
 static void seat_send(uint32_t type, uint32_t slot, int error)
 {
-    struct link_message message = {.type = type, .slot = slot};
-    message.closed.error = (uint32_t)error;
-    if (type == LINK_HELLO) {
-        message.hello.version = LINK_VERSION;
-        message.hello.width = 1280;
-        message.hello.height = 800;
-        for (unsigned i = 0; i < LINK_SLOTS; i++)
-            message.hello.domid[i] = LINK_NO_DOMAIN;
-    }
-    g_assert_cmpint(send(seat.peer, &message, sizeof(message), MSG_NOSIGNAL), ==, sizeof(message));
-}
-
-static void seat_answer(const struct link_message *message)
-{
-    switch (message->type) {
-    case LINK_HELLO:
-        seat_send(LINK_HELLO, 0, 0);
-        break;
-    case LINK_FBIF_CONNECT:
-    case LINK_DISPLIF_CONNECT:
-        seat_send(LINK_DISPLAY_READY, message->slot, 0);
-        break;
-    case LINK_KEYBOARD_CONNECT:
-        seat_send(LINK_KEYBOARD_READY, message->slot, 0);
-        break;
-    case LINK_DISPLAY_DISCONNECT:
-        seat_send(LINK_DISPLAY_CLOSED, message->slot, 0);
-        break;
-    case LINK_KEYBOARD_DISCONNECT:
-        seat_send(LINK_KEYBOARD_CLOSED, message->slot, 0);
-        break;
-    }
+    peer_send(&seat, type, slot, error);
 }
 
 static void seat_drop(void)
 {
-    if (seat.peer >= 0)
-        close(seat.peer);
-    seat.peer = -1;
-}
-
-/* One message, if there is one. A message that the real seat would refuse ends the connection, as there. */
-static gboolean seat_step(void)
-{
-    struct link_message message = {0};
-    char control[256];
-    struct iovec part = {&message, sizeof(message)};
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-    if (seat.peer < 0) {
-        seat.peer = accept4(seat.listener, NULL, NULL, SOCK_CLOEXEC);
-        seat.connections += seat.peer >= 0;
-    }
-    if (seat.peer < 0)
-        return FALSE;
-    ssize_t size = recvmsg(seat.peer, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0)
-        return FALSE;
-    unsigned fds = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c), fds++)
-        close(*(int *)CMSG_DATA(c));
-    if (!link_message_valid(&message, (size_t)size, fds, LINK_TO_SEAT)) {
-        seat.refused += size > 0;
-        seat_drop();
-        return FALSE;
-    }
-    g_assert_cmpuint(message.type, <, G_N_ELEMENTS(seat.count));
-    seat.count[message.type]++;
-    seat.last[message.type] = message;
-    if (seat.total < G_N_ELEMENTS(seat.order))
-        seat.order[seat.total++] = message.type;
-    if (seat.answers)
-        seat_answer(&message);
-    return TRUE;
-}
-
-/* ---- the whole ---- */
-
-static struct vdisplay *vd;
-static unsigned warnings;
-
-static void count_warning(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
-{
-    (void)domain;
-    (void)level;
-    (void)data;
-    g_test_message("%s", message);
-    warnings++;
+    peer_drop(&seat);
 }
 
 static gboolean tick(gpointer data)
@@ -138,90 +23,9 @@ static gboolean tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Lets everybody go on for a number of turns of the main loop, each followed by what the seat does. */
-static void turns(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        g_main_context_iteration(NULL, FALSE);
-        while (seat_step())
-            ;
-    }
-}
-
 static gint64 seconds_since(gint64 start)
 {
     return (g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-}
-
-/* Longer than a look at a device can be put off. */
-static void linger(void)
-{
-    for (unsigned i = 0; i < 150; i++) {
-        turns(1);
-        g_usleep(1000);
-    }
-}
-
-static gboolean on_patience(gpointer data)
-{
-    *(gboolean *)data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-/* Waits until a node has a value; FALSE after a time in which it should have come many times over. */
-static gboolean comes(const char *path, const char *value)
-{
-    gboolean late = FALSE;
-    guint source = g_timeout_add_seconds(20, on_patience, &late);
-    while (!late && g_strcmp0(xenstore_fake_read(path), value) != 0) {
-        g_main_context_iteration(NULL, FALSE);
-        while (seat_step())
-            ;
-        g_usleep(200);
-    }
-    if (!late)
-        g_source_remove(source);
-    return !late;
-}
-
-static void add(unsigned slot, uint32_t domid, enum guest_display kind)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *name = g_strdup_printf("guest%u", domid);
-    g_assert_true(vdisplay_add_guest(vd, slot, domid, name, 0x112233, kind, &error));
-    g_assert_no_error(error);
-}
-
-static void setup(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memset(&seat, 0, sizeof(seat));
-    seat.folder = g_dir_make_tmp("roundhouse-seat-XXXXXX", NULL);
-    seat.path = g_build_filename(seat.folder, "seat.sock", NULL);
-    seat.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    seat.peer = -1;
-    seat.answers = TRUE;
-    g_strlcpy(address.sun_path, seat.path, sizeof(address.sun_path));
-    g_assert_cmpint(bind(seat.listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
-    g_assert_cmpint(listen(seat.listener, 8), ==, 0);
-    xenstore_fake_reset();
-    warnings = 0;
-    g_log_set_handler(G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, count_warning, NULL);
-    vd = vdisplay_new(seat.path, NULL);
-    g_assert_nonnull(vd);
-    turns(10);
-    g_assert_cmpuint(seat.count[LINK_HELLO], ==, 1);
-}
-
-static void teardown(void)
-{
-    vdisplay_free(vd);
-    seat_drop();
-    close(seat.listener);
-    g_unlink(seat.path);
-    g_rmdir(seat.folder);
-    g_free(seat.path);
-    g_free(seat.folder);
 }
 
 static void write_keyboard(const char *channel, const char *grant, const char *state)
@@ -229,13 +33,6 @@ static void write_keyboard(const char *channel, const char *grant, const char *s
     xenstore_fake_write(FRONT "vkbd/0/event-channel", channel);
     xenstore_fake_write(FRONT "vkbd/0/page-gref", grant);
     xenstore_fake_write(FRONT "vkbd/0/state", state);
-}
-
-static void write_screen(const char *channel, const char *page, const char *state)
-{
-    xenstore_fake_write(FRONT "vfb/0/event-channel", channel);
-    xenstore_fake_write(FRONT "vfb/0/page-ref", page);
-    xenstore_fake_write(FRONT "vfb/0/state", state);
 }
 
 /* ---- tests ---- */

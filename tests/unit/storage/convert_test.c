@@ -7,6 +7,7 @@
 #include "image.h"
 #include "image_job.h"
 #include "lock.h"
+#include "making.h"
 #include "steps.h"
 
 #include <errno.h>
@@ -82,7 +83,7 @@ static void answered(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct fixture *fixture = data;
     (void)source;
-    fixture->good = image_job_finish(result, &fixture->error);
+    fixture->good = pool_work_finish(result, &fixture->error);
     g_main_loop_quit(fixture->loop);
 }
 
@@ -90,7 +91,8 @@ static gboolean do_job(struct fixture *fixture, struct image_request request)
 {
     fixture->told = 0;
     fixture->last = 0;
-    image_job_start(fixture->pool, &request, fixture->cancellable, tell, fixture, answered, fixture);
+    const struct convert_watch watch = {tell, fixture, fixture->cancellable};
+    image_job_start(fixture->folder, &request, &watch, answered, fixture);
     g_main_loop_run(fixture->loop);
     return fixture->good;
 }
@@ -122,20 +124,9 @@ static void each_task_is_done(struct fixture *fixture, gconstpointer data)
     done(fixture, (struct image_request){IMAGE_TASK_GROW, .image = "new", .size = 2 * MIB});
     done(fixture, (struct image_request){IMAGE_TASK_RENAME, .image = "new", .other = "renamed"});
     done(fixture, (struct image_request){IMAGE_TASK_CLONE, .image = "work", .other = "cloned"});
-    done(fixture, (struct image_request){IMAGE_TASK_POINT, .image = "cloned", .other = "here"});
-    g_autoptr(GPtrArray) points = point_list(fixture->pool, "cloned", NULL);
-    g_assert_cmpuint(points->len, ==, 1);
-    const struct point *point = g_ptr_array_index(points, 0);
-    done(fixture, (struct image_request){IMAGE_TASK_GROW, .image = "cloned", .size = MIB});
-    done(fixture, (struct image_request){IMAGE_TASK_REVERT, .image = "cloned", .time = point->time});
     struct image *image = image_find(fixture->pool, "cloned", NULL);
     g_assert_cmpuint(image->size, ==, 65536);
     image_free(image);
-    done(fixture, (struct image_request){IMAGE_TASK_DELETE_POINT, .image = "cloned", .time = point->time});
-    for (int i = 0; i < 3; i++)
-        done(fixture, (struct image_request){IMAGE_TASK_POINT, .image = "cloned", .limits = {2, G_MAXUINT64}});
-    g_autoptr(GPtrArray) rolled = point_list(fixture->pool, "cloned", NULL);
-    g_assert_cmpuint(rolled->len, ==, 2);
     done(fixture, (struct image_request){IMAGE_TASK_DELETE, .image = "cloned"});
     image = image_find(fixture->pool, "renamed", NULL);
     g_assert_cmpuint(image->size, ==, 2 * MIB);
@@ -150,6 +141,14 @@ static void each_task_is_done(struct fixture *fixture, gconstpointer data)
 static char *file_of(struct fixture *fixture, const char *name)
 {
     return g_build_filename(fixture->files, name, NULL);
+}
+
+/* An empty file to export to. */
+static char *empty_file(struct fixture *fixture, const char *name)
+{
+    char *file = file_of(fixture, name);
+    g_assert_true(g_file_set_contents(file, "", 0, NULL));
+    return file;
 }
 
 static void qemu_img(struct fixture *fixture, const char *arguments)
@@ -168,6 +167,23 @@ static char *sum_of(const char *path)
     return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *)bytes, length);
 }
 
+/* A script in its place. */
+static void stand_in(struct fixture *fixture, const char *convert)
+{
+    g_autofree char *script = file_of(fixture, "qemu-img");
+    g_autofree char *path = g_strdup_printf("%s:%s", fixture->files, fixture->path);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\nif [ $1 = info ]; then echo file format: raw; exit; fi\n"
+                                            "eval to=\\${$#}\n%s\n",
+                                            fixture->files, convert);
+    g_assert_true(g_file_set_contents_full(script, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+    g_setenv("PATH", path, TRUE);
+}
+
+static struct image_request import(const char *file)
+{
+    return (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = file};
+}
+
 /* Out in each format and in again, it is the same. The VHD's size is a multiple of its geometry. */
 static void there_and_back(struct fixture *fixture, gconstpointer data)
 {
@@ -176,7 +192,7 @@ static void there_and_back(struct fixture *fixture, gconstpointer data)
     (void)data;
     for (enum convert_format format = 0; format < CONVERT_FORMAT_COUNT; format++) {
         g_autofree char *name = g_strdup_printf("out-%d", format);
-        g_autofree char *file = file_of(fixture, name);
+        g_autofree char *file = empty_file(fixture, name);
         done(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = file, .format = format});
         g_assert_cmpfloat(fixture->last, ==, 1);
         done(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = name, .other = file});
@@ -200,9 +216,10 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
         {"create -q -f qcow2 ground.qcow2 1M && qemu-img create -q -f qcow2 -b ground.qcow2 -F qcow2 over.qcow2",
          "over.qcow2", "It is only a part"},
         {"create -q -f qcow2 -o data_file=data.raw outside.qcow2 1M", "outside.qcow2", "It is only a part"},
-        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M && mkdir -p x && mv flat-flat.vmdk x && "
-         "sed -i s,flat-flat.vmdk,x/flat-flat.vmdk, flat.vmdk",
-         "flat.vmdk", "a part that is not in its folder"},
+        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M && sed -i s,flat-flat.vmdk,/usr/bin/env, "
+         "flat.vmdk",
+         "flat.vmdk", "It has parts in other files"},
+        {"create -q -f qcow2 huge.qcow2 8193G", "huge.qcow2", "more than 8 TiB"},
         {"create -q -f qed kind.qed 1M", "kind.qed", "of a kind that is not known here"},
         {"--version >/dev/null && : >empty", "empty", "empty or no ordinary file"},
         {"--version >/dev/null && mkfifo fifo", "fifo", "empty or no ordinary file"},
@@ -220,47 +237,46 @@ static void what_names_other_files_is_refused(struct fixture *fixture, gconstpoi
     g_autofree char *whole = file_of(fixture, "over.qcow2");
     refused(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "work", .other = whole}, RH_ERROR_EXISTS,
             "already");
-    refused(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = whole}, RH_ERROR_EXISTS,
-            "is there already");
+    refused(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = whole}, RH_ERROR_BAD_CONFIG,
+            "must be an empty ordinary file");
+    g_autofree char *missing = file_of(fixture, "missing");
+    refused(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = missing}, RH_ERROR_BAD_CONFIG,
+            "must be an empty ordinary file");
 }
 
-/* A split VMDK is one image in several files of one folder. */
-static void parts_beside_are_taken(struct fixture *fixture, gconstpointer data)
+/* What an image names, or becomes while it is copied, is not read: it is not there for qemu-img. */
+static void nothing_else_is_read(struct fixture *fixture, gconstpointer data)
 {
+    static const struct {
+        const char *make, *file, *sentence;
+    } rows[] = {
+        {"create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M", "flat.vmdk", "flat-flat.vmdk"},
+        {"create -q -f vmdk -o subformat=twoGbMaxExtentFlat split.vmdk 3M", "split.vmdk", "split-f001.vmdk"},
+    };
+    g_autofree char *secret = file_of(fixture, "secret"), *script = file_of(fixture, "qemu-img");
     (void)data;
-    qemu_img(fixture, "create -q -f vmdk -o subformat=twoGbMaxExtentFlat split.vmdk 3M");
-    g_autofree char *file = file_of(fixture, "split.vmdk");
-    done(fixture, (struct image_request){IMAGE_TASK_IMPORT, .image = "split", .other = file});
+    g_assert_true(g_file_set_contents(secret, "secret", -1, NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        qemu_img(fixture, rows[i].make);
+        g_autofree char *file = file_of(fixture, rows[i].file);
+        refused(fixture, import(file), RH_ERROR_STORAGE, rows[i].sentence);
+    }
+    stand_in(fixture, "cat secret >$to");
+    refused(fixture, import(script), RH_ERROR_STORAGE, "Permission denied");
+    stand_in(fixture, "echo mine >$to; echo more >>secret");
+    refused(fixture, import(script), RH_ERROR_STORAGE, "Permission denied");
 }
 
 /* The guest that has it goes on, and what is exported is what it was at the beginning. */
 static void an_image_in_use_is_exported(struct fixture *fixture, gconstpointer data)
 {
     g_autofree char *path = image_path(fixture->pool, "work", NULL);
-    g_autofree char *file = file_of(fixture, "out.qcow2");
+    g_autofree char *file = empty_file(fixture, "out.qcow2");
     (void)data;
     int guest = image_lock(path, "It", IMAGE_WRITE, "office", NULL);
     g_assert_cmpint(guest, >=, 0);
     done(fixture, (struct image_request){IMAGE_TASK_EXPORT, .image = "work", .other = file, .format = CONVERT_QCOW2});
     close(guest);
-}
-
-/* ---- a script in its place ---- */
-
-static void stand_in(struct fixture *fixture, const char *convert)
-{
-    g_autofree char *script = file_of(fixture, "qemu-img");
-    g_autofree char *path = g_strdup_printf("%s:%s", fixture->files, fixture->path);
-    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\nif [ $1 = info ]; then echo file format: raw; exit; fi\n"
-                                            "eval to=\\${$#}\n%s\n",
-                                            fixture->files, convert);
-    g_assert_true(g_file_set_contents_full(script, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
-    g_setenv("PATH", path, TRUE);
-}
-
-static struct image_request import(const char *file)
-{
-    return (struct image_request){IMAGE_TASK_IMPORT, .image = "new", .other = file};
 }
 
 static void cancel_leaves_nothing(struct fixture *fixture, gconstpointer data)
@@ -275,14 +291,14 @@ static void cancel_leaves_nothing(struct fixture *fixture, gconstpointer data)
     g_assert_cmpint(g_get_monotonic_time() - begun, <, 50 * G_USEC_PER_SEC);
     g_assert_null(image_find(fixture->pool, "new", NULL));
     g_cancellable_reset(fixture->cancellable);
-    g_autofree char *file = file_of(fixture, "out");
+    g_autofree char *file = empty_file(fixture, "out");
     const struct image_request request = {IMAGE_TASK_EXPORT, .image = "work", .other = file};
     g_assert_false(do_job(fixture, request));
     g_assert_error(fixture->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
     g_clear_error(&fixture->error);
-    g_autoptr(GDir) dir = g_dir_open(fixture->files, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir));)
-        g_assert_cmpstr(name, ==, "qemu-img");
+    struct stat status;
+    g_assert_no_errno(stat(file, &status));
+    g_assert_cmpint(status.st_size, ==, 0);
 }
 
 static void failures_are_told(struct fixture *fixture, gconstpointer data)
@@ -309,7 +325,7 @@ static void a_full_pool_takes_nothing(struct fixture *fixture, gconstpointer dat
     (void)data;
     qemu_img(fixture, "create -q -f raw whole.img 1M");
     g_autofree char *file = file_of(fixture, "whole.img");
-    for (guint at = 1; at <= 6; at++) {
+    for (guint at = 1; at <= 8; at++) {
         calls_reset(FALSE);
         calls.full_from = at;
         refused(fixture, import(file), RH_ERROR_NO_SPACE, "The disk is full.");
@@ -334,16 +350,28 @@ static gboolean is_alive(pid_t pid)
     return g_file_get_contents(path, &text, NULL, NULL) && *text;
 }
 
+/* What is in the image that is being made; NULL: none is. */
+static char *half_made(struct fixture *fixture)
+{
+    g_autofree char *folder = g_build_filename(fixture->folder, "making", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name = g_dir_read_name(dir);
+    g_autofree char *path = g_build_filename(folder, name ? name : "none", "image", DISK_FILE, NULL);
+    char *text = NULL;
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
 /* The service is killed while qemu-img runs: that dies too, and the next start takes back the space. */
 static void a_kill_takes_qemu_img_along(struct fixture *fixture, gconstpointer data)
 {
     (void)data;
-    stand_in(fixture, "echo half >$to; echo $$ >pid; exec sleep 100");
-    g_autofree char *script = file_of(fixture, "qemu-img"), *pid_file = file_of(fixture, "pid"), *text = NULL;
+    stand_in(fixture, "echo $$ >$to; exec sleep 100");
+    g_autofree char *script = file_of(fixture, "qemu-img"), *text = NULL;
     char *arguments[] = {"/proc/self/exe", IMPORT, fixture->folder, script, NULL};
     pid_t child;
     g_assert_true(g_spawn_async(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child, NULL));
-    while (!g_file_get_contents(pid_file, &text, NULL, NULL) || !strchr(text, '\n')) {
+    while (!(text = half_made(fixture)) || !strchr(text, '\n')) {
         g_clear_pointer(&text, g_free);
         g_usleep(10000);
     }
@@ -367,7 +395,7 @@ int main(int argc, char **argv)
         {"/storage/job/tasks", each_task_is_done},
         {"/storage/convert/there-and-back", there_and_back},
         {"/storage/convert/refused", what_names_other_files_is_refused},
-        {"/storage/convert/parts", parts_beside_are_taken},
+        {"/storage/convert/nothing-else", nothing_else_is_read},
         {"/storage/convert/in-use", an_image_in_use_is_exported},
         {"/storage/convert/cancel", cancel_leaves_nothing},
         {"/storage/convert/failures", failures_are_told},

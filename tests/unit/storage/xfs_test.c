@@ -211,6 +211,18 @@ static void write_image(struct pool *pool, const char *name, gint64 from, gint64
     close(fd);
 }
 
+static guint64 used_alone(struct pool *pool, const char *name)
+{
+    g_autoptr(GPtrArray) images = image_list(pool, NULL);
+    g_assert_true(image_list_measure(pool, images, NULL));
+    for (guint i = 0; i < images->len; i++) {
+        const struct image *image = g_ptr_array_index(images, i);
+        if (g_str_equal(image->name, name))
+            return image->used;
+    }
+    g_error("%s is not listed", name);
+}
+
 static void copies_take_no_space(void)
 {
     struct pool *pool = new_pool();
@@ -226,8 +238,12 @@ static void copies_take_no_space(void)
     g_assert_cmpint(before - free_space(pool), <, 4 * MIB);
     write_image(pool, "clone-3", 0, 8 * MIB);
     g_assert_cmpint(before - free_space(pool), >, 7 * MIB);
+    g_assert_cmpuint(used_alone(pool, "clone-3"), ==, 8 * MIB);
+    g_assert_cmpuint(used_alone(pool, "clone-4"), ==, 0);
+    write_image(pool, "big", 1024 * MIB, 16 * MIB);
+    g_assert_cmpuint(used_alone(pool, "big"), ==, 16 * MIB);
     g_assert_true(image_delete(pool, "clone-3", NULL));
-    g_assert_cmpint(before - free_space(pool), <, 4 * MIB);
+    g_assert_cmpint(before - free_space(pool), <, 20 * MIB);
     pool_close(pool);
 }
 

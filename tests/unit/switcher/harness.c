@@ -18,7 +18,7 @@
 pid_t seat_pid;
 int manager = -1;
 char ui_path[64], memory_path[64];
-uint32_t screen[HEIGHT][WIDTH];
+uint32_t screen[HEIGHT + STRIP][WIDTH];
 void (*while_waiting)(void);
 
 static char directory[] = "/tmp/seat-test-XXXXXX", link_path[64], screen_path[64];
@@ -42,7 +42,7 @@ void seat_start_process(const char *program)
     seat_pid = fork();
     if (seat_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl(program, program, "--headless", "--mode=320x200", link_option, ui_option, memory_option, user, uid, NULL);
+        execl(program, program, "--headless", "--mode=320x224", link_option, ui_option, memory_option, user, uid, NULL);
         _exit(127);
     }
 }

@@ -9,12 +9,12 @@
 #include "../check.h"
 #include "link_protocol.h"
 
-enum { WIDTH = 320, HEIGHT = 200, PATIENCE_MS = 20000 };
+enum { WIDTH = 320, HEIGHT = 200, STRIP = 24, PATIENCE_MS = 20000 }; // the stage, and below it the strip
 
 extern pid_t seat_pid;
 extern int manager; // the link; -1 while there is none
 extern char ui_path[64], memory_path[64];
-extern uint32_t screen[HEIGHT][WIDTH]; // by look()
+extern uint32_t screen[HEIGHT + STRIP][WIDTH]; // by look()
 
 // Starts the seat; a second time: another seat at the same place.
 void seat_start_process(const char *program);

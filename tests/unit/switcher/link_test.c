@@ -13,6 +13,7 @@ static struct link_message good(uint32_t type)
     struct link_message m = {.type = type, .slot = 1};
     switch (type) {
     case LINK_HELLO:
+    case LINK_SOUND_MACHINE:
         m.slot = 0;
         break;
     case LINK_GUEST_ADD:
@@ -65,6 +66,7 @@ static const struct {
     {LINK_KEYBOARD_READY, 0, false, true},
     {LINK_KEYBOARD_CLOSED, 0, false, true},
     {LINK_MODE, 0, false, true},
+    {LINK_CUT_CHANGED, 0, false, true},
 };
 
 static void every_type(void)
@@ -81,6 +83,63 @@ static void every_type(void)
         CHECK(!link_message_valid(&m, sizeof(m), fds, LINK_TO_SEAT));
         CHECK(!link_message_valid(&m, sizeof(m), fds, LINK_TO_MANAGER));
     }
+}
+
+// The link of the sound process has some of the seat's messages and some of its own, and neither end speaks for
+// another.
+static void sound_types(void)
+{
+    enum { TO = LINK_TO_SOUND, FROM = LINK_SOUND_TO_MANAGER };
+    static const struct {
+        uint32_t type;
+        unsigned directions;
+    } all[] = {{LINK_HELLO, LINK_TO_SEAT | LINK_TO_MANAGER | TO | FROM},
+               {LINK_GUEST_ADD, LINK_TO_SEAT | TO},
+               {LINK_GUEST_SIGNS, LINK_TO_SEAT},
+               {LINK_GUEST_REMOVE, LINK_TO_SEAT | TO},
+               {LINK_FOCUS, LINK_TO_SEAT | TO},
+               {LINK_SOUND_RULE, TO},
+               {LINK_SNDIF_CONNECT, TO},
+               {LINK_SOUND_DISCONNECT, TO},
+               {LINK_SOUND_MACHINE, TO | FROM},
+               {LINK_SOUND_READY, FROM},
+               {LINK_SOUND_CLOSED, FROM},
+               {LINK_FOCUS_CHANGED, LINK_TO_MANAGER},
+               {LINK_DISPLAY_READY, LINK_TO_MANAGER}};
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct link_message m = good(all[i].type);
+        for (unsigned direction = LINK_TO_SEAT; direction <= LINK_SOUND_TO_MANAGER; direction *= 2)
+            CHECK_EQUAL((all[i].directions & direction) != 0,
+                        link_message_valid(&m, sizeof(m), 0, (enum link_direction)direction), "type %u, direction %u",
+                        m.type, direction);
+        CHECK(!link_message_valid(&m, sizeof(m), 1, LINK_TO_SOUND));
+    }
+}
+
+static bool to_sound(const struct link_message *m)
+{
+    return link_message_valid(m, sizeof(*m), 0, LINK_TO_SOUND);
+}
+
+static void bad_sound_fields(void)
+{
+    struct link_message m = good(LINK_SOUND_RULE);
+    m.sound_rule = (struct link_sound_rule){GUEST_SOUND_NONE, LINK_VOLUME_MAX};
+    CHECK(to_sound(&m));
+    m.sound_rule.rule = GUEST_SOUND_NONE + 1;
+    CHECK(!to_sound(&m));
+    m.sound_rule = (struct link_sound_rule){GUEST_SOUND_KEPT, LINK_VOLUME_MAX + 1};
+    CHECK(!to_sound(&m));
+    m = good(LINK_SOUND_MACHINE);
+    m.sound_machine = (struct link_sound_machine){LINK_VOLUME_MAX, LINK_SLOTS - 1};
+    CHECK(to_sound(&m));
+    m.sound_machine.microphone = LINK_SLOTS;
+    CHECK(!to_sound(&m));
+    m.sound_machine = (struct link_sound_machine){LINK_VOLUME_MAX + 1, 0};
+    CHECK(!to_sound(&m));
+    m = good(LINK_SOUND_MACHINE);
+    m.slot = 1;
+    CHECK(!to_sound(&m));
 }
 
 static void bad_fields(void)
@@ -161,6 +220,8 @@ int main(void)
 {
     every_type();
     bad_fields();
+    sound_types();
+    bad_sound_fields();
     keyboards();
     random_bytes();
     return 0;

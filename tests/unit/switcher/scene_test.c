@@ -4,13 +4,15 @@
 
 #include "../check.h"
 #include "guest_input.h"
+#include "roundhouse_guest.h"
 #include "scene.h"
 #include "seat.h"
+#include "strip.h"
 #include "ui.h"
 
 enum {
     WIDTH = 200,
-    HEIGHT = 100,
+    HEIGHT = 100, // of the stage
     BAR = 20,
     GROUND = 0x1d2128,
     BAR_COLOUR = 0x0000ff,
@@ -19,14 +21,36 @@ enum {
 };
 
 static struct seat *seat;
-static struct output output = {.width = WIDTH, .height = HEIGHT};
-static uint32_t screen[HEIGHT][WIDTH], picture[HEIGHT * 4][WIDTH * 4], pointer[64][64];
-static struct canvas canvas = {(uint8_t *)screen, WIDTH, HEIGHT, WIDTH * 4};
+static struct output output = {.width = WIDTH, .height = HEIGHT + STRIP_HEIGHT};
+static uint32_t screen[HEIGHT + STRIP_HEIGHT][WIDTH], picture[HEIGHT * 4][WIDTH * 4], pointer[64][64];
+static struct canvas canvas = {(uint8_t *)screen, WIDTH, HEIGHT + STRIP_HEIGHT, WIDTH * 4};
 
 struct guest *seat_focused_guest(struct seat *s)
 {
     return s->focus.current ? &s->guests[s->focus.current] : NULL;
 }
+
+static struct rect damaged;
+
+void seat_damage(struct seat *s, struct rect area)
+{
+    CHECK(s == seat);
+    damaged = area;
+}
+
+void seat_cursor_update(struct seat *s)
+{
+    CHECK(s == seat);
+}
+
+bool seat_focus(struct seat *s, unsigned slot, bool user_asked)
+{
+    CHECK(s == seat && user_asked);
+    s->focus.current = slot;
+    return true;
+}
+
+const struct hotkey hotkey_table[] = {{.act = NULL}};
 
 bool guest_input_present(const struct guest *guest)
 {
@@ -183,6 +207,148 @@ static void guest_without_a_picture(void)
     CHECK(at(WIDTH / 2, HEIGHT / 2) == 0x123456 && at(WIDTH - 1, HEIGHT - 1) == GROUND);
 }
 
+static unsigned marks_in_strip(uint32_t colour)
+{
+    unsigned marks = 0;
+    for (int y = HEIGHT + 2; y < HEIGHT + STRIP_HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            marks += at(x, y) != colour;
+    return marks;
+}
+
+// Nothing but the seat paints the strip, whoever reaches how far; and it says who has the keyboard.
+static void the_strip(void)
+{
+    guest_of(WIDTH * 4, HEIGHT * 4);
+    seat->guests[1].signs = 0;
+    seat->bar_shown = true;
+    paint(WIDTH / 2, HEIGHT - 1); // with the guest's pointer, which is 64 high, at the edge
+    for (int y = HEIGHT; y < HEIGHT + STRIP_HEIGHT; y++)
+        CHECK(at(WIDTH - 1, y) == (y < HEIGHT + 2 ? 0 : 0x123456) && at(WIDTH / 2, y) != POINTER);
+    CHECK(at(WIDTH / 2, HEIGHT - 1) == POINTER && marks_in_strip(0x123456) < 30); // the slot's number
+    strcpy(seat->guests[1].name, "work");
+    paint(0, 0);
+    unsigned named = marks_in_strip(0x123456);
+    CHECK(named > 60 && at(10, HEIGHT + 10) != 0x55555555);
+    seat->guests[1].signs = GUEST_SIGN_PAUSED;
+    paint(0, 0);
+    unsigned paused = marks_in_strip(0x123456);
+    CHECK(paused > named + 150);
+    seat->guests[1].signs = 0;
+    seat->cut = true;
+    paint(0, 0);
+    CHECK(marks_in_strip(0x123456) > named + 150);
+    seat->cut = false;
+    for (unsigned sign = GUEST_SIGN_MICROPHONE; sign <= GUEST_SIGN_NETWORK; sign *= 2) {
+        seat->guests[1].signs = sign;
+        paint(0, 0);
+        CHECK(marks_in_strip(0x123456) > named + 40 && marks_in_strip(0x123456) < paused);
+    }
+    seat->guests[1].rgb = 0xfff0a0; // a light colour has dark letters
+    paint(0, 0);
+    CHECK(at(WIDTH - 1, HEIGHT + 20) == 0xfff0a0 && marks_in_strip(0xfff0a0) > named);
+    bool dark = false;
+    for (int x = 0; x < WIDTH; x++)
+        dark |= at(x, HEIGHT + 12) == 0;
+    CHECK(dark);
+    static uint32_t before[HEIGHT + STRIP_HEIGHT][WIDTH];
+    memcpy(before, screen, sizeof(screen));
+    memset(seat->guests[1].name, 'W', LINK_NAME_SIZE - 1); // does not run into the signs
+    paint(0, 0);
+    for (int y = HEIGHT; y < HEIGHT + STRIP_HEIGHT; y++)
+        CHECK(memcmp(&screen[y][WIDTH - 32], &before[y][WIDTH - 32], 32 * 4) == 0);
+    seat->bar_shown = false;
+    seat->focus.current = 0;
+    paint(0, 0);
+    CHECK(at(WIDTH - 1, HEIGHT + 20) == 0x101317 && marks_in_strip(0x101317) > 100); // the switcher's
+    memset(screen, 0x55, sizeof(screen));
+    scene_paint(seat, &canvas, (struct rect){0, HEIGHT + 10, 3, 3}); // only the area
+    CHECK(at(2, HEIGHT + 12) == 0x101317 && at(3, HEIGHT + 12) == 0x555555 && at(2, HEIGHT + 9) == 0x555555);
+    scene_paint(seat, &canvas, (struct rect){0, HEIGHT - 1, 1, 1});
+    CHECK(at(0, HEIGHT) == 0x555555);
+}
+
+// To be looked at: screens as PPM in the folder $SEAT_PICTURES.
+enum { WIDE = 800, HIGH = 500 };
+static uint32_t wide_pixels[HIGH][WIDE];
+
+static void put_picture(const char *name)
+{
+    struct canvas wide = {(uint8_t *)wide_pixels, WIDE, HIGH, WIDE * 4};
+    const char *folder = getenv("SEAT_PICTURES");
+    char path[256];
+    output = (struct output){.width = WIDE, .height = HIGH};
+    scene_paint(seat, &wide, canvas_rect(&wide));
+    snprintf(path, sizeof(path), "%s/%s.ppm", folder ? folder : "", name);
+    FILE *file = folder ? fopen(path, "w") : NULL;
+    if (!file)
+        return;
+    fprintf(file, "P6 %d %d 255\n", WIDE, HIGH);
+    for (int y = 0; y < HIGH; y++)
+        for (int x = 0; x < WIDE; x++)
+            for (int shift = 16; shift >= 0; shift -= 8)
+                fputc(wide_pixels[y][x] >> shift & 0xff, file);
+    fclose(file);
+}
+
+static void picture_of_the_strip(void)
+{
+    guest_of(WIDTH * 4, HEIGHT * 4);
+    strcpy(seat->guests[1].name, "Büro 工作 офис あ 한 e\u0301 عمل");
+    seat->guests[1].signs = GUEST_SIGNS;
+    seat->guests[1].rgb = 0x2e8b57;
+    seat->cut = true;
+    put_picture("strip");
+    seat->cut = false;
+}
+
+static uint32_t wide_at(struct rect place, int part) // 0..4 across its middle
+{
+    return wide_pixels[place.y + place.height / 2][place.x + 1 + (place.width - 2) * part / 4] & 0xffffff;
+}
+
+// All guests at once, each whole and within its own place, also one without a picture; the strip stays as it is.
+static void peek(void)
+{
+    static uint32_t colours[3][60][80];
+    static const char *const names[] = {"work", "Büro zu Hause", "机"};
+    output = (struct output){.width = WIDE, .height = HIGH};
+    guest_of(80, 60);
+    for (unsigned i = 0; i < 3; i++) {
+        struct guest *guest = &seat->guests[2 + 2 * i];
+        *guest = (struct guest){.seat = seat, .slot = 2 + 2 * i, .present = true, .rgb = 0x3465a4 + i * 0x402000};
+        strcpy(guest->name, names[i]);
+        for (unsigned y = 0; y < 60; y++)
+            for (unsigned x = 0; x < 80; x++)
+                colours[i][y][x] = 0x440000 * (i + 1) | y * 4;
+        if (i < 2)
+            guest->picture = (struct image){(uint8_t *)colours[i], 80, 60, 320, PIXEL_XRGB8888};
+    }
+    seat->focus = (struct focus){.current = 1, .present = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 6};
+    CHECK(rect_empty(scene_guest_area(seat, &seat->guests[2]))); // not on screen
+    CHECK(peek_move(seat, +1) && seat->peek.chosen == 2 && peek_move(seat, +1) && seat->peek.chosen == 4);
+    CHECK(damaged.width == WIDE && damaged.height == HIGH - STRIP_HEIGHT);
+    put_picture("peek");
+    struct rect places[4];
+    unsigned slots[] = {1, 2, 4, 6};
+    for (unsigned i = 0; i < 4; i++) {
+        places[i] = scene_guest_area(seat, &seat->guests[slots[i]]);
+        CHECK(i == 3 ? rect_empty(places[i]) : places[i].width * 60 == places[i].height * 80 && places[i].width >= 160);
+        for (unsigned other = 0; other < i; other++)
+            CHECK(rect_empty(rect_intersect(places[i], places[other])));
+    }
+    CHECK(wide_at(places[0], 0) == GUEST && wide_at(places[0], 4) == GUEST);
+    CHECK(wide_at(places[1], 2) >> 16 == 0x44 && wide_at(places[2], 2) >> 16 == 0x88);
+    CHECK((wide_pixels[places[2].y - 2][places[2].x] & 0xffffff) == 0xffffff); // the chosen one's frame
+    CHECK((wide_pixels[places[1].y - 2][places[1].x] & 0xffffff) == 0x3465a4); // another's, in its colour
+    CHECK((wide_pixels[HIGH - 1][WIDE - 1] & 0xffffff) == 0x123456);           // the strip is the focused guest's
+    struct rect part = scene_picture_area(seat, &seat->guests[2], (struct rect){0, 0, 10, 10});
+    CHECK(part.x == places[1].x && part.y == places[1].y && part.width == places[1].width / 8);
+    peek_key(seat, KEY_A, true); // neither Ctrl nor Alt is held: it goes
+    CHECK(!seat->peek.shown && seat->focus.current == 4);
+    CHECK(scene_guest_area(seat, &seat->guests[4]).width > 500 && rect_empty(scene_guest_area(seat, &seat->guests[1])));
+}
+
 int main(void)
 {
     seat = calloc(1, sizeof(*seat));
@@ -197,6 +363,9 @@ int main(void)
     edges_are_seen();
     only_the_area_is_drawn();
     guest_without_a_picture();
+    the_strip();
+    picture_of_the_strip();
+    peek();
     free(seat);
     return 0;
 }

@@ -12,7 +12,7 @@
 
 struct seat *seat;
 struct output screen;
-static uint32_t pixels[OUTPUT_BUFFERS][WIDTH * HEIGHT];
+static uint32_t pixels[OUTPUT_BUFFERS][WIDTH * SCREEN_HEIGHT];
 bool screen_fails, interface_drawn = true;
 unsigned presented, told_presented;
 
@@ -132,6 +132,14 @@ void news_focus(struct news *news)
     CHECK(news != NULL);
 }
 
+unsigned cuts_told;
+
+void news_cut(struct news *news)
+{
+    CHECK(news != NULL);
+    cuts_told++;
+}
+
 struct ports *ports_new(struct wl_event_loop *loop)
 {
     return (struct ports *)loop;
@@ -246,10 +254,13 @@ void ui_focus_changed(struct ui *ui, unsigned slot)
     (void)slot;
 }
 
+unsigned bar_changes;
+
 void ui_bar_changed(struct ui *ui, bool shown)
 {
     (void)ui;
     (void)shown;
+    bar_changes++;
 }
 
 unsigned asked_for_power;
@@ -353,9 +364,9 @@ void start_after(bool former, unsigned slot, uint32_t domid)
     seat->output = &screen;
     seat->remembered = remember_open(NULL);
     remember_focus(seat->remembered, slot, domid);
-    screen = (struct output){.ops = &ops, .width = WIDTH, .height = HEIGHT, .former = former};
+    screen = (struct output){.ops = &ops, .width = WIDTH, .height = SCREEN_HEIGHT, .former = former};
     for (unsigned i = 0; i < OUTPUT_BUFFERS; i++)
-        screen.buffers[i].canvas = (struct canvas){(uint8_t *)pixels[i], WIDTH, HEIGHT, WIDTH * 4};
+        screen.buffers[i].canvas = (struct canvas){(uint8_t *)pixels[i], WIDTH, SCREEN_HEIGHT, WIDTH * 4};
     CHECK(seat_start(seat));
     presented = 0;
 }

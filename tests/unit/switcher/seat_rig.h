@@ -6,8 +6,9 @@
 #include "remember.h"
 #include "roundhouse_guest.h"
 #include "seat.h"
+#include "strip.h"
 
-enum { WIDTH = 64, HEIGHT = 48, NOBODY = 99 };
+enum { WIDTH = 64, HEIGHT = 48, SCREEN_HEIGHT = HEIGHT + STRIP_HEIGHT, NOBODY = 99 };
 
 extern struct seat *seat;
 extern struct output screen;
@@ -23,7 +24,7 @@ extern struct got {
 extern unsigned reached[KEY_CNT];                 // how often a key reached anybody
 extern unsigned moved;                            // how often a pointer was told to a guest
 extern unsigned lit, lamps_told, interface_lamps; // sets of enum lamp, and how often the machine's were set
-extern unsigned asked_for_power;
+extern unsigned cuts_told, bar_changes, asked_for_power;
 
 void settle(void);        // until nothing is to be drawn
 unsigned on_screen(void); // whose picture: a slot

@@ -188,6 +188,28 @@ static void user_does_not_wait(void)
     stop();
 }
 
+// A guest does not end its being cut off by killing the seat; the person does, and any other guest on screen.
+static void cut_by_a_former_seat(void)
+{
+    start_after(true, 2, 42);
+    remember_cut(seat->remembered, true);
+    CHECK(seat_guest_add(seat, 2, &(struct link_guest_add){.domid = 42}));
+    picture_comes(2);
+    CHECK(seat->cut && remember_is_cut(seat->remembered) && type(10, KEY_A) == NOBODY);
+    CHECK(seat_cut(seat, false) && !remember_is_cut(seat->remembered) && type(10, KEY_A) == 2);
+    CHECK(seat_cut(seat, true) && remember_is_cut(seat->remembered));
+    hotkey(KEY_0);
+    CHECK(!remember_is_cut(seat->remembered));
+    stop();
+    start_after(true, 2, 42);
+    remember_cut(seat->remembered, true);
+    CHECK(seat_guest_add(seat, 1, &(struct link_guest_add){.domid = 41}));
+    hotkey(KEY_1);
+    settle();
+    CHECK(!seat->cut && !remember_is_cut(seat->remembered) && type(10, KEY_A) == 1);
+    stop();
+}
+
 static void former_picture_never_comes(void)
 {
     start_after(true, 2, 42);
@@ -242,7 +264,8 @@ static const struct {
     {KEY_7, 7, false},    {KEY_8, 8, false},
     {KEY_9, 9, false},    {KEY_0, FOCUS_SWITCHER, false},
     {KEY_LEFT, 4, false}, {KEY_RIGHT, 6, false},
-    {KEY_SPACE, 5, true},
+    {KEY_SPACE, 5, true}, {KEY_TAB, 6, false},
+    {KEY_TAB, 4, false},  {KEY_END, 5, false},
 };
 
 enum { HOTKEYS_DO = sizeof(hotkeys_do) / sizeof(hotkeys_do[0]) };
@@ -291,6 +314,7 @@ int main(void)
     former_picture_stays();
     guest_comes_first();
     user_does_not_wait();
+    cut_by_a_former_seat();
     former_picture_never_comes();
     interface_starts_anew();
     start();

@@ -13,6 +13,7 @@
 
 #include "harness.h"
 #include "roundhouse-seat-v1-client-protocol.h"
+#include "roundhouse_guest.h"
 #include "xdg-shell-client-protocol.h"
 
 enum { BAR = 20 };
@@ -48,10 +49,19 @@ static void the_manager(void)
     add_guest(2, 6, 0x0022cc);
     focus(1);
     CHECK(hear_type(LINK_FOCUS_CHANGED).slot == 1);
-    CHECK(shows(INSIDE_X, INSIDE_Y, 0xcc2200)); // no picture yet: the guest's colour
+    CHECK(shows(INSIDE_X, INSIDE_Y, 0xcc2200));                                   // no picture yet: the guest's colour
+    CHECK(at(WIDTH - 20, HEIGHT + 12) == 0xcc2200 && at(WIDTH - 1, HEIGHT) == 0); // the strip
+    struct link_message signs = {.type = LINK_GUEST_SIGNS, .slot = 1};
+    signs.guest_signs.signs = GUEST_SIGN_PAUSED;
+    tell(&signs, -1);
+    CHECK(shows(248, HEIGHT + 11, 0xffffff)); // one of the two bars beside "paused"
+    signs.guest_signs.signs = 0;
+    tell(&signs, -1);
+    CHECK(shows(248, HEIGHT + 11, 0xcc2200));
     focus(2);
     CHECK(hear_type(LINK_FOCUS_CHANGED).slot == 2);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x0022cc));
+    CHECK(at(WIDTH - 20, HEIGHT + 12) == 0x0022cc);
     focus(7); // nobody there: no answer, no change
 }
 
@@ -69,6 +79,13 @@ static void emulated_screen(void)
     model_hears(model, 10); // the next request
     model_draws(model, 0x777777);
     CHECK(shows(WIDTH / 2 - 30, HEIGHT / 2 - 20, 0x777777));
+    focus(1);
+    CHECK(shows(INSIDE_X, INSIDE_Y, 0xcc2200));
+    focus(2); // its last picture is there with the first frame, and nothing in between
+    do
+        look();
+    while (at(WIDTH / 2 - 30, HEIGHT / 2 - 20) == 0xcc2200);
+    CHECK(at(WIDTH / 2 - 30, HEIGHT / 2 - 20) == 0x777777);
     model_says(model, "\377", 1); // no message of ours
     CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPROTO);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x0022cc)); // the placeholder again

@@ -1,4 +1,5 @@
-// What of the user's typing and pointing reaches whom: over a switch, while a guest is paused.
+// What of the user's typing and pointing reaches whom: over a switch, while a guest is paused or cut off, while all are
+// looked at.
 #include "seat_rig.h"
 
 // Ctrl held over a switch is Ctrl for the next guest; of the chord's keys nobody sees what was only for the chord.
@@ -97,6 +98,144 @@ static void power_button(void)
     CHECK(asked_for_power == 2);
 }
 
+// Cut off, the guest on screen is sent nothing, until the chord again or another guest.
+static void cutting_off(void)
+{
+    hotkey(KEY_1);
+    settle();
+    unsigned told = cuts_told;
+    CHECK(press(10, KEY_A) == 1);
+    hotkey(KEY_END);
+    CHECK(seat->cut && cuts_told == told + 1 && !got.pressed);
+    unsigned count = got.count, before = moved;
+    CHECK(release(KEY_A) == NOBODY && type(10, KEY_B) == NOBODY);
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    seat_pointer_motion(seat, now, 2, 2);
+    CHECK(got.count == count && moved == before);
+    hotkey(KEY_END);
+    CHECK(!seat->cut && cuts_told == told + 2 && type(10, KEY_B) == 1);
+    hotkey(KEY_END);
+    hotkey(KEY_2);
+    settle();
+    CHECK(!seat->cut && cuts_told == told + 4 && type(10, KEY_B) == 2);
+    hotkey(KEY_1);
+    settle();
+    CHECK(type(10, KEY_B) == 1); // it was until another one was chosen
+    hotkey(KEY_0);
+    settle();
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true);
+    CHECK(type(10, KEY_END) == FOCUS_SWITCHER && !seat->cut && cuts_told == told + 4);
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+}
+
+static void push_up(double by, uint32_t later)
+{
+    seat_pointer_motion(seat, now += later, 0, -by);
+}
+
+// A push against the upper edge brings the bar; a bump, a glide along it and a drag do not.
+static void pushing_at_the_edge(void)
+{
+    hotkey(KEY_1);
+    settle();
+    push_up(10000, 1000);
+    CHECK(!seat->bar_shown); // hard, but not for a moment
+    for (int i = 0; i < 20; i++)
+        push_up(50, 400);
+    CHECK(!seat->bar_shown); // with pauses
+    for (int i = 0; i < 20; i++)
+        push_up(0.5, 50);
+    CHECK(!seat->bar_shown); // hardly
+    seat_pointer_motion(seat, now += 1000, 0, 20);
+    push_up(10, 10);
+    CHECK(seat->pointer_y == 10 && seat->push == 0); // not at the edge yet
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    unsigned before = bar_changes;
+    for (int i = 0; i < 20; i++)
+        push_up(50, 50);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    CHECK(bar_changes == before);
+    now += 1000;
+    for (int i = 0; i < 8; i++)
+        push_up(30, 50);
+    CHECK(seat->bar_shown && seat->bar_pushed);
+    seat_pointer_motion(seat, now += 10, 5, 3);
+    CHECK(seat->bar_shown); // over it
+    seat_pointer_motion(seat, now += 10, 0, 10);
+    CHECK(!seat->bar_shown);
+    hotkey(KEY_SPACE);
+    seat_pointer_motion(seat, now += 10, 0, 10);
+    CHECK(seat->bar_shown && !seat->bar_pushed); // the chord's stays
+    hotkey(KEY_0);
+    settle();
+    for (int i = 0; i < 20; i++)
+        push_up(50, 50);
+    CHECK(!seat->bar_shown);
+}
+
+// While the chord is held: pictures of all, nobody is sent anything, and letting go shows the one that was chosen.
+static void peeking(void)
+{
+    hotkey(KEY_1);
+    settle();
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true);
+    unsigned count = got.count, before = moved;
+    CHECK(type(10, KEY_TAB) == NOBODY && seat->peek.shown && seat->peek.chosen == 2 && seat->focus.current == 1);
+    CHECK(type(10, KEY_A) == NOBODY && type(10, KEY_TAB) == NOBODY && seat->peek.chosen == 3);
+    seat_pointer_motion(seat, now, 2, 2);
+    seat_pointer_button(seat, now, BTN_LEFT, true);
+    seat_pointer_button(seat, now, BTN_LEFT, false);
+    seat_pointer_wheel(seat, now, false, 0, 120);
+    CHECK(got.count == count && moved == before);
+    seat_key(seat, now += 10, KEY_LEFTSHIFT, true);
+    CHECK(type(10, KEY_TAB) == NOBODY && seat->peek.chosen == 2);
+    seat_key(seat, now += 10, KEY_LEFTSHIFT, false);
+    seat_key(seat, now += 10, KEY_LEFTALT, false); // one of the two will do
+    CHECK(!seat->peek.shown && seat->focus.current == 2);
+    seat_key(seat, now += 10, KEY_LEFTCTRL, false);
+    settle();
+    CHECK(on_screen() == 2 && type(10, KEY_A) == 2);
+
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true); // Escape stays, and the guest sees nothing of it
+    type(10, KEY_TAB);
+    count = got.count;
+    CHECK(type(10, KEY_ESC) == NOBODY && !seat->peek.shown && got.count == count);
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+    CHECK(seat->focus.current == 2 && got.slot == 2 && !got.pressed); // what it was told is held is let go
+    settle();
+    CHECK(type(10, KEY_ESC) == 2);
+
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true); // another chord goes where it says
+    type(10, KEY_TAB);
+    press(10, KEY_1);
+    release(KEY_1);
+    CHECK(!seat->peek.shown && seat->focus.current == 1);
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+    CHECK(seat->focus.current == 1);
+}
+
+// Guests go while they are looked at.
+static void peeking_at_what_goes(void)
+{
+    hotkey(KEY_0);
+    settle();
+    hold(HOTKEY_CTRL | HOTKEY_ALT, true);
+    type(10, KEY_TAB);
+    CHECK(seat->peek.shown && seat->peek.chosen == 1);
+    seat_guest_remove(seat, 1);
+    CHECK(seat->peek.shown && seat->peek.chosen == 2);
+    seat_guest_remove(seat, 3);
+    CHECK(seat->peek.shown && seat->peek.chosen == 2);
+    seat_guest_remove(seat, 2);
+    CHECK(!seat->peek.shown);
+    CHECK(type(10, KEY_TAB) == FOCUS_SWITCHER && !seat->peek.shown); // nothing to look at: not ours
+    hold(HOTKEY_CTRL | HOTKEY_ALT, false);
+    CHECK(seat->focus.current == FOCUS_SWITCHER);
+    for (unsigned slot = 1; slot <= 3; slot++)
+        CHECK(seat_guest_add(seat, slot, &(struct link_guest_add){.domid = 10 + slot}));
+}
+
 // A paused guest gets nothing, neither now nor when it goes on, and holds no key meanwhile.
 static void paused_guest(void)
 {
@@ -165,6 +304,10 @@ int main(void)
     modifiers_go_along();
     paused_guest();
     sideways_wheel();
+    cutting_off();
+    peeking();
+    peeking_at_what_goes();
+    pushing_at_the_edge();
     lamps_follow();
     power_button();
     chords_of_guests();

@@ -1,25 +1,18 @@
 /* Commands that make, change, rename and delete guests. What a setting may be, the service says. */
 #include "control.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static gboolean usage(GError **error, const char *format, const char *what)
-{
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, what);
-    return FALSE;
-}
 
 /* "memory_mib=512" */
 static gboolean add_setting(GVariantDict *settings, const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text)
-        return usage(error, "\"%s\" is no setting; write SETTING=VALUE, or SETTING= for what goes without saying.",
-                     text);
+        return control_usage(
+            error, "\"%s\" is no setting; write SETTING=VALUE, or SETTING= for what goes without saying.", text);
     g_autofree char *key = g_strstrip(g_strndup(text, (gsize)(equals - text)));
     g_autofree char *value = g_strstrip(g_strdup(equals + 1));
     g_variant_dict_insert(settings, key, "s", value);
@@ -41,43 +34,54 @@ static GVariant *settings_of_words(char **words, GError **error)
 
 /* ---- create ---- */
 
-static gboolean has_ended(RhJob1 *job)
+/* "NAME,20G": the size, if there is one, behind the last comma, which is taken away. */
+static guint64 cut_size(char *word)
 {
-    const char *state = rh_job1_get_state(job);
-    return !state || (!g_str_equal(state, "running") && !g_str_equal(state, "cancelling"));
+    char *comma = strrchr(word, ',');
+    guint64 size = 0;
+    if (comma && control_size(comma + 1, &size, NULL))
+        *comma = '\0';
+    return size;
 }
 
-/* The job goes on when this program ends. */
-static gboolean follow(const char *path, GError **error)
+/* A file's handle goes to the end of the list. */
+static gboolean add_file(GVariantBuilder *disk, const char *path, GUnixFDList *files, GError **error)
 {
-    g_autoptr(RhJob1) job = rh_job1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START,
-                                                           BUS_NAME, path, NULL, error);
-    gboolean shown = FALSE;
-    if (!job)
+    g_autoptr(GUnixFDList) one = control_open(path, error);
+    int handle = one ? g_unix_fd_list_append(files, g_unix_fd_list_peek_fds(one, NULL)[0], error) : -1;
+    if (handle >= 0)
+        g_variant_builder_add(disk, "{sv}", "import", g_variant_new_handle(handle));
+    return handle >= 0;
+}
+
+static gboolean add_disk(GVariantBuilder *disk, const struct control_disk *wanted, GUnixFDList *files, GError **error)
+{
+    g_autofree char *word = g_strdup(wanted->word);
+    gboolean empty = g_str_equal(wanted->kind, "size");
+    guint64 size = empty ? 0 : cut_size(word);
+    if (empty && !control_size(word, &size, error))
         return FALSE;
-    while (!has_ended(job)) {
-        if (isatty(STDERR_FILENO) && rh_job1_get_progress(job) >= 0)
-            shown = g_fprintf(stderr, "\r%3.0f %%", rh_job1_get_progress(job) * 100) > 0;
-        g_main_context_iteration(NULL, TRUE);
-    }
-    if (shown)
-        g_printerr("\n");
-    if (g_strcmp0(rh_job1_get_state(job), "done") == 0)
-        return TRUE;
-    const char *why = rh_job1_get_error(job);
-    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, why && *why ? why : "The service ended meanwhile.");
-    return FALSE;
+    if (size)
+        g_variant_builder_add(disk, "{sv}", "size", g_variant_new_uint64(size));
+    if (g_str_equal(wanted->kind, "clone"))
+        g_variant_builder_add(disk, "{sv}", "clone", g_variant_new_string(word));
+    return !g_str_equal(wanted->kind, "import") || add_file(disk, word, files, error);
 }
 
 gboolean control_make(struct control *control, GVariant *settings, GError **error)
 {
-    const char *path;
-    g_autoptr(GVariant) answer =
-        control_call(control->manager, "CreateGuest", g_variant_new("(@a{sv})", settings), error);
-    if (!answer)
-        return FALSE;
-    g_variant_get(answer, "(&o)", &path);
-    return follow(path, error);
+    g_autoptr(GUnixFDList) files = g_unix_fd_list_new();
+    g_autoptr(GVariant) keep = g_variant_ref_sink(settings);
+    GVariantBuilder disks;
+    gboolean good = TRUE;
+    g_variant_builder_init(&disks, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; good && i < control->disks->len; i++) {
+        g_variant_builder_open(&disks, G_VARIANT_TYPE_VARDICT);
+        good = add_disk(&disks, g_ptr_array_index(control->disks, i), files, error);
+        g_variant_builder_close(&disks);
+    }
+    g_autoptr(GVariant) parameters = g_variant_ref_sink(g_variant_new("(@a{sv}aa{sv})", keep, &disks));
+    return good && control_do(control->manager, "CreateGuest", parameters, files, error);
 }
 
 gboolean control_create(struct control *control, GError **error)
@@ -89,7 +93,7 @@ gboolean control_create(struct control *control, GError **error)
     g_variant_dict_init(&all, settings);
     if (g_variant_dict_contains(&all, "name")) {
         g_variant_dict_clear(&all);
-        return usage(error, "the name is said once, before the settings: %s.", control->words[0]);
+        return control_usage(error, "the name is said once, before the settings: %s.", control->words[0]);
     }
     g_variant_dict_insert(&all, "name", "s", control->words[0]);
     return control_make(control, g_variant_dict_end(&all), error);
@@ -253,22 +257,18 @@ gboolean control_rename(struct control *control, GError **error)
     return answer != NULL;
 }
 
-static gboolean sure(const char *name)
-{
-    if (!isatty(STDIN_FILENO))
-        return FALSE;
-    g_printerr("Delete the definition of %s? [y/N] ", name);
-    int answer = getchar();
-    return answer == 'y' || answer == 'Y';
-}
-
 gboolean control_delete(struct control *control, GError **error)
 {
-    g_autoptr(RhGuest1) guest = control_guest(control, control->words[0], error);
+    const char *name = control->words[0];
+    g_autoptr(RhGuest1) guest = control_guest(control, name, error);
+    const char *question =
+        control->with_images ? "Delete with its disks and all that is in them" : "Delete the definition of";
     if (!guest)
         return FALSE;
-    if (!control->yes && !sure(control->words[0]))
-        return usage(error, "%s stays. Say --yes to delete it without being asked.", control->words[0]);
+    if (!control->yes && !control_sure(question, name))
+        return control_usage(error, "%s stays. Say --yes to delete it without being asked.", name);
+    if (control->with_images)
+        return control_do(guest, "DeleteWithImages", NULL, NULL, error);
     g_autoptr(GVariant) answer = control_call(guest, "Delete", NULL, error);
     return answer != NULL;
 }

@@ -1,4 +1,4 @@
-/* Commands that look at guests and jobs, bring guests on screen, and join their consoles. */
+/* Commands that look at guests and jobs, bring guests on screen, set the sound, and join guests' consoles. */
 #include "control.h"
 
 #include <errno.h>
@@ -57,10 +57,13 @@ static gboolean machine_status(struct control *control)
     if (control->json)
         return print_as_json(manager);
     g_print("roundhoused   %s\nhypervisor    %s\nmemory        %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-            " MiB free\non screen     slot %u\n",
+            " MiB free\ndisks         %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+            " MiB free\non screen     slot %u\nvolume        %u %%\nmicrophone    slot %u\n",
             rh_manager1_get_version(manager), rh_manager1_get_hypervisor_version(manager),
             rh_manager1_get_free_memory(manager) / 1024, rh_manager1_get_total_memory(manager) / 1024,
-            rh_manager1_get_focused_slot(manager));
+            rh_manager1_get_pool_free(manager) >> 20, rh_manager1_get_pool_size(manager) >> 20,
+            rh_manager1_get_focused_slot(manager), rh_manager1_get_volume(manager),
+            rh_manager1_get_microphone_slot(manager));
     return TRUE;
 }
 
@@ -96,17 +99,60 @@ gboolean control_switch(struct control *control, GError **error)
     return answer != NULL;
 }
 
+gboolean control_volume(struct control *control, GError **error)
+{
+    guint64 percent;
+    if (!g_ascii_string_to_unsigned(control->words[0], 10, 0, 100, &percent, NULL)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "\"%s\" is not a volume from 0 to 100 percent.",
+                    control->words[0]);
+        return FALSE;
+    }
+    g_autoptr(GVariant) answer =
+        control_call(control->manager, "SetVolume", g_variant_new("(u)", (guint)percent), error);
+    return answer != NULL;
+}
+
+static gboolean check_runs(RhGuest1 *guest, GError **error)
+{
+    if (rh_guest1_get_domain_id(guest) >= 0)
+        return TRUE;
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s is %s. Start it first.", rh_guest1_get_name(guest),
+                rh_guest1_get_state(guest));
+    return FALSE;
+}
+
+/* The slot that hears; 0: nobody's. FALSE: the guest cannot. */
+static gboolean find_listener(struct control *control, guint *slot, GError **error)
+{
+    const char *name = control->words[0];
+    *slot = 0;
+    if (g_str_equal(name, "0") || g_str_equal(name, "nobody"))
+        return TRUE;
+    g_autoptr(RhGuest1) guest = control_guest(control, name, error);
+    if (!guest || !check_runs(guest, error))
+        return FALSE;
+    *slot = rh_guest1_get_screen(guest);
+    if (!*slot)
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                    "%s has no screen, and so no microphone. Give it a slot, and start it again.", name);
+    return *slot != 0;
+}
+
+gboolean control_microphone(struct control *control, GError **error)
+{
+    guint slot;
+    if (!find_listener(control, &slot, error))
+        return FALSE;
+    g_autoptr(GVariant) answer = control_call(control->manager, "GiveMicrophone", g_variant_new("(u)", slot), error);
+    return answer != NULL;
+}
+
 /* xl joins it: it is a terminal with xenconsoled at its other end. */
 gboolean control_console(struct control *control, GError **error)
 {
     g_autoptr(RhGuest1) guest = control_guest(control, control->words[0], error);
-    if (!guest)
+    if (!guest || !check_runs(guest, error))
         return FALSE;
-    if (rh_guest1_get_domain_id(guest) < 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s is %s. Start it first.", rh_guest1_get_name(guest),
-                    rh_guest1_get_state(guest));
-        return FALSE;
-    }
     g_autofree char *domain = g_strdup_printf("%d", rh_guest1_get_domain_id(guest));
     execlp("xl", "xl", "console", domain, (char *)NULL);
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "xl could not be started: %s.", g_strerror(errno));

@@ -7,10 +7,17 @@
 /* Creating a guest on a slow machine takes longer than D-Bus usually waits. */
 #define CALL_MILLISECONDS (10 * 60 * 1000)
 
+GVariant *control_call_with(gpointer proxy, const char *method, GVariant *parameters, GUnixFDList *files,
+                            GError **error)
+{
+    return g_dbus_proxy_call_with_unix_fd_list_sync(proxy, method, parameters,
+                                                    G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                                    CALL_MILLISECONDS, files, NULL, NULL, error);
+}
+
 GVariant *control_call(gpointer proxy, const char *method, GVariant *parameters, GError **error)
 {
-    return g_dbus_proxy_call_sync(proxy, method, parameters, G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
-                                  CALL_MILLISECONDS, NULL, error);
+    return control_call_with(proxy, method, parameters, NULL, error);
 }
 
 RhGuest1 *control_guest(struct control *control, const char *name, GError **error)

@@ -10,13 +10,33 @@ _roundhousectl()
     import)
         COMPREPLY=($(compgen -f -- "$word"))
         ;;
+    image)
+        _roundhousectl_image "$word"
+        ;;
+    disc)
+        if [ "$COMP_CWORD" = 2 ]; then
+            COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
+        else
+            COMPREPLY=($(compgen -W --eject -- "$word") $(compgen -f -- "$word"))
+        fi
+        ;;
+    revert)
+        if [ "$COMP_CWORD" = 2 ]; then
+            COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
+        else
+            COMPREPLY=($(compgen -W "$(roundhousectl points "${COMP_WORDS[2]}" 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word"))
+        fi
+        ;;
     edit | create)
         if [ "$COMP_CWORD" = 2 ] && [ "$command" = edit ]; then
             COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
+        elif [ "$COMP_CWORD" -gt 2 ] && [[ $word == -* || $command == create && ${COMP_WORDS[COMP_CWORD - 1]} == --disk* ]]; then
+            _roundhousectl_disk "$word"
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display autostart label" -- "$word"))
+                mac uuid clock display sound volume viridian autostart undo_points undo_space
+                undo_minutes label" -- "$word"))
         fi
         ;;
     cancel)
@@ -25,6 +45,9 @@ _roundhousectl()
     switch)
         COMPREPLY=($(compgen -W "switcher $(_roundhousectl_guests)" -- "$word"))
         ;;
+    microphone)
+        COMPREPLY=($(compgen -W "nobody $(_roundhousectl_guests)" -- "$word"))
+        ;;
     policy)
         if [ "$COMP_CWORD" = 2 ]; then
             COMPREPLY=($(compgen -W "status log explain check load" -- "$word"))
@@ -32,11 +55,46 @@ _roundhousectl()
             COMPREPLY=($(compgen -f -- "$word"))
         fi
         ;;
-    list | jobs | poweroff | restart) ;;
+    list | jobs | volume | poweroff | restart) ;;
     *)
         COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
         ;;
     esac
+}
+
+_roundhousectl_image()
+{
+    local actions
+    if [ "$COMP_CWORD" = 2 ]; then
+        actions=$(roundhousectl image --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
+        COMPREPLY=($(compgen -W "$actions" -- "$1"))
+    elif [ "$COMP_CWORD" = 3 ]; then
+        COMPREPLY=($(compgen -W "$(_roundhousectl_images)" -- "$1"))
+    else
+        COMPREPLY=($(compgen -f -- "$1"))
+    fi
+}
+
+# Options of create, and what comes behind them.
+_roundhousectl_disk()
+{
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --disk) ;;
+    --disk-clone)
+        COMPREPLY=($(compgen -W "$(_roundhousectl_images)" -- "$1"))
+        ;;
+    --disk-import)
+        COMPREPLY=($(compgen -f -- "$1"))
+        ;;
+    *)
+        COMPREPLY=($(compgen -W "--disk --disk-clone --disk-import" -- "$1"))
+        ;;
+    esac
+}
+
+_roundhousectl_images()
+{
+    roundhousectl image list 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
 _roundhousectl_guests()

@@ -11,9 +11,9 @@ struct command {
     const char *arguments;
     guint min, max; /* words */
     const char *help;
-    gboolean json;          /* it knows --json */
-    const char *options;    /* of its own, among yes, name and dry-run; NULL: none */
-    gboolean alone;         /* --dry-run works without the service */
+    gboolean json;       /* it knows --json */
+    const char *options; /* of its own, as words of unknown_option(); NULL: none */
+    gboolean alone;      /* --dry-run works without the service */
     const char *alone_word; /* and so does this first word; NULL: none */
 };
 
@@ -64,18 +64,33 @@ static const struct command commands[] = {
     {"unpause", guest_unpause, "NAME", 1, 1, .help = "let it go on"},
     {"suspend", guest_suspend, "NAME", 1, 1, .help = "save it on the disk and end it; start lets it go on from there"},
     {"switch", control_switch, "NAME", 1, 1, .help = "bring a guest on screen, or the switcher (name: switcher)"},
+    {"volume", control_volume, "PERCENT", 1, 1, .help = "how loud the machine is"},
+    {"microphone", control_microphone, "NAME", 1, 1,
+     .help = "let one guest hear the microphone, or nobody (name: nobody)"},
     {"console", control_console, "NAME", 1, 1, .help = "join a guest's text console; Ctrl+] leaves it"},
     {"settings", control_settings, "NAME", 1, 1, .help = "tell a guest's settings, a line each", .json = TRUE},
     {"create", control_create, "NAME [SETTING=VALUE...]", 1, MANY,
-     .help = "make a guest; roundhouse-guest(5) has the settings"},
+     .help = "make a guest; roundhouse-guest(5) has the settings; --disk SIZE, --disk-clone IMAGE[,SIZE], "
+             "--disk-import FILE[,SIZE]: with a disk, again for each",
+     .options = "disk"},
     {"edit", control_edit, "NAME [SETTING=VALUE...]", 1, MANY,
      .help = "change settings; without any, in $VISUAL or $EDITOR"},
     {"rename", control_rename, "NAME NEW-NAME", 2, 2, .help = "give a guest that is off another name"},
-    {"delete", control_delete, "NAME", 1, 1, .help = "delete the definition of a guest that is off; --yes: do not ask",
-     .options = "yes"},
+    {"delete", control_delete, "NAME", 1, 1,
+     .help = "delete the definition of a guest that is off; --yes: do not ask; --with-images: its disks too",
+     .options = "yes with-images"},
     {"import", control_import, "FILE", 1, 1,
      .help = "make a guest of xl's or libvirt's; --name NAME: call it so; --dry-run: only tell",
      .options = "name dry-run", .alone = TRUE},
+    {"snapshot", control_snapshot, "NAME [LABEL]", 1, 2, .help = "keep what a guest's disks are now, as a point"},
+    {"points", control_points, "NAME", 1, 1, .help = "list its points", .json = TRUE},
+    {"revert", control_revert, "NAME TIME", 2, 2, .help = "make the disks of a guest that is off what they were then"},
+    {"undo", control_undo, "NAME", 1, 1, .help = "the same, what they were at the newest point"},
+    {"disc", control_disc, "NAME [FILE]", 1, 2,
+     .help = "put a disc into the drive of a guest that runs; --eject: take it out", .options = "eject"},
+    {"image", control_image, "ACTION [WORD...]", 1, 4,
+     .help = "look at and change images of disks; -h lists the actions",
+     .json = TRUE, .options = "yes"},
     {"jobs", control_list_jobs, "", 0, 0, .help = "list what takes longer, with its progress", .json = TRUE},
     {"cancel", control_cancel, "NUMBER", 1, 1, .help = "cancel a job"},
     {"policy", control_policy, "status|log|explain|check|load [WORD...]", 1, 4,
@@ -89,11 +104,11 @@ static int print_help(void)
 {
     g_print("Usage: roundhousectl COMMAND [WORD...]\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        g_print("  %-9s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    g_print(
-        "\n  -h, --help     this text, or with a command what it does\n"
-        "  --json         for list, status, settings, jobs, policy: one line of JSON, with the names of the D-Bus API\n"
-        "  --version      the version of this program\n");
+        g_print("  %-10s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    g_print("\n  -h, --help     this text, or with a command what it does\n"
+            "  --json         for list, status, settings, points, image list, jobs, policy: one line of JSON, with\n"
+            "                 the names of the D-Bus API\n"
+            "  --version      the version of this program\n");
     return EXIT_DONE;
 }
 
@@ -101,6 +116,8 @@ static int print_command_help(const struct command *command)
 {
     g_print("Usage: roundhousectl %s %s%s\n\n%s\n", command->name, command->json ? "[--json] " : "", command->arguments,
             command->help);
+    if (command->run == control_image)
+        control_image_help();
     return EXIT_DONE;
 }
 
@@ -139,6 +156,12 @@ static const char *unknown_option(const struct command *command, const struct co
         return "--yes";
     if (control->name && !has_option(command, "name"))
         return "--name";
+    if (control->eject && !has_option(command, "eject"))
+        return "--eject";
+    if (control->with_images && !has_option(command, "with-images"))
+        return "--with-images";
+    if (control->disks->len && !has_option(command, "disk"))
+        return "--disk";
     return control->dry_run && !has_option(command, "dry-run") ? "--dry-run" : NULL;
 }
 
@@ -206,9 +229,39 @@ static int run_words(char **words, struct control *control, gboolean help)
     return run(command, control);
 }
 
+static void disk_free(gpointer data)
+{
+    struct control_disk *disk = data;
+    g_free(disk->word);
+    g_free(disk);
+}
+
+/* In the order in which they are said, whatever kind they are. */
+static gboolean take_disk(const char *option, const char *value, gpointer data, GError **error)
+{
+    struct control *control = data;
+    const char *dash = strchr(option + strlen("--"), '-');
+    struct control_disk *disk = g_new(struct control_disk, 1);
+    (void)error;
+    *disk = (struct control_disk){!dash ? "size" : g_str_equal(dash, "-clone") ? "clone" : "import", g_strdup(value)};
+    g_ptr_array_add(control->disks, disk);
+    return TRUE;
+}
+
+static gboolean parse(struct control *control, const GOptionEntry *entries, int *argc, char ***argv, GError **error)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    GOptionGroup *group = g_option_group_new("", "", "", control, NULL);
+    g_option_group_add_entries(group, entries);
+    g_option_context_set_main_group(context, group);
+    g_option_context_set_help_enabled(context, FALSE);
+    return g_option_context_parse(context, argc, argv, error);
+}
+
 int main(int argc, char **argv)
 {
-    struct control control = {0};
+    g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func(disk_free);
+    struct control control = {.disks = disks};
     gboolean help = FALSE, version = FALSE;
     g_auto(GStrv) words = NULL;
     g_autofree char *name = NULL;
@@ -219,15 +272,17 @@ int main(int argc, char **argv)
         {"yes", 0, 0, G_OPTION_ARG_NONE, &control.yes, NULL, NULL},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &control.dry_run, NULL, NULL},
         {"name", 0, 0, G_OPTION_ARG_STRING, &name, NULL, NULL},
+        {"eject", 0, 0, G_OPTION_ARG_NONE, &control.eject, NULL, NULL},
+        {"with-images", 0, 0, G_OPTION_ARG_NONE, &control.with_images, NULL, NULL},
+        {"disk", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer)take_disk, NULL, NULL},
+        {"disk-clone", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer)take_disk, NULL, NULL},
+        {"disk-import", 0, G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, (gpointer)take_disk, NULL, NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &words, NULL, NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     static char *none[] = {NULL};
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
-    g_option_context_set_help_enabled(context, FALSE);
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error))
+    if (!parse(&control, entries, &argc, &argv, &error))
         return wrong("%s", error->message);
     if (version) {
         g_print("roundhousectl %s\n", ROUNDHOUSE_VERSION);

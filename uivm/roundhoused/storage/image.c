@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NEW_IMAGE "image" /* its folder below making/ */
+#define NEW_IMAGE "image"   /* its folder below making/ */
+#define CLAIM     "claimed" /* a file in an image's folder */
 
 /* ---- what is there ---- */
 
@@ -74,6 +75,12 @@ static int compare_names(gconstpointer a, gconstpointer b)
     return strcmp((*(struct image *const *)a)->name, (*(struct image *const *)b)->name);
 }
 
+static gboolean is_claimed(const struct pool *pool, const char *name)
+{
+    g_autofree char *path = g_build_filename(name, CLAIM, NULL);
+    return image_name_valid(name) && faccessat(pool->images, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 GPtrArray *image_list(const struct pool *pool, GError **error)
 {
     g_autofree char *path = g_build_filename(pool->path, "images", NULL);
@@ -85,7 +92,7 @@ GPtrArray *image_list(const struct pool *pool, GError **error)
     }
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)image_free);
     for (const char *name; (name = g_dir_read_name(dir));) {
-        struct image *image = look_at(pool, name);
+        struct image *image = is_claimed(pool, name) ? NULL : look_at(pool, name);
         if (image)
             g_ptr_array_add(list, image);
     }
@@ -136,9 +143,18 @@ gboolean new_image_begin(const struct pool *pool, const char *name, struct new_i
     return image->folder >= 0 || making_fail(error, "The image \"%s\" cannot be made", name);
 }
 
+/* The claim is in the image's folder, so that it comes and goes with it. */
+static gboolean claim(int folder, GError **error)
+{
+    int fd = making_file(folder, CLAIM, error);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 gboolean new_image_keep(struct new_image *image, const char *name, GError **error)
 {
-    return making_sync(image->folder, error) &&
+    return (!image->making.pool->claims || claim(image->folder, error)) && making_sync(image->folder, error) &&
            making_move(image->making.folder, NEW_IMAGE, image->making.pool->images, name, RENAME_NOREPLACE, error);
 }
 
@@ -245,4 +261,35 @@ gboolean image_delete(const struct pool *pool, const char *name, GError **error)
     gboolean good = making_discard(pool, pool->images, name, error);
     image_unlock(fd);
     return good;
+}
+
+/* ---- claims ---- */
+
+void image_claim(struct pool *pool)
+{
+    pool->claims = TRUE;
+}
+
+gboolean image_settle(const struct pool *pool, const char *name, GError **error)
+{
+    int folder = image_folder(pool, name, error);
+    if (folder < 0)
+        return FALSE;
+    gboolean good = unlinkat(folder, CLAIM, 0) == 0 || errno == ENOENT ||
+                    making_fail(error, "The image \"%s\" cannot be given to its guest", name);
+    good = good && making_sync(folder, error);
+    close(folder);
+    return good;
+}
+
+GPtrArray *image_list_claimed(const struct pool *pool)
+{
+    g_autofree char *path = g_build_filename(pool->path, "images", NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        if (is_claimed(pool, name))
+            g_ptr_array_add(names, g_strdup(name));
+    }
+    return names;
 }

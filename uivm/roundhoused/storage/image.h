@@ -31,6 +31,18 @@ void image_free(struct image *image);
 /* The file that a guest's disk is opened from; NULL with an error when there is none. Free with g_free. */
 char *image_path(const struct pool *pool, const char *name, GError **error);
 
+/* used of each in the list: bytes that would be free without it and its points. Waits for what was not written yet. */
+gboolean image_list_measure(const struct pool *pool, GPtrArray *list, GError **error);
+
+/*
+ * Images for a guest that is not there yet are claimed: all that are made with this pool after image_claim(). They are
+ * not listed. The maker settles them when the guest is there, or deletes them; if it was killed, the next one finds
+ * them by image_list_claimed(), their names.
+ */
+void image_claim(struct pool *pool);
+gboolean image_settle(const struct pool *pool, const char *name, GError **error);
+GPtrArray *image_list_claimed(const struct pool *pool);
+
 gboolean image_create(const struct pool *pool, const char *name, guint64 size, GError **error);
 gboolean image_clone(const struct pool *pool, const char *name, const char *new_name, GError **error);
 

@@ -10,6 +10,7 @@
 struct pool {
     char *path;
     int images, making; /* its two folders */
+    gboolean claims;    /* images that are made with it are claimed: image.h */
 };
 
 /*

@@ -150,21 +150,42 @@ static gint64 next_time(const GPtrArray *points)
     return newest ? MAX(now, newest->time + 1) : now;
 }
 
-gboolean point_make(const struct pool *pool, const char *image, const char *label, gint64 *time, GError **error)
+/* *time: when it is to be; 0: now. */
+static gboolean make(const struct pool *pool, const char *image, const char *label, gint64 *time, GError **error)
 {
     struct work work;
     if (label && !check_label(label, error))
         return FALSE;
     gboolean good = work_begin(&work, pool, image, IMAGE_COPY, error);
     if (good) {
-        gint64 now = next_time(work.points);
-        g_autofree char *file = file_of(now, label);
+        *time = *time ? *time : next_time(work.points);
+        g_autofree char *file = file_of(*time, label);
         good = put_copy(&work, work.disk, file, RENAME_NOREPLACE, error);
-        if (time)
-            *time = now;
     }
     work_end(&work);
     return good;
+}
+
+gboolean point_make(const struct pool *pool, const char *image, const char *label, gint64 *time, GError **error)
+{
+    gint64 made = 0;
+    gboolean good = make(pool, image, label, &made, error);
+    if (good && time)
+        *time = made;
+    return good;
+}
+
+gboolean point_make_at(const struct pool *pool, const char *image, const char *label, gint64 time, GError **error)
+{
+    return make(pool, image, label, &time, error);
+}
+
+gboolean point_next_time(const struct pool *pool, const char *image, gint64 *time, GError **error)
+{
+    g_autoptr(GPtrArray) points = point_list(pool, image, error);
+    if (points)
+        *time = next_time(points);
+    return points != NULL;
 }
 
 /* ---- going back, deleting ---- */

@@ -28,6 +28,10 @@ GPtrArray *point_list(const struct pool *pool, const char *image, GError **error
 /* Also of an image in use. Its time, into *time if that is not NULL, is now or just after the newest point. */
 gboolean point_make(const struct pool *pool, const char *image, const char *label, gint64 *time, GError **error);
 
+/* The time that a new point would have now; and one made with a time that is no other point's and after theirs. */
+gboolean point_next_time(const struct pool *pool, const char *image, gint64 *time, GError **error);
+gboolean point_make_at(const struct pool *pool, const char *image, const char *label, gint64 time, GError **error);
+
 /* The image is again what it was; what it was last is lost, unless the caller has made a point of it. Points stay. */
 gboolean point_revert(const struct pool *pool, const char *image, gint64 time, GError **error);
 

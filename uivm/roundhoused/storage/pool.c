@@ -52,7 +52,7 @@ static gboolean open_folders(struct pool *pool, GError **error)
 struct pool *pool_open(const char *path, GError **error)
 {
     struct pool *pool = g_new(struct pool, 1);
-    *pool = (struct pool){g_strdup(path), -1, -1};
+    *pool = (struct pool){g_strdup(path), -1, -1, FALSE};
     if (!open_folders(pool, error)) {
         pool_close(pool);
         return NULL;

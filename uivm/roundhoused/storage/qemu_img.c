@@ -1,18 +1,68 @@
 /* Runs qemu-img, reads its progress, ends it on request. */
 #include "qemu_img.h"
 #include "../errors.h"
+#include "confine.h"
+#include "making.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
-#define SAID_MAX 4096 /* bytes of its standard error; the rest is read and dropped */
+#define INPUT_FD  3    /* of QEMU_IMG_INPUT */
+#define OUTPUT_FD 4    /* of QEMU_IMG_OUTPUT */
+#define SAID_MAX  4096 /* bytes of its standard error; the rest is read and dropped */
 
 /* In the child. It would go on writing for a maker that is dead. The thread that starts it waits for its end. */
-static void die_with_parent(gpointer data)
+static void before_exec(gpointer list)
 {
-    (void)data;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!confine_self(GPOINTER_TO_INT(list)))
+        _exit(127);
+}
+
+struct opened {
+    int input, output; /* -1: none */
+};
+
+static void close_opened(const struct opened *opened)
+{
+    if (opened->input >= 0)
+        close(opened->input);
+    if (opened->output >= 0)
+        close(opened->output);
+}
+
+static gboolean open_files(const struct qemu_img_files *files, struct opened *opened, GError **error)
+{
+    *opened = (struct opened){open(files->input, O_RDONLY | O_CLOEXEC | O_NONBLOCK), -1};
+    if (opened->input >= 0 && files->output)
+        opened->output = open(files->output, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (opened->input >= 0 && (opened->output >= 0 || !files->output))
+        return TRUE;
+    making_fail(error, "A file cannot be opened");
+    close_opened(opened);
+    return FALSE;
+}
+
+/* A list of what it may open; -1 with an error. */
+static int confine(const char *program, const struct opened *opened, GError **error)
+{
+    g_autofree char *path = g_find_program_in_path(program);
+    g_autofree char *input = g_strdup_printf("/proc/self/fd/%d", opened->input);
+    g_autofree char *output = g_strdup_printf("/proc/self/fd/%d", opened->output);
+    const struct confine_place places[] = {
+        {"/usr", CONFINE_RUN},
+        {"/lib", CONFINE_RUN},
+        {"/lib64", CONFINE_RUN},
+        {"/etc/ld.so.cache", CONFINE_READ},
+        {path ? path : "/usr", CONFINE_RUN},
+        {input, CONFINE_READ},
+        {opened->output >= 0 ? output : NULL, CONFINE_WRITE},
+        {NULL, CONFINE_READ},
+    };
+    return confine_new(places, error);
 }
 
 static void end(GCancellable *cancellable, gpointer child)
@@ -67,14 +117,18 @@ static gboolean judge(GSubprocess *child, GFile *said, const struct convert_watc
     return FALSE;
 }
 
-static GSubprocess *start(const char *const *argv, GFile *said, GError **error)
+/* What is opened is the child's from now on. */
+static GSubprocess *spawn(const char *const *argv, const struct opened *opened, int list, GFile *said, GError **error)
 {
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
     g_autofree char *path = g_file_get_path(said);
     g_autoptr(GError) cause = NULL;
+    g_subprocess_launcher_take_fd(launcher, opened->input, INPUT_FD);
+    if (opened->output >= 0)
+        g_subprocess_launcher_take_fd(launcher, opened->output, OUTPUT_FD);
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
     g_subprocess_launcher_set_stderr_file_path(launcher, path);
-    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
+    g_subprocess_launcher_set_child_setup(launcher, before_exec, GINT_TO_POINTER(list), NULL);
     GSubprocess *child = g_subprocess_launcher_spawnv(launcher, argv, &cause);
     if (!child)
         g_set_error(error, RH_ERROR, RH_ERROR_STORAGE, "%s could not be started: %s. Install the package qemu-utils.",
@@ -82,7 +136,23 @@ static GSubprocess *start(const char *const *argv, GFile *said, GError **error)
     return child;
 }
 
-gboolean qemu_img_run(const char *const *argv, char **output, const struct convert_watch *watch, GError **error)
+static GSubprocess *start(const char *const *argv, const struct qemu_img_files *files, GFile *said, GError **error)
+{
+    struct opened opened;
+    if (!open_files(files, &opened, error))
+        return NULL;
+    int list = confine(argv[0], &opened, error);
+    if (list < 0) {
+        close_opened(&opened);
+        return NULL;
+    }
+    GSubprocess *child = spawn(argv, &opened, list, said, error);
+    close(list);
+    return child;
+}
+
+gboolean qemu_img_run(const char *const *argv, const struct qemu_img_files *files, char **output,
+                      const struct convert_watch *watch, GError **error)
 {
     g_autoptr(GFileIOStream) stream = NULL;
     g_autoptr(GError) cause = NULL;
@@ -94,7 +164,7 @@ gboolean qemu_img_run(const char *const *argv, char **output, const struct conve
                     cause->message);
         return FALSE;
     }
-    g_autoptr(GSubprocess) child = start(argv, said, error);
+    g_autoptr(GSubprocess) child = start(argv, files, said, error);
     if (child && watch->cancellable)
         handler = g_cancellable_connect(watch->cancellable, G_CALLBACK(end), child, NULL);
     if (child) {

@@ -25,6 +25,9 @@ void fake_check_frames(const char *file, int line);
 /* What domain_log or domain_refuse said last. */
 extern char fake_said[200];
 
+/* Whom the policy denies to act on; NULL: nobody. */
+extern const struct domain *fake_denied;
+
 /* domain_kill answers -ERESTART this many times first. */
 extern unsigned fake_kill_steps;
 

@@ -173,6 +173,9 @@ static void claims_keep_memory_for_their_domain(void)
     claim.nr_extents = FAKE_FRAMES + 1;
     CHECK(memory_op(XENMEM_claim_pages, &claim) == -EINVAL);
     claim.nr_extents = 0;
+    fake_denied = d;
+    CHECK(memory_op(XENMEM_claim_pages, &claim) == -EPERM && memory_claimed_pages() == FAKE_FRAMES - 24);
+    fake_denied = NULL;
     CHECK(memory_op(XENMEM_claim_pages, &claim) == 0 && memory_claimed_pages() == 0 && d->outstanding_pages == 0);
     r.domid = DOMID_SELF;
     CHECK(memory_op(XENMEM_populate_physmap, &r) == 1);

@@ -364,6 +364,40 @@ static void policy_errors_name_the_leaf(void)
     CHECK_FRAMES();
 }
 
+/* What a saved guest says of its counter: one that overflows, or stands still, has its timers fire for ever. */
+static void counters(void)
+{
+    static const struct {
+        uint32_t mode, khz;
+        uint64_t elapsed;
+        long answer;
+    } rows[] = {
+        {1, 0, 0, 0},
+        {1, 1000, 0, 0},
+        {1, 2400000, 1UL << 59, 0},
+        {1, 8000000, 5, 0},
+        {1, 999, 0, -EINVAL},
+        {1, 8000001, 0, -EINVAL},
+        {1, UINT32_MAX, 0, -EINVAL},
+        {1, 2400000, (1UL << 59) + 1, -EINVAL},
+        {1, 0, ~0UL, -EINVAL},
+        {0, 1, ~0UL, 0}, /* the machine's own counter: nothing of it counts */
+        {2, UINT32_MAX, ~0UL, 0},
+        {3, 0, 0, -EINVAL},
+    };
+    struct domain *d;
+
+    fake_reset();
+    d = fake_domain(3, 10);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct xen_domctl op = {.u.tsc_info = {rows[i].mode, rows[i].khz, 0, 0, rows[i].elapsed}};
+        d->tsc.incarnation = 77;
+        CHECK_EQUAL(rows[i].answer, domctl(&op, XEN_DOMCTL_settscinfo, 3));
+        CHECK_EQUAL(rows[i].answer ? 77 : 1, d->tsc.incarnation);
+    }
+    CHECK_FRAMES();
+}
+
 static void hypercall_page(void)
 {
     struct xen_domctl op = {0};
@@ -396,5 +430,6 @@ void test_toolstack(void)
     console_ring();
     debug_keys_are_bounded();
     policy_errors_name_the_leaf();
+    counters();
     hypercall_page();
 }

@@ -83,6 +83,11 @@ WEAK int policy_ask(const struct domain *subject, enum policy_verb verb, const s
     return 0;
 }
 
+WEAK int policy_ask_label(const struct domain *subject, enum policy_verb verb, uint32_t sid)
+{
+    return 0;
+}
+
 WEAK void policy_label(struct domain *d)
 {
 }

@@ -3,5 +3,6 @@
  */
 #pragma weak allowed_call
 #pragma weak allowed_on
+#pragma weak allowed_to_make
 #pragma weak allowed_between
 #include "../../../../hypervisor/core/policy.c"

@@ -9,7 +9,7 @@
 
 static uint8_t record[4096];
 static uint32_t record_bytes;
-static unsigned records, wakes;
+static unsigned records, wakes, registers_written;
 static uint64_t tsc = 5000;
 
 int hvm_save_record(struct hvm_save_buffer *b, uint16_t type, uint16_t instance, const void *body, uint32_t bytes)
@@ -44,7 +44,8 @@ bool hvm_cr4_is_offered(struct vcpu *v, uint64_t value)
 }
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    return msr == 0x1d9;
+    registers_written++;
+    return true;
 }
 void vcpu_wake(struct vcpu *v)
 {
@@ -167,6 +168,34 @@ static void test_tsc_adjust(void)
     CHECK(save_tsc_adjust.load(vcpu.domain, 1, record) == -EINVAL);
 }
 
+/* The record has what some processors alone have, and is no way to whatever a guest may write. */
+static void test_msrs(void)
+{
+    static struct {
+        struct hvm_msr list;
+        struct hvm_one_msr room[40];
+    } record;
+    struct hvm_one_msr *msr = record.list.msr;
+
+    start();
+    CHECK(save_cpu_msr.bytes <= sizeof(record));
+    CHECK_EQUAL(0, save_cpu_msr.load(vcpu.domain, 0, &record));
+    record.list.count = 2;
+    msr[0].index = 0x48; /* SPEC_CTRL */
+    msr[1].index = 0x830;
+    CHECK_EQUAL(0, save_cpu_msr.load(vcpu.domain, 0, &record));
+    msr[1].val = 0xc4500; /* an INIT for all others */
+    CHECK_EQUAL(-ENXIO, save_cpu_msr.load(vcpu.domain, 0, &record));
+    msr[1].val = 0;
+    msr[1]._rsvd = 1;
+    CHECK_EQUAL(-EINVAL, save_cpu_msr.load(vcpu.domain, 0, &record));
+    record.list.count = 33;
+    msr[1]._rsvd = 0;
+    CHECK_EQUAL(-EINVAL, save_cpu_msr.load(vcpu.domain, 0, &record));
+    CHECK_EQUAL(-EINVAL, save_cpu_msr.load(vcpu.domain, 1, &record));
+    CHECK_EQUAL(0, registers_written);
+}
+
 int main(void)
 {
     test_round_trip();
@@ -174,5 +203,6 @@ int main(void)
     test_events();
     test_refused_states();
     test_tsc_adjust();
+    test_msrs();
     return 0;
 }

@@ -16,7 +16,7 @@ int shutdown_reason;
 bool fill_p2m;
 enum p2m_type kind_of[FAKE_GFNS];
 mfn_t frame_of[FAKE_GFNS];
-void (*during_lookup)(void);
+void (*during_lookup)(void), (*during_pause)(void);
 
 /* ---- the rest of the hypervisor ---- */
 
@@ -47,6 +47,8 @@ void domain_pause_sync(struct domain *d)
     if (d == current->domain)
         panic("a domain waits for itself");
     d->pause_count++;
+    if (during_pause)
+        during_pause();
 }
 void domain_unpause(struct domain *d)
 {

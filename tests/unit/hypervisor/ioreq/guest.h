@@ -18,7 +18,8 @@ extern bool fill_p2m; /* gfns below FAKE_GFNS are RAM */
 #define FAKE_GFNS 256
 extern enum p2m_type kind_of[FAKE_GFNS];
 extern mfn_t frame_of[FAKE_GFNS];
-extern void (*during_lookup)(void); /* what another CPU does while the p2m is looked at; NULL: nothing */
+/* What another CPU does while the p2m is looked at, or a domain is waited for; NULL: nothing. */
+extern void (*during_lookup)(void), (*during_pause)(void);
 
 void guest_setup(void);
 void guest_teardown(void);

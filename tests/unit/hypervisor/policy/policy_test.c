@@ -13,10 +13,12 @@
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
 #include <hv/policy.h>
+#include <hv/sched.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
+#include <public/roundhouse.h>
 #include <xen/xsm/flask_op.h>
 #include "../../../../policies/table.h"
 
@@ -88,6 +90,29 @@ struct domain *domain_get_next_in_any_state(domid_t from)
 
 void domain_put(struct domain *d)
 {
+}
+
+struct domain *domain_get(domid_t id)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+        if (all[i]->id == id)
+            return all[i];
+    return NULL;
+}
+
+static struct domain *foreground;
+
+void sched_set_foreground(struct domain *d)
+{
+    foreground = d;
+}
+
+static struct domain *made;
+
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
+{
+    *out = made = &plain;
+    return 0;
 }
 
 void domain_log(enum log_level level, struct domain *d, const char *format, ...)
@@ -217,6 +242,37 @@ static void each_place_asks(void)
     CHECK_EQUAL(0, allowed_between(&vault, POLICY_VERB_SEND_EVENTS, &door));
     CHECK_EQUAL(-EPERM, allowed_between(&stranger, POLICY_VERB_SEND_EVENTS, &domain0));
     CHECK_EQUAL(0, allowed_between(&stranger, POLICY_VERB_SEND_EVENTS, &stranger)); /* of oneself nobody is asked */
+}
+
+static long foreground_is(domid_t id)
+{
+    struct hypercall call = {.arg = {ROUNDHOUSEOP_set_foreground, id}};
+    return do_roundhouse_op(&call);
+}
+
+static long make_one(uint32_t sid)
+{
+    struct xen_domctl op = {.u.createdomain = {.max_vcpus = 1, .ssidref = sid, .grant_opts = 1}};
+    struct request request = {.argument = &op};
+    made = NULL;
+    return domctl_createdomain(&request);
+}
+
+/* Also those that name a domain beside the machine, and those that it is made by. */
+static void each_domain_is_asked_about(void)
+{
+    load_guarded();
+    CHECK(foreground_is(vault.id) == 0 && foreground == &vault);
+    CHECK(foreground_is(door.id) == -EPERM && foreground == &vault && lines == 1);
+    CHECK(foreground_is(DOMID_INVALID) == 0 && !foreground);
+    CHECK(make_one(vault.ssidref) == 0 && made);
+    CHECK(make_one(0) == 0 && made);
+    lines = 0;
+    CHECK(make_one(door.ssidref) == -EPERM && !made && lines == 1); /* nobody could end it */
+    CHECK(strstr(last_line, "denies laptop to control guest:door"), "%s", last_line);
+    CHECK(make_one(stranger.ssidref) == -EINVAL && !made);
+    running.domain = &plain;
+    CHECK_EQUAL(-EPERM, allowed_to_make(&plain, vault.ssidref));
 }
 
 /* A policy takes away and never gives. */
@@ -483,6 +539,7 @@ int main(int argc, char **argv)
     static const struct unit_test tests[] = {
         {"without a policy nothing is new", nothing_without_a_policy},
         {"each place asks, and a denial names its rule", each_place_asks},
+        {"each domain that a call is about is asked about", each_domain_is_asked_about},
         {"a policy gives nothing that the rule denies", gives_nothing},
         {"guests load nothing", guests_load_nothing},
         {"a bad table is refused, and the old one stays", refuses_bad_tables},

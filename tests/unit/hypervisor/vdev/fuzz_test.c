@@ -112,11 +112,27 @@ static void random_entry(struct vcpu *v)
         port_out(v->id, 0x20, 1, 0x20);
 }
 
+/* Bodies of anything, in records as they should be. */
+static void fill_records(uint32_t bytes)
+{
+    struct hvm_save_descriptor record;
+
+    for (uint32_t at = 32; at < bytes; at += (uint32_t)sizeof(record) + record.length) {
+        bool chosen = random_below(3) == 0;
+
+        memcpy(&record, stream + at, sizeof(record));
+        for (uint32_t i = 0; i + 8 <= record.length && chosen; i += 8)
+            memcpy(stream + at + sizeof(record) + i, &(uint64_t){random_value()}, 8);
+    }
+}
+
 static void random_stream(void)
 {
     uint32_t bytes = sizeof(stream);
 
     CHECK_EQUAL(0, hvm_save(&rig_domain, stream, &bytes));
+    if (random_below(2))
+        fill_records(bytes);
     for (unsigned damage = random_below(8); damage; damage--)
         stream[random_below(8) ? random_below(bytes) : random_below(64)] ^= (uint8_t)(1U << random_below(8));
     hvm_load(&rig_domain, stream, random_below(16) ? bytes : random_below(bytes));

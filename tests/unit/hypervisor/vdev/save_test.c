@@ -211,6 +211,30 @@ static void test_zero_extension(void)
     rig_stop();
 }
 
+static uint32_t put_record(uint32_t at, unsigned type, unsigned instance)
+{
+    struct hvm_save_descriptor record = {(uint16_t)type, (uint16_t)instance, 0};
+
+    memcpy(stream + at, &record, sizeof(record));
+    return at + (uint32_t)sizeof(record);
+}
+
+/* How long a stream keeps us is not its own choice: each record is there once. */
+static void test_repeated_records(void)
+{
+    uint32_t bytes;
+
+    rig_start(2, XEN_X86_EMU_LAPIC);
+    save_to(stream);
+    bytes = put_record(32, HVM_SAVE_CODE(LAPIC), 0);
+    bytes = put_record(bytes, HVM_SAVE_CODE(LAPIC), 1);
+    bytes = put_record(bytes, HVM_SAVE_CODE(LAPIC_REGS), 1);
+    CHECK_EQUAL(0, hvm_load(&rig_domain, stream, put_record(bytes, HVM_SAVE_CODE(END), 0)));
+    bytes = put_record(bytes, HVM_SAVE_CODE(LAPIC), 1);
+    CHECK_EQUAL(-EEXIST, hvm_load(&rig_domain, stream, put_record(bytes, HVM_SAVE_CODE(END), 0)));
+    rig_stop();
+}
+
 static void test_one_record(void)
 {
     struct hvm_hw_lapic_regs registers;
@@ -302,6 +326,7 @@ int main(void)
     test_pvh_stream();
     test_refusals();
     test_zero_extension();
+    test_repeated_records();
     test_one_record();
     return 0;
 }
