@@ -494,6 +494,12 @@ static gboolean label(gpointer data, struct guest_config *config, GError **error
     return policy_service_label(manager->policy, config, error);
 }
 
+static gboolean may_keep(gpointer data, const struct guest_config *config, GError **error)
+{
+    struct manager *manager = data;
+    return policy_service_may_keep(manager->policy, config, error);
+}
+
 static void open_policy(struct manager *manager, const struct manager_options *options)
 {
     const struct policy_service_options policy = {.objects = manager->environment.objects,
@@ -506,6 +512,7 @@ static void open_policy(struct manager *manager, const struct manager_options *o
                                                   .user = manager};
     manager->policy = policy_service_new(&policy);
     policy_service_serve(manager->policy, manager->skeleton);
+    guest_points_set_check(manager->points, may_keep, manager);
 }
 
 /* ---- methods ---- */

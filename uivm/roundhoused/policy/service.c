@@ -251,6 +251,11 @@ gboolean policy_service_may_autostart(struct policy_service *service, const stru
     return policy_gate_laptop_may(&service->gate, POLICY_VERB_START_UNATTENDED, config, error);
 }
 
+gboolean policy_service_may_keep(struct policy_service *service, const struct guest_config *config, GError **error)
+{
+    return policy_gate_laptop_may(&service->gate, POLICY_VERB_SNAPSHOT, config, error);
+}
+
 void policy_service_set_on_screen(struct policy_service *service, const char *guest)
 {
     if (g_strcmp0(guest, service->on_screen) == 0)

@@ -38,6 +38,9 @@ gboolean policy_service_label(struct policy_service *service, struct guest_confi
 gboolean policy_service_may_autostart(struct policy_service *service, const struct guest_config *config,
                                       GError **error);
 
+/* Whether the laptop may make an undo point of it; the same. */
+gboolean policy_service_may_keep(struct policy_service *service, const struct guest_config *config, GError **error);
+
 /* Which guest is on screen; NULL: none. */
 void policy_service_set_on_screen(struct policy_service *service, const char *guest);
 
