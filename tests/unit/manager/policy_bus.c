@@ -195,6 +195,98 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     g_assert_true(is(fun, "off"));
 }
 
+/* ---- the log ---- */
+
+static gboolean log_has(struct fixture *fixture, const char *outcome, const char *verb, const char *rule)
+{
+    g_autoptr(GVariant) entries = NULL;
+    g_assert_true(rh_manager1_call_policy_log_sync(fixture->manager, &entries, NULL, NULL));
+    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
+        const char *o, *v, *r;
+        g_assert_true(g_variant_lookup(entry, "outcome", "&s", &o) && g_variant_lookup(entry, "verb", "&s", &v) &&
+                      g_variant_lookup(entry, "rule", "&s", &r));
+        if (g_str_equal(o, outcome) && g_str_equal(v, verb) && strstr(r, rule))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* ---- what the guest does itself, and what is copied of it ---- */
+
+/* The microphone may be taken from everybody, and given to those guests alone that may have it. */
+static void test_guests_own(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    (void)data;
+    define(fixture, "work", 1, "");
+    define(fixture, "fun", 2, "label=untrusted");
+    put_policy(fixture, "deny any guest labelled untrusted to use microphone, read discs\n"
+                        "allow any guest to use microphone, read discs\nallow the administrator to start any guest\n");
+    start_service(fixture);
+    g_assert_no_error(try_start(fixture));
+    g_assert_no_error(try_to(caller, "/org/roundhouse/guests/fun", GUEST, "Start", NULL));
+    g_assert_no_error(try_to(caller, MANAGER_PATH, BUS_NAME, "GiveMicrophone", g_variant_new("(u)", 1)));
+    expect_error(try_to(caller, MANAGER_PATH, BUS_NAME, "GiveMicrophone", g_variant_new("(u)", 2)), DENIED,
+                 "deny any guest labelled untrusted to use microphone");
+    g_assert_no_error(try_to(caller, MANAGER_PATH, BUS_NAME, "GiveMicrophone", g_variant_new("(u)", 0)));
+    expect_error(try_to(caller, "/org/roundhouse/guests/fun", GUEST, "ChangeDisc", g_variant_new("(sh)", "hdc", 0)),
+                 DENIED, "deny any guest labelled untrusted to use microphone");
+    expect_error(try_to(caller, WORK, GUEST, "ChangeDisc", g_variant_new("(sh)", "hdc", 0)),
+                 "org.roundhouse.Error.NotFound", "work has no CD drive");
+}
+
+static void refuse_copy(struct fixture *fixture, const char *method, const char *parameters)
+{
+    refused(fixture, fixture->manager, method, parameters, -1, DENIED, "deny administrator to export");
+}
+
+/* Each way to copy an image asks of all guests that have it, also those of which it is not the first. */
+static void test_copies(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_pool(fixture);
+    define(fixture, "work", 1, "disk=image:both");
+    define(fixture, "fun", 2, "label=untrusted\ndisk=image:own; image:both");
+    put_policy(fixture, "guest bank is a desktop\n"
+                        "deny the administrator to export any guest labelled untrusted, the guest bank\n"
+                        "allow the administrator to export, create any guest\n"
+                        "allow the administrator to change settings of the laptop\n");
+    start_service(fixture);
+    run(fixture, "for i in both own bank free; do mkdir -p pool/images/$i; echo $i >pool/images/$i/disk.img; done");
+    refuse_copy(fixture, "CloneImage", "('both', 'new')");
+    refuse_copy(fixture, "CloneImage", "('bank', 'new')");
+    refuse_copy(fixture, "ExportImage", "('own', handle 0, 'raw')");
+    refuse_copy(fixture, "CreateGuest",
+                "({'name': <'x'>, 'kernel': <'/k'>}, [{'size': <uint64 512>}, {'clone': <'own'>}])");
+    refuse_copy(fixture, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>}, [{'clone': <'both'>}])");
+    done(fixture, fixture->manager, "CloneImage", "('free', 'new')", -1);
+    refused(fixture, fixture->manager, "ExportImage", "('free', handle 0, 'raw')", -1, "org.roundhouse.Error.BadConfig",
+            "No file was given");
+}
+
+/* An undo point is the laptop's doing; without it the guest runs, and says so. */
+static void test_undo(struct fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_pool(fixture);
+    define(fixture, "work", 1, "disk=image:one\nundo_points=2\nundo_minutes=1");
+    put_policy(fixture, "deny the laptop to snapshot any guest\n"
+                        "allow the administrator to start, see any guest\n"
+                        "allow the administrator to see the laptop\n");
+    start_service(fixture);
+    run(fixture, "mkdir -p pool/images/one; echo 1 >pool/images/one/disk.img");
+    g_assert_no_error(try_start(fixture));
+    g_autoptr(RhGuest1) work = guest(fixture, "work");
+    WAIT_FOR(strstr(rh_guest1_get_error(work), "No undo point of work could be made."));
+    g_assert_true(is(work, "running"));
+    pass_time(4500); /* two of the test's minutes */
+    g_assert_true(log_has(fixture, "denied", "snapshot", "deny laptop to snapshot any guest"));
+    g_autoptr(GVariant) points = NULL;
+    g_assert_true(rh_guest1_call_list_points_sync(work, &points, NULL, NULL));
+    g_assert_cmpuint(g_variant_n_children(points), ==, 0);
+}
+
 /* ---- labels ---- */
 
 static void test_labels(struct fixture *fixture, gconstpointer data)
@@ -215,10 +307,10 @@ static void test_labels(struct fixture *fixture, gconstpointer data)
     expect_error(
         try_to(caller, WORK, GUEST, "SetSettings", g_variant_parse(NULL, "({'label': <'a b'>},)", NULL, NULL, NULL)),
         "org.roundhouse.Error.BadConfig", "label: \"a b\" is not a label of the policy");
-    expect_error(
-        try_to(caller, MANAGER_PATH, BUS_NAME, "CreateGuest",
-               g_variant_parse(NULL, "({'name': <'x'>, 'kernel': <'/k'>, 'label': <'nonsense'>},)", NULL, NULL, NULL)),
-        "org.roundhouse.Error.BadConfig", "knows no label \"nonsense\"; it knows untrusted.");
+    expect_error(try_to(caller, MANAGER_PATH, BUS_NAME, "CreateGuest",
+                        g_variant_parse(NULL, "({'name': <'x'>, 'kernel': <'/k'>, 'label': <'nonsense'>}, @aa{sv} [])",
+                                        NULL, NULL, NULL)),
+                 "org.roundhouse.Error.BadConfig", "knows no label \"nonsense\"; it knows untrusted.");
     g_assert_no_error(try_start(fixture));
 }
 
@@ -409,23 +501,6 @@ static void test_many_questions(struct fixture *fixture, gconstpointer data)
     g_object_unref(caller);
 }
 
-/* ---- the log ---- */
-
-static gboolean log_has(struct fixture *fixture, const char *outcome, const char *verb, const char *rule)
-{
-    g_autoptr(GVariant) entries = NULL;
-    g_assert_true(rh_manager1_call_policy_log_sync(fixture->manager, &entries, NULL, NULL));
-    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
-        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
-        const char *o, *v, *r;
-        g_assert_true(g_variant_lookup(entry, "outcome", "&s", &o) && g_variant_lookup(entry, "verb", "&s", &v) &&
-                      g_variant_lookup(entry, "rule", "&s", &r));
-        if (g_str_equal(o, outcome) && g_str_equal(v, verb) && strstr(r, rule))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static void test_log(struct fixture *fixture, gconstpointer data)
 {
     g_autoptr(GVariant) answer = NULL;
@@ -465,6 +540,9 @@ int main(int argc, char **argv)
         {"/policy/raise", test_raise},
         {"/policy/becomes", test_becomes},
         {"/policy/autostart", test_autostart},
+        {"/policy/guests-own", test_guests_own},
+        {"/policy/copies", test_copies},
+        {"/policy/undo", test_undo},
         {"/policy/labels", test_labels},
         {"/policy/network", test_network},
         {"/policy/question", test_question},

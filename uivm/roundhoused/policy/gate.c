@@ -2,6 +2,7 @@
 #include "gate.h"
 #include "errors.h"
 #include "guest.h"
+#include "image_users.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ static gboolean about_guest(const struct policy_gate *gate, GDBusMethodInvocatio
     return FALSE;
 }
 
-/* A slot where no guest is: nothing comes on screen, and the method says so. */
+/* Slot 0 is the switcher, or nobody. Where no guest is nothing is done, and the method says so. */
 static gboolean about_slot(const struct policy_gate *gate, GDBusMethodInvocation *invocation,
                            struct policy_party *party)
 {
@@ -87,18 +88,85 @@ static void with_name(const struct policy_gate *gate, GDBusMethodInvocation *inv
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &party->name);
 }
 
+/* ---- and what else does it copy? ---- */
+
+/* One thing that the policy is asked. */
+struct request {
+    enum policy_verb verb;
+    struct policy_party object;
+};
+
+static void add_request(GArray *requests, enum policy_verb verb, const struct policy_party *object)
+{
+    const struct request request = {verb, *object};
+    g_array_append_val(requests, request);
+}
+
+/* What is in an image is its guests'. One that no definition has is taken for a guest of that name. */
+static void add_export(const struct policy_gate *gate, const char *image, GArray *requests)
+{
+    struct policy_party object;
+    guint before = requests->len;
+    for (guint i = 0; i < gate->guests->len; i++) {
+        const struct guest *guest = g_ptr_array_index(gate->guests, i);
+        if (!image_users_is_one(guest, image))
+            continue;
+        set_config(&object, guest_config(guest));
+        add_request(requests, POLICY_VERB_EXPORT, &object);
+    }
+    set_guest(&object, image, NULL);
+    if (requests->len == before)
+        add_request(requests, POLICY_VERB_EXPORT, &object);
+}
+
+static void of_image(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests)
+{
+    const char *image;
+    g_variant_get_child(g_dbus_method_invocation_get_parameters(invocation), 0, "&s", &image);
+    add_export(gate, image, requests);
+}
+
+/* All of the words are looked at: a word may be there twice. */
+static void of_disk(const struct policy_gate *gate, GVariant *words, GArray *requests)
+{
+    GVariantIter iter;
+    const char *key;
+    GVariant *value;
+    g_variant_iter_init(&iter, words);
+    while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+        if (g_str_equal(key, "clone") && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+            add_export(gate, g_variant_get_string(value, NULL), requests);
+        g_variant_unref(value); /* its text is the parameters' */
+    }
+}
+
+static void of_disks(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests)
+{
+    g_autoptr(GVariant) disks = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 1);
+    for (gsize i = 0; i < g_variant_n_children(disks); i++) {
+        g_autoptr(GVariant) words = g_variant_get_child_value(disks, i);
+        of_disk(gate, words, requests);
+    }
+}
+
 static const struct about {
     const char *interface, *method; /* method NULL: all others of the interface */
+    /* NULL: only what is copied */
     gboolean (*object)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party);
     /* NULL: what it was */
     void (*becomes)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party);
+    /* NULL: no image */
+    void (*copies)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests);
 } abouts[] = {
-    {"org.roundhouse.Manager1", "CreateGuest", about_new_guest, NULL},
-    {"org.roundhouse.Manager1", "Switch", about_slot, NULL},
-    {"org.roundhouse.Guest1", "SetSettings", about_guest, with_settings},
-    {"org.roundhouse.Guest1", "Rename", about_guest, with_name},
-    {"org.roundhouse.Guest1", NULL, about_guest, NULL},
-    {NULL, NULL, about_laptop, NULL},
+    {"org.roundhouse.Manager1", "CreateGuest", about_new_guest, NULL, of_disks},
+    {"org.roundhouse.Manager1", "CloneImage", about_laptop, NULL, of_image},
+    {"org.roundhouse.Manager1", "ExportImage", NULL, NULL, of_image},
+    {"org.roundhouse.Manager1", "Switch", about_slot, NULL, NULL},
+    {"org.roundhouse.Manager1", "GiveMicrophone", about_slot, NULL, NULL},
+    {"org.roundhouse.Guest1", "SetSettings", about_guest, with_settings, NULL},
+    {"org.roundhouse.Guest1", "Rename", about_guest, with_name, NULL},
+    {"org.roundhouse.Guest1", NULL, about_guest, NULL, NULL},
+    {NULL, NULL, about_laptop, NULL, NULL},
 };
 
 static const struct about *find_about(GDBusMethodInvocation *invocation)
@@ -119,28 +187,60 @@ static struct policy_facts facts_of(const struct policy_gate *gate)
     return policy_facts_now(gate->supplies, gate->on_screen);
 }
 
-/*
- * Some verbs are the guest's own doing, which somebody else sets off: "use screen". Then the guest is who must be
- * allowed, and what it is done to is the laptop.
- */
+/* The guest's own doing, which somebody else sets off: it must be allowed, and what it is done to is the laptop. */
+static gboolean is_guests_own(enum policy_verb verb)
+{
+    static const enum policy_verb own[] = {POLICY_VERB_USE_SCREEN, POLICY_VERB_USE_MICROPHONE, POLICY_VERB_READ_DISCS};
+    gsize i = 0;
+    while (i < G_N_ELEMENTS(own) && own[i] != verb)
+        i++;
+    return i < G_N_ELEMENTS(own);
+}
+
 static struct policy_decision ask(const struct policy_gate *gate, enum policy_category caller, enum policy_verb verb,
                                   const struct policy_party *object)
 {
     static const struct policy_party laptop = {.category = POLICY_LAPTOP};
     const struct policy_party person = {.category = caller};
     struct policy_facts facts = facts_of(gate);
-    if (verb == POLICY_VERB_USE_SCREEN)
+    if (is_guests_own(verb))
         return policy_ask(gate->asker, object, verb, &laptop, &facts);
     return policy_ask(gate->asker, &person, verb, object, &facts);
 }
 
-/* Of what it is and what becomes of it the answer that allows less. */
-static struct policy_decision ask_both(const struct policy_gate *gate, enum policy_category caller,
-                                       enum policy_verb verb, const struct policy_party objects[2])
+/* The answer that allows least, where what was agreed to is allowed. */
+static struct policy_decision ask_all(const struct policy_gate *gate, enum policy_category caller,
+                                      const GArray *requests)
 {
-    struct policy_decision first = ask(gate, caller, verb, &objects[0]);
-    struct policy_decision second = ask(gate, caller, verb, &objects[1]);
-    return policy_allows_less(second.effect, first.effect) ? second : first;
+    struct policy_decision least = {.effect = POLICY_ALLOW};
+    for (guint i = 0; i < requests->len; i++) {
+        const struct request *request = &g_array_index(requests, struct request, i);
+        struct policy_decision decision = ask(gate, caller, request->verb, &request->object);
+        if (decision.effect == POLICY_ASK && policy_questions_agreed(gate->questions, &decision))
+            decision.effect = POLICY_ALLOW;
+        if (policy_allows_less(decision.effect, least.effect))
+            least = decision;
+    }
+    return least;
+}
+
+/* What is to be asked of a call; FALSE: what it is about is not there. */
+static gboolean add_requests(const struct policy_gate *gate, GDBusMethodInvocation *invocation, enum policy_verb verb,
+                             GArray *requests)
+{
+    const struct about *about = find_about(invocation);
+    struct policy_party object;
+    if (about->object && !about->object(gate, invocation, &object))
+        return FALSE;
+    if (about->object && !(is_guests_own(verb) && object.category == POLICY_LAPTOP))
+        add_request(requests, verb, &object);
+    if (about->becomes) {
+        about->becomes(gate, invocation, &object);
+        add_request(requests, verb, &object);
+    }
+    if (about->copies)
+        about->copies(gate, invocation, requests);
+    return TRUE;
 }
 
 static void set_denied(GError **error, const struct policy_decision *decision)
@@ -168,39 +268,26 @@ static enum authority_verdict deny(struct policy_gate *gate, const struct policy
     return AUTHORITY_DENIED;
 }
 
-static enum authority_verdict put_question(struct policy_gate *gate, const struct policy_decision *decision,
-                                           authority_answer_fn done, gpointer question, GError **error)
-{
-    if (policy_questions_agreed(gate->questions, decision))
-        return AUTHORITY_ALLOWED;
-    return policy_questions_put(gate->questions, decision, done, question, error) ? AUTHORITY_WAIT : AUTHORITY_DENIED;
-}
-
 static enum authority_verdict pass(gpointer user, GDBusMethodInvocation *invocation, const struct authority_call *call,
                                    GError **error)
 {
     struct policy_gate *gate = user;
-    const struct about *about = find_about(invocation);
-    struct policy_party objects[2];
+    g_autoptr(GArray) requests = g_array_new(FALSE, FALSE, sizeof(struct request));
     enum policy_verb verb;
     if (!verb_of(invocation, &verb))
         return AUTHORITY_ALLOWED;
-    if (!about->object(gate, invocation, &objects[0])) {
+    if (!add_requests(gate, invocation, verb, requests)) {
         g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND, "What was asked for is not there any more.");
         return AUTHORITY_DENIED;
     }
-    objects[1] = objects[0];
-    if (about->becomes)
-        about->becomes(gate, invocation, &objects[1]);
-    if (verb == POLICY_VERB_USE_SCREEN && objects[0].category == POLICY_LAPTOP)
-        return AUTHORITY_ALLOWED; /* the switcher */
     struct policy_decision decision =
-        ask_both(gate, call->administrator ? POLICY_ADMINISTRATOR : POLICY_PERSON, verb, objects);
+        ask_all(gate, call->administrator ? POLICY_ADMINISTRATOR : POLICY_PERSON, requests);
     if (decision.effect == POLICY_DENY && call->may_raise &&
-        ask_both(gate, POLICY_ADMINISTRATOR, verb, objects).effect != POLICY_DENY)
+        ask_all(gate, POLICY_ADMINISTRATOR, requests).effect != POLICY_DENY)
         return AUTHORITY_RAISE;
     if (decision.effect == POLICY_ASK)
-        return put_question(gate, &decision, call->done, call->question, error);
+        return policy_questions_put(gate->questions, &decision, call->done, call->question, error) ? AUTHORITY_WAIT
+                                                                                                   : AUTHORITY_DENIED;
     return decision.effect == POLICY_ALLOW ? AUTHORITY_ALLOWED : deny(gate, &decision, error);
 }
 

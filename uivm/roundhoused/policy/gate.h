@@ -1,7 +1,8 @@
 /*
  * Between a caller whom polkit knows and the method that he calls: what the policy says of it. The method's XML names
  * the verb in an annotation, org.roundhouse.Verb; what it is done to is the guest whose object is called, the guest
- * that the arguments tell of, or the laptop. Main thread only.
+ * that the arguments tell of, or the laptop. Who copies an image must also be allowed to export every guest that has
+ * it. Main thread only.
  */
 #ifndef RH_POLICY_GATE_H
 #define RH_POLICY_GATE_H
