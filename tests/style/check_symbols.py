@@ -16,6 +16,7 @@ PROGRAMS = {
     'keeper': ('switcher/keeper/roundhouse-keeper.p', 5),
     'ui': ('switcher/ui/roundhouse-ui.p', 9),
     'roundhoused': ('uivm/roundhoused/roundhoused.p', 25),
+    'roundhouse-install': ('installer/install/roundhouse-install.p', 18),
     'roundhouse-policy': ('policies/roundhouse-policy.p', 10),
     'roundhousectl': ('uivm/roundhoused/roundhousectl.p', 1),
 }
@@ -24,20 +25,14 @@ NAMED = {
     'protection_data': 'called by an asm statement',
     'main': 'called by the C library',
     'player_turn': 'its timer calls it, and a test with a time of its own',
-    'guest_config_load': 'what it says about one file is tested as it stands',
-    'image_job_start': 'for jobs on the bus; its tests are storage-convert',
-    'image_job_finish': 'for jobs on the bus',
     'image_find': 'for the bus',
     'image_free': 'for the bus',
-    'image_list': 'for the bus',
-    'pool_path': 'for the bus',
-    'point_list': 'for the bus',
+    'point_make': 'of one image, as the tests of points have them',
     'pool_set_low_water': 'for the bus',
     'guest_identity_new_generation': 'for what takes a guest back in time; tested as it stands',
     'wizard_view_refill': 'pages are tested one by one',
     'wizard_system_parse': 'what another program prints is tested as it stands',
     'progress_time_words': 'what it says is tested as it stands',
-    'long_job_progress': 'for work whose length is known, as copies will be; what it tells is tested as a client sees it',
 }
 # What these offer is not looked at: the linker script names what assembly does, and generators offer more than is wanted.
 NOT_LOOKED_AT = ('.S.o', '-resources.c.o', '-protocol.c.o')

@@ -12,8 +12,8 @@
 #include <hv/percpu.h>
 #include <hv/time.h>
 
-/* What an emulated counter may be like: a saved guest brings it along. So a count never comes to its end, where it would
- * stand still, and FARTHEST_DEADLINE of the local APIC's timer is a number of ns. */
+/* What an emulated counter may be like: a saved guest brings it along. So a count never comes to its end, where it
+ * would stand still, and FARTHEST_DEADLINE of the local APIC's timer is a number of ns. */
 #define DOMAIN_TSC_MIN_KHZ     1000U
 #define DOMAIN_TSC_MAX_KHZ     8000000U
 #define DOMAIN_TSC_MAX_ELAPSED (1ULL << 59) /* ns, 18 years; and as long from then on */

@@ -18,9 +18,10 @@
 #include "strip.h"
 #include "ui.h"
 
-// How long the screen shows what was: a guest's picture is back in a moment. The interface has to start first, which
-// takes GTK its time on a busy laptop, and nothing else would be on screen meanwhile.
-enum { FRAME_MS = 16, HOLD_MS = 3000, HOLD_INTERFACE_MS = 30000 };
+// How long the screen shows what was: a guest's picture is back in a moment, or in some seconds on a machine that has
+// much else to do. The interface has to start first, which takes GTK its time there, and nothing else would be on
+// screen meanwhile.
+enum { FRAME_MS = 16, HOLD_MS = 8000, HOLD_INTERFACE_MS = 30000 };
 
 static bool complete(const struct seat *seat)
 {

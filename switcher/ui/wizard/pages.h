@@ -8,14 +8,6 @@
 #include "files.h"
 #include "wizard_view.h"
 
-struct wizard_page_kind {
-    const char *title; /* the question */
-    const char *why;   /* a line that says why it is asked, or what goes well */
-    /* Makes its widgets in a vertical box; gives the one that has the keyboard first. */
-    GtkWidget *(*fill)(struct wizard_view *view, GtkBox *box);
-};
-extern const struct wizard_page_kind wizard_page_kinds[WIZARD_PAGE_COUNT];
-
 GtkWidget *page_source_fill(struct wizard_view *view, GtkBox *box);
 GtkWidget *page_file_fill(struct wizard_view *view, GtkBox *box);
 GtkWidget *page_guest_fill(struct wizard_view *view, GtkBox *box);

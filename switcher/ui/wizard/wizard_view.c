@@ -23,7 +23,14 @@ struct wizard_view {
     GtkWidget *column, *ask, *step, *title, *why, *scroll, *holder, *box, *said, *cancel, *back, *next;
 };
 
-const struct wizard_page_kind wizard_page_kinds[WIZARD_PAGE_COUNT] = {
+struct wizard_page_kind {
+    const char *title; /* the question */
+    const char *why;   /* a line that says why it is asked, or what goes well */
+    /* Makes its widgets in a vertical box; gives the one that has the keyboard first. */
+    GtkWidget *(*fill)(struct wizard_view *view, GtkBox *box);
+};
+
+static const struct wizard_page_kind wizard_page_kinds[WIZARD_PAGE_COUNT] = {
     [WIZARD_PAGE_SOURCE] = {"What is the guest made from?", "A guest is a computer of its own, inside this one.",
                             page_source_fill},
     [WIZARD_PAGE_FILE] = {"Which file?", "It is looked at before anything is made.", page_file_fill},

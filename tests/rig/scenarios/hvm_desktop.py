@@ -120,7 +120,9 @@ def screen_is_what_the_guest_drew(rig):
     """The screen shows, pixel by pixel, what the guest's program drew on its frame buffer."""
     guest_has_drawn(rig)
     rig.machine.screenshot('drawn.png')
-    rig.note('guest', rig.machine.run(f'grep -a "GUEST drew\\|GUEST sound" {log(NAME)} | tr -d "\\r"').strip())
+    said = rig.machine.run(f'grep -a "GUEST drew\\|GUEST sound" {log(NAME)} | tr -d "\\r"').split('\n')
+    wanted = ['GUEST sound cards: 1', f'GUEST drew {SCREEN[0]}x{SCREEN[1]} {COLOUR:x}']
+    rig.check([line for line in said if line] == wanted, f'the guest said {said}')
 
 
 def keys_reach_it(rig):

@@ -48,7 +48,7 @@ class MediumBoot:
         if self.damage:
             path = shutil.copy(path, f'{evidence}/damaged.iso')
             change_byte(path, self.damage)
-        # With memory above 4 GiB SeaBIOS puts the registers of NVMe there, where it does not reach them itself.
+        # With 4 GiB of memory SeaBIOS finds nothing on NVMe: probably it puts the controller's registers above 4 GiB, out of its own reach.
         return ProductMachine(path, self.drive, evidence, memory=2048, uefi=self.uefi, qemu=rig.qemu)
 
     @staticmethod

@@ -134,7 +134,7 @@ def what_is_deleted_gives_its_room_back(rig):
     for name in ('maker', 'second'):
         control(rig, f'delete {name} --yes --with-images')
     rig.check(listed(rig, 'image list') == [], 'images are left')
-    left = rig.machine.run(f'find {PLACE} -type f -size +1M').strip()
+    left = rig.machine.run(f'find {PLACE}/images {PLACE}/making -type f').strip()
     rig.check(not left, f'files are left: {left}')
 
 

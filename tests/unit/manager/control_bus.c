@@ -267,17 +267,19 @@ static void test_points(struct fixture *fixture, gconstpointer data)
     expect_text(control(0, "create", "work", "kernel=/k", "--disk", "1M", NULL), "");
     expect_text(control(1, "undo", "work", NULL), "work has no point to go back to");
     expect_text(control(0, "snapshot", "work", "clean", NULL), "");
-    run(fixture, "echo changed >pool/images/work/disk.img");
+    run(fixture, "cd pool/images/work && echo changed >disk.img");
     g_autofree char *time = first_time();
     expect_text(control(0, "points", "work", NULL), "    1.0 MiB clean\n");
     expect_text(control(0, "points", "work", "--json", NULL), "\"label\": \"clean\", \"size\": 1048576}]");
     expect_text(control(1, "revert", "work", "1999", NULL), "There is no point of \"1999\"");
     expect_text(control(1, "revert", "work", "1234567890123", NULL), "There is no such point any more");
     expect_text(control(0, "revert", "work", time, NULL), "");
-    run(fixture, "test $(stat -c %s pool/images/work/disk.img) = 1048576");
+    run(fixture, "cd pool/images/work && test $(stat -c %s disk.img) = 1048576");
     expect_text(control(1, "revert", "work", "2", NULL), "There are several points of \"2\"");
     expect_text(control(0, "undo", "work", NULL), "");
-    run(fixture, "grep -q changed pool/images/work/disk.img");
+    run(fixture, "cd pool/images/work && grep -q changed disk.img");
+    expect_text(control(0, "forget", "work", time, NULL), "");
+    expect_text(control(1, "forget", "work", time, NULL), "There is no point of");
     expect_text(control(0, "snapshot", "work", NULL), "");
     expect_text(control(0, "points", "work", NULL), " snapshot\n");
 }

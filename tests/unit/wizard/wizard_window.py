@@ -10,7 +10,8 @@ import tempfile
 import threading
 import time
 
-UI, MANAGER, PICTURES, SIZE = sys.argv[1:5]
+UI, MANAGER, PICTURES = (os.path.abspath(path) for path in sys.argv[1:4])
+SIZE = sys.argv[4]
 PATIENCE = 40
 GIB = 1 << 30
 ERROR_EDGE, HINT_EDGE = (0xe8, 0x68, 0x5f), (0xe8, 0xa3, 0x3d)
@@ -23,6 +24,8 @@ class Rig:
         self.processes = []
         self.lines = queue.Queue()
         self.environment = dict(os.environ, NO_AT_BRIDGE='1', GDK_BACKEND='x11', GSETTINGS_BACKEND='memory')
+
+    def begin(self):
         self.environment['DBUS_SYSTEM_BUS_ADDRESS'] = self.first_line('dbus-daemon', '--session', '--nofork',
                                                                       '--print-address={}')
         display = self.first_line('Xvfb', '-displayfd', '{}', '-screen', '0', SIZE + 'x24', '-nolisten', 'tcp')
@@ -65,9 +68,14 @@ class Rig:
         return process.wait(PATIENCE)
 
     def close(self):
+        """Ends all of them, whatever one does: what stayed would hold the test's output open."""
         for process in reversed(self.processes):
             process.terminate()
-            process.wait(PATIENCE)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def tell(self, line):
         self.manager.stdin.write(line + '\n')
@@ -304,6 +312,7 @@ def main():
         make_files(folder)
         rig = Rig(folder)
         try:
+            rig.begin()
             rig.tell('memory 6144 8192')
             rig.tell('pool 60 100')
             rig.tell('guest work off 0 image:work,xvda,rw')

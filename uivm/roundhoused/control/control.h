@@ -89,6 +89,7 @@ gboolean control_snapshot(struct control *control, GError **error);
 gboolean control_points(struct control *control, GError **error);
 gboolean control_revert(struct control *control, GError **error);
 gboolean control_undo(struct control *control, GError **error);
+gboolean control_forget(struct control *control, GError **error);
 gboolean control_disc(struct control *control, GError **error);
 
 /* A line for each action of "image". */

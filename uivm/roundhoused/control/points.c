@@ -82,17 +82,23 @@ static gint64 find_time(GVariant *points, const char *word, GError **error)
     return -1;
 }
 
-static gboolean go_back(RhGuest1 *guest, gint64 time, GError **error)
-{
-    return control_do(guest, "Revert", g_variant_new("(x)", time), NULL, error);
-}
-
-gboolean control_revert(struct control *control, GError **error)
+/* With the point that the second word means. */
+static gboolean use_point(struct control *control, const char *method, GError **error)
 {
     g_autoptr(RhGuest1) guest = control_guest(control, control->words[0], error);
     g_autoptr(GVariant) points = guest ? points_of(guest, error) : NULL;
     gint64 time = points ? find_time(points, control->words[1], error) : -1;
-    return time >= 0 && go_back(guest, time, error);
+    return time >= 0 && control_do(guest, method, g_variant_new("(x)", time), NULL, error);
+}
+
+gboolean control_revert(struct control *control, GError **error)
+{
+    return use_point(control, "Revert", error);
+}
+
+gboolean control_forget(struct control *control, GError **error)
+{
+    return use_point(control, "DeletePoint", error);
 }
 
 gboolean control_undo(struct control *control, GError **error)
@@ -101,7 +107,7 @@ gboolean control_undo(struct control *control, GError **error)
     g_autoptr(GVariant) points = guest ? points_of(guest, error) : NULL;
     gsize count = points ? g_variant_n_children(points) : 0;
     if (count)
-        return go_back(guest, time_at(points, count - 1), error);
+        return control_do(guest, "Revert", g_variant_new("(x)", time_at(points, count - 1)), NULL, error);
     if (points)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s has no point to go back to.", control->words[0]);
     return FALSE;

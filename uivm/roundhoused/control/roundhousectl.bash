@@ -20,7 +20,7 @@ _roundhousectl()
             COMPREPLY=($(compgen -W --eject -- "$word") $(compgen -f -- "$word"))
         fi
         ;;
-    revert)
+    revert | forget)
         if [ "$COMP_CWORD" = 2 ]; then
             COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
         else

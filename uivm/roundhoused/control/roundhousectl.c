@@ -86,6 +86,7 @@ static const struct command commands[] = {
     {"points", control_points, "NAME", 1, 1, .help = "list its points", .json = TRUE},
     {"revert", control_revert, "NAME TIME", 2, 2, .help = "make the disks of a guest that is off what they were then"},
     {"undo", control_undo, "NAME", 1, 1, .help = "the same, what they were at the newest point"},
+    {"forget", control_forget, "NAME TIME", 2, 2, .help = "delete a point; the disks stay what they are"},
     {"disc", control_disc, "NAME [FILE]", 1, 2,
      .help = "put a disc into the drive of a guest that runs; --eject: take it out", .options = "eject"},
     {"image", control_image, "ACTION [WORD...]", 1, 4,
@@ -188,7 +189,8 @@ static int exit_status(const GError *error)
 
 static gboolean is_alone(const struct command *command, const struct control *control)
 {
-    return (command->alone && control->dry_run) || g_strcmp0(command->alone_word, control->words[0]) == 0;
+    return (command->alone && control->dry_run) ||
+           (command->alone_word && g_strcmp0(command->alone_word, control->words[0]) == 0);
 }
 
 static int run(const struct command *command, struct control *control)

@@ -26,12 +26,6 @@ static const operation operations[IMAGE_TASK_COUNT] = {
     [IMAGE_TASK_EXPORT] = export,
 };
 
-gboolean image_request_run(struct pool *pool, const struct image_request *request, const struct convert_watch *watch,
-                           GError **error)
-{
-    return operations[request->task](pool, request, watch, error);
-}
-
 /* ---- in a worker ---- */
 
 struct job {
@@ -50,7 +44,7 @@ static void job_free(gpointer data)
 static gboolean run(struct pool *pool, gpointer data, const struct convert_watch *watch, GError **error)
 {
     const struct job *job = data;
-    return image_request_run(pool, &job->request, watch, error);
+    return operations[job->request.task](pool, &job->request, watch, error);
 }
 
 void image_job_start(const char *pool_path, const struct image_request *request, const struct convert_watch *watch,

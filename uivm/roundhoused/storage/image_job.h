@@ -27,9 +27,6 @@ struct image_request {
     enum convert_format format;
 };
 
-gboolean image_request_run(struct pool *pool, const struct image_request *request, const struct convert_watch *watch,
-                           GError **error);
-
 /* In a worker; the request is copied. pool_work_finish() has the answer. */
 void image_job_start(const char *pool_path, const struct image_request *request, const struct convert_watch *watch,
                      GAsyncReadyCallback done, gpointer user);

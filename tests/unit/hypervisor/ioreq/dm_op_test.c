@@ -276,6 +276,48 @@ static void events(void)
     CHECK_EQUAL(3, shutdown_reason);
 }
 
+/* A domain is made before its vcpus are; its events have nobody to wake yet. */
+static void before_there_are_vcpus(void)
+{
+    struct xen_dm_op create = {.op = XEN_DMOP_create_ioreq_server, .u.create_ioreq_server.handle_bufioreq = 2};
+    struct evtchn_bind_interdomain bind = {.remote_dom = 1};
+    struct evtchn_close close;
+    struct vcpu *vcpus[] = {guest->vcpu[0], guest->vcpu[1]};
+
+    fake_run(control->vcpu[0]);
+    guest->vcpu[0] = guest->vcpu[1] = NULL;
+    CHECK_EQUAL(0, dm_op(1, &create, sizeof(create)));
+    CHECK_EQUAL(0, ioreq_server_ring_port(guest, create.u.create_ioreq_server.id, &bind.remote_port));
+    CHECK_EQUAL(0, event_op(control, EVTCHNOP_bind_interdomain, &bind));
+    CHECK_EQUAL(0, event_op(control, EVTCHNOP_send, &(struct evtchn_send){bind.local_port}));
+    close.port = bind.local_port;
+    CHECK_EQUAL(0, event_op(control, EVTCHNOP_close, &close));
+    CHECK_EQUAL(0, wakes);
+    guest->vcpu[0] = vcpus[0];
+    guest->vcpu[1] = vcpus[1];
+}
+
+static void all_that_it_had_goes(void)
+{
+    during_pause = NULL;
+    guest->dying = DOMAIN_DYING;
+    hvm_io_relinquish(guest);
+}
+
+/* One that is made while its guest ends would hold pages of it for ever. */
+static void made_while_the_guest_ends(void)
+{
+    struct xen_dm_op create = {.op = XEN_DMOP_create_ioreq_server};
+    unsigned vcpus = guest->max_vcpus;
+
+    fake_run(control->vcpu[0]);
+    guest->max_vcpus = 0; /* no port to be made is what would tell */
+    during_pause = all_that_it_had_goes;
+    CHECK_EQUAL(-ESRCH, dm_op(1, &create, sizeof(create)));
+    guest->max_vcpus = vcpus;
+    CHECK(!guest->hvm->io->server[0]);
+}
+
 /* Whatever is in the buffers, and whatever is done in between: no harm but to the guest. */
 static void random_buffers(void)
 {
@@ -323,6 +365,8 @@ int main(void)
         {"modified memory", modified},
         {"display memory", vram},
         {"events", events},
+        {"before there are vcpus", before_there_are_vcpus},
+        {"made while the guest ends", made_while_the_guest_ends},
         {"random buffers", random_buffers},
     };
 
