@@ -1,5 +1,5 @@
 /*
- * The machine on the bus: the list of guests, the host's memory, the focus, autostart, and the orderly end.
+ * The machine on the bus: the list of guests, the host's memory, the focus, and what brings all the others together.
  */
 #ifndef RH_MANAGER_H
 #define RH_MANAGER_H
