@@ -107,7 +107,9 @@ static void refuse(struct question *question, const char *why)
 
 static void ask_polkit(struct question *question);
 static gboolean is_ui(guint32 uid);
+static void run(struct question *question);
 
+/* What the call is about may be another thing by now, and there may be more to ask. */
 static void gate_answered(gpointer data, const GError *error)
 {
     struct question *question = data;
@@ -115,7 +117,7 @@ static void gate_answered(gpointer data, const GError *error)
     if (error)
         fail(question, error);
     else
-        carry_out(question);
+        run(question);
 }
 
 /* The switcher's user needs no password for anything: it is the person, whoever that is. */
@@ -123,7 +125,12 @@ static struct authority_call call_of(struct question *question)
 {
     gboolean ui = !question->owner && is_ui(question->uid);
     gboolean administrator = question->owner || (!ui && g_str_equal(question->action, ADMINISTER));
-    return (struct authority_call){administrator, !ui && !administrator, gate_answered, question};
+    return (struct authority_call){.uid = question->uid,
+                                   .administrator = administrator,
+                                   .answers = question->owner || ui,
+                                   .may_raise = !ui && !administrator,
+                                   .done = gate_answered,
+                                   .question = question};
 }
 
 /* Who may do it as far as polkit goes. */
@@ -263,7 +270,7 @@ static void drop(struct question *question)
     const struct authority_gate *gate = &question->authority->gate;
     g_cancellable_cancel(question->cancellable);
     if (question->waiting)
-        gate->withdraw(gate->user, question);
+        gate->withdraw(gate->user, question->invocation);
     if (question->id)
         g_dbus_connection_call(question->authority->bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
                                "CancelCheckAuthorization", g_variant_new("(s)", question->id), NULL,

@@ -21,16 +21,18 @@ enum authority_verdict {
 typedef void (*authority_answer_fn)(gpointer question, const GError *error);
 
 struct authority_call {
+    guint32 uid;
     gboolean administrator; /* the caller has shown to be one; otherwise he is the person at the machine */
+    gboolean answers;       /* he is one of the two who may answer the policy's questions: root, the switcher */
     gboolean may_raise;
-    authority_answer_fn done; /* once, after AUTHORITY_WAIT; error NULL: it is allowed */
+    authority_answer_fn done; /* once, after AUTHORITY_WAIT; error NULL: the gate is asked again */
     gpointer question;
 };
 
 struct authority_gate {
     enum authority_verdict (*ask)(gpointer user, GDBusMethodInvocation *invocation, const struct authority_call *call,
                                   GError **error);
-    void (*withdraw)(gpointer user, gpointer question); /* done is not called any more */
+    void (*withdraw)(gpointer user, GDBusMethodInvocation *invocation); /* done is not called any more */
     gpointer user;
 };
 

@@ -165,8 +165,10 @@ static void disks_made(GObject *source, GAsyncResult *result, gpointer data)
 
 static struct guest_config *new_config(const struct guest_edit *edit, GVariant *settings, GError **error)
 {
+    g_auto(GVariantDict) said;
     const char *name = NULL;
-    if (!g_variant_lookup(settings, "name", "&s", &name) || strchr(name, '/')) {
+    g_variant_dict_init(&said, settings); /* of a setting that is there twice the last counts, as guest_config_edit() */
+    if (!g_variant_dict_lookup(&said, "name", "&s", &name) || strchr(name, '/')) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
                     "name: this setting is missing, or it is no name; give letters, digits, dots and dashes.");
         return NULL;

@@ -156,7 +156,9 @@ static void publish_foreground(struct manager *manager)
 {
     struct guest *guest = find_slot(manager, rh_manager1_get_focused_slot(manager->skeleton));
     int domid = guest ? guest_domid(guest) : -1;
-    policy_service_set_on_screen(manager->policy, domid < 0 ? NULL : guest_config(guest)->name);
+    /* Nothing locks the screen yet. */
+    const struct policy_screen screen = {domid < 0 ? NULL : guest_config(guest)->name, FALSE};
+    policy_service_set_screen(manager->policy, &screen);
     rh_manager1_set_focused_guest(manager->skeleton, domid < 0 ? "/" : guest_object_path(guest));
     if (domid == manager->foreground)
         return;
@@ -194,6 +196,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
 static void drop_guest(struct manager *manager, struct guest *guest)
 {
     g_ptr_array_remove(manager->guests, guest);
+    policy_service_guest_gone(manager->policy, guest_config(guest)->name);
     guest_remove(guest);
 }
 

@@ -1,9 +1,11 @@
-/* The one asker, labels, facts and the log of the policy: the real files on tables of the real compiler. */
+/* The one asker, labels, facts, the log and the bounds of questions of the policy: the real files on tables of the real
+ * compiler. */
 #include "directory.h"
 #include "errors.h"
 #include "model.h"
 #include "policy/asker.h"
 #include "policy/log.h"
+#include "policy/questions.h"
 #include "wait_for.h"
 
 #include <string.h>
@@ -265,6 +267,33 @@ static void test_on_screen(struct directory *directory, gconstpointer data)
     policy_asker_free(asker);
 }
 
+/* Nobody has locked the screen: it is not. Under the default policy a guest then gets the microphone after a question,
+ * and a disc while it is on screen or after one. */
+static void test_locked(struct directory *directory, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(g_getenv("POLICIES"), "default.policy", NULL);
+    g_autoptr(GByteArray) table = compile(path);
+    struct policy_asker *asker = policy_asker_new(NULL, NULL);
+    static const struct {
+        struct policy_screen screen;
+        enum policy_effect microphone, disc;
+    } rows[] = {
+        {{NULL, FALSE}, POLICY_ASK, POLICY_ASK},
+        {{"work", FALSE}, POLICY_ASK, POLICY_ALLOW},
+        {{"work", TRUE}, POLICY_DENY, POLICY_ALLOW},
+        {{"other", FALSE}, POLICY_ASK, POLICY_ASK},
+    };
+    (void)data;
+    take(asker, table);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct policy_facts facts = policy_facts_now(directory->path, &rows[i].screen);
+        g_assert_cmpint(policy_ask(asker, &work, POLICY_VERB_USE_MICROPHONE, &laptop, &facts).effect, ==,
+                        rows[i].microphone);
+        g_assert_cmpint(policy_ask(asker, &work, POLICY_VERB_READ_DISCS, &laptop, &facts).effect, ==, rows[i].disc);
+    }
+    policy_asker_free(asker);
+}
+
 static void put_supply(const char *supplies, const char *name, const char *type, const char *online, const char *scope)
 {
     const char *const files[][2] = {{"type", type}, {"online", online}, {"scope", scope}};
@@ -288,9 +317,9 @@ static void take_supply(const char *supplies, const char *name)
 
 static guint16 ac(const char *supplies)
 {
-    struct policy_facts facts = policy_facts_now(supplies, NULL);
-    g_assert_cmpint(facts.unknown & (POLICY_WHEN_LOCKED | POLICY_WHEN_SHARED), ==,
-                    POLICY_WHEN_LOCKED | POLICY_WHEN_SHARED);
+    const struct policy_screen nobody = {0};
+    struct policy_facts facts = policy_facts_now(supplies, &nobody);
+    g_assert_cmpint(facts.unknown & (POLICY_WHEN_LOCKED | POLICY_WHEN_SHARED), ==, POLICY_WHEN_SHARED);
     g_assert_cmpint(facts.minute, <, 24 * 60);
     return facts.unknown & POLICY_WHEN_ON_AC ? G_MAXUINT16 : facts.holds;
 }
@@ -419,6 +448,81 @@ static void test_log(struct directory *directory, gconstpointer data)
     policy_log_free(log);
 }
 
+/* ---- questions ---- */
+
+void authority_serve(struct authority *authority, gpointer skeleton, const struct authority_method *methods,
+                     gpointer user)
+{
+    (void)authority, (void)skeleton, (void)methods, (void)user;
+}
+
+static void count(gpointer user, const struct policy_decision *decision, const GError *error)
+{
+    g_assert_cmpint(decision->verb, ==, POLICY_VERB_START);
+    g_assert_error(error, RH_ERROR, RH_ERROR_NOT_AGREED);
+    ++*(guint *)user;
+}
+
+/* One user fills his own part alone, and all of them together no more than all of it. */
+static void test_bounds(struct directory *directory, gconstpointer data)
+{
+    g_autoptr(GDBusObjectManagerServer) objects = g_dbus_object_manager_server_new("/org/roundhouse");
+    g_autofree char *path = g_build_filename(directory->path, "policy.agreed", NULL);
+    g_autofree char *log_path = g_build_filename(directory->path, "policy.log", NULL);
+    struct policy_decision decision = {.effect = POLICY_ASK, .verb = POLICY_VERB_START, .subject = "person"};
+    struct policy_log *log = policy_log_new(log_path);
+    struct policy_questions *questions = policy_questions_new(objects, NULL, log, path);
+    guint put = 0, answered = 0;
+    (void)data;
+    for (guint32 uid = 1000; uid < 1008; uid++) {
+        for (guint i = 0; i < 8; i++) {
+            g_autoptr(GError) error = NULL;
+            gboolean room = i < POLICY_QUESTIONS_OF_ONE && put < POLICY_QUESTIONS_MAX;
+            g_assert_cmpint(policy_questions_put(questions, &decision, uid, count, &answered, &error), ==, room);
+            if (!room)
+                g_assert_error(error, RH_ERROR, RH_ERROR_NOT_AGREED);
+            put += room;
+        }
+    }
+    g_assert_cmpuint(put, ==, 16);
+    policy_questions_end_all(questions);
+    g_assert_cmpuint(answered, ==, put);
+    policy_questions_free(questions);
+    policy_log_free(log);
+}
+
+/* What is kept is bounded: the newest of it, one for the same, and none that counts no more. */
+static void test_answers(struct directory *directory, gconstpointer data)
+{
+    g_autoptr(GDBusObjectManagerServer) objects = g_dbus_object_manager_server_new("/org/roundhouse");
+    g_autofree char *path = g_build_filename(directory->path, "policy.agreed", NULL), *text = NULL;
+    g_autofree char *log_path = g_build_filename(directory->path, "policy.log", NULL);
+    struct policy_decision decision = {.verb = POLICY_VERB_START, .remember = POLICY_FOREVER, .subject = "person"};
+    struct policy_log *log = policy_log_new(log_path);
+    struct policy_questions *questions = policy_questions_new(objects, NULL, log, path);
+    (void)data;
+    g_strlcpy(decision.object, "old (desktop)", sizeof(decision.object));
+    policy_questions_agree(questions, &decision);
+    for (guint i = 0; i < POLICY_ANSWERS_MAX - 1; i++) {
+        g_strlcpy(decision.object, "same (desktop)", sizeof(decision.object));
+        policy_questions_agree(questions, &decision);
+    }
+    g_strlcpy(decision.object, "old (desktop)", sizeof(decision.object));
+    g_assert_true(policy_questions_agreed(questions, &decision));
+    for (guint i = 0; i < POLICY_ANSWERS_MAX; i++) {
+        g_snprintf(decision.object, sizeof(decision.object), "g%u (desktop)", i);
+        policy_questions_agree(questions, &decision);
+    }
+    g_assert_true(policy_questions_agreed(questions, &decision));
+    g_strlcpy(decision.object, "old (desktop)", sizeof(decision.object));
+    g_assert_false(policy_questions_agreed(questions, &decision));
+    policy_questions_free(questions);
+    policy_log_free(log);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
+    g_assert_cmpuint(g_strv_length(lines), ==, POLICY_ANSWERS_MAX + 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -429,9 +533,12 @@ int main(int argc, char **argv)
     ADD_WITH_DIRECTORY("/policy/threads", test_threads);
     ADD_WITH_DIRECTORY("/policy/unknown", test_unknown);
     ADD_WITH_DIRECTORY("/policy/on-screen", test_on_screen);
+    ADD_WITH_DIRECTORY("/policy/locked", test_locked);
     ADD_WITH_DIRECTORY("/policy/supplies", test_supplies);
     ADD_WITH_DIRECTORY("/policy/labels", test_labels);
     ADD_WITH_DIRECTORY("/policy/nobody", test_nobody);
     ADD_WITH_DIRECTORY("/policy/log", test_log);
+    ADD_WITH_DIRECTORY("/policy/bounds", test_bounds);
+    ADD_WITH_DIRECTORY("/policy/answers", test_answers);
     return g_test_run();
 }

@@ -1,4 +1,4 @@
-/* Sources: the kernel's power supplies, the clock, the seat's focus. */
+/* Sources: the kernel's power supplies, the clock, the screen. */
 #include "facts.h"
 
 #include "words.h"
@@ -18,10 +18,11 @@ static char *read_attribute(const char *supplies, const char *supply, const char
  * Linux, Documentation/ABI/testing/sysfs-class-power: mains and USB supplies say whether they are online. A machine
  * with neither those nor a battery hangs on a cable. A battery alone tells nothing about the cable.
  */
-static enum fact on_ac(const char *supplies)
+static enum fact on_ac(const char *supplies, const struct policy_screen *screen)
 {
     g_autoptr(GDir) directory = g_dir_open(supplies, 0, NULL);
     gboolean battery = FALSE, offline = FALSE;
+    (void)screen;
     if (!directory)
         return FACT_UNKNOWN;
     for (const char *name; (name = g_dir_read_name(directory));) {
@@ -40,30 +41,36 @@ static enum fact on_ac(const char *supplies)
     return offline ? FACT_NO : battery ? FACT_UNKNOWN : FACT_YES;
 }
 
-static enum fact no_source(const char *supplies)
+static enum fact is_locked(const char *supplies, const struct policy_screen *screen)
 {
     (void)supplies;
+    return screen->locked ? FACT_YES : FACT_NO;
+}
+
+static enum fact no_source(const char *supplies, const struct policy_screen *screen)
+{
+    (void)supplies, (void)screen;
     return FACT_UNKNOWN;
 }
 
 static const struct {
     enum policy_condition condition;
-    enum fact (*read)(const char *supplies);
+    enum fact (*read)(const char *supplies, const struct policy_screen *screen);
 } sources[] = {
     {POLICY_WHEN_ON_AC, on_ac},
-    {POLICY_WHEN_LOCKED, no_source},
+    {POLICY_WHEN_LOCKED, is_locked},
     {POLICY_WHEN_SHARED, no_source},
 };
 
-struct policy_facts policy_facts_now(const char *supplies, const char *on_screen)
+struct policy_facts policy_facts_now(const char *supplies, const struct policy_screen *screen)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     struct policy_facts facts = {
         .minute = (guint16)(g_date_time_get_hour(now) * 60 + g_date_time_get_minute(now)),
     };
-    g_strlcpy(facts.on_screen, on_screen ? on_screen : "", sizeof(facts.on_screen));
+    g_strlcpy(facts.on_screen, screen->guest ? screen->guest : "", sizeof(facts.on_screen));
     for (gsize i = 0; i < G_N_ELEMENTS(sources); i++) {
-        enum fact fact = sources[i].read(supplies);
+        enum fact fact = sources[i].read(supplies, screen);
         if (fact == FACT_YES)
             facts.holds |= sources[i].condition;
         if (fact == FACT_UNKNOWN)

@@ -1,6 +1,6 @@
 /*
- * What is so at this moment: the conditions of policies, each from one source. A condition that has no source yet, or
- * whose source cannot be read, is unknown, and a question is then answered by the worse of both (asker.h).
+ * What is so at this moment: the conditions of policies, each from one source. A condition that has no source, or whose
+ * source cannot be read, is unknown, and a question is then answered by the worse of both (asker.h).
  */
 #ifndef RH_POLICY_FACTS_H
 #define RH_POLICY_FACTS_H
@@ -13,10 +13,13 @@ struct policy_facts {
     char on_screen[64];     /* the guest on screen; "": none */
 };
 
-/*
- * supplies: the folder with the machine's power supplies, /sys/class/power_supply. on_screen: NULL for none.
- * Locked and screen shared have no source yet.
- */
-struct policy_facts policy_facts_now(const char *supplies, const char *on_screen);
+/* The machine's screen. Whoever locks it says so here. */
+struct policy_screen {
+    const char *guest; /* that is on it; NULL: none */
+    gboolean locked;
+};
+
+/* supplies: the folder with the machine's power supplies, /sys/class/power_supply. Screen shared has no source. */
+struct policy_facts policy_facts_now(const char *supplies, const struct policy_screen *screen);
 
 #endif

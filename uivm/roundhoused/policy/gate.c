@@ -1,193 +1,22 @@
-/* The verb from the method's annotation, the object from what is called, the rule from the table. */
+/* The verb from the method's annotation, what is asked from the call (request.h), the rule from the table. */
 #include "gate.h"
 #include "errors.h"
 #include "guest.h"
-#include "image_users.h"
+#include "request.h"
 
 #include <string.h>
 
-/* The texts of a party that is read from a call's arguments live as long as the call. */
-static gboolean set_guest(struct policy_party *party, const char *name, const char *label)
-{
-    *party = (struct policy_party){POLICY_GUEST, name, label};
-    return name != NULL;
-}
-
-static gboolean set_config(struct policy_party *party, const struct guest_config *config)
-{
-    return set_guest(party, config->name, config->label);
-}
-
-/* ---- what is it about? FALSE: that is not there ---- */
-
-static gboolean about_laptop(const struct policy_gate *gate, GDBusMethodInvocation *invocation,
-                             struct policy_party *party)
-{
-    (void)gate, (void)invocation;
-    *party = (struct policy_party){.category = POLICY_LAPTOP};
-    return TRUE;
-}
-
-static gboolean about_guest(const struct policy_gate *gate, GDBusMethodInvocation *invocation,
-                            struct policy_party *party)
-{
-    const char *path = g_dbus_method_invocation_get_object_path(invocation);
-    for (guint i = 0; i < gate->guests->len; i++) {
-        struct guest *guest = g_ptr_array_index(gate->guests, i);
-        if (g_str_equal(guest_object_path(guest), path))
-            return set_config(party, guest_config(guest));
-    }
-    return FALSE;
-}
-
-/* Slot 0 is the switcher, or nobody. Where no guest is nothing is done, and the method says so. */
-static gboolean about_slot(const struct policy_gate *gate, GDBusMethodInvocation *invocation,
-                           struct policy_party *party)
-{
-    guint slot;
-    about_laptop(gate, invocation, party);
-    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(u)", &slot);
-    for (guint i = 0; slot && i < gate->guests->len; i++) {
-        struct guest *guest = g_ptr_array_index(gate->guests, i);
-        if (guest_slot(guest) == slot && (party->category == POLICY_LAPTOP || guest_domid(guest) >= 0))
-            set_config(party, guest_config(guest));
-    }
-    return TRUE;
-}
-
-/* A label that is none is asked as if it were not given: the method refuses it, with the words that are known. */
-static const char *known_label(const struct policy_gate *gate, const char *name, const char *label)
-{
-    char context[GUEST_CONTEXT_BYTES];
-    return label && *label && policy_label(gate->asker, name, label, context, NULL) ? label : NULL;
-}
-
-static gboolean about_new_guest(const struct policy_gate *gate, GDBusMethodInvocation *invocation,
-                                struct policy_party *party)
-{
-    g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
-    const char *name = "", *label = NULL;
-    g_variant_lookup(settings, "name", "&s", &name);
-    g_variant_lookup(settings, "label", "&s", &label);
-    return set_guest(party, name, known_label(gate, name, label));
-}
-
-/* ---- and what becomes of it: what the policy knows it by afterwards ---- */
-
-static void with_settings(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party)
-{
-    g_autoptr(GVariant) settings = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 0);
-    const char *label;
-    if (g_variant_lookup(settings, "label", "&s", &label))
-        party->label = known_label(gate, party->name, label);
-}
-
-static void with_name(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party)
-{
-    (void)gate;
-    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &party->name);
-}
-
-/* ---- and what else does it copy? ---- */
-
-/* One thing that the policy is asked. */
-struct request {
-    enum policy_verb verb;
-    struct policy_party object;
-};
-
-static void add_request(GArray *requests, enum policy_verb verb, const struct policy_party *object)
-{
-    const struct request request = {verb, *object};
-    g_array_append_val(requests, request);
-}
-
-/* What is in an image is its guests'. One that no definition has is taken for a guest of that name. */
-static void add_export(const struct policy_gate *gate, const char *image, GArray *requests)
-{
-    struct policy_party object;
-    guint before = requests->len;
-    for (guint i = 0; i < gate->guests->len; i++) {
-        const struct guest *guest = g_ptr_array_index(gate->guests, i);
-        if (!image_users_is_one(guest, image))
-            continue;
-        set_config(&object, guest_config(guest));
-        add_request(requests, POLICY_VERB_EXPORT, &object);
-    }
-    set_guest(&object, image, NULL);
-    if (requests->len == before)
-        add_request(requests, POLICY_VERB_EXPORT, &object);
-}
-
-static void of_image(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests)
-{
-    const char *image;
-    g_variant_get_child(g_dbus_method_invocation_get_parameters(invocation), 0, "&s", &image);
-    add_export(gate, image, requests);
-}
-
-/* All of the words are looked at: a word may be there twice. */
-static void of_disk(const struct policy_gate *gate, GVariant *words, GArray *requests)
-{
-    GVariantIter iter;
-    const char *key;
-    GVariant *value;
-    g_variant_iter_init(&iter, words);
-    while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
-        if (g_str_equal(key, "clone") && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
-            add_export(gate, g_variant_get_string(value, NULL), requests);
-        g_variant_unref(value); /* its text is the parameters' */
-    }
-}
-
-static void of_disks(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests)
-{
-    g_autoptr(GVariant) disks = g_variant_get_child_value(g_dbus_method_invocation_get_parameters(invocation), 1);
-    for (gsize i = 0; i < g_variant_n_children(disks); i++) {
-        g_autoptr(GVariant) words = g_variant_get_child_value(disks, i);
-        of_disk(gate, words, requests);
-    }
-}
-
-static const struct about {
-    const char *interface, *method; /* method NULL: all others of the interface */
-    /* NULL: only what is copied */
-    gboolean (*object)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party);
-    /* NULL: what it was */
-    void (*becomes)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, struct policy_party *party);
-    /* NULL: no image */
-    void (*copies)(const struct policy_gate *gate, GDBusMethodInvocation *invocation, GArray *requests);
-} abouts[] = {
-    {"org.roundhouse.Manager1", "CreateGuest", about_new_guest, NULL, of_disks},
-    {"org.roundhouse.Manager1", "CloneImage", about_laptop, NULL, of_image},
-    {"org.roundhouse.Manager1", "ExportImage", NULL, NULL, of_image},
-    {"org.roundhouse.Manager1", "Switch", about_slot, NULL, NULL},
-    {"org.roundhouse.Manager1", "GiveMicrophone", about_slot, NULL, NULL},
-    {"org.roundhouse.Guest1", "SetSettings", about_guest, with_settings, NULL},
-    {"org.roundhouse.Guest1", "Rename", about_guest, with_name, NULL},
-    {"org.roundhouse.Guest1", NULL, about_guest, NULL, NULL},
-    {NULL, NULL, about_laptop, NULL, NULL},
-};
-
-static const struct about *find_about(GDBusMethodInvocation *invocation)
-{
-    const char *interface = g_dbus_method_invocation_get_interface_name(invocation);
-    const char *method = g_dbus_method_invocation_get_method_name(invocation);
-    const struct about *row = abouts;
-    while (row->interface &&
-           (!g_str_equal(row->interface, interface) || (row->method && !g_str_equal(row->method, method))))
-        row++;
-    return row;
-}
+#define CONSENT "policy-consent" /* data of an invocation */
 
 /* ---- the question ---- */
 
 static struct policy_facts facts_of(const struct policy_gate *gate)
 {
-    return policy_facts_now(gate->supplies, gate->on_screen);
+    return policy_facts_now(gate->supplies, &gate->screen);
 }
 
-/* The guest's own doing, which somebody else sets off: it must be allowed, and what it is done to is the laptop. */
+/* The guest's own doing, which somebody else sets off: it must be allowed, and what it is done to is the laptop. Where
+ * the rule wants somebody to be asked, and who sets it off is one who answers questions, that is his yes. */
 static gboolean is_guests_own(enum policy_verb verb)
 {
     static const enum policy_verb own[] = {POLICY_VERB_USE_SCREEN, POLICY_VERB_USE_MICROPHONE, POLICY_VERB_READ_DISCS};
@@ -208,39 +37,68 @@ static struct policy_decision ask(const struct policy_gate *gate, enum policy_ca
     return policy_ask(gate->asker, &person, verb, object, &facts);
 }
 
+/* ---- what is agreed to for one call alone ---- */
+
+/* It belongs to the invocation, and ends with it. */
+struct consent {
+    authority_answer_fn done;
+    gpointer question;
+    GArray *agreed; /* struct policy_decision */
+};
+
+static void consent_free(gpointer data)
+{
+    struct consent *consent = data;
+    g_array_unref(consent->agreed);
+    g_free(consent);
+}
+
+static struct consent *consent_of(GDBusMethodInvocation *invocation)
+{
+    struct consent *consent = g_object_get_data(G_OBJECT(invocation), CONSENT);
+    if (consent)
+        return consent;
+    consent = g_new0(struct consent, 1);
+    consent->agreed = g_array_new(FALSE, FALSE, sizeof(struct policy_decision));
+    g_object_set_data_full(G_OBJECT(invocation), CONSENT, consent, consent_free);
+    return consent;
+}
+
+/* To this very question, by this very rule. */
+static gboolean is_agreed(const struct consent *consent, const struct policy_decision *decision)
+{
+    for (guint i = 0; i < consent->agreed->len; i++) {
+        const struct policy_decision *agreed = &g_array_index(consent->agreed, struct policy_decision, i);
+        if (agreed->verb == decision->verb && g_str_equal(agreed->subject, decision->subject) &&
+            g_str_equal(agreed->object, decision->object) && g_str_equal(agreed->rule, decision->rule))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void answered(gpointer user, const struct policy_decision *decision, const GError *error)
+{
+    struct consent *consent = consent_of(user);
+    if (!error)
+        g_array_append_vals(consent->agreed, decision, 1);
+    consent->done(consent->question, error);
+}
+
 /* The answer that allows least, where what was agreed to is allowed. */
-static struct policy_decision ask_all(const struct policy_gate *gate, enum policy_category caller,
-                                      const GArray *requests)
+static struct policy_decision ask_all(const struct policy_gate *gate, const struct policy_requests *requests,
+                                      const struct consent *consent, enum policy_category caller)
 {
     struct policy_decision least = {.effect = POLICY_ALLOW};
-    for (guint i = 0; i < requests->len; i++) {
-        const struct request *request = &g_array_index(requests, struct request, i);
+    for (guint i = 0; i < requests->list->len; i++) {
+        const struct policy_request *request = &g_array_index(requests->list, struct policy_request, i);
         struct policy_decision decision = ask(gate, caller, request->verb, &request->object);
-        if (decision.effect == POLICY_ASK && policy_questions_agreed(gate->questions, &decision))
+        if (decision.effect == POLICY_ASK &&
+            (policy_questions_agreed(gate->questions, &decision) || is_agreed(consent, &decision)))
             decision.effect = POLICY_ALLOW;
         if (policy_allows_less(decision.effect, least.effect))
             least = decision;
     }
     return least;
-}
-
-/* What is to be asked of a call; FALSE: what it is about is not there. */
-static gboolean add_requests(const struct policy_gate *gate, GDBusMethodInvocation *invocation, enum policy_verb verb,
-                             GArray *requests)
-{
-    const struct about *about = find_about(invocation);
-    struct policy_party object;
-    if (about->object && !about->object(gate, invocation, &object))
-        return FALSE;
-    if (about->object && !(is_guests_own(verb) && object.category == POLICY_LAPTOP))
-        add_request(requests, verb, &object);
-    if (about->becomes) {
-        about->becomes(gate, invocation, &object);
-        add_request(requests, verb, &object);
-    }
-    if (about->copies)
-        about->copies(gate, invocation, requests);
-    return TRUE;
 }
 
 static void set_denied(GError **error, const struct policy_decision *decision)
@@ -268,33 +126,60 @@ static enum authority_verdict deny(struct policy_gate *gate, const struct policy
     return AUTHORITY_DENIED;
 }
 
-static enum authority_verdict pass(gpointer user, GDBusMethodInvocation *invocation, const struct authority_call *call,
-                                   GError **error)
+/* One question at a time: the call is looked at again after each. */
+static enum authority_verdict put_question(struct policy_gate *gate, GDBusMethodInvocation *invocation,
+                                           const struct policy_decision *decision, const struct authority_call *caller,
+                                           GError **error)
 {
-    struct policy_gate *gate = user;
-    g_autoptr(GArray) requests = g_array_new(FALSE, FALSE, sizeof(struct request));
-    enum policy_verb verb;
-    if (!verb_of(invocation, &verb))
-        return AUTHORITY_ALLOWED;
-    if (!add_requests(gate, invocation, verb, requests)) {
-        g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND, "What was asked for is not there any more.");
-        return AUTHORITY_DENIED;
-    }
-    struct policy_decision decision =
-        ask_all(gate, call->administrator ? POLICY_ADMINISTRATOR : POLICY_PERSON, requests);
-    if (decision.effect == POLICY_DENY && call->may_raise &&
-        ask_all(gate, POLICY_ADMINISTRATOR, requests).effect != POLICY_DENY)
-        return AUTHORITY_RAISE;
-    if (decision.effect == POLICY_ASK)
-        return policy_questions_put(gate->questions, &decision, call->done, call->question, error) ? AUTHORITY_WAIT
-                                                                                                   : AUTHORITY_DENIED;
-    return decision.effect == POLICY_ALLOW ? AUTHORITY_ALLOWED : deny(gate, &decision, error);
+    struct consent *consent = consent_of(invocation);
+    consent->done = caller->done;
+    consent->question = caller->question;
+    return policy_questions_put(gate->questions, decision, caller->uid, answered, invocation, error) ? AUTHORITY_WAIT
+                                                                                                     : AUTHORITY_DENIED;
 }
 
-static void withdraw(gpointer user, gpointer question)
+static enum authority_verdict decide(struct policy_gate *gate, GDBusMethodInvocation *invocation,
+                                     const struct policy_requests *requests, const struct authority_call *caller,
+                                     GError **error)
+{
+    enum policy_category category = caller->administrator ? POLICY_ADMINISTRATOR : POLICY_PERSON;
+    struct consent *consent = consent_of(invocation);
+    struct policy_decision decision;
+    while ((decision = ask_all(gate, requests, consent, category)).effect == POLICY_ASK && caller->answers &&
+           is_guests_own(decision.verb)) {
+        policy_questions_agree(gate->questions, &decision);
+        g_array_append_val(consent->agreed, decision);
+    }
+    if (decision.effect == POLICY_ALLOW)
+        return AUTHORITY_ALLOWED;
+    if (decision.effect == POLICY_ASK)
+        return put_question(gate, invocation, &decision, caller, error);
+    if (caller->may_raise && ask_all(gate, requests, consent, POLICY_ADMINISTRATOR).effect != POLICY_DENY)
+        return AUTHORITY_RAISE;
+    return deny(gate, &decision, error);
+}
+
+static enum authority_verdict pass(gpointer user, GDBusMethodInvocation *invocation,
+                                   const struct authority_call *caller, GError **error)
 {
     struct policy_gate *gate = user;
-    policy_questions_withdraw(gate->questions, question);
+    struct policy_requests requests;
+    enum policy_verb verb;
+    enum authority_verdict verdict = AUTHORITY_DENIED;
+    if (!verb_of(invocation, &verb))
+        return AUTHORITY_ALLOWED;
+    if (policy_requests_read(&requests, gate->asker, gate->guests, invocation, verb))
+        verdict = decide(gate, invocation, &requests, caller, error);
+    else
+        g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND, "What was asked for is not there any more.");
+    policy_requests_clear(&requests);
+    return verdict;
+}
+
+static void withdraw(gpointer user, GDBusMethodInvocation *invocation)
+{
+    struct policy_gate *gate = user;
+    policy_questions_withdraw(gate->questions, invocation);
 }
 
 struct authority_gate policy_gate_for_authority(struct policy_gate *gate)
@@ -305,8 +190,7 @@ struct authority_gate policy_gate_for_authority(struct policy_gate *gate)
 gboolean policy_gate_laptop_may(struct policy_gate *gate, enum policy_verb verb, const struct guest_config *config,
                                 GError **error)
 {
-    struct policy_party object;
-    set_config(&object, config);
+    const struct policy_party object = {POLICY_GUEST, config->name, config->label};
     struct policy_decision decision = ask(gate, POLICY_LAPTOP, verb, &object);
     if (decision.effect == POLICY_ALLOW)
         return TRUE;
@@ -336,8 +220,10 @@ static gboolean read_party(const struct policy_gate *gate, const char *words, st
     }
     for (guint i = 0; i < gate->guests->len; i++) {
         const struct guest_config *config = guest_config(g_ptr_array_index(gate->guests, i));
-        if (g_str_equal(config->name, name))
-            return set_config(party, config);
+        if (!g_str_equal(config->name, name))
+            continue;
+        *party = (struct policy_party){POLICY_GUEST, config->name, config->label};
+        return TRUE;
     }
     g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND,
                 "There is no guest called \"%s\". Say a guest's name, person, administrator, remote management or "

@@ -1,8 +1,9 @@
 /*
  * Between a caller whom polkit knows and the method that he calls: what the policy says of it. The method's XML names
  * the verb in an annotation, org.roundhouse.Verb; what it is done to is the guest whose object is called, the guest
- * that the arguments tell of, or the laptop. Who copies an image must also be allowed to export every guest that has
- * it. Main thread only.
+ * that the arguments tell of, or the laptop. Who copies an image, or gives it to another guest, must also be allowed to
+ * export every guest that has it. What a call wants is asked one after the other, and all of it again after each
+ * answer: what is agreed to is what is then done. Main thread only.
  */
 #ifndef RH_POLICY_GATE_H
 #define RH_POLICY_GATE_H
@@ -16,9 +17,9 @@ struct policy_gate {
     struct policy_asker *asker;
     struct policy_log *log;
     struct policy_questions *questions;
-    GPtrArray *guests;     /* struct guest */
-    const char *supplies;  /* facts.h */
-    const char *on_screen; /* guest; NULL: none */
+    GPtrArray *guests;    /* struct guest */
+    const char *supplies; /* facts.h, and so is */
+    struct policy_screen screen;
 };
 
 /* What authority_set_gate() is given. The gate must outlive the authority. */

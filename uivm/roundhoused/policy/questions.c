@@ -37,6 +37,7 @@ struct asked {
     RhQuestion1 *skeleton;
     char *path;
     struct policy_decision decision;
+    guint32 uid; /* of who wants to */
     policy_answered_fn answered;
     gpointer user;
     guint timer;
@@ -67,9 +68,23 @@ static gboolean still_counts(const struct answer *answer)
     return answer->remember != POLICY_FOR_SECONDS || answer->until > now();
 }
 
+static gboolean is_to(const struct answer *answer, enum policy_verb verb, const char *subject, const char *object)
+{
+    return answer->verb == verb && g_str_equal(answer->subject, subject) && g_str_equal(answer->object, object);
+}
+
+/* Instead of an earlier one to the same. What counts no more takes nobody's room. */
 static void keep(struct policy_questions *questions, struct answer *answer)
 {
     g_queue_push_tail(&questions->answers, answer);
+    for (GList *link = questions->answers.head, *next; link; link = next) {
+        struct answer *other = link->data;
+        next = link->next;
+        if (still_counts(other) && (other == answer || !is_to(other, answer->verb, answer->subject, answer->object)))
+            continue;
+        g_queue_delete_link(&questions->answers, link);
+        answer_free(other);
+    }
     if (g_queue_get_length(&questions->answers) > POLICY_ANSWERS_MAX)
         answer_free(g_queue_pop_head(&questions->answers));
 }
@@ -107,8 +122,7 @@ static void read_answer(struct policy_questions *questions, const char *line)
         .remember = remember_by_word(parts[0]), .until = (gint64)until, .verb = policy_verb_by_words(parts[4])};
     gboolean this_boot = *questions->boot && g_str_equal(parts[2], questions->boot);
     if (found.remember == POLICY_REMEMBERS || found.remember == POLICY_UNTIL_GUEST_STOPS ||
-        found.verb == POLICY_VERB_LIMIT || !still_counts(&found) ||
-        (found.remember == POLICY_UNTIL_RESTART && !this_boot))
+        found.verb == POLICY_VERB_LIMIT || (found.remember == POLICY_UNTIL_RESTART && !this_boot))
         return;
     found.subject = g_strdup(parts[3]);
     found.object = g_strdup(parts[5]);
@@ -127,18 +141,19 @@ static void read_answers(struct policy_questions *questions)
         read_answer(questions, *line);
 }
 
-static gboolean is_about(const struct answer *answer, const struct policy_decision *decision)
+/* As the rule that asks today lets it be remembered, and no longer. */
+static gboolean fits(const struct answer *answer, const struct policy_decision *decision)
 {
-    return answer->verb == decision->verb && g_str_equal(answer->subject, decision->subject) &&
-           g_str_equal(answer->object, decision->object);
+    return answer->remember == decision->remember &&
+           (answer->remember != POLICY_FOR_SECONDS || answer->until - now() <= decision->seconds);
 }
 
-/* What the rule that asks today does not let be remembered, or not so, counts no more. */
 gboolean policy_questions_agreed(const struct policy_questions *questions, const struct policy_decision *decision)
 {
     for (GList *link = questions->answers.head; link; link = link->next) {
         const struct answer *answer = link->data;
-        if (is_about(answer, decision) && answer->remember == decision->remember && still_counts(answer))
+        if (is_to(answer, decision->verb, decision->subject, decision->object) && fits(answer, decision) &&
+            still_counts(answer))
             return TRUE;
     }
     return FALSE;
@@ -146,6 +161,7 @@ gboolean policy_questions_agreed(const struct policy_questions *questions, const
 
 static void remember(struct policy_questions *questions, const struct policy_decision *decision)
 {
+    gboolean in_file = decision->remember != POLICY_UNTIL_GUEST_STOPS;
     if (decision->remember == POLICY_ASK_EACH_TIME)
         return;
     struct answer *answer = g_new(struct answer, 1);
@@ -155,7 +171,7 @@ static void remember(struct policy_questions *questions, const struct policy_dec
                               .subject = g_strdup(decision->subject),
                               .object = g_strdup(decision->object)};
     keep(questions, answer);
-    if (answer->remember != POLICY_UNTIL_GUEST_STOPS)
+    if (in_file)
         write_answers(questions);
 }
 
@@ -166,17 +182,31 @@ static gboolean is_guest(const char *party, const char *name)
     return strncmp(party, name, length) == 0 && g_str_has_prefix(party + length, " (");
 }
 
-void policy_questions_guest_stopped(struct policy_questions *questions, const char *name)
+/* Those of a guest: all, or what was agreed until it stops. TRUE: there were any. */
+static gboolean forget(struct policy_questions *questions, const char *name, gboolean all)
 {
+    guint before = g_queue_get_length(&questions->answers);
     for (GList *link = questions->answers.head, *next; link; link = next) {
         struct answer *answer = link->data;
         next = link->next;
-        if (answer->remember != POLICY_UNTIL_GUEST_STOPS ||
+        if ((!all && answer->remember != POLICY_UNTIL_GUEST_STOPS) ||
             (!is_guest(answer->subject, name) && !is_guest(answer->object, name)))
             continue;
         g_queue_delete_link(&questions->answers, link);
         answer_free(answer);
     }
+    return g_queue_get_length(&questions->answers) != before;
+}
+
+void policy_questions_guest_stopped(struct policy_questions *questions, const char *name)
+{
+    forget(questions, name, FALSE);
+}
+
+void policy_questions_guest_gone(struct policy_questions *questions, const char *name)
+{
+    if (forget(questions, name, TRUE))
+        write_answers(questions);
 }
 
 /* ---- questions ---- */
@@ -191,20 +221,29 @@ static void take_off_bus(struct asked *asked)
     g_free(asked);
 }
 
+void policy_questions_agree(struct policy_questions *questions, const struct policy_decision *decision)
+{
+    policy_log_add(questions->log, decision, "agreed");
+    remember(questions, decision);
+}
+
 static void settle(struct asked *asked, gboolean agreed, const char *outcome)
 {
+    const struct policy_decision decision = asked->decision;
+    struct policy_questions *questions = asked->questions;
     policy_answered_fn answered = asked->answered;
     gpointer user = asked->user;
     g_autoptr(GError) error = NULL;
-    policy_log_add(asked->questions->log, &asked->decision, outcome);
-    if (agreed)
-        remember(asked->questions, &asked->decision);
-    else
-        g_set_error(&error, RH_ERROR, RH_ERROR_NOT_AGREED,
-                    "The policy asks first whether %s may %s %s, and nobody said yes. %s", asked->decision.subject,
-                    policy_verb_text(asked->decision.verb), asked->decision.object, asked->decision.rule);
     take_off_bus(asked);
-    answered(user, error);
+    if (agreed) {
+        policy_questions_agree(questions, &decision);
+    } else {
+        policy_log_add(questions->log, &decision, outcome);
+        g_set_error(&error, RH_ERROR, RH_ERROR_NOT_AGREED,
+                    "The policy asks first whether %s may %s %s, and nobody said yes. %s", decision.subject,
+                    policy_verb_text(decision.verb), decision.object, decision.rule);
+    }
+    answered(user, &decision, error);
 }
 
 static gboolean overdue(gpointer data)
@@ -222,7 +261,7 @@ static void answer(GDBusMethodInvocation *invocation, gpointer user, guint argum
     (void)argument;
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(b)", &agreed);
     g_dbus_method_invocation_return_value(invocation, NULL);
-    settle(asked, agreed, agreed ? "agreed" : "refused");
+    settle(asked, agreed, "refused");
 }
 
 static void put_on_bus(struct asked *asked)
@@ -241,13 +280,25 @@ static void put_on_bus(struct asked *asked)
     g_dbus_object_manager_server_export(asked->questions->objects, G_DBUS_OBJECT_SKELETON(object));
 }
 
-gboolean policy_questions_put(struct policy_questions *questions, const struct policy_decision *decision,
+static guint count_of(const struct policy_questions *questions, guint32 uid)
+{
+    guint count = 0;
+    for (GList *link = questions->pending.head; link; link = link->next) {
+        const struct asked *asked = link->data;
+        count += asked->uid == uid;
+    }
+    return count;
+}
+
+gboolean policy_questions_put(struct policy_questions *questions, const struct policy_decision *decision, guint32 uid,
                               policy_answered_fn answered, gpointer user, GError **error)
 {
+    guint all = g_queue_get_length(&questions->pending), own = count_of(questions, uid);
     policy_log_add(questions->log, decision, "asked");
-    if (g_queue_get_length(&questions->pending) >= POLICY_QUESTIONS_MAX) {
+    if (all >= POLICY_QUESTIONS_MAX || own >= POLICY_QUESTIONS_OF_ONE) {
         g_set_error(error, RH_ERROR, RH_ERROR_NOT_AGREED,
-                    "The policy asks first, and %d questions wait already. Answer those. %s", POLICY_QUESTIONS_MAX,
+                    "The policy asks first, and %u questions wait already%s. Answer those. %s",
+                    all >= POLICY_QUESTIONS_MAX ? all : own, all >= POLICY_QUESTIONS_MAX ? "" : " for you",
                     decision->rule);
         return FALSE;
     }
@@ -257,6 +308,7 @@ gboolean policy_questions_put(struct policy_questions *questions, const struct p
         .skeleton = rh_question1_skeleton_new(),
         .path = g_strdup_printf("/org/roundhouse/questions/%" G_GUINT64_FORMAT, ++questions->last_number),
         .decision = *decision,
+        .uid = uid,
         .answered = answered,
         .user = user};
     asked->timer = g_timeout_add_seconds(POLICY_QUESTION_SECONDS, overdue, asked);

@@ -101,7 +101,7 @@ static void renew_network(struct policy_service *service)
         return;
     for (guint i = 0; i < service->gate.guests->len; i++)
         add_card(cards, configs, g_ptr_array_index(service->gate.guests, i));
-    struct policy_facts facts = policy_facts_now(POWER_SUPPLIES, service->on_screen);
+    struct policy_facts facts = policy_facts_now(POWER_SUPPLIES, &service->gate.screen);
     policy_network_set(service->network,
                        policy_network_rules(service->asker, &facts,
                                             (const struct policy_card *)(const void *)cards->data, cards->len));
@@ -256,12 +256,14 @@ gboolean policy_service_may_keep(struct policy_service *service, const struct gu
     return policy_gate_laptop_may(&service->gate, POLICY_VERB_SNAPSHOT, config, error);
 }
 
-void policy_service_set_on_screen(struct policy_service *service, const char *guest)
+void policy_service_set_screen(struct policy_service *service, const struct policy_screen *screen)
 {
-    if (g_strcmp0(guest, service->on_screen) == 0)
+    struct policy_screen *now = &service->gate.screen;
+    if (g_strcmp0(screen->guest, now->guest) == 0 && screen->locked == now->locked)
         return;
     g_free(service->on_screen);
-    service->gate.on_screen = service->on_screen = g_strdup(guest);
+    service->on_screen = g_strdup(screen->guest);
+    *now = (struct policy_screen){service->on_screen, screen->locked};
     renew_network(service);
 }
 
@@ -270,6 +272,11 @@ void policy_service_guest_changed(struct policy_service *service, struct guest *
     if (guest_domid(guest) < 0)
         policy_questions_guest_stopped(service->questions, guest_config(guest)->name);
     renew_network(service);
+}
+
+void policy_service_guest_gone(struct policy_service *service, const char *name)
+{
+    policy_questions_guest_gone(service->questions, name);
 }
 
 /* ---- life ---- */

@@ -5,6 +5,7 @@
 #ifndef RH_POLICY_SERVICE_H
 #define RH_POLICY_SERVICE_H
 
+#include "facts.h"
 #include "guest.h"
 
 struct policy_service;
@@ -41,10 +42,13 @@ gboolean policy_service_may_autostart(struct policy_service *service, const stru
 /* Whether the laptop may make an undo point of it; the same. */
 gboolean policy_service_may_keep(struct policy_service *service, const struct guest_config *config, GError **error);
 
-/* Which guest is on screen; NULL: none. */
-void policy_service_set_on_screen(struct policy_service *service, const char *guest);
+/* What is on the machine's screen, and whether it is locked. Until this is called: nothing, and no. */
+void policy_service_set_screen(struct policy_service *service, const struct policy_screen *screen);
 
 /* The state of a guest has changed. */
 void policy_service_guest_changed(struct policy_service *service, struct guest *guest);
+
+/* A guest has no definition any more: one that is called so later is another. */
+void policy_service_guest_gone(struct policy_service *service, const char *name);
 
 #endif
