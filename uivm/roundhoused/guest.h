@@ -67,7 +67,9 @@ void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 const struct guest_config *guest_config(const struct guest *guest);
 /* What its file says: another one while it runs by what that was when it was suspended. */
 const struct guest_config *guest_definition(const struct guest *guest);
-/* A copy of it with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
+/* What its domain was made with; while it has none, what its definition says. NULL: none. */
+const char *guest_label(const struct guest *guest);
+/* A copy of guest_config() with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
 struct guest_config *guest_whole_config(const struct guest *guest, GError **error);
 /* Its definition goes: a guest that is called so later is another machine. */
 void guest_forget(const struct guest *guest);

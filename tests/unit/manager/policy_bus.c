@@ -268,6 +268,50 @@ static void refuse_copy(struct fixture *fixture, const char *method, const char 
     refused(fixture, fixture->manager, method, parameters, -1, DENIED, "deny administrator to export");
 }
 
+/* Nobody is kept busy with a list without end. */
+static void refuse_much(struct fixture *fixture)
+{
+    g_autoptr(GString) parameters = g_string_new("({'name': <'x'>, 'kernel': <'/k'>}, [");
+    for (guint i = 0; i < 300; i++)
+        g_string_append_printf(parameters, "%s{'clone': <'free'>}", i ? ", " : "");
+    g_string_append(parameters, "])");
+    refused(fixture, fixture->manager, "CreateGuest", parameters->str, -1, "org.roundhouse.Error.BadConfig",
+            "256 guests and images at most");
+}
+
+static void set_label(const char *label)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    g_autofree char *settings = g_strdup_printf("({'label': <'%s'>},)", label);
+    g_assert_no_error(try_to(caller, WORK, GUEST, "SetSettings", g_variant_parse(NULL, settings, NULL, NULL, NULL)));
+}
+
+static GError *give_microphone(void)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    return try_to(caller, MANAGER_PATH, BUS_NAME, "GiveMicrophone", g_variant_new("(u)", 1));
+}
+
+/* A guest stays what it is while it runs, and must be allowed as what it is going to be, too. */
+static void test_label_while_running(struct fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GDBusConnection) caller = caller_new();
+    (void)data;
+    define(fixture, "work", 1, "label=untrusted");
+    put_policy(fixture, "deny any guest labelled untrusted to use microphone\n"
+                        "allow any guest to use microphone\n"
+                        "allow the administrator to start, stop, change settings of any guest\n");
+    start_service(fixture);
+    g_assert_no_error(try_start());
+    set_label("");
+    expect_error(give_microphone(), DENIED, "deny any guest labelled untrusted to use microphone");
+    g_assert_no_error(try_to(caller, WORK, GUEST, "Destroy", NULL));
+    g_assert_no_error(try_start());
+    g_assert_no_error(give_microphone());
+    set_label("untrusted");
+    expect_error(give_microphone(), DENIED, "deny any guest labelled untrusted to use microphone");
+}
+
 /* Each way to copy an image, or to let another guest read it, asks of all guests that have it, also those of which it
  * is not the first. */
 static void test_copies(struct fixture *fixture, gconstpointer data)
@@ -290,6 +334,7 @@ static void test_copies(struct fixture *fixture, gconstpointer data)
     refuse_copy(fixture, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>}, [{'clone': <'both'>}])");
     refuse_copy(fixture, "CreateGuest", "({'name': <'x'>, 'kernel': <'/k'>, 'disk': <'image:own,ro'>}, @aa{sv} [])");
     refuse_copy(fixture, "CreateGuest", "({'name': <'x'>, 'type': <'hvm'>, 'cdrom': <'image:bank'>}, @aa{sv} [])");
+    refuse_much(fixture);
     g_autoptr(GDBusConnection) caller = caller_new();
     expect_error(try_to(caller, WORK, GUEST, "SetSettings",
                         g_variant_parse(NULL, "({'disk': <'image:both; image:own'>},)", NULL, NULL, NULL)),
@@ -438,6 +483,7 @@ int main(int argc, char **argv)
         {"/policy/names", test_names},
         {"/policy/autostart", test_autostart},
         {"/policy/guests-own", test_guests_own},
+        {"/policy/label-while-running", test_label_while_running},
         {"/policy/copies", test_copies},
         {"/policy/undo", test_undo},
         {"/policy/labels", test_labels},

@@ -28,7 +28,13 @@ static void explain(const struct question *question, char **effect, char **rule)
 {
     const char *const arguments[] = {"explain",      question->policy, question->subject,
                                      question->verb, question->object, NULL};
-    g_autofree char *text = run_policy_program(arguments);
+    static GHashTable *known; /* the program is asked each thing once */
+    g_autofree char *key = g_strjoinv("\t", (char **)(gpointer)arguments);
+    if (!known)
+        known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    if (!g_hash_table_contains(known, key))
+        g_hash_table_insert(known, g_strdup(key), run_policy_program(arguments));
+    const char *text = g_hash_table_lookup(known, key);
     g_assert_nonnull(text);
     g_auto(GStrv) lines = g_strsplit(text, "\n", 5);
     const char *words = strstr(lines[0], ": "), *otherwise = words ? strstr(words, "otherwise ") : NULL;

@@ -27,14 +27,13 @@ static gboolean is_guests_own(enum policy_verb verb)
 }
 
 static struct policy_decision ask(const struct policy_gate *gate, enum policy_category caller, enum policy_verb verb,
-                                  const struct policy_party *object)
+                                  const struct policy_party *object, const struct policy_facts *facts)
 {
     static const struct policy_party laptop = {.category = POLICY_LAPTOP};
     const struct policy_party person = {.category = caller};
-    struct policy_facts facts = facts_of(gate);
     if (is_guests_own(verb))
-        return policy_ask(gate->asker, object, verb, &laptop, &facts);
-    return policy_ask(gate->asker, &person, verb, object, &facts);
+        return policy_ask(gate->asker, object, verb, &laptop, facts);
+    return policy_ask(gate->asker, &person, verb, object, facts);
 }
 
 /* ---- what is agreed to for one call alone ---- */
@@ -89,9 +88,10 @@ static struct policy_decision ask_all(const struct policy_gate *gate, const stru
                                       const struct consent *consent, enum policy_category caller)
 {
     struct policy_decision least = {.effect = POLICY_ALLOW};
+    struct policy_facts facts = facts_of(gate); /* one moment for all of them */
     for (guint i = 0; i < requests->list->len; i++) {
         const struct policy_request *request = &g_array_index(requests->list, struct policy_request, i);
-        struct policy_decision decision = ask(gate, caller, request->verb, &request->object);
+        struct policy_decision decision = ask(gate, caller, request->verb, &request->object, &facts);
         if (decision.effect == POLICY_ASK &&
             (policy_questions_agreed(gate->questions, &decision) || is_agreed(consent, &decision)))
             decision.effect = POLICY_ALLOW;
@@ -168,10 +168,8 @@ static enum authority_verdict pass(gpointer user, GDBusMethodInvocation *invocat
     enum authority_verdict verdict = AUTHORITY_DENIED;
     if (!verb_of(invocation, &verb))
         return AUTHORITY_ALLOWED;
-    if (policy_requests_read(&requests, gate->asker, gate->guests, invocation, verb))
+    if (policy_requests_read(&requests, gate->asker, gate->guests, invocation, verb, error))
         verdict = decide(gate, invocation, &requests, caller, error);
-    else
-        g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND, "What was asked for is not there any more.");
     policy_requests_clear(&requests);
     return verdict;
 }
@@ -191,7 +189,8 @@ gboolean policy_gate_laptop_may(struct policy_gate *gate, enum policy_verb verb,
                                 GError **error)
 {
     const struct policy_party object = {POLICY_GUEST, config->name, config->label};
-    struct policy_decision decision = ask(gate, POLICY_LAPTOP, verb, &object);
+    struct policy_facts facts = facts_of(gate);
+    struct policy_decision decision = ask(gate, POLICY_LAPTOP, verb, &object, &facts);
     if (decision.effect == POLICY_ALLOW)
         return TRUE;
     deny(gate, &decision, error);
@@ -219,10 +218,10 @@ static gboolean read_party(const struct policy_gate *gate, const char *words, st
         return TRUE;
     }
     for (guint i = 0; i < gate->guests->len; i++) {
-        const struct guest_config *config = guest_config(g_ptr_array_index(gate->guests, i));
-        if (!g_str_equal(config->name, name))
+        const struct guest *guest = g_ptr_array_index(gate->guests, i);
+        if (!g_str_equal(guest_config(guest)->name, name))
             continue;
-        *party = (struct policy_party){POLICY_GUEST, config->name, config->label};
+        *party = (struct policy_party){POLICY_GUEST, guest_config(guest)->name, guest_label(guest)};
         return TRUE;
     }
     g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND,

@@ -1,5 +1,6 @@
 /* From a method and its arguments to questions: a table, whose rows say what a method is about. */
 #include "request.h"
+#include "errors.h"
 #include "guest.h"
 #include "image_users.h"
 #include "storage/image_name.h"
@@ -24,11 +25,17 @@ static const char *keep(struct call *call, const char *text)
     return text ? g_string_chunk_insert(call->requests->texts, text) : NULL;
 }
 
+static gboolean is_too_much(const struct call *call)
+{
+    return call->requests->list->len > POLICY_REQUESTS_MAX;
+}
+
 static void add(struct call *call, enum policy_verb verb, const struct policy_party *object)
 {
     const struct policy_request request = {verb,
                                            {object->category, keep(call, object->name), keep(call, object->label)}};
-    g_array_append_val(call->requests->list, request);
+    if (!is_too_much(call))
+        g_array_append_val(call->requests->list, request);
 }
 
 static struct policy_party party_of(const struct guest_config *config)
@@ -36,10 +43,14 @@ static struct policy_party party_of(const struct guest_config *config)
     return (struct policy_party){POLICY_GUEST, config->name, config->label};
 }
 
-static void add_guest(struct call *call, enum policy_verb verb, const struct guest_config *config)
+/* As which it runs, and as which it is going to, if its label has been changed since it was started. */
+static void add_guest(struct call *call, enum policy_verb verb, const struct guest *guest)
 {
-    const struct policy_party object = party_of(config);
-    add(call, verb, &object);
+    const struct policy_party defined = party_of(guest_definition(guest));
+    const struct policy_party runs = {POLICY_GUEST, defined.name, guest_label(guest)};
+    add(call, verb, &runs);
+    if (g_strcmp0(runs.label, defined.label) != 0)
+        add(call, verb, &defined);
 }
 
 /* ---- what is it about? FALSE: that is not there ---- */
@@ -66,7 +77,7 @@ static gboolean the_guest(struct call *call)
 {
     const struct guest *guest = find_called(call);
     if (guest)
-        add_guest(call, call->verb, guest_config(guest));
+        add_guest(call, call->verb, guest);
     return guest != NULL;
 }
 
@@ -82,7 +93,7 @@ static gboolean the_slot(struct call *call)
             found = guest;
     }
     if (found)
-        add_guest(call, call->verb, guest_config(found));
+        add_guest(call, call->verb, found);
     return TRUE;
 }
 
@@ -95,7 +106,7 @@ static void add_export(struct call *call, const char *image)
     for (guint i = 0; i < call->guests->len; i++) {
         const struct guest *guest = g_ptr_array_index(call->guests, i);
         if (image_users_is_one(guest, image))
-            add_guest(call, POLICY_VERB_EXPORT, guest_config(guest));
+            add_guest(call, POLICY_VERB_EXPORT, guest);
     }
     const struct policy_party nobodys = {POLICY_GUEST, image_name_valid(image) ? image : NO_NAME, NULL};
     if (call->requests->list->len == before)
@@ -117,7 +128,7 @@ static void add_clones(struct call *call, GVariant *words)
     const char *key;
     GVariant *value;
     g_variant_iter_init(&iter, words);
-    while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+    while (!is_too_much(call) && g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
         if (g_str_equal(key, "clone") && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
             add_export(call, g_variant_get_string(value, NULL));
         g_variant_unref(value);
@@ -127,7 +138,7 @@ static void add_clones(struct call *call, GVariant *words)
 static gboolean the_clones(struct call *call)
 {
     g_autoptr(GVariant) disks = g_variant_get_child_value(call->parameters, 1);
-    for (gsize i = 0; i < g_variant_n_children(disks); i++) {
+    for (gsize i = 0; i < g_variant_n_children(disks) && !is_too_much(call); i++) {
         g_autoptr(GVariant) words = g_variant_get_child_value(disks, i);
         add_clones(call, words);
     }
@@ -228,7 +239,7 @@ static const struct about *find_about(GDBusMethodInvocation *invocation)
 }
 
 gboolean policy_requests_read(struct policy_requests *requests, struct policy_asker *asker, const GPtrArray *guests,
-                              GDBusMethodInvocation *invocation, enum policy_verb verb)
+                              GDBusMethodInvocation *invocation, enum policy_verb verb, GError **error)
 {
     const struct about *about = find_about(invocation);
     struct call call = {asker, guests, invocation, g_dbus_method_invocation_get_parameters(invocation), verb, requests};
@@ -237,7 +248,12 @@ gboolean policy_requests_read(struct policy_requests *requests, struct policy_as
     requests->texts = g_string_chunk_new(256);
     for (gsize i = 0; there && i < G_N_ELEMENTS(about->ask) && about->ask[i]; i++)
         there = about->ask[i](&call);
-    return there;
+    if (!there)
+        g_set_error(error, RH_ERROR, RH_ERROR_NOT_FOUND, "What was asked for is not there any more.");
+    else if (is_too_much(&call))
+        g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "One call may be about %d guests and images at most.",
+                    POLICY_REQUESTS_MAX);
+    return there && !is_too_much(&call);
 }
 
 void policy_requests_clear(struct policy_requests *requests)

@@ -9,6 +9,8 @@
 
 #include <gio/gio.h>
 
+#define POLICY_REQUESTS_MAX 256 /* of one call */
+
 /* One question; who asks is not in it. */
 struct policy_request {
     enum policy_verb verb;
@@ -21,11 +23,12 @@ struct policy_requests {
 };
 
 /*
- * verb: the method's. guests: struct guest. FALSE: what the call is about is not there. Either way the requests are to
- * be cleared. Names that cannot be one are "?", so that texts of callers come into no sentence, file or question.
+ * verb: the method's. guests: struct guest. FALSE with an RH_ERROR_NOT_FOUND, what the call is about is not there, or
+ * an RH_ERROR_BAD_CONFIG, that is too much. Either way the requests are to be cleared. Names that cannot be one are
+ * "?", so that texts of callers come into no sentence, file or question.
  */
 gboolean policy_requests_read(struct policy_requests *requests, struct policy_asker *asker, const GPtrArray *guests,
-                              GDBusMethodInvocation *invocation, enum policy_verb verb);
+                              GDBusMethodInvocation *invocation, enum policy_verb verb, GError **error);
 void policy_requests_clear(struct policy_requests *requests);
 
 #endif

@@ -82,7 +82,7 @@ static void add_card(GArray *cards, GPtrArray *configs, const struct guest *gues
         return;
     g_ptr_array_add(configs, config);
     struct policy_card card = {.guest = config->name,
-                               .label = config->label,
+                               .label = guest_label(guest),
                                .bridge = config->bridge,
                                .domid = (guint)guest_domid(guest),
                                .emulated = config->type == GUEST_HVM};
