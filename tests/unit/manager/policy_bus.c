@@ -167,6 +167,7 @@ static void test_said_twice(struct fixture *fixture, gconstpointer data)
     g_autofree char *file = g_build_filename(fixture->guests, "work.conf", NULL), *before = NULL, *after = NULL;
     (void)data;
     define(fixture, "work", 1, "");
+    define(fixture, "fun", 2, "label=desktop\nlabel=untrusted");
     put_policy(fixture, "guest bank is a desktop\nlabel 7\n"
                         "deny the administrator to change settings of, create any guest labelled untrusted, "
                         "any guest labelled 7, the guest bank\n"
@@ -180,6 +181,11 @@ static void test_said_twice(struct fixture *fixture, gconstpointer data)
         expect_error(
             try_to(caller, MANAGER_PATH, BUS_NAME, "CreateGuest", g_variant_parse(NULL, guests[i], NULL, NULL, NULL)),
             DENIED, "deny administrator to change settings");
+    expect_error(try_to(caller, "/org/roundhouse/guests/fun", GUEST, "SetSettings",
+                        g_variant_parse(NULL, "({'memory_mib': <uint32 64>},)", NULL, NULL, NULL)),
+                 DENIED, "deny administrator to change settings");
+    undefine(fixture, "fun");
+    WAIT_FOR(guest_count(fixture) == 1);
     /* The file is that of the name that counts. */
     done(fixture, fixture->manager, "CreateGuest",
          "({'name': <'work'>, 'name': <'y'>, 'kernel': <'/k'>, 'label': <'untrusted'>, 'label': <''>}, @aa{sv} [])",
