@@ -503,7 +503,7 @@ static void test_answers(struct directory *directory, gconstpointer data)
     (void)data;
     g_strlcpy(decision.object, "old (desktop)", sizeof(decision.object));
     policy_questions_agree(questions, &decision);
-    for (guint i = 0; i < POLICY_ANSWERS_MAX - 1; i++) {
+    for (guint i = 0; i < POLICY_ANSWERS_MAX; i++) {
         g_strlcpy(decision.object, "same (desktop)", sizeof(decision.object));
         policy_questions_agree(questions, &decision);
     }
