@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ET
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PAGE = os.path.join(ROOT, 'docs', 'api.md')
-INTERFACES = ['Manager1', 'Guest1', 'Job1']
-ACTIONS = {'use': 'use', 'administer': 'administer', 'none': 'everybody'}
+INTERFACES = ['Manager1', 'Guest1', 'Job1', 'Question1']
+ACTIONS = {'use': 'use', 'administer': 'administer', 'answer': 'answer', 'none': 'everybody'}
 
 HEAD = """# The D-Bus API
 
@@ -30,7 +30,11 @@ and nothing that is there changes its meaning: clients skip what they do not kno
 Everybody may look at properties. For a call polkit is asked about one of two actions: `org.roundhouse.use`, which it allows the active local
 user, or `org.roundhouse.administer`, for which it wants an administrator. Root, and the person at the switcher, may do both. A caller that can
 be asked for a password sets the flag `ALLOW_INTERACTIVE_AUTHORIZATION` in its call. Where polkit is not there or gives no
-answer, root and the switcher may, and nobody else.
+answer, root and the switcher may, and nobody else. A third, `org.roundhouse.answer`, is the switcher's and root's alone: who asks must not be able
+to say yes.
+
+Where a policy is in force, it is asked afterwards (`docs/policies.md`): the column "verb" says what for, in the policy's words. Reading properties is
+not asked about.
 
 To administer guests is not to be root. Root alone may give a guest any file or device of this machine; others may give it images of
 the pool and, to read, CD drives and files that everybody may read, by a path without links in folders that root alone can change.
@@ -71,6 +75,10 @@ def action(method):
                 'administer')
 
 
+def verb(method):
+    return next((note.get('value') for note in method.findall('annotation') if note.get('name') == 'org.roundhouse.Verb'), '')
+
+
 def interface_text(name):
     parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
     root = ET.parse(os.path.join(HERE, f'org.roundhouse.{name}.xml'), parser).getroot()
@@ -78,8 +86,8 @@ def interface_text(name):
     children = list(documented(interface))
     lines = [f'\n## {interface.get("name")}\n', about, '', '| property | type | what it is |', '|---|---|---|']
     lines += [f'| {node.get("name")} | `{node.get("type")}` | {text} |' for node, text in children if node.tag == 'property']
-    lines += ['', '| method | who may | what it does |', '|---|---|---|']
-    lines += [f'| `{signature(node)}` | {action(node)} | {text} |' for node, text in children if node.tag == 'method']
+    lines += ['', '| method | who may | verb | what it does |', '|---|---|---|---|']
+    lines += [f'| `{signature(node)}` | {action(node)} | {verb(node)} | {text} |' for node, text in children if node.tag == 'method']
     return '\n'.join(lines) + '\n'
 
 

@@ -17,10 +17,12 @@
 
 #define USE        "org.roundhouse.use"
 #define ADMINISTER "org.roundhouse.administer"
+#define ANSWER     "org.roundhouse.answer"
 
 struct authority {
     GDBusConnection *bus;
-    GHashTable *questions; /* struct question, owned */
+    struct authority_gate gate; /* ask NULL: there is none */
+    GHashTable *questions;      /* struct question, owned */
     guint64 last_question;
 };
 
@@ -40,18 +42,23 @@ struct question {
     GDBusMethodInvocation *invocation;
     const char *action;
     guint32 uid;
-    char *id; /* by which polkit is told that it may forget the question; NULL: it has not been asked */
+    gboolean owner;   /* the caller is the service's own user */
+    gboolean waiting; /* for the gate */
+    char *id;         /* by which polkit is told that it may forget the question; NULL: it has not been asked */
     guint watch;
     GCancellable *cancellable;
 };
 
-/* What the method takes, as its XML says: "use" or "none"; a method that says nothing takes the most. NULL: nothing. */
+/* What the method takes, as its XML says: "use", "answer" or "none"; one that says nothing takes the most. NULL:
+ * nothing. */
 static const char *action_of(GDBusMethodInvocation *invocation)
 {
     const GDBusMethodInfo *method = g_dbus_method_invocation_get_method_info(invocation);
     const char *action = g_dbus_annotation_info_lookup(method->annotations, "org.roundhouse.Action");
     if (g_strcmp0(action, "none") == 0)
         return NULL;
+    if (g_strcmp0(action, "answer") == 0)
+        return ANSWER;
     return g_strcmp0(action, "use") == 0 ? USE : ADMINISTER;
 }
 
@@ -72,7 +79,7 @@ static void forget(struct question *question)
     g_hash_table_remove(question->authority->questions, question);
 }
 
-static void run(struct question *question)
+static void carry_out(struct question *question)
 {
     struct service *service = question->service;
     if (g_dbus_interface_skeleton_get_object_path(question->skeleton))
@@ -83,11 +90,67 @@ static void run(struct question *question)
     forget(question);
 }
 
+static void fail(struct question *question, const GError *error)
+{
+    g_dbus_method_invocation_return_gerror(question->invocation, error);
+    forget(question);
+}
+
 static void refuse(struct question *question, const char *why)
 {
     g_dbus_method_invocation_return_error(question->invocation, RH_ERROR, RH_ERROR_NOT_ALLOWED,
                                           "You may not do this (%s). %s", question->action, why);
     forget(question);
+}
+
+/* ---- the policy ---- */
+
+static void ask_polkit(struct question *question);
+static gboolean is_ui(guint32 uid);
+static void run(struct question *question);
+
+/* What the call is about may be another thing by now, and there may be more to ask. */
+static void gate_answered(gpointer data, const GError *error)
+{
+    struct question *question = data;
+    question->waiting = FALSE;
+    if (error)
+        fail(question, error);
+    else
+        run(question);
+}
+
+/* The switcher's user needs no password for anything: it is the person, whoever that is. */
+static struct authority_call call_of(struct question *question)
+{
+    gboolean ui = !question->owner && is_ui(question->uid);
+    gboolean administrator = question->owner || (!ui && g_str_equal(question->action, ADMINISTER));
+    return (struct authority_call){.uid = question->uid,
+                                   .administrator = administrator,
+                                   .answers = question->owner || ui,
+                                   .may_raise = !ui && !administrator,
+                                   .done = gate_answered,
+                                   .question = question};
+}
+
+/* Who may do it as far as polkit goes. */
+static void run(struct question *question)
+{
+    const struct authority_gate *gate = &question->authority->gate;
+    struct authority_call call = call_of(question);
+    g_autoptr(GError) error = NULL;
+    enum authority_verdict verdict =
+        gate->ask ? gate->ask(gate->user, question->invocation, &call, &error) : AUTHORITY_ALLOWED;
+    if (verdict == AUTHORITY_ALLOWED) {
+        carry_out(question);
+    } else if (verdict == AUTHORITY_DENIED) {
+        fail(question, error);
+    } else if (verdict == AUTHORITY_RAISE) {
+        question->action = ADMINISTER;
+        ask_polkit(question);
+    } else {
+        question->waiting = TRUE;
+    }
 }
 
 /* ---- polkit ---- */
@@ -150,6 +213,7 @@ static void ask_polkit(struct question *question)
     gboolean interactive = g_dbus_message_get_flags(message) & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
     const char *sender = g_dbus_method_invocation_get_sender(question->invocation);
     GVariantBuilder subject, details;
+    g_free(question->id);
     question->id = g_strdup_printf("roundhoused-%" G_GUINT64_FORMAT, ++question->authority->last_question);
     g_variant_builder_init(&subject, G_VARIANT_TYPE("a{sv}"));
     g_variant_builder_add(&subject, "{sv}", "name", g_variant_new_string(sender));
@@ -190,7 +254,8 @@ static void user_told(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     g_variant_get(answer, "(u)", &question->uid);
-    if (question->uid == geteuid()) {
+    question->owner = question->uid == geteuid();
+    if (question->owner) {
         g_object_set_data(G_OBJECT(question->invocation), OWN_USER, question->invocation);
         run(question);
     } else if (questions_of(question->authority, question->uid) >= QUESTIONS_MAX) {
@@ -202,7 +267,10 @@ static void user_told(GObject *source, GAsyncResult *result, gpointer data)
 
 static void drop(struct question *question)
 {
+    const struct authority_gate *gate = &question->authority->gate;
     g_cancellable_cancel(question->cancellable);
+    if (question->waiting)
+        gate->withdraw(gate->user, question->invocation);
     if (question->id)
         g_dbus_connection_call(question->authority->bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
                                "CancelCheckAuthorization", g_variant_new("(s)", question->id), NULL,
@@ -259,6 +327,11 @@ void authority_serve(struct authority *authority, gpointer skeleton, const struc
         *service = (struct service){authority, skeleton, method, user};
         g_signal_connect_data(skeleton, method->signal, G_CALLBACK(on_call), service, service_free, G_CONNECT_SWAPPED);
     }
+}
+
+void authority_set_gate(struct authority *authority, const struct authority_gate *gate)
+{
+    authority->gate = *gate;
 }
 
 struct authority *authority_new(GDBusConnection *bus)

@@ -10,7 +10,36 @@
 
 struct authority;
 
+/* What the policy says of a call that polkit allows. */
+enum authority_verdict {
+    AUTHORITY_ALLOWED,
+    AUTHORITY_DENIED, /* with an error */
+    AUTHORITY_RAISE,  /* to an administrator it would be otherwise; only where the call says that this may be told */
+    AUTHORITY_WAIT,   /* somebody is asked */
+};
+
+typedef void (*authority_answer_fn)(gpointer question, const GError *error);
+
+struct authority_call {
+    guint32 uid;
+    gboolean administrator; /* the caller has shown to be one; otherwise he is the person at the machine */
+    gboolean answers;       /* he is one of the two who may answer the policy's questions: root, the switcher */
+    gboolean may_raise;
+    authority_answer_fn done; /* once, after AUTHORITY_WAIT; error NULL: the gate is asked again */
+    gpointer question;
+};
+
+struct authority_gate {
+    enum authority_verdict (*ask)(gpointer user, GDBusMethodInvocation *invocation, const struct authority_call *call,
+                                  GError **error);
+    void (*withdraw)(gpointer user, GDBusMethodInvocation *invocation); /* done is not called any more */
+    gpointer user;
+};
+
 struct authority *authority_new(GDBusConnection *bus);
+
+/* From now on each call has to pass it too. */
+void authority_set_gate(struct authority *authority, const struct authority_gate *gate);
 
 /* Calls that wait for an answer are refused. */
 void authority_free(struct authority *authority);

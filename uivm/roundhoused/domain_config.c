@@ -218,6 +218,8 @@ gboolean domain_config_fill(libxl_domain_config *domain, libxl_ctx *ctx, const s
     domain->c_info.type = types[config->type];
     domain->c_info.name = g_strdup(config->name);
     memcpy(libxl_uuid_bytearray(&domain->c_info.uuid), config->uuid, sizeof(config->uuid));
+    if (*config->context) /* which the hypervisor turns into an ssidref, or refuses */
+        domain->c_info.ssid_label = g_strdup(config->context);
     libxl_defbool_set(&domain->c_info.run_hotplug_scripts, true);
     fill_build_info(&domain->b_info, ctx, config, screen);
     /* The ends of a domain are dealt with here; these only tell other tools so. */

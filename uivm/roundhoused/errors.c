@@ -17,6 +17,8 @@ static const GDBusErrorEntry names[] = {
     {RH_ERROR_NO_SPACE, "org.roundhouse.Error.NoSpace"},
     {RH_ERROR_IN_USE, "org.roundhouse.Error.InUse"},
     {RH_ERROR_EXISTS, "org.roundhouse.Error.Exists"},
+    {RH_ERROR_POLICY, "org.roundhouse.Error.DeniedByPolicy"},
+    {RH_ERROR_NOT_AGREED, "org.roundhouse.Error.NotAgreed"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == RH_ERROR_COUNT);
 

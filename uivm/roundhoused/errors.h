@@ -21,6 +21,8 @@ enum rh_error {
     RH_ERROR_NO_SPACE,    /* the pool of disks is full */
     RH_ERROR_IN_USE,      /* a disk is in use */
     RH_ERROR_EXISTS,      /* the name is taken */
+    RH_ERROR_POLICY,      /* the policy in force does not allow it; the message has the rule */
+    RH_ERROR_NOT_AGREED,  /* the policy asks a person first, and nobody said yes */
     RH_ERROR_COUNT
 };
 

@@ -8,6 +8,8 @@
 #include "roundhouse_dbus.h"
 #include "saved_state.h"
 
+#include <unistd.h>
+
 #ifndef SHUTDOWN_PATIENCE_SECONDS
 #define SHUTDOWN_PATIENCE_SECONDS 90
 #endif
@@ -20,6 +22,7 @@ enum fate { FATE_OFF, FATE_CRASHED, FATE_RESTART };
 struct guest {
     const struct guest_environment *environment;
     struct guest_config *config;
+    char *label;                  /* of the domain */
     struct guest_config *defined; /* the file's, while config is what a resumed domain runs by; NULL: the same */
     RhGuest1 *skeleton;
     char *object_path;
@@ -56,6 +59,7 @@ static void guest_clear(gpointer data)
     struct guest *guest = data;
     guest_config_free(guest->config);
     guest_config_free(guest->defined);
+    g_free(guest->label);
     g_clear_object(&guest->skeleton);
     g_free(guest->object_path);
 }
@@ -425,18 +429,23 @@ static void make_domain(gpointer data)
 {
     struct job *job = data;
     struct guest *guest = job->guest;
+    const struct guest_environment *environment = guest->environment;
     g_autoptr(GError) error = NULL;
     struct guest_config *config = guest_whole_config(guest, &error);
     int saved = config ? open_saved(guest, config, &error) : -1;
-    if (error) {
+    struct guest_config *used = saved < 0 ? config : guest->config;
+    if (error || !environment->label(environment->user, used, &error)) {
+        if (saved >= 0)
+            close(saved);
         guest_config_free(config);
         start_failed(job, RH_ERROR_TOOLSTACK, error);
         return;
     }
+    g_free(guest->label);
+    guest->label = g_strdup(used->label);
     publish_config(guest);
     job->resuming = saved >= 0;
-    toolstack_create(guest->environment->toolstack, saved < 0 ? config : guest->config,
-                     display_screen(guest->environment->display), saved, created, job);
+    toolstack_create(environment->toolstack, used, display_screen(guest->environment->display), saved, created, job);
     guest_config_free(config);
 }
 
@@ -664,6 +673,7 @@ static void take_over(struct guest *guest)
         saved_state_tidy(environment->saved, guest->config->name, domain.domid >= 0 && !domain.begun);
     if (domain.domid < 0)
         return;
+    guest->label = g_strdup(guest->config->label);
     if (!domain.begun || (domain.suspended && is_saved(guest))) {
         g_message("%s: domain %d is of no use: its making or its end was interrupted", guest->config->name,
                   domain.domid);
@@ -778,6 +788,11 @@ const struct guest_config *guest_config(const struct guest *guest)
 const struct guest_config *guest_definition(const struct guest *guest)
 {
     return guest->defined ? guest->defined : guest->config;
+}
+
+const char *guest_label(const struct guest *guest)
+{
+    return guest->domid < 0 ? guest->config->label : guest->label;
 }
 
 enum guest_state guest_state(const struct guest *guest)

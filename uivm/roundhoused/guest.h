@@ -30,6 +30,8 @@ struct guest_environment {
     void (*before_start)(struct guest *guest, void (*go_on)(gpointer data), gpointer data, gpointer user);
     /* A slot of the seat for a guest without one of its own; 0 with an RH_ERROR_DISPLAY: they are all taken. */
     guint (*lend_slot)(gpointer user, GError **error);
+    /* Sets the definition's context before a domain is made of it; FALSE with an error: its label is none. */
+    gboolean (*label)(gpointer user, struct guest_config *config, GError **error);
     gpointer user;
 };
 
@@ -65,7 +67,9 @@ void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 const struct guest_config *guest_config(const struct guest *guest);
 /* What its file says: another one while it runs by what that was when it was suspended. */
 const struct guest_config *guest_definition(const struct guest *guest);
-/* A copy of it with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
+/* What its domain was made with; while it has none, what its definition says. NULL: none. */
+const char *guest_label(const struct guest *guest);
+/* A copy of guest_config() with what the machine keeps of the guest's identity; NULL with an RH_ERROR_TOOLSTACK. */
 struct guest_config *guest_whole_config(const struct guest *guest, GError **error);
 /* Its definition goes: a guest that is called so later is another machine. */
 void guest_forget(const struct guest *guest);

@@ -10,9 +10,10 @@
 
 #include "roundhouse_guest.h"
 
-#define GUEST_SLOT_NONE 0 /* no hotkey; its screen is one of those that nobody has */
-#define GUEST_SLOT_MAX  9
-#define GUEST_NAME_MAX  63
+#define GUEST_SLOT_NONE     0 /* no hotkey; its screen is one of those that nobody has */
+#define GUEST_SLOT_MAX      9
+#define GUEST_NAME_MAX      63
+#define GUEST_CONTEXT_BYTES 160 /* of the longest context of a policy, and its end */
 
 #define GUEST_BOOT_UEFI   "cdn"    /* the order of OVMF, which on Xen cannot be told another */
 #define GUEST_CDROM_EMPTY "empty"  /* a CD drive without a CD */
@@ -71,6 +72,8 @@ struct guest_config {
     guint undo_points;  /* how many are kept; 0: none is made */
     guint undo_space;   /* MiB that they may have of the pool, for each disk */
     guint undo_minutes; /* between two while the guest runs; 0: only at its starts */
+    char *label;                       /* guest_label.h; NULL: none */
+    char context[GUEST_CONTEXT_BYTES]; /* no setting: what the policy in force knows it by; "": there is no policy */
 };
 
 /*

@@ -165,15 +165,18 @@ static void disks_made(GObject *source, GAsyncResult *result, gpointer data)
 
 static struct guest_config *new_config(const struct guest_edit *edit, GVariant *settings, GError **error)
 {
+    g_auto(GVariantDict) said;
     const char *name = NULL;
-    if (!g_variant_lookup(settings, "name", "&s", &name) || strchr(name, '/')) {
+    g_variant_dict_init(&said, settings); /* of a setting that is there twice the last counts, as guest_config_edit() */
+    if (!g_variant_dict_lookup(&said, "name", "&s", &name) || strchr(name, '/')) {
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG,
                     "name: this setting is missing, or it is no name; give letters, digits, dots and dashes.");
         return NULL;
     }
     g_autofree char *path = path_of(edit, name);
     struct guest_config *config = guest_config_edit(NULL, path, settings, error);
-    if (config && check_name_free(edit, config->name, error) && check_slot_free(edit, config->slot, NULL, error))
+    if (config && check_name_free(edit, config->name, error) && check_slot_free(edit, config->slot, NULL, error) &&
+        edit->label(edit->user, config, error))
         return config;
     guest_config_free(config);
     return NULL;
@@ -260,7 +263,8 @@ static gboolean write_changed(const struct subject *subject, GDBusMethodInvocati
         g_set_error(error, RH_ERROR, RH_ERROR_BAD_CONFIG, "name: a guest gets another name by Rename.");
         good = FALSE;
     }
-    good = good && guest_config_write(config, config->path, error);
+    good = good && subject->edit->label(subject->edit->user, config, error) &&
+           guest_config_write(config, config->path, error);
     guest_config_free(config);
     guest_config_free(file);
     return good;

@@ -16,6 +16,8 @@ struct guest_edit {
     const char *pool; /* the folder of disks (storage/pool.h) */
     /* Definitions have changed: afterwards guests is what they say. It may end any guest that is not running. */
     void (*reload)(gpointer user);
+    /* Whether the policy knows the definition's label; FALSE with an error. */
+    gboolean (*label)(gpointer user, struct guest_config *config, GError **error);
     gpointer user;
 };
 

@@ -15,6 +15,8 @@ struct guest_points {
     struct jobs *jobs;
     struct authority *authority;
     GHashTable *latest; /* name of a guest -> gint64 *, monotonic: its latest undo point, or when it was seen to run */
+    gboolean (*may)(gpointer user, const struct guest_config *config, GError **error);
+    gpointer user;
 };
 
 /* One piece; the guest is held. */
@@ -120,12 +122,13 @@ static struct work *work_new(struct guest_points *points, struct guest *guest, p
     return work;
 }
 
-static void tell_failure(const struct work *work, const GError *error)
+static void tell_failure(const struct guest *guest, const GError *error)
 {
     g_autofree char *sentence =
-        g_strdup_printf("No undo point of %s could be made. %s", guest_config(work->guest)->name, error->message);
-    g_warning("%s", sentence);
-    rh_guest1_set_error(guest_skeleton(work->guest), sentence);
+        g_strdup_printf("No undo point of %s could be made. %s", guest_config(guest)->name, error->message);
+    if (g_strcmp0(rh_guest1_get_error(guest_skeleton(guest)), sentence) != 0) /* once, and not each hour */
+        g_warning("%s", sentence);
+    rh_guest1_set_error(guest_skeleton(guest), sentence);
 }
 
 static void work_end(struct work *work, const GError *error)
@@ -135,7 +138,7 @@ static void work_end(struct work *work, const GError *error)
     if (work->job)
         long_job_end(work->job, NULL, error);
     else if (error)
-        tell_failure(work, error);
+        tell_failure(work->guest, error);
     guest_release(work->guest);
     if (work->go_on)
         work->go_on(work->data);
@@ -315,13 +318,26 @@ static gint64 *latest(struct guest_points *points, const struct guest *guest)
     return time;
 }
 
-/* NULL: it wants none, it has no image, or a point of it is being made just now. */
+/* The policy's log counts what is refused. */
+static gboolean may_keep(const struct guest_points *points, const struct guest *guest)
+{
+    g_autoptr(GError) error = NULL;
+    if (points->may(points->user, guest_config(guest), &error))
+        return TRUE;
+    tell_failure(guest, error);
+    return FALSE;
+}
+
+/* NULL: it wants none, it has no image, it may not be, or a point of it is being made just now. */
 static struct work *begin_undo(struct guest_points *points, struct guest *guest)
 {
     if (!guest_config(guest)->undo_points || !hold(guest, FALSE, NULL))
         return NULL;
     *latest(points, guest) = g_get_monotonic_time();
-    return work_new(points, guest, make_undo);
+    if (may_keep(points, guest))
+        return work_new(points, guest, make_undo);
+    guest_release(guest);
+    return NULL;
 }
 
 void guest_points_before_start(struct guest_points *points, struct guest *guest, void (*go_on)(gpointer data),
@@ -361,9 +377,20 @@ struct guest_points *guest_points_new(const char *pool_path, const GPtrArray *gu
                                       struct authority *authority)
 {
     struct guest_points *points = g_new(struct guest_points, 1);
-    *points = (struct guest_points){pool_path, guests, jobs, authority,
-                                    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+    *points = (struct guest_points){.pool = pool_path,
+                                    .guests = guests,
+                                    .jobs = jobs,
+                                    .authority = authority,
+                                    .latest = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
     return points;
+}
+
+void guest_points_set_check(struct guest_points *points,
+                            gboolean (*may)(gpointer user, const struct guest_config *config, GError **error),
+                            gpointer user)
+{
+    points->may = may;
+    points->user = user;
 }
 
 void guest_points_free(struct guest_points *points)

@@ -14,6 +14,10 @@ struct guest_points;
 /* The pool's folder, and the guests (struct guest) that guest_points_tick() looks at. All of it is borrowed. */
 struct guest_points *guest_points_new(const char *pool_path, const GPtrArray *guests, struct jobs *jobs,
                                       struct authority *authority);
+/* Who is asked before each undo point; FALSE with an error refuses it. */
+void guest_points_set_check(struct guest_points *points,
+                            gboolean (*may)(gpointer user, const struct guest_config *config, GError **error),
+                            gpointer user);
 void guest_points_free(struct guest_points *points);
 
 /* The methods of org.roundhouse.Guest1 about points. */

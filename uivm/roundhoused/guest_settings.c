@@ -1,5 +1,6 @@
 /* The table of settings, in the order of the manual page and of a new file. */
 #include "guest_setting.h"
+#include "guest_label.h"
 #include "storage/image_name.h"
 
 #include <string.h>
@@ -56,6 +57,14 @@ static gboolean check_cmdline(const struct guest_setting *row, const char *value
         return guest_setting_bad(error, row->key, "it is %zu characters long; a guest can be given %d.", strlen(value),
                                  CMDLINE_MAX);
     return TRUE;
+}
+
+static gboolean check_label(const struct guest_setting *row, const char *value, GError **error)
+{
+    struct guest_label label;
+    return guest_label_read(value, &label) ||
+           guest_setting_bad(error, row->key,
+                             "\"%s\" is not a label of the policy, with desktop or service before it or not.", value);
 }
 
 static gboolean name_of_file(const struct guest_setting *row, struct guest_config *config, GError **error)
@@ -201,6 +210,10 @@ const struct guest_setting guest_settings[] = {
     {"undo_minutes", &guest_kind_number, FIELD(guint, undo_minutes),
      .about = "How many minutes are between two undo points while it runs; 0 to make them at starts only",
      .otherwise = "60", .min = 0, .max = 7 * 24 * 60},
+    {"label", &guest_kind_text, FIELD(char *, label),
+     .about = "What the policy knows the guest by, if it does not name it: desktop, which goes without saying, or "
+              "service, and one of the policy's labels; either or both",
+     .check = check_label},
     {.key = NULL},
 };
 /* clang-format on */

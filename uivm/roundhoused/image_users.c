@@ -18,12 +18,17 @@ static gboolean has_image(const struct guest_config *config, const char *image)
 }
 
 /* A guest that was resumed runs by what its definition was then. */
+gboolean image_users_is_one(const struct guest *guest, const char *image)
+{
+    return has_image(guest_config(guest), image) || has_image(guest_definition(guest), image);
+}
+
 char *image_users(const GPtrArray *guests, const char *image, const struct guest *but)
 {
     g_autoptr(GString) names = g_string_new(NULL);
     for (guint i = 0; i < guests->len; i++) {
         const struct guest *guest = g_ptr_array_index(guests, i);
-        if (guest != but && (has_image(guest_config(guest), image) || has_image(guest_definition(guest), image)))
+        if (guest != but && image_users_is_one(guest, image))
             g_string_append_printf(names, "%s%s", names->len ? ", " : "", guest_config(guest)->name);
     }
     return names->len ? g_strdup(names->str) : NULL;

@@ -4,6 +4,9 @@
 
 #include "guest.h"
 
+/* Whether this one is among them. */
+gboolean image_users_is_one(const struct guest *guest, const char *image);
+
 /* Their names with commas; NULL: none of struct guest, but for one (NULL: all count). The caller frees it. */
 char *image_users(const GPtrArray *guests, const char *image, const struct guest *but);
 

@@ -1,5 +1,6 @@
 /* org.roundhouse.Manager1 and what holds the guests together. */
 #include "manager.h"
+#include "autostart.h"
 #include "display.h"
 #include "errors.h"
 #include "guest.h"
@@ -10,26 +11,14 @@
 #include "guest_points.h"
 #include "image_bus.h"
 #include "machine_end.h"
+#include "policy/service.h"
 #include "pool_guard.h"
 #include "roundhouse_dbus.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define OBJECTS_PATH        "/org/roundhouse" /* of the object manager */
 #define OBJECT_PATH         OBJECTS_PATH "/Manager1"
 #define HOST_SECONDS        3 /* in which a guest's console, at xenconsoled's pace, makes less than a megabyte */
 #define RELOAD_MILLISECONDS 300
-#define AFTER_ALL_NAMES     "~" /* no name begins with it, and it sorts behind those that are names */
-#define SEAT_PATIENCE       60  /* seconds */
-#define SWITCHER_PATIENCE   30  /* seconds after the seat */
-
-/* A place in the order of guests: that of the guest with this slot and name. */
-struct turn {
-    guint slot;
-    char *name;
-};
 
 struct manager {
     RhManager1 *skeleton;
@@ -39,23 +28,17 @@ struct manager {
     struct image_bus images;
     struct guest_points *points;
     char *guests_directory;
-    char *autostart_marker;
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
     char *pool;               /* the folder of disks */
     struct pool_guard *pool_guard;
+    struct policy_service *policy; /* NULL while the rest is made, and so is */
+    struct autostart *autostart;
     GFileMonitor *monitor;
-    guint reload_timer, host_timer, seat_timer;
-    gboolean seat_late;
-    gboolean switcher_shown;
-    guint switcher_timer;
+    guint reload_timer, host_timer;
     int foreground;      /* domain that goes first; -1: none */
     gboolean host_query; /* under way */
-    gboolean autostart_begun;
-    struct turn autostart_turn; /* guests before it have had theirs; the marker says so too */
-    gboolean autostart_taken;   /* this guest has had it too, in this process */
-    gboolean autostart_again;   /* the guest whose turn it is has failed once */
     struct machine_end *ending;
 };
 
@@ -93,11 +76,12 @@ static void publish_problems(struct manager *manager)
     g_autoptr(GPtrArray) sentences = g_ptr_array_new();
     for (guint i = 0; i < manager->problems->len; i++)
         g_ptr_array_add(sentences, g_ptr_array_index(manager->problems, i));
-    if (manager->seat_late)
-        g_ptr_array_add(sentences, (char *)"The display service does not answer, so no guest is started by itself. "
-                                           "Restart this machine.");
-    if (pool_guard_problem(manager->pool_guard))
-        g_ptr_array_add(sentences, (char *)pool_guard_problem(manager->pool_guard));
+    const char *const others[] = {manager->autostart ? autostart_problem(manager->autostart) : NULL,
+                                  pool_guard_problem(manager->pool_guard),
+                                  manager->policy ? policy_service_problem(manager->policy) : NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
+        if (others[i])
+            g_ptr_array_add(sentences, (char *)others[i]);
     g_ptr_array_add(sentences, NULL);
     rh_manager1_set_problems(manager->skeleton, (const char *const *)sentences->pdata);
 }
@@ -139,141 +123,32 @@ static gboolean look_after_host(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/*
- * ---- autostart: one guest after another, smallest slot first ----
- * When the machine has just come up it is at its busiest, and Debian's script for disks gives up after 40 s. Nobody
- * sits there to press Start, so what the toolstack could not do is tried a second time.
- */
-
-static void autostart_next(struct manager *manager);
-
-static void autostarted(struct guest *guest, const GError *error, gpointer data)
-{
-    struct manager *manager = data;
-    if (g_error_matches(error, RH_ERROR, RH_ERROR_TOOLSTACK) && guest_state(guest) == GUEST_OFF &&
-        !manager->autostart_again && !manager->ending) {
-        manager->autostart_again = TRUE;
-        guest_request(guest, REQUEST_START, autostarted, manager);
-    } else {
-        autostart_next(manager); /* the error is in the guest's Error property */
-    }
-}
-
-static void set_autostart_turn(struct manager *manager, guint slot, const char *name)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = g_strdup_printf("%u %s\n", slot, name);
-    manager->autostart_turn.slot = slot;
-    g_free(manager->autostart_turn.name);
-    manager->autostart_turn.name = g_strdup(name);
-    manager->autostart_taken = TRUE;
-    if (!g_file_set_contents(manager->autostart_marker, text, -1, &error))
-        g_warning("%s", error->message);
-}
-
-static gboolean had_turn(struct manager *manager, const struct guest_config *config)
-{
-    struct guest_config turn = {.slot = manager->autostart_turn.slot, .name = manager->autostart_turn.name};
-    int order = guest_config_compare(config, &turn);
-    return order < 0 || (order == 0 && manager->autostart_taken);
-}
-
-/* It is in a folder of the seat's too, which may put anything there: only a file is read, and nothing waited for. */
-static gboolean read_marker(const char *path, char *text, gsize size)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    gssize length = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? read(fd, text, size - 1) : -1;
-    if (fd >= 0)
-        close(fd);
-    text[MAX(length, 0)] = '\0';
-    return length >= 0;
-}
-
-/* Whose turn was the last: what the marker says. */
-static void read_autostart_turn(struct manager *manager)
-{
-    char text[GUEST_NAME_MAX + 32], *name = NULL;
-    if (read_marker(manager->autostart_marker, text, sizeof(text)))
-        manager->autostart_turn.slot = (guint)g_ascii_strtoull(text, &name, 10);
-    else
-        manager->autostart_turn.slot = 1;
-    g_free(manager->autostart_turn.name);
-    manager->autostart_turn.name = g_strdup(name ? g_strstrip(name) : "");
-}
-
-static void autostart_next(struct manager *manager)
-{
-    for (guint i = 0; i < manager->guests->len && !manager->ending; i++) {
-        struct guest *guest = g_ptr_array_index(manager->guests, i);
-        const struct guest_config *config = guest_config(guest);
-        if (had_turn(manager, config))
-            continue;
-        set_autostart_turn(manager, config->slot, config->name); /* until it has started it is this one's turn */
-        manager->autostart_again = FALSE;
-        if (config->autostart && guest_state(guest) == GUEST_OFF) {
-            guest_request(guest, REQUEST_START, autostarted, manager);
-            return;
-        }
-    }
-    set_autostart_turn(manager, GUEST_SLOT_NONE, AFTER_ALL_NAMES);
-}
-
-/*
- * Once per boot: a restart of the service must not bring back what the user has shut down. A service that ended amid it
- * goes on where it was.
- */
-static void autostart(struct manager *manager)
-{
-    if (manager->autostart_begun)
-        return;
-    manager->autostart_begun = TRUE;
-    read_autostart_turn(manager);
-    autostart_next(manager);
-}
-
-/* The picture comes first, but a switcher that never shows must not keep the guests away for ever. */
-static gboolean switcher_overdue(gpointer data)
-{
-    struct manager *manager = data;
-    manager->switcher_timer = 0;
-    g_warning("The switcher has not said that it is on screen; starting guests without it.");
-    autostart(manager);
-    return G_SOURCE_REMOVE;
-}
+/* ---- the seat and the switcher ---- */
 
 static void seat_changed(gboolean present, gpointer data)
 {
     struct manager *manager = data;
-    if (!present)
-        return;
-    g_clear_handle_id(&manager->seat_timer, g_source_remove);
-    manager->seat_late = FALSE;
-    publish_problems(manager);
-    if (manager->switcher_shown)
-        autostart(manager);
-    else
-        manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
+    if (present)
+        autostart_seat_came(manager->autostart);
 }
 
 static void switcher_shown(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
     struct manager *manager = user;
     (void)argument;
-    manager->switcher_shown = TRUE;
-    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
-    if (display_seat_present(manager->environment.display))
-        autostart(manager);
+    autostart_switcher_shown(manager->autostart, display_seat_present(manager->environment.display));
     g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
-static gboolean seat_overdue(gpointer data)
+static void problem_told(gpointer data)
+{
+    publish_problems(data);
+}
+
+static gboolean may_autostart(gpointer data, const struct guest_config *config, GError **error)
 {
     struct manager *manager = data;
-    manager->seat_timer = 0;
-    manager->seat_late = TRUE;
-    publish_problems(manager);
-    return G_SOURCE_REMOVE;
+    return policy_service_may_autostart(manager->policy, config, error);
 }
 
 /* The focused slot's domain may be another one since the guest was started again. */
@@ -281,6 +156,9 @@ static void publish_foreground(struct manager *manager)
 {
     struct guest *guest = find_slot(manager, rh_manager1_get_focused_slot(manager->skeleton));
     int domid = guest ? guest_domid(guest) : -1;
+    /* Nothing locks the screen yet. */
+    const struct policy_screen screen = {domid < 0 ? NULL : guest_config(guest)->name, FALSE};
+    policy_service_set_screen(manager->policy, &screen);
     rh_manager1_set_focused_guest(manager->skeleton, domid < 0 ? "/" : guest_object_path(guest));
     if (domid == manager->foreground)
         return;
@@ -318,6 +196,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
 static void drop_guest(struct manager *manager, struct guest *guest)
 {
     g_ptr_array_remove(manager->guests, guest);
+    policy_service_guest_gone(manager->policy, guest_config(guest)->name);
     guest_remove(guest);
 }
 
@@ -360,10 +239,22 @@ static void apply_config(struct manager *manager, const struct guest_config *con
         guest_set_config(guest, guest_config_copy(config));
 }
 
+/* A guest with a label that is none is listed, and not started. */
+static void check_labels(struct manager *manager, GPtrArray *configs)
+{
+    for (guint i = 0; i < configs->len; i++) {
+        struct guest_config *config = g_ptr_array_index(configs, i);
+        g_autoptr(GError) error = NULL;
+        if (!policy_service_label(manager->policy, config, &error))
+            g_ptr_array_add(manager->problems, g_strdup_printf("%s: %s", config->path, error->message));
+    }
+}
+
 static void load_definitions(struct manager *manager)
 {
     g_ptr_array_set_size(manager->problems, 0);
     g_autoptr(GPtrArray) configs = guest_config_load_directory(manager->guests_directory, manager->problems);
+    check_labels(manager, configs);
     drop_undefined(manager, configs);
     for (guint i = 0; i < configs->len; i++)
         apply_config(manager, g_ptr_array_index(configs, i));
@@ -421,6 +312,7 @@ static void guest_state_changed(struct guest *guest, gpointer data)
     struct manager *manager = data;
     query_host(manager);
     publish_foreground(manager);
+    policy_service_guest_changed(manager->policy, guest);
     if (is_idle(guest))
         schedule_reload(manager); /* a definition may have waited for this */
     if (manager->ending)
@@ -452,6 +344,40 @@ static guint lend_slot(gpointer data, GError **error)
                     "All %d screens are taken. Shut another guest down, or give this one display=none and sound=none.",
                     GUEST_SLOT_MAX);
     return free_now;
+}
+
+/* ---- the policy ---- */
+
+static void policy_changed(gpointer data)
+{
+    load_definitions(data);
+}
+
+static gboolean label(gpointer data, struct guest_config *config, GError **error)
+{
+    struct manager *manager = data;
+    return policy_service_label(manager->policy, config, error);
+}
+
+static gboolean may_keep(gpointer data, const struct guest_config *config, GError **error)
+{
+    struct manager *manager = data;
+    return policy_service_may_keep(manager->policy, config, error);
+}
+
+static void open_policy(struct manager *manager, const struct manager_options *options)
+{
+    const struct policy_service_options policy = {.objects = manager->environment.objects,
+                                                  .authority = manager->environment.authority,
+                                                  .toolstack = manager->environment.toolstack,
+                                                  .guests = manager->guests,
+                                                  .table = options->policy,
+                                                  .state_directory = options->state_directory,
+                                                  .changed = policy_changed,
+                                                  .user = manager};
+    manager->policy = policy_service_new(&policy);
+    policy_service_serve(manager->policy, manager->skeleton);
+    guest_points_set_check(manager->points, may_keep, manager);
 }
 
 /* ---- methods ---- */
@@ -525,6 +451,7 @@ static void give_microphone(GDBusMethodInvocation *invocation, gpointer user, gu
 static void end_machine(GDBusMethodInvocation *invocation, gpointer user, guint kind)
 {
     struct manager *manager = user;
+    autostart_stop(manager->autostart);
     if (!manager->ending)
         manager->ending = machine_end_begin(manager->bus, manager->guests, (enum machine_end_kind)kind);
     g_dbus_method_invocation_return_value(invocation, NULL);
@@ -610,9 +537,9 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.state_changed = guest_state_changed;
     manager->environment.before_start = before_start;
     manager->environment.lend_slot = lend_slot;
+    manager->environment.label = label;
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
-    manager->autostart_marker = g_strdup(options->autostart_marker);
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
@@ -626,6 +553,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
                                         .authority = manager->environment.authority,
                                         .pool = manager->pool,
                                         .reload = reload_now,
+                                        .label = label,
                                         .user = manager};
     manager->images = (struct image_bus){manager->pool, manager->guests, manager->edit.jobs};
     manager->points =
@@ -635,13 +563,16 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
         manager_free(manager);
         return NULL;
     }
+    open_policy(manager, options);
+    const struct autostart_options autostart = {manager->guests, options->autostart_marker, may_autostart, problem_told,
+                                                manager};
+    manager->autostart = autostart_new(&autostart);
     load_definitions(manager);
     guest_disks_settle_all(manager->pool, manager->guests);
     g_dbus_object_manager_server_set_connection(manager->environment.objects, bus);
     watch_definitions(manager);
     query_host(manager);
     manager->host_timer = g_timeout_add_seconds(HOST_SECONDS, look_after_host, manager);
-    manager->seat_timer = g_timeout_add_seconds(SEAT_PATIENCE, seat_overdue, manager);
     return manager;
 }
 
@@ -649,8 +580,6 @@ void manager_free(struct manager *manager)
 {
     g_clear_handle_id(&manager->reload_timer, g_source_remove);
     g_clear_handle_id(&manager->host_timer, g_source_remove);
-    g_clear_handle_id(&manager->seat_timer, g_source_remove);
-    g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     g_clear_pointer(&manager->ending, machine_end_free);
     g_clear_object(&manager->monitor);
     jobs_free(manager->edit.jobs);
@@ -658,6 +587,8 @@ void manager_free(struct manager *manager)
         guest_remove(g_ptr_array_index(manager->guests, i));
     g_ptr_array_unref(manager->guests);
     g_ptr_array_unref(manager->problems);
+    autostart_free(manager->autostart);
+    policy_service_free(manager->policy);
     authority_free(manager->environment.authority);
     g_object_unref(manager->skeleton);
     g_object_unref(manager->environment.objects);
@@ -669,9 +600,7 @@ void manager_free(struct manager *manager)
     pool_guard_free(manager->pool_guard);
     g_free(manager->pool);
     g_free(manager->guests_directory);
-    g_free(manager->autostart_marker);
     g_free(manager->saved);
     g_free(manager->identities);
-    g_free(manager->autostart_turn.name);
     g_free(manager);
 }

@@ -1,5 +1,5 @@
 /*
- * The machine on the bus: the list of guests, the host's memory, the focus, autostart, and the orderly end.
+ * The machine on the bus: the list of guests, the host's memory, the focus, and what brings all the others together.
  */
 #ifndef RH_MANAGER_H
 #define RH_MANAGER_H
@@ -14,9 +14,10 @@ struct manager_options {
     const char *sound_socket;
     const char *state_directory;  /* what is kept of guests: the suspended ones, identities */
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
-    const char *notice; /* a file; what is in it is shown in the switcher. Not there: nothing is */
+    const char *notice;           /* a file; what is in it is shown in the switcher. Not there: nothing is */
     const char *version;
-    const char *pool; /* the folder of guests' disks (storage/pool.h) */
+    const char *pool;   /* the folder of guests' disks (storage/pool.h) */
+    const char *policy; /* the compiled policy; watched for changes */
 };
 
 /* Exports everything on the bus. The name is the caller's to own afterwards. */

@@ -91,6 +91,12 @@ gboolean toolstack_query_host_finish(struct toolstack *toolstack, GAsyncResult *
 /* Who is on screen and goes first on the processors; -1: nobody. A hypervisor that cannot say so is left as it is. */
 void toolstack_set_foreground(struct toolstack *toolstack, int domid);
 
+/*
+ * Puts a compiled policy (policies/table.h) in force in the hypervisor; blocks for a moment. FALSE with an error: the
+ * one before is in force, if there was one.
+ */
+gboolean toolstack_load_policy(struct toolstack *toolstack, const void *table, gsize size, GError **error);
+
 /* Starts to watch a domain for its end. Watching ends with VANISHED. */
 gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error);
 

@@ -527,6 +527,19 @@ struct toolstack_domain toolstack_find(struct toolstack *toolstack, const char *
 
 /* ---- the whole ---- */
 
+gboolean toolstack_load_policy(struct toolstack *toolstack, const void *table, gsize size, GError **error)
+{
+    g_auto(connection) link = {NULL, NULL};
+    (void)toolstack;
+    if (!connection_open(&link, error))
+        return FALSE;
+    g_autofree void *copy = g_memdup2(table, size); /* libxl takes what may be written */
+    if (libxl_flask_loadpolicy(link.ctx, copy, (uint32_t)size) == 0)
+        return TRUE;
+    set_libxl_error(error, &link, "The hypervisor refuses the policy, \"xl dmesg\" says why; or it takes none.");
+    return FALSE;
+}
+
 gboolean toolstack_watch(struct toolstack *toolstack, int domid, GError **error)
 {
     return toolstack_events_watch(toolstack->events, domid, error);

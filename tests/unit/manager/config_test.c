@@ -93,6 +93,7 @@ static const struct {
     {"volume", "70"},
     {"uuid", "6f0a2f5c-8a51-4f0e-9d39-3d0b6a1c7e42"},
     {"cdrom", "/cd.iso"},
+    {"label", "service vpn"},
 };
 
 static const char *other_value(const char *key)

@@ -84,6 +84,39 @@ static void test_sound(struct fixture *fixture, gconstpointer data)
     expect_text(control(0, "status", NULL), "microphone    slot 0\n");
 }
 
+static void test_policy(struct fixture *fixture, gconstpointer data)
+{
+    static const char text[] = "policy mine\nlabel untrusted\n"
+                               "allow the laptop to control, run device model of the laptop and any guest\n"
+                               "allow the laptop to drive hardware\nallow the administrator to change policy\n"
+                               "allow the administrator to see any guest and the laptop\n";
+    g_autofree char *good = g_build_filename(fixture->directory, "mine.policy", NULL);
+    g_autofree char *bad = g_build_filename(fixture->directory, "bad.policy", NULL);
+    (void)data;
+    g_assert_true(g_file_set_contents(good, text, -1, NULL) && g_file_set_contents(bad, "policy x\nallow\n", -1, NULL));
+    expect_text(control(0, "policy", "check", good, NULL), "mine.policy is good");
+    expect_text(control(1, "policy", "check", bad, NULL), "bad.policy:2:");
+    expect_text(control(3, "policy", "status", NULL), "roundhoused is not running");
+    define(fixture, "work", 1, "");
+    start_service(fixture);
+    expect_text(control(0, "policy", "status", NULL), "no policy is in force");
+    expect_text(control(0, "policy", "explain", "administrator", "start", "work", NULL), "allow\n");
+    expect_text(control(1, "policy", "load", bad, NULL), "is no policy that can be used.");
+    expect_text(control(0, "policy", "load", good, NULL), "");
+    expect_text(control(0, "policy", "status", NULL), "mine\n");
+    expect_text(control(4, "start", "work", NULL), "what nothing says is denied");
+    expect_text(control(0, "policy", "log", NULL),
+                "denied: administrator to start work (desktop): what nothing says is denied");
+    expect_text(control(0, "policy", "log", "--json", NULL), "\"denied\"");
+    expect_text(control(0, "policy", "explain", "administrator", "see", "work", NULL),
+                "allow: mine.policy:6: allow administrator to see any guest and laptop");
+    expect_text(control(1, "policy", "explain", "administrator", "fly", "work", NULL), "There is no verb \"fly\"");
+    expect_text(control(1, "policy", "explain", "nobody", "see", NULL), "There is no guest called \"nobody\"");
+    expect_text(control(2, "policy", "explain", "work", NULL), "SUBJECT VERB [OBJECT]");
+    expect_text(control(2, "policy", "fly", NULL), "one of \"roundhousectl policy status\"");
+    expect_text(control(2, "policy", "status", "--json", NULL), "without --json");
+}
+
 /* Words that make no sense are told before anybody is asked. */
 static void test_words(struct fixture *fixture, gconstpointer data)
 {
@@ -398,6 +431,7 @@ int main(int argc, char **argv)
     static const struct service_test tests[] = {
         {"/control/command-line", test_command_line},
         {"/control/sound", test_sound},
+        {"/control/policy", test_policy},
         {"/control/words", test_words},
         {"/control/json", test_json},
         {"/control/editing", test_editing},

@@ -84,6 +84,14 @@ int libxl_domain_need_memory(libxl_ctx *context, libxl_domain_config *config, ui
     return 0;
 }
 
+int libxl_flask_loadpolicy(libxl_ctx *context, void *policy, uint32_t size)
+{
+    (void)context;
+    if (libxl_fake.result == 0)
+        g_string_append_len(libxl_fake.policy, policy, size);
+    return libxl_fake.result;
+}
+
 int libxl_get_free_memory(libxl_ctx *context, uint64_t *free_kib)
 {
     (void)context;

@@ -46,6 +46,7 @@ extern struct libxl_fake {
     const char *store_value;
     unsigned watches, watches_begun;
     guint64 foreground;
+    GString *policy; /* the last one that was loaded goes there */
 } libxl_fake;
 
 void libxl_fake_reset(void);

@@ -27,9 +27,10 @@ static gboolean has_owner(RhManager1 *manager)
 void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--state", fixture->directory, "--autostart-marker",
-                                        fixture->marker, "--notice", fixture->notice, "--pool", fixture->pool, NULL);
+    fixture->service =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
+                         "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
+                         fixture->notice, "--pool", fixture->pool, "--policy", fixture->policy, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -75,11 +76,14 @@ static void setup(struct fixture *fixture, gconstpointer data)
     g_unsetenv("ROUNDHOUSE_FAKE_STILL");
     g_unsetenv("ROUNDHOUSE_FAKE_OWNER");
     g_unsetenv("ROUNDHOUSE_FAKE_UI");
+    g_unsetenv("ROUNDHOUSE_FAKE_POLICY");
+    g_unsetenv("ROUNDHOUSE_FAKE_NFT");
     fixture->directory = g_dir_make_tmp("roundhouse-bus-XXXXXX", NULL);
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->saved = g_build_filename(fixture->directory, "saved", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
     fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
+    fixture->policy = g_build_filename(fixture->directory, "policy.table", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
     fixture->pool = g_build_filename(fixture->directory, "pool", NULL);
     g_setenv("ROUNDHOUSE_FAKE_SIGNS", fixture->signs, TRUE);
@@ -107,6 +111,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     g_free(fixture->saved);
     g_free(fixture->marker);
     g_free(fixture->notice);
+    g_free(fixture->policy);
     g_free(fixture->signs);
     g_free(fixture->pool);
     g_free(fixture->directory);

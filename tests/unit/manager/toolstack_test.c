@@ -192,6 +192,7 @@ static void check_pv(const libxl_domain_config *domain)
     g_assert_cmpint(domain->c_info.type, ==, LIBXL_DOMAIN_TYPE_PV);
     g_assert_cmpmem(domain->c_info.uuid.uuid, 16, "\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27\27", 16);
     g_assert_cmpstr(domain->c_info.name, ==, "work");
+    g_assert_null(domain->c_info.ssid_label);
     g_assert_cmpuint(domain->b_info.max_memkb, ==, 256 * 1024);
     g_assert_cmpuint(domain->b_info.target_memkb, ==, 256 * 1024);
     g_assert_cmpint(domain->b_info.max_vcpus, ==, 2);
@@ -207,6 +208,13 @@ static void check_pv(const libxl_domain_config *domain)
     g_assert_cmpstr(domain->disks[0].vdev, ==, "xvda");
     g_assert_cmpint(domain->num_nics, ==, 0);
     g_assert_cmpint(domain->on_crash, ==, LIBXL_ACTION_ON_SHUTDOWN_DESTROY);
+}
+
+/* What stock xl makes of seclabel=: the hypervisor turns it into the domain's ssidref. */
+static void check_labelled(const libxl_domain_config *domain)
+{
+    g_assert_cmpstr(domain->c_info.ssid_label, ==, "desktop:untrusted");
+    g_assert_cmpuint(domain->c_info.ssidref, ==, 0);
 }
 
 static void check_writable(const libxl_domain_config *domain)
@@ -922,6 +930,27 @@ static void test_host(void)
     teardown();
 }
 
+static void test_policy(void)
+{
+    static const char table[] = "a table";
+    g_autoptr(GError) error = NULL;
+    int domid;
+    setup();
+    libxl_fake.policy = g_string_new(NULL);
+    g_assert_true(toolstack_load_policy(toolstack, table, sizeof(table), &error));
+    g_assert_cmpmem(libxl_fake.policy->str, libxl_fake.policy->len, table, sizeof(table));
+    libxl_fake.result = -1;
+    g_assert_false(toolstack_load_policy(toolstack, table, sizeof(table), &error));
+    g_assert_error(error, RH_ERROR, RH_ERROR_TOOLSTACK);
+    g_string_free(libxl_fake.policy, TRUE);
+    struct guest_config *labelled = config(GUEST_PV, NULL);
+    g_strlcpy(labelled->context, "desktop:untrusted", sizeof(labelled->context));
+    libxl_fake.result = 0;
+    libxl_fake.created = check_labelled;
+    g_assert_null(create(labelled, &domid));
+    teardown();
+}
+
 static void test_no_hypervisor(void)
 {
     g_autoptr(GError) error = NULL;
@@ -962,6 +991,7 @@ int main(int argc, char **argv)
     g_test_add_func("/toolstack/suspended", test_suspended);
     g_test_add_func("/toolstack/find", test_find);
     g_test_add_func("/toolstack/host", test_host);
+    g_test_add_func("/toolstack/policy", test_policy);
     g_test_add_func("/toolstack/no-hypervisor", test_no_hypervisor);
     return g_test_run();
 }

@@ -82,6 +82,7 @@ gboolean control_rename(struct control *control, GError **error);
 gboolean control_delete(struct control *control, GError **error);
 gboolean control_list_jobs(struct control *control, GError **error);
 gboolean control_cancel(struct control *control, GError **error);
+gboolean control_policy(struct control *control, GError **error);
 gboolean control_import(struct control *control, GError **error);
 gboolean control_image(struct control *control, GError **error);
 gboolean control_snapshot(struct control *control, GError **error);

@@ -36,7 +36,7 @@ _roundhousectl()
             compopt -o nospace
             COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
                 mac uuid clock display sound volume viridian autostart undo_points undo_space
-                undo_minutes" -- "$word"))
+                undo_minutes label" -- "$word"))
         fi
         ;;
     cancel)
@@ -47,6 +47,13 @@ _roundhousectl()
         ;;
     microphone)
         COMPREPLY=($(compgen -W "nobody $(_roundhousectl_guests)" -- "$word"))
+        ;;
+    policy)
+        if [ "$COMP_CWORD" = 2 ]; then
+            COMPREPLY=($(compgen -W "status log explain check load" -- "$word"))
+        else
+            COMPREPLY=($(compgen -f -- "$word"))
+        fi
         ;;
     list | jobs | volume | poweroff | restart) ;;
     *)

@@ -14,6 +14,7 @@ struct command {
     gboolean json;       /* it knows --json */
     const char *options; /* of its own, as words of unknown_option(); NULL: none */
     gboolean alone;      /* --dry-run works without the service */
+    const char *alone_word; /* and so does this first word; NULL: none */
 };
 
 /* ---- commands that are one call ---- */
@@ -93,6 +94,8 @@ static const struct command commands[] = {
      .json = TRUE, .options = "yes"},
     {"jobs", control_list_jobs, "", 0, 0, .help = "list what takes longer, with its progress", .json = TRUE},
     {"cancel", control_cancel, "NUMBER", 1, 1, .help = "cancel a job"},
+    {"policy", control_policy, "status|log|explain|check|load [WORD...]", 1, 4,
+     .help = "tell of the policy in force, or check and load one", .json = TRUE, .alone_word = "check"},
     {"poweroff", power_off, "", 0, 0, .help = "shut all guests down and power the machine off"},
     {"restart", restart, "", 0, 0, .help = "shut all guests down and restart the machine"},
 };
@@ -104,8 +107,8 @@ static int print_help(void)
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         g_print("  %-10s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
     g_print("\n  -h, --help     this text, or with a command what it does\n"
-            "  --json         for list, status, settings, points, image list, jobs: one line of JSON, with the names\n"
-            "                 of the D-Bus API\n"
+            "  --json         for list, status, settings, points, image list, jobs, policy: one line of JSON, with\n"
+            "                 the names of the D-Bus API\n"
             "  --version      the version of this program\n");
     return EXIT_DONE;
 }
@@ -177,15 +180,23 @@ static const char *find_service(struct control *control)
 static int exit_status(const GError *error)
 {
     g_autofree char *name = g_dbus_error_get_remote_error(error);
-    if (g_strcmp0(name, "org.roundhouse.Error.NotAllowed") == 0)
+    static const char *const not_allowed[] = {"org.roundhouse.Error.NotAllowed", "org.roundhouse.Error.DeniedByPolicy",
+                                              "org.roundhouse.Error.NotAgreed", NULL};
+    if (name && g_strv_contains(not_allowed, name))
         return EXIT_NOT_ALLOWED;
     return error->domain == G_OPTION_ERROR ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static gboolean is_alone(const struct command *command, const struct control *control)
+{
+    return (command->alone && control->dry_run) ||
+           (command->alone_word && g_strcmp0(command->alone_word, control->words[0]) == 0);
 }
 
 static int run(const struct command *command, struct control *control)
 {
     g_autoptr(GError) error = NULL;
-    const char *missing = command->alone && control->dry_run ? NULL : find_service(control);
+    const char *missing = is_alone(command, control) ? NULL : find_service(control);
     int status = EXIT_DONE;
     if (missing) {
         g_printerr("roundhousectl: %s\n", missing);
