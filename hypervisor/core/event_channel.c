@@ -49,7 +49,7 @@ _Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit pe
 
 /* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
  */
-static void wake_pollers(struct domain *d, evtchn_port_t port)
+static __noinline void wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {
         struct vcpu *v = d->vcpu[__builtin_ctzl(left)];
@@ -68,7 +68,8 @@ void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port)
         return;
     }
     d->events->abi->set_pending(d, c, port);
-    wake_pollers(d, port);
+    if (unlikely(READ_ONCE(d->polling)))
+        wake_pollers(d, port);
 }
 
 void event_channels_vcpu_info_moved(struct vcpu *v)
