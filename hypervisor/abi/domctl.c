@@ -6,6 +6,7 @@
  * takes interrupts meanwhile.
  */
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/domain_log.h>
 #include <hv/cpu.h>
 #include <hv/guest_copy.h>

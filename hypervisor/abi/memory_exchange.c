@@ -8,6 +8,7 @@
  * hands, which cannot fail.
  */
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/guest_copy.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>

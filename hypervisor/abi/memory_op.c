@@ -10,6 +10,7 @@
 #include <hv/p2m.h>
 #include <hv/hvm_io.h>
 #include <hv/page_alloc.h>
+#include <hv/pagetable.h>
 
 _Static_assert(sizeof(struct xen_memory_reservation) == 32, "ABI");
 _Static_assert(sizeof(struct xen_memory_exchange) == 72, "ABI");

@@ -1,5 +1,5 @@
 /*
- * Growing and shrinking a domain: populate_physmap, increase_reservation, decrease_reservation, claims.
+ * Growing and shrinking a domain: populate_physmap, increase_reservation, decrease_reservation.
  * Source: xen/memory.h. A PV guest names machine frames; an HVM guest (or who acts for it) names frames of its own, and
  * what it gets is mapped there.
  *
@@ -7,57 +7,12 @@
  * interrupted between extents and goes on at the one noted in the upper bits of its command word.
  */
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/guest_copy.h>
 #include <hv/p2m.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
 #include <hv/policy.h>
-
-struct spinlock reservation_lock = SPINLOCK_INIT(LOCK_RESERVATION);
-
-/* Sum of outstanding_pages over all domains; reservation_lock. */
-static uint64_t claimed_pages;
-
-/* What others have claimed is not for d. */
-static bool claims_allow(const struct domain *d, uint64_t pages)
-{
-    uint64_t others = claimed_pages - d->outstanding_pages, available = free_page_count();
-
-    return available >= others && pages <= available - others;
-}
-
-static void claim_reduce(struct domain *d, uint64_t pages)
-{
-    uint64_t part = min(pages, d->outstanding_pages);
-
-    d->outstanding_pages -= part;
-    claimed_pages -= part;
-}
-
-static struct page *take_frames(struct domain *d, unsigned order, unsigned address_bits)
-{
-    struct page *page = NULL;
-
-    spin_lock(&reservation_lock);
-    if (claims_allow(d, 1UL << order))
-        page = domain_alloc_pages(d, order, address_bits);
-    if (page)
-        claim_reduce(d, 1UL << order);
-    spin_unlock(&reservation_lock);
-    return page;
-}
-
-uint64_t memory_claimed_pages(void)
-{
-    return READ_ONCE(claimed_pages);
-}
-
-void memory_claim_drop(struct domain *d)
-{
-    spin_lock(&reservation_lock);
-    claim_reduce(d, d->outstanding_pages);
-    spin_unlock(&reservation_lock);
-}
 
 struct extents {
     struct domain *domain;
@@ -101,7 +56,7 @@ static uint64_t map_frames(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned orde
 
 bool memory_populate_frame(struct domain *d, uint64_t gfn)
 {
-    struct page *page = take_frames(d, 0, ANY_ADDRESS);
+    struct page *page = memory_take_frames(d, 0, ANY_ADDRESS);
 
     if (page && map_frames(d, gfn, page_to_mfn(page), 0))
         return true;
@@ -120,7 +75,7 @@ static bool give_gfns(struct extents *e, uint64_t i)
 
     if (!e->populate || copy_from_guest_offset(&gfn, r->extent_start, i, 1))
         return false;
-    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
+    page = memory_take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
     if (!page)
         return false;
     mapped = map_frames(e->domain, gfn, page_to_mfn(page), r->extent_order);
@@ -159,7 +114,7 @@ static bool give_extent(struct extents *e, uint64_t i)
 
     if (e->populate && copy_from_guest_offset(&pfn, r->extent_start, i, 1))
         return false;
-    page = take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
+    page = memory_take_frames(e->domain, r->extent_order, bits ? bits : ANY_ADDRESS);
     if (!page)
         return false;
     mfn = page_to_mfn(page);
@@ -251,26 +206,6 @@ long memory_decrease(struct request *r)
     return result;
 }
 
-/* `pages` is the total the domain wants to have; what it has already is not claimed again. 0 ends a claim. */
-static long claim(struct domain *d, uint64_t pages)
-{
-    long result = 0;
-
-    spin_lock(&reservation_lock);
-    if (pages && (pages > d->max_pages || pages < d->pages))
-        result = -EINVAL;
-    else if (pages && !claims_allow(d, pages - d->pages))
-        result = -ENOMEM;
-    if (!result)
-        claim_reduce(d, d->outstanding_pages);
-    if (!result && pages) {
-        d->outstanding_pages = pages - d->pages;
-        claimed_pages += d->outstanding_pages;
-    }
-    spin_unlock(&reservation_lock);
-    return result;
-}
-
 long memory_claim(struct request *r)
 {
     struct xen_memory_reservation *op = r->argument;
@@ -284,7 +219,7 @@ long memory_claim(struct request *r)
         return -EINVAL;
     result = allowed_on(current->domain, POLICY_VERB_CONTROL, d);
     if (!result)
-        result = claim(d, op->nr_extents);
+        result = memory_claim_set(d, op->nr_extents);
     domain_put(d);
     return result;
 }

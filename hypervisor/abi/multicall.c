@@ -6,28 +6,28 @@
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 
-_Static_assert(sizeof(struct multicall_entry) == 64, "ABI");
-_Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "same arguments");
+#define SAME_PLACE(ours, theirs)                                                                                       \
+    _Static_assert(offsetof(struct hypercall, ours) == offsetof(struct multicall_entry, theirs), "an entry is a call")
+SAME_PLACE(number, op);
+SAME_PLACE(result, result);
+SAME_PLACE(arg, args);
+_Static_assert(sizeof(struct hypercall) == sizeof(struct multicall_entry), "an entry is a call");
 
 /* An entry that is not finished is written back with its progress as its arguments, and the list starts at it next
  * time. The list's own result is 0 while it may go on. */
 static enum hypercall_outcome run_entry(struct hypercall *list, unsigned long at)
 {
-    struct multicall_entry entry __uninitialized;
-    list->result = (uint64_t)-EFAULT;
-    if (copy_from_guest_va(&entry, at, sizeof(entry)))
-        return HYPERCALL_DONE;
     struct hypercall call __uninitialized;
-    call.number = (unsigned)entry.op;
-    __builtin_memcpy(call.arg, entry.args, sizeof(call.arg));
-    call.result = (uint64_t)-EINVAL; /* a list within a list */
+    list->result = (uint64_t)-EFAULT;
+    if (copy_from_guest_va(&call, at, sizeof(call)))
+        return HYPERCALL_DONE;
     enum hypercall_outcome outcome = HYPERCALL_DONE;
     if (call.number != __HYPERVISOR_multicall)
         outcome = hypercall_dispatch(&call);
-    if (outcome == HYPERCALL_AGAIN) {
-        __builtin_memcpy(entry.args, call.arg, sizeof(entry.args));
-        return copy_to_guest_va(at, &entry, sizeof(entry)) ? HYPERCALL_DONE : HYPERCALL_AGAIN;
-    }
+    else
+        call.result = (uint64_t)-EINVAL; /* a list within a list */
+    if (outcome == HYPERCALL_AGAIN)
+        return copy_to_guest_va(at, &call, sizeof(call)) ? HYPERCALL_DONE : HYPERCALL_AGAIN;
     int err = copy_to_guest_va(at + offsetof(struct multicall_entry, result), &call.result, sizeof(call.result));
     list->result = outcome == HYPERCALL_RETURNED ? call.result : (uint64_t)(long)err;
     return outcome;

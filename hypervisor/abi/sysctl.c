@@ -4,6 +4,7 @@
  * Questions take no lock of their own: each answer is right for some moment during the call.
  */
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/console.h>
 #include <hv/cpu_policy.h>
 #include <hv/event_channel.h>

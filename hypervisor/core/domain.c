@@ -3,6 +3,7 @@
  */
 #include <hv/acpi.h>
 #include <hv/bootinfo.h>
+#include <hv/claim.h>
 #include <hv/console.h>
 #include <hv/domain_log.h>
 #include <hv/cpu.h>
@@ -11,10 +12,9 @@
 #include <hv/grant_table.h>
 #include <hv/guest_kind.h>
 #include <hv/irq.h>
-#include <hv/abi_internal.h>
 #include <hv/page_alloc.h>
 #include <hv/page_type.h>
-#include <hv/pv.h>
+#include <hv/policy.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <xen/sched.h>
@@ -397,10 +397,15 @@ static int step_release_own(struct domain *d)
     return guest_kind(d)->domain_relinquish ? guest_kind(d)->domain_relinquish(d) : 0;
 }
 
+static int step_release_memory(struct domain *d)
+{
+    return guest_kind(d)->relinquish_memory(d);
+}
+
 /* What a dying domain gives back, in order; each step may say -ERESTART and is entered again. */
 static int (*const relinquish_steps[])(struct domain *d) = {
     event_channels_close_all, grant_table_release_mappings, step_release_vcpus, step_release_own,
-    step_free_shared,         pv_relinquish_memory,
+    step_free_shared,         step_release_memory,
 };
 
 int domain_kill(struct domain *d)

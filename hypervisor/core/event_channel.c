@@ -5,7 +5,7 @@
 #include <hv/event_channel_abi.h>
 #include <hv/compat.h>
 #include <hv/console.h>
-#include <hv/hvm_irq.h>
+#include <hv/guest_kind.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/page_alloc.h>
@@ -19,7 +19,7 @@
 static bool interrupt_deliverable(const struct vcpu *v)
 {
     const struct cpu_user_regs *regs = v == current ? guest_regs() : &v->regs;
-    return regs->rflags & X86_EFLAGS_IF && hvm_pending_interrupt((struct vcpu *)v, false) >= 0;
+    return regs->rflags & X86_EFLAGS_IF && guest_kind(v->domain)->pending_interrupt((struct vcpu *)v, false) >= 0;
 }
 
 bool vcpu_event_deliverable(const struct vcpu *v)
@@ -33,7 +33,7 @@ void vcpu_mark_event_pending(struct vcpu *v)
 {
     if (v->hvm) {
         if (!__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
-            hvm_assert_upcall(v);
+            guest_kind(v->domain)->assert_upcall(v);
         return;
     }
     /* Flagged already: whoever did it has woken v, unless the guest wrote the flag itself and then blocked. */
@@ -49,7 +49,7 @@ _Static_assert(MAX_VCPUS <= 8 * sizeof(((struct domain *)0)->polling), "a bit pe
 
 /* SCHEDOP_poll waits for the pending bit, masked or not. The atomic operation that set the bit orders it before this.
  */
-static void wake_pollers(struct domain *d, evtchn_port_t port)
+static __noinline void wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (unsigned long left = READ_ONCE(d->polling); left; left &= left - 1) {
         struct vcpu *v = d->vcpu[__builtin_ctzl(left)];
@@ -68,7 +68,8 @@ void event_raise(struct domain *d, struct event_channel *c, evtchn_port_t port)
         return;
     }
     d->events->abi->set_pending(d, c, port);
-    wake_pollers(d, port);
+    if (unlikely(READ_ONCE(d->polling)))
+        wake_pollers(d, port);
 }
 
 void event_channels_vcpu_info_moved(struct vcpu *v)

@@ -5,6 +5,7 @@
 #include <hv/pv.h>
 
 const struct guest_kind pv_guest = {
+    .relinquish_memory = pv_relinquish_memory,
     .vcpu_init = pv_vcpu_init,
     .vcpu_release = pv_vcpu_release,
     .vcpu_destroy = pv_vcpu_destroy,

@@ -3,13 +3,15 @@
  * Everything lies in root slots 256-271, whose next-level tables all exist before the first guest, so that a change
  * below them is at once part of every address space.
  */
-#include <hv/abi_internal.h>
 #include <hv/boot.h>
 #include <hv/bootinfo.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/errno.h>
 #include <hv/page_alloc.h>
 #include <hv/pagetable.h>
+#include <hv/percpu.h>
+#include <hv/xen.h>
 
 #define PAGE_2M     (2 * MiB)
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)

@@ -11,7 +11,6 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '
 import make_page
 
 HOTKEYS = 'switcher/seat/core/hotkey_table.h'
-COMPLETION = 'uivm/roundhoused/control/roundhousectl.bash'
 MODIFIERS = 'Ctrl|Alt|Shift|Meta'
 SUFFIXES = 'c|h|S|py|xml|css|service|socket|conf|md|build|lds\\.S'
 FOLDERS = ('docs/', 'policies/')  # whose texts are looked at
@@ -118,19 +117,13 @@ def unknown_hotkeys(paths, known):
     return problems
 
 
-def incomplete():
-    """Settings of a guest that the shell does not complete."""
-    keys, words = table('uivm/roundhoused/guest_settings.c', r'^    \{"(\w+)", &guest_kind'), set(re.findall(r'\w+', tree.read(COMPLETION) or ''))
-    return [f'{COMPLETION} does not know {key}' for key in keys if key not in words and key != 'name'] + ([] if keys else ['no settings were found'])
-
-
 def main():
     paths = tree.files()
     texts = {path: tree.read(path) or '' for path in paths
              if path.startswith(FOLDERS) and path.endswith('.md') or path == 'README.md'}
     files, functions = missing_names(texts, paths)
     found, chords = implemented(), hotkeys()
-    print('1..8')
+    print('1..7')
     good = [tree.report('files that the texts name exist', files),
             tree.report('functions that the texts name exist', functions),
             tree.report('hypercalls, options and debug keys are all described', left_out(texts)),
@@ -140,8 +133,7 @@ def main():
                         [f'only {len(found)} operations were found in them: the patterns of this check are out of date']),
             tree.report('docs/api.md is what the interfaces say', [] if make_page.page() == texts.get('docs/api.md') else
                         ['docs/api.md is not current: run uivm/interfaces/make_page.py --write']),
-            tree.report('all that the interfaces have is described there', list(make_page.undocumented())),
-            tree.report('completion knows all settings', incomplete())]
+            tree.report('all that the interfaces have is described there', list(make_page.undocumented()))]
     sys.exit(not all(good))
 
 

@@ -1,5 +1,5 @@
 /*
- * What the files of abi/ share with each other, and the few things they need of other parts that no other header names.
+ * What the files of abi/ share with each other.
  */
 #ifndef HV_ABI_INTERNAL_H
 #define HV_ABI_INTERNAL_H
@@ -37,16 +37,6 @@ bool memory_populate_frame(struct domain *d, uint64_t gfn);
 /* Largest extent anybody may name: 2^order frames. It bounds the work between two chances to be interrupted, Domain-0's
  * too; toolstacks that are refused larger ones take these, and Linux asks for none. */
 #define MAX_EXTENT_ORDER 9U
-/*
- * Serialises everything that changes how many frames a domain has or may have, so that an exchange can give frames back
- * and take others without somebody else's allocation in between. Outside of page_lock and the page allocator's lock,
- * inside of domain.lock; interrupts on.
- */
-extern struct spinlock reservation_lock;
-/* Gives up what is left of d's claim (d is being destroyed). */
-void memory_claim_drop(struct domain *d);
-/* Frames claimed by all domains and not yet allocated. */
-uint64_t memory_claimed_pages(void);
 
 /* ---- abi/memory_physmap.c: HVM domains; -EACCES for PV ones ---- */
 long memory_add_to_physmap(struct request *r);
@@ -122,13 +112,5 @@ long domctl_soft_reset(struct request *r);
 
 /* abi/hvm_op.c: values that are not 0 at the start. */
 void hvm_params_init(struct domain *d);
-
-/* ---- Needed of other parts ---- */
-/*
- * x86/pagetable.c: machine frame of the first 4 KiB of the index-th 2 MiB of the machine-to-pfn table; each such 2 MiB
- * is contiguous in machine memory, owned by DOMID_XEN and may be mapped read-only by Domain-0
- * (XENMEM_machphys_mfn_list). 0 for a part that covers no RAM or lies beyond the table.
- */
-mfn_t m2p_extent_mfn(unsigned long index);
 
 #endif

@@ -225,8 +225,8 @@ int domain_unpause_by_controller(struct domain *d);
 void domain_shutdown(struct domain *d, unsigned reason);
 /* XEN_DOMCTL_resumedomain. */
 void domain_resume(struct domain *d);
-/* The guest's fault: log the reason, dump its registers at debug level, shut it down with SHUTDOWN_crash. For the
- * hardware domain: stops the machine with a message. Returns; the vcpu leaves at the next return to guest. */
+/* The guest's fault: log the reason, and its registers if it is the current one; shut it down with SHUTDOWN_crash.
+ * The hardware domain: stops the machine with a message. Returns; the vcpu leaves at the next return to guest. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);
 /* Takes everything from the domain. -ERESTART while there is more to do; 0 when dead. */
 int domain_kill(struct domain *d);

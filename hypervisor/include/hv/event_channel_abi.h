@@ -62,7 +62,8 @@ extern const struct event_abi event_abi_2level, event_abi_2level_compat;
 /* The 2-level layout of the domain's mode. */
 const struct event_abi *event_abi_initial(const struct domain *d);
 
-/* The record, or NULL. It stays until its domain is gone, so it is found without the lock; what is in it is the lock's. */
+/* The record, or NULL. It stays until its domain is gone, so it is found without the lock; what is in it is not looked
+ * at without. */
 static inline struct event_channel *event_channel_of(const struct event_channels *e, evtchn_port_t port)
 {
     struct event_channel *bucket = NULL;

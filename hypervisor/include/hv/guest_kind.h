@@ -12,6 +12,7 @@ struct guest_kind {
     /* A domain's and a vcpu's own part: made, given back while it dies (-ERESTART: again), freed. */
     int (*domain_init)(struct domain *d, const struct xen_domctl_createdomain *config);
     int (*domain_relinquish)(struct domain *d);
+    int (*relinquish_memory)(struct domain *d); /* its frames, at last; they may be page tables of a PV guest's */
     void (*domain_destroy)(struct domain *d);
     int (*vcpu_init)(struct vcpu *v);
     void (*vcpu_release)(struct vcpu *v);
@@ -27,6 +28,10 @@ struct guest_kind {
      * here. */
     bool (*resume)(struct vcpu *v);
     const struct pirq_operations *pirqs;
+    /* core/event_channel.c, of a kind whose events come as interrupts (vcpu.hvm): the flag of v's events has just been
+     * set; the vector that v would take now, -1: none (hv/hvm_irq.h). */
+    void (*assert_upcall)(struct vcpu *v);
+    int (*pending_interrupt)(struct vcpu *v, bool acknowledge);
 };
 extern const struct guest_kind pv_guest, hvm_guest;
 

@@ -19,10 +19,12 @@ enum hypercall_outcome {
     HYPERCALL_RETURNED, /* the registers are those of a frame, and `result` is its rax: a list of calls is over too */
 };
 
+/* As an entry of multicall's list has it, which is read into one. */
 struct hypercall {
     unsigned number;
-    uint64_t arg[6];
+    unsigned beyond_number; /* nobody looks at it */
     uint64_t result;
+    uint64_t arg[6];
 };
 
 typedef long (*hypercall_handler)(struct hypercall *call);

@@ -12,8 +12,10 @@
  * to be executed again. */
 static inline bool hypercall_64(struct cpu_user_regs *regs)
 {
-    struct hypercall call = {.number = (unsigned)regs->rax,
-                             .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
+    struct hypercall call __uninitialized = {
+        .number = (unsigned)regs->rax,
+        .arg = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9},
+    };
     if (hypercall_dispatch(&call) != HYPERCALL_AGAIN) {
         regs->rax = call.result;
         return true;

@@ -29,6 +29,13 @@ void *map_stack(unsigned cpu);
 /* Between boot_alloc and the page allocator: was this frame given out (or is it the image, a module, low memory)? If so
  * *skip_to is the end of what it belongs to. */
 bool boot_frame_taken(paddr_t pa, paddr_t *skip_to);
+/*
+ * Machine frame of the first 4 KiB of the index-th 2 MiB of the machine-to-pfn table; each such 2 MiB is contiguous in
+ * machine memory, owned by DOMID_XEN and may be mapped read-only by Domain-0 (XENMEM_machphys_mfn_list). 0 for a part
+ * that covers no RAM or lies beyond the table.
+ */
+mfn_t m2p_extent_mfn(unsigned long index);
+
 /* From now on page tables come from the page allocator. */
 void pagetable_use_allocator(void);
 

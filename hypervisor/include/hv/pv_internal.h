@@ -1,5 +1,5 @@
 /*
- * Between the files of pv/ and the exception code; nobody else includes this.
+ * Between the files of pv/, and for who builds Domain-0; nobody else includes this.
  * All functions act on the current vcpu unless they are given one.
  */
 #ifndef HV_PV_INTERNAL_H

@@ -9,7 +9,9 @@
 #include "progress.h"
 #include "style.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define SCREEN_WIDTH   800
@@ -250,11 +252,19 @@ static void test_time_words(void)
 
 /* ---- around it ---- */
 
+/* A test that fails ends at once; who reads what it says waits for its children too. */
+static void end_with_parent(gpointer user)
+{
+    (void)user;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 static GSubprocess *start_display(void)
 {
     int ends[2];
     char number[16] = ":";
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+    g_subprocess_launcher_set_child_setup(launcher, end_with_parent, NULL, NULL);
     CHECK(pipe(ends) == 0);
     g_subprocess_launcher_take_fd(launcher, ends[1], 3);
     GSubprocess *display = g_subprocess_launcher_spawn(launcher, NULL, "Xvfb", "-displayfd", "3", "-screen", "0",

@@ -34,9 +34,7 @@ _roundhousectl()
             _roundhousectl_disk "$word"
         elif [ "$COMP_CWORD" -gt 2 ]; then
             compopt -o nospace
-            COMPREPLY=($(compgen -S = -W "slot colour type kernel ramdisk cmdline firmware boot memory_mib vcpus disk cdrom network
-                mac uuid clock display sound volume viridian autostart undo_points undo_space
-                undo_minutes label" -- "$word"))
+            COMPREPLY=($(compgen -S = -W "@SETTINGS@" -- "$word"))
         fi
         ;;
     cancel)

@@ -8,6 +8,7 @@
 #include "../../check.h"
 #include "../fake/default.h"
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/page_alloc.h>
 
 /* A fresh world: Domain-0 (privileged, current) and frames that are all free. */

@@ -1,148 +1,8 @@
 /*
- * Grant tables against the real files: pins, handles, references, copying, versions, limits, hostile arguments.
- * The page table side is a fake that notes which addresses are mapped.
+ * Grant tables against the real files: pins, handles, references, copying, hostile arguments.
  */
 #include "../../random.h"
-#include "../../../../hypervisor/abi/grant_table_private.h"
-#include "fake/fake.h"
-#include <hv/grant_table.h>
-#include <hv/tlb.h>
-
-#include <xen/memory.h>
-
-static struct domain *granter, *user, *other;
-static grant_entry_v1_t *table; /* the granter's first frame */
-static mfn_t frame;             /* of the granter, granted by entry 8 in most tests */
-static unsigned flushes;
-
-#define MAX_MAPPINGS 4096
-static struct {
-    uint64_t address;
-    mfn_t mfn;
-} mapping[MAX_MAPPINGS];
-static unsigned mappings;
-static int map_answer;
-
-/* Who was asked about last, while the policy denies. */
-static bool policy_denies;
-static struct {
-    const struct domain *subject, *object;
-    enum policy_verb verb;
-} asked;
-
-/* What grant tables use of the rest. */
-int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
-{
-    if (!policy_denies)
-        return 0;
-    asked = (__typeof__(asked)){subject, object, verb};
-    return -EPERM;
-}
-int pv_grant_map(uint64_t address, mfn_t mfn, unsigned flags, unsigned cache_flags)
-{
-    if (map_answer || mappings == MAX_MAPPINGS)
-        return map_answer ? map_answer : GNTST_general_error;
-    mapping[mappings].address = address;
-    mapping[mappings++].mfn = mfn;
-    return GNTST_okay;
-}
-int pv_grant_unmap(uint64_t address, mfn_t mfn, unsigned flags, uint64_t replacement)
-{
-    for (unsigned i = 0; i < mappings; i++) {
-        if (mapping[i].address == address && mapping[i].mfn == mfn) {
-            mapping[i] = mapping[--mappings];
-            CHECK(fake_references(mfn) > 0); /* the references go after the entry and the flush */
-            return GNTST_okay;
-        }
-    }
-    return GNTST_general_error;
-}
-void tlb_flush_all(void)
-{
-    flushes++;
-    for (mfn_t mfn = 0; mfn < FAKE_FRAMES; mfn++)
-        if (fake_page[mfn].references)
-            CHECK(fake_page[mfn].references & PAGE_REFERENCES_MASK);
-}
-
-static long op(unsigned command, void *argument, unsigned count)
-{
-    return fake_hypercall(do_grant_table_op, command, (uintptr_t)argument, count, NULL);
-}
-static long op_as(struct domain *d, unsigned command, void *argument, unsigned count)
-{
-    struct vcpu *before = current;
-    long rc;
-
-    fake_run(d->vcpu[0]);
-    rc = op(command, argument, count);
-    fake_run(before);
-    return rc;
-}
-static mfn_t setup_table(struct domain *d, unsigned nr)
-{
-    xen_pfn_t list[64] = {0};
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = nr};
-
-    set_xen_guest_handle(s.frame_list, list);
-    CHECK_EQUAL(0, op_as(d, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_okay, s.status);
-    return list[nr - 1];
-}
-
-static void setup(void)
-{
-    mappings = flushes = map_answer = 0;
-    granter = fake_domain(1, 1, false);
-    user = fake_domain(0, 1, true);
-    other = fake_domain(2, 1, false);
-    CHECK_EQUAL(0, grant_table_init(granter, -1, -1, 2));
-    CHECK_EQUAL(0, grant_table_init(user, -1, -1, 2));
-    CHECK_EQUAL(0, grant_table_init(other, 2, 1, 1));
-    fake_run(user->vcpu[0]);
-    table = mfn_to_virt(setup_table(granter, 1));
-    frame = fake_frame(granter);
-    table[8] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
-}
-
-static void finish(struct domain *d)
-{
-    d->dying = DOMAIN_DYING;
-    while (grant_table_release_mappings(d) == -ERESTART)
-        ;
-}
-
-static void teardown(void)
-{
-    finish(user);
-    finish(other);
-    finish(granter);
-    CHECK_EQUAL(0, fake_references(frame));
-    CHECK_EQUAL(0, fake_type_references(frame));
-    grant_table_free(user);
-    grant_table_free(other);
-    grant_table_free(granter);
-    grant_table_free(granter); /* twice is harmless */
-    fake_domain_free(user);
-    fake_domain_free(other);
-    fake_domain_free(granter);
-}
-
-static struct gnttab_map_grant_ref map(grant_ref_t ref, uint32_t flags)
-{
-    static uint64_t next_address = 0x100000;
-    struct gnttab_map_grant_ref m = {.host_addr = next_address += 8, .flags = flags, .ref = ref, .dom = granter->id};
-
-    CHECK_EQUAL(0, op(GNTTABOP_map_grant_ref, &m, 1));
-    return m;
-}
-static int16_t unmap(uint32_t handle, uint64_t host, uint64_t device)
-{
-    struct gnttab_unmap_grant_ref u = {.handle = handle, .host_addr = host, .dev_bus_addr = device};
-
-    CHECK_EQUAL(0, op(GNTTABOP_unmap_grant_ref, &u, 1));
-    return u.status;
-}
+#include "grant_table_rig.h"
 
 static void map_and_unmap(void)
 {
@@ -195,15 +55,6 @@ static void entry_in_use(void)
     CHECK_EQUAL(GNTST_okay, grant_pin(granter, 9, user->id, false, false, &use)); /* a copy from it goes on */
     CHECK_EQUAL(GNTST_bad_gntref, map(9, GNTMAP_host_map | GNTMAP_readonly).status);
     grant_unpin(granter, 9, false);
-}
-
-static const volatile void *withdrawn_when_read; /* an entry's first word */
-static unsigned reads_until_then;
-
-void after_read(const volatile void *place)
-{
-    if (place == withdrawn_when_read && reads_until_then-- == 0)
-        *(volatile uint16_t *)place ^= GTF_permit_access;
 }
 
 /* The granter takes its entry back between the check and the mark: it sees no mark, and nobody has the frame. */
@@ -405,12 +256,6 @@ static void batches(void)
     CHECK_EQUAL(GNTST_bad_handle, u[1].status);
 }
 
-static int16_t copy(struct gnttab_copy c)
-{
-    CHECK_EQUAL(0, op(GNTTABOP_copy, &c, 1));
-    return c.status;
-}
-
 /* Who grants is asked about, and who uses the grant; nothing is left of what was denied. */
 static void denied_by_the_policy(void)
 {
@@ -483,178 +328,6 @@ static void copying(void)
     CHECK_EQUAL(0, fake_domain_references(granter));
 }
 
-static void version_2(void)
-{
-    struct gnttab_set_version v = {.version = 2};
-    struct gnttab_get_version g = {.dom = granter->id};
-    struct gnttab_get_status_frames s = {.nr_frames = 1, .dom = granter->id};
-    struct gnttab_map_grant_ref m;
-    struct gnttab_copy c = {.source = {.u.ref = 9, .domid = granter->id, .offset = 16},
-                            .dest = {.u.gmfn = fake_frame(user), .domid = DOMID_SELF},
-                            .len = 16,
-                            .flags = GNTCOPY_source_gref};
-    uint64_t status_frame = 0;
-    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
-    uint16_t *status;
-
-    table[1] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
-    m = map(8, GNTMAP_device_map);
-    CHECK_EQUAL(-EBUSY, op_as(granter, GNTTABOP_set_version, &v, 1));
-    CHECK_EQUAL(GNTST_okay, unmap(m.handle, 0, m.dev_bus_addr));
-    CHECK_EQUAL(0, op_as(granter, GNTTABOP_set_version, &v, 1));
-    CHECK_EQUAL(0, op(GNTTABOP_get_version, &g, 1));
-    CHECK_EQUAL(2, g.version);
-    CHECK_EQUAL(frame, entry[1].full_page.frame); /* reserved entries stay */
-    CHECK_EQUAL(0, entry[4].full_page.frame);     /* where entry 8 was */
-    set_xen_guest_handle(s.frame_list, &status_frame);
-    CHECK_EQUAL(0, op(GNTTABOP_get_status_frames, &s, 1));
-    CHECK_EQUAL(GNTST_okay, s.status);
-    status = (uint16_t *)mfn_to_virt(status_frame);
-
-    m = map(1, GNTMAP_host_map);
-    CHECK_EQUAL(GNTST_okay, m.status);
-    CHECK_EQUAL(GTF_reading | GTF_writing, status[1]);
-    CHECK_EQUAL(GTF_permit_access, entry[1].hdr.flags);
-    CHECK_EQUAL(GNTST_okay, unmap(m.handle, m.host_addr, 0));
-    CHECK_EQUAL(0, status[1]);
-    CHECK_EQUAL(GNTST_bad_gntref, map(256, GNTMAP_host_map).status); /* only 256 entries a frame now */
-
-    entry[9].sub_page.hdr.domid = user->id;
-    entry[9].sub_page.page_off = 16;
-    entry[9].sub_page.length = 16;
-    entry[9].sub_page.frame = frame;
-    entry[9].sub_page.hdr.flags = GTF_permit_access | GTF_sub_page;
-    CHECK_EQUAL(GNTST_bad_gntref, map(9, GNTMAP_host_map).status);
-    CHECK_EQUAL(GNTST_okay, copy(c));
-    c.len = 17;
-    CHECK_EQUAL(GNTST_bad_copy_arg, copy(c));
-    c.source.offset = 15, c.len = 16;
-    CHECK_EQUAL(GNTST_bad_copy_arg, copy(c));
-    entry[9].sub_page.frame = 1UL << 40;
-    c.source.offset = 16;
-    CHECK_EQUAL(GNTST_bad_page, copy(c));
-    entry[9].hdr.flags = GTF_transitive;
-    CHECK_EQUAL(GNTST_bad_gntref, copy(c));
-
-    v.version = 1;
-    CHECK_EQUAL(0, op_as(granter, GNTTABOP_set_version, &v, 1));
-    CHECK_EQUAL(frame, table[1].frame);
-    v.version = 3;
-    CHECK_EQUAL(-EINVAL, op_as(granter, GNTTABOP_set_version, &v, 1));
-    v.version = 2;
-    CHECK_EQUAL(-ENOSYS, op_as(other, GNTTABOP_set_version, &v, 1)); /* its toolstack allows 1 only */
-}
-
-static void set_version(uint32_t version, int result)
-{
-    struct gnttab_set_version v = {.version = version};
-
-    CHECK_EQUAL(result, op_as(granter, GNTTABOP_set_version, &v, 1));
-}
-
-/* A reserved entry stays in use through a change of version, and its marks go where the version has them. */
-static void reserved_entry_in_use(void)
-{
-    struct gnttab_get_status_frames s = {.nr_frames = 1, .dom = granter->id};
-    struct gnttab_map_grant_ref m;
-    grant_entry_v2_t *entry = (grant_entry_v2_t *)table;
-    uint64_t status_frame = 0;
-    uint16_t *status;
-
-    table[1] = (grant_entry_v1_t){.flags = GTF_permit_access, .domid = user->id, .frame = frame};
-    m = map(1, GNTMAP_host_map);
-    set_version(2, 0);
-    set_xen_guest_handle(s.frame_list, &status_frame);
-    CHECK_EQUAL(0, op(GNTTABOP_get_status_frames, &s, 1));
-    status = (uint16_t *)mfn_to_virt(status_frame);
-    CHECK_EQUAL(GTF_reading | GTF_writing, status[1]);
-    CHECK_EQUAL(GTF_permit_access, entry[1].hdr.flags);
-    set_version(1, 0);
-    CHECK_EQUAL(GTF_permit_access | GTF_reading | GTF_writing, table[1].flags);
-    set_version(2, 0);
-    CHECK_EQUAL(GTF_reading | GTF_writing, status[1]);
-    CHECK_EQUAL(GNTST_okay, unmap(m.handle, m.host_addr, 0));
-    CHECK_EQUAL(0, status[1]);
-    set_version(1, 0);
-    CHECK_EQUAL(GTF_permit_access, table[1].flags);
-}
-
-static void growing_and_limits(void)
-{
-    struct gnttab_query_size q = {.dom = DOMID_SELF};
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 3};
-    uint64_t mfns[4];
-    xen_pfn_t list[4];
-    mfn_t mfn;
-
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_query_size, &q, 1));
-    CHECK_EQUAL(0, q.nr_frames);
-    CHECK_EQUAL(2, q.max_nr_frames);
-    set_xen_guest_handle(s.frame_list, list);
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_general_error, s.status);
-    s.nr_frames = 2;
-    fake_fail_allocation = 4; /* record, frame, record, frame */
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_general_error, s.status);
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_okay, s.status);
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_query_size, &q, 1));
-    CHECK_EQUAL(2, q.nr_frames);
-    set_xen_guest_handle(s.frame_list, (xen_pfn_t *)BAD_GUEST_ADDRESS);
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_bad_virt_addr, s.status);
-    s.dom = granter->id; /* not its business */
-    CHECK_EQUAL(0, op_as(other, GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_permission_denied, s.status);
-    s.dom = 77;
-    CHECK_EQUAL(0, op(GNTTABOP_setup_table, &s, 1));
-    CHECK_EQUAL(GNTST_bad_domain, s.status);
-
-    CHECK_EQUAL(2, grant_table_max_frames(other));
-    CHECK_EQUAL(0, grant_table_get_frame(other, 1, false, &mfn));
-    CHECK_EQUAL(list[1], mfn);
-    CHECK_EQUAL(-EINVAL, grant_table_get_frame(other, 2, false, &mfn));
-    CHECK_EQUAL(-EINVAL, grant_table_get_frame(other, ~0UL, false, &mfn));
-    CHECK_EQUAL(-EINVAL, grant_table_get_frame(other, 0, true, &mfn)); /* version 1 */
-    CHECK_EQUAL(0, grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 0, 2, mfns));
-    CHECK_EQUAL(list[1], mfns[1]);
-    CHECK_EQUAL(-EINVAL, grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 1, 2, mfns));
-    CHECK_EQUAL(-EINVAL, grant_table_get_frames(other, XENMEM_resource_grant_table_id_shared, 2, ~0U, mfns));
-    CHECK_EQUAL(-EINVAL, grant_table_get_frames(other, 2, 0, 1, mfns));
-    CHECK_EQUAL(0, grant_table_get_frames(user, XENMEM_resource_grant_table_id_shared, 62, 2, mfns)); /* grows */
-    for (unsigned n = 1; n <= 5; n++) {
-        struct domain *d = fake_domain(9, 1, false);
-
-        fake_fail_allocation = n;
-        CHECK_EQUAL(-ENOMEM, grant_table_init(d, -1, -1, 0));
-        fake_fail_allocation = 0;
-        CHECK_EQUAL(-EINVAL, grant_table_init(d, 0, -1, 0));
-        CHECK_EQUAL(-EINVAL, grant_table_init(d, 1 << 30, -1, 0));
-        CHECK_EQUAL(-EINVAL, grant_table_init(d, -1, 1 << 30, 0));
-        CHECK_EQUAL(-EINVAL, grant_table_init(d, -1, -1, 3));
-        CHECK(!d->grants);
-        fake_domain_free(d);
-    }
-}
-
-static void swapping(void)
-{
-    struct gnttab_swap_grant_ref s = {.ref_a = 8, .ref_b = 9};
-    struct gnttab_map_grant_ref m = map(8, GNTMAP_device_map);
-
-    CHECK_EQUAL(0, op_as(granter, GNTTABOP_swap_grant_ref, &s, 1));
-    CHECK_EQUAL(GNTST_eagain, s.status);
-    CHECK_EQUAL(GNTST_okay, unmap(m.handle, 0, m.dev_bus_addr));
-    CHECK_EQUAL(0, op_as(granter, GNTTABOP_swap_grant_ref, &s, 1));
-    CHECK_EQUAL(GNTST_okay, s.status);
-    CHECK_EQUAL(frame, table[9].frame);
-    CHECK_EQUAL(0, table[8].flags);
-    s.ref_b = 512;
-    CHECK_EQUAL(0, op_as(granter, GNTTABOP_swap_grant_ref, &s, 1));
-    CHECK_EQUAL(GNTST_bad_gntref, s.status);
-}
-
 static void hostile_arguments(void)
 {
     static const bool single[] = {
@@ -721,14 +394,10 @@ int main(void)
         {"refusals", refusals},
         {"denied by the policy", denied_by_the_policy},
         {"changing a pinned entry", changing_a_pinned_entry},
-        {"a reserved entry in use", reserved_entry_in_use},
         {"out of handles, and death", out_of_handles},
         {"dead granter", dead_granter},
         {"batches", batches},
         {"copying", copying},
-        {"version 2", version_2},
-        {"growing and limits", growing_and_limits},
-        {"swapping", swapping},
         {"hostile arguments", hostile_arguments},
         {"random operations", random_operations},
     };

@@ -12,6 +12,7 @@
 #include "../fake/several_threads.h"
 #include "../pv/machine.h"
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/grant_table.h>
 #include <hv/hvm.h>
 #include <hv/hypercall.h>

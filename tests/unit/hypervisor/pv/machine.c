@@ -100,8 +100,6 @@ __weak struct page *p2m_get_page_privileged(struct domain *d, gfn_t gfn, bool wr
     return NULL;
 }
 
-__weak struct spinlock reservation_lock;
-
 /* ---- Around hypercalls; a guest's address is one of ours ---- */
 
 struct domain *domain_get(domid_t id)

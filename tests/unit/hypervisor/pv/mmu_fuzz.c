@@ -11,6 +11,7 @@
 #include "../fake/several_threads.h"
 #include "machine.h"
 #include <hv/abi_internal.h>
+#include <hv/claim.h>
 #include <hv/grant_table.h>
 #include <hv/hypercall.h>
 #include <hv/page_alloc.h>

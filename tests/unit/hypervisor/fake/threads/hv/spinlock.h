@@ -1,7 +1,7 @@
 /*
  * On the host the locks are real, interrupts are a counter: "off" is per thread. Who waits lets others run, and now
- * and then a thread gives up its processor before it takes a lock, with one it has just taken, or when it has let go of one,
- * so that threads meet also where there are few processors.
+ * and then a thread gives up its processor before it takes a lock, with one it has just taken, or when it has let go
+ * of one, so that threads meet also where there are few processors.
  */
 #ifndef FAKE_HV_SPINLOCK_H
 #define FAKE_HV_SPINLOCK_H
