@@ -7,6 +7,7 @@
 #include "confirm.h"
 #include "errand.h"
 #include "guest/guest_view.h"
+#include "machine/machine_view.h"
 #include "guest_card.h"
 #include "guest_look.h"
 #include "header.h"
@@ -28,6 +29,7 @@ struct switcher {
     struct wizard_view *wizard;
     struct errands *errands;
     struct guest_view *guest;
+    struct machine_view *machine;
     struct confirm *confirm;
     struct model *model;
     switch_to_fn switch_to;
@@ -155,7 +157,8 @@ static void restart_clicked(GtkButton *button, gpointer data)
 
 static gboolean has_page(struct switcher *switcher)
 {
-    return wizard_view_is_open(switcher->wizard) || guest_view_is_open(switcher->guest);
+    return wizard_view_is_open(switcher->wizard) || guest_view_is_open(switcher->guest) ||
+           machine_view_is_open(switcher->machine);
 }
 
 static void show_page(struct switcher *switcher);
@@ -274,6 +277,8 @@ static const char *fitting_page(struct switcher *switcher)
         return "wizard";
     if (guest_view_is_open(switcher->guest))
         return "guest";
+    if (machine_view_is_open(switcher->machine))
+        return "machine";
     if (manager) {
         g_clear_handle_id(&switcher->wait_timer, g_source_remove);
         switcher->overdue = FALSE;
@@ -307,6 +312,7 @@ static void update(gpointer data)
     wizard_view_update(switcher->wizard);
     errands_update(switcher->errands);
     guest_view_update(switcher->guest);
+    machine_view_update(switcher->machine);
     show_page(switcher);
 }
 
@@ -317,6 +323,20 @@ static void add_clicked(gpointer data)
     struct switcher *switcher = data;
     wizard_view_open(switcher->wizard);
     show_page(switcher);
+}
+
+static void settings_clicked(gpointer data)
+{
+    struct switcher *switcher = data;
+    machine_view_open(switcher->machine);
+    show_page(switcher);
+}
+
+static void machine_closed(gpointer data)
+{
+    struct switcher *switcher = data;
+    show_page(switcher);
+    additions_focus(switcher->additions, TRUE);
 }
 
 static void job_clicked(RhJob1 *job, gpointer data)
@@ -330,7 +350,7 @@ static void wizard_closed(gpointer data)
 {
     struct switcher *switcher = data;
     show_page(switcher);
-    additions_focus(switcher->additions);
+    additions_focus(switcher->additions, FALSE);
 }
 
 static void wizard_switch_to(guint slot, gpointer data)
@@ -340,6 +360,8 @@ static void wizard_switch_to(guint slot, gpointer data)
 }
 
 static const struct wizard_view_calls wizard_calls = {wizard_closed, show_notice, wizard_switch_to};
+
+static const struct additions_calls additions_calls = {add_clicked, settings_clicked, job_clicked};
 
 /* ---- a guest's page ---- */
 
@@ -471,6 +493,8 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
         return plain && wizard_view_key(switcher->wizard, key);
     if (guest_view_is_open(switcher->guest))
         return guest_view_key(switcher->guest, key, modifiers);
+    if (machine_view_is_open(switcher->machine))
+        return machine_view_key(switcher->machine, key, modifiers);
     return card_key(switcher, key, modifiers);
 }
 
@@ -537,6 +561,7 @@ static GtkWidget *build_stack(struct switcher *switcher)
     gtk_stack_add_named(GTK_STACK(stack), build_flow(switcher), "guests");
     gtk_stack_add_named(GTK_STACK(stack), wizard_view_widget(switcher->wizard), "wizard");
     gtk_stack_add_named(GTK_STACK(stack), guest_view_widget(switcher->guest), "guest");
+    gtk_stack_add_named(GTK_STACK(stack), machine_view_widget(switcher->machine), "machine");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;
 }
@@ -630,11 +655,12 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->switch_to = switch_to;
     switcher->user = user;
     switcher->window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
-    switcher->additions = additions_new(add_clicked, job_clicked, switcher);
+    switcher->additions = additions_new(&additions_calls, switcher);
     switcher->wizard = wizard_view_new(model, &wizard_calls, switcher);
     switcher->errands = errands_new(model, show_notice, switcher);
     switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
     switcher->guest = guest_view_new(model, switcher->errands, switcher->confirm, &guest_calls, switcher);
+    switcher->machine = machine_view_new(model, switcher->errands, switcher->confirm, machine_closed, switcher);
     gtk_window_set_title(GTK_WINDOW(switcher->window), "Roundhouse");
     gtk_window_set_decorated(GTK_WINDOW(switcher->window), FALSE);
     gtk_window_set_default_size(GTK_WINDOW(switcher->window), 1280, 800);

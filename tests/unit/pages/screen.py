@@ -122,8 +122,9 @@ class Screen:
 
     def go_to(self, role, name):
         """By the Tab key alone: so often as it looks like at first, then step by step."""
-        seen = []
-        self.keys(*['Tab'] * self.distance(role, name))
+        seen, steps = [], self.distance(role, name)
+        if steps:
+            self.keys(*['Tab' if steps > 0 else 'shift+Tab'] * abs(steps))
         for _ in range(120):
             focus = self.focus()
             if focus and focus.role == role and focus.name.startswith(name):
@@ -141,8 +142,8 @@ class Screen:
             if 'focusable' in widget.states:
                 before = widget.depth if widget.role == 'radio button' else None
         here = next((i for i, widget in enumerate(stops) if 'focused' in widget.states), 0)
-        there = next((i for i, widget in enumerate(stops) if widget.role == role and widget.name.startswith(name)), here + 1)
-        return there - here if there > here else 1
+        there = next((i for i, widget in enumerate(stops) if widget.role == role and widget.name.startswith(name)), here)
+        return there - here
 
     def wait(self, what, test):
         end = time.monotonic() + PATIENCE
