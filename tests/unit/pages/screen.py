@@ -100,7 +100,7 @@ class Screen:
     def heard(self):
         """All widgets that are shown."""
         answer = subprocess.run([self.reader, 'roundhouse-ui'], env=self.environment, capture_output=True, text=True,
-                                timeout=PATIENCE)
+                                timeout=3 * PATIENCE)
         return [Widget(line) for line in answer.stdout.splitlines()]
 
     def find(self, role, name):
