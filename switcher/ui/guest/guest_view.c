@@ -81,7 +81,7 @@ static void images_told(GObject *source, GAsyncResult *result, gpointer data)
     refill_if(view, news, SECTION_DISKS);
 }
 
-void guest_view_ask(struct guest_view *view)
+static void ask_for_news(struct guest_view *view)
 {
     RhManager1 *manager = model_manager(view->model);
     if (!view->guest || !manager)
@@ -95,7 +95,7 @@ static gboolean ask_again(gpointer data)
 {
     struct guest_view *view = data;
     if (view->guest && !view->errand && model_focused(view->model) == 0)
-        guest_view_ask(view);
+        ask_for_news(view);
     return G_SOURCE_CONTINUE;
 }
 
@@ -119,7 +119,7 @@ gboolean guest_view_ended(struct guest_view *view, const char *sentence, const c
     view->errand = NULL;
     view->moving = FALSE;
     sheet_say(view->sheet, sentence ? SHEET_WRONG : SHEET_FINE, sentence ? sentence : success);
-    guest_view_ask(view);
+    ask_for_news(view);
     return !sentence;
 }
 
@@ -191,7 +191,7 @@ static void take_guest(struct guest_view *view, RhGuest1 *guest)
     g_free(view->state);
     view->state = g_strdup(rh_guest1_get_state(guest));
     show_title(view);
-    guest_view_ask(view);
+    ask_for_news(view);
 }
 
 void guest_view_open(struct guest_view *view, RhGuest1 *guest)
@@ -243,7 +243,7 @@ static void update_guest(struct guest_view *view, RhGuest1 *guest)
         return;
     g_free(view->state);
     view->state = g_strdup(rh_guest1_get_state(guest));
-    guest_view_ask(view);
+    ask_for_news(view);
     if (sheet_section(view->sheet) != SECTION_SETTINGS) /* somebody may be typing there, and its rows are the same */
         sheet_refill(view->sheet);
 }

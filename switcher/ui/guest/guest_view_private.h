@@ -55,9 +55,6 @@ gboolean guest_view_begin(struct guest_view *view, gpointer proxy, const char *m
 /* In done: the errand is over. Says why it failed, or this; FALSE: it failed. */
 gboolean guest_view_ended(struct guest_view *view, const char *sentence, const char *success);
 
-/* Asks roundhoused anew for settings, images and points. */
-void guest_view_ask(struct guest_view *view);
-
 /* The settings have been told again. */
 void section_settings_told(struct guest_view *view);
 
