@@ -1,11 +1,11 @@
 /* The row below the cards. */
 #include "additions.h"
+#include "page_parts.h"
 #include "style.h"
 
 struct additions {
-    GtkWidget *row, *add, *jobs;
-    void (*on_add)(gpointer user);
-    void (*on_show)(RhJob1 *job, gpointer user);
+    GtkWidget *row, *add, *settings, *jobs;
+    struct additions_calls calls;
     gpointer user;
 };
 
@@ -13,13 +13,20 @@ static void add_clicked(GtkButton *button, gpointer data)
 {
     struct additions *additions = data;
     (void)button;
-    additions->on_add(additions->user);
+    additions->calls.add(additions->user);
+}
+
+static void settings_clicked(GtkButton *button, gpointer data)
+{
+    struct additions *additions = data;
+    (void)button;
+    additions->calls.settings(additions->user);
 }
 
 static void job_clicked(GtkButton *button, gpointer data)
 {
     struct additions *additions = data;
-    additions->on_show(g_object_get_data(G_OBJECT(button), "job"), additions->user);
+    additions->calls.show(g_object_get_data(G_OBJECT(button), "job"), additions->user);
 }
 
 static gboolean is_under_way(RhJob1 *job)
@@ -93,9 +100,9 @@ void additions_update(struct additions *additions, struct model *model, gboolean
     gtk_widget_set_visible(additions->row, shown && model_manager(model));
 }
 
-void additions_focus(struct additions *additions)
+void additions_focus(struct additions *additions, gboolean settings)
 {
-    gtk_widget_grab_focus(additions->add);
+    gtk_widget_grab_focus(settings ? additions->settings : additions->add);
 }
 
 GtkWidget *additions_widget(struct additions *additions)
@@ -103,22 +110,21 @@ GtkWidget *additions_widget(struct additions *additions)
     return additions->row;
 }
 
-struct additions *additions_new(void (*add)(gpointer user), void (*show)(RhJob1 *job, gpointer user), gpointer user)
+struct additions *additions_new(const struct additions_calls *calls, gpointer user)
 {
     struct additions *additions = g_new0(struct additions, 1);
-    additions->on_add = add;
-    additions->on_show = show;
+    additions->calls = *calls;
     additions->user = user;
     additions->row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
     additions->jobs = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
-    additions->add = gtk_button_new_with_mnemonic("_Add a guest");
+    additions->add = page_button("_Add a guest", "primary", "Asks a few questions, and makes a new guest",
+                                 G_CALLBACK(add_clicked), additions);
+    additions->settings = page_button("_Settings", "secondary", "Of this computer: sound, keys, storage, versions",
+                                      G_CALLBACK(settings_clicked), additions);
     style_toggle(additions->row, "additions", TRUE);
-    style_toggle(additions->add, "primary", TRUE);
-    atk_object_set_description(gtk_widget_get_accessible(additions->add),
-                               "Asks a few questions, and makes a new guest");
-    g_signal_connect(additions->add, "clicked", G_CALLBACK(add_clicked), additions);
     gtk_box_pack_start(GTK_BOX(additions->row), additions->add, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(additions->row), additions->jobs, FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(additions->row), additions->settings, FALSE, FALSE, 0);
     gtk_widget_set_halign(additions->row, GTK_ALIGN_CENTER);
     gtk_widget_show_all(additions->row);
     gtk_widget_set_no_show_all(additions->row, TRUE);

@@ -1,6 +1,6 @@
 /* The bar over guests. */
 #include "bar.h"
-#include "guest_card.h"
+#include "guest_look.h"
 #include "style.h"
 
 struct bar {

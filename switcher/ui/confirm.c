@@ -30,13 +30,28 @@ static void said_no(GtkButton *button, gpointer data)
     close_question(data);
 }
 
+/* The panel is away before anything comes of the answer, which may put the keyboard elsewhere. */
 static void said_yes(GtkButton *button, gpointer data)
 {
     struct confirm *confirm = data;
+    confirm_yes_fn on_yes = confirm->on_yes;
+    GDestroyNotify release = confirm->release;
+    gpointer user = confirm->user;
     (void)button;
-    if (confirm->on_yes)
-        confirm->on_yes(confirm->user);
+    confirm->release = NULL;
     close_question(confirm);
+    if (on_yes)
+        on_yes(user);
+    if (release)
+        release(user);
+}
+
+/* However long names are. */
+static void wrap(GtkWidget *label, int characters)
+{
+    gtk_label_set_line_wrap(GTK_LABEL(label), TRUE);
+    gtk_label_set_line_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+    gtk_label_set_max_width_chars(GTK_LABEL(label), characters);
 }
 
 static GtkWidget *build_panel(struct confirm *confirm)
@@ -49,8 +64,8 @@ static GtkWidget *build_panel(struct confirm *confirm)
     confirm->yes = gtk_button_new_with_label("");
     gtk_label_set_xalign(GTK_LABEL(confirm->title), 0);
     gtk_label_set_xalign(GTK_LABEL(confirm->text), 0);
-    gtk_label_set_line_wrap(GTK_LABEL(confirm->text), TRUE);
-    gtk_label_set_max_width_chars(GTK_LABEL(confirm->text), 46);
+    wrap(confirm->title, 36);
+    wrap(confirm->text, 46);
     style_toggle(panel, "panel", TRUE);
     style_toggle(confirm->title, "panel-title", TRUE);
     style_toggle(confirm->text, "panel-text", TRUE);

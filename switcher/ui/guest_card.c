@@ -1,70 +1,27 @@
 /* The card of one guest. */
 #include "guest_card.h"
+#include "guest_look.h"
+#include "plain_text.h"
 #include "style.h"
 
 #include <string.h>
 
 #define CARD_WIDTH   PREVIEW_WIDTH
 #define STRIP_HEIGHT 6
-#define BUTTONS_MAX  4
+#define ERROR_LINES  4
+#define BUTTONS_MAX  GUEST_LOOK_CARD
 
 struct card {
     RhGuest1 *guest;
     guest_card_wish_fn wish;
+    guest_card_more_fn more;
     gpointer user;
     cairo_surface_t *picture; /* NULL: none */
     char *told;               /* all that the card says, to know whether anything of it is new */
-    GtkWidget *strip, *preview, *chip, *name, *dot, *state, *facts, *chord, *error;
+    GtkWidget *strip, *preview, *chip, *name, *dot, *state, *facts, *chord, *error, *more_button;
     GtkWidget *buttons[BUTTONS_MAX];
     enum guest_action actions[BUTTONS_MAX];
 };
-
-/*
- * What each state is called, how it looks, and which buttons it offers; the first one is the primary action.
- */
-static const struct look {
-    enum guest_state state;
-    const char *words;
-    struct {
-        const char *label;
-        enum guest_action action;
-    } buttons[BUTTONS_MAX];
-} looks[] = {
-    {GUEST_OFF, "Off", {{"Start", ACTION_START}}},
-    {GUEST_STARTING, "Starting \342\200\246", {{NULL, 0}}},
-    {GUEST_RUNNING,
-     "Running",
-     {{"Switch", ACTION_SWITCH}, {"Pause", ACTION_PAUSE}, {"Restart", ACTION_REBOOT}, {"Shut down", ACTION_SHUTDOWN}}},
-    {GUEST_PAUSED, "Paused", {{"Continue", ACTION_UNPAUSE}, {"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {GUEST_STOPPING, "Shutting down \342\200\246", {{"Switch", ACTION_SWITCH}, {"Force off", ACTION_DESTROY}}},
-    {GUEST_UNRESPONSIVE,
-     "Does not answer",
-     {{"Switch", ACTION_SWITCH}, {"Shut down", ACTION_SHUTDOWN}, {"Force off", ACTION_DESTROY}}},
-    {GUEST_SUSPENDING, "Suspending \342\200\246", {{"Force off", ACTION_DESTROY}}},
-    {GUEST_SUSPENDED, "Suspended", {{"Continue", ACTION_START}, {"Force off", ACTION_DESTROY}}},
-    {GUEST_CRASHED, "Crashed", {{"Start again", ACTION_START}}},
-};
-
-static const struct look *look_of(RhGuest1 *guest)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(looks); i++) {
-        if (guest_is(guest, looks[i].state))
-            return &looks[i];
-    }
-    return &looks[0];
-}
-
-const char *guest_state_words(RhGuest1 *guest)
-{
-    return look_of(guest)->words;
-}
-
-gboolean guest_primary_action(RhGuest1 *guest, enum guest_action *action)
-{
-    const struct look *look = look_of(guest);
-    *action = look->buttons[0].action;
-    return look->buttons[0].label != NULL;
-}
 
 static struct card *card_of(GtkWidget *widget)
 {
@@ -77,6 +34,13 @@ RhGuest1 *guest_card_guest(GtkWidget *widget)
 }
 
 /* ---- construction ---- */
+
+static void more_clicked(GtkButton *button, gpointer data)
+{
+    struct card *card = data;
+    (void)button;
+    card->more(card->guest, card->user);
+}
 
 static GtkWidget *title_row(struct card *card)
 {
@@ -96,7 +60,13 @@ static GtkWidget *title_row(struct card *card)
     gtk_box_pack_start(GTK_BOX(words), state_row, FALSE, FALSE, 0);
     gtk_widget_set_valign(card->chip, GTK_ALIGN_CENTER);
     gtk_box_pack_start(GTK_BOX(row), card->chip, FALSE, FALSE, 0);
+    card->more_button = gtk_button_new_with_label("\342\213\257");
+    style_toggle(card->more_button, "more", TRUE);
+    gtk_widget_set_valign(card->more_button, GTK_ALIGN_CENTER);
+    atk_object_set_description(gtk_widget_get_accessible(card->more_button), "Its settings, disks and undo points");
+    g_signal_connect(card->more_button, "clicked", G_CALLBACK(more_clicked), card);
     gtk_box_pack_start(GTK_BOX(row), words, TRUE, TRUE, 0);
+    gtk_box_pack_end(GTK_BOX(row), card->more_button, FALSE, FALSE, 0);
     return row;
 }
 
@@ -187,7 +157,7 @@ static void card_free(gpointer data)
     g_free(card);
 }
 
-GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer user)
+GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, guest_card_more_fn more, gpointer user)
 {
     struct card *card = g_new0(struct card, 1);
     GtkWidget *child = gtk_flow_box_child_new();
@@ -195,6 +165,7 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
     GtkWidget *body = gtk_box_new(GTK_ORIENTATION_VERTICAL, 14);
     card->guest = g_object_ref(guest);
     card->wish = wish;
+    card->more = more;
     card->user = user;
     card->strip = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
     card->preview = gtk_drawing_area_new();
@@ -203,6 +174,9 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
     g_signal_connect(card->preview, "draw", G_CALLBACK(draw_preview), card);
     card->error = style_label("error", 0);
     gtk_label_set_line_wrap(GTK_LABEL(card->error), TRUE);
+    gtk_label_set_line_wrap_mode(GTK_LABEL(card->error), PANGO_WRAP_WORD_CHAR);
+    gtk_label_set_lines(GTK_LABEL(card->error), ERROR_LINES); /* its page has all of it */
+    gtk_label_set_ellipsize(GTK_LABEL(card->error), PANGO_ELLIPSIZE_END);
     gtk_label_set_max_width_chars(GTK_LABEL(card->error), 36);
     gtk_widget_set_no_show_all(card->error, TRUE);
     style_toggle(card->strip, "strip", TRUE);
@@ -225,7 +199,7 @@ GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer use
 
 /* ---- update ---- */
 
-static void update_buttons(struct card *card, const struct look *look)
+static void update_buttons(struct card *card, const struct guest_look *look)
 {
     for (gsize i = 0; i < BUTTONS_MAX; i++) {
         const char *label = look->buttons[i].label;
@@ -240,19 +214,10 @@ static void update_buttons(struct card *card, const struct look *look)
     }
 }
 
-/* The digit that brings it on screen, now or when it runs; 0: that is not known before. */
-static guint slot_of(RhGuest1 *guest)
-{
-    guint screen = rh_guest1_get_screen(guest);
-    return screen ? screen : rh_guest1_get_slot(guest);
-}
-
 static void update_facts(struct card *card)
 {
-    guint64 mib = rh_guest1_get_memory(card->guest) / 1024;
-    guint vcpus = rh_guest1_get_vcpus(card->guest), slot = slot_of(card->guest);
-    g_autofree char *memory = mib >= 1024 ? g_strdup_printf("%.*f GiB", mib % 1024 ? 1 : 0, (double)mib / 1024)
-                                          : g_strdup_printf("%" G_GUINT64_FORMAT " MiB", mib);
+    guint vcpus = rh_guest1_get_vcpus(card->guest), slot = guest_digit(card->guest);
+    g_autofree char *memory = guest_memory_words(card->guest);
     g_autofree char *facts =
         g_strdup_printf("%s memory  \302\267  %u processor%s", memory, vcpus, vcpus == 1 ? "" : "s");
     g_autofree char *chord = slot ? g_strdup_printf("Ctrl + Alt + %u", slot) : g_strdup("");
@@ -276,7 +241,7 @@ static gboolean take_news(struct card *card, gboolean on_screen)
     RhGuest1 *guest = card->guest;
     char *now = g_strdup_printf("%s\n%s\n%s\n%s\n%u %u %" G_GUINT64_FORMAT " %d", rh_guest1_get_state(guest),
                                 rh_guest1_get_error(guest), rh_guest1_get_name(guest), rh_guest1_get_colour(guest),
-                                slot_of(guest), rh_guest1_get_vcpus(guest), rh_guest1_get_memory(guest), on_screen);
+                                guest_digit(guest), rh_guest1_get_vcpus(guest), rh_guest1_get_memory(guest), on_screen);
     gboolean news = g_strcmp0(now, card->told) != 0;
     g_free(card->told);
     card->told = now;
@@ -288,18 +253,21 @@ void guest_card_update(GtkWidget *widget, gboolean on_screen)
     struct card *card = card_of(widget);
     if (!take_news(card, on_screen))
         return;
-    const struct look *look = look_of(card->guest);
-    const char *error = rh_guest1_get_error(card->guest), *name = rh_guest1_get_name(card->guest);
-    g_autofree char *place = slot_of(card->guest) ? g_strdup_printf(", slot %u", slot_of(card->guest)) : g_strdup("");
-    g_autofree char *spoken =
-        g_strdup_printf("%s%s, %s%s%s", name, place, look->words, error && *error ? ". " : "", error ? error : "");
-    for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
-        style_toggle(widget, guest_state_name(looks[i].state), &looks[i] == look);
+    const struct guest_look *look = guest_look(card->guest);
+    g_autofree char *error = plain_text(rh_guest1_get_error(card->guest), PLAIN_SENTENCE_MAX);
+    g_autofree char *name = plain_text(rh_guest1_get_name(card->guest), PLAIN_LINE_MAX);
+    g_autofree char *more = g_strdup_printf("More of %s", name);
+    g_autofree char *place =
+        guest_digit(card->guest) ? g_strdup_printf(", slot %u", guest_digit(card->guest)) : g_strdup("");
+    g_autofree char *spoken = g_strdup_printf("%s%s, %s%s%s", name, place, look->words, *error ? ". " : "", error);
+    for (enum guest_state state = 0; state < GUEST_STATE_COUNT; state++)
+        style_toggle(widget, guest_state_name(state), state == look->state);
     style_toggle(widget, "has-screen", on_screen);
     gtk_label_set_text(GTK_LABEL(card->name), name);
     gtk_label_set_text(GTK_LABEL(card->state), look->words);
     gtk_label_set_text(GTK_LABEL(card->error), error);
-    gtk_widget_set_visible(card->error, error && *error);
+    gtk_widget_set_visible(card->error, *error);
+    atk_object_set_name(gtk_widget_get_accessible(card->more_button), more);
     update_facts(card);
     update_colour(card);
     update_buttons(card, look);

@@ -11,8 +11,11 @@
 /* The user wants this of the guest; the receiver asks first where work could be lost. */
 typedef void (*guest_card_wish_fn)(RhGuest1 *guest, enum guest_action action, gpointer user);
 
+/* The user wants to see all there is to the guest. */
+typedef void (*guest_card_more_fn)(RhGuest1 *guest, gpointer user);
+
 /* A GtkFlowBoxChild. It follows the guest by guest_card_update only. */
-GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, gpointer user);
+GtkWidget *guest_card_new(RhGuest1 *guest, guest_card_wish_fn wish, guest_card_more_fn more, gpointer user);
 
 /* The size of the preview in a card, in pixels; shown only where there is room (guest_card_show_preview). */
 #define PREVIEW_WIDTH  360
@@ -27,11 +30,5 @@ void guest_card_show_preview(GtkWidget *card, gboolean show);
 void guest_card_set_picture(GtkWidget *card, cairo_surface_t *picture);
 
 RhGuest1 *guest_card_guest(GtkWidget *card);
-
-/* What Enter and a click do in the guest's state: switch, or start, or unpause; FALSE when nothing. */
-gboolean guest_primary_action(RhGuest1 *guest, enum guest_action *action);
-
-/* The state as the user reads it: "Running", "Starting ...". */
-const char *guest_state_words(RhGuest1 *guest);
 
 #endif

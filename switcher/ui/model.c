@@ -12,6 +12,7 @@ struct model {
     GDBusObjectManager *objects; /* NULL, as manager is: the service is not there */
     RhManager1 *manager;
     GPtrArray *guests, *jobs;
+    GPtrArray *works; /* RhJob1 of all other kinds */
     GCancellable *cancellable;
     struct {
         model_changed_fn changed;
@@ -93,12 +94,13 @@ static void object_added(GDBusObjectManager *objects, GDBusObject *object, gpoin
     RhGuest1 *guest = rh_object_get_guest1(RH_OBJECT(object));
     RhJob1 *job = guest ? NULL : rh_object_get_job1(RH_OBJECT(object));
     (void)objects;
-    if (job && g_strcmp0(rh_job1_get_kind(job), "create") != 0)
-        g_clear_object(&job);
     if (!guest && !job)
         return;
     follow(model, guest ? (gpointer)guest : job);
-    g_ptr_array_add(guest ? model->guests : model->jobs, guest ? (gpointer)guest : job);
+    if (guest)
+        g_ptr_array_add(model->guests, guest);
+    else
+        g_ptr_array_add(g_strcmp0(rh_job1_get_kind(job), "create") == 0 ? model->jobs : model->works, job);
     changed(model);
 }
 
@@ -108,6 +110,7 @@ static void object_removed(GDBusObjectManager *objects, GDBusObject *object, gpo
     (void)objects;
     g_ptr_array_remove(model->guests, rh_object_peek_guest1(RH_OBJECT(object)));
     g_ptr_array_remove(model->jobs, rh_object_peek_job1(RH_OBJECT(object)));
+    g_ptr_array_remove(model->works, rh_object_peek_job1(RH_OBJECT(object)));
     changed(model);
 }
 
@@ -161,6 +164,7 @@ static void disconnect(struct model *model)
     g_clear_pointer((gpointer *)&model->manager, unfollow);
     g_ptr_array_set_size(model->guests, 0);
     g_ptr_array_set_size(model->jobs, 0);
+    g_ptr_array_set_size(model->works, 0);
     if (model->objects)
         g_signal_handlers_disconnect_by_data(model->objects, model);
     g_clear_object(&model->objects);
@@ -191,6 +195,7 @@ struct model *model_new(void)
     struct model *model = g_new0(struct model, 1);
     model->guests = g_ptr_array_new_with_free_func(unfollow);
     model->jobs = g_ptr_array_new_with_free_func(unfollow);
+    model->works = g_ptr_array_new_with_free_func(unfollow);
     model->watch =
         g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
     return model;
@@ -203,6 +208,7 @@ void model_free(struct model *model)
     g_clear_handle_id(&model->idle, g_source_remove);
     g_ptr_array_unref(model->guests);
     g_ptr_array_unref(model->jobs);
+    g_ptr_array_unref(model->works);
     g_free(model);
 }
 
@@ -247,7 +253,8 @@ static gpointer find_path(GPtrArray *proxies, const char *path)
 
 RhJob1 *model_find_job(struct model *model, const char *path)
 {
-    return find_path(model->jobs, path);
+    RhJob1 *job = find_path(model->jobs, path);
+    return job ? job : find_path(model->works, path);
 }
 
 RhGuest1 *model_find_guest(struct model *model, const char *path)
@@ -281,8 +288,9 @@ gboolean guest_is_live(RhGuest1 *guest)
 /* ---- requests ---- */
 
 static const char *const methods[] = {
-    [ACTION_START] = "Start", [ACTION_SHUTDOWN] = "Shutdown", [ACTION_REBOOT] = "Reboot", [ACTION_DESTROY] = "Destroy",
-    [ACTION_PAUSE] = "Pause", [ACTION_UNPAUSE] = "Unpause",   [ACTION_SWITCH] = "Switch",
+    [ACTION_START] = "Start",     [ACTION_SHUTDOWN] = "Shutdown", [ACTION_REBOOT] = "Reboot",
+    [ACTION_DESTROY] = "Destroy", [ACTION_PAUSE] = "Pause",       [ACTION_UNPAUSE] = "Unpause",
+    [ACTION_SUSPEND] = "Suspend", [ACTION_SWITCH] = "Switch",
 };
 
 static void called(GObject *source, GAsyncResult *result, gpointer data)

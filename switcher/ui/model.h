@@ -10,6 +10,8 @@
 
 #include <gio/gunixfdlist.h>
 
+#define MODEL_JOBS_PATH "/org/roundhouse/jobs/" /* begins the paths of jobs */
+
 struct model;
 
 /* Something is different; told at most once per turn of the main loop. */
@@ -38,7 +40,7 @@ GPtrArray *model_guests(struct model *model);
 /* RhJob1 proxies of guests that are being made, and of those whose making has ended lately; the model's own. */
 GPtrArray *model_jobs(struct model *model);
 
-/* By the path of its object; NULL: it is not there, or not yet. */
+/* By the path of its object, a job of any kind; NULL: it is not there, or not yet. */
 RhJob1 *model_find_job(struct model *model, const char *path);
 RhGuest1 *model_find_guest(struct model *model, const char *path);
 
@@ -60,6 +62,7 @@ enum guest_action {
     ACTION_DESTROY,
     ACTION_PAUSE,
     ACTION_UNPAUSE,
+    ACTION_SUSPEND,
     ACTION_SWITCH
 };
 

@@ -5,8 +5,13 @@
 #include "switcher.h"
 #include "additions.h"
 #include "confirm.h"
+#include "errand.h"
+#include "guest/guest_view.h"
+#include "machine/machine_view.h"
 #include "guest_card.h"
+#include "guest_look.h"
 #include "header.h"
+#include "plain_text.h"
 #include "style.h"
 #include "wizard/wizard_view.h"
 
@@ -22,6 +27,9 @@ struct switcher {
     struct header *header;
     struct additions *additions;
     struct wizard_view *wizard;
+    struct errands *errands;
+    struct guest_view *guest;
+    struct machine_view *machine;
     struct confirm *confirm;
     struct model *model;
     switch_to_fn switch_to;
@@ -48,7 +56,8 @@ static gboolean hide_notice(gpointer data)
 static void show_notice(const char *sentence, gpointer data)
 {
     struct switcher *switcher = data;
-    gtk_label_set_text(GTK_LABEL(switcher->notice_label), sentence);
+    g_autofree char *plain = plain_text(sentence, PLAIN_SENTENCE_MAX);
+    gtk_label_set_text(GTK_LABEL(switcher->notice_label), plain);
     gtk_revealer_set_reveal_child(GTK_REVEALER(switcher->notice), TRUE);
     g_clear_handle_id(&switcher->notice_timer, g_source_remove);
     switcher->notice_timer = g_timeout_add_seconds(NOTICE_SECONDS, hide_notice, switcher);
@@ -144,6 +153,23 @@ static void restart_clicked(GtkButton *button, gpointer data)
                 restart, switcher, NULL);
 }
 
+/* ---- pages over the cards ---- */
+
+static gboolean has_page(struct switcher *switcher)
+{
+    return wizard_view_is_open(switcher->wizard) || guest_view_is_open(switcher->guest) ||
+           machine_view_is_open(switcher->machine);
+}
+
+static void show_page(struct switcher *switcher);
+
+static void open_guest(RhGuest1 *guest, gpointer data)
+{
+    struct switcher *switcher = data;
+    guest_view_open(switcher->guest, guest);
+    show_page(switcher);
+}
+
 /* ---- cards ---- */
 
 static void remove_stale_cards(struct switcher *switcher, GPtrArray *guests)
@@ -179,7 +205,7 @@ static void update_cards(struct switcher *switcher)
         RhGuest1 *guest = g_ptr_array_index(guests, i);
         GtkWidget *card = find_card(switcher, guest);
         if (!card) {
-            card = guest_card_new(guest, on_wish, switcher);
+            card = guest_card_new(guest, on_wish, open_guest, switcher);
             gtk_flow_box_insert(GTK_FLOW_BOX(switcher->flow), card, (int)i);
         }
         guest_card_update(card, focused && focused == rh_guest1_get_screen(guest));
@@ -189,7 +215,7 @@ static void update_cards(struct switcher *switcher)
                                            guests->len == 4 ? 2 : CLAMP(guests->len, 1, 3));
     /* Guests are opened in any order: until the user chooses, the choice is the first card. */
     gboolean choose = !switcher->key_pressed || !gtk_window_get_focus(GTK_WINDOW(switcher->window));
-    if (guests->len && choose && !confirm_is_open(switcher->confirm) && !wizard_view_is_open(switcher->wizard))
+    if (guests->len && choose && !confirm_is_open(switcher->confirm) && !has_page(switcher))
         gtk_widget_grab_focus(GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0)));
 }
 
@@ -249,6 +275,10 @@ static const char *fitting_page(struct switcher *switcher)
     RhManager1 *manager = model_manager(switcher->model);
     if (wizard_view_is_open(switcher->wizard))
         return "wizard";
+    if (guest_view_is_open(switcher->guest))
+        return "guest";
+    if (machine_view_is_open(switcher->machine))
+        return "machine";
     if (manager) {
         g_clear_handle_id(&switcher->wait_timer, g_source_remove);
         switcher->overdue = FALSE;
@@ -259,12 +289,12 @@ static const char *fitting_page(struct switcher *switcher)
     return switcher->overdue ? "overdue" : "waiting";
 }
 
-/* While a question of the wizard is on screen the keys of cards are none. */
+/* While another page is on screen the keys of cards are none. */
 static void show_page(struct switcher *switcher)
 {
-    gboolean wizard = wizard_view_is_open(switcher->wizard);
-    additions_update(switcher->additions, switcher->model, !wizard);
-    gtk_widget_set_visible(switcher->footer, !wizard);
+    gboolean page = has_page(switcher);
+    additions_update(switcher->additions, switcher->model, !page);
+    gtk_widget_set_visible(switcher->footer, !page);
     gtk_stack_set_visible_child_name(GTK_STACK(switcher->stack), fitting_page(switcher));
 }
 
@@ -280,6 +310,9 @@ static void update(gpointer data)
         ask_for_pictures(switcher);
     update_problems(switcher);
     wizard_view_update(switcher->wizard);
+    errands_update(switcher->errands);
+    guest_view_update(switcher->guest);
+    machine_view_update(switcher->machine);
     show_page(switcher);
 }
 
@@ -290,6 +323,20 @@ static void add_clicked(gpointer data)
     struct switcher *switcher = data;
     wizard_view_open(switcher->wizard);
     show_page(switcher);
+}
+
+static void settings_clicked(gpointer data)
+{
+    struct switcher *switcher = data;
+    machine_view_open(switcher->machine);
+    show_page(switcher);
+}
+
+static void machine_closed(gpointer data)
+{
+    struct switcher *switcher = data;
+    show_page(switcher);
+    additions_focus(switcher->additions, TRUE);
 }
 
 static void job_clicked(RhJob1 *job, gpointer data)
@@ -303,7 +350,7 @@ static void wizard_closed(gpointer data)
 {
     struct switcher *switcher = data;
     show_page(switcher);
-    additions_focus(switcher->additions);
+    additions_focus(switcher->additions, FALSE);
 }
 
 static void wizard_switch_to(guint slot, gpointer data)
@@ -313,6 +360,33 @@ static void wizard_switch_to(guint slot, gpointer data)
 }
 
 static const struct wizard_view_calls wizard_calls = {wizard_closed, show_notice, wizard_switch_to};
+
+static const struct additions_calls additions_calls = {add_clicked, settings_clicked, job_clicked};
+
+/* ---- a guest's page ---- */
+
+static void guest_closed(RhGuest1 *guest, gpointer data)
+{
+    struct switcher *switcher = data;
+    show_page(switcher);
+    GtkWidget *card = guest ? find_card(switcher, guest) : NULL;
+    if (!card)
+        card = GTK_WIDGET(gtk_flow_box_get_child_at_index(GTK_FLOW_BOX(switcher->flow), 0));
+    if (card)
+        gtk_widget_grab_focus(card);
+}
+
+static const struct guest_view_calls guest_calls = {guest_closed, show_notice, on_wish};
+
+/* The right button of a mouse; the left one is the flow box's. */
+static gboolean on_button(GtkWidget *flow, GdkEventButton *event, gpointer data)
+{
+    GtkFlowBoxChild *card = gtk_flow_box_get_child_at_pos(GTK_FLOW_BOX(flow), (int)event->x, (int)event->y);
+    gboolean wanted = event->type == GDK_BUTTON_PRESS && event->button == GDK_BUTTON_SECONDARY && card;
+    if (wanted)
+        open_guest(guest_card_guest(GTK_WIDGET(card)), data);
+    return wanted;
+}
 
 /* ---- keyboard ---- */
 
@@ -374,21 +448,22 @@ static gboolean move_choice(struct switcher *switcher, guint key)
     return next != NULL;
 }
 
-static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
+/* As everywhere: the menu key, Shift with F10, and Alt with Enter, which shows properties. */
+static gboolean wants_page(guint key, GdkModifierType modifiers)
 {
-    struct switcher *switcher = data;
-    guint key = event->keyval;
-    (void)window;
-    switcher->key_pressed = TRUE;
-    if (event->state & gtk_accelerator_get_default_mod_mask() & ~GDK_SHIFT_MASK)
-        return FALSE;
-    if (confirm_is_open(switcher->confirm)) {
-        if (key == GDK_KEY_Escape)
-            confirm_cancel(switcher->confirm);
-        return key == GDK_KEY_Escape;
+    return key == GDK_KEY_Menu || (key == GDK_KEY_F10 && modifiers == GDK_SHIFT_MASK) ||
+           ((key == GDK_KEY_Return || key == GDK_KEY_KP_Enter) && modifiers == GDK_MOD1_MASK);
+}
+
+static gboolean card_key(struct switcher *switcher, guint key, GdkModifierType modifiers)
+{
+    RhGuest1 *guest = chosen_guest(switcher);
+    if (guest && wants_page(key, modifiers)) {
+        open_guest(guest, switcher);
+        return TRUE;
     }
-    if (wizard_view_is_open(switcher->wizard))
-        return wizard_view_key(switcher->wizard, key);
+    if (modifiers & ~GDK_SHIFT_MASK)
+        return FALSE;
     if (key >= GDK_KEY_KP_1 && key <= GDK_KEY_KP_9)
         key = key - GDK_KEY_KP_1 + GDK_KEY_1;
     if (key >= GDK_KEY_1 && key <= GDK_KEY_9)
@@ -398,6 +473,29 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
     else
         return key >= GDK_KEY_Left && key <= GDK_KEY_Down && move_choice(switcher, key);
     return TRUE;
+}
+
+static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
+{
+    struct switcher *switcher = data;
+    guint key = event->keyval;
+    GdkModifierType modifiers = event->state & gtk_accelerator_get_default_mod_mask();
+    gboolean plain = !(modifiers & ~GDK_SHIFT_MASK);
+    (void)window;
+    switcher->key_pressed = TRUE;
+    if (confirm_is_open(switcher->confirm)) {
+        gboolean no = plain && key == GDK_KEY_Escape;
+        if (no)
+            confirm_cancel(switcher->confirm);
+        return no;
+    }
+    if (wizard_view_is_open(switcher->wizard))
+        return plain && wizard_view_key(switcher->wizard, key);
+    if (guest_view_is_open(switcher->guest))
+        return guest_view_key(switcher->guest, key, modifiers);
+    if (machine_view_is_open(switcher->machine))
+        return machine_view_key(switcher->machine, key, modifiers);
+    return card_key(switcher, key, modifiers);
 }
 
 /* ---- construction ---- */
@@ -436,6 +534,7 @@ static GtkWidget *build_flow(struct switcher *switcher)
     gtk_widget_set_valign(flow, GTK_ALIGN_CENTER);
     atk_object_set_name(gtk_widget_get_accessible(flow), "Guests");
     g_signal_connect(flow, "child-activated", G_CALLBACK(card_activated), switcher);
+    g_signal_connect(flow, "button-press-event", G_CALLBACK(on_button), switcher);
     gtk_container_add(GTK_CONTAINER(scroll), flow);
     return scroll;
 }
@@ -461,6 +560,8 @@ static GtkWidget *build_stack(struct switcher *switcher)
         "empty");
     gtk_stack_add_named(GTK_STACK(stack), build_flow(switcher), "guests");
     gtk_stack_add_named(GTK_STACK(stack), wizard_view_widget(switcher->wizard), "wizard");
+    gtk_stack_add_named(GTK_STACK(stack), guest_view_widget(switcher->guest), "guest");
+    gtk_stack_add_named(GTK_STACK(stack), machine_view_widget(switcher->machine), "machine");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;
 }
@@ -554,8 +655,12 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->switch_to = switch_to;
     switcher->user = user;
     switcher->window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
-    switcher->additions = additions_new(add_clicked, job_clicked, switcher);
+    switcher->additions = additions_new(&additions_calls, switcher);
     switcher->wizard = wizard_view_new(model, &wizard_calls, switcher);
+    switcher->errands = errands_new(model, show_notice, switcher);
+    switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
+    switcher->guest = guest_view_new(model, switcher->errands, switcher->confirm, &guest_calls, switcher);
+    switcher->machine = machine_view_new(model, switcher->errands, switcher->confirm, machine_closed, switcher);
     gtk_window_set_title(GTK_WINDOW(switcher->window), "Roundhouse");
     gtk_window_set_decorated(GTK_WINDOW(switcher->window), FALSE);
     gtk_window_set_default_size(GTK_WINDOW(switcher->window), 1280, 800);
@@ -563,7 +668,6 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     gtk_container_add(GTK_CONTAINER(overlay), build_content(switcher));
     gtk_overlay_add_overlay(GTK_OVERLAY(overlay), build_notice(switcher));
     gtk_overlay_set_overlay_pass_through(GTK_OVERLAY(overlay), switcher->notice, TRUE);
-    switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
     gtk_container_add(GTK_CONTAINER(switcher->window), overlay);
     gtk_widget_show_all(overlay);
     g_signal_connect_after(switcher->window, "draw", G_CALLBACK(drawn), switcher);

@@ -47,6 +47,9 @@ struct guest_setting {
     /* For people. The manual page goes on with limits or words, the default and the two conditions below. */
     const char *about;
 
+    /* Where the switcher shows it: its name, and the heading above it; NULL: the key, and none. */
+    const char *title, *group;
+
     /* What a definition without this setting means: this text, or what derive makes of the rows above; else nothing. */
     const char *otherwise;
     gboolean (*derive)(const struct guest_setting *row, struct guest_config *config, GError **error);

@@ -5,6 +5,7 @@
 #ifndef RH_WIZARD_PAGES_H
 #define RH_WIZARD_PAGES_H
 
+#include "../page_parts.h"
 #include "files.h"
 #include "wizard_view.h"
 
@@ -39,22 +40,5 @@ void wizard_view_find_files(struct wizard_view *view);
 
 /* Looks at the file that was chosen. */
 void wizard_view_look(struct wizard_view *view);
-
-/* ---- parts of pages ---- */
-
-/*
- * One of several to choose from; before: one of the others, or NULL. With an underscore in front of its access key if
- * plain is FALSE. What is told when it is chosen is for the caller to connect ("toggled").
- */
-GtkWidget *page_choice(GtkWidget *before, const char *label, gboolean plain, const char *about);
-
-/* A label for another widget, with an underscore in front of its access key. */
-GtkWidget *page_label(const char *text, GtkWidget *of);
-
-/* A quiet line. */
-GtkWidget *page_line(const char *text);
-
-/* Name and description for those who do not see it; NULL: as it is. */
-void page_speak(GtkWidget *widget, const char *name, const char *description);
 
 #endif

@@ -1,6 +1,6 @@
 /* The page of a guest that is being made. */
 #include "progress.h"
-#include "pages.h"
+#include "../page_parts.h"
 #include "../style.h"
 
 #include <string.h>
@@ -185,16 +185,6 @@ static void close_clicked(GtkButton *button, gpointer data)
     leave(data, FALSE);
 }
 
-static GtkWidget *build_button(struct progress *progress, const char *label, const char *class_name, GCallback clicked,
-                               const char *about)
-{
-    GtkWidget *button = gtk_button_new_with_mnemonic(label);
-    style_toggle(button, class_name, TRUE);
-    g_signal_connect(button, "clicked", clicked, progress);
-    page_speak(button, NULL, about);
-    return button;
-}
-
 static void build(struct progress *progress)
 {
     GtkWidget *buttons = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 10);
@@ -204,10 +194,11 @@ static void build(struct progress *progress)
     progress->bar = gtk_progress_bar_new();
     progress->left = style_label("quiet", 0);
     progress->problem = page_line("");
-    progress->stop = build_button(progress, "_Cancel", "secondary", G_CALLBACK(stop_clicked),
-                                  "Ends it; nothing of the new guest is left");
-    progress->close = build_button(progress, "C_lose, it goes on", "primary", G_CALLBACK(close_clicked),
-                                   "Goes back to the guests; the new one is made all the same");
+    progress->stop = page_button("_Cancel", "secondary", "Ends it; nothing of the new guest is left",
+                                 G_CALLBACK(stop_clicked), progress);
+    progress->close =
+        page_button("C_lose, it goes on", "primary", "Goes back to the guests; the new one is made all the same",
+                    G_CALLBACK(close_clicked), progress);
     gtk_label_set_ellipsize(GTK_LABEL(progress->title), PANGO_ELLIPSIZE_MIDDLE);
     style_toggle(progress->problem, "error", TRUE);
     gtk_widget_set_no_show_all(progress->problem, TRUE);

@@ -422,24 +422,14 @@ gboolean wizard_view_key(struct wizard_view *view, guint key)
 
 /* ---- construction ---- */
 
-static GtkWidget *build_button(struct wizard_view *view, const char *label, const char *class_name, GCallback clicked,
-                               const char *about)
-{
-    GtkWidget *button = gtk_button_new_with_mnemonic(label);
-    style_toggle(button, class_name, TRUE);
-    page_speak(button, NULL, about);
-    g_signal_connect(button, "clicked", clicked, view);
-    return button;
-}
-
 static GtkWidget *build_buttons(struct wizard_view *view)
 {
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 10);
-    view->cancel = build_button(view, "_Cancel", "secondary", G_CALLBACK(cancel_clicked),
-                                "Goes back to the guests; nothing is made");
+    view->cancel = page_button("_Cancel", "secondary", "Goes back to the guests; nothing is made",
+                               G_CALLBACK(cancel_clicked), view);
     view->back =
-        build_button(view, "_Back", "secondary", G_CALLBACK(back_clicked), "To the question before; answers stay");
-    view->next = build_button(view, "_Next", "primary", G_CALLBACK(next_clicked), NULL);
+        page_button("_Back", "secondary", "To the question before; answers stay", G_CALLBACK(back_clicked), view);
+    view->next = page_button("_Next", "primary", NULL, G_CALLBACK(next_clicked), view);
     gtk_box_pack_start(GTK_BOX(row), view->cancel, FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(row), view->next, FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(row), view->back, FALSE, FALSE, 0);

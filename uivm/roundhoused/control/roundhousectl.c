@@ -1,6 +1,7 @@
 /* roundhousectl: guests from the command line, through roundhoused's D-Bus API. */
 #include "control.h"
 
+#include <locale.h>
 #include <string.h>
 
 #define MANY 64
@@ -267,6 +268,7 @@ int main(int argc, char **argv)
     gboolean help = FALSE, version = FALSE;
     g_auto(GStrv) words = NULL;
     g_autofree char *name = NULL;
+    setlocale(LC_CTYPE, ""); /* words are in the locale's characters */
     const GOptionEntry entries[] = {
         {"help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, NULL, NULL},

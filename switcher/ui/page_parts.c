@@ -1,6 +1,6 @@
 /* What pages are made of, with a name for each control. */
-#include "pages.h"
-#include "../style.h"
+#include "page_parts.h"
+#include "style.h"
 
 #include <string.h>
 
@@ -53,4 +53,26 @@ GtkWidget *page_choice(GtkWidget *before, const char *label, gboolean plain, con
     style_toggle(radio, "choice", TRUE);
     page_speak(radio, gtk_label_get_text(GTK_LABEL(title)), about);
     return radio;
+}
+
+GtkWidget *page_button(const char *label, const char *class_name, const char *about, GCallback clicked, gpointer user)
+{
+    GtkWidget *button = gtk_button_new_with_mnemonic(label);
+    style_toggle(button, class_name, TRUE);
+    page_speak(button, NULL, about);
+    g_signal_connect(button, "clicked", clicked, user);
+    return button;
+}
+
+GtkWidget *page_heading(const char *text)
+{
+    GtkWidget *label = wrapped(gtk_label_new(text));
+    style_toggle(label, "heading", TRUE);
+    atk_object_set_role(gtk_widget_get_accessible(label), ATK_ROLE_HEADING);
+    return label;
+}
+
+char *page_size_words(guint64 bytes)
+{
+    return g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
 }
