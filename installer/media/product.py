@@ -69,6 +69,11 @@ def digest(path):
         return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
+def sums(folder, names):
+    """What sha256sum(1) says of these files."""
+    return ''.join(f'{digest(f"{folder}/{name}")}  {name}\n' for name in names)
+
+
 def has_installer(system):
     return f'/{INSTALLER}' in run('unsquashfs', '-l', '-d', '', system, INSTALLER).split()
 
@@ -99,9 +104,8 @@ def fill(tree, parts, uuid, work):
     write_text(f'{boot}/kernel.options', f'{CONSOLES} {DOM0_EVERYWHERE}\n')
     for name, source in parts.boot_files().items():
         shutil.copyfile(known_to_hypervisor(source, work) if name == 'kernel' else source, f'{boot}/{name}')
-    sums = ''.join(f'{digest(f"{boot}/{name}")}  {name}\n' for name in parts.boot_files())
-    write_text(f'{tree}/boot/grub/sha256', sums)
-    write_text(f'{boot}/SHA256SUMS', f'{digest(parts.system)}  system\n{sums}')
+    write_text(f'{tree}/boot/grub/sha256', sums(boot, parts.boot_files()))
+    write_text(f'{boot}/SHA256SUMS', f'{digest(parts.system)}  system\n{sums(boot, sorted(os.listdir(boot)))}')
 
 
 def grub_image(out, firmware, kind, modules, uuid, work):

@@ -157,9 +157,9 @@ struct source *machine_source(const char *version)
         "echo root:x:0:0:root:/root:/bin/bash >root/etc/passwd; echo root:x:0: >root/etc/group; "
         "echo 'root:!:19000::::::' >root/etc/shadow; rm -f system; mke2fs -q -t ext4 -d root system 10M; "
         "for name in hypervisor kernel initrd; do head -c 300000 /dev/urandom >boot/$name; done; "
-        "printf 'hypervisor console=com1\\nkernel quiet\\n' >boot/options; : >system.sha256; "
+        "echo console=com1 >boot/hypervisor.options; echo quiet >boot/kernel.options; : >system.sha256; "
         "for part in 1 2 3; do tail -c +$(((part - 1) * 8388608 + 1)) system | head -c 8388608 | sha256sum | cut -c-64 "
-        ">>system.sha256; done; cd boot; sha256sum hypervisor kernel initrd options >sha256",
+        ">>system.sha256; done; cd boot; ln -sf ../system .; sha256sum * >SHA256SUMS",
         folder, version);
     g_autofree char *system = g_build_filename(folder, "system", NULL), *boot = g_build_filename(folder, "boot", NULL);
     struct source *source = source_open(system, boot, &error);
