@@ -39,7 +39,7 @@ struct manager {
     struct image_bus images;
     struct guest_points *points;
     char *guests_directory;
-    char *autostart_marker;
+    char *autostart_marker, *up_marker;
     char *saved, *identities; /* those of environment */
     GPtrArray *guests;        /* struct guest, in order: guest_config_compare */
     GPtrArray *problems;      /* sentences about definitions */
@@ -242,6 +242,15 @@ static gboolean switcher_overdue(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Seat and switcher are there: a file says so to those who wait for it outside. */
+static void up(struct manager *manager)
+{
+    g_autoptr(GError) error = NULL;
+    if (!g_file_set_contents(manager->up_marker, "", 0, &error))
+        g_warning("That the switcher is there cannot be told: %s", error->message);
+    autostart(manager);
+}
+
 static void seat_changed(gboolean present, gpointer data)
 {
     struct manager *manager = data;
@@ -251,7 +260,7 @@ static void seat_changed(gboolean present, gpointer data)
     manager->seat_late = FALSE;
     publish_problems(manager);
     if (manager->switcher_shown)
-        autostart(manager);
+        up(manager);
     else
         manager->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, manager);
 }
@@ -263,7 +272,7 @@ static void switcher_shown(GDBusMethodInvocation *invocation, gpointer user, gui
     manager->switcher_shown = TRUE;
     g_clear_handle_id(&manager->switcher_timer, g_source_remove);
     if (display_seat_present(manager->environment.display))
-        autostart(manager);
+        up(manager);
     g_dbus_method_invocation_return_value(invocation, NULL);
 }
 
@@ -613,6 +622,7 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
     manager->environment.user = manager;
     manager->guests_directory = g_strdup(options->guests_directory);
     manager->autostart_marker = g_strdup(options->autostart_marker);
+    manager->up_marker = g_strdup(options->up_marker);
     manager->environment.saved = manager->saved = g_build_filename(options->state_directory, "saved", NULL);
     manager->environment.identities = manager->identities =
         g_build_filename(options->state_directory, "identities", NULL);
@@ -670,6 +680,7 @@ void manager_free(struct manager *manager)
     g_free(manager->pool);
     g_free(manager->guests_directory);
     g_free(manager->autostart_marker);
+    g_free(manager->up_marker);
     g_free(manager->saved);
     g_free(manager->identities);
     g_free(manager->autostart_turn.name);

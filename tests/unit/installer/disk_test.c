@@ -135,7 +135,7 @@ static void check_boot(const char *disk, char slot, const struct source *source)
     g_autofree char *order = output("grep -a ORDER %s/grub/grubenv", boot);
     g_assert_cmpint(order[6], ==, slot);
     run("cd %s; grub-script-check grub/grub.cfg; grub-script-check %c/start.cfg; test -f grub/i386-pc/normal.mod; cd %c; "
-        "test $(sha256sum -c sha256 | grep -c OK) = 3",
+        "test $(sha256sum -c sha256 | grep -c OK) = 3; grep -q ^keymaps ../keymap",
         boot, letter, letter);
     unmounted();
 }

@@ -11,6 +11,9 @@
     "#!/bin/sh\nfor name; do :; done\npath=$(readlink -f \"/sys/class/block/${name##*/}\") && printf '%s\\n' "         \
     "\"${path#/sys}\"\n"
 
+/* A keymap that tells which layout was asked for. */
+#define CKBCOMP "#!/bin/sh\necho \"keymaps 0-127 # $*\"\n"
+
 static char *folder, *device;
 static int holder; /* the loop device is gone when this is closed, however the process ends */
 
@@ -77,14 +80,21 @@ static gboolean has_tools(void)
     return TRUE;
 }
 
-static void make_udevadm(void)
+/* A program in place of one that is not here. */
+static void make_program(const char *name, const char *text)
 {
-    g_autofree char *there = g_find_program_in_path("udevadm"), *path = g_build_filename(folder, "udevadm", NULL);
-    g_autofree char *search = g_strdup_printf("%s:%s", folder, g_getenv("PATH"));
+    g_autofree char *there = g_find_program_in_path(name), *path = g_build_filename(folder, name, NULL);
     if (there)
         return;
-    g_assert_true(g_file_set_contents(path, UDEVADM, -1, NULL));
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
     g_assert_no_errno(g_chmod(path, 0755));
+}
+
+static void make_programs(void)
+{
+    g_autofree char *search = g_strdup_printf("%s:%s", g_getenv("PATH"), folder);
+    make_program("udevadm", UDEVADM);
+    make_program("ckbcomp", CKBCOMP);
     g_setenv("PATH", search, TRUE);
 }
 
@@ -102,7 +112,7 @@ const char *machine_prepare(void)
     g_setenv("TMPDIR", folder, TRUE); /* before anybody asks for it */
     if (mount("disks", folder, "tmpfs", 0, "size=1G") < 0)
         return "needs the right to mount";
-    make_udevadm();
+    make_programs();
     atexit(clean_up);
     const char *disk = machine_new_disk();
     int status = 1;
