@@ -3,17 +3,15 @@ systems and terminals. Only what has no place here is made up: the kernel's comm
 the kernel may lack a device mapper; passphrases are tried on real LUKS headers. Needs root."""
 
 import os
-import pty
 import re
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import tap
+from terminal import Terminal, follow
 
 INITRAMFS = f'{tap.ROOT}/uivm/image/uivm.initramfs/usr'
 PLACE = '/tmp/roundhouse-start'     # in a mount namespace of its own
@@ -113,28 +111,13 @@ def encrypt(device, *keys):
         run('cryptsetup', 'luksAddKey', *cheap, '--key-file', first, device, written(f'{PLACE}/other', key))
 
 
-class Terminal:
-    """A terminal of the machine: what it showed, and a person who types when a text is shown: [(text, line typed)]."""
-
-    def __init__(self, typed):
-        self.master, self.slave = pty.openpty()
-        self.path, self.typed, self.shown, self.seen = os.ttyname(self.slave), list(typed), '', 0
-
-    def follow(self):
-        self.shown += os.read(self.master, 4096).decode()
-        while self.typed and self.typed[0][0] in self.shown[self.seen:]:
-            text, line = self.typed.pop(0)
-            self.seen = self.shown.index(text, self.seen) + len(text)
-            time.sleep(0.05)    # the echo is off by now
-            os.write(self.master, line.encode() + b'\n')
-
-
 def setUpModule():
     run('mount', '-t', 'tmpfs', '-o', 'size=1G', 'tmpfs', PLACE)
     make_disk()
     for name in ('tools', 'bin', 'root'):
         os.mkdir(f'{PLACE}/{name}')
     written(f'{PLACE}/tools/installed', PLACES)
+    os.symlink(f'{INITRAMFS}/libexec/roundhouse/questions', f'{PLACE}/tools/questions')
     for name in TOOLS:
         os.symlink(shutil.which(name), f'{PLACE}/bin/{name}')
     written(f'{PLACE}/bin/cryptsetup', f'#!/bin/sh\nPATH={os.environ["PATH"]}\n{CRYPTSETUP.split(chr(10), 1)[1]}', 0o755)
@@ -202,20 +185,7 @@ class Start(unittest.TestCase):
             'AFTER': f'cd $rootmnt; {after}'}
         shell = subprocess.Popen(['/usr/bin/unshare', '-m', '/bin/sh', '-c', AROUND], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True)
-        deadline = time.monotonic() + 40
-        while shell.poll() is None or select.select([t.master for t in terminals], [], [], 0)[0]:
-            if time.monotonic() > deadline:
-                shell.kill()
-                self.fail(f'the start waits:\n{terminals[0].shown}\n--\n{terminals[1].shown}')
-            for terminal in terminals:
-                if select.select([terminal.master], [], [], 0.02)[0]:
-                    terminal.follow()
-        told = shell.stdout.read().strip()
-        shell.stdout.close()
-        for terminal in terminals:
-            os.close(terminal.master)
-            os.close(terminal.slave)
-        return shell.returncode, told, terminals[0].shown, terminals[1].shown
+        return (*follow(shell, terminals), terminals[0].shown, terminals[1].shown)
 
 
 class Plain(Start):

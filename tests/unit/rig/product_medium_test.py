@@ -159,6 +159,15 @@ class Contents(unittest.TestCase):
         for name, source in (('hypervisor', 'hypervisor'), ('kernel', 'system.vmlinuz'), ('initrd', 'system.initrd')):
             self.assertEqual(contents(extracted(f'roundhouse/boot/{name}')), contents(f'{FIRST}/{source}'))
 
+    def test_answers(self):
+        """answers are on it if they were given"""
+        given = parts(FIRST, f'{FIRST}/system')
+        self.assertNotIn('answers', given.others())
+        given.answers = written(f'{FIRST}/answers', b'disk = /dev/sda')
+        product.write(f'{FIRST}/answered.iso', given, EPOCH)
+        output('xorriso', '-osirrox', 'on', '-indev', f'{FIRST}/answered.iso', '-extract', '/roundhouse/answers', f'{FIRST}/found')
+        self.assertEqual(contents(f'{FIRST}/found'), b'disk = /dev/sda')
+
     def test_checksums(self):
         """the boot files are those that GRUB is told of, and the installer of these and the system"""
         boot = extracted('roundhouse/boot')
