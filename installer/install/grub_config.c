@@ -17,13 +17,13 @@ static void count_up(GString *text, char slot)
 {
     g_string_append_printf(text, "    if [ \"$1\" = %c ]; then\n", slot);
     for (int i = 0; i < GRUB_TRIES - 1; i++)
-        g_string_append_printf(text, "        %s [ \"$%c_TRY\" = %d ]; then set %c_TRY=%d\n", i ? "elif" : "if", slot, i,
-                               slot, i + 1);
+        g_string_append_printf(text, "        %s [ \"$%c_TRY\" = %d ]; then set %c_TRY=%d\n", i ? "elif" : "if", slot,
+                               i, slot, i + 1);
     g_string_append_printf(text, "        else set %c_TRY=%d; fi\n    fi\n", slot, GRUB_TRIES);
 }
 
-/* `turn` is who is started, `skipped` who would have had the turn (GRUB has a `chosen` of its own). Where ORDER cannot be
- * read, whoever is there is started. */
+/* `turn` is who is started, `skipped` who would have had the turn (GRUB has a `chosen` of its own). Where ORDER cannot
+ * be read, whoever is there is started. */
 static void choose(GString *text)
 {
     g_string_append_printf(text,
@@ -52,35 +52,35 @@ static void functions(GString *text)
     count_up(text, 'A');
     count_up(text, 'B');
     g_string_append(
-        text,
-        "    save_env A_TRY B_TRY\n}\n"
-        "function start {\n"
-        "    set started=\n"
-        "    set words=\"$2\"\n"
-        "    if [ \"$1\" = A ]; then set folder=/a; else set folder=/b; fi\n"
-        "    if [ -f $folder/start.cfg ]; then source $folder/start.cfg; fi\n"
-        "    if [ \"$started\" != yes ]; then echo \"The boot files of system $1 are damaged.\"; fi\n"
-        "}\n"
-        "function start_by_turn {\n"
-        "    set words=\n"
-        "    if [ -n \"$skipped\" ]; then\n"
-        "        echo \"System $skipped did not come to the switcher: system $turn starts.\"\n"
-        "        sleep --interruptible 3\n"
-        "        set words=roundhouse.fallback=$skipped\n"
-        "    fi\n"
-        "    count $turn\n"
-        "    start $turn $words\n"
-        "    if [ \"$turn\" = A ]; then set other=B; set ok=\"$B_OK\"; else set other=A; set ok=\"$A_OK\"; fi\n"
-        "    if [ \"$started\" != yes -a \"$ok\" = 1 ]; then\n"
-        "        echo \"System $other starts.\"\n"
-        "        count $other\n"
-        "        start $other roundhouse.fallback=$turn\n"
-        "    fi\n"
-        "    if [ \"$started\" != yes ]; then\n"
-        "        echo 'Nothing was started. Start the boot medium and renew the system. A key leads back to the menu.'\n"
-        "        sleep --interruptible 3600\n"
-        "    fi\n"
-        "}\n");
+        text, "    save_env A_TRY B_TRY\n}\n"
+              "function start {\n"
+              "    set started=\n"
+              "    set words=\"$2\"\n"
+              "    if [ \"$1\" = A ]; then set folder=/a; else set folder=/b; fi\n"
+              "    if [ -f $folder/start.cfg ]; then source $folder/start.cfg; fi\n"
+              "    if [ \"$started\" != yes ]; then echo \"The boot files of system $1 are damaged.\"; fi\n"
+              "}\n"
+              "function start_by_turn {\n"
+              "    set words=\n"
+              "    if [ -n \"$skipped\" ]; then\n"
+              "        echo \"System $skipped did not come to the switcher: system $turn starts.\"\n"
+              "        sleep --interruptible 3\n"
+              "        set words=roundhouse.fallback=$skipped\n"
+              "    fi\n"
+              "    count $turn\n"
+              "    start $turn $words\n"
+              "    if [ \"$turn\" = A ]; then set other=B; set ok=\"$B_OK\"; else set other=A; set ok=\"$A_OK\"; fi\n"
+              "    if [ \"$started\" != yes -a \"$ok\" = 1 ]; then\n"
+              "        echo \"System $other starts.\"\n"
+              "        count $other\n"
+              "        start $other roundhouse.fallback=$turn\n"
+              "    fi\n"
+              "    if [ \"$started\" != yes ]; then\n"
+              "        echo 'Nothing was started. Start the boot medium and renew the system. A key leads back to the "
+              "menu.'\n"
+              "        sleep --interruptible 3600\n"
+              "    fi\n"
+              "}\n");
 }
 
 static void entry(GString *text, const char *title, const char *id, const char *command)

@@ -10,9 +10,10 @@
  *                  kernel.options      one line: the kernel's, without root=, ro and rw, which the installer adds
  *                  SHA256SUMS          of sha256sum(1): a line for each of these, and for the system by that name
  *
- * The kernel is started with root=PARTUUID=SLOT ro boot=roundhouse roundhouse.slot=A|B roundhouse.state=PARTUUID=STATE.
- * To lay the state's folders etc/ and var/ over those of the slot, and to ask for the passphrase where the state is LUKS, is
- * the initrd's work (uivm/image/uivm.initramfs).
+ * The kernel is started with root=PARTUUID=SLOT ro boot=roundhouse roundhouse.slot=A|B roundhouse.state=PARTUUID=STATE
+ * and the kernel's options.
+ * To lay the state's folders etc/ and var/ over those of the slot, and to ask for the passphrase where the state is
+ * LUKS, is the initrd's work (uivm/image/uivm.initramfs).
  */
 #ifndef INSTALL_SOURCE_H
 #define INSTALL_SOURCE_H

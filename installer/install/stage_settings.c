@@ -101,8 +101,7 @@ static gboolean put_policy(const struct install *install, const char *state, GEr
 static gboolean put_pool_key(struct install *install, const char *state, GError **error)
 {
     g_autofree char *path = g_build_filename(state, "etc/roundhouse/pool.key", NULL);
-    return !install->answers->encrypt ||
-           file_put(path, install->pool_key, sizeof(install->pool_key), 0400, error);
+    return !install->answers->encrypt || file_put(path, install->pool_key, sizeof(install->pool_key), 0400, error);
 }
 
 /* What the initrd lets a passphrase be typed with: the kernel's keymap of the same keyboard, beside the boot files. */

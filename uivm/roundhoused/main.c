@@ -74,8 +74,8 @@ int main(int argc, char **argv)
         {"notice", 0, 0, G_OPTION_ARG_FILENAME, &notice,
          "A line that the switcher shows, if the file is there (/etc/roundhouse/notice)", "FILE"},
         {"pool", 0, 0, G_OPTION_ARG_FILENAME, &pool, "Guests' disks (" POOL_PATH ")", "DIRECTORY"},
-        {"up-marker", 0, 0, G_OPTION_ARG_FILENAME, &up,
-         "Made when seat and switcher are there (/run/roundhouse-up)", "FILE"},
+        {"up-marker", 0, 0, G_OPTION_ARG_FILENAME, &up, "Made when seat and switcher are there (/run/roundhouse-up)",
+         "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };

@@ -14,7 +14,7 @@ struct manager_options {
     const char *sound_socket;
     const char *state_directory;  /* what is kept of guests: the suspended ones, identities */
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
-    const char *notice; /* a file; what is in it is shown in the switcher. Not there: nothing is */
+    const char *notice;           /* a file; what is in it is shown in the switcher. Not there: nothing is */
     const char *version;
     const char *pool;      /* the folder of guests' disks (storage/pool.h) */
     const char *up_marker; /* made when seat and switcher are there: this system is a good one */

@@ -129,12 +129,13 @@ static void check_boot(const char *disk, char slot, const struct source *source)
     }
     g_autofree char *part = part_of(disk, slot == 'A' ? ROLE_A : ROLE_B);
     g_autofree char *id = output("blkid -p -s PART_ENTRY_UUID -o value %s", part);
-    g_autofree char *start =
-        output("grep -c 'root=PARTUUID=%s ro boot=roundhouse roundhouse.slot=%c' %s/%c/start.cfg", id, slot, boot, letter);
+    g_autofree char *start = output("grep -c 'root=PARTUUID=%s ro boot=roundhouse roundhouse.slot=%c' %s/%c/start.cfg",
+                                    id, slot, boot, letter);
     g_assert_cmpstr(start, ==, "1");
     g_autofree char *order = output("grep -a ORDER %s/grub/grubenv", boot);
     g_assert_cmpint(order[6], ==, slot);
-    run("cd %s; grub-script-check grub/grub.cfg; grub-script-check %c/start.cfg; test -f grub/i386-pc/normal.mod; cd %c; "
+    run("cd %s; grub-script-check grub/grub.cfg; grub-script-check %c/start.cfg; test -f grub/i386-pc/normal.mod; cd "
+        "%c; "
         "test $(sha256sum -c sha256 | grep -c OK) = 3; grep -q ^keymaps ../keymap",
         boot, letter, letter);
     unmounted();
@@ -478,7 +479,8 @@ static void disk_that_forgets(void)
 
 static void damaged_medium(void)
 {
-    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd", "boot/kernel.options"};
+    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd",
+                                        "boot/kernel.options"};
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autoptr(GError) error = NULL;
         source_free(machine_source("one"));
@@ -491,7 +493,8 @@ static void damaged_medium(void)
     }
 }
 
-/* In the medium's folder this line of the shell, and what is said then. Its sums are made anew, unless they are what is changed. */
+/* In the medium's folder this line of the shell, and what is said then. Its sums are made anew, unless they are what is
+ * changed. */
 static void odd_medium(void)
 {
     static const struct {
@@ -499,7 +502,7 @@ static void odd_medium(void)
     } rows[] = {
         {"echo quiet root=/dev/sda1 >kernel.options", "has \"root=/dev/sda1\", which the installer adds by itself."},
         {"echo rw >kernel.options", "has \"rw\", which"},
-        {"echo 'a;reboot' >kernel.options", "kernel.options is more than one line, or has a sign that GRUB takes for its own."},
+        {"echo 'a;reboot' >kernel.options", "kernel.options is more than one line, or has a sign that GRUB"},
         {"printf 'a\nb\n' >kernel.options", "kernel.options is more than one line"},
         {"echo '$x' >hypervisor.options", "hypervisor.options is more than one line"},
         {": >initrd", "initrd is empty."},

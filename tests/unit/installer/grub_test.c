@@ -1,6 +1,6 @@
 /*
- * GRUB's menu: which slot it starts, and how it counts. GRUB's language is near enough to the shell's: all but the entries runs as it is,
- * but for `set` and `function`. menu_test.py runs the same by GRUB itself.
+ * GRUB's menu: which slot it starts, and how it counts. GRUB's language is near enough to the shell's: all but the
+ * entries runs as it is, but for `set` and `function`. menu_test.py runs the same by GRUB itself.
  */
 #include "grub_config.h"
 
@@ -159,9 +159,12 @@ static void turn(void)
         const char *text;
         char turn;
     } counters[] = {
-        {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=1\nB_TRY=2\n", 'B'}, {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=1\nB_TRY=3\n", 'A'},
-        {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=0\nB_TRY=0\n", 'A'}, {"ORDER=B A\nA_OK=1\nA_TRY=3\nB_OK=1\nB_TRY=3\n", 'B'},
-        {"ORDER=A B\nA_OK=1\nA_TRY=3\nB_OK=0\nB_TRY=0\n", 'A'}, {"ORDER=C\n", 0},
+        {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=1\nB_TRY=2\n", 'B'},
+        {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=1\nB_TRY=3\n", 'A'},
+        {"ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=0\nB_TRY=0\n", 'A'},
+        {"ORDER=B A\nA_OK=1\nA_TRY=3\nB_OK=1\nB_TRY=3\n", 'B'},
+        {"ORDER=A B\nA_OK=1\nA_TRY=3\nB_OK=0\nB_TRY=0\n", 'A'},
+        {"ORDER=C\n", 0},
         {"", 0},
     };
     for (guint i = 0; i < G_N_ELEMENTS(counters); i++)

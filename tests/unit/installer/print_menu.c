@@ -1,4 +1,4 @@
-/* Prints what GRUB reads on the boot partition: print-menu, or print-menu A|B, that slot's start.cfg. For menu_test.py. */
+/* What GRUB reads on the boot partition, for menu_test.py: print-menu, or print-menu A|B, that slot's start.cfg. */
 #include "grub_config.h"
 
 #include <stdio.h>

@@ -27,10 +27,10 @@ static gboolean has_owner(RhManager1 *manager)
 void start_service(struct fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->service = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests",
-                                        fixture->guests, "--state", fixture->directory, "--autostart-marker",
-                                        fixture->marker, "--notice", fixture->notice, "--pool", fixture->pool,
-                                        "--up-marker", fixture->up, NULL);
+    fixture->service =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
+                         "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
+                         fixture->notice, "--pool", fixture->pool, "--up-marker", fixture->up, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);

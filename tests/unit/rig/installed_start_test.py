@@ -346,7 +346,8 @@ class Damage(Start):
         self.assertEqual((status, told), (0, 'slot\n/lib/systemd/system/rescue.target'))
 
     def change_state(self, command):
-        run('sh', '-ec', f'mkdir -p {PLACE}/there; mount {self.disk.parts["roundhouse-state"]} {PLACE}/there; cd {PLACE}/there; {command}; cd /; umount {PLACE}/there')
+        there, part = f'{PLACE}/there', self.disk.parts['roundhouse-state']
+        run('sh', '-ec', f'mkdir -p {there}; mount {part} {there}; cd {there}; {command}; cd /; umount {there}')
 
     def change_super(self, command):
         """The command of debugfs, and a mark that errors were seen."""
@@ -407,7 +408,7 @@ class Rescue(Start):
         """rescue from the boot menu asks nothing, opens nothing, and keeps nothing"""
         self.encrypted()
         _, told, screen, _ = self.boot('roundhouse.start=rescue', after='cat etc/hostname etc/systemd/system/rescue.service.d/*; echo x >etc/new; '
-                                       'readlink etc/systemd/system/default.target; ls $PLACE/run/pool $PLACE/mapper $PLACE/run/disk/state $PLACE/run/disk/started')
+                                       'readlink etc/systemd/system/default.target; cd $PLACE/run; ls pool ../mapper disk/state disk/started')
         self.assertEqual(screen.strip(), '')
         self.assertEqual(told.splitlines()[:4], ['slot', '[Service]', 'Environment=SYSTEMD_SULOGIN_FORCE=1', '/lib/systemd/system/rescue.target'])
         self.assertNotRegex(told, 'sda|roundhouse-state')
