@@ -60,11 +60,19 @@ def written(path, text, mode=0o644):
     return path
 
 
+def attach_loop(file, *options):
+    """(a loop device, what holds it: it is gone when that is closed, however this process ends)"""
+    loop = run('losetup', *options, '-f', '--show', file)
+    holder = os.open(loop, os.O_RDONLY)
+    run('losetup', '-d', loop)      # takes place at the last close
+    return loop, holder
+
+
 class Disk:
     """A disk file behind a loop device; `parts` are its partitions' devices by name."""
 
     def __init__(self, file):
-        self.loop = run('losetup', '-P', '-f', '--show', file)
+        self.loop, self.holder = attach_loop(file, '-P')
         run('sh', '-c', f'partx -a {self.loop} 2>/dev/null || :')
         self.parts = {name: f'{self.loop}p{number}' for number, name in enumerate(NAMES, 1)}
         for path in self.parts.values():
@@ -73,7 +81,8 @@ class Disk:
                 os.mknod(path, 0o600 | 0o060000, os.makedev(int(major), int(minor)))
 
     def close(self):
-        run('sh', '-c', f'partx -d {self.loop} 2>/dev/null; losetup -d {self.loop}')
+        run('sh', '-c', f'partx -d {self.loop} 2>/dev/null || :')
+        os.close(self.holder)
 
 
 def make_disk():
@@ -162,9 +171,9 @@ class Start(unittest.TestCase):
         """What is in LUKS: a loop device of a copy of that partition as it was before."""
         file = f'{PLACE}/{name}.file'
         run('dd', f'if={source or self.disk.parts[name]}', f'of={file}', 'bs=1M', 'status=none')
-        loop = run('losetup', '-f', '--show', file)
+        loop, holder = attach_loop(file)
         os.symlink(loop, f'{PLACE}/inside-{name}')
-        self.addCleanup(run, 'losetup', '-d', loop)
+        self.addCleanup(os.close, holder)
         return loop
 
     def encrypted(self):
