@@ -8,7 +8,8 @@
 #define PIECE   (8 << 20)
 #define NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-const char *const source_names[SOURCE_COUNT] = {"system", "hypervisor", "kernel", "initrd", "options"};
+const char *const source_names[SOURCE_COUNT] = {"system", "hypervisor",         "kernel",
+                                                "initrd", "hypervisor.options", "kernel.options"};
 
 /* ---- sums ---- */
 
@@ -87,9 +88,11 @@ static gboolean is_listed(const char *text, const char *sum, const char *name)
 
 static gboolean verify_boot(struct source *source, const char *boot, GError **error)
 {
-    g_autofree char *list = g_build_filename(boot, "sha256", NULL), *text = NULL;
+    g_autofree char *list = g_build_filename(boot, "SHA256SUMS", NULL), *text = NULL;
     if (!g_file_get_contents(list, &text, NULL, error))
         return FALSE;
+    if (!is_listed(text, source->files[SOURCE_SYSTEM].sum, source_names[SOURCE_SYSTEM]))
+        return damaged(source->files[SOURCE_SYSTEM].path, error);
     for (int i = SOURCE_HYPERVISOR; i < SOURCE_COUNT; i++) {
         source->files[i].path = g_build_filename(boot, source_names[i], NULL);
         if (!read_whole(source, i, NULL, error))
@@ -111,32 +114,34 @@ static gboolean plain(const char *text)
     return TRUE;
 }
 
-/* The words of the line that begins with `name`. */
-static char *words_of(const char *text, const char *name)
+/* The one line of that file. */
+static char *options_of(const struct source *source, enum source_file file, GError **error)
 {
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++)
-        if (g_str_has_prefix(*line, name) && (*line)[strlen(name)] == ' ')
-            return g_strdup(*line + strlen(name) + 1);
+    const char *path = source->files[file].path;
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, error))
+        return NULL;
+    if (g_str_has_suffix(text, "\n"))
+        text[strlen(text) - 1] = '\0';
+    if (plain(text))
+        return g_steal_pointer(&text);
+    trouble(error, "%s is more than one line, or has a sign that GRUB takes for its own.", path);
     return NULL;
 }
 
 static gboolean read_options(struct source *source, GError **error)
 {
-    const char *path = source->files[SOURCE_OPTIONS].path;
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, error))
+    source->hypervisor_options = options_of(source, SOURCE_HYPERVISOR_OPTIONS, error);
+    if (!source->hypervisor_options)
         return FALSE;
-    source->hypervisor_options = words_of(text, "hypervisor");
-    source->kernel_options = words_of(text, "kernel");
-    if (!source->hypervisor_options || !source->kernel_options)
-        return trouble(error, "%s lacks a line for hypervisor or kernel.", path);
-    if (!plain(source->hypervisor_options) || !plain(source->kernel_options))
-        return trouble(error, "%s has a sign that GRUB takes for its own.", path);
+    source->kernel_options = options_of(source, SOURCE_KERNEL_OPTIONS, error);
+    if (!source->kernel_options)
+        return FALSE;
     g_auto(GStrv) words = g_strsplit(source->kernel_options, " ", -1);
     for (char **word = words; *word; word++)
         if (g_str_has_prefix(*word, "root=") || strcmp(*word, "ro") == 0 || strcmp(*word, "rw") == 0)
-            return trouble(error, "%s has \"%s\" for the kernel, which the installer adds by itself.", path, *word);
+            return trouble(error, "%s has \"%s\", which the installer adds by itself.",
+                           source->files[SOURCE_KERNEL_OPTIONS].path, *word);
     return TRUE;
 }
 

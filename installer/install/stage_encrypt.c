@@ -1,6 +1,6 @@
 /*
  * LUKS2 around state and pool, by libcryptsetup. Both open with the passphrase and with the recovery key; the pool
- * opens with a key that lies in the state too, so that a person is asked once (crypttab, stage "settings").
+ * opens with a key that lies in the state too, so that a person is asked once (stage "settings").
  */
 #include "install.h"
 #include "passphrase.h"

@@ -15,7 +15,8 @@
 /* What menu and start files use. */
 #define MODULES                                                                                                        \
     "part_gpt", "ext2", "fat", "search", "search_fs_uuid", "search_fs_file", "normal", "configfile", "loadenv",        \
-        "test", "echo", "multiboot2", "all_video", "chain", "reboot", "halt"
+        "test", "echo", "sleep", "hashsum", "gcry_sha256", "serial", "terminal", "multiboot2", "all_video", "chain",   \
+        "reboot", "halt"
 
 static void plan(struct install *install, GString *text)
 {

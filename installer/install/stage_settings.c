@@ -97,15 +97,23 @@ static gboolean put_policy(const struct install *install, const char *state, GEr
     return g_file_get_contents(source, &text, &length, error) && file_put(path, text, length, 0644, error);
 }
 
-/* The pool opens by a key that lies in the state, which has opened before. */
-static gboolean put_crypttab(struct install *install, const char *state, GError **error)
+/* The pool opens by a key that lies in the state, which has opened before: the initrd looks for it there. */
+static gboolean put_pool_key(struct install *install, const char *state, GError **error)
 {
-    if (!install->answers->encrypt)
-        return TRUE;
     g_autofree char *path = g_build_filename(state, "etc/roundhouse/pool.key", NULL);
-    return file_put(path, install->pool_key, sizeof(install->pool_key), 0400, error) &&
-           put(state, "crypttab", 0644, error, "roundhouse-pool PARTUUID=%s /etc/roundhouse/pool.key luks\n",
-               install->ids[ROLE_POOL]);
+    return !install->answers->encrypt || file_put(path, install->pool_key, sizeof(install->pool_key), 0400, error);
+}
+
+/* What the initrd lets a passphrase be typed with: the kernel's keymap of the same keyboard, beside the boot files. */
+static gboolean put_keymap(struct install *install, GError **error)
+{
+    g_autofree char *keymap = tool_output(error, "ckbcomp", "-layout", install->answers->keyboard, NULL);
+    char *boot = keymap ? install_mount(install, ROLE_BOOT, "ext4", FALSE, error) : NULL;
+    if (!boot)
+        return FALSE;
+    g_autofree char *path = g_build_filename(boot, "keymap", NULL);
+    gboolean good = file_put(path, keymap, strlen(keymap), 0644, error);
+    return install_unmount(boot, error) && good;
 }
 
 static gboolean put_all(struct install *install, const char *slot, const char *state, GError **error)
@@ -116,7 +124,7 @@ static gboolean put_all(struct install *install, const char *slot, const char *s
     return put_machine(install->answers, state, error) && put_time_zone(install->answers, state, error) &&
            install_step(install, 400, error) && put_person(install->answers, slot, state, error) &&
            install_step(install, 700, error) && put_policy(install, state, error) &&
-           put_crypttab(install, state, error) && folder_sync(etc, error);
+           put_pool_key(install, state, error) && folder_sync(etc, error);
 }
 
 static gboolean perform(struct install *install, GError **error)
@@ -131,7 +139,8 @@ static gboolean perform(struct install *install, GError **error)
     gboolean good = slot && put_all(install, slot, state, error);
     if (slot)
         good = install_unmount(slot, error) && good;
-    return install_unmount(state, error) && good;
+    good = install_unmount(state, error) && good;
+    return good && install_step(install, 900, error) && put_keymap(install, error);
 }
 
 const struct stage stage_settings = {

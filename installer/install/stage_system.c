@@ -103,9 +103,9 @@ static gboolean take_other_slot(struct install *install, GError **error)
     gsize length = 0;
     gboolean good = g_file_get_contents(path, &text, &length, error);
     if (good) {
-        char first = grub_first_slot(text, length);
-        g_autofree char *only = grub_environment(first ? first : 'A', FALSE);
-        install->slot = first == 'B' ? 'A' : 'B';
+        char turn = grub_turn(text, length);
+        g_autofree char *only = grub_environment(turn ? turn : 'A', FALSE);
+        install->slot = turn == 'B' ? 'A' : 'B';
         good = file_put(path, only, GRUB_ENVIRONMENT_SIZE, 0644, error);
     }
     return install_unmount(boot, error) && good;
@@ -136,12 +136,14 @@ static void plan_boot_files(struct install *install, GString *text)
     g_string_append(text, "hypervisor, kernel and RAM disk are copied beside it and read back");
 }
 
+/* What GRUB reads of the slot. */
 static gboolean put_start(struct install *install, const char *folder, GError **error)
 {
+    g_autofree char *sums_path = g_build_filename(folder, "sha256", NULL), *sums = grub_sums(install->source);
     g_autofree char *path = g_build_filename(folder, "start.cfg", NULL);
     g_autofree char *text =
         grub_start(install->slot, install->source, install->ids[install_slot_role(install)], install->ids[ROLE_STATE]);
-    return file_put(path, text, strlen(text), 0644, error);
+    return file_put(sums_path, sums, strlen(sums), 0644, error) && file_put(path, text, strlen(text), 0644, error);
 }
 
 static gboolean perform_boot_files(struct install *install, GError **error)
@@ -151,9 +153,9 @@ static gboolean perform_boot_files(struct install *install, GError **error)
         return FALSE;
     g_autofree char *folder = g_strdup_printf("%s/%c", boot, g_ascii_tolower(install->slot));
     gboolean good = g_mkdir_with_parents(folder, 0755) == 0 || trouble_errno(error, "%s cannot be made", folder);
-    for (guint i = SOURCE_HYPERVISOR; good && i < SOURCE_COUNT; i++) {
+    for (guint i = SOURCE_HYPERVISOR; good && i <= SOURCE_INITRD; i++) {
         g_autofree char *path = g_build_filename(folder, source_names[i], NULL);
-        good = copy_and_compare(install, i, path, O_CREAT | O_TRUNC, (struct span){200 * (i - 1), 200 * i}, error);
+        good = copy_and_compare(install, i, path, O_CREAT | O_TRUNC, (struct span){300 * (i - 1), 300 * i}, error);
     }
     good = good && put_start(install, folder, error);
     return install_unmount(boot, error) && good;

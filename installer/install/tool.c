@@ -15,25 +15,41 @@ static const char *end_of(const char *text)
     return length > 600 ? text + length - 600 : text;
 }
 
-gboolean tool_run(GError **error, const char *tool, ...)
+/* What it printed; NULL with an error. */
+static char *run(GError **error, const char *tool, va_list arguments)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autofree char *said = NULL, *complained = NULL;
     g_autoptr(GError) cause = NULL;
     int status = 0;
-    va_list arguments;
     g_ptr_array_add(words, (gpointer)tool);
-    va_start(arguments, tool);
     do
         g_ptr_array_add(words, va_arg(arguments, gpointer));
     while (g_ptr_array_index(words, words->len - 1));
-    va_end(arguments);
     if (!g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &said, &complained, &status,
                       &cause))
-        return trouble(error, "%s cannot be run: %s", tool, cause->message);
-    if (g_spawn_check_wait_status(status, &cause))
-        return TRUE;
-    return trouble(error, "%s failed (%s). It said: %s%s", tool, cause->message, end_of(said), end_of(complained));
+        trouble(error, "%s cannot be run: %s", tool, cause->message);
+    else if (!g_spawn_check_wait_status(status, &cause))
+        trouble(error, "%s failed (%s). It said: %s%s", tool, cause->message, end_of(said), end_of(complained));
+    return cause ? NULL : g_steal_pointer(&said);
+}
+
+char *tool_output(GError **error, const char *tool, ...)
+{
+    va_list arguments;
+    va_start(arguments, tool);
+    char *said = run(error, tool, arguments);
+    va_end(arguments);
+    return said;
+}
+
+gboolean tool_run(GError **error, const char *tool, ...)
+{
+    va_list arguments;
+    va_start(arguments, tool);
+    g_autofree char *said = run(error, tool, arguments);
+    va_end(arguments);
+    return said != NULL;
 }
 
 gboolean write_all(int fd, const void *bytes, gsize length, gint64 at)

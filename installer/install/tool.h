@@ -8,6 +8,9 @@
  * said. */
 gboolean tool_run(GError **error, const char *tool, ...) G_GNUC_NULL_TERMINATED;
 
+/* The same; what it printed, to be freed, or NULL. */
+char *tool_output(GError **error, const char *tool, ...) G_GNUC_NULL_TERMINATED;
+
 /* Writes all bytes at that place; FALSE and errno otherwise. */
 gboolean write_all(int fd, const void *bytes, gsize length, gint64 at);
 gboolean read_all(int fd, void *bytes, gsize length, gint64 at);

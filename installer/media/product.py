@@ -31,11 +31,11 @@ SECTOR = 512
 
 
 class Parts:
-    """What a medium is made of, as paths: the hypervisor; the system, with .vmlinuz, .initrd and .sha256 beside it; and the memory
-    test's folder, or None."""
+    """What a medium is made of, as paths: the hypervisor; the system, with .vmlinuz, .initrd and .sha256 beside it; the memory
+    test's folder, or None; and answers to install by without a question, or None."""
 
-    def __init__(self, hypervisor, system, memtest=None):
-        self.hypervisor, self.system, self.memtest = hypervisor, system, memtest
+    def __init__(self, hypervisor, system, memtest=None, answers=None):
+        self.hypervisor, self.system, self.memtest, self.answers = hypervisor, system, memtest, answers
 
     def boot_files(self):
         return {'hypervisor': self.hypervisor, 'kernel': f'{self.system}.vmlinuz', 'initrd': f'{self.system}.initrd'}
@@ -43,7 +43,8 @@ class Parts:
     def others(self):
         """{name in the folder roundhouse: path}. They are large, and read where they are."""
         tests = {f'memtest.{kind}': f'{self.memtest}/memtest.{kind}' for kind in ('bin', 'efi')} if self.memtest else {}
-        return {'system.squashfs': self.system, 'system.squashfs.sha256': f'{self.system}.sha256', **tests}
+        answers = {'answers': self.answers} if self.answers else {}
+        return {'system.squashfs': self.system, 'system.squashfs.sha256': f'{self.system}.sha256', **tests, **answers}
 
     def check(self):
         for path in [*self.boot_files().values(), *self.others().values()]:
@@ -67,6 +68,11 @@ def run(*command, **how):
 def digest(path):
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def sums(folder, names):
+    """What sha256sum(1) says of these files."""
+    return ''.join(f'{digest(f"{folder}/{name}")}  {name}\n' for name in names)
 
 
 def has_installer(system):
@@ -99,9 +105,8 @@ def fill(tree, parts, uuid, work):
     write_text(f'{boot}/kernel.options', f'{CONSOLES} {DOM0_EVERYWHERE}\n')
     for name, source in parts.boot_files().items():
         shutil.copyfile(known_to_hypervisor(source, work) if name == 'kernel' else source, f'{boot}/{name}')
-    sums = ''.join(f'{digest(f"{boot}/{name}")}  {name}\n' for name in parts.boot_files())
-    write_text(f'{tree}/boot/grub/sha256', sums)
-    write_text(f'{boot}/SHA256SUMS', f'{digest(parts.system)}  system\n{sums}')
+    write_text(f'{tree}/boot/grub/sha256', sums(boot, parts.boot_files()))
+    write_text(f'{boot}/SHA256SUMS', f'{digest(parts.system)}  system\n{sums(boot, sorted(os.listdir(boot)))}')
 
 
 def grub_image(out, firmware, kind, modules, uuid, work):
@@ -156,12 +161,13 @@ def main():
     parser.add_argument('--hypervisor', required=True)
     parser.add_argument('--system', required=True, help='squashfs of uivm/image/system')
     parser.add_argument('--memtest', help='folder with memtest.bin and memtest.efi')
+    parser.add_argument('--answers', help='roundhouse-install(8) installs by them when the menu is asked to: passwords in them are on the medium')
     options = parser.parse_args()
     epoch = os.environ.get('SOURCE_DATE_EPOCH', '')
     try:
         if not epoch.isdecimal():
             raise MediumError('SOURCE_DATE_EPOCH has to give the date of the medium, in seconds since 1970.')
-        write(options.out, Parts(options.hypervisor, options.system, options.memtest), int(epoch))
+        write(options.out, Parts(options.hypervisor, options.system, options.memtest, options.answers), int(epoch))
     except MediumError as error:
         sys.exit(f'product.py: {error}')
 

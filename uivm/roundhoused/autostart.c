@@ -22,7 +22,7 @@ struct turn {
 
 struct autostart {
     GPtrArray *guests;
-    char *marker;
+    char *marker, *up_marker;
     gboolean (*may)(gpointer user, const struct guest_config *config, GError **error);
     void (*told)(gpointer user);
     gpointer user;
@@ -151,13 +151,22 @@ static gboolean seat_overdue(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Seat and switcher are there: a file says so to those who wait for it outside. */
+static void up(struct autostart *autostart)
+{
+    g_autoptr(GError) error = NULL;
+    if (!g_file_set_contents(autostart->up_marker, "", 0, &error))
+        g_warning("That the switcher is there cannot be told: %s", error->message);
+    begin(autostart);
+}
+
 void autostart_seat_came(struct autostart *autostart)
 {
     g_clear_handle_id(&autostart->seat_timer, g_source_remove);
     autostart->seat_late = FALSE;
     autostart->told(autostart->user);
     if (autostart->switcher_shown)
-        begin(autostart);
+        up(autostart);
     else
         autostart->switcher_timer = g_timeout_add_seconds(SWITCHER_PATIENCE, switcher_overdue, autostart);
 }
@@ -167,7 +176,7 @@ void autostart_switcher_shown(struct autostart *autostart, gboolean seat)
     autostart->switcher_shown = TRUE;
     g_clear_handle_id(&autostart->switcher_timer, g_source_remove);
     if (seat)
-        begin(autostart);
+        up(autostart);
 }
 
 void autostart_stop(struct autostart *autostart)
@@ -189,6 +198,7 @@ struct autostart *autostart_new(const struct autostart_options *options)
     struct autostart *autostart = g_new0(struct autostart, 1);
     autostart->guests = options->guests;
     autostart->marker = g_strdup(options->marker);
+    autostart->up_marker = g_strdup(options->up_marker);
     autostart->may = options->may;
     autostart->told = options->told;
     autostart->user = options->user;
@@ -203,6 +213,7 @@ void autostart_free(struct autostart *autostart)
     g_clear_handle_id(&autostart->seat_timer, g_source_remove);
     g_clear_handle_id(&autostart->switcher_timer, g_source_remove);
     g_free(autostart->marker);
+    g_free(autostart->up_marker);
     g_free(autostart->turn.name);
     g_free(autostart);
 }

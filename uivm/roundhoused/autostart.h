@@ -13,8 +13,9 @@
 struct autostart;
 
 struct autostart_options {
-    GPtrArray *guests;  /* struct guest, in order: guest_config_compare */
-    const char *marker; /* a file that says how far it has come in this boot; not there: it has not begun */
+    GPtrArray *guests;     /* struct guest, in order: guest_config_compare */
+    const char *marker;    /* a file that says how far it has come in this boot; not there: it has not begun */
+    const char *up_marker; /* a file that is made when seat and switcher are there: this system is a good one */
     /* Whether this one may be; FALSE with an error. */
     gboolean (*may)(gpointer user, const struct guest_config *config, GError **error);
     void (*told)(gpointer user); /* autostart_problem() is another */

@@ -61,7 +61,7 @@ static void name_lost(GDBusConnection *bus, const char *name, gpointer data)
 int main(int argc, char **argv)
 {
     g_autofree char *guests = NULL, *seat = NULL, *sound = NULL, *state = NULL, *marker = NULL, *notice = NULL;
-    g_autofree char *pool = NULL, *policy = NULL;
+    g_autofree char *pool = NULL, *policy = NULL, *up = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         {"guests", 0, 0, G_OPTION_ARG_FILENAME, &guests, "Guest definitions (/etc/roundhouse/guests)", "DIRECTORY"},
@@ -75,6 +75,8 @@ int main(int argc, char **argv)
          "A line that the switcher shows, if the file is there (/etc/roundhouse/notice)", "FILE"},
         {"pool", 0, 0, G_OPTION_ARG_FILENAME, &pool, "Guests' disks (" POOL_PATH ")", "DIRECTORY"},
         {"policy", 0, 0, G_OPTION_ARG_FILENAME, &policy, "The compiled policy (/etc/roundhouse/policy.table)", "FILE"},
+        {"up-marker", 0, 0, G_OPTION_ARG_FILENAME, &up, "Made when seat and switcher are there (/run/roundhouse-up)",
+         "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
@@ -94,7 +96,7 @@ int main(int argc, char **argv)
                     sound ? sound : "/run/roundhouse-sound/link.sock", state ? state : "/var/lib/roundhouse",
                     marker ? marker : "/run/roundhouse/autostarted", notice ? notice : "/etc/roundhouse/notice",
                     ROUNDHOUSE_VERSION, pool ? pool : POOL_PATH,
-                    policy ? policy : "/etc/roundhouse/policy.table"},
+                    policy ? policy : "/etc/roundhouse/policy.table", up ? up : "/run/roundhouse-up"},
         .loop = g_main_loop_new(NULL, FALSE),
     };
     guint name = g_bus_own_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE, bus_acquired,

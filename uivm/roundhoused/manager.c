@@ -564,8 +564,14 @@ struct manager *manager_new(GDBusConnection *bus, const struct manager_options *
         return NULL;
     }
     open_policy(manager, options);
-    const struct autostart_options autostart = {manager->guests, options->autostart_marker, may_autostart, problem_told,
-                                                manager};
+    const struct autostart_options autostart = {
+        .guests = manager->guests,
+        .marker = options->autostart_marker,
+        .up_marker = options->up_marker,
+        .may = may_autostart,
+        .told = problem_told,
+        .user = manager,
+    };
     manager->autostart = autostart_new(&autostart);
     load_definitions(manager);
     guest_disks_settle_all(manager->pool, manager->guests);

@@ -16,8 +16,9 @@ struct manager_options {
     const char *autostart_marker; /* says how far autostart has come in this boot; not there: it has not begun */
     const char *notice;           /* a file; what is in it is shown in the switcher. Not there: nothing is */
     const char *version;
-    const char *pool;   /* the folder of guests' disks (storage/pool.h) */
-    const char *policy; /* the compiled policy; watched for changes */
+    const char *pool;      /* the folder of guests' disks (storage/pool.h) */
+    const char *policy;    /* the compiled policy; watched for changes */
+    const char *up_marker; /* made when seat and switcher are there: this system is a good one */
 };
 
 /* Exports everything on the bus. The name is the caller's to own afterwards. */

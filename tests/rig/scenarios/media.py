@@ -80,12 +80,13 @@ def choose(rig, key):
     rig.machine.serial.sendall(key.encode())
 
 
-def wait_until(rig, there, what):
-    """Asks again and again whether it is there; each question may press keys."""
-    deadline, work = time.monotonic() + SECONDS, rig.machine.busy() + WORK
+def wait_until(rig, there, what, work=WORK):
+    """Asks again and again whether it is there; each question may press keys. `work`: seconds of a processor that it may take."""
+    seconds = SECONDS * work // WORK
+    deadline, end = time.monotonic() + seconds, rig.machine.busy() + work
     while not there():
-        if time.monotonic() > deadline or rig.machine.busy() > work:
-            raise RigError(f'{what} within {SECONDS} s and {WORK} s of processor:\n{rig.machine.log()[-1500:]}')
+        if time.monotonic() > deadline or rig.machine.busy() > end:
+            raise RigError(f'{what} within {seconds} s and {work} s of processor:\n{rig.machine.log()[-1500:]}')
         time.sleep(1)
 
 

@@ -186,6 +186,21 @@ static void hashes_verify(void)
     g_assert_cmpstr(crypt("gehein", hash), !=, hash);
 }
 
+/* The examples that are beside the program have no mistake. */
+static void examples(void)
+{
+    g_autoptr(GDir) folder = g_dir_open(g_getenv("EXAMPLES"), 0, NULL);
+    guint count = 0;
+    g_assert_nonnull(folder);
+    for (const char *name; (name = g_dir_read_name(folder)); count++) {
+        g_autofree char *path = g_build_filename(g_getenv("EXAMPLES"), name, NULL), *text = NULL;
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_autofree char *says = mistakes_of(text);
+        g_assert_cmpstr(says, ==, "");
+    }
+    g_assert_cmpuint(count, ==, 3);
+}
+
 static void no_file(void)
 {
     g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
@@ -198,8 +213,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_autofree char *folder = g_dir_make_tmp("roundhouse-answers-XXXXXX", NULL);
     g_assert_no_errno(chdir(folder));
-    g_assert_no_errno(g_mkdir("zones", 0700) | g_mkdir("policies", 0700));
+    g_assert_no_errno(g_mkdir("zones", 0700) | g_mkdir("policies", 0700) | g_mkdir("zones/Europe", 0700));
     g_assert_true(g_file_set_contents("zones/UTC", "x", -1, NULL));
+    g_assert_true(g_file_set_contents("zones/Europe/Berlin", "x", -1, NULL));
     g_assert_true(g_file_set_contents("policies/default.policy", "x", -1, NULL));
     g_assert_true(g_file_set_contents(
         "base.lst", "! model\n  pc105  PC\n\n! layout\n  us  English\n  de  German\n\n! variant\n  basic  x\n", -1,
@@ -212,9 +228,12 @@ int main(int argc, char **argv)
     g_test_add_func("/answers/weak-passphrases", weak_passphrases);
     g_test_add_func("/answers/recovery-keys", keys_differ);
     g_test_add_func("/answers/password-hashes", hashes_verify);
+    g_test_add_func("/answers/examples", examples);
     g_test_add_func("/answers/no-file", no_file);
     int result = g_test_run();
     g_remove("zones/UTC");
+    g_remove("zones/Europe/Berlin");
+    g_rmdir("zones/Europe");
     g_remove("policies/default.policy");
     g_remove("base.lst");
     g_rmdir("zones");

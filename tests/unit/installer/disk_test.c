@@ -123,18 +123,21 @@ static void check_boot(const char *disk, char slot, const struct source *source)
 {
     const char *boot = mounted(disk, ROLE_BOOT);
     char letter = g_ascii_tolower(slot);
-    for (int i = SOURCE_HYPERVISOR; i < SOURCE_COUNT; i++) {
+    for (int i = SOURCE_HYPERVISOR; i <= SOURCE_INITRD; i++) {
         g_autofree char *sum = output("sha256sum %s/%c/%s | cut -d' ' -f1", boot, letter, source_names[i]);
         g_assert_cmpstr(sum, ==, source->files[i].sum);
     }
     g_autofree char *part = part_of(disk, slot == 'A' ? ROLE_A : ROLE_B);
     g_autofree char *id = output("blkid -p -s PART_ENTRY_UUID -o value %s", part);
-    g_autofree char *start =
-        output("grep -c 'root=PARTUUID=%s ro roundhouse.slot=%c' %s/%c/start.cfg", id, slot, boot, letter);
+    g_autofree char *start = output("grep -c 'root=PARTUUID=%s ro boot=roundhouse roundhouse.slot=%c' %s/%c/start.cfg",
+                                    id, slot, boot, letter);
     g_assert_cmpstr(start, ==, "1");
     g_autofree char *order = output("grep -a ORDER %s/grub/grubenv", boot);
     g_assert_cmpint(order[6], ==, slot);
-    run("grub-script-check %s/grub/grub.cfg; test -f %s/grub/i386-pc/normal.mod", boot, boot);
+    run("cd %s; grub-script-check grub/grub.cfg; grub-script-check %c/start.cfg; test -f grub/i386-pc/normal.mod; cd "
+        "%c; "
+        "test $(sha256sum -c sha256 | grep -c OK) = 3; grep -q ^keymaps ../keymap",
+        boot, letter, letter);
     unmounted();
 }
 
@@ -216,6 +219,24 @@ static void renewal(void)
     source_free(one);
     source_free(two);
     source_free(three);
+}
+
+/* The new system did not come up, and the old one has its turn since: that is not written over. */
+static void renewal_after_fallback(void)
+{
+    const char *disk = machine_new_disk();
+    struct source *one = machine_source("one");
+    must_install(disk, USE_WHOLE_DISK, one);
+    struct source *two = machine_source("two");
+    must_install(disk, USE_RENEW, two);
+    const char *boot = mounted(disk, ROLE_BOOT);
+    run("mount -o remount,rw %s; grub-editenv %s/grub/grubenv set B_TRY=3", boot, boot);
+    unmounted();
+    must_install(disk, USE_RENEW, two);
+    check_system(disk, ROLE_A, one);
+    check_boot(disk, 'B', two);
+    source_free(one);
+    source_free(two);
 }
 
 /* ---- the program ---- */
@@ -458,7 +479,8 @@ static void disk_that_forgets(void)
 
 static void damaged_medium(void)
 {
-    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd", "boot/options"};
+    static const char *const files[] = {"system", "boot/hypervisor", "boot/kernel", "boot/initrd",
+                                        "boot/kernel.options"};
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autoptr(GError) error = NULL;
         source_free(machine_source("one"));
@@ -471,20 +493,22 @@ static void damaged_medium(void)
     }
 }
 
-/* In the medium's folder these lines of the shell, and what is said of it then. */
+/* In the medium's folder this line of the shell, and what is said then. Its sums are made anew, unless they are what is
+ * changed. */
 static void odd_medium(void)
 {
     static const struct {
         const char *change, *words;
     } rows[] = {
-        {"printf 'hypervisor x\nkernel quiet root=/dev/sda1\n' >options",
-         "has \"root=/dev/sda1\" for the kernel, which the installer adds by itself."},
-        {"printf 'hypervisor x\nkernel rw\n' >options", "has \"rw\" for the kernel"},
-        {"printf 'hypervisor x\nkernel a;reboot\n' >options", "has a sign that GRUB takes for its own."},
-        {"printf 'hypervisor $x\nkernel a\n' >options", "has a sign that GRUB takes for its own."},
-        {"printf 'hypervisor x\n' >options", "lacks a line for hypervisor or kernel."},
+        {"echo quiet root=/dev/sda1 >kernel.options", "has \"root=/dev/sda1\", which the installer adds by itself."},
+        {"echo rw >kernel.options", "has \"rw\", which"},
+        {"echo 'a;reboot' >kernel.options", "kernel.options is more than one line, or has a sign that GRUB"},
+        {"printf 'a\nb\n' >kernel.options", "kernel.options is more than one line"},
+        {"echo '$x' >hypervisor.options", "hypervisor.options is more than one line"},
         {": >initrd", "initrd is empty."},
-        {"rm kernel", "kernel cannot be read: No such file or directory"},
+        {"rm -f kernel", "kernel cannot be read: No such file or directory"},
+        {"sed -i '/  system$/s/^./x/' SHA256SUMS", "system is damaged"},
+        {"sed -i '/  kernel.options$/d' SHA256SUMS", "kernel.options is damaged"},
         {"sed -i '$d' ../system.sha256", "system.sha256 has no end."},
         {"sed -i 1d ../system.sha256", "system is damaged"},
         {"sed -i 1p ../system.sha256", "system is damaged"},
@@ -496,7 +520,9 @@ static void odd_medium(void)
         source_free(machine_source("one"));
         g_autofree char *system = g_build_filename(machine_folder(), "system", NULL);
         g_autofree char *boot = g_build_filename(machine_folder(), "boot", NULL);
-        run("cd %s; %s; sha256sum hypervisor kernel initrd options >sha256 || true", boot, rows[i].change);
+        const char *sums =
+            strstr(rows[i].change, "SHA256SUMS") ? ":" : "rm SHA256SUMS; sha256sum * >sums; mv sums SHA256SUMS";
+        run("cd %s; %s; %s", boot, rows[i].change, sums);
         g_assert_null(source_open(system, boot, &error));
         says(error->message, rows[i].words);
     }
@@ -603,6 +629,7 @@ int main(int argc, char **argv)
     } tests[] = {
         {"/disk/whole", whole_disk},
         {"/disk/renewal", renewal},
+        {"/disk/renewal-after-fallback", renewal_after_fallback},
         {"/disk/as-a-program", as_a_program},
         {"/disk/beside-others", beside_others},
         {"/cut/stops-beside-others", stops_beside_others},

@@ -11,6 +11,9 @@
     "#!/bin/sh\nfor name; do :; done\npath=$(readlink -f \"/sys/class/block/${name##*/}\") && printf '%s\\n' "         \
     "\"${path#/sys}\"\n"
 
+/* A keymap that tells which layout was asked for. */
+#define CKBCOMP "#!/bin/sh\necho \"keymaps 0-127 # $*\"\n"
+
 static char *folder, *device;
 static int holder; /* the loop device is gone when this is closed, however the process ends */
 
@@ -77,14 +80,21 @@ static gboolean has_tools(void)
     return TRUE;
 }
 
-static void make_udevadm(void)
+/* A program in place of one that is not here. */
+static void make_program(const char *name, const char *text)
 {
-    g_autofree char *there = g_find_program_in_path("udevadm"), *path = g_build_filename(folder, "udevadm", NULL);
-    g_autofree char *search = g_strdup_printf("%s:%s", folder, g_getenv("PATH"));
+    g_autofree char *there = g_find_program_in_path(name), *path = g_build_filename(folder, name, NULL);
     if (there)
         return;
-    g_assert_true(g_file_set_contents(path, UDEVADM, -1, NULL));
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
     g_assert_no_errno(g_chmod(path, 0755));
+}
+
+static void make_programs(void)
+{
+    g_autofree char *search = g_strdup_printf("%s:%s", g_getenv("PATH"), folder);
+    make_program("udevadm", UDEVADM);
+    make_program("ckbcomp", CKBCOMP);
     g_setenv("PATH", search, TRUE);
 }
 
@@ -102,7 +112,7 @@ const char *machine_prepare(void)
     g_setenv("TMPDIR", folder, TRUE); /* before anybody asks for it */
     if (mount("disks", folder, "tmpfs", 0, "size=1G") < 0)
         return "needs the right to mount";
-    make_udevadm();
+    make_programs();
     atexit(clean_up);
     const char *disk = machine_new_disk();
     int status = 1;
@@ -157,9 +167,9 @@ struct source *machine_source(const char *version)
         "echo root:x:0:0:root:/root:/bin/bash >root/etc/passwd; echo root:x:0: >root/etc/group; "
         "echo 'root:!:19000::::::' >root/etc/shadow; rm -f system; mke2fs -q -t ext4 -d root system 10M; "
         "for name in hypervisor kernel initrd; do head -c 300000 /dev/urandom >boot/$name; done; "
-        "printf 'hypervisor console=com1\\nkernel quiet\\n' >boot/options; : >system.sha256; "
+        "echo console=com1 >boot/hypervisor.options; echo quiet >boot/kernel.options; : >system.sha256; "
         "for part in 1 2 3; do tail -c +$(((part - 1) * 8388608 + 1)) system | head -c 8388608 | sha256sum | cut -c-64 "
-        ">>system.sha256; done; cd boot; sha256sum hypervisor kernel initrd options >sha256",
+        ">>system.sha256; done; cd boot; ln -sf ../system .; sha256sum * >SHA256SUMS",
         folder, version);
     g_autofree char *system = g_build_filename(folder, "system", NULL), *boot = g_build_filename(folder, "boot", NULL);
     struct source *source = source_open(system, boot, &error);

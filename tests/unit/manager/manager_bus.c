@@ -317,7 +317,9 @@ static void test_autostart(struct fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
     pass_time(500);
     g_assert_cmpstr(order.slots->str, ==, "");
+    g_assert_false(g_file_test(fixture->up, G_FILE_TEST_EXISTS));
     g_assert_true(rh_manager1_call_switcher_shown_sync(fixture->manager, NULL, &error));
+    g_assert_true(g_file_test(fixture->up, G_FILE_TEST_EXISTS));
     g_autoptr(RhGuest1) zebra = guest(fixture, "zebra"), idle = guest(fixture, "idle"), apple = guest(fixture, "apple");
     WAIT_FOR(is(apple, "running"));
     g_assert_true(is(zebra, "running"));

@@ -30,7 +30,8 @@ void start_service(struct fixture *fixture)
     fixture->service =
         g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, g_getenv("ROUNDHOUSED"), "--guests", fixture->guests,
                          "--state", fixture->directory, "--autostart-marker", fixture->marker, "--notice",
-                         fixture->notice, "--pool", fixture->pool, "--policy", fixture->policy, NULL);
+                         fixture->notice, "--pool", fixture->pool, "--policy", fixture->policy, "--up-marker",
+                         fixture->up, NULL);
     g_assert_no_error(error);
     fixture->manager = rh_manager1_proxy_new_for_bus_sync(G_BUS_TYPE_SYSTEM, G_DBUS_PROXY_FLAGS_NONE, BUS_NAME,
                                                           MANAGER_PATH, NULL, &error);
@@ -82,6 +83,7 @@ static void setup(struct fixture *fixture, gconstpointer data)
     fixture->guests = g_build_filename(fixture->directory, "guests", NULL);
     fixture->saved = g_build_filename(fixture->directory, "saved", NULL);
     fixture->marker = g_build_filename(fixture->directory, "autostarted", NULL);
+    fixture->up = g_build_filename(fixture->directory, "up", NULL);
     fixture->notice = g_build_filename(fixture->directory, "notice", NULL);
     fixture->policy = g_build_filename(fixture->directory, "policy.table", NULL);
     fixture->signs = g_build_filename(fixture->directory, "signs", NULL);
@@ -110,6 +112,7 @@ static void teardown(struct fixture *fixture, gconstpointer data)
     g_free(fixture->guests);
     g_free(fixture->saved);
     g_free(fixture->marker);
+    g_free(fixture->up);
     g_free(fixture->notice);
     g_free(fixture->policy);
     g_free(fixture->signs);

@@ -17,7 +17,7 @@
 
 struct fixture {
     GSubprocess *service;
-    char *directory, *guests, *saved, *marker, *notice, *signs, *pool, *policy;
+    char *directory, *guests, *saved, *marker, *up, *notice, *signs, *pool, *policy;
     RhManager1 *manager;
     GDBusObjectManager *objects; /* what a UI follows: one call for all there is, and signals */
 };

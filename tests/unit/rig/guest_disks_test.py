@@ -14,7 +14,9 @@ RULES, SCRIPT = f'{FILES}/etc/udev/rules.d/70-roundhouse.rules', f'{FILES}/usr/l
 
 
 def holds(left, sign, right, device):
-    """Whether a device meets one condition of a rule."""
+    """Whether a device meets one condition of a rule; its `files` are those of the machine that are asked for."""
+    if left == 'TEST':
+        return (right.replace('$kernel', device['KERNEL']) in device.get('files', ())) == (sign == '==')
     name = re.fullmatch(r'ENV\{(\w+)\}', left)
     value = device.get(name[1] if name else left, '')
     pattern = '|'.join(re.escape(word).replace(r'\*', '.*') for word in right.split('|'))
@@ -59,6 +61,15 @@ class Rules(unittest.TestCase):
             for what in (self.GUEST, self.POOL, self.POOL | {'ID_PART_ENTRY_NAME': 'roundhouse-pool'}):
                 with self.subTest(kernel=kernel, what=what):
                     self.assertEqual(links(disk(kernel, **what)), [])
+
+    def test_installed(self):
+        """on an installed disk the one device is the pool that the initramfs has named"""
+        part = disk('sda7', ID_FS_TYPE='xfs', ID_PART_ENTRY_NAME='roundhouse-pool') | {'DEVTYPE': 'partition'}
+        inside = disk('dm-1', DM_UUID='CRYPT-LUKS2-x', **self.POOL)
+        for device, named, found in ((part, 'sda7', ['roundhouse-pool']), (part, 'sdb7', []), (part, 'dm-1', []), (inside, 'dm-1', ['roundhouse-pool']),
+                                     (inside, 'sda7', []), (part, '', [])):
+            with self.subTest(device=device['KERNEL'], named=named):
+                self.assertEqual(links(device | {'files': ('/run/roundhouse-pool', f'/run/roundhouse-pool/{named}')}), found)
 
     def test_partition(self):
         """a label in a partition, which may be a guest's, makes no pool"""

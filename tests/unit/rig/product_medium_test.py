@@ -159,13 +159,23 @@ class Contents(unittest.TestCase):
         for name, source in (('hypervisor', 'hypervisor'), ('kernel', 'system.vmlinuz'), ('initrd', 'system.initrd')):
             self.assertEqual(contents(extracted(f'roundhouse/boot/{name}')), contents(f'{FIRST}/{source}'))
 
+    def test_answers(self):
+        """answers are on it if they were given"""
+        given = parts(FIRST, f'{FIRST}/system')
+        self.assertNotIn('answers', given.others())
+        given.answers = written(f'{FIRST}/answers', b'disk = /dev/sda')
+        product.write(f'{FIRST}/answered.iso', given, EPOCH)
+        output('xorriso', '-osirrox', 'on', '-indev', f'{FIRST}/answered.iso', '-extract', '/roundhouse/answers', f'{FIRST}/found')
+        self.assertEqual(contents(f'{FIRST}/found'), b'disk = /dev/sda')
+
     def test_checksums(self):
         """the boot files are those that GRUB is told of, and the installer of these and the system"""
         boot = extracted('roundhouse/boot')
         os.symlink(f'{FIRST}/system', f'{boot}/system')
-        for list_, names in ((extracted('boot/grub/sha256'), []), (f'{boot}/SHA256SUMS', ['system'])):
+        files = ['hypervisor', 'initrd', 'kernel']
+        for list_, names in ((extracted('boot/grub/sha256'), files), (f'{boot}/SHA256SUMS', [*files, 'hypervisor.options', 'kernel.options', 'system'])):
             told = subprocess.run(['sha256sum', '-c', list_], cwd=boot, capture_output=True, text=True, check=True).stdout
-            self.assertEqual(re.findall(r'^(\w+): OK$', told, re.M), [*names, 'hypervisor', 'kernel', 'initrd'])
+            self.assertEqual(sorted(re.findall(r'^(\S+): OK$', told, re.M)), sorted(names))
 
     def test_options(self):
         """the installer is told the command lines, each a line, without a root"""
