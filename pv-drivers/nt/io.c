@@ -15,6 +15,7 @@ struct object {
 
 static unsigned objects, invalidations;
 static DRIVER_OBJECT root_driver;
+static KSPIN_LOCK cancel_lock;
 
 static struct object *object_of(void *device)
 {
@@ -175,10 +176,9 @@ VOID FASTCALL IofCompleteRequest(PIRP irp, CCHAR boost)
     KeSetEvent(irp->UserEvent, 0, FALSE);
 }
 
-static PIRP new_irp(CCHAR stack_size)
+static void make_irp(IRP *irp, CCHAR stack_size)
 {
     size_t size = sizeof(IRP) + (size_t)stack_size * sizeof(IO_STACK_LOCATION);
-    IRP *irp = nt_allocate(size, 0x20707249);
 
     memset(irp, 0, size);
     irp->Type = IRP_TYPE;
@@ -186,7 +186,41 @@ static PIRP new_irp(CCHAR stack_size)
     irp->StackCount = stack_size;
     irp->CurrentLocation = (CCHAR)(stack_size + 1);
     irp->Tail.Overlay.CurrentStackLocation = (IO_STACK_LOCATION *)(irp + 1) + stack_size;
+}
+
+static PIRP new_irp(CCHAR stack_size)
+{
+    IRP *irp = nt_allocate(sizeof(IRP) + (size_t)stack_size * sizeof(IO_STACK_LOCATION), 0x20707249);
+
+    make_irp(irp, stack_size);
     return irp;
+}
+
+void nt_reuse_irp(PIRP irp)
+{
+    make_irp(irp, irp->StackCount);
+}
+
+void nt_cancel_irp(PIRP irp)
+{
+    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&cancel_lock);
+    PDRIVER_CANCEL cancel;
+
+    irp->Cancel = TRUE;
+    cancel = IoSetCancelRoutine(irp, NULL);
+    if (!cancel) {
+        IoReleaseCancelSpinLock(irql);
+        return;
+    }
+    irp->CancelIrql = irql;
+    cancel(irp->Tail.Overlay.CurrentStackLocation->DeviceObject, irp);
+    if (nt_irql() != irql)
+        nt_bug("a cancel routine comes back at IRQL %u", nt_irql());
+}
+
+VOID NTAPI IoReleaseCancelSpinLock(KIRQL irql)
+{
+    KeReleaseSpinLock(&cancel_lock, irql);
 }
 
 PIRP NTAPI IoAllocateIrp(CCHAR stack_size, BOOLEAN charge)
@@ -419,6 +453,7 @@ VOID NTAPI IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK lock, PVOID tag, ULONG s
 static void io_boot(void)
 {
     objects = invalidations = 0;
+    cancel_lock = 0;
     memset(&root_driver, 0, sizeof(root_driver));
 }
 

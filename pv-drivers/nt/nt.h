@@ -116,6 +116,8 @@ NTSTATUS nt_start_platform(PDEVICE_OBJECT device); /* with the window and the in
 unsigned nt_bus_relations(PDEVICE_OBJECT bus, PDEVICE_OBJECT *children, unsigned most);
 unsigned nt_invalidations(void); /* of device relations, since boot */
 PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack);
+void nt_reuse_irp(PIRP irp);  /* as new */
+void nt_cancel_irp(PIRP irp); /* which is not freed meanwhile; it may be completed already */
 /* Gives it to the top of the stack, waits, and frees it. Its status must be the one that its driver returned. */
 NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information);
 void nt_registry_set(const char *key, const char *name, ULONG type, const void *value, unsigned size);

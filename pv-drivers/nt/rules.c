@@ -64,6 +64,7 @@ const struct nt_export nt_kernel_exports[] = {
     KERNEL(IoReleaseRemoveLockEx, PASSIVE_LEVEL, DISPATCH_LEVEL),
     KERNEL(IoReleaseRemoveLockAndWaitEx, PASSIVE_LEVEL, PASSIVE_LEVEL),
     KERNEL(IoInvalidateDeviceRelations, PASSIVE_LEVEL, DISPATCH_LEVEL),
+    KERNEL(IoReleaseCancelSpinLock, DISPATCH_LEVEL, DISPATCH_LEVEL),
     KERNEL(IoQueueWorkItem, PASSIVE_LEVEL, DISPATCH_LEVEL),
     FAST(IofCallDriver, call_driver, PASSIVE_LEVEL, DISPATCH_LEVEL),
     FAST(IofCompleteRequest, complete_request, PASSIVE_LEVEL, DISPATCH_LEVEL),
