@@ -159,6 +159,8 @@ static void step(struct front *front)
 {
     if (front->broken && !front->failed) {
         LOG(front, "%s is closed: its back end does not keep to the protocol", front->bus.path);
+        if (front->ops->failed)
+            front->ops->failed(front);
         disconnect(front);
         front->failed = TRUE;
     }

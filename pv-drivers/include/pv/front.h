@@ -25,6 +25,7 @@ struct front_ops {
     /* The memory of a ring that is stopped, if there is one. FALSE: the back end has pages of it still. */
     BOOLEAN (*release)(struct front *front);
     void (*forget)(struct front *front); /* the machine was resumed: ports and grants of before are none any more */
+    void (*failed)(struct front *front); /* it is closed because of front_break; may be NULL */
 };
 
 struct front {
