@@ -380,7 +380,7 @@ static void races(void)
     struct system system;
     struct kbdback *keyboard;
     struct nt_hid_report report;
-    unsigned sent = 0, seen = 0;
+    unsigned sent = 0, seen = 0, before = 0, idle = 0;
 
     keyboard_boot(4);
     keyboard = keyboard_run(&system, (struct kbdback){PIXELS});
@@ -395,6 +395,11 @@ static void races(void)
             CHECK_EQUAL(KEYBOARD, report.data[0]);
             CHECK_EQUAL(seen & 1 ? 0 : 4 + seen / 2 % 5, report.data[3], "%u", seen);
         }
+        idle = sent + seen == before ? idle + 1 : 0;
+        before = sent + seen;
+        if (idle)
+            nt_settle();
+        CHECK(idle < 10, "%u of %u", seen, sent);
     }
     CHECK_EQUAL(0, nt_hid_reads_failed());
     keyboard_end(&system);
