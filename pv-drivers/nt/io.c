@@ -16,6 +16,7 @@ struct object {
 static unsigned objects, invalidations;
 static DRIVER_OBJECT root_driver;
 static KSPIN_LOCK cancel_lock;
+static bool interface_on;
 
 static struct object *object_of(void *device)
 {
@@ -243,24 +244,39 @@ PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack)
     return irp;
 }
 
-NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information)
+NTSTATUS nt_start_irp(PDEVICE_OBJECT top, PIRP irp, KEVENT *done)
 {
-    KEVENT done;
-    NTSTATUS returned, status;
+    NTSTATUS returned;
 
-    KeInitializeEvent(&done, NotificationEvent, FALSE);
-    irp->UserEvent = &done;
+    KeInitializeEvent(done, NotificationEvent, FALSE);
+    irp->UserEvent = done;
     returned = IofCallDriver(top, irp);
     if (returned != STATUS_PENDING && irp->Type != IRP_COMPLETED)
         nt_bug("a driver says %08x to a request and has not completed it", (unsigned)returned);
-    KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
+    return returned;
+}
+
+NTSTATUS nt_wait_irp(PIRP irp, NTSTATUS returned, ULONG_PTR *information)
+{
+    NTSTATUS status;
+
+    KeWaitForSingleObject(irp->UserEvent, Executive, KernelMode, FALSE, NULL);
     status = irp->IoStatus.Status;
     if (returned != STATUS_PENDING && returned != status)
         nt_bug("a driver says %08x to a request that is completed as %08x", (unsigned)returned, (unsigned)status);
+    if ((returned == STATUS_PENDING) != (irp->PendingReturned != FALSE))
+        nt_bug("a request is marked as pending, and that is not what was said of it, or the other way round");
     if (information)
         *information = irp->IoStatus.Information;
     nt_free(irp);
     return status;
+}
+
+NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information)
+{
+    KEVENT done;
+
+    return nt_wait_irp(irp, nt_start_irp(top, irp, &done), information);
 }
 
 static DEVICE_OBJECT *top_of(DEVICE_OBJECT *device)
@@ -450,10 +466,46 @@ VOID NTAPI IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK lock, PVOID tag, ULONG s
     KeWaitForSingleObject(&lock->Common.RemoveEvent, Executive, KernelMode, FALSE, NULL);
 }
 
+/* --- device interfaces: a name, and whether it is on --- */
+
+NTSTATUS NTAPI IoRegisterDeviceInterface(PDEVICE_OBJECT physical, CONST GUID *class, PUNICODE_STRING reference,
+                                         PUNICODE_STRING name)
+{
+    UNREFERENCED_PARAMETER(class);
+    if (reference || physical->Flags & DO_DEVICE_INITIALIZING)
+        nt_bug("an interface of a device that has none");
+    if (nt_allocation_fails())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    *name = (UNICODE_STRING){.Length = 2, .MaximumLength = 4, .Buffer = nt_allocate(4, 0x7265746e)};
+    name->Buffer[0] = L'i';
+    name->Buffer[1] = 0;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI IoSetDeviceInterfaceState(PUNICODE_STRING name, BOOLEAN enable)
+{
+    if (name->Length != 2 || interface_on == (enable != FALSE))
+        nt_bug("an interface is turned %s that is so", enable ? "on" : "off");
+    interface_on = enable;
+    return STATUS_SUCCESS;
+}
+
+bool nt_interface_is_on(void)
+{
+    return interface_on;
+}
+
+VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING string)
+{
+    nt_free(string->Buffer);
+    memset(string, 0, sizeof(*string));
+}
+
 static void io_boot(void)
 {
     objects = invalidations = 0;
     cancel_lock = 0;
+    interface_on = false;
     memset(&root_driver, 0, sizeof(root_driver));
 }
 

@@ -9,7 +9,7 @@ class Inf:
     def __init__(self, text):
         self.sections, name = {}, None
         for line in text.splitlines():
-            line = line.split(';')[0].strip()
+            line = re.sub(r'("[^"]*")|;.*', lambda found: found[1] or '', line).strip()     # a ; in a text is no comment
             if not line:
                 continue
             if line.startswith('['):

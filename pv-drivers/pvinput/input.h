@@ -13,6 +13,7 @@
 
 #include "pv/front.h"
 #include "pv/hid.h"
+#include "pv/irp_queue.h"
 #include "pv/nt.h"
 #include "pv/xen.h"
 
@@ -70,7 +71,7 @@ struct device {
     struct xenkbd_page *ring; /* NULL: there is nothing to be read */
     struct pv_event *event;
     ULONG consumed;
-    LIST_ENTRY reads; /* requests of HIDCLASS that wait for a report */
+    struct irp_queue reads; /* requests of HIDCLASS that wait for a report */
     BOOLEAN pumping, closed;
     BOOLEAN tired; /* a turn ended early, and goes on in the DPC alone */
 };

@@ -14,45 +14,6 @@ static NTSTATUS complete(PIRP irp, NTSTATUS status, ULONG_PTR information)
     return status;
 }
 
-static VOID NTAPI cancel(PDEVICE_OBJECT functional, PIRP irp)
-{
-    HID_DEVICE_EXTENSION *extension = functional->DeviceExtension;
-    struct device *device = extension->MiniDeviceExtension;
-    KIRQL irql;
-
-    IoReleaseCancelSpinLock(irp->CancelIrql);
-    KeAcquireSpinLock(&device->lock, &irql);
-    RemoveEntryList(&irp->Tail.Overlay.ListEntry); /* of the list, or of itself */
-    KeReleaseSpinLock(&device->lock, irql);
-    complete(irp, STATUS_CANCELLED, 0);
-}
-
-/* The first one that is not being cancelled; the cancelling function completes those. With the lock. */
-static PIRP take_read(struct device *device)
-{
-    while (!IsListEmpty(&device->reads)) {
-        LIST_ENTRY *entry = RemoveHeadList(&device->reads);
-        PIRP irp = CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry);
-
-        if (IoSetCancelRoutine(irp, NULL))
-            return irp;
-        InitializeListHead(entry);
-    }
-    return NULL;
-}
-
-/* With the lock. FALSE: it was cancelled before it could wait, and is the caller's. */
-static BOOLEAN wait_in_list(struct device *device, PIRP irp)
-{
-    IoMarkIrpPending(irp);
-    InsertTailList(&device->reads, &irp->Tail.Overlay.ListEntry);
-    IoSetCancelRoutine(irp, cancel);
-    if (!irp->Cancel || !IoSetCancelRoutine(irp, NULL))
-        return TRUE;
-    RemoveEntryList(&irp->Tail.Overlay.ListEntry);
-    return FALSE;
-}
-
 /* A read too small for what is there takes nothing away. */
 NTSTATUS reads_add(struct device *device, PIRP irp)
 {
@@ -65,7 +26,7 @@ NTSTATUS reads_add(struct device *device, PIRP irp)
     KeAcquireSpinLock(&device->lock, &irql);
     closed = device->closed;
     if (!closed)
-        waits = wait_in_list(device, irp);
+        waits = irp_queue_add(&device->reads, irp);
     KeReleaseSpinLock(&device->lock, irql);
     if (closed)
         return complete(irp, STATUS_DEVICE_NOT_CONNECTED, 0);
@@ -79,7 +40,7 @@ NTSTATUS reads_add(struct device *device, PIRP irp)
 /* With the lock, which is given away while the request is completed. FALSE: there is no read. */
 static BOOLEAN answer(struct device *device, KIRQL *irql)
 {
-    PIRP irp = take_read(device);
+    PIRP irp = irp_queue_take(&device->reads);
     ULONG size;
 
     if (!irp)
@@ -101,7 +62,7 @@ static void turn(struct device *device, KIRQL *irql)
         if (device->input.due) {
             goes_on = answer(device, irql);
         } else {
-            goes_on = !IsListEmpty(&device->reads) && ring_apply_next(device);
+            goes_on = !IsListEmpty(&device->reads.irps) && ring_apply_next(device);
             room = room || goes_on;
         }
     }
@@ -156,7 +117,7 @@ void reads_close(struct device *device)
         KeAcquireSpinLock(&device->lock, &irql);
         device->closed = TRUE;
         device->tired = FALSE;
-        irp = take_read(device);
+        irp = irp_queue_take(&device->reads);
         KeReleaseSpinLock(&device->lock, irql);
         if (irp)
             complete(irp, STATUS_DEVICE_NOT_CONNECTED, 0);

@@ -1,36 +1,19 @@
 #include "kbdback.h"
 #include <stdlib.h>
 #include <string.h>
+#include "back.h"
 #include "events.h"
 
-#define FRONT HV_DOMAIN_PATH "/device/vkbd/0/"
+#define FRONT HV_DOMAIN_PATH "/device/vkbd/0"
 #define BACK  "/local/domain/7/backend/vkbd/1/0"
 
 static struct kbdback *only;
-
-static void set(const char *folder, const char *name, uint64_t value)
-{
-    char path[128], text[24];
-
-    snprintf(path, sizeof(path), "%s%s", folder, name);
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    store_set(path, text);
-}
-
-static uint64_t get(const char *name)
-{
-    char path[128], text[32] = "0";
-
-    snprintf(path, sizeof(path), FRONT "%s", name);
-    store_get(path, text, sizeof(text));
-    return strtoull(text, NULL, 10);
-}
 
 void kbdback_set(struct kbdback *keyboard, const char *name, unsigned value)
 {
     UNREFERENCED_PARAMETER(keyboard);
     hv_lock();
-    set(BACK "/", name, value);
+    back_set(BACK, name, value);
     hv_unlock();
 }
 
@@ -112,18 +95,18 @@ void kbdback_run_away(struct kbdback *keyboard)
 
 static void connect(struct kbdback *keyboard)
 {
-    keyboard->reference = (uint32_t)get(XENKBD_FIELD_RING_GREF);
-    keyboard->port = (uint32_t)get(XENKBD_FIELD_EVT_CHANNEL);
-    keyboard->asked_absolute = get(XENKBD_FIELD_REQ_ABS_POINTER) == 1;
-    keyboard->asked_raw = get(XENKBD_FIELD_REQ_RAW_POINTER) == 1;
-    keyboard->asked_touch = get(XENKBD_FIELD_REQ_MTOUCH) == 1;
+    keyboard->reference = (uint32_t)back_get(FRONT, XENKBD_FIELD_RING_GREF);
+    keyboard->port = (uint32_t)back_get(FRONT, XENKBD_FIELD_EVT_CHANNEL);
+    keyboard->asked_absolute = back_get(FRONT, XENKBD_FIELD_REQ_ABS_POINTER) == 1;
+    keyboard->asked_raw = back_get(FRONT, XENKBD_FIELD_REQ_RAW_POINTER) == 1;
+    keyboard->asked_touch = back_get(FRONT, XENKBD_FIELD_REQ_MTOUCH) == 1;
     keyboard->page = hv_map(keyboard->reference, KBDBACK_DOMAIN, true);
     if (!keyboard->page || !hv_bind(keyboard->port, KBDBACK_DOMAIN, kicked, keyboard))
         nt_bug("kbdback: the ring or the port is not given");
     if (keyboard->asked_raw && !keyboard->asked_absolute)
         nt_bug("kbdback: raw positions are asked for, and no positions");
     keyboard->produced = keyboard->page->in_prod;
-    set(BACK "/", "state", XenbusStateConnected);
+    back_set(BACK, "state", XenbusStateConnected);
 }
 
 static void disconnect(struct kbdback *keyboard)
@@ -139,10 +122,10 @@ static void front_changed(struct kbdback *keyboard)
 {
     if (keyboard->silent)
         return;
-    switch (get("state")) {
+    switch (back_get(FRONT, "state")) {
     case XenbusStateInitialising:
         disconnect(keyboard);
-        set(BACK "/", "state", XenbusStateInitWait);
+        back_set(BACK, "state", XenbusStateInitWait);
         break;
     case XenbusStateInitialised:
         if (!keyboard->page)
@@ -150,11 +133,11 @@ static void front_changed(struct kbdback *keyboard)
         break;
     case XenbusStateClosing:
         disconnect(keyboard);
-        set(BACK "/", "state", XenbusStateClosing);
+        back_set(BACK, "state", XenbusStateClosing);
         break;
     case XenbusStateClosed:
         disconnect(keyboard);
-        set(BACK "/", "state", keyboard->stays_away ? XenbusStateClosed : XenbusStateInitWait);
+        back_set(BACK, "state", keyboard->stays_away ? XenbusStateClosed : XenbusStateInitWait);
         break;
     default:
         break;
@@ -163,21 +146,21 @@ static void front_changed(struct kbdback *keyboard)
 
 static void observe(const char *path)
 {
-    if (only && !strcmp(path, FRONT "state"))
+    if (only && !strcmp(path, FRONT "/state"))
         front_changed(only);
 }
 
 static void new_domain(void)
 {
     only->page = NULL;
-    set(FRONT, "state", XenbusStateInitialising);
+    back_set(FRONT, "state", XenbusStateInitialising);
 }
 
 void kbdback_close(struct kbdback *keyboard)
 {
     hv_lock();
     keyboard->stays_away = true;
-    set(BACK "/", "state", XenbusStateClosing);
+    back_set(BACK, "state", XenbusStateClosing);
     hv_unlock();
 }
 
@@ -215,7 +198,7 @@ static void publish(const struct kbdback *keyboard)
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
         if (nodes[i].value)
-            set(BACK "/", nodes[i].name, nodes[i].value);
+            back_set(BACK, nodes[i].name, nodes[i].value);
 }
 
 struct kbdback *kbdback_add(struct kbdback wanted)
@@ -223,11 +206,11 @@ struct kbdback *kbdback_add(struct kbdback wanted)
     struct kbdback *keyboard = malloc(sizeof(*keyboard));
 
     *keyboard = wanted;
-    store_set(FRONT "backend", BACK);
-    set(FRONT, "backend-id", KBDBACK_DOMAIN);
+    store_set(FRONT "/backend", BACK);
+    back_set(FRONT, "backend-id", KBDBACK_DOMAIN);
     publish(keyboard);
-    set(FRONT, "state", XenbusStateInitialising);
-    set(BACK "/", "state", keyboard->silent ? XenbusStateInitialising : XenbusStateInitWait);
+    back_set(FRONT, "state", XenbusStateInitialising);
+    back_set(BACK, "state", keyboard->silent ? XenbusStateInitialising : XenbusStateInitWait);
     only = keyboard;
     return keyboard;
 }

@@ -20,7 +20,7 @@ CLASSES = {'system': '{4d36e97d-e325-11ce-bfc1-08002be10318}', 'scsiadapter': '{
 PLATFORM_DEVICE = r'PCI\VEN_5853&DEV_0001'
 # What Windows needs to boot is loaded by boot: pvbus unplugs disks only where it is so.
 BOOT, DEMAND = '0', '3'
-START = {'pvbus': BOOT, 'pvblk': BOOT, 'pvnet': DEMAND, 'pvinput': DEMAND}
+START = {'pvbus': BOOT, 'pvblk': BOOT, 'pvnet': DEMAND, 'pvinput': DEMAND, 'pvcons': DEMAND}
 # Where an entry of a section names other sections.
 NAMES_SECTIONS = {'addreg', 'copyfiles'}
 
@@ -53,6 +53,7 @@ def sections_named(inf, name):
     found |= {'.'.join(names).lower() for _, names in inf.entries('Manufacturer')}
     for install, _ in inf.models():
         found |= {f'{install}.nt'.lower(), f'{install}.nt.services'.lower()}
+        found |= {f'{install}.nt.hw'.lower()} & set(inf.sections)
     found |= {values[2].lower() for section in found if section.endswith('.services') for _, values in inf.entries(section)}
     for section in list(found):
         for key, values in inf.entries(section):
