@@ -24,7 +24,6 @@
 /* Numbers of reports; each is a collection of its own. */
 enum report { REPORT_KEYBOARD = 1, REPORT_MEDIA, REPORT_RELATIVE, REPORT_ABSOLUTE, REPORT_TOUCH, REPORT_END };
 #define REPORT_BIT(report) (1u << (report))
-#define REPORT_MOST        9 /* bytes of the longest one */
 #define DESCRIPTOR_ROOM    512
 
 #define MOST_CONTACTS 10
@@ -82,6 +81,7 @@ BOOLEAN key_find(ULONG linux_code, enum key_page *page, USHORT *usage);
 
 /* report.c */
 ULONG report_descriptor(struct input *input, UCHAR *descriptor); /* its bytes, of the reports in offers */
+ULONG report_longest(const struct input *input);                 /* bytes, of those in offers */
 void report_apply(struct input *input, const union xenkbd_in_event *event);
 void report_release_all(struct input *input);
 /* The next report that is due, of which there is one; its bytes. */

@@ -21,7 +21,7 @@ NTSTATUS reads_add(struct device *device, PIRP irp)
     BOOLEAN closed, waits = FALSE;
     KIRQL irql;
 
-    if (stack->Parameters.DeviceIoControl.OutputBufferLength < REPORT_MOST || !irp->UserBuffer)
+    if (stack->Parameters.DeviceIoControl.OutputBufferLength < report_longest(&device->input) || !irp->UserBuffer)
         return complete(irp, STATUS_BUFFER_TOO_SMALL, 0);
     KeAcquireSpinLock(&device->lock, &irql);
     closed = device->closed;

@@ -62,13 +62,16 @@ static const UCHAR touch[] = {
 };
 /* clang-format on */
 
+/* The report has so many bytes. */
 static const struct collection {
-    ULONG report, size;
+    ULONG report, bytes, size;
     const UCHAR *items;
 } collections[] = {
-    {REPORT_KEYBOARD, sizeof(keyboard), keyboard}, {REPORT_MEDIA, sizeof(media), media},
-    {REPORT_RELATIVE, sizeof(relative), relative}, {REPORT_ABSOLUTE, sizeof(absolute), absolute},
-    {REPORT_TOUCH, sizeof(touch), touch},
+    {REPORT_KEYBOARD, 3 + ROLLOVER_KEYS, sizeof(keyboard), keyboard},
+    {REPORT_MEDIA, 1 + 2 * MEDIA_SLOTS, sizeof(media), media},
+    {REPORT_RELATIVE, 7, sizeof(relative), relative},
+    {REPORT_ABSOLUTE, 7, sizeof(absolute), absolute},
+    {REPORT_TOUCH, 8, sizeof(touch), touch},
 };
 _Static_assert(sizeof(keyboard) + sizeof(media) + sizeof(relative) + sizeof(absolute) + sizeof(touch) <=
                    DESCRIPTOR_ROOM,
@@ -84,6 +87,16 @@ ULONG report_descriptor(struct input *input, UCHAR *descriptor)
             size += collections[i].size;
         }
     return size;
+}
+
+ULONG report_longest(const struct input *input)
+{
+    ULONG longest = 0;
+
+    for (ULONG i = 0; i < RTL_NUMBER_OF(collections); i++)
+        if (input->offers & REPORT_BIT(collections[i].report) && collections[i].bytes > longest)
+            longest = collections[i].bytes;
+    return longest;
 }
 
 /* --- what events change --- */

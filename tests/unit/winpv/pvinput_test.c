@@ -38,6 +38,7 @@ static void describes_what_the_back_end_offers(void)
         keyboard_boot(1);
         keyboard_run(&system, described[i].offers);
         CHECK_EQUAL(described[i].reports, reports_described(), "row %u", i);
+        CHECK(nt_hid_reads_out() == 2 && !nt_hid_reads_failed(), "row %u", i);
         for (unsigned field = 0; field < nt_hid_items()->count; field++) {
             static const unsigned applications[] = {
                 [KEYBOARD] = 0x10006, [MEDIA] = 0xc0001, [RELATIVE] = 0x10002, [ABSOLUTE] = 0x10002, [TOUCH] = 0xd0004};
