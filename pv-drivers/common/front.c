@@ -32,37 +32,76 @@ static ULONG back_state(struct front *front)
     return front_back_number(front, "state", XenbusStateUnknown);
 }
 
-/* --- one page --- */
+/* --- one page, one event --- */
 
-NTSTATUS shared_page_make(struct front *front, struct shared_page *page)
+static NTSTATUS make_page(struct front *front, struct shared_ring *ring)
 {
-    void *memory = ExAllocatePoolWithTag(NonPagedPool, PV_PAGE_SIZE, front->ops->tag);
     ULONGLONG frame;
     NTSTATUS status;
 
-    if (!memory)
+    ring->memory = ExAllocatePoolWithTag(NonPagedPool, PV_PAGE_SIZE, front->ops->tag);
+    if (!ring->memory)
         return STATUS_INSUFFICIENT_RESOURCES;
-    memset(memory, 0, PV_PAGE_SIZE);
-    frame = (ULONGLONG)MmGetPhysicalAddress(memory).QuadPart / PV_PAGE_SIZE;
-    status = front->bus.grant(front->bus.header.Context, front->domain, frame, FALSE, &page->reference);
-    if (!NT_SUCCESS(status)) {
-        page->reference = 0;
-        ExFreePoolWithTag(memory, front->ops->tag);
-        return status;
-    }
-    page->memory = memory;
-    return STATUS_SUCCESS;
+    memset(ring->memory, 0, PV_PAGE_SIZE);
+    frame = (ULONGLONG)MmGetPhysicalAddress(ring->memory).QuadPart / PV_PAGE_SIZE;
+    status = front->bus.grant(front->bus.header.Context, front->domain, frame, FALSE, &ring->reference);
+    if (!NT_SUCCESS(status))
+        ring->reference = 0;
+    return status;
 }
 
-BOOLEAN shared_page_free(struct front *front, struct shared_page *page)
+static struct pv_event *exchange_event(struct shared_ring *ring, struct pv_event *event)
 {
-    if (page->reference && !NT_SUCCESS(front->bus.grant_end(front->bus.header.Context, page->reference)))
+    struct pv_event *before;
+    KIRQL irql;
+
+    KeAcquireSpinLock(ring->lock, &irql);
+    before = ring->event;
+    ring->event = event;
+    KeReleaseSpinLock(ring->lock, irql);
+    return before;
+}
+
+NTSTATUS shared_ring_make(struct front *front, struct shared_ring *ring, pv_event_handler handler, void *context)
+{
+    struct pv_event *event;
+    NTSTATUS status;
+
+    if (!shared_ring_free(front, ring))
+        return STATUS_DEVICE_BUSY;
+    status = make_page(front, ring);
+    if (NT_SUCCESS(status))
+        status = front->bus.event_alloc(front->bus.header.Context, front->domain, handler, context, &event);
+    if (NT_SUCCESS(status))
+        exchange_event(ring, event);
+    return status;
+}
+
+BOOLEAN shared_ring_free(struct front *front, struct shared_ring *ring)
+{
+    struct pv_event *event = exchange_event(ring, NULL);
+
+    if (event)
+        front->bus.event_free(front->bus.header.Context, event);
+    if (ring->reference && !NT_SUCCESS(front->bus.grant_end(front->bus.header.Context, ring->reference)))
         return FALSE;
-    page->reference = 0;
-    if (page->memory)
-        ExFreePoolWithTag(page->memory, front->ops->tag);
-    page->memory = NULL;
+    ring->reference = 0;
+    if (ring->memory)
+        ExFreePoolWithTag(ring->memory, front->ops->tag);
+    ring->memory = NULL;
     return TRUE;
+}
+
+void shared_ring_forget(struct shared_ring *ring)
+{
+    exchange_event(ring, NULL);
+    ring->reference = 0;
+}
+
+void shared_ring_notify(struct front *front, struct shared_ring *ring)
+{
+    if (ring->event)
+        front->bus.event_notify(front->bus.header.Context, ring->event);
 }
 
 /* --- waiting for the back end --- */

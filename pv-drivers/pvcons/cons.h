@@ -32,12 +32,11 @@ struct console {
     UNICODE_STRING name; /* of the interface */
     struct front front;
     BOOLEAN started;
-    volatile LONG in_use;    /* a program has it open */
-    struct shared_page page; /* the ring's, of the front's lock */
+    volatile LONG in_use; /* a program has it open */
+    struct shared_ring shared;
 
     KSPIN_LOCK lock;                /* of what follows */
     struct xencons_interface *ring; /* NULL: there is none */
-    struct pv_event *event;
     ULONG consumed, produced;
     struct irp_queue reads, writes;
     BOOLEAN closed;

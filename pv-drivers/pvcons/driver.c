@@ -201,6 +201,7 @@ static void make(struct console *console, PDEVICE_OBJECT self, PDEVICE_OBJECT ph
     console->physical = physical;
     console->closed = TRUE;
     KeInitializeSpinLock(&console->lock);
+    console->shared.lock = &console->lock;
     irp_queue_init(&console->reads, &console->lock);
     irp_queue_init(&console->writes, &console->lock);
     IoInitializeRemoveLock(&console->remove_lock, PVCONS_TAG, 0, 0);

@@ -122,8 +122,8 @@ static void pump(struct console *console)
         some = TRUE;
     while (go_on_with_write(console, &done))
         some = TRUE;
-    if (some && console->event)
-        console->front.bus.event_notify(console->front.bus.header.Context, console->event);
+    if (some)
+        shared_ring_notify(&console->front, &console->shared);
     KeReleaseSpinLock(&console->lock, irql);
     complete_all(&done);
 }
@@ -198,35 +198,23 @@ void ring_close(struct console *console)
 
 /* --- the connection, with the front's lock --- */
 
-static struct pv_event *exchange_event(struct console *console, struct pv_event *event)
-{
-    struct pv_event *before;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&console->lock, &irql);
-    before = console->event;
-    console->event = event;
-    KeReleaseSpinLock(&console->lock, irql);
-    return before;
-}
-
 static BOOLEAN release(struct front *front)
 {
-    struct console *console = console_of(front);
-    struct pv_event *event = exchange_event(console, NULL);
-
-    if (event)
-        front->bus.event_free(front->bus.header.Context, event);
-    return shared_page_free(front, &console->page);
+    return shared_ring_free(front, &console_of(front)->shared);
 }
 
-static NTSTATUS publish(struct console *console, struct pv_event *event)
+static void forget(struct front *front)
+{
+    shared_ring_forget(&console_of(front)->shared);
+}
+
+static NTSTATUS publish(struct console *console)
 {
     struct front *front = &console->front;
-    NTSTATUS status = front_publish(front, "ring-ref", console->page.reference);
+    NTSTATUS status = front_publish(front, "ring-ref", console->shared.reference);
 
     if (NT_SUCCESS(status))
-        status = front_publish(front, "port", front->bus.event_port(front->bus.header.Context, event));
+        status = front_publish(front, "port", front->bus.event_port(front->bus.header.Context, console->shared.event));
     return NT_SUCCESS(status) ? front_publish(front, "state", XenbusStateInitialised) : status;
 }
 
@@ -236,26 +224,19 @@ static void begin(struct console *console)
 
     KeAcquireSpinLock(&console->lock, &irql);
     console->consumed = console->produced = 0;
-    console->ring = console->page.memory;
+    console->ring = console->shared.memory;
     KeReleaseSpinLock(&console->lock, irql);
 }
 
 static NTSTATUS connect(struct front *front)
 {
     struct console *console = console_of(front);
-    struct pv_event *event;
-    NTSTATUS status;
+    NTSTATUS status = shared_ring_make(front, &console->shared, came, console);
 
-    if (!release(front))
-        return STATUS_DEVICE_BUSY;
-    status = shared_page_make(front, &console->page);
-    if (NT_SUCCESS(status))
-        status = front->bus.event_alloc(front->bus.header.Context, front->domain, came, console, &event);
     if (!NT_SUCCESS(status))
         return status;
-    exchange_event(console, event);
     begin(console);
-    return publish(console, event);
+    return publish(console);
 }
 
 /* What was written before is in the ring already, or waits for its room. */
@@ -274,12 +255,6 @@ static void stop(struct front *front)
     KeAcquireSpinLock(&console->lock, &irql);
     console->ring = NULL;
     KeReleaseSpinLock(&console->lock, irql);
-}
-
-static void forget(struct front *front)
-{
-    exchange_event(console_of(front), NULL);
-    console_of(front)->page.reference = 0;
 }
 
 const struct front_ops ring_front = {

@@ -230,6 +230,7 @@ static NTSTATUS NTAPI add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT functiona
     device->functional = functional;
     device->closed = TRUE;
     KeInitializeSpinLock(&device->lock);
+    device->shared.lock = &device->lock;
     irp_queue_init(&device->reads, &device->lock);
     KeInitializeDpc(&device->dpc, reads_go_on, device);
     functional->Flags = (functional->Flags | DO_POWER_PAGABLE) & ~(ULONG)DO_DEVICE_INITIALIZING;

@@ -62,13 +62,12 @@ struct device {
     HID_DESCRIPTOR header;
     ULONG descriptor_size;
     UCHAR descriptor[DESCRIPTOR_ROOM];
-    struct shared_page page; /* the ring's, of the front's lock */
-    KDPC dpc;                /* reads_go_on */
+    struct shared_ring shared;
+    KDPC dpc; /* reads_go_on */
 
     KSPIN_LOCK lock; /* of what follows */
     struct input input;
     struct xenkbd_page *ring; /* NULL: there is nothing to be read */
-    struct pv_event *event;
     ULONG consumed;
     struct irp_queue reads; /* requests of HIDCLASS that wait for a report */
     BOOLEAN pumping, closed;

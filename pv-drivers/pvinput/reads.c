@@ -66,8 +66,8 @@ static void turn(struct device *device, KIRQL *irql)
             room = room || goes_on;
         }
     }
-    if (room && device->event)
-        device->front.bus.event_notify(device->front.bus.header.Context, device->event);
+    if (room)
+        shared_ring_notify(&device->front, &device->shared);
     device->tired = goes_on;
     if (goes_on)
         KeInsertQueueDpc(&device->dpc, NULL, NULL);

@@ -72,25 +72,15 @@ static void choose(struct front *front, BOOLEAN *absolute, BOOLEAN *raw)
     *raw = *raw && *absolute;
 }
 
-static NTSTATUS make_event(struct device *device, BOOLEAN absolute)
+static void begin(struct device *device, BOOLEAN absolute)
 {
-    struct front *front = &device->front;
-    struct pv_event *event;
-    NTSTATUS status;
     KIRQL irql;
 
     KeAcquireSpinLock(&device->lock, &irql);
     device->input.absolute = absolute;
     device->consumed = 0;
-    device->ring = device->page.memory;
+    device->ring = device->shared.memory;
     KeReleaseSpinLock(&device->lock, irql);
-    status = front->bus.event_alloc(front->bus.header.Context, front->domain, came, device, &event);
-    if (!NT_SUCCESS(status))
-        return status;
-    KeAcquireSpinLock(&device->lock, &irql);
-    device->event = event;
-    KeReleaseSpinLock(&device->lock, irql);
-    return STATUS_SUCCESS;
 }
 
 static NTSTATUS publish(struct device *device, BOOLEAN absolute, BOOLEAN raw)
@@ -100,8 +90,8 @@ static NTSTATUS publish(struct device *device, BOOLEAN absolute, BOOLEAN raw)
         const char *name;
         ULONG value;
     } nodes[] = {
-        {XENKBD_FIELD_RING_GREF, device->page.reference},
-        {XENKBD_FIELD_EVT_CHANNEL, front->bus.event_port(front->bus.header.Context, device->event)},
+        {XENKBD_FIELD_RING_GREF, device->shared.reference},
+        {XENKBD_FIELD_EVT_CHANNEL, front->bus.event_port(front->bus.header.Context, device->shared.event)},
         {XENKBD_FIELD_REQ_ABS_POINTER, absolute},
         {XENKBD_FIELD_REQ_RAW_POINTER, raw},
         {XENKBD_FIELD_REQ_MTOUCH, device->input.contacts != 0},
@@ -114,26 +104,14 @@ static NTSTATUS publish(struct device *device, BOOLEAN absolute, BOOLEAN raw)
     return status;
 }
 
-static struct pv_event *take_event(struct device *device)
-{
-    struct pv_event *event;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&device->lock, &irql);
-    event = device->event;
-    device->event = NULL;
-    KeReleaseSpinLock(&device->lock, irql);
-    return event;
-}
-
 static BOOLEAN release(struct front *front)
 {
-    struct device *device = device_of(front);
-    struct pv_event *event = take_event(device);
+    return shared_ring_free(front, &device_of(front)->shared);
+}
 
-    if (event)
-        front->bus.event_free(front->bus.header.Context, event);
-    return shared_page_free(front, &device->page);
+static void forget(struct front *front)
+{
+    shared_ring_forget(&device_of(front)->shared);
 }
 
 static NTSTATUS connect(struct front *front)
@@ -142,13 +120,12 @@ static NTSTATUS connect(struct front *front)
     BOOLEAN absolute, raw;
     NTSTATUS status;
 
-    if (!release(front))
-        return STATUS_DEVICE_BUSY;
     choose(front, &absolute, &raw);
-    status = shared_page_make(front, &device->page);
-    if (NT_SUCCESS(status))
-        status = make_event(device, absolute);
-    return NT_SUCCESS(status) ? publish(device, absolute, raw) : status;
+    status = shared_ring_make(front, &device->shared, came, device);
+    if (!NT_SUCCESS(status))
+        return status;
+    begin(device, absolute);
+    return publish(device, absolute, raw);
 }
 
 /* The picture's size may change while it runs. Where positions are raw there is none. */
@@ -183,14 +160,6 @@ static void stop(struct front *front)
     report_release_all(&device->input);
     KeReleaseSpinLock(&device->lock, irql);
     reads_pump(device);
-}
-
-static void forget(struct front *front)
-{
-    struct device *device = device_of(front);
-
-    take_event(device);
-    device->page.reference = 0;
 }
 
 const struct front_ops ring_front = {

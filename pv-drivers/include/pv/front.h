@@ -64,12 +64,18 @@ void front_break(struct front *front, const char *what);
 ULONG front_back_number(struct front *front, const char *name, ULONG otherwise);
 NTSTATUS front_publish(struct front *front, const char *name, ULONG value);
 
-/* One page that the back end may read and write. Its reference is 0 if there is none. */
-struct shared_page {
+/* One page that the back end may read and write, and an event channel to it. */
+struct shared_ring {
     void *memory;
-    ULONG reference;
+    ULONG reference; /* 0: the page is not granted */
+    KSPIN_LOCK *lock;
+    struct pv_event *event; /* under the lock, which is the owner's; NULL: there is none */
 };
-NTSTATUS shared_page_make(struct front *front, struct shared_page *page);
-BOOLEAN shared_page_free(struct front *front, struct shared_page *page); /* FALSE: it is still granted, and stays */
+/* Without success shared_ring_free is the caller's duty, too, which is nothing if there is nothing. */
+NTSTATUS shared_ring_make(struct front *front, struct shared_ring *ring, pv_event_handler handler, void *context);
+BOOLEAN shared_ring_free(struct front *front,
+                         struct shared_ring *ring); /* FALSE: the page is granted still, and stays */
+void shared_ring_forget(struct shared_ring *ring);  /* the machine was resumed */
+void shared_ring_notify(struct front *front, struct shared_ring *ring); /* with the lock */
 
 #endif
