@@ -39,6 +39,18 @@ NTSTATUS bus_query(PDEVICE_OBJECT physical, struct pv_bus_interface *bus)
     return status;
 }
 
+NTSTATUS forward_and_wait(PDEVICE_OBJECT lower, PIRP irp)
+{
+    KEVENT done;
+
+    KeInitializeEvent(&done, NotificationEvent, FALSE);
+    IoCopyCurrentIrpStackLocationToNext(irp);
+    IoSetCompletionRoutine(irp, signal, &done, TRUE, TRUE, TRUE);
+    if (IoCallDriver(lower, irp) == STATUS_PENDING)
+        KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
+    return irp->IoStatus.Status;
+}
+
 void write_decimal(char *text, ULONG value)
 {
     char digits[12];

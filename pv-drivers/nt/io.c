@@ -15,6 +15,8 @@ struct object {
 
 static unsigned objects, invalidations;
 static DRIVER_OBJECT root_driver;
+static KSPIN_LOCK cancel_lock;
+static bool interface_on;
 
 static struct object *object_of(void *device)
 {
@@ -175,10 +177,9 @@ VOID FASTCALL IofCompleteRequest(PIRP irp, CCHAR boost)
     KeSetEvent(irp->UserEvent, 0, FALSE);
 }
 
-static PIRP new_irp(CCHAR stack_size)
+static void make_irp(IRP *irp, CCHAR stack_size)
 {
     size_t size = sizeof(IRP) + (size_t)stack_size * sizeof(IO_STACK_LOCATION);
-    IRP *irp = nt_allocate(size, 0x20707249);
 
     memset(irp, 0, size);
     irp->Type = IRP_TYPE;
@@ -186,7 +187,41 @@ static PIRP new_irp(CCHAR stack_size)
     irp->StackCount = stack_size;
     irp->CurrentLocation = (CCHAR)(stack_size + 1);
     irp->Tail.Overlay.CurrentStackLocation = (IO_STACK_LOCATION *)(irp + 1) + stack_size;
+}
+
+static PIRP new_irp(CCHAR stack_size)
+{
+    IRP *irp = nt_allocate(sizeof(IRP) + (size_t)stack_size * sizeof(IO_STACK_LOCATION), 0x20707249);
+
+    make_irp(irp, stack_size);
     return irp;
+}
+
+void nt_reuse_irp(PIRP irp)
+{
+    make_irp(irp, irp->StackCount);
+}
+
+void nt_cancel_irp(PIRP irp)
+{
+    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&cancel_lock);
+    PDRIVER_CANCEL cancel;
+
+    irp->Cancel = TRUE;
+    cancel = IoSetCancelRoutine(irp, NULL);
+    if (!cancel) {
+        IoReleaseCancelSpinLock(irql);
+        return;
+    }
+    irp->CancelIrql = irql;
+    cancel(irp->Tail.Overlay.CurrentStackLocation->DeviceObject, irp);
+    if (nt_irql() != irql)
+        nt_bug("a cancel routine comes back at IRQL %u", nt_irql());
+}
+
+VOID NTAPI IoReleaseCancelSpinLock(KIRQL irql)
+{
+    KeReleaseSpinLock(&cancel_lock, irql);
 }
 
 PIRP NTAPI IoAllocateIrp(CCHAR stack_size, BOOLEAN charge)
@@ -209,24 +244,39 @@ PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack)
     return irp;
 }
 
-NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information)
+NTSTATUS nt_start_irp(PDEVICE_OBJECT top, PIRP irp, KEVENT *done)
 {
-    KEVENT done;
-    NTSTATUS returned, status;
+    NTSTATUS returned;
 
-    KeInitializeEvent(&done, NotificationEvent, FALSE);
-    irp->UserEvent = &done;
+    KeInitializeEvent(done, NotificationEvent, FALSE);
+    irp->UserEvent = done;
     returned = IofCallDriver(top, irp);
     if (returned != STATUS_PENDING && irp->Type != IRP_COMPLETED)
         nt_bug("a driver says %08x to a request and has not completed it", (unsigned)returned);
-    KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
+    return returned;
+}
+
+NTSTATUS nt_wait_irp(PIRP irp, NTSTATUS returned, ULONG_PTR *information)
+{
+    NTSTATUS status;
+
+    KeWaitForSingleObject(irp->UserEvent, Executive, KernelMode, FALSE, NULL);
     status = irp->IoStatus.Status;
     if (returned != STATUS_PENDING && returned != status)
         nt_bug("a driver says %08x to a request that is completed as %08x", (unsigned)returned, (unsigned)status);
+    if ((returned == STATUS_PENDING) != (irp->PendingReturned != FALSE))
+        nt_bug("a request is marked as pending, and that is not what was said of it, or the other way round");
     if (information)
         *information = irp->IoStatus.Information;
     nt_free(irp);
     return status;
+}
+
+NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information)
+{
+    KEVENT done;
+
+    return nt_wait_irp(irp, nt_start_irp(top, irp, &done), information);
 }
 
 static DEVICE_OBJECT *top_of(DEVICE_OBJECT *device)
@@ -416,9 +466,46 @@ VOID NTAPI IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK lock, PVOID tag, ULONG s
     KeWaitForSingleObject(&lock->Common.RemoveEvent, Executive, KernelMode, FALSE, NULL);
 }
 
+/* --- device interfaces: a name, and whether it is on --- */
+
+NTSTATUS NTAPI IoRegisterDeviceInterface(PDEVICE_OBJECT physical, CONST GUID *class, PUNICODE_STRING reference,
+                                         PUNICODE_STRING name)
+{
+    UNREFERENCED_PARAMETER(class);
+    if (reference || physical->Flags & DO_DEVICE_INITIALIZING)
+        nt_bug("an interface of a device that has none");
+    if (nt_allocation_fails())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    *name = (UNICODE_STRING){.Length = 2, .MaximumLength = 4, .Buffer = nt_allocate(4, 0x7265746e)};
+    name->Buffer[0] = L'i';
+    name->Buffer[1] = 0;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI IoSetDeviceInterfaceState(PUNICODE_STRING name, BOOLEAN enable)
+{
+    if (name->Length != 2 || interface_on == (enable != FALSE))
+        nt_bug("an interface is turned %s that is so", enable ? "on" : "off");
+    interface_on = enable;
+    return STATUS_SUCCESS;
+}
+
+bool nt_interface_is_on(void)
+{
+    return interface_on;
+}
+
+VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING string)
+{
+    nt_free(string->Buffer);
+    memset(string, 0, sizeof(*string));
+}
+
 static void io_boot(void)
 {
     objects = invalidations = 0;
+    cancel_lock = 0;
+    interface_on = false;
     memset(&root_driver, 0, sizeof(root_driver));
 }
 

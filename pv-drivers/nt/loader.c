@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
+#include "hidclass.h"
 #include "ndis.h"
 
 #define THUNK_SIZE    32u
@@ -93,7 +94,8 @@ const struct nt_export *nt_find_export(const char *module, const char *name)
         const unsigned *count;
     } tables[] = {{nt_kernel_exports, &nt_kernel_export_count},
                   {nt_storport_exports, &nt_storport_export_count},
-                  {nt_ndis_exports, &nt_ndis_export_count}};
+                  {nt_ndis_exports, &nt_ndis_export_count},
+                  {nt_hid_exports, &nt_hid_export_count}};
 
     for (size_t table = 0; table < sizeof(tables) / sizeof(tables[0]); table++)
         for (unsigned i = 0; i < *tables[table].count; i++) {

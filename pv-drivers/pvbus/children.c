@@ -11,6 +11,7 @@ static const struct child_class classes[] = {
     {"vbd", "VBD", "Roundhouse disk controller", TRUE},
     {"vif", "VIF", "Roundhouse network device", FALSE},
     {"vkbd", "VKBD", "Roundhouse keyboard and pointer", FALSE},
+    {"console", "CONSOLE", "Roundhouse console", FALSE},
 };
 
 static void lock(struct bus *bus)

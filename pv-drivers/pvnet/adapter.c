@@ -36,14 +36,14 @@ static BOOLEAN read_address(const char *text, UCHAR *address)
 static NDIS_STATUS read_settings(struct adapter *adapter)
 {
     char path[PATH_SIZE + 8], text[32];
-    ULONGLONG mtu = bus_read_number(&adapter->bus, adapter->bus.path, "mtu", MOST_MTU);
+    ULONGLONG mtu = bus_read_number(&adapter->front.bus, adapter->front.bus.path, "mtu", MOST_MTU);
 
     adapter->mtu = mtu >= LEAST_MTU && mtu <= MOST_MTU ? (ULONG)mtu : MOST_MTU;
-    join_path(path, adapter->bus.path, "mac");
-    if (NT_SUCCESS(adapter->bus.store_read(adapter->bus.header.Context, path, text, sizeof(text))) &&
+    join_path(path, adapter->front.bus.path, "mac");
+    if (NT_SUCCESS(adapter->front.bus.store_read(adapter->front.bus.header.Context, path, text, sizeof(text))) &&
         read_address(text, adapter->permanent))
         return NDIS_STATUS_SUCCESS;
-    LOG("%s has no address", adapter->bus.path);
+    LOG("%s has no address", adapter->front.bus.path);
     return NDIS_STATUS_FAILURE;
 }
 
@@ -79,10 +79,6 @@ static struct adapter *new_adapter(NDIS_HANDLE handle)
     memset(adapter, 0, sizeof(*adapter));
     adapter->handle = handle;
     adapter->lookahead = MOST_MTU;
-    KeInitializeEvent(&adapter->connection_lock, SynchronizationEvent, TRUE);
-    KeInitializeEvent(&adapter->work_idle, NotificationEvent, TRUE);
-    KeInitializeEvent(&adapter->back_changed, SynchronizationEvent, FALSE);
-    KeInitializeSpinLock(&adapter->work_lock);
     KeInitializeSpinLock(&adapter->filter_lock);
     KeInitializeSpinLock(&adapter->scaling_lock);
     adapter->queues = ExAllocatePoolWithTag(NonPagedPool, size, PVNET_TAG);
@@ -98,10 +94,8 @@ static struct adapter *new_adapter(NDIS_HANDLE handle)
 static void free_adapter(struct adapter *adapter)
 {
     pool_free(adapter);
-    if (adapter->work)
-        IoFreeWorkItem(adapter->work);
-    if (adapter->bus.path)
-        adapter->bus.header.InterfaceDereference(adapter->bus.header.Context);
+    if (adapter->front.work)
+        front_free(&adapter->front);
     ExFreePoolWithTag(adapter->queues, PVNET_TAG);
     ExFreePoolWithTag(adapter, PVNET_TAG);
 }
@@ -201,11 +195,8 @@ static NDIS_STATUS prepare(struct adapter *adapter)
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     NdisMGetDeviceProperty(adapter->handle, &physical, &adapter->functional, NULL, NULL, NULL);
-    if (!NT_SUCCESS(bus_query(physical, &adapter->bus)))
+    if (!NT_SUCCESS(front_init(&adapter->front, &connection_front, physical, adapter->functional)))
         return NDIS_STATUS_FAILURE;
-    adapter->work = IoAllocateWorkItem(adapter->functional);
-    if (!adapter->work)
-        return NDIS_STATUS_RESOURCES;
     status = read_settings(adapter);
     if (status == NDIS_STATUS_SUCCESS)
         status = pool_make(adapter);
@@ -340,8 +331,10 @@ static NDIS_STATUS NTAPI reset(NDIS_HANDLE context, PBOOLEAN addressing)
 
 static VOID NTAPI pnp_event(NDIS_HANDLE context, NET_DEVICE_PNP_EVENT *event)
 {
+    struct adapter *adapter = context;
+
     if (event->DevicePnPEvent == NdisDevicePnPEventSurpriseRemoved)
-        connection_removed(context);
+        front_removed(&adapter->front);
 }
 
 /* The machine goes down, or crashed: nothing may be waited for, and the back end sees the domain go. */

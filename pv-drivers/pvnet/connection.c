@@ -1,40 +1,17 @@
-/*
- * The connection to the back end: xenstore's states. All that happens comes to one work item, which looks at what is so
- * now and takes the next step; nobody waits for the back end but who closes.
- */
+/* The connection to the back end: what it offers, and how many queues there are of it. */
 #include "net.h"
-
-#define POLL  (-10ll * 1000 * 200) /* 200 ms, relative, in units of 100 ns; mostly its watch comes before */
-#define POLLS 25
 
 static const char *const feature_names[] = {"feature-rx-notify", "request-rx-copy",   "feature-sg",
                                             "feature-gso-tcpv4", "feature-gso-tcpv6", "feature-ipv6-csum-offload"};
 
-static void lock(struct adapter *adapter)
+static struct adapter *adapter_of(struct front *front)
 {
-    KeWaitForSingleObject(&adapter->connection_lock, Executive, KernelMode, FALSE, NULL);
-}
-
-static void unlock(struct adapter *adapter)
-{
-    KeSetEvent(&adapter->connection_lock, IO_NO_INCREMENT, FALSE);
-}
-
-static NTSTATUS publish(struct adapter *adapter, const char *name, ULONG value)
-{
-    return bus_write_number(&adapter->bus, adapter->bus.path, name, value);
+    return CONTAINING_RECORD(front, struct adapter, front);
 }
 
 static ULONG back_number(struct adapter *adapter, const char *name, ULONG otherwise)
 {
-    ULONGLONG value = bus_read_number(&adapter->bus, adapter->back, name, otherwise);
-
-    return value <= MAXULONG ? (ULONG)value : otherwise;
-}
-
-static ULONG back_state(struct adapter *adapter)
-{
-    return back_number(adapter, "state", XenbusStateUnknown);
+    return front_back_number(&adapter->front, name, otherwise);
 }
 
 /* --- the link, as NDIS sees it --- */
@@ -60,7 +37,7 @@ static void indicate_link(struct adapter *adapter, BOOLEAN up)
     NdisMIndicateStatusEx(adapter->handle, &indication);
 }
 
-/* With the lock. */
+/* With the front's lock. */
 static void set_link(struct adapter *adapter, BOOLEAN up)
 {
     if (adapter->up == up || !adapter->started)
@@ -69,7 +46,7 @@ static void set_link(struct adapter *adapter, BOOLEAN up)
     indicate_link(adapter, up);
 }
 
-/* --- connecting, with the lock --- */
+/* --- connecting, with the front's lock --- */
 
 static void read_abilities(struct adapter *adapter)
 {
@@ -97,7 +74,7 @@ static ULONG choose_count(struct adapter *adapter)
 
 static NTSTATUS publish_events(struct queue *queue, const char *folder)
 {
-    struct pv_bus_interface *bus = &queue->adapter->bus;
+    struct pv_bus_interface *bus = &queue->adapter->front.bus;
     ULONG port = bus->event_port(bus->header.Context, queue->receive_event);
     NTSTATUS status;
 
@@ -113,7 +90,7 @@ static NTSTATUS publish_events(struct queue *queue, const char *folder)
 /* One queue stands in the device's own folder, several in folders of theirs. */
 static NTSTATUS publish_queue(struct queue *queue, ULONG count)
 {
-    struct pv_bus_interface *bus = &queue->adapter->bus;
+    struct pv_bus_interface *bus = &queue->adapter->front.bus;
     char folder[PATH_SIZE + 16];
     NTSTATUS status;
 
@@ -133,12 +110,12 @@ static NTSTATUS publish_all(struct adapter *adapter, ULONG count)
     NTSTATUS status = STATUS_SUCCESS;
 
     if (count > 1)
-        status = publish(adapter, "multi-queue-num-queues", count);
+        status = front_publish(&adapter->front, "multi-queue-num-queues", count);
     for (ULONG i = 0; i < count && NT_SUCCESS(status); i++)
         status = publish_queue(&adapter->queues[i], count);
     for (ULONG i = 0; i < RTL_NUMBER_OF(feature_names) && NT_SUCCESS(status); i++)
-        status = publish(adapter, feature_names[i], 1);
-    return NT_SUCCESS(status) ? publish(adapter, "state", XenbusStateConnected) : status;
+        status = front_publish(&adapter->front, feature_names[i], 1);
+    return NT_SUCCESS(status) ? front_publish(&adapter->front, "state", XenbusStateConnected) : status;
 }
 
 /* What a connection of before with another number of queues has left there would be read as this one's. */
@@ -150,22 +127,14 @@ static void remove_old(struct adapter *adapter)
     char path[PATH_SIZE + 32];
 
     for (ULONG i = 0; i < RTL_NUMBER_OF(names); i++) {
-        join_path(path, adapter->bus.path, names[i]);
-        adapter->bus.store_remove(adapter->bus.header.Context, path);
+        join_path(path, adapter->front.bus.path, names[i]);
+        adapter->front.bus.store_remove(adapter->front.bus.header.Context, path);
     }
 }
 
-static BOOLEAN free_queues(struct adapter *adapter)
+static NTSTATUS connect(struct front *front)
 {
-    BOOLEAN all = TRUE;
-
-    for (ULONG i = 0; i < MOST_QUEUES; i++)
-        all = queue_free(&adapter->queues[i]) && all;
-    return all;
-}
-
-static void connect(struct adapter *adapter)
-{
+    struct adapter *adapter = adapter_of(front);
     ULONG count = choose_count(adapter);
     NTSTATUS status = STATUS_SUCCESS;
 
@@ -173,261 +142,80 @@ static void connect(struct adapter *adapter)
     remove_old(adapter);
     for (ULONG i = 0; i < count && NT_SUCCESS(status); i++)
         status = queue_make(&adapter->queues[i]);
-    if (NT_SUCCESS(status)) {
-        adapter->queue_count = (LONG)count;
-        for (ULONG i = 0; i < count; i++)
-            queue_start(&adapter->queues[i]);
-        adapter->linked = TRUE;
-        adapter->met = FALSE;
-        status = publish_all(adapter, count);
-    }
-    if (NT_SUCCESS(status))
-        return;
-    LOG("%s does not connect: %x", adapter->bus.path, (ULONG)status);
-    for (ULONG i = 0; i < MOST_QUEUES; i++)
-        queue_stop(&adapter->queues[i]);
-    adapter->linked = FALSE;
-    free_queues(adapter);
+    if (!NT_SUCCESS(status))
+        return status;
+    adapter->queue_count = (LONG)count;
+    for (ULONG i = 0; i < count; i++)
+        queue_start(&adapter->queues[i]);
+    return publish_all(adapter, count);
 }
 
-/* --- and going, with the lock --- */
-
-/* FALSE: it is not there in time. A back end that is away, or begins anew, has let go. */
-static BOOLEAN wait_until_gone(struct adapter *adapter, ULONG at_least)
+static void connected(struct front *front)
 {
-    LARGE_INTEGER poll = {.QuadPart = POLL};
+    struct adapter *adapter = adapter_of(front);
 
-    for (ULONG i = 0; i < POLLS; i++) {
-        ULONG state = back_state(adapter);
-
-        if (state < XenbusStateInitialised || state > XenbusStateClosed || state >= at_least)
-            return TRUE;
-        KeWaitForSingleObject(&adapter->back_changed, Executive, KernelMode, FALSE, &poll);
-    }
-    return FALSE;
+    set_link(adapter, back_number(adapter, "carrier", 1) != 0);
 }
 
-static void stop_queues(struct adapter *adapter)
+/* --- and going, with the front's lock --- */
+
+static void stop(struct front *front)
 {
+    struct adapter *adapter = adapter_of(front);
+
     for (ULONG i = 0; i < MOST_QUEUES; i++)
         queue_stop(&adapter->queues[i]);
-    adapter->linked = FALSE;
     set_link(adapter, FALSE);
 }
 
-/* The back end has the rings mapped until it is told that this end closes; Linux' lets go at "closing", others at
- * "closed". */
-static void disconnect(struct adapter *adapter)
+static BOOLEAN release(struct front *front)
 {
-    if (adapter->linked) {
-        stop_queues(adapter);
-        publish(adapter, "state", XenbusStateClosing);
-        wait_until_gone(adapter, XenbusStateClosing);
-        publish(adapter, "state", XenbusStateClosed);
-        if (!wait_until_gone(adapter, XenbusStateClosed))
-            LOG("the back end of %s does not close", adapter->bus.path);
-    }
-    if (!free_queues(adapter))
-        LOG("the back end of %s keeps pages of the rings", adapter->bus.path);
+    struct adapter *adapter = adapter_of(front);
+    BOOLEAN all = TRUE;
+
+    for (ULONG i = 0; i < MOST_QUEUES; i++)
+        all = queue_free(&adapter->queues[i]) && all;
+    return all;
 }
 
-static void find_back(struct adapter *adapter, char *path)
+static void forget(struct front *front)
 {
-    char name[PATH_SIZE + 16];
+    struct adapter *adapter = adapter_of(front);
 
-    join_path(name, adapter->bus.path, "backend");
-    if (!NT_SUCCESS(adapter->bus.store_read(adapter->bus.header.Context, name, path, PATH_SIZE)))
-        *path = 0;
-    adapter->domain = (USHORT)bus_read_number(&adapter->bus, adapter->bus.path, "backend-id", 0);
-}
-
-static void report(struct adapter *adapter)
-{
-    LOG("%s is closed: its back end does not keep to the protocol", adapter->bus.path);
-    NdisWriteErrorLogEntry(adapter->handle, NDIS_ERROR_CODE_HARDWARE_FAILURE, 1, (ULONG)adapter->domain);
-    disconnect(adapter);
-    adapter->failed = TRUE;
-}
-
-/* The back end was begun anew without a word, and has let go of all. */
-static void start_over(struct adapter *adapter)
-{
-    stop_queues(adapter);
-    free_queues(adapter);
-    adapter->met = FALSE;
-}
-
-static void follow(struct adapter *adapter, ULONG state)
-{
-    if (state == XenbusStateConnected && adapter->linked) {
-        adapter->met = TRUE;
-        set_link(adapter, back_number(adapter, "carrier", 1) != 0);
-    } else if (adapter->linked && state >= XenbusStateClosing) {
-        disconnect(adapter);
-    } else if (adapter->linked && adapter->met && state <= XenbusStateInitWait) {
-        start_over(adapter);
-    }
-    if (state == XenbusStateInitWait && !adapter->linked)
-        connect(adapter);
-}
-
-static void step(struct adapter *adapter)
-{
-    if (adapter->broken && !adapter->failed)
-        report(adapter);
-    if (!adapter->gone && !adapter->asleep && !adapter->failed && *adapter->back)
-        follow(adapter, back_state(adapter));
-}
-
-/* --- what comes, and the work item --- */
-
-static IO_WORKITEM_ROUTINE work;
-
-/* At DISPATCH_LEVEL at most. However much comes, the item is queued once. */
-static void want_work(struct adapter *adapter)
-{
-    KIRQL irql;
-
-    KeAcquireSpinLock(&adapter->work_lock, &irql);
-    adapter->work_wanted = TRUE;
-    if (!adapter->work_queued) {
-        adapter->work_queued = TRUE;
-        KeClearEvent(&adapter->work_idle);
-        IoQueueWorkItem(adapter->work, work, DelayedWorkQueue, adapter);
-    }
-    KeReleaseSpinLock(&adapter->work_lock, irql);
-}
-
-static BOOLEAN take_work(struct adapter *adapter)
-{
-    BOOLEAN wanted;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&adapter->work_lock, &irql);
-    wanted = adapter->work_wanted;
-    adapter->work_wanted = FALSE;
-    if (!wanted) {
-        adapter->work_queued = FALSE;
-        KeSetEvent(&adapter->work_idle, IO_NO_INCREMENT, FALSE);
-    }
-    KeReleaseSpinLock(&adapter->work_lock, irql);
-    return wanted;
-}
-
-static void NTAPI back_changed(void *context)
-{
-    struct adapter *adapter = context;
-
-    KeSetEvent(&adapter->back_changed, IO_NO_INCREMENT, FALSE);
-    want_work(adapter);
-}
-
-/* The watch follows the back end's path, which another host has another of. A watch is removed without the lock, since
- * its handler may be waited for. */
-static void follow_path(struct adapter *adapter)
-{
-    char path[PATH_SIZE];
-    struct pv_watch *old = NULL;
-
-    lock(adapter);
-    find_back(adapter, path);
-    if (strcmp(path, adapter->back)) {
-        old = adapter->watch;
-        adapter->watch = NULL;
-        strcpy(adapter->back, path);
-    }
-    unlock(adapter);
-    if (old)
-        adapter->bus.watch_remove(adapter->bus.header.Context, old);
-    if (!adapter->watch && *adapter->back &&
-        !NT_SUCCESS(
-            adapter->bus.watch_add(adapter->bus.header.Context, adapter->back, back_changed, adapter, &adapter->watch)))
-        LOG("%s is not watched", adapter->back);
-}
-
-static VOID NTAPI work(PDEVICE_OBJECT device, PVOID context)
-{
-    struct adapter *adapter = context;
-
-    UNREFERENCED_PARAMETER(device);
-    while (take_work(adapter)) {
-        if (!adapter->gone)
-            follow_path(adapter);
-        lock(adapter);
-        step(adapter);
-        unlock(adapter);
-    }
-}
-
-static void NTAPI resumed(void *context)
-{
-    struct adapter *adapter = context;
-
-    lock(adapter);
-    stop_queues(adapter);
     for (ULONG i = 0; i < MOST_QUEUES; i++)
         queue_forget(&adapter->queues[i]);
-    free_queues(adapter);
-    InterlockedExchange(&adapter->broken, 0);
-    adapter->failed = FALSE;
-    unlock(adapter);
-    want_work(adapter);
 }
 
-void connection_break(struct adapter *adapter, const char *what)
+static void failed(struct front *front)
 {
-    if (InterlockedExchange(&adapter->broken, 1))
-        return;
-    LOG("the back end of %s %s", adapter->bus.path, what);
-    want_work(adapter);
+    NdisWriteErrorLogEntry(adapter_of(front)->handle, NDIS_ERROR_CODE_HARDWARE_FAILURE, 1, (ULONG)front->domain);
 }
+
+const struct front_ops connection_front = {
+    .driver = "pvnet",
+    .tag = PVNET_TAG,
+    .connect = connect,
+    .connected = connected,
+    .stop = stop,
+    .release = release,
+    .forget = forget,
+    .failed = failed,
+};
 
 void connection_open(struct adapter *adapter)
 {
-    adapter->bus.set_resume_handler(adapter->bus.header.Context, resumed, adapter);
-    publish(adapter, "state", XenbusStateInitialising);
-    want_work(adapter);
+    front_open(&adapter->front);
+    front_look(&adapter->front);
 }
 
 void connection_close(struct adapter *adapter)
 {
-    adapter->bus.set_resume_handler(adapter->bus.header.Context, NULL, NULL);
     InterlockedExchange(&adapter->started, 0);
-    lock(adapter);
-    disconnect(adapter);
-    adapter->gone = TRUE;
-    unlock(adapter);
-    KeWaitForSingleObject(&adapter->work_idle, Executive, KernelMode, FALSE, NULL);
-    if (adapter->watch)
-        adapter->bus.watch_remove(adapter->bus.header.Context, adapter->watch);
-    KeWaitForSingleObject(&adapter->work_idle, Executive, KernelMode, FALSE, NULL);
-}
-
-void connection_sleep(struct adapter *adapter, BOOLEAN asleep)
-{
-    lock(adapter);
-    adapter->asleep = asleep;
-    if (asleep) {
-        disconnect(adapter);
-    } else {
-        adapter->failed = FALSE;
-        InterlockedExchange(&adapter->broken, 0);
-        publish(adapter, "state", XenbusStateInitialising);
-    }
-    unlock(adapter);
-    want_work(adapter);
-}
-
-void connection_removed(struct adapter *adapter)
-{
-    lock(adapter);
-    adapter->gone = TRUE;
-    stop_queues(adapter);
-    unlock(adapter);
+    front_close(&adapter->front);
 }
 
 void connection_tell(struct adapter *adapter)
 {
     InterlockedExchange(&adapter->started, 1);
-    want_work(adapter);
+    front_look(&adapter->front);
 }

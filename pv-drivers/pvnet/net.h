@@ -13,7 +13,7 @@
 #ifndef PVNET_NET_H
 #define PVNET_NET_H
 
-#include "pv/bus_client.h"
+#include "pv/front.h"
 #include "pv/ndis.h"
 #include "pv/xen.h"
 #include "packet.h"
@@ -112,26 +112,13 @@ struct scaling {
 struct adapter {
     NDIS_HANDLE handle;
     PDEVICE_OBJECT functional;
-    struct pv_bus_interface bus;
+    struct front front;
     UCHAR permanent[ADDRESS_SIZE];
     ULONG mtu;
 
-    /* connection.c */
-    KEVENT connection_lock; /* synchronisation: of what follows */
-    char back[PATH_SIZE];
-    struct pv_watch *watch;
-    USHORT domain;
-    BOOLEAN linked;        /* the queues have rings */
-    BOOLEAN met;           /* the back end was connected to them */
-    volatile LONG broken;  /* it did what cannot be */
-    BOOLEAN failed;        /* it is not tried again before a resume */
-    BOOLEAN asleep, gone;  /* powered down; removed, or about to be */
+    /* connection.c, of the front's lock */
     BOOLEAN up;            /* what NDIS was told of the link */
     volatile LONG started; /* NDIS may be told */
-    PIO_WORKITEM work;
-    KSPIN_LOCK work_lock; /* of the next two */
-    BOOLEAN work_wanted, work_queued;
-    KEVENT work_idle, back_changed;
     struct abilities abilities;
     struct queue *queues; /* MOST_QUEUES, as long as the adapter */
     volatile LONG queue_count;
@@ -196,11 +183,8 @@ BOOLEAN queue_free(struct queue *queue);
 /* connection.c, PASSIVE_LEVEL */
 void connection_open(struct adapter *adapter);
 void connection_close(struct adapter *adapter); /* for good */
-void connection_sleep(struct adapter *adapter, BOOLEAN asleep);
-void connection_removed(struct adapter *adapter); /* the bus has no such device any more */
-void connection_tell(struct adapter *adapter);    /* NDIS, of the link */
-/* The back end did what cannot be: nothing more is read of its rings. DISPATCH_LEVEL, with a queue's lock. */
-void connection_break(struct adapter *adapter, const char *what);
+void connection_tell(struct adapter *adapter);  /* NDIS, of the link */
+extern const struct front_ops connection_front;
 
 /* oid.c */
 #define OID_STATISTICS                                                                                                 \

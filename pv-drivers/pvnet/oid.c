@@ -260,7 +260,7 @@ static NDIS_STATUS set_power(struct adapter *adapter, NDIS_OID oid, struct excha
     UNREFERENCED_PARAMETER(oid);
     if (!take(exchange, &state, sizeof(state)))
         return NDIS_STATUS_INVALID_LENGTH;
-    connection_sleep(adapter, state != NdisDeviceStateD0);
+    front_sleep(&adapter->front, state != NdisDeviceStateD0);
     return NDIS_STATUS_SUCCESS;
 }
 

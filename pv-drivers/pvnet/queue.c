@@ -3,14 +3,15 @@
 
 static struct pv_bus_interface *bus_of(struct queue *queue)
 {
-    return &queue->adapter->bus;
+    return &queue->adapter->front.bus;
 }
 
 static NTSTATUS grant_page(struct queue *queue, void *page, BOOLEAN read_only, ULONG *reference)
 {
     ULONGLONG frame = (ULONGLONG)MmGetPhysicalAddress(page).QuadPart / PV_PAGE_SIZE;
 
-    return bus_of(queue)->grant(bus_of(queue)->header.Context, queue->adapter->domain, frame, read_only, reference);
+    return bus_of(queue)->grant(bus_of(queue)->header.Context, queue->adapter->front.domain, frame, read_only,
+                                reference);
 }
 
 static NTSTATUS grant_pages(struct queue *queue, UCHAR *pages, BOOLEAN read_only, ULONG *references)
@@ -56,7 +57,7 @@ static NTSTATUS make_memory(struct queue *queue)
 static NTSTATUS make_events(struct queue *queue)
 {
     struct pv_bus_interface *bus = bus_of(queue);
-    USHORT domain = queue->adapter->domain;
+    USHORT domain = queue->adapter->front.domain;
     NTSTATUS status = bus->event_alloc(bus->header.Context, domain, receive_event, queue, &queue->receive_event);
 
     if (NT_SUCCESS(status) && queue->adapter->abilities.split_events)

@@ -134,7 +134,7 @@ static enum verdict read_arrival(const struct queue *queue, ULONG produced, stru
 /* The pages of the ring that have no request go to the back end again. */
 void receive_post(struct queue *queue)
 {
-    struct pv_bus_interface *bus = &queue->adapter->bus;
+    struct pv_bus_interface *bus = &queue->adapter->front.bus;
     ULONG before = queue->posted;
 
     for (; queue->posted - queue->taken < RING_SLOTS; queue->posted++) {
@@ -353,7 +353,7 @@ static BOOLEAN take_arrival(struct queue *queue, ULONG produced, struct net_pack
     ULONG packets = verdict == WHOLE ? packets_of(queue, &arrival) : 0;
 
     if (verdict == IMPOSSIBLE)
-        connection_break(queue->adapter, "describes a packet that cannot be");
+        front_break(&queue->adapter->front, "describes a packet that cannot be");
     if (packets)
         supply = pool_take(queue->adapter, packets);
     if (verdict != WHOLE || (packets && !supply))
@@ -376,12 +376,12 @@ static BOOLEAN take_arrivals(struct queue *queue, struct net_packet ***end)
     ULONG produced = __atomic_load_n(&queue->receive_ring->rsp_prod, __ATOMIC_SEQ_CST), before = queue->taken;
 
     if (produced - queue->taken > queue->posted - queue->taken) {
-        connection_break(queue->adapter, "fills more pages than it was given");
+        front_break(&queue->adapter->front, "fills more pages than it was given");
         return FALSE;
     }
     while (queue->taken != produced && queue->taken - before < BUDGET && take_arrival(queue, produced, end)) {
     }
-    if (queue->adapter->broken)
+    if (queue->adapter->front.broken)
         return FALSE;
     receive_post(queue);
     __atomic_store_n(&queue->receive_ring->rsp_event, produced + 1, __ATOMIC_SEQ_CST);
@@ -416,7 +416,7 @@ void NTAPI receive_run(PKDPC dpc, PVOID context, PVOID first, PVOID second)
     UNREFERENCED_PARAMETER(first);
     UNREFERENCED_PARAMETER(second);
     KeAcquireSpinLockAtDpcLevel(&queue->receive_lock);
-    if (queue->receives && queue->adapter->running && !queue->adapter->broken)
+    if (queue->receives && queue->adapter->running && !queue->adapter->front.broken)
         more = take_arrivals(queue, &end);
     KeReleaseSpinLockFromDpcLevel(&queue->receive_lock);
     *end = NULL;

@@ -271,7 +271,7 @@ static BOOLEAN send_list(struct queue *queue, NET_BUFFER_LIST *list)
 
 static void kick(struct queue *queue, ULONG before)
 {
-    struct pv_bus_interface *bus = &queue->adapter->bus;
+    struct pv_bus_interface *bus = &queue->adapter->front.bus;
     ULONG now = queue->requests_made;
 
     if (now == before)
@@ -334,12 +334,12 @@ static void take_responses(struct queue *queue)
         ULONG produced = __atomic_load_n(&queue->transmit_ring->rsp_prod, __ATOMIC_SEQ_CST);
 
         if (produced - queue->responses_seen > queue->requests_made - queue->responses_seen) {
-            connection_break(queue->adapter, "answers more sends than there were");
+            front_break(&queue->adapter->front, "answers more sends than there were");
             return;
         }
         while (queue->responses_seen != produced)
             if (!take_response(queue)) {
-                connection_break(queue->adapter, "answers a send that there was not");
+                front_break(&queue->adapter->front, "answers a send that there was not");
                 return;
             }
     } while (more_came(queue));
@@ -347,10 +347,10 @@ static void take_responses(struct queue *queue)
 
 static NET_BUFFER_LIST *run(struct queue *queue)
 {
-    if (!queue->transmits || queue->adapter->broken)
+    if (!queue->transmits || queue->adapter->front.broken)
         return NULL;
     take_responses(queue);
-    return queue->adapter->broken ? NULL : send_waiting(queue);
+    return queue->adapter->front.broken ? NULL : send_waiting(queue);
 }
 
 void NTAPI transmit_event(void *context)
@@ -376,7 +376,7 @@ static NDIS_STATUS refusal(const struct queue *queue)
 {
     if (!queue->adapter->running)
         return NDIS_STATUS_PAUSED;
-    return queue->transmits && !queue->adapter->broken ? NDIS_STATUS_SUCCESS : NDIS_STATUS_MEDIA_DISCONNECTED;
+    return queue->transmits && !queue->adapter->front.broken ? NDIS_STATUS_SUCCESS : NDIS_STATUS_MEDIA_DISCONNECTED;
 }
 
 static void start_list(struct adapter *adapter, NET_BUFFER_LIST *list)

@@ -7,6 +7,9 @@
 /* The bus's interface for its device; PASSIVE_LEVEL. With success, InterfaceDereference is the caller's duty. */
 NTSTATUS bus_query(PDEVICE_OBJECT physical, struct pv_bus_interface *bus);
 
+/* The drivers below first; the request is the caller's again afterwards. PASSIVE_LEVEL. */
+NTSTATUS forward_and_wait(PDEVICE_OBJECT lower, PIRP irp);
+
 /* At most 19 digits and nothing else; FALSE, and no number, for any other text. */
 BOOLEAN read_decimal(const char *text, ULONGLONG *value);
 void write_decimal(char *text, ULONG value); /* at most 10 digits and the end mark */

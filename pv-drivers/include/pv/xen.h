@@ -21,6 +21,8 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/io/blkif.h>
+#include <xen/io/console.h>
+#include <xen/io/kbdif.h>
 #include <xen/io/netif.h>
 #include <xen/io/protocols.h>
 #include <xen/io/xenbus.h>
@@ -39,6 +41,9 @@ _Static_assert(sizeof(struct xen_add_to_physmap) == 24, "xen_add_to_physmap");
 _Static_assert(sizeof(struct xen_hvm_param) == 16, "xen_hvm_param");
 _Static_assert(sizeof(struct xenstore_domain_interface) >= 2064, "xenstore_domain_interface");
 _Static_assert(sizeof(struct blkif_request) == 112, "blkif_request");
+_Static_assert(sizeof(struct xencons_interface) == 3088, "xencons_interface");
+_Static_assert(sizeof(union xenkbd_in_event) == XENKBD_IN_EVENT_SIZE, "xenkbd_in_event");
+_Static_assert(sizeof(struct xenkbd_page) == 16, "xenkbd_page");
 _Static_assert(sizeof(union netif_tx_sring_entry) == 12, "netif_tx_sring_entry");
 _Static_assert(sizeof(union netif_rx_sring_entry) == 8, "netif_rx_sring_entry");
 

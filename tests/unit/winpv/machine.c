@@ -50,6 +50,43 @@ void machine_end(struct machine *machine)
     nt_shutdown();
 }
 
+void system_load(struct system *system, const char *file, const char *service)
+{
+    NTSTATUS status;
+
+    memset(system, 0, sizeof(*system));
+    machine_load(&system->machine);
+    machine_start(&system->machine);
+    CHECK_EQUAL(1, nt_bus_relations(system->machine.platform, &system->device, 1));
+    system->driver = nt_load(file, service, &status);
+    CHECK(system->driver, "DriverEntry: %08x", (unsigned)status);
+}
+
+void system_start(struct system *system)
+{
+    system->added_as = nt_add_device(system->driver, system->device);
+    system->added = NT_SUCCESS(system->added_as);
+    if (system->added)
+        system->started_as = nt_pnp(system->device, IRP_MN_START_DEVICE, NULL, NULL);
+}
+
+void system_run(struct system *system)
+{
+    system_start(system);
+    CHECK_EQUAL(STATUS_SUCCESS, system->added_as);
+    CHECK_EQUAL(STATUS_SUCCESS, system->started_as);
+}
+
+void system_end(struct system *system, void (*end_back_ends)(void))
+{
+    nt_settle();
+    if (system->added)
+        CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system->device, IRP_MN_REMOVE_DEVICE, NULL, NULL));
+    nt_unload(system->driver);
+    end_back_ends();
+    machine_end(&system->machine);
+}
+
 struct pv_bus_interface machine_interface(PDEVICE_OBJECT child)
 {
     static const GUID guid = PV_BUS_INTERFACE_GUID;

@@ -27,6 +27,19 @@ void machine_start(struct machine *machine);
 void machine_end(struct machine *machine);
 /* All in one for tests that begin with a bus that runs. */
 void machine_run(struct machine *machine, unsigned processors, const struct hv_options *options);
+/* And a driver for its one device. */
+struct system {
+    struct machine machine;
+    struct nt_driver *driver;
+    PDEVICE_OBJECT device; /* the physical device object */
+    bool added;
+    NTSTATUS added_as, started_as;
+};
+void system_load(struct system *system, const char *file, const char *service); /* after machine_boot; the bus runs */
+void system_start(struct system *system); /* the device; what failed is in the status members */
+void system_run(struct system *system);   /* and it must not have failed */
+void system_end(struct system *system, void (*end_back_ends)(void));
+
 /* The bus's interface for a child; to be dereferenced. */
 struct pv_bus_interface machine_interface(PDEVICE_OBJECT child);
 

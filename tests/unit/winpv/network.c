@@ -12,22 +12,12 @@ void network_boot(unsigned processors)
 
 void network_load(struct system *system)
 {
-    NTSTATUS status;
-
-    memset(system, 0, sizeof(*system));
-    machine_load(&system->machine);
-    machine_start(&system->machine);
-    CHECK_EQUAL(1, nt_bus_relations(system->machine.platform, &system->device, 1));
-    system->pvnet = nt_load(pvnet_file, "pvnet", &status);
-    CHECK(system->pvnet, "DriverEntry: %08x", (unsigned)status);
+    system_load(system, pvnet_file, "pvnet");
 }
 
 void network_start(struct system *system)
 {
-    system->added_as = nt_add_device(system->pvnet, system->device);
-    system->added = NT_SUCCESS(system->added_as);
-    if (system->added)
-        system->started_as = nt_pnp(system->device, IRP_MN_START_DEVICE, NULL, NULL);
+    system_start(system);
 }
 
 void network_run(struct system *system)
@@ -35,9 +25,7 @@ void network_run(struct system *system)
     ULONG filter = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_BROADCAST;
 
     network_load(system);
-    network_start(system);
-    CHECK_EQUAL(STATUS_SUCCESS, system->added_as);
-    CHECK_EQUAL(STATUS_SUCCESS, system->started_as);
+    system_run(system);
     CHECK_EQUAL(NDIS_STATUS_SUCCESS, nt_ndis_set(OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter)));
     nt_ndis_restart();
     nt_settle();
@@ -45,12 +33,7 @@ void network_run(struct system *system)
 
 void network_end(struct system *system)
 {
-    nt_settle();
-    if (system->added)
-        CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system->device, IRP_MN_REMOVE_DEVICE, NULL, NULL));
-    nt_unload(system->pvnet);
-    netback_end();
-    machine_end(&system->machine);
+    system_end(system, netback_end);
 }
 
 /* --- what tests do with a card --- */

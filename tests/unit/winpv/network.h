@@ -8,14 +8,6 @@
 
 extern const char *pvnet_file;
 
-struct system {
-    struct machine machine;
-    struct nt_driver *pvnet;
-    PDEVICE_OBJECT device;
-    bool added;
-    NTSTATUS added_as, started_as;
-};
-
 void network_boot(unsigned processors);
 void network_load(struct system *system);  /* the bus runs, and the driver is loaded */
 void network_start(struct system *system); /* the card's device; the adapter is paused */

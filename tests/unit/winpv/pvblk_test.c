@@ -9,14 +9,6 @@
 
 static const char *pvblk_file;
 
-struct system {
-    struct machine machine;
-    struct nt_driver *pvblk;
-    PDEVICE_OBJECT device;
-    bool added;
-    NTSTATUS added_as, started_as;
-};
-
 static void boot(unsigned processors)
 {
     machine_boot(processors, &(struct hv_options){.unplug_version = 1});
@@ -26,40 +18,18 @@ static void boot(unsigned processors)
 
 static void start(struct system *system)
 {
-    NTSTATUS status;
-
-    memset(system, 0, sizeof(*system));
-    machine_load(&system->machine);
-    machine_start(&system->machine);
-    CHECK_EQUAL(1, nt_bus_relations(system->machine.platform, &system->device, 1));
-    system->pvblk = nt_load(pvblk_file, "pvblk", &status);
-    CHECK(system->pvblk, "DriverEntry: %08x", (unsigned)status);
-}
-
-static void add(struct system *system)
-{
-    system->added_as = nt_add_device(system->pvblk, system->device);
-    system->added = NT_SUCCESS(system->added_as);
-    if (system->added)
-        system->started_as = nt_pnp(system->device, IRP_MN_START_DEVICE, NULL, NULL);
+    system_load(system, pvblk_file, "pvblk");
 }
 
 static void run(struct system *system)
 {
     start(system);
-    add(system);
-    CHECK_EQUAL(STATUS_SUCCESS, system->added_as);
-    CHECK_EQUAL(STATUS_SUCCESS, system->started_as);
+    system_run(system);
 }
 
 static void end(struct system *system)
 {
-    nt_settle();
-    if (system->added)
-        CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system->device, IRP_MN_REMOVE_DEVICE, NULL, NULL));
-    nt_unload(system->pvblk);
-    blkback_end();
-    machine_end(&system->machine);
+    system_end(system, blkback_end);
 }
 
 static struct blkback *plain_disk(void)
@@ -528,7 +498,7 @@ static void survives_failed_allocations(void)
         plain_disk();
         start(&system);
         nt_fail_allocation(number);
-        add(&system);
+        system_start(&system);
         asked = nt_allocations();
         nt_fail_allocation(0);
         end(&system);

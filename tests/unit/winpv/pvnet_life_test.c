@@ -262,7 +262,7 @@ static void waits_for_pages_that_are_kept(void)
     network_run(&system);
     net->stays = true;
     nt_ndis_power(false);
-    CHECK(nt_said("keeps pages of the rings"));
+    CHECK(nt_said("keeps pages of the ring"));
     CHECK_EQUAL(2, hv_grants());
     nt_ndis_power(true);
     nt_settle();
