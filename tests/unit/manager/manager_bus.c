@@ -536,6 +536,12 @@ static void note_unit(GDBusConnection *bus, const char *sender, const char *path
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", "/job"));
 }
 
+static void note_state(GObject *guest, GParamSpec *property, gpointer user)
+{
+    (void)property;
+    g_string_append_printf(user, "%s ", rh_guest1_get_state(RH_GUEST1(guest)));
+}
+
 static void test_machine_end(struct fixture *fixture, gconstpointer data)
 {
     static const char xml[] = "<node><interface name='org.freedesktop.systemd1.Manager'><method name='StartUnit'>"
@@ -543,7 +549,7 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
                               "direction='out'/></method></interface></node>";
     static const GDBusInterfaceVTable table = {.method_call = note_unit};
     GError *error = NULL;
-    g_autoptr(GString) units = g_string_new("");
+    g_autoptr(GString) units = g_string_new(""), states = g_string_new("");
     g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(xml, NULL);
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
     (void)data;
@@ -561,10 +567,13 @@ static void test_machine_end(struct fixture *fixture, gconstpointer data)
     g_assert_true(rh_guest1_call_start_sync(home, NULL, &error));
     g_assert_true(rh_guest1_call_start_sync(deaf, NULL, &error));
     g_assert_true(rh_guest1_call_pause_sync(home, NULL, &error));
+    WAIT_FOR(is(home, "paused"));
+    gulong noting = g_signal_connect(home, "notify::state", G_CALLBACK(note_state), states);
     g_assert_true(rh_manager1_call_shutdown_sync(fixture->manager, NULL, &error));
-    /* The paused one goes on and is asked like the other: nothing of it is lost. */
-    WAIT_FOR(is(home, "stopping"));
     WAIT_FOR(is(home, "off") && is(work, "off"));
+    /* The paused one goes on and is asked like the other: nothing of it is lost. */
+    g_assert_cmpstr(states->str, ==, "running stopping off ");
+    g_signal_handler_disconnect(home, noting);
     g_assert_cmpuint(units->len, ==, 0);
     WAIT_FOR(is(deaf, "off"));
     WAIT_FOR(units->len > 0);
