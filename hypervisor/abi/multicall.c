@@ -27,7 +27,9 @@ static enum hypercall_outcome run_entry(struct hypercall *list, unsigned long at
     else
         call.result = (uint64_t)-EINVAL; /* a list within a list */
     if (outcome == HYPERCALL_AGAIN)
-        return copy_to_guest_va(at, &call, sizeof(call)) ? HYPERCALL_DONE : HYPERCALL_AGAIN;
+        return copy_to_guest_va(at + offsetof(struct multicall_entry, args), call.arg, sizeof(call.arg))
+                   ? HYPERCALL_DONE
+                   : HYPERCALL_AGAIN;
     int err = copy_to_guest_va(at + offsetof(struct multicall_entry, result), &call.result, sizeof(call.result));
     list->result = outcome == HYPERCALL_RETURNED ? call.result : (uint64_t)(long)err;
     return outcome;
