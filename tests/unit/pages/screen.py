@@ -1,10 +1,10 @@
-"""A display, buses and keys for the real switcher, and what is seen and heard of it: pixels, pictures, and AT-SPI's words."""
+"""The switcher on a display, and what is heard of it: AT-SPI's words."""
 import os
 import subprocess
 import sys
-import time
 
-PATIENCE = 40
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from display import Display    # noqa: E402
 
 
 class Widget:
@@ -18,89 +18,23 @@ class Widget:
         return f'{"  " * self.depth}{self.role} "{self.name}" ({self.about}) {sorted(self.states)} "{self.text}"'
 
 
-class Screen:
+class Screen(Display):
+    """Heard by `reader`, the screen reader."""
+
     def __init__(self, folder, size, pictures, reader, name):
-        self.folder, self.size, self.pictures, self.reader, self.name = folder, size, pictures, reader, name
-        self.processes = []
-        self.environment = dict(os.environ, GDK_BACKEND='x11', GSETTINGS_BACKEND='memory')
-        self.environment.pop('NO_AT_BRIDGE', None)
+        super().__init__(folder, size, pictures, name)
+        self.reader = reader
+        del self.environment['NO_AT_BRIDGE']
+        self.environment['XDG_RUNTIME_DIR'] = folder
 
     def begin(self):
-        display = self.first_line('Xvfb', '-displayfd', '{}', '-screen', '0', self.size + 'x24', '-nolisten', 'tcp')
-        self.environment['DISPLAY'] = ':' + display
-        self.environment['XDG_RUNTIME_DIR'] = self.folder
-        bus = self.first_line('dbus-daemon', '--session', '--nofork', '--print-address={}')
-        self.environment['DBUS_SYSTEM_BUS_ADDRESS'] = self.environment['DBUS_SESSION_BUS_ADDRESS'] = bus
-
-    def first_line(self, *command):
-        reader, writer = os.pipe()
-        command = [word.replace('{}', str(writer)) for word in command]
-        self.processes.append(subprocess.Popen(command, pass_fds=[writer], env=self.environment, stderr=subprocess.DEVNULL))
-        os.close(writer)
-        with os.fdopen(reader) as stream:
-            return stream.readline().strip()
-
-    def start(self, *command, **options):
-        process = subprocess.Popen(command, env=self.environment, cwd=self.folder, **options)
-        self.processes.append(process)
-        return process
-
-    def start_ui(self, *command):
-        """Without a window manager, which Xvfb has not, nobody but we gives the window the screen's size."""
-        process = self.start(*command, '--full-screen')
-        subprocess.run(['xdotool', 'search', '--sync', '--onlyvisible', '--name', '^Roundhouse$', 'windowsize', '--sync',
-                        *self.size.split('x')], env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        return process
-
-    def end(self, process):
-        self.processes.remove(process)
-        process.terminate()
-        return process.wait(PATIENCE)
-
-    def close(self):
-        """Ends all of them, whatever one does: what stayed would hold the test's output open."""
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def keys(self, *names):
-        subprocess.run(['xdotool', 'key', '--delay', '60', *names], env=self.environment, check=True)
-
-    def type(self, text):
-        subprocess.run(['xdotool', 'type', '--delay', '40', '--', text], env=self.environment, check=True)
-
-    def click(self, x, y, button=1):
-        subprocess.run(['xdotool', 'mousemove', str(x), str(y), 'click', str(button)], env=self.environment, check=True)
-
-    def pixels(self):
-        shot = subprocess.run(['import', '-window', 'root', '-depth', '8', 'rgb:-'], env=self.environment, capture_output=True,
-                              check=True)
-        return shot.stdout
-
-    def still(self):
-        """Waits until two looks in a row are the same."""
-        before = None
-        for _ in range(60):
-            now = self.pixels()
-            if now == before:
-                return
-            before = now
-            time.sleep(0.25)
-        sys.exit('the picture does not come to rest')
-
-    def picture(self, name):
-        self.still()
-        path = os.path.join(self.pictures, f'{self.name}-{self.size}-{name}.png')
-        subprocess.run(['import', '-window', 'root', path], env=self.environment, check=True)
+        super().begin()
+        self.environment['DBUS_SESSION_BUS_ADDRESS'] = self.environment['DBUS_SYSTEM_BUS_ADDRESS']
 
     def heard(self):
         """All widgets that are shown."""
         answer = subprocess.run([self.reader, 'roundhouse-ui'], env=self.environment, capture_output=True, text=True,
-                                timeout=3 * PATIENCE)
+                                timeout=3 * self.patience)
         return [Widget(line) for line in answer.stdout.splitlines()]
 
     def find(self, role, name):
@@ -145,17 +79,8 @@ class Screen:
         there = next((i for i, widget in enumerate(stops) if widget.role == role and widget.name.startswith(name)), here)
         return there - here
 
-    def wait(self, what, test):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            if test():
-                print('ok', what, flush=True)
-                return
-            time.sleep(0.2)
-        self.fail('waited in vain: ' + what)
-
     def fail(self, sentence):
         for widget in self.heard():
             print(widget)
         self.picture('failed')
-        sys.exit(sentence)
+        super().fail(sentence)

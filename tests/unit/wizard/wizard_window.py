@@ -10,26 +10,23 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from display import Display    # noqa: E402
+
 UI, MANAGER, PICTURES = (os.path.abspath(path) for path in sys.argv[1:4])
 SIZE = sys.argv[4]
-PATIENCE = 40
 GIB = 1 << 30
 ERROR_EDGE, HINT_EDGE = (0xe8, 0x68, 0x5f), (0xe8, 0xa3, 0x3d)
 NEXT = (0x39, 0x47, 0x5a)
 
 
-class Rig:
+class Rig(Display):
     def __init__(self, folder):
-        self.folder = folder
-        self.processes = []
+        super().__init__(folder, SIZE, PICTURES, 'wizard')
         self.lines = queue.Queue()
-        self.environment = dict(os.environ, NO_AT_BRIDGE='1', GDK_BACKEND='x11', GSETTINGS_BACKEND='memory')
 
     def begin(self):
-        self.environment['DBUS_SYSTEM_BUS_ADDRESS'] = self.first_line('dbus-daemon', '--session', '--nofork',
-                                                                      '--print-address={}')
-        display = self.first_line('Xvfb', '-displayfd', '{}', '-screen', '0', SIZE + 'x24', '-nolisten', 'tcp')
-        self.environment['DISPLAY'] = ':' + display
+        super().begin()
         self.manager = self.start(MANAGER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.read, daemon=True).start()
 
@@ -37,45 +34,10 @@ class Rig:
         for line in self.manager.stdout:
             self.lines.put(line.strip())
 
-    def first_line(self, *command):
-        reader, writer = os.pipe()
-        command = [word.replace('{}', str(writer)) for word in command]
-        self.processes.append(subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL))
-        os.close(writer)
-        with os.fdopen(reader) as stream:
-            return stream.readline().strip()
-
-    def start(self, *command, **options):
-        process = subprocess.Popen(command, env=self.environment, cwd=self.folder, **options)
-        self.processes.append(process)
-        return process
-
-    def start_ui(self):
-        """Without a window manager, which Xvfb has not, nobody but we gives the window the screen's size."""
-        process = self.start(UI, '--full-screen')
-        subprocess.run(['xdotool', 'search', '--sync', '--onlyvisible', '--name', '^Roundhouse$', 'windowsize', '--sync',
-                        *SIZE.split('x')], env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        return process
-
     def kill(self, process):
         self.processes.remove(process)
         process.kill()
-        process.wait(PATIENCE)
-
-    def end(self, process):
-        self.processes.remove(process)
-        process.terminate()
-        return process.wait(PATIENCE)
-
-    def close(self):
-        """Ends all of them, whatever one does: what stayed would hold the test's output open."""
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        process.wait(self.patience)
 
     def tell(self, line):
         self.manager.stdin.write(line + '\n')
@@ -84,7 +46,7 @@ class Rig:
     def asked(self, what):
         """The next thing that was asked of roundhoused."""
         try:
-            line = self.lines.get(timeout=PATIENCE)
+            line = self.lines.get(timeout=self.patience)
         except queue.Empty:
             sys.exit('nobody asked for ' + what)
         if not line.startswith(what):
@@ -98,43 +60,12 @@ class Rig:
         if not self.lines.empty():
             sys.exit('asked for ' + self.lines.get())
 
-    def keys(self, *names):
-        subprocess.run(['xdotool', 'key', '--delay', '60', *names], env=self.environment, check=True)
-
-    def type(self, text):
-        subprocess.run(['xdotool', 'type', '--delay', '40', '--', text], env=self.environment, check=True)
-
-    def pixels(self):
-        shot = subprocess.run(['import', '-window', 'root', '-depth', '8', 'rgb:-'], env=self.environment,
-                              capture_output=True, check=True)
-        return shot.stdout
-
-    def count(self, colour):
-        data, wanted = self.pixels(), bytes(colour)
-        return sum(1 for i in range(0, len(data), 3) if data[i:i + 3] == wanted)
-
-    def still(self):
-        """Waits until two looks in a row are the same."""
-        before = None
-        for _ in range(60):
-            now = self.pixels()
-            if now == before:
-                return now
-            before = now
-            time.sleep(0.25)
-        sys.exit('the picture does not come to rest')
-
-    def picture(self, name):
-        self.still()
-        path = os.path.join(PICTURES, f'wizard-{SIZE}-{name}.png')
-        subprocess.run(['import', '-window', 'root', path], env=self.environment, check=True)
-
     def page(self, name, *keys):
         """Presses keys, and keeps a picture of the page that they lead to, which must be another one."""
         before = self.pixels()
         if keys:
             self.keys(*keys)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while self.pixels() == before:
             if time.monotonic() > end:
                 sys.exit(f'{keys} lead nowhere on the way to {name}')
@@ -142,22 +73,11 @@ class Rig:
         self.picture(name)
         print('ok page', name, flush=True)
 
-
     def choose(self, name):
         """Chooses the first file; the answer comes when it has been looked at."""
         self.keys('space')
-        wait_for('the file is good', lambda: self.count(NEXT) > 500)
+        self.wait('the file is good', lambda: self.count(NEXT) > 500)
         self.picture(name)
-
-
-def wait_for(what, test):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if test():
-            print('ok', what, flush=True)
-            return
-        time.sleep(0.2)
-    sys.exit('waited in vain: ' + what)
 
 
 def make_files(folder):
@@ -186,16 +106,16 @@ def test_disc(rig):
     rig.page('name', 'Return')
     rig.keys('ctrl+a')
     rig.type('work')
-    wait_for('a name that is taken is told at once', lambda: rig.count(ERROR_EDGE) > 50)
+    rig.wait('a name that is taken is told at once', lambda: rig.count(ERROR_EDGE) > 50)
     rig.picture('name-taken')
     rig.keys('Return')
     rig.asked_nothing()
     rig.type('-1234')  # digits are no hotkeys of cards here
-    wait_for('a better one is right', lambda: rig.count(ERROR_EDGE) == 0)
+    rig.wait('a better one is right', lambda: rig.count(ERROR_EDGE) == 0)
     rig.page('memory', 'Return')
     rig.keys('ctrl+a')
     rig.type('7000')
-    wait_for('more than is free is a hint', lambda: rig.count(HINT_EDGE) > 50)
+    rig.wait('more than is free is a hint', lambda: rig.count(HINT_EDGE) > 50)
     rig.picture('memory-hint')
     rig.page('memory-again', 'ctrl+a', '2', '0', '4', '8')
     rig.page('disk', 'Return')
@@ -230,7 +150,7 @@ def test_bad_file(rig):
     rig.keys('Return')
     rig.page('file-2', 'Down', 'Down')
     rig.keys('space')
-    wait_for('a disc that was cut short is told at once', lambda: rig.count(ERROR_EDGE) > 50)
+    rig.wait('a disc that was cut short is told at once', lambda: rig.count(ERROR_EDGE) > 50)
     rig.picture('file-cut')
     rig.keys('Return', 'Escape', 'Escape')
     rig.asked_nothing()
@@ -250,7 +170,7 @@ def test_image(rig):
     line = rig.asked('CreateGuest')
     if 'file=200000' not in line or "{'import': <handle 0>}" not in line:
         sys.exit('the file was not handed over')
-    wait_for('why it was refused', lambda: rig.count(ERROR_EDGE) > 50)
+    rig.wait('why it was refused', lambda: rig.count(ERROR_EDGE) > 50)
     rig.picture('refused')
     rig.tell('refuse')
     rig.page('summary-kept', 'alt+b')
@@ -280,7 +200,7 @@ def test_goes_on(rig, ui):
     rig.tell('job 0.5 20')
     rig.page('cards-making', 'Return')
     rig.kill(ui)
-    ui = rig.start_ui()
+    ui = rig.start_ui(UI)
     rig.picture('cards-after-kill')
     rig.page('progress-after-kill', 'alt+m')
     rig.tell('end done')
@@ -316,8 +236,8 @@ def main():
             rig.tell('memory 6144 8192')
             rig.tell('pool 60 100')
             rig.tell('guest work off 0 image:work,xvda,rw')
-            ui = rig.start_ui()
-            wait_for('cards', lambda: rig.count((0xe8, 0xeb, 0xf0)) > 20)
+            ui = rig.start_ui(UI)
+            rig.wait('cards', lambda: rig.count((0xe8, 0xeb, 0xf0)) > 20)
             rig.picture('cards')
             test_disc(rig)
             if SIZE == '800x600':
