@@ -45,6 +45,17 @@ class Screen(Display):
         self.wait(f'{role} "{name}"', lambda: (found.append(self.find(role, name)), found[-1])[1])
         return found[-1]
 
+    def wait_sensitive(self, role, name, wanted=True):
+        """A look may fall between two states of a page, so what is found wrong is looked at again."""
+        def as_wanted():
+            widget = self.find(role, name)
+            return widget and ('sensitive' in widget.states) == wanted
+        self.wait(f'{role} "{name}" is {"" if wanted else "not "}to be used', as_wanted)
+
+    def wait_text(self, name, text):
+        self.wait(f'"{text}" stands in {name}', lambda: any(
+            widget.role == 'text' and widget.name.startswith(name) and widget.text == text for widget in self.heard()))
+
     def says(self, text):
         return any(text in widget.name or text in widget.text for widget in self.heard())
 
@@ -53,6 +64,10 @@ class Screen(Display):
 
     def focus(self):
         return next((widget for widget in self.heard() if 'focused' in widget.states and widget.role != 'frame'), None)
+
+    def has_focus(self, name):
+        focus = self.focus()
+        return focus and focus.name == name
 
     def go_to(self, role, name):
         """By the Tab key alone: so often as it looks like at first, then step by step."""
