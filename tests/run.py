@@ -22,6 +22,8 @@ IMAGES = {'guests': ['reference', 'emulator'], 'rig': ['tests'], 'parts': ['test
 RECIPE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'uivm', 'image', 'build')
 LONGEST = 10
 PROCESSORS = 2      # for which the rig's time limits are made
+# Tests on the host at a time: of the service's and the switcher's many wait for a clock or an answer most of their time.
+AT_A_TIME = ['--num-processes', str(2 * PROCESSORS)]
 POINT = re.compile(r'^\s*(not )?ok\b[^\n]*?(#\s*skip\b|$)', re.I | re.M)
 PROTOCOL = re.compile(r'^\s*1\.\.\d+', re.M)
 
@@ -204,7 +206,7 @@ def run(options, known, chosen):
     plain, with_images, batches = stages_of(known, chosen)
     tests = []
     if plain:
-        tests += Meson(build, 'quick', HOST_PATIENCE + plain).results()
+        tests += Meson(build, 'quick', HOST_PATIENCE + AT_A_TIME + plain).results()
         stages.end('quick')
     if options.images and with_images + batches:
         make_images(build, known, with_images + batches)
