@@ -3,6 +3,9 @@
  *
  * Questions are asked with interrupts off, and a table that is replaced goes away after every other CPU has taken an
  * interrupt: who asked before has his answer, who asks afterwards asks the new one. No lock, no count.
+ *
+ * Most questions are what Domain-0 may do to a domain, or that domain to it. Their answers do not depend on the moment
+ * and are kept beside the domain's label: such a question costs the same with a policy and without.
  */
 #include <hv/bootinfo.h>
 #include <hv/domain.h>
@@ -24,13 +27,26 @@ struct policy_in_force {
 
 static struct policy_in_force *in_force; /* [a] read with interrupts off; NULL: none */
 static bool is_told_only;                /* [a] */
-static uint32_t generations;             /* whoever loads */
+static uint32_t generations;             /* [a] of the last policy that came into force; 0: there was none */
 
 static const char *const verb_words[] = {
 #define VERB(number, name, words, subjects, objects, enforcer, text) [number] = words,
     POLICY_VERBS(VERB)
 #undef VERB
 };
+
+/* struct domain's policy_label: the generation of the policy that says all of it; what Domain-0 may do to the domain
+ * and what it may do to Domain-0, a bit for each of the hypervisor's verbs; whom the policy takes it for. Without a
+ * policy it is of generation 0 and nobody's, and all bits are set. */
+#define LABEL_GENERATION_SHIFT 32
+#define LABEL_OF_LAPTOP_SHIFT  24
+#define LABEL_ON_LAPTOP_SHIFT  16
+#define LABEL_IDENTITY         0xffffU
+#define LABEL_ALL_RIGHTS       0xffff0000UL
+#define LABEL_VERBS            7
+
+_Static_assert(POLICY_MAX_IDENTITIES <= LABEL_IDENTITY + 1, "an identity does not fit its place in a label");
+_Static_assert(POLICY_VERB_READ_MACHINE == LABEL_VERBS - 1, "a verb of the hypervisor's has no bit in a label");
 
 #define FIRST_OWN_SID 0x80000000U /* policy_sid() gives none below */
 
@@ -47,7 +63,45 @@ static uint32_t label_of(const struct policy_in_force *p, const struct domain *d
     if (!d || d->is_privileged || d->id >= DOMID_FIRST_RESERVED)
         return p->laptop;
     uint64_t known = READ_ONCE(d->policy_label);
-    return known >> 32 == p->generation ? (uint32_t)known : find_label(p, d->ssidref);
+    return known >> LABEL_GENERATION_SHIFT == p->generation ? known & LABEL_IDENTITY : find_label(p, d->ssidref);
+}
+
+static uint64_t rights(const struct policy_in_force *p, uint32_t subject, uint32_t object)
+{
+    const struct policy_moment any = {0};
+    uint64_t allowed = 0;
+    for (unsigned verb = 0; verb < LABEL_VERBS; verb++) {
+        if (policy_table_ask(&p->table, subject, verb, object, any).effect == POLICY_ALLOW)
+            allowed |= 1UL << verb;
+    }
+    return allowed;
+}
+
+/* p NULL: there is no policy. */
+static uint64_t make_label(const struct policy_in_force *p, const struct domain *d)
+{
+    if (!p)
+        return LABEL_ALL_RIGHTS;
+    uint32_t identity = d->is_privileged ? p->laptop : find_label(p, d->ssidref);
+    return (uint64_t)p->generation << LABEL_GENERATION_SHIFT |
+           rights(p, p->laptop, identity) << LABEL_OF_LAPTOP_SHIFT |
+           rights(p, identity, p->laptop) << LABEL_ON_LAPTOP_SHIFT | identity;
+}
+
+/* False where it is not known, too: between guests, and while a label is older than the policy. */
+static bool is_allowed_by_label(const struct domain *subject, enum policy_verb verb, const struct domain *object)
+{
+    const struct domain *labelled = object ? object : subject;
+    unsigned right = LABEL_OF_LAPTOP_SHIFT + (unsigned)verb;
+    if (!subject->is_privileged) {
+        if (!object || !object->is_privileged)
+            return false;
+        labelled = subject;
+        right = LABEL_ON_LAPTOP_SHIFT + (unsigned)verb;
+    }
+    uint64_t label = READ_ONCE(labelled->policy_label);
+    return (unsigned)verb < LABEL_VERBS && label >> LABEL_GENERATION_SHIFT == READ_ONCE(generations) &&
+           label >> right & 1;
 }
 
 /* "desktop to share memory with service: default.policy:13: deny ..."; nothing has a place where no rule decides. */
@@ -93,7 +147,9 @@ static __noinline int ask(const struct domain *subject, enum policy_verb verb, c
 
 int policy_ask(const struct domain *subject, enum policy_verb verb, const struct domain *object)
 {
-    return likely(!READ_ONCE(in_force)) ? 0 : ask(subject, verb, object, NULL);
+    if (likely(is_allowed_by_label(subject, verb, object)) || !READ_ONCE(in_force))
+        return 0;
+    return ask(subject, verb, object, NULL);
 }
 
 int policy_ask_label(const struct domain *subject, enum policy_verb verb, uint32_t sid)
@@ -105,7 +161,7 @@ static void label_all(const struct policy_in_force *p)
 {
     for (struct domain *d = domain_get_next_in_any_state(0); d;) {
         domid_t next = d->id + 1;
-        WRITE_ONCE(d->policy_label, (uint64_t)p->generation << 32 | find_label(p, d->ssidref));
+        WRITE_ONCE(d->policy_label, make_label(p, d));
         domain_put(d);
         d = domain_get_next_in_any_state(next);
     }
@@ -115,8 +171,7 @@ void policy_label(struct domain *d)
 {
     unsigned long flags = irq_save();
     const struct policy_in_force *p = __atomic_load_n(&in_force, __ATOMIC_ACQUIRE);
-    if (p)
-        WRITE_ONCE(d->policy_label, (uint64_t)p->generation << 32 | find_label(p, d->ssidref));
+    WRITE_ONCE(d->policy_label, make_label(p, d));
     irq_restore(flags);
 }
 
@@ -127,8 +182,9 @@ static void nothing(void *data)
 static void replace(struct policy_in_force *p)
 {
     struct policy_in_force *old = in_force;
-    p->generation = ++generations;
+    p->generation = generations + 1;
     __atomic_store_n(&in_force, p, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&generations, p->generation, __ATOMIC_SEQ_CST);
     label_all(p);
     call_on_other_cpus(nothing, NULL);
     if (!old)

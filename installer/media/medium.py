@@ -44,18 +44,19 @@ class MediumError(Exception):
 
 
 class Medium:
-    """Starts `hypervisor`, and with it Domain-0's `kernel` and `ramdisk` if they are given; each is a path. GRUB's menu has this
-    one entry, which starts after `timeout` seconds."""
+    """Starts `hypervisor`, and with it Domain-0's `kernel` and `ramdisk` and a compiled `policy` if they are given; each is a path.
+    GRUB's menu has this one entry, which starts after `timeout` seconds."""
 
     def __init__(self, hypervisor, options=HYPERVISOR_OPTIONS, kernel=None, kernel_options=DOM0_OPTIONS, ramdisk=None,
-                 title='Roundhouse', timeout=0):
+                 policy=None, title='Roundhouse', timeout=0):
         self.hypervisor, self.options = hypervisor, options
-        self.kernel, self.kernel_options, self.ramdisk = kernel, kernel_options, ramdisk
+        self.kernel, self.kernel_options, self.ramdisk, self.policy = kernel, kernel_options, ramdisk, policy
         self.title, self.timeout = title, timeout
 
     def modules(self):
         """[(path, command line)] of what the hypervisor is given, in its order."""
-        return [(path, options) for path, options in ((self.kernel, self.kernel_options), (self.ramdisk, '')) if path]
+        given = (self.kernel, self.kernel_options), (self.ramdisk, ''), (self.policy, '')
+        return [(path, options) for path, options in given if path]
 
     def files(self):
         """All that goes onto the medium."""

@@ -1,5 +1,7 @@
 """What is measured, and how it is shown: as a table on the screen, and as the page docs/figures.md."""
 
+POLICY_GUESTS = (5, 50, 500)    # each has a rule of its own
+LARGEST, IN_PLACE = f'{POLICY_GUESTS[-1]} guests', '(in place of the reference)'
 FIGURES = [
     ('handoff', 'instructions', "loader's hand-off to Domain-0's first instruction, Debian kernel and RAM disk"),
     ('handoff_small', 'instructions', "loader's hand-off to Domain-0's first instruction, small kernel that is not packed"),
@@ -26,6 +28,12 @@ FIGURES = [
     ('grant_copy_page', 'instructions', 'page copied by grant'),
     ('event_to_other', 'instructions', 'event to another processor, until its upcall has run; both processors'),
     ('shoot_down_page', 'instructions', "page flushed from another processor's TLB; both processors"),
+    ('domain_pause', 'instructions', 'domctl that pauses or unpauses another domain'),
+    ('event_bind_close', 'instructions', "event channel bound to another domain's and closed"),
+    ('checked_domain_pause', 'instructions', f'the same domctl with the default policy loaded, {LARGEST}, against none {IN_PLACE}'),
+    ('checked_event_bind_close', 'instructions', f'the same event channel with the default policy loaded, {LARGEST}, against none {IN_PLACE}'),
+    *(('policy_reload_%d' % n, 'instructions', f'policy loaded in place of another one: default, {n} guests') for n in POLICY_GUESTS),
+    *(('policy_table_%d' % n, 'bytes', f'table of a policy: default, {n} guests') for n in POLICY_GUESTS),
     ('domain0_time_at_init', 'ns', 'Domain-0, Debian kernel: processor time until its init runs'),
     ('guest_boot_to_init', 'ns', 'PV guest, Debian kernel: processor time until its init runs'),
     ('guest_uptime_at_init', 'ns', "PV guest, Debian kernel: its own clock when its init runs"),

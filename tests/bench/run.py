@@ -152,6 +152,32 @@ class Bench:
         got = screen.with_hypervisor(self.build, hypervisor, machines.OPTIONS[name], f'{self.out}/{name}-screen', self.limit)
         return dict(got, switcher_bare=got['switcher']) if name == 'roundhouse' else got
 
+    def policy(self, name, _):
+        """Calls that a policy is asked about; without one is what stands in the reference's place."""
+        if name == 'reference':
+            return {f'checked_{figure}': value for figure, value in self.policy_boot('none', None, None).items()}
+        got = {}
+        for guests in figures.POLICY_GUESTS:
+            table = self.policy_table(guests)
+            loaded = self.policy_boot(str(guests), table, self.cached(
+                f'policy-{guests}.module', [table], lambda path, table=table: write_paged(path, initramfs.contents(table))))
+            got |= {f'policy_table_{guests}': os.path.getsize(table), f'policy_reload_{guests}': loaded.pop('policy_reload')}
+        return got | {f'checked_{figure}': value for figure, value in loaded.items()}
+
+    def policy_boot(self, which, table, module):
+        start_from = Medium(f'{self.build}/hypervisor/roundhouse.elf', options('roundhouse', 128), self.micro_kernel(), 'only=policy', module,
+                            policy=table)
+        return results(self.boot(f'policy-{which}', start_from, lambda text, port: END.search(text))[0])
+
+    def policy_table(self, guests):
+        """The default policy, compiled, with so many guests that have a rule each."""
+        def write_table(path):
+            with open(f'{path}.policy', 'w') as file:
+                file.write(policy_text(guests, initramfs.contents(default).decode()))
+            subprocess.run([f'{self.build}/policies/roundhouse-policy', 'compile', f'{path}.policy', path], check=True)
+        default = f'{HERE}/../../policies/default.policy'
+        return self.cached(f'policy-{guests}.table', [default, __file__], write_table)
+
     def bare(self, name, _):
         """What stands in the reference's place where ours is compared with no hypervisor at all."""
         return {'switcher_bare': screen.without_hypervisor(self.build, f'{self.out}/bare-screen', self.limit)} if name == 'reference' else {}
@@ -169,6 +195,20 @@ class Bench:
 def options(name, memory, console='console=com1 com1=115200 loglvl=all guest_loglvl=all'):
     """The hypervisor's, with so many MiB for Domain-0."""
     return f'{console} dom0_mem={memory}M,max:{memory}M {machines.OPTIONS[name]}'.strip()
+
+
+def policy_text(guests, default):
+    """Declarations stand before the first rule; a laptop's own rules are those of no laptop."""
+    head, rules = default.replace('include "policy.d/"\n', '').split('\n# The machine itself.\n')
+    names = [f'guest-{number}' for number in range(guests)]
+    return '\n'.join([head, *(f'guest {name} is a desktop' for name in names),
+                      *(f'deny guest {name} to use the microphone' for name in names), rules])
+
+
+def write_paged(path, data):
+    """What policy_reload() of micro/main.c reads: a page that begins with the number of bytes, and they."""
+    with open(path, 'wb') as file:
+        file.write(len(data).to_bytes(4096, 'little') + data)
 
 
 def write_grub_cd(path):
@@ -194,6 +234,7 @@ def results(text):
 LINUX = ['initramfs.py', 'domain0', 'guest']
 PARTS = {
     'image': (Bench.image, ['svm'], []),
+    'policy': (Bench.policy, ['svm', 'vtx'], ['micro']),
     'handoff_small': (Bench.handoff_small, ['svm'], ['stamp.py', 'micro']),
     'micro': (Bench.micro, ['svm', 'vtx'], ['micro']),
     'micro_two': (Bench.micro_two, ['svm'], ['micro']),

@@ -121,7 +121,7 @@ struct domain {
     domid_t id;                 /* [c] */
     xen_domain_handle_t handle; /* uuid [d] */
     uint32_t ssidref;       /* [c] the sid of its label */
-    uint64_t policy_label;  /* [a] generation of a policy, and whom it takes this domain for; core/policy_table.c */
+    uint64_t policy_label;  /* [a] whom the policy takes this domain for, and some answers; core/policy_table.c */
     volatile int references; /* [a] */
     bool listed;             /* domain list lock: has all its parts, so that lookups find it */
     struct spinlock lock;    /* [d] */

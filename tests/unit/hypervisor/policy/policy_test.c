@@ -411,6 +411,25 @@ static void numbers_of_another_policy(void)
     CHECK_EQUAL(0, allowed_between(&unlisted, POLICY_VERB_SEND_EVENTS, &vault));
 }
 
+/* What a domain's label says without asking is what the table says of a domain that has no label yet. */
+static void label_answers_as_the_table(void)
+{
+    load_guarded();
+    for (unsigned round = 0; round < 4; round++) {
+        CHECK_EQUAL(0, round % 2 ? flask_load(open_to_all.bytes, open_to_all.size)
+                                 : flask_load(guarded.bytes, guarded.size));
+        for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+            struct domain fresh = *all[i], fresh0 = domain0;
+            fresh.policy_label = fresh0.policy_label = 0;
+            for (unsigned verb = 0; verb <= POLICY_VERB_START; verb++) {
+                CHECK_EQUAL(policy_ask(&domain0, verb, &fresh), policy_ask(&domain0, verb, all[i]), "%u %u", i, verb);
+                CHECK_EQUAL(policy_ask(&fresh, verb, &domain0), policy_ask(all[i], verb, &domain0), "%u %u", i, verb);
+                CHECK_EQUAL(policy_ask(&fresh0, verb, NULL), policy_ask(&domain0, verb, NULL), "%u", verb);
+            }
+        }
+    }
+}
+
 static void tells_only(void)
 {
     load_guarded();
@@ -546,6 +565,7 @@ int main(int argc, char **argv)
         {"labels have names and numbers", labels},
         {"labels outlive a policy", labels_outlive_a_policy},
         {"numbers are those of one policy", numbers_of_another_policy},
+        {"a label answers as the table does", label_answers_as_the_table},
         {"what is not enforced is told", tells_only},
         {"other operations are not there", other_operations_are_not_there},
         {"a load waits for questions", waits_for_questions},
