@@ -52,7 +52,8 @@ static long flask_load(struct request *r)
     if (!wrong)
         return 0;
     free_virtual_pages(copy, order);
-    return domain_refuse(current->domain, -EINVAL, wrong);
+    domain_log(LOG_WARNING, current->domain, "policy refused: %s", wrong);
+    return -EINVAL;
 }
 
 static long flask_getenforce(struct request *r)

@@ -25,6 +25,7 @@ import kill_sweep
 import life
 import media
 import notes
+import policies
 import pool
 import power_on
 import sound
@@ -38,7 +39,7 @@ BATCHES = {'toolstack': toolstack.BOOTS, 'boot': power_on.BOOTS, 'bad-boot': bad
            'switch': switch.BOOTS, 'sound': sound.BOOTS, 'desktops': desktops.BOOTS,
            'hvm': hvm.BOOTS, 'hvm-more': hvm.LONG_BOOTS, 'hvm-guests': hvm_guests.BOOTS, 'firmware': firmware.BOOTS,
            'hvm-desktop': hvm_desktop.BOOTS, 'bochs': vtx.BOOTS, 'bochs-guests': hvm_guests.BOCHS_BOOTS,
-           'life': life.BOOTS, 'pool': pool.BOOTS, 'medium': media.BOOTS, 'installed': installed.BOOTS,
+           'life': life.BOOTS, 'pool': pool.BOOTS, 'policies': policies.BOOTS, 'medium': media.BOOTS, 'installed': installed.BOOTS,
            'kill-sweep': kill_sweep.BOOTS + hvm_desktop.KILL_BOOTS, 'fuzz': fuzz.BOOTS, 'soak': fuzz.SOAK_BOOTS}
 
 

@@ -80,12 +80,14 @@ RUNS = sorted([Run(name) for name in os.listdir(SOURCES) if os.path.exists(f'{SO
 
 
 class KernelsBoot:
-    """One power-on for all kernels of a platform."""
+    """One power-on for kernels of a platform. `judge` is given the hostile caller's log; `policy` is a compiled one's path in the
+    build, which the machine starts with; `more` are files for Domain-0, which runs /after of them; `end` is what follows the kernels."""
 
-    def __init__(self, platform):
-        self.name, self.platform, self.ready = f'kernels-{platform}', platform, toolstack_up
-        self.runs = [run for run in RUNS if platform in run.platforms]
-        self.scenarios = [scenario(run, platform) for run in self.runs] + [power_off]
+    def __init__(self, platform, runs=None, name=None, judge=hostile.note_table, policy=None, more=lambda rig: {}, end=None):
+        self.name, self.platform, self.ready = name or f'kernels-{platform}', platform, toolstack_up
+        self.runs = [run for run in runs or RUNS if platform in run.platforms]
+        self.scenarios = [scenario(run, platform, judge) for run in self.runs] + (end or [power_off])
+        self.policy, self.more = policy, more
 
     def machine(self, rig, evidence):
         reference = os.path.basename(rig.hypervisor) == 'reference.elf'
@@ -94,6 +96,7 @@ class KernelsBoot:
         files = {f'kernels/{os.path.basename(run.image)}': f'{rig.build}/tests/{run.image}' for run in wanted}
         if any(run.kernel in PARTNERED for run in wanted):
             files['kernels/partner'] = f'{rig.build}/tests/{image_of("version", "pv")}'
+        files |= self.more(rig)
         os.makedirs(folder, exist_ok=True)
         with open(f'{folder}.list', 'w') as file:
             for run in wanted:
@@ -101,7 +104,8 @@ class KernelsBoot:
                            f'platform={self.platform} case={run.case} hypervisor={"reference" if reference else "ours"}\n')
         kernel, disk = ramdisk.build(rig.images, folder, 'kernels', {**files, 'kernels/list': f'{folder}.list'})
         options = f'{HYPERVISOR_OPTIONS} dom0_mem=512M,max:512M{f" {REFERENCE_OPTIONS} sync_console" if reference else ""}'
-        medium = Medium(rig.hypervisor, options, kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}', disk)
+        medium = Medium(rig.hypervisor, options, kernel, f'console=hvc0 quiet rdinit=/init {KERNEL_OPTIONS}', disk,
+                        policy=self.policy and f'{rig.build}/{self.policy}')
         return (Bochs if self.platform == 'bochs' else Machine)(medium, evidence, memory=1024)
 
 
@@ -116,7 +120,7 @@ def scenario_name(run):
     return f'kernel-{run.name}'
 
 
-def scenario(run, platform):
+def scenario(run, platform, judge):
     def check_run(rig):
         machine = rig.machine
         machine.expect(f'^RIG: {run.name} begins$', LIMIT * machine.patience, PROBLEM)
@@ -131,7 +135,7 @@ def scenario(run, platform):
         verdict = VERDICT.search(log)
         rig.check(verdict and verdict[1] == 'SUCCESS', tail)
         if run.kernel == 'hostile-caller':
-            hostile.note_table(rig, run.kind, log)
+            judge(rig, run.kind, log)
     check_run.__name__ = scenario_name(run)
     check_run.__doc__ = f'Kernel {run.name}.'
     check_run.not_on = () if platform in run.reference_on else ('reference',)
