@@ -16,7 +16,11 @@ struct object {
 static unsigned objects, invalidations;
 static DRIVER_OBJECT root_driver;
 static KSPIN_LOCK cancel_lock;
-static bool interface_on;
+static struct {
+    GUID class;
+    bool on;
+} interfaces[64];
+static unsigned interface_count;
 
 static struct object *object_of(void *device)
 {
@@ -330,6 +334,7 @@ PDEVICE_OBJECT nt_root_device(void)
         root_driver.MajorFunction[i] = root_dispatch;
     if (!NT_SUCCESS(IoCreateDevice(&root_driver, 0, NULL, 0, 0, FALSE, &device)))
         nt_bug("no root device");
+    device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING; /* its bus driver is done with it */
     return device;
 }
 
@@ -471,28 +476,34 @@ VOID NTAPI IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK lock, PVOID tag, ULONG s
 NTSTATUS NTAPI IoRegisterDeviceInterface(PDEVICE_OBJECT physical, CONST GUID *class, PUNICODE_STRING reference,
                                          PUNICODE_STRING name)
 {
-    UNREFERENCED_PARAMETER(class);
-    if (reference || physical->Flags & DO_DEVICE_INITIALIZING)
+    if (interface_count == sizeof(interfaces) / sizeof(interfaces[0]) || reference ||
+        physical->Flags & DO_DEVICE_INITIALIZING)
         nt_bug("an interface of a device that has none");
     if (nt_allocation_fails())
         return STATUS_INSUFFICIENT_RESOURCES;
     *name = (UNICODE_STRING){.Length = 2, .MaximumLength = 4, .Buffer = nt_allocate(4, 0x7265746e)};
-    name->Buffer[0] = L'i';
+    interfaces[interface_count].class = *class;
+    name->Buffer[0] = (WCHAR)++interface_count;
     name->Buffer[1] = 0;
     return STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI IoSetDeviceInterfaceState(PUNICODE_STRING name, BOOLEAN enable)
 {
-    if (name->Length != 2 || interface_on == (enable != FALSE))
+    unsigned number = name->Length == 2 ? name->Buffer[0] - 1u : interface_count;
+
+    if (number >= interface_count || interfaces[number].on == (enable != FALSE))
         nt_bug("an interface is turned %s that is so", enable ? "on" : "off");
-    interface_on = enable;
+    interfaces[number].on = enable;
     return STATUS_SUCCESS;
 }
 
-bool nt_interface_is_on(void)
+bool nt_interface_is_on(const GUID *class)
 {
-    return interface_on;
+    for (unsigned i = 0; i < interface_count; i++)
+        if (interfaces[i].on && !memcmp(&interfaces[i].class, class, sizeof(*class)))
+            return true;
+    return false;
 }
 
 VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING string)
@@ -505,7 +516,8 @@ static void io_boot(void)
 {
     objects = invalidations = 0;
     cancel_lock = 0;
-    interface_on = false;
+    interface_count = 0;
+    memset(interfaces, 0, sizeof(interfaces));
     memset(&root_driver, 0, sizeof(root_driver));
 }
 

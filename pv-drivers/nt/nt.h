@@ -119,9 +119,9 @@ PIRP nt_new_irp(PDEVICE_OBJECT top, const IO_STACK_LOCATION *stack);
 /* In two steps: the first says what the driver returned, which the second is told, and frees the request. */
 NTSTATUS nt_start_irp(PDEVICE_OBJECT top, PIRP irp, KEVENT *done);
 NTSTATUS nt_wait_irp(PIRP irp, NTSTATUS returned, ULONG_PTR *information);
-bool nt_interface_is_on(void); /* of the one device that has one */
-void nt_reuse_irp(PIRP irp);   /* as new */
-void nt_cancel_irp(PIRP irp);  /* which is not freed meanwhile; it may be completed already */
+bool nt_interface_is_on(const GUID *class); /* of any device */
+void nt_reuse_irp(PIRP irp);                /* as new */
+void nt_cancel_irp(PIRP irp);               /* which is not freed meanwhile; it may be completed already */
 /* Gives it to the top of the stack, waits, and frees it. Its status must be the one that its driver returned. */
 NTSTATUS nt_send_irp(PDEVICE_OBJECT top, PIRP irp, ULONG_PTR *information);
 void nt_registry_set(const char *key, const char *name, ULONG type, const void *value, unsigned size);

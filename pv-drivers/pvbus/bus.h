@@ -7,7 +7,9 @@
 #define PVBUS_BUS_H
 
 #include "pv/bus_interface.h"
+#include "pv/irp_queue.h"
 #include "pv/nt.h"
+#include "pv/user_interface.h"
 #include "pv/xen.h"
 
 #define PVBUS_TAG    ((ULONG)0x73756270) /* "pbus" */
@@ -90,6 +92,7 @@ struct store {
 struct device {
     NTSTATUS (*pnp)(PDEVICE_OBJECT device, PIRP irp);
     NTSTATUS (*power)(PDEVICE_OBJECT device, PIRP irp);
+    NTSTATUS (*file)(PDEVICE_OBJECT device, PIRP irp); /* of programs; NULL: none may open it */
     PDEVICE_OBJECT self;
 };
 
@@ -115,6 +118,17 @@ struct child {
     void *resume_context;
 };
 
+/* The program that serves what a driver cannot. */
+struct user {
+    UNICODE_STRING name; /* of the interface; Buffer is NULL: there is none yet */
+    KSPIN_LOCK lock;     /* of what follows */
+    BOOLEAN enabled;     /* the bus runs */
+    BOOLEAN in_use;      /* there is a handle */
+    BOOLEAN open;        /* and it is neither being closed nor one of before the bus stopped */
+    ULONG asked;         /* a bit for each kind of request that no read was answered with */
+    struct irp_queue reads;
+};
+
 struct bus {
     struct device device;
     PDEVICE_OBJECT lower, physical;
@@ -130,6 +144,7 @@ struct bus {
     KEVENT children_lock; /* synchronisation */
     LIST_ENTRY children;
     struct pv_watch *device_watch, *shutdown_watch;
+    struct user user;
 };
 
 /* hypercall.c. Results are 0 or a negative errno of the ABI. */
@@ -204,6 +219,21 @@ NTSTATUS control_init(struct bus *bus);
 void control_free(struct bus *bus);
 NTSTATUS suspend(struct bus *bus); /* suspend.c, PASSIVE_LEVEL; comes back when the machine goes on */
 #define FEATURE_SUSPEND "control/feature-suspend"
+void control_offer_user(struct bus *bus); /* there is a program; it is told of what waits */
+void control_end_user(struct bus *bus);
+NTSTATUS control_accept(struct bus *bus, ULONG kind); /* STATUS_INVALID_PARAMETER: that is not asked (any more) */
+
+/* user.c; PASSIVE_LEVEL */
+void user_make(struct bus *bus);
+NTSTATUS user_init(struct bus *bus);           /* at start */
+void user_free(struct bus *bus);               /* before xenstore goes; also without user_init */
+void user_remove(struct bus *bus);             /* for good */
+void user_resume(struct bus *bus);             /* once xenstore is there again */
+BOOLEAN user_ask(struct bus *bus, ULONG kind); /* FALSE: there is no program */
+NTSTATUS user_request(PDEVICE_OBJECT device, PIRP irp);
+
+/* clock.c: now, as struct pv_user_request says. DISPATCH_LEVEL. */
+ULONGLONG clock_now(struct bus *bus);
 
 /* unplug.c, registry.c */
 void unplug_at_boot(void);

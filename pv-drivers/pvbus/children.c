@@ -83,7 +83,7 @@ static NTSTATUS found(struct bus *bus, const struct child_class *class, ULONG nu
         return status;
     child = object->DeviceExtension;
     memset(child, 0, sizeof(*child));
-    child->device = (struct device){pdo_pnp, pdo_power, object};
+    child->device = (struct device){pdo_pnp, pdo_power, NULL, object};
     child->bus = bus;
     child->class = class;
     child->number = number;

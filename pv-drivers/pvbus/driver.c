@@ -28,6 +28,16 @@ static NTSTATUS NTAPI dispatch_power(PDEVICE_OBJECT object, PIRP irp)
     return device->power(object, irp);
 }
 
+/* The numbers of functions of files. */
+static const UCHAR file_majors[] = {IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_READ, IRP_MJ_WRITE};
+
+static NTSTATUS NTAPI dispatch_file(PDEVICE_OBJECT object, PIRP irp)
+{
+    struct device *device = object->DeviceExtension;
+
+    return device->file ? device->file(object, irp) : complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+}
+
 static NTSTATUS NTAPI dispatch_system_control(PDEVICE_OBJECT object, PIRP irp)
 {
     struct device *device = object->DeviceExtension;
@@ -64,8 +74,9 @@ static NTSTATUS NTAPI add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT physical)
     }
     bus = object->DeviceExtension;
     memset(bus, 0, sizeof(*bus));
-    bus->device = (struct device){fdo_pnp, fdo_power, object};
+    bus->device = (struct device){fdo_pnp, fdo_power, user_request, object};
     bus->physical = physical;
+    user_make(bus);
     InitializeListHead(&bus->children);
     KeInitializeEvent(&bus->children_lock, SynchronizationEvent, TRUE);
     IoInitializeRemoveLock(&bus->remove_lock, PVBUS_TAG, 0, 0);
@@ -75,7 +86,7 @@ static NTSTATUS NTAPI add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT physical)
         bus_gone();
         return STATUS_NO_SUCH_DEVICE;
     }
-    object->Flags = (object->Flags | DO_POWER_PAGABLE) & ~(ULONG)DO_DEVICE_INITIALIZING;
+    object->Flags = (object->Flags | DO_BUFFERED_IO | DO_POWER_PAGABLE) & ~(ULONG)DO_DEVICE_INITIALIZING;
     return STATUS_SUCCESS;
 }
 
@@ -91,6 +102,8 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING service)
     driver->MajorFunction[IRP_MJ_PNP] = dispatch_pnp;
     driver->MajorFunction[IRP_MJ_POWER] = dispatch_power;
     driver->MajorFunction[IRP_MJ_SYSTEM_CONTROL] = dispatch_system_control;
+    for (ULONG i = 0; i < RTL_NUMBER_OF(file_majors); i++)
+        driver->MajorFunction[file_majors[i]] = dispatch_file;
     driver->DriverExtension->AddDevice = add_device;
     driver->DriverUnload = unload;
     if (hypervisor_found())

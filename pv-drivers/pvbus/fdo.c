@@ -31,6 +31,7 @@ static NTSTATUS pass_and_wait(struct bus *bus, PIRP irp)
 /* Takes down what start() made, of which any part may be missing. */
 static void stop(struct bus *bus)
 {
+    user_free(bus);
     control_free(bus);
     if (bus->device_watch)
         watch_remove(bus, bus->device_watch);
@@ -57,6 +58,8 @@ static NTSTATUS start(struct bus *bus, PIO_STACK_LOCATION stack)
         status = watch_add(bus, "device", children_changed, bus, &bus->device_watch);
     if (NT_SUCCESS(status))
         status = control_init(bus);
+    if (NT_SUCCESS(status))
+        status = user_init(bus);
     if (!NT_SUCCESS(status)) {
         LOG("not started: %08x", status);
         stop(bus);
@@ -109,6 +112,7 @@ static NTSTATUS remove_device(struct bus *bus, PIRP irp)
     irp->IoStatus.Status = STATUS_SUCCESS;
     status = pass(bus, irp);
     IoReleaseRemoveLockAndWait(&bus->remove_lock, irp);
+    user_remove(bus);
     IoDetachDevice(bus->lower);
     IoDeleteDevice(bus->device.self);
     bus_gone();

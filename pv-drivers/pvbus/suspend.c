@@ -80,6 +80,7 @@ static void reconnect(struct bus *bus, ULONGLONG callback)
     store_write(bus, FEATURE_SUSPEND, "1");
     children_resume(bus);
     watches_resume(bus);
+    user_resume(bus);
 }
 
 NTSTATUS suspend(struct bus *bus)

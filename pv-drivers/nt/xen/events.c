@@ -17,6 +17,7 @@ static struct port {
     void *context;
 } ports[PORTS];
 static bool fifo_offered;
+static struct hv_clock clock;
 static struct shared_info *shared;
 static struct evtchn_fifo_control_block *control;
 static event_word_t *words[PORTS / PER_PAGE];
@@ -44,11 +45,31 @@ uint32_t events_forget(uint32_t store_port)
     return store_port;
 }
 
+static void write_clock(void)
+{
+    struct vcpu_time_info *record = &shared->vcpu_info[0].time;
+
+    shared->wc_sec = (uint32_t)clock.start;
+    shared->wc_sec_hi = (uint32_t)(clock.start >> 32);
+    record->tsc_timestamp = __builtin_ia32_rdtsc() - clock.ticks;
+    record->system_time = clock.system_time;
+    record->tsc_to_system_mul = clock.scale;
+    record->tsc_shift = clock.shift;
+}
+
+void hv_set_clock(const struct hv_clock *wanted)
+{
+    clock = *wanted;
+    if (shared)
+        write_clock();
+}
+
 void events_set_shared_info(void *page)
 {
     if (page != shared)
         memset(page, 0, NT_PAGE);
     shared = page;
+    write_clock();
 }
 
 bool hv_uses_fifo(void)

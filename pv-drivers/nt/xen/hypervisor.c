@@ -297,6 +297,7 @@ void hv_boot(const struct hv_options *wanted)
     params[HVM_PARAM_STORE_EVTCHN] = STORE_PORT;
     nt_machine = (struct nt_machine){line, events_work, events_idle, in, out, cpuid, wrmsr};
     events_boot(!options.two_level);
+    hv_set_clock(&(struct hv_clock){0});
     store_boot(STORE_PORT);
     events_open_store(STORE_PORT);
 }

@@ -40,7 +40,16 @@ unsigned hv_ports(void);  /* open ports, xenstore's among them */
 extern bool hv_suspend_cancelled;
 unsigned hv_suspends(void);
 extern void (*hv_on_new_domain)(void); /* devices' other sides let go of the old one; NULL: there are none */
-uint16_t hv_unplugged(void);           /* the mask; 0: nothing */
+/* What the machine's clock says, from the next time that the shared page is given, or now if it is; all 0: nothing.
+ * `ticks` ago, by the processor's counter, it was system_time nanoseconds after the start, and that was `start` seconds
+ * after 1970. */
+struct hv_clock {
+    uint64_t start, system_time, ticks;
+    uint32_t scale;
+    int8_t shift;
+};
+void hv_set_clock(const struct hv_clock *clock);
+uint16_t hv_unplugged(void); /* the mask; 0: nothing */
 bool hv_uses_fifo(void);
 
 /* --- xenstored.c: paths are absolute, or of the domain --- */

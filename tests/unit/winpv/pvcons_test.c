@@ -10,6 +10,8 @@
 #include "machine.h"
 
 static const char *pvcons_file;
+/* PVCONS_INTERFACE */
+static const GUID class = {0xc0a5e5a2, 0x6d3b, 0x4f6e, {0x9a, 0x1f, 0x2f, 0x0d, 0x6f, 0x0b, 0x7a, 0x44}};
 
 static void boot(unsigned processors)
 {
@@ -124,10 +126,10 @@ static void connects_and_leaves(void)
 
     boot(1);
     console = run(&system, (struct consback){0});
-    CHECK(nt_interface_is_on());
+    CHECK(nt_interface_is_on(&class));
     expect_it_works(&system, console);
     CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system.device, IRP_MN_STOP_DEVICE, NULL, NULL));
-    CHECK(!console->ring && front_state_is("6") && !nt_interface_is_on());
+    CHECK(!console->ring && front_state_is("6") && !nt_interface_is_on(&class));
     CHECK_EQUAL(0, hv_grants());
     CHECK_EQUAL(STATUS_DEVICE_NOT_CONNECTED, finish(begin(&system, IRP_MJ_READ, NULL, 1), NULL, NULL));
     CHECK_EQUAL(STATUS_SUCCESS, nt_pnp(system.device, IRP_MN_START_DEVICE, NULL, NULL));
