@@ -156,6 +156,15 @@ static void accept_passphrase(struct reader *r, const struct key *key, const cha
         accept_text(r, key, value);
 }
 
+static void accept_recovery_key(struct reader *r, const struct key *key, const char *value)
+{
+    /* The value is a secret: what is wrong with it is said without it. */
+    if (!g_regex_match_simple("^[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}$", value, G_REGEX_DOLLAR_ENDONLY, 0))
+        mistake(r, r->line, "%s is none that the installer has made.", key->name);
+    else
+        accept_text(r, key, value);
+}
+
 static void accept_time_zone(struct reader *r, const struct key *key, const char *value)
 {
     g_autofree char *path = g_build_filename(r->places->time_zones, value, NULL);
@@ -223,6 +232,7 @@ static const struct key keys[] = {
     {.name = "discard", accept_word, FIELD(discard), .words = no_yes, .fallback = "no"},
     {.name = "passphrase", accept_passphrase, FIELD(passphrase), .optional = TRUE},
     {.name = "recovery-key-file", accept_path, FIELD(recovery_key_file), .optional = TRUE},
+    {.name = "recovery-key", accept_recovery_key, FIELD(recovery_key), .optional = TRUE},
     {.name = "host-name", accept_host_name, FIELD(host_name), .fallback = "roundhouse"},
     {.name = "keyboard", accept_keyboard, FIELD(keyboard)},
     {.name = "language", accept_language, FIELD(language), .fallback = "C.UTF-8"},
@@ -309,15 +319,27 @@ static void check_present(struct reader *r, const struct lines *lines)
 
 static void check_encryption(struct reader *r, const struct lines *lines)
 {
-    static const char *const needed[] = {"passphrase", "recovery-key-file", "discard"};
+    static const struct {
+        const char *name, *instead;
+        gboolean needed;
+    } answers[] = {
+        {"passphrase", NULL, TRUE},
+        {"recovery-key-file", "recovery-key", TRUE},
+        {"recovery-key", "recovery-key-file", FALSE},
+        {"discard", NULL, FALSE},
+    };
     gboolean encrypt = r->answers->encrypt;
-    for (guint i = 0; line_of(lines, "encrypt") && i < G_N_ELEMENTS(needed); i++) {
-        guint line = line_of(lines, needed[i]);
+    for (guint i = 0; line_of(lines, "encrypt") && i < G_N_ELEMENTS(answers); i++) {
+        guint line = line_of(lines, answers[i].name);
+        guint other = answers[i].instead ? line_of(lines, answers[i].instead) : 0;
         if (line && !encrypt)
-            mistake(r, line, "%s is of no use with \"encrypt = no\".", needed[i]);
-        if (!line && encrypt && strcmp(needed[i], "discard") != 0)
-            mistake(r, 0, "%s is not answered, and \"encrypt = yes\" in line %u needs it.", needed[i],
+            mistake(r, line, "%s is of no use with \"encrypt = no\".", answers[i].name);
+        if (!line && !other && encrypt && answers[i].needed)
+            mistake(r, 0, "%s is not answered, and \"encrypt = yes\" in line %u needs it.", answers[i].name,
                     line_of(lines, "encrypt"));
+        if (line && other && encrypt && answers[i].needed)
+            mistake(r, MAX(line, other), "%s and %s are both answered; one is enough.", answers[i].name,
+                    answers[i].instead);
     }
     const char *path = r->answers->recovery_key_file;
     g_autofree char *folder = g_path_get_dirname(path ? path : "/");
@@ -345,7 +367,7 @@ static void check_password(struct reader *r, const struct lines *lines)
         mistake(r, 0, "password is not answered, and neither is password-hash.");
 }
 
-static struct answers *parse(const char *name, const char *text, const struct answer_places *places,
+struct answers *answers_read(const char *name, const char *text, const struct answer_places *places,
                              GPtrArray *mistakes)
 {
     struct answers *answers = g_new0(struct answers, 1);
@@ -383,7 +405,7 @@ struct answers *answers_load(const char *path, const struct answer_places *place
     }
     struct answers *answers = NULL;
     if (strlen(text) == length)
-        answers = parse(path, text, places, mistakes);
+        answers = answers_read(path, text, places, mistakes);
     else
         g_ptr_array_add(mistakes, g_strdup_printf("%s: this is no text: it has a byte that is zero.", path));
     explicit_bzero(text, length);
@@ -404,8 +426,10 @@ void answers_free(struct answers *answers)
         return;
     free_secret(answers->passphrase);
     free_secret(answers->password);
+    free_secret(answers->recovery_key);
+    answers->passphrase = answers->password = answers->recovery_key = NULL;
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
-        if (keys[i].accept != accept_word && keys[i].offset != FIELD(passphrase) && keys[i].offset != FIELD(password))
+        if (keys[i].accept != accept_word)
             g_free(*(char **)((char *)answers + keys[i].offset));
     g_free(answers);
 }

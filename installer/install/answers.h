@@ -24,6 +24,7 @@ struct answers {
     int discard; /* an encrypted disk may be told what is free, which shows how full it is to who steals it */
     char *passphrase;
     char *recovery_key_file; /* made by the installer */
+    char *recovery_key;      /* in place of the file: who asks has shown it to the person (passphrase.h made it) */
     char *host_name;
     char *keyboard; /* of X's keyboard layouts */
     char *language; /* de_DE.UTF-8 */
@@ -48,6 +49,10 @@ extern const struct answer_places answer_places;
  * first, then what is missing or does not go together. A file that cannot be read is a mistake.
  */
 struct answers *answers_load(const char *path, const struct answer_places *places, GPtrArray *mistakes);
+
+/* The same of a text that bears that name in mistakes. */
+struct answers *answers_read(const char *name, const char *text, const struct answer_places *places,
+                             GPtrArray *mistakes);
 
 /* Secrets are overwritten before. NULL is allowed. */
 void answers_free(struct answers *answers);

@@ -298,11 +298,10 @@ void check_print_json(const GPtrArray *findings, GString *json)
 {
     for (guint i = 0; i < findings->len; i++) {
         const struct check_finding *finding = g_ptr_array_index(findings, i);
-        g_string_append(json, i ? ",\n {\"name\": " : "[{\"name\": ");
-        json_append(json, finding->name);
-        g_string_append_printf(json, ", \"verdict\": \"%s\", \"says\": ", verdicts[finding->verdict].json);
-        json_append(json, finding->says);
-        g_string_append_c(json, '}');
+        json_begin(json, "finding");
+        json_text(json, "name", finding->name);
+        json_text(json, "verdict", verdicts[finding->verdict].json);
+        json_text(json, "says", finding->says);
+        json_end(json);
     }
-    g_string_append(json, "]\n");
 }

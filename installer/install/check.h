@@ -20,7 +20,7 @@ struct check_finding {
  * "/". */
 GPtrArray *check_machine(const char *root);
 
-/* For people, and as JSON: an array of {"name", "verdict", "says"}. */
+/* For people, and as records "finding" (json.h). */
 void check_print(const GPtrArray *findings, GString *text);
 void check_print_json(const GPtrArray *findings, GString *json);
 

@@ -1,5 +1,6 @@
 /* By libfdisk, libblkid and sysfs. */
 #include "disk.h"
+#include "json.h"
 #include "layout.h"
 #include "trouble.h"
 
@@ -355,4 +356,25 @@ void disk_print(const struct disk *disk, GString *text)
                                *part->name ? ", " : "", part->name, *part->system ? ", " : "", part->system);
     }
     g_string_append_printf(text, "     %10s  free, at one place\n", free);
+}
+
+void disk_print_json(const struct disk *disk, const char *refused, GString *json)
+{
+    static const char *const holds[] = {"other", "unfinished", "roundhouse"};
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint i = 0; i < disk->parts->len; i++) {
+        const struct disk_part *part = g_ptr_array_index(disk->parts, i);
+        g_autofree char *size = size_text(part->size);
+        g_string_append_printf(text, "%s%s (%s)", i ? ", " : "", part->holds, size);
+    }
+    json_begin(json, "disk");
+    json_text(json, "path", disk->path);
+    json_text(json, "model", disk->model);
+    json_number(json, "size", disk->size);
+    json_text(json, "table", disk->table);
+    json_number(json, "free", disk->free_size);
+    json_text(json, "holds", holds[disk->holds]);
+    json_text(json, "parts", text->str);
+    json_text(json, "refused", refused);
+    json_end(json);
 }

@@ -55,6 +55,9 @@ char **disk_list(const char *sys);
 /* The picture as text, for people: one line for the disk and one for each partition and free space. */
 void disk_print(const struct disk *disk, GString *text);
 
+/* The same as a record "disk"; refused: why it cannot be installed on, "" if it can. */
+void disk_print_json(const struct disk *disk, const char *refused, GString *json);
+
 /* "1.5 GiB", to be freed. */
 char *size_text(gint64 bytes);
 

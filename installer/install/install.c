@@ -1,5 +1,6 @@
 /* The order of stages, and what happens when one fails. */
 #include "install.h"
+#include "json.h"
 #include "tool.h"
 #include "trouble.h"
 
@@ -88,6 +89,100 @@ void install_plan(struct install *install, GString *text)
             stages[i]->plan(install, text);
             g_string_append_c(text, '\n');
         }
+}
+
+static void print_part(GString *json, const char *when, gint64 start, gint64 size, const char *fate, const char *name,
+                       const char *what, gboolean encrypted)
+{
+    json_begin(json, "part");
+    json_text(json, "when", when);
+    json_number(json, "start", start);
+    json_number(json, "size", size);
+    json_text(json, "fate", fate);
+    json_text(json, "name", name);
+    json_text(json, "what", what);
+    json_truth(json, "encrypted", encrypted);
+    json_end(json);
+}
+
+/* What a renewal leaves alone of ours. */
+static gboolean is_kept(const char *name)
+{
+    return strcmp(name, layout_kinds[ROLE_STATE].name) == 0 || strcmp(name, layout_kinds[ROLE_POOL].name) == 0;
+}
+
+static const char *fate_of(const struct install *install, const struct disk_part *part)
+{
+    if (install->answers->use == USE_WHOLE_DISK || (install->answers->use == USE_FREE_SPACE && part->ours))
+        return "goes";
+    return !part->ours || is_kept(part->name) ? "stays" : "changes";
+}
+
+struct after {
+    const struct disk_part *part; /* NULL: it is ours, of that role */
+    int role;
+    gint64 start;
+};
+
+static gint by_start(gconstpointer one, gconstpointer other)
+{
+    const struct after *a = one, *b = other;
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static GArray *parts_after(const struct install *install)
+{
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(struct after));
+    for (guint i = 0; install->answers->use != USE_WHOLE_DISK && i < install->disk->parts->len; i++) {
+        const struct disk_part *part = g_ptr_array_index(install->disk->parts, i);
+        struct after after = {.part = part, .start = part->start};
+        if (!part->ours)
+            g_array_append_val(all, after);
+    }
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct after after = {.role = role, .start = install->layout.parts[role].start};
+        g_array_append_val(all, after);
+    }
+    g_array_sort(all, by_start);
+    return all;
+}
+
+static void print_ours(const struct install *install, int role, GString *json)
+{
+    const struct layout_kind *kind = &layout_kinds[role];
+    gboolean renew = install->answers->use == USE_RENEW, kept = is_kept(kind->name);
+    print_part(json, "after", install->layout.parts[role].start, install->layout.parts[role].size,
+               !renew ? "new"
+               : kept ? "stays"
+                      : "changes",
+               kind->name, kind->what, install->answers->encrypt && kept);
+}
+
+void install_plan_json(struct install *install, GString *json)
+{
+    g_autoptr(GArray) after = parts_after(install);
+    for (guint i = 0; i < install->disk->parts->len; i++) {
+        const struct disk_part *part = g_ptr_array_index(install->disk->parts, i);
+        print_part(json, "before", part->start, part->size, fate_of(install, part), part->name, part->holds, FALSE);
+    }
+    for (guint i = 0; i < after->len; i++) {
+        const struct after *at = &g_array_index(after, struct after, i);
+        if (at->part)
+            print_part(json, "after", at->start, at->part->size, "stays", at->part->name, at->part->holds, FALSE);
+        else
+            print_ours(install, at->role, json);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(stages); i++) {
+        g_autoptr(GString) says = g_string_new(NULL);
+        if (!takes_part(install, stages[i]))
+            continue;
+        stages[i]->plan(install, says);
+        json_begin(json, "step");
+        json_text(json, "stage", stages[i]->name);
+        json_text(json, "title", stages[i]->title);
+        json_text(json, "says", says->str);
+        json_end(json);
+    }
 }
 
 /* ---- the run ---- */

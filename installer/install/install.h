@@ -58,6 +58,12 @@ struct install {
 void install_plan(struct install *install, GString *text);
 
 /*
+ * The same as records: "part" for each partition before and after, by their starts, and "step" for each stage. The
+ * fate of a part before is "stays", "changes" or "goes", and of one after "stays", "changes" or "new".
+ */
+void install_plan_json(struct install *install, GString *json);
+
+/*
  * Does it. FALSE with an error that says what went wrong, what state the disk is in, and how to go on. Whatever the
  * end, nothing stays mounted or open.
  */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE   (8 << 20)
@@ -152,6 +153,19 @@ struct source *source_open(const char *system, const char *boot, GError **error)
         return source;
     source_free(source);
     return NULL;
+}
+
+struct source *source_glance(const char *system, GError **error)
+{
+    struct stat status;
+    if (stat(system, &status) < 0) {
+        trouble_errno(error, "%s cannot be read", system);
+        return NULL;
+    }
+    struct source *source = g_new0(struct source, 1);
+    source->files[SOURCE_SYSTEM].path = g_strdup(system);
+    source->files[SOURCE_SYSTEM].size = status.st_size;
+    return source;
 }
 
 void source_free(struct source *source)

@@ -44,6 +44,8 @@ extern const char *const source_names[SOURCE_COUNT];
 
 /* Reads every file to its end and compares its sum; NULL with an error, which says which one is damaged. */
 struct source *source_open(const char *system, const char *boot, GError **error);
+/* Of plans: how large the system is and nothing more; what is in it is not looked at. */
+struct source *source_glance(const char *system, GError **error);
 void source_free(struct source *source);
 
 #endif

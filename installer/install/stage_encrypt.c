@@ -12,9 +12,10 @@
 
 static void plan(struct install *install, GString *text)
 {
+    const char *file = install->answers->recovery_key_file;
     if (install->answers->encrypt)
-        g_string_append_printf(text, "settings and guests are encrypted (LUKS2); a recovery key is written to %s",
-                               install->answers->recovery_key_file);
+        g_string_append_printf(text, "settings and guests are encrypted (LUKS2); a recovery key %s%s",
+                               file ? "is written to " : "opens them too", file ? file : "");
     else
         g_string_append(text, "nothing is encrypted");
 }
@@ -88,7 +89,8 @@ static gboolean perform(struct install *install, GError **error)
 {
     if (!install->answers->encrypt)
         return TRUE;
-    install->recovery_key = recovery_key_new();
+    const char *given = install->answers->recovery_key;
+    install->recovery_key = given ? g_strdup(given) : recovery_key_new();
     if (!install->recovery_key || getentropy(install->pool_key, sizeof(install->pool_key)) < 0)
         return trouble_errno(error, "The kernel gives no random numbers");
     return encrypt(install, ROLE_STATE, error) && install_step(install, 500, error) &&

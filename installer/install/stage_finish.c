@@ -19,7 +19,7 @@ static gboolean perform(struct install *install, GError **error)
 {
     const char *path = install->answers->recovery_key_file;
     g_autofree char *unfinished = g_strconcat(path ? path : "", ".unfinished", NULL);
-    if (install->recovery_key) {
+    if (path) {
         g_autofree char *text = g_strdup_printf("%s\n", install->recovery_key);
         gboolean good = file_put(unfinished, text, strlen(text), 0600, error);
         explicit_bzero(text, strlen(text));
@@ -28,7 +28,7 @@ static gboolean perform(struct install *install, GError **error)
     }
     if (!install_step(install, 500, error) || !table_finish(install, error))
         return FALSE;
-    if (install->recovery_key && g_rename(unfinished, path) < 0)
+    if (path && g_rename(unfinished, path) < 0)
         g_printerr("The recovery key is in %s: it cannot be renamed to %s.\n", unfinished, path);
     return TRUE;
 }

@@ -161,6 +161,25 @@ static void encrypted_ones(void)
     g_remove(key);
 }
 
+/* The person has seen the key on a page: it comes with the answers, and no file is needed. */
+static void with_a_key(void)
+{
+    static const char *const text = "disk = /dev/sda\nuse = free-space\nencrypt = yes\nkeyboard = us\ntime-zone = UTC\n"
+                                    "person = anna\npassword = geheim\npassphrase = Nashorn fliegt 77\nrecovery-key = ";
+    g_autofree char *key = recovery_key_new(), *good = g_strconcat(text, key, "\n", NULL);
+    g_autofree char *weak = g_strconcat(text, "cccccccc\n", NULL);
+    g_autofree char *both = g_strconcat(good, "recovery-key-file = /tmp/there-is-no-such-key\n", NULL);
+    g_autofree char *weak_says = mistakes_of(weak), *both_says = mistakes_of(both);
+    g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
+    struct answers *answers = load(good, mistakes);
+    g_assert_nonnull(answers);
+    g_assert_cmpstr(answers->recovery_key, ==, key);
+    answers_free(answers);
+    g_assert_nonnull(strstr(weak_says, "a:9: recovery-key is none that the installer has made."));
+    g_assert_null(strstr(weak_says, "cccc"));
+    g_assert_nonnull(strstr(both_says, "a:10: recovery-key-file and recovery-key are both answered; one is enough."));
+}
+
 static void weak_passphrases(void)
 {
     static const char *const weak[] = {"short", "aaaaaaaaaaaa", "abcdefghijkl"};
@@ -227,6 +246,7 @@ int main(int argc, char **argv)
     g_test_add_func("/answers/encrypted", encrypted_ones);
     g_test_add_func("/answers/weak-passphrases", weak_passphrases);
     g_test_add_func("/answers/recovery-keys", keys_differ);
+    g_test_add_func("/answers/with-a-key", with_a_key);
     g_test_add_func("/answers/password-hashes", hashes_verify);
     g_test_add_func("/answers/examples", examples);
     g_test_add_func("/answers/no-file", no_file);

@@ -162,8 +162,9 @@ static void prints(void)
     g_ptr_array_add(findings, &two);
     check_print_json(findings, json);
     g_assert_cmpstr(json->str, ==,
-                    "[{\"name\": \"disk\", \"verdict\": \"note\", \"says\": \"a \\\"b\\\" \\\\ \\u000a\"},\n"
-                    " {\"name\": \"memory\", \"verdict\": \"works\", \"says\": \"enough\"}]\n");
+                    "{\"record\": \"finding\", \"name\": \"disk\", \"verdict\": \"note\", \"says\": \"a \\\"b\\\" \\\\ "
+                    "\\u000a\"}\n{\"record\": \"finding\", \"name\": \"memory\", \"verdict\": \"works\", \"says\": "
+                    "\"enough\"}\n");
     g_ptr_array_remove_index(findings, 0);
     check_print(findings, text);
     g_assert_cmpstr(text->str, ==, "memory          works      enough\n");
