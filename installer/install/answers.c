@@ -413,20 +413,13 @@ struct answers *answers_load(const char *path, const struct answer_places *place
     return answers;
 }
 
-static void free_secret(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    g_free(secret);
-}
-
 void answers_free(struct answers *answers)
 {
     if (!answers)
         return;
-    free_secret(answers->passphrase);
-    free_secret(answers->password);
-    free_secret(answers->recovery_key);
+    secret_free(answers->passphrase);
+    secret_free(answers->password);
+    secret_free(answers->recovery_key);
     answers->passphrase = answers->password = answers->recovery_key = NULL;
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
         if (keys[i].accept != accept_word)

@@ -1,6 +1,7 @@
 /* The order of stages, and what happens when one fails. */
 #include "install.h"
 #include "json.h"
+#include "passphrase.h"
 #include "tool.h"
 #include "trouble.h"
 
@@ -286,10 +287,8 @@ void install_finish(struct install *install)
         g_clear_pointer(&install->ids[role], g_free);
     }
     g_clear_pointer(&install->boot_uuid, g_free);
-    if (install->recovery_key)
-        explicit_bzero(install->recovery_key, strlen(install->recovery_key));
     explicit_bzero(install->pool_key, sizeof(install->pool_key));
-    g_clear_pointer(&install->recovery_key, g_free);
+    g_clear_pointer(&install->recovery_key, secret_free);
     g_clear_pointer(&install->work, g_free);
     g_clear_pointer(&install->saved, g_free);
 }

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "install.h"
 #include "json.h"
+#include "passphrase.h"
 #include "request.h"
 #include "trouble.h"
 
@@ -279,7 +280,7 @@ static int run_serve(struct options *options)
         status = run_disks(options);
     else
         status = run_asked_answers(options, answers);
-    request_forget(answers);
+    secret_free(answers);
     return status;
 }
 

@@ -53,3 +53,10 @@ char *password_hash_new(const char *password)
     const char *hash = crypt_r(password, setting, data);
     return !hash || *hash == '*' ? NULL : g_strdup(hash);
 }
+
+void secret_free(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    g_free(secret);
+}

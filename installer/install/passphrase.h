@@ -14,4 +14,7 @@ char *recovery_key_new(void);
 /* The password as of crypt(5), with this machine's preferred method; to be freed. NULL: it could not be made. */
 char *password_hash_new(const char *password);
 
+/* Overwrites a secret and frees it; NULL is allowed. */
+void secret_free(char *secret);
+
 #endif

@@ -62,13 +62,6 @@ gboolean request_read(int fd, enum request_kind *kind, char **answers, GError **
     return good;
 }
 
-void request_forget(char *answers)
-{
-    if (answers)
-        explicit_bzero(answers, strlen(answers));
-    g_free(answers);
-}
-
 gboolean request_stopped(int fd)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};

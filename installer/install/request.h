@@ -20,11 +20,8 @@ enum request_kind { REQUEST_CHECK, REQUEST_DISKS, REQUEST_PLAN, REQUEST_INSTALL 
 #define REQUEST_MAX     16384 /* bytes */
 #define REQUEST_SECONDS 10    /* so long it may take to come whole */
 
-/* Reads one. FALSE with an error. `answers` is to be freed by request_forget(). */
+/* Reads one. FALSE with an error. `answers` is to be freed by secret_free(). */
 gboolean request_read(int fd, enum request_kind *kind, char **answers, GError **error);
-
-/* Overwrites and frees; NULL is allowed. */
-void request_forget(char *answers);
 
 /* The other end has said a word more, or is gone. */
 gboolean request_stopped(int fd);

@@ -1,5 +1,6 @@
 /* What may be asked for over the socket, and records against bytes that disks have. The program itself answers. */
 #include "json.h"
+#include "passphrase.h"
 #include "request.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static char *read_as(const char *bytes, gsize length, gboolean more)
     said = request_read(ends[0], &kind, &answers, &error) ? g_strdup_printf("%d %s", kind, answers)
                                                           : g_strdup(error->message);
     g_clear_error(&error);
-    request_forget(answers);
+    secret_free(answers);
     if (more)
         close(ends[1]);
     close(ends[0]);
