@@ -13,9 +13,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def sources(names):
     """Paths of all files that these names of this folder stand for; a folder's name for all that is in it."""
     for name in ('machines.py', *names):
-        path = f'{HERE}/{name}'
+        path = os.path.join(HERE, name)
         if os.path.isdir(path):
-            yield from (f'{path}/{each}' for each in sorted(os.listdir(path)))
+            yield from (file.path for file in sorted(os.scandir(path), key=lambda file: file.name) if file.is_file())
         else:
             yield path
 
@@ -30,8 +30,8 @@ def key(paths):
 
 class Kept:
     def __init__(self, build, hypervisors, made_of, use):
-        """`hypervisors`: {name: path}; `made_of`: {part: names of this folder}; `use`: whether what is there counts. What is
-        measured anew is kept in any case."""
+        """`hypervisors`: {name: path}; `made_of`: {part: names of this folder, or paths}; `use`: whether what is there counts.
+        What is measured anew is kept in any case."""
         self.path, self.hypervisors, self.made_of = f'{build}/bench/kept.json', hypervisors, made_of
         self.images = [f'{build}/images/{name}.key' for name in ('uivm.img', 'uivm.tar')]
         self.figures = {}

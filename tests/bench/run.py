@@ -234,7 +234,8 @@ def results(text):
 LINUX = ['initramfs.py', 'domain0', 'guest']
 PARTS = {
     'image': (Bench.image, ['svm'], []),
-    'policy': (Bench.policy, ['svm', 'vtx'], ['micro']),
+    # On both sides ours, whatever the side is called.
+    'policy': (Bench.policy, ['svm', 'vtx'], ['micro', '../../policies', '{build}/hypervisor/roundhouse.elf']),
     'handoff_small': (Bench.handoff_small, ['svm'], ['stamp.py', 'micro']),
     'micro': (Bench.micro, ['svm', 'vtx'], ['micro']),
     'micro_two': (Bench.micro_two, ['svm'], ['micro']),
@@ -303,7 +304,8 @@ def main():
         if not os.path.exists(path):
             sys.exit(f'./dev bench: {path} is not there; "./dev build" makes it, or says why not.')
     benches = {name: Bench(options, machine) for name, machine in MACHINES.items() if options.machine in (None, name)}
-    earlier = kept.Kept(options.build, hypervisors, {part: sources for part, (_, _, sources) in PARTS.items()}, options.resume)
+    made_of = {part: [name.format(build=os.path.abspath(options.build)) for name in names] for part, (_, _, names) in PARTS.items()}
+    earlier = kept.Kept(options.build, hypervisors, made_of, options.resume)
     measured, troubles = measure(benches, hypervisors, options.only, earlier)
     rows, failed = figures.table(measured), bool(troubles)
     figures.show(rows, troubles)
