@@ -34,7 +34,7 @@ static void settings_told(GObject *source, GAsyncResult *result, gpointer data)
     g_autoptr(GVariant) settings = NULL;
     const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(source));
     guint volume;
-    if (!rh_guest1_call_get_settings_finish(RH_GUEST1(source), &settings, result, NULL) ||
+    if (!rh_guest1_call_get_settings_finish(RH_GUEST1(source), &settings, result, NULL) || view->volumes_changing ||
         !g_variant_lookup(settings, "volume", "u", &volume) ||
         g_hash_table_lookup(view->volumes, path) == GUINT_TO_POINTER(volume + 1))
         return;
@@ -55,15 +55,17 @@ void machine_view_ask(struct machine_view *view)
 
 /* ---- following ---- */
 
-/* All of the model that sections are made of, to know whether anything of it is new. */
+/* What the section that is shown is made of, to know whether anything of it is new. The pool's numbers change all the time:
+ * where they are not shown they must not take a slider out of a person's hand. */
 static char *news_of(struct machine_view *view)
 {
     RhManager1 *manager = model_manager(view->model);
     GPtrArray *guests = model_guests(view->model);
     GString *news = g_string_new(manager ? "there" : "away");
     if (manager)
-        g_string_append_printf(news, " %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
-                               rh_manager1_get_microphone_slot(manager), rh_manager1_get_pool_free(manager),
+        g_string_append_printf(news, " %u", rh_manager1_get_microphone_slot(manager));
+    if (manager && sheet_section(view->sheet) == MACHINE_STORAGE)
+        g_string_append_printf(news, " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, rh_manager1_get_pool_free(manager),
                                rh_manager1_get_pool_size(manager));
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);

@@ -7,54 +7,79 @@
 
 /* ---- a slider, and what it asks for ---- */
 
+/* One that is moved may be gone before it rests, for the section is filled anew with all that is new: it is asked about
+ * all the same, and its successor stands where it stood. */
 struct slider {
     struct machine_view *view;
     GDBusProxy *proxy; /* a guest, or the manager */
-    GtkWidget *scale;
+    guint percent;
     guint timer;
 };
 
-static void slider_free(gpointer data)
+static guint told_volume(struct machine_view *view, gpointer proxy)
 {
-    struct slider *slider = data;
-    g_clear_handle_id(&slider->timer, g_source_remove);
-    g_object_unref(slider->proxy);
-    g_free(slider);
+    return GPOINTER_TO_UINT(g_hash_table_lookup(view->volumes, g_dbus_proxy_get_object_path(proxy)));
 }
 
-static void set_volume(GVariant *answer, const char *sentence, gpointer data)
+static void volume_set(GVariant *answer, const char *sentence, gpointer data)
 {
     struct machine_view *view = data;
+    RhManager1 *manager = model_manager(view->model);
     (void)answer;
     sheet_say(view->sheet, SHEET_WRONG, sentence);
+    if (--view->volumes_changing)
+        return;
+    if (manager)
+        g_hash_table_remove(view->volumes, g_dbus_proxy_get_object_path(G_DBUS_PROXY(manager)));
+    if (sentence && view->open && sheet_section(view->sheet) == MACHINE_SOUND)
+        sheet_refill(view->sheet);
     machine_view_ask(view);
+}
+
+static GVariant *volume_setting(guint percent)
+{
+    GVariantBuilder settings;
+    g_variant_builder_init(&settings, G_VARIANT_TYPE("a{sv}"));
+    g_variant_builder_add(&settings, "{sv}", "volume", g_variant_new_uint32(percent));
+    return g_variant_new("(a{sv})", &settings);
 }
 
 static gboolean ask(gpointer data)
 {
     struct slider *slider = data;
     struct machine_view *view = slider->view;
-    guint percent = (guint)gtk_range_get_value(GTK_RANGE(slider->scale));
-    GVariantBuilder settings;
     slider->timer = 0;
-    if (RH_IS_MANAGER1(slider->proxy)) {
-        errand_begin(view->errands, slider->proxy, "SetVolume", g_variant_new("(u)", percent), NULL, set_volume, view);
-        return G_SOURCE_REMOVE;
-    }
-    g_hash_table_insert(view->volumes, g_strdup(g_dbus_proxy_get_object_path(slider->proxy)),
-                        GUINT_TO_POINTER(percent + 1));
-    g_variant_builder_init(&settings, G_VARIANT_TYPE("a{sv}"));
-    g_variant_builder_add(&settings, "{sv}", "volume", g_variant_new_uint32(percent));
-    errand_begin(view->errands, slider->proxy, "SetSettings", g_variant_new("(a{sv})", &settings), NULL, set_volume,
-                 view);
+    if (RH_IS_MANAGER1(slider->proxy))
+        errand_begin(view->errands, slider->proxy, "SetVolume", g_variant_new("(u)", slider->percent), NULL, volume_set,
+                     view);
+    else
+        errand_begin(view->errands, slider->proxy, "SetSettings", volume_setting(slider->percent), NULL, volume_set,
+                     view);
     return G_SOURCE_REMOVE;
+}
+
+static void slider_free(gpointer data)
+{
+    struct slider *slider = data;
+    if (slider->timer) {
+        g_source_remove(slider->timer);
+        ask(slider);
+    }
+    g_object_unref(slider->proxy);
+    g_free(slider);
 }
 
 static void moved(GtkRange *scale, gpointer data)
 {
     struct slider *slider = data;
-    (void)scale;
-    g_clear_handle_id(&slider->timer, g_source_remove);
+    struct machine_view *view = slider->view;
+    slider->percent = (guint)gtk_range_get_value(scale);
+    g_hash_table_insert(view->volumes, g_strdup(g_dbus_proxy_get_object_path(slider->proxy)),
+                        GUINT_TO_POINTER(slider->percent + 1));
+    if (slider->timer)
+        g_source_remove(slider->timer);
+    else
+        view->volumes_changing++;
     slider->timer = g_timeout_add(PAUSE_MILLISECONDS, ask, slider);
 }
 
@@ -70,7 +95,7 @@ static GtkWidget *fill_slider(struct machine_view *view, GtkBox *box, const char
     GtkWidget *scale = gtk_scale_new_with_range(GTK_ORIENTATION_HORIZONTAL, 0, 100, 5);
     struct slider *slider = g_new0(struct slider, 1);
     g_autofree char *spoken = g_strdup_printf("Volume of %s", name);
-    *slider = (struct slider){view, g_object_ref(proxy), scale, 0};
+    *slider = (struct slider){view, g_object_ref(proxy), percent, 0};
     gtk_label_set_xalign(GTK_LABEL(label), 0);
     gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_MIDDLE);
     gtk_label_set_max_width_chars(GTK_LABEL(label), 1);
@@ -97,8 +122,7 @@ static void fill_guests(struct machine_view *view, GtkBox *box)
                        FALSE, FALSE, 0);
     for (guint i = 0; i < guests->len; i++) {
         RhGuest1 *guest = g_ptr_array_index(guests, i);
-        guint told =
-            GPOINTER_TO_UINT(g_hash_table_lookup(view->volumes, g_dbus_proxy_get_object_path(G_DBUS_PROXY(guest))));
+        guint told = told_volume(view, guest);
         g_autofree char *name = plain_text(rh_guest1_get_name(guest), PLAIN_LINE_MAX);
         if (told)
             fill_slider(view, box, name, guest, told - 1);
@@ -172,7 +196,9 @@ GtkWidget *section_sound_fill(gpointer data, GtkBox *box, GtkBox *buttons)
         return NULL;
     }
     gtk_box_pack_start(box, page_heading("Speakers"), FALSE, FALSE, 4);
-    GtkWidget *first = fill_slider(view, box, "this computer", manager, rh_manager1_get_volume(manager));
+    guint changing = told_volume(view, manager);
+    GtkWidget *first =
+        fill_slider(view, box, "this computer", manager, changing ? changing - 1 : rh_manager1_get_volume(manager));
     fill_microphone(view, box);
     fill_guests(view, box);
     return first;

@@ -14,6 +14,10 @@ def test_sound(rig):
     rig.go_to('slider', 'Volume of home')
     rig.keys('Left', 'Left')
     rig.wait('it is in the definition', lambda: 'volume=90' in rig.definition('home'))
+    rig.keys('Left', 'alt+k')    # the slider is gone before it rests
+    rig.wait_find('label', 'Ctrl + Alt + 1 to 9')
+    rig.wait('it is in the definition', lambda: 'volume=85' in rig.definition('home'))
+    rig.section('s', 'slider', 'Volume of home')
     rig.control('start', 'work')
     rig.wait_find('push button', 'Give it to work')
     rig.go_to('push button', 'Give it to work')
