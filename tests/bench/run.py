@@ -314,7 +314,9 @@ def main():
     if options.write:
         troubles += [f'{part}, {machine}: was not asked for' for part, (_, names, _) in PARTS.items() for machine in names
                      if part not in options.only or machine not in benches]
-        write(options.write, figures.page(rows, troubles, initramfs.contents(f'{HERE}/preface.md').decode()))
+        here = os.path.abspath(options.build) + '/'
+        told = [trouble.replace(here, '') for trouble in troubles]      # a page is not of one machine's folders
+        write(options.write, figures.page(rows, told, initramfs.contents(f'{HERE}/preface.md').decode()))
     sys.exit(1 if failed else 0)
 
 
