@@ -17,6 +17,7 @@ PROGRAMS = {
     'ui': ('switcher/ui/roundhouse-ui.p', 9),
     'roundhoused': ('uivm/roundhoused/roundhoused.p', 25),
     'roundhouse-install': ('installer/install/roundhouse-install.p', 18),
+    'roundhouse-report': ('installer/report/roundhouse-report.p', 4),
     'roundhouse-policy': ('policies/roundhouse-policy.p', 10),
     'roundhousectl': ('uivm/roundhoused/roundhousectl.p', 1),
 }

@@ -55,8 +55,8 @@ void machine_view_ask(struct machine_view *view)
 
 /* ---- following ---- */
 
-/* What the section that is shown is made of, to know whether anything of it is new. The pool's numbers change all the time:
- * where they are not shown they must not take a slider out of a person's hand. */
+/* What the section that is shown is made of, to know whether anything of it is new. The pool's numbers change all the
+ * time: where they are not shown they must not take a slider out of a person's hand. */
 static char *news_of(struct machine_view *view)
 {
     RhManager1 *manager = model_manager(view->model);

@@ -18,7 +18,7 @@ struct machine_view {
     struct sheet *sheet;
     gboolean open;
     char *told;              /* what the section that is shown was made of */
-    GHashTable *volumes;     /* by the path of their objects: percent plus one; the machine's only while it is changed */
+    GHashTable *volumes;     /* by the path of the object: percent plus one; the machine's only while it is changed */
     guint volumes_changing;  /* changes that roundhoused has not answered: what it tells meanwhile may be older */
     GVariant *images;        /* aa{sv}; NULL: not told yet */
     struct errand *deleting; /* an image; NULL: none */
