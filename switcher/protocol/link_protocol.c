@@ -56,6 +56,17 @@ static bool check_mode(const struct link_message *m)
     return m->mode.width <= LINK_MAX_SIZE && m->mode.height <= LINK_MAX_SIZE;
 }
 
+static bool check_picture(const struct link_message *m)
+{
+    return m->picture.width <= LINK_PICTURE_MAX && m->picture.height <= LINK_PICTURE_MAX &&
+           (m->picture.width > 0) == (m->picture.height > 0);
+}
+
+static bool check_picture_ask(const struct link_message *m)
+{
+    return m->picture.width > 0 && check_picture(m);
+}
+
 static bool check_sound_rule(const struct link_message *m)
 {
     return m->sound_rule.rule <= GUEST_SOUND_NONE && m->sound_rule.volume <= LINK_VOLUME_MAX;
@@ -86,6 +97,7 @@ static const struct rule rules[] = {
     {LINK_HELLO, LINK_TO_SEAT | LINK_TO_MANAGER | LINK_TO_SOUND | LINK_SOUND_TO_MANAGER, true, NO_FD, check_hello},
     {LINK_GUEST_ADD, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_guest_add},
     {LINK_GUEST_SIGNS, LINK_TO_SEAT, false, NO_FD, check_guest_signs},
+    {LINK_PICTURE, LINK_TO_SEAT, false, ONE_FD, check_picture_ask},
     {LINK_GUEST_REMOVE, LINK_TO_SEAT | LINK_TO_SOUND, false, NO_FD, check_any},
     {LINK_FBIF_CONNECT, LINK_TO_SEAT, false, ONE_FD, check_fbif},
     {LINK_DISPLIF_CONNECT, LINK_TO_SEAT, false, NO_FD, check_displif},
@@ -105,6 +117,7 @@ static const struct rule rules[] = {
     {LINK_KEYBOARD_CLOSED, LINK_TO_MANAGER, false, NO_FD, check_any},
     {LINK_MODE, LINK_TO_MANAGER, false, NO_FD, check_mode},
     {LINK_CUT_CHANGED, LINK_TO_MANAGER, true, NO_FD, check_any},
+    {LINK_PICTURE_DONE, LINK_TO_MANAGER, false, NO_FD, check_picture},
     {LINK_SOUND_READY, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
     {LINK_SOUND_CLOSED, LINK_SOUND_TO_MANAGER, false, NO_FD, check_any},
 };

@@ -14,11 +14,12 @@
 #include <stdint.h>
 
 enum {
-    LINK_VERSION = 4,
+    LINK_VERSION = 5,
     LINK_SLOTS = 10,       // slot 0 is the switcher, 1..9 are guests
     LINK_NAME_SIZE = 64,   // with the closing NUL
     LINK_MAX_SIZE = 16384, // largest width or height of a guest's screen, in pixels
     LINK_VOLUME_MAX = 100,
+    LINK_PICTURE_MAX = 4096, // largest side of a picture that is asked for
 };
 
 #define LINK_SOCKET_PATH    "/run/roundhouse/seat.sock"
@@ -39,6 +40,7 @@ enum link_type {
     LINK_FOCUS = 10,       // ignored when no guest sits in the slot
     LINK_RFB_CONNECT = 12, // fd: a connected stream socket of the device model's VNC server
     LINK_GUEST_SIGNS = 13, // all of them; none after the first GUEST_ADD
+    LINK_PICTURE = 14,     // of the guest, into memory; fd: a memfd that cannot shrink, of XRGB8888 pixels without gaps
 
     // manager to sound
     LINK_SOUND_RULE = 16, // of the guest in the slot, right after each GUEST_ADD
@@ -55,6 +57,7 @@ enum link_type {
     LINK_MODE = 37, // the guest's picture changed its size
     LINK_CUT_CHANGED = 38, // the person cut this guest off from keyboard and pointer, and sound is to follow; slot 0
                            // and each FOCUS_CHANGED: none is
+    LINK_PICTURE_DONE = 39, // the answer to PICTURE: what is in the memory now; 0 by 0: it has none
 
     // sound to manager
     LINK_SOUND_READY = 48, // as DISPLAY_READY
@@ -135,6 +138,12 @@ struct link_mode {
     uint32_t width, height;
 };
 
+// PICTURE: how large it may be; it is as large as the guest's unless that is larger, and then has its shape.
+struct link_picture {
+    uint32_t width, height; // 1..LINK_PICTURE_MAX
+    uint32_t serial;        // the answer has it again: one to a guest that is gone is not the next one's
+};
+
 struct link_message {
     uint32_t type; // enum link_type
     uint32_t slot;
@@ -151,6 +160,7 @@ struct link_message {
         struct link_sndif_connect sndif;
         struct link_closed closed; // DISPLAY_CLOSED, KEYBOARD_CLOSED, SOUND_CLOSED
         struct link_mode mode;
+        struct link_picture picture; // PICTURE, PICTURE_DONE
         uint8_t bytes[88];
     };
 };

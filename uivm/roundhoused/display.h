@@ -43,6 +43,17 @@ void display_remove_guest(struct display *display, int domid);
  */
 void display_set_signs(struct display *display, int domid, guint signs);
 
+/* XRGB8888 without gaps, borrowed; NULL and 0 by 0: it has no picture, or it cannot be had. */
+typedef void (*display_picture_fn)(GBytes *pixels, guint width, guint height, gpointer data);
+
+/*
+ * What a domain shows just now, whether it is on screen or not: no larger than this (1..DISPLAY_PICTURE_MAX). done is
+ * called once, unless this is FALSE, with an RH_ERROR_DISPLAY.
+ */
+#define DISPLAY_PICTURE_MAX 4096
+gboolean display_picture(struct display *display, int domid, guint width, guint height, display_picture_fn done,
+                         gpointer data, GError **error);
+
 /* Asks for a slot to be brought on screen; focus_changed tells when it is. */
 gboolean display_focus(struct display *display, guint slot, GError **error);
 

@@ -1,6 +1,7 @@
 /* Screens through the display broker. */
 #include "display.h"
 #include "errors.h"
+#include "link_protocol.h"
 #include "vdisplay.h"
 
 /* Until the seat answers for the first time it is asked this often. */
@@ -108,6 +109,19 @@ void display_remove_guest(struct display *display, int domid)
 void display_set_signs(struct display *display, int domid, guint signs)
 {
     vdisplay_set_signs(display->broker, (guint32)domid, signs);
+}
+
+G_STATIC_ASSERT(DISPLAY_PICTURE_MAX == LINK_PICTURE_MAX);
+
+gboolean display_picture(struct display *display, int domid, guint width, guint height, display_picture_fn done,
+                         gpointer data, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (vdisplay_picture(display->broker, (guint32)domid, width, height, done, data, &cause))
+        return TRUE;
+    g_set_error(error, RH_ERROR, RH_ERROR_DISPLAY, "Its picture cannot be had: %s. Try again in a moment.",
+                cause->message);
+    return FALSE;
 }
 
 gboolean display_focus(struct display *display, guint slot, GError **error)

@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "guest.h"
 #include "guest_disc.h"
+#include "guest_picture.h"
 #include "guest_disks.h"
 #include "guest_edit.h"
 #include "guest_logs.h"
@@ -191,6 +192,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     guest_edit_serve_guest(&manager->edit, guest);
     guest_points_serve(manager->points, guest);
     guest_disc_serve(&manager->environment, guest);
+    guest_picture_serve(&manager->environment, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)

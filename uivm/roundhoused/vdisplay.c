@@ -25,6 +25,7 @@ struct vdisplay *vdisplay_new(const char *seat_socket_path, const char *sound_so
 static void guest_free(struct vguest *guest)
 {
     vdisplay_vga_stop(guest);
+    vdisplay_picture_lost(guest);
     g_free(guest->vga_socket);
     for (unsigned i = 0; i < guest->device_count; i++) {
         g_free(guest->devices[i].front);

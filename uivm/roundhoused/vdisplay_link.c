@@ -33,6 +33,7 @@ static void on_lost(struct vdisplay *vd)
         if (!vd->guests[slot])
             continue;
         vdisplay_vga_stop(vd->guests[slot]);
+        vdisplay_picture_lost(vd->guests[slot]);
         vguest_forget_connections(vd->guests[slot], &vd->seat);
     }
 }
@@ -64,6 +65,8 @@ static void on_hello(struct vdisplay *vd, const struct link_message *m, bool fir
 static void on_device_message(struct vdisplay *vd, const struct link_message *m)
 {
     struct vguest *guest = vd->guests[m->slot];
+    if (guest && m->type == LINK_PICTURE_DONE)
+        vdisplay_picture_done(guest, &m->picture);
     if (guest && m->type == LINK_DISPLAY_CLOSED)
         vdisplay_vga_closed(guest, (int)m->closed.error);
     if (!guest || !guest->has_screen)

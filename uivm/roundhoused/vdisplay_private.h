@@ -33,6 +33,8 @@ struct vdevice {
     gint64 next_look;               // monotonic microseconds
 };
 
+struct vpicture;
+
 struct vguest {
     struct vdisplay *vd;
     unsigned slot;
@@ -48,6 +50,7 @@ struct vguest {
     bool vga_connected; // the seat has been given a connection
     unsigned vga_tries; // since the last connection
     guint vga_retry;
+    struct vpicture *picture; // that the seat was asked for; NULL: none
     gint64 log_since; // monotonic microseconds: the minute that log_lines counts
     unsigned log_lines;
 };
@@ -58,6 +61,7 @@ struct vdisplay {
     struct vlink seat, sound;
     uint32_t screen_width, screen_height;
     unsigned focused;
+    uint32_t picture_serial;
     unsigned cut; // the slot whose guest the person cut off; 0: none
     struct vguest *guests[LINK_SLOTS]; // by slot
     vdisplay_focus_fn *focus_callback;
@@ -109,6 +113,10 @@ void vdevice_closed(struct vdevice *device, int error); // the seat has not, or 
 void vdisplay_vga_connect(struct vguest *guest); // gives the seat a new connection, now or as soon as it can be had
 void vdisplay_vga_closed(struct vguest *guest, int error); // the seat has lost it
 void vdisplay_vga_stop(struct vguest *guest);
+
+// vdisplay_picture.c
+void vdisplay_picture_done(struct vguest *guest, const struct link_picture *what); // the seat's answer
+void vdisplay_picture_lost(struct vguest *guest);                                  // there will be none
 
 // vdisplay_link.c
 extern const struct vlink_events vdisplay_seat_events;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "kept.h"
 #include "link_protocol.h"
 #include "listen.h"
@@ -173,6 +174,20 @@ static void on_keyboard_disconnect(struct link *link, const struct link_message 
     send_result(link, LINK_KEYBOARD_CLOSED, m->slot, 0);
 }
 
+// Small enough for one turn of the loop: it costs what drawing the guest once costs.
+static void on_picture(struct link *link, const struct link_message *m, int fd)
+{
+    struct link_message answer = {.type = LINK_PICTURE_DONE, .slot = m->slot, .picture = m->picture};
+    int error =
+        capture_picture(&link->seat->guests[m->slot].picture, fd, &answer.picture.width, &answer.picture.height);
+    close(fd);
+    if (error) {
+        log_guest(m->slot, "cannot give its picture away: %s", strerror(error));
+        answer.picture.width = answer.picture.height = 0;
+    }
+    send_message(link, &answer);
+}
+
 static void on_focus(struct link *link, const struct link_message *m, int fd)
 {
     (void)fd;
@@ -190,6 +205,7 @@ static const struct handler handlers[] = {
     {LINK_GUEST_ADD, false, on_guest_add},
     {LINK_GUEST_SIGNS, true, on_guest_signs},
     {LINK_GUEST_REMOVE, true, on_guest_remove},
+    {LINK_PICTURE, true, on_picture},
     {LINK_FBIF_CONNECT, true, on_display},
     {LINK_DISPLIF_CONNECT, true, on_display},
     {LINK_RFB_CONNECT, true, on_display},

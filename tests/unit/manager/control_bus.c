@@ -1,6 +1,7 @@
 /* roundhousectl as a process, with the service and without. */
 #include "service.h"
 
+#include <png.h>
 #include <string.h>
 
 static char *control(int expected_status, ...) G_GNUC_NULL_TERMINATED;
@@ -284,6 +285,31 @@ static void test_points(struct fixture *fixture, gconstpointer data)
     expect_text(control(0, "points", "work", NULL), " snapshot\n");
 }
 
+static void test_screenshot(struct fixture *fixture, gconstpointer data)
+{
+    static const guint8 shown[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 0x12, 0x34, 0x56}; /* display_fake.c */
+    g_autofree char *file = g_build_filename(fixture->directory, "shot.png", NULL);
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    guint8 pixels[sizeof(shown)];
+    (void)data;
+    define(fixture, "work", 1, "");
+    define(fixture, "blank", 9, "");
+    start_service(fixture);
+    expect_text(control(1, "screenshot", "work", file, NULL), "It has no screen now.");
+    run(fixture, "test ! -e shot.png");
+    expect_text(control(0, "start", "work", NULL), "");
+    expect_text(control(0, "screenshot", "work", file, NULL), "");
+    g_assert_true(png_image_begin_read_from_file(&image, file) && image.width == 2 && image.height == 2);
+    g_assert_cmpuint(image.format, ==, PNG_FORMAT_RGB);
+    g_assert_true(png_image_finish_read(&image, NULL, pixels, 0, NULL));
+    g_assert_cmpmem(pixels, sizeof(pixels), shown, sizeof(shown));
+    expect_text(control(1, "screenshot", "work", file, NULL), "cannot be made"); /* it is there */
+    run(fixture, "test -s shot.png && rm shot.png");
+    expect_text(control(0, "start", "blank", NULL), "");
+    expect_text(control(1, "screenshot", "blank", file, NULL), "It shows nothing just now.");
+    run(fixture, "test ! -e shot.png");
+}
+
 static void test_disc(struct fixture *fixture, gconstpointer data)
 {
     g_autofree char *disc = g_build_filename(fixture->directory, "disc", NULL);
@@ -440,6 +466,7 @@ int main(int argc, char **argv)
         {"/control/create-disks", test_create_disks},
         {"/control/points", test_points},
         {"/control/disc", test_disc},
+        {"/control/screenshot", test_screenshot},
         {"/control/not-allowed", test_not_allowed},
         {"/control/import-xl", test_import_xl},
         {"/control/import-libvirt", test_import_libvirt},

@@ -5,6 +5,7 @@
 #include "xenstore_fake.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void seat_send(uint32_t type, uint32_t slot, int error)
@@ -410,6 +411,71 @@ static void test_signs(void)
     teardown();
 }
 
+static struct shot {
+    unsigned calls, width, height;
+    gsize size;
+} shot;
+
+static void on_picture(GBytes *pixels, unsigned width, unsigned height, void *data)
+{
+    struct shot *to = data;
+    *to = (struct shot){to->calls + 1, width, height, pixels ? g_bytes_get_size(pixels) : 0};
+}
+
+static void ask_picture(uint32_t domid, gboolean taken)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(vdisplay_picture(vd, domid, 64, 48, on_picture, &shot, &error), ==, taken);
+    g_assert_true(taken == !error);
+}
+
+static void answer_picture(unsigned width, unsigned height, uint32_t serial)
+{
+    struct link_message answer = {.type = LINK_PICTURE_DONE, .slot = 1, .picture = {width, height, serial}};
+    g_assert_cmpint(send(seat.peer, &answer, sizeof(answer), MSG_NOSIGNAL), ==, sizeof(answer));
+    turns(10);
+}
+
+/* Each that was asked for is answered once, with as much as the seat says at most, and by its own answer. */
+static void test_pictures(void)
+{
+    shot = (struct shot){0};
+    setup();
+    ask_picture(7, FALSE); /* nobody */
+    add(1, 7, GUEST_DISPLAY_FBIF);
+    turns(10);
+    ask_picture(7, TRUE);
+    ask_picture(7, FALSE); /* one at a time */
+    turns(10);
+    uint32_t serial = seat.last[LINK_PICTURE].picture.serial;
+    g_assert_cmpuint(seat.last[LINK_PICTURE].picture.width, ==, 64);
+    answer_picture(64, 48, serial - 1);
+    g_assert_cmpuint(shot.calls, ==, 0);
+    answer_picture(32, 10, serial);
+    g_assert_true(shot.calls == 1 && shot.width == 32 && shot.height == 10 && shot.size == 32 * 10 * 4);
+    answer_picture(32, 10, serial); /* not asked for */
+    g_assert_cmpuint(shot.calls, ==, 1);
+    ask_picture(7, TRUE);
+    answer_picture(65, 48, serial + 1); /* more than there is room for */
+    g_assert_true(shot.calls == 2 && shot.width == 0 && shot.size == 0);
+    ask_picture(7, TRUE);
+    answer_picture(0, 0, serial + 2);
+    g_assert_true(shot.calls == 3 && shot.width == 0);
+    ask_picture(7, TRUE);
+    seat_drop();
+    for (unsigned i = 0; i < 100 && shot.calls < 4; i++)
+        turns(1);
+    g_assert_true(shot.calls == 4 && shot.width == 0);
+    for (unsigned i = 0; i < 100 && !vdisplay_seat_present(vd); i++)
+        turns(1);
+    ask_picture(7, TRUE);
+    vdisplay_remove_guest(vd, 7);
+    g_assert_true(shot.calls == 5 && shot.width == 0);
+    turns(10);
+    g_assert_cmpuint(seat.refused, ==, 0);
+    teardown();
+}
+
 /* A seat that hangs up before it has said anything is not asked without a pause. */
 static void test_seat_hangs_up(void)
 {
@@ -485,6 +551,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vdisplay/conflicts", test_conflicts);
     g_test_add_func("/vdisplay/next-seat", test_next_seat);
     g_test_add_func("/vdisplay/signs", test_signs);
+    g_test_add_func("/vdisplay/pictures", test_pictures);
     g_test_add_func("/vdisplay/seat-hangs-up", test_seat_hangs_up);
     g_test_add_func("/vdisplay/closed-meanwhile", test_closed_meanwhile);
     return g_test_run();

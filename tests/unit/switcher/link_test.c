@@ -27,6 +27,9 @@ static struct link_message good(uint32_t type)
         m.displif.width = 1280;
         m.displif.height = 800;
         break;
+    case LINK_PICTURE:
+        m.picture = (struct link_picture){LINK_PICTURE_MAX, 1, 7};
+        break;
     case LINK_RFB_CONNECT:
         m.rfb.videoram_limit = 1 << 20;
         break;
@@ -60,6 +63,8 @@ static const struct {
     {LINK_KEYBOARD_CONNECT, 0, true, false},
     {LINK_KEYBOARD_DISCONNECT, 0, true, false},
     {LINK_FOCUS, 0, true, false},
+    {LINK_PICTURE, 1, true, false},
+    {LINK_PICTURE_DONE, 0, false, true},
     {LINK_FOCUS_CHANGED, 0, false, true},
     {LINK_DISPLAY_READY, 0, false, true},
     {LINK_DISPLAY_CLOSED, 0, false, true},
@@ -174,6 +179,15 @@ static void bad_fields(void)
     m = good(LINK_HELLO);
     m.slot = 1;
     CHECK(!to_seat(&m, 0));
+    m = good(LINK_PICTURE);
+    m.picture.height = LINK_PICTURE_MAX + 1;
+    CHECK(!to_seat(&m, 1));
+    m.picture.height = 0;
+    CHECK(!to_seat(&m, 1));
+    m.type = LINK_PICTURE_DONE;
+    CHECK(!link_message_valid(&m, sizeof(m), 0, LINK_TO_MANAGER));
+    m.picture.width = 0;
+    CHECK(link_message_valid(&m, sizeof(m), 0, LINK_TO_MANAGER) && !to_seat(&m, 1));
 }
 
 static void keyboards(void)

@@ -67,6 +67,38 @@ static void the_manager(void)
 
 // ---- a device model ----
 
+// Asks for slot 2's picture, at most so large; what comes, into `pixels` (64 by 48 have room).
+static struct link_picture picture_of(unsigned width, unsigned height, size_t size, unsigned seals, uint32_t *pixels)
+{
+    static uint32_t serial;
+    int memory = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CHECK(memory >= 0 && ftruncate(memory, (off_t)size) == 0 && fcntl(memory, F_ADD_SEALS, seals) == 0);
+    struct link_message ask = {.type = LINK_PICTURE, .slot = 2, .picture = {width, height, ++serial}};
+    tell(&ask, memory);
+    struct link_picture picture = hear_type(LINK_PICTURE_DONE).picture;
+    CHECK(picture.serial == serial);
+    memset(pixels, 0xee, 64 * 48 * 4);
+    CHECK(pread(memory, pixels, 64 * 48 * 4, 0) >= 0);
+    close(memory);
+    return picture;
+}
+
+// Whether it is on screen or not; never larger than it is, and smaller in its own shape.
+static void pictures(uint32_t rgb)
+{
+    static uint32_t pixels[64 * 48];
+    struct link_picture whole = picture_of(640, 480, 640 * 480 * 4, F_SEAL_SHRINK, pixels);
+    CHECK(whole.width == 64 && whole.height == 48);
+    CHECK((pixels[0] & 0xffffff) == rgb && (pixels[64 * 48 - 1] & 0xffffff) == rgb);
+    struct link_picture wide = picture_of(32, 48, 32 * 48 * 4, F_SEAL_SHRINK, pixels);
+    CHECK(wide.width == 32 && wide.height == 24 && (pixels[32 * 24 - 1] & 0xffffff) == rgb && pixels[32 * 24] == 0);
+    struct link_picture high = picture_of(64, 1, 64 * 4, F_SEAL_SHRINK, pixels);
+    CHECK(high.width == 1 && high.height == 1);
+    // The seat does not write where it could be left without memory.
+    CHECK(picture_of(64, 48, 64 * 48 * 4, F_SEAL_GROW, pixels).width == 0 && pixels[0] == 0);
+    CHECK(picture_of(64, 48, 64 * 48 * 4 - 1, F_SEAL_SHRINK, pixels).width == 0 && pixels[0] == 0);
+}
+
 // Slot 2, which is on screen, has emulated graphics: a picture in the middle, until the device model goes wrong.
 static void emulated_screen(void)
 {
@@ -79,8 +111,10 @@ static void emulated_screen(void)
     model_hears(model, 10); // the next request
     model_draws(model, 0x777777);
     CHECK(shows(WIDTH / 2 - 30, HEIGHT / 2 - 20, 0x777777));
+    pictures(0x777777);
     focus(1);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0xcc2200));
+    pictures(0x777777);
     focus(2); // its last picture is there with the first frame, and nothing in between
     do
         look();
@@ -89,6 +123,8 @@ static void emulated_screen(void)
     model_says(model, "\377", 1); // no message of ours
     CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPROTO);
     CHECK(shows(INSIDE_X, INSIDE_Y, 0x0022cc)); // the placeholder again
+    static uint32_t pixels[64 * 48];
+    CHECK(picture_of(64, 48, 64 * 48 * 4, F_SEAL_SHRINK, pixels).width == 0);
     close(model);
     close(model_connect(2));
     CHECK(hear_type(LINK_DISPLAY_CLOSED).closed.error == EPIPE);

@@ -42,6 +42,10 @@ gboolean control_do(gpointer proxy, const char *method, GVariant *parameters, GU
 /* A list with this one file, as handle 0. NULL: it cannot be opened for reading. */
 GUnixFDList *control_open(const char *path, GError **error);
 
+/* A list with a new file, as handle 0, which who made it takes away again where nothing comes of it. NULL: it cannot be
+ * made, or there is one. */
+GUnixFDList *control_make_file(const char *path, GError **error);
+
 /* "20G": bytes. M, G and T are powers of 1024. */
 gboolean control_size(const char *text, guint64 *bytes, GError **error);
 
@@ -90,6 +94,7 @@ gboolean control_points(struct control *control, GError **error);
 gboolean control_revert(struct control *control, GError **error);
 gboolean control_undo(struct control *control, GError **error);
 gboolean control_forget(struct control *control, GError **error);
+gboolean control_screenshot(struct control *control, GError **error);
 gboolean control_disc(struct control *control, GError **error);
 
 /* A line for each action of "image". */

@@ -172,6 +172,17 @@ static void print_job(RhJob1 *job)
             rh_job1_get_state(job), done, seconds, rh_job1_get_error(job));
 }
 
+gboolean control_screenshot(struct control *control, GError **error)
+{
+    g_autoptr(RhGuest1) guest = control_guest(control, control->words[0], error);
+    g_autoptr(GUnixFDList) file = guest ? control_make_file(control->words[1], error) : NULL;
+    g_autoptr(GVariant) answer =
+        file ? control_call_with(guest, "Screenshot", g_variant_new("(h)", 0), file, error) : NULL;
+    if (file && !answer)
+        unlink(control->words[1]);
+    return answer != NULL;
+}
+
 gboolean control_list_jobs(struct control *control, GError **error)
 {
     g_autoptr(GPtrArray) jobs = control_jobs(error);

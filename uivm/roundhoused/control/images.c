@@ -95,12 +95,9 @@ static const char *format_of(char **words)
 /* The file is new. It is taken away again where nothing comes of it. */
 static gboolean export(struct control *control, char **words, GError **error)
 {
-    int fd = open(words[1], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s cannot be made: %s.", words[1], g_strerror(errno));
+    g_autoptr(GUnixFDList) file = control_make_file(words[1], error);
+    if (!file)
         return FALSE;
-    }
-    g_autoptr(GUnixFDList) file = g_unix_fd_list_new_from_array(&fd, 1);
     gboolean good =
         control_do(control->manager, "ExportImage", g_variant_new("(shs)", words[0], 0, format_of(words)), file, error);
     if (!good)

@@ -20,6 +20,13 @@ _roundhousectl()
             COMPREPLY=($(compgen -W --eject -- "$word") $(compgen -f -- "$word"))
         fi
         ;;
+    screenshot)
+        if [ "$COMP_CWORD" = 2 ]; then
+            COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))
+        else
+            COMPREPLY=($(compgen -f -- "$word"))
+        fi
+        ;;
     revert | forget)
         if [ "$COMP_CWORD" = 2 ]; then
             COMPREPLY=($(compgen -W "$(_roundhousectl_guests)" -- "$word"))

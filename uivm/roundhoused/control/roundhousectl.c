@@ -69,6 +69,7 @@ static const struct command commands[] = {
     {"microphone", control_microphone, "NAME", 1, 1,
      .help = "let one guest hear the microphone, or nobody (name: nobody)"},
     {"console", control_console, "NAME", 1, 1, .help = "join a guest's text console; Ctrl+] leaves it"},
+    {"screenshot", control_screenshot, "NAME FILE", 2, 2, .help = "write what a guest shows into a new file, as PNG"},
     {"settings", control_settings, "NAME", 1, 1, .help = "tell a guest's settings, a line each", .json = TRUE},
     {"create", control_create, "NAME [SETTING=VALUE...]", 1, MANY,
      .help = "make a guest; roundhouse-guest(5) has the settings; --disk SIZE, --disk-clone IMAGE[,SIZE], "

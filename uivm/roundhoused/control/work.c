@@ -83,6 +83,15 @@ GUnixFDList *control_open(const char *path, GError **error)
     return g_unix_fd_list_new_from_array(&fd, 1);
 }
 
+GUnixFDList *control_make_file(const char *path, GError **error)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+        return g_unix_fd_list_new_from_array(&fd, 1);
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s cannot be made: %s.", path, g_strerror(errno));
+    return NULL;
+}
+
 gboolean control_size(const char *text, guint64 *bytes, GError **error)
 {
     static const char units[] = "KMGT";
