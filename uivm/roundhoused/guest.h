@@ -61,6 +61,10 @@ void guest_release(struct guest *guest);
 /* Whether its definition and disks may be changed: no domain, nothing saved, not held. */
 gboolean guest_check_off(const struct guest *guest, GError **error);
 
+/* What it shows just now: display_picture(). */
+gboolean guest_show(const struct guest *guest, guint width, guint height, display_picture_fn done, gpointer data,
+                    GError **error);
+
 /* The toolstack's news about the guest's domain. */
 void guest_domain_ended(struct guest *guest, enum toolstack_end end);
 

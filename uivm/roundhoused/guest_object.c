@@ -79,6 +79,12 @@ gboolean guest_offer_screen(struct guest *guest, GError **error)
     return TRUE;
 }
 
+gboolean guest_show(const struct guest *guest, guint width, guint height, display_picture_fn done, gpointer data,
+                    GError **error)
+{
+    return display_picture(guest->environment->display, guest->domid, width, height, done, data, error);
+}
+
 void guest_take_screen(struct guest *guest)
 {
     display_remove_guest(guest->environment->display, guest->domid);

@@ -8,12 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A guest as its methods see it; its skeleton owns this. */
-struct subject {
-    const struct guest_environment *environment;
-    struct guest *guest;
-};
-
 struct shot {
     GDBusMethodInvocation *invocation;
     int file;
@@ -92,7 +86,7 @@ static void taken(GBytes *pixels, guint width, guint height, gpointer data)
 
 static void screenshot(GDBusMethodInvocation *invocation, gpointer user, guint argument)
 {
-    const struct subject *subject = user;
+    struct guest *guest = user;
     GError *error = NULL;
     gint32 handle;
     (void)argument;
@@ -104,18 +98,14 @@ static void screenshot(GDBusMethodInvocation *invocation, gpointer user, guint a
     }
     struct shot *shot = g_new(struct shot, 1);
     *shot = (struct shot){.invocation = invocation, .file = file};
-    if (display_picture(subject->environment->display, guest_domid(subject->guest), DISPLAY_PICTURE_MAX,
-                        DISPLAY_PICTURE_MAX, taken, shot, &error))
+    if (guest_show(guest, DISPLAY_PICTURE_MAX, DISPLAY_PICTURE_MAX, taken, shot, &error))
         return;
     g_dbus_method_invocation_take_error(invocation, error);
     shot_free(shot);
 }
 
-void guest_picture_serve(const struct guest_environment *environment, struct guest *guest)
+void guest_picture_serve(struct authority *authority, struct guest *guest)
 {
     static const struct authority_method methods[] = {{"handle-screenshot", screenshot, 0}, {NULL, NULL, 0}};
-    struct subject *subject = g_new(struct subject, 1);
-    *subject = (struct subject){environment, guest};
-    g_object_set_data_full(G_OBJECT(guest_skeleton(guest)), "picture", subject, g_free);
-    authority_serve(environment->authority, guest_skeleton(guest), methods, subject);
+    authority_serve(authority, guest_skeleton(guest), methods, guest);
 }

@@ -4,7 +4,7 @@
 
 #include "guest.h"
 
-/* The environment must outlive the skeleton on the bus. */
-void guest_picture_serve(const struct guest_environment *environment, struct guest *guest);
+/* The guest must outlive its skeleton on the bus. */
+void guest_picture_serve(struct authority *authority, struct guest *guest);
 
 #endif

@@ -1,9 +1,14 @@
 /* Work on the points of a guest, one piece at a time, from a call or by rule. */
 #include "guest_points.h"
 #include "errors.h"
+#include "picture_png.h"
 #include "roundhouse_dbus.h"
 #include "storage/point_set.h"
 #include "storage/pool_work.h"
+
+/* Of the pictures beside points. */
+#define PICTURE_WIDTH  256
+#define PICTURE_HEIGHT 160
 
 #ifndef UNDO_MINUTE_SECONDS
 #define UNDO_MINUTE_SECONDS 60
@@ -27,6 +32,8 @@ struct work {
     pool_work_fn run;
     char *label; /* of a snapshot */
     gint64 time; /* of the point that it is about */
+    GBytes *pixels; /* what the guest showed when it was made; NULL: nothing */
+    guint width, height;
     struct point_limits limits;
     struct long_job *job; /* NULL: it is by rule */
     void (*go_on)(gpointer data);
@@ -41,11 +48,29 @@ static const char *const *images_of_work(const struct work *work)
     return (const char *const *)work->images;
 }
 
+/* A point is as good without it. */
+static void keep_picture(struct pool *pool, const struct work *work, gint64 time)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) png = work->pixels ? picture_png(work->pixels, work->width, work->height, &error) : NULL;
+    if (png && !point_put_picture(pool, work->images[0], time, png, &error))
+        g_warning("%s", error->message);
+}
+
+static gboolean make_point(struct pool *pool, const struct work *work, GError **error)
+{
+    gint64 time;
+    if (!point_set_make(pool, images_of_work(work), work->label, &time, error))
+        return FALSE;
+    keep_picture(pool, work, time);
+    return TRUE;
+}
+
 static gboolean make_snapshot(struct pool *pool, gpointer data, const struct convert_watch *watch, GError **error)
 {
     const struct work *work = data;
     (void)watch;
-    return point_set_make(pool, images_of_work(work), work->label, NULL, error);
+    return make_point(pool, work, error);
 }
 
 /* What keeps old blocks is no help where there are none left. */
@@ -64,7 +89,7 @@ static gboolean make_undo(struct pool *pool, gpointer data, const struct convert
 {
     const struct work *work = data;
     (void)watch;
-    return check_space(pool, error) && point_set_make(pool, images_of_work(work), NULL, NULL, error) &&
+    return check_space(pool, error) && make_point(pool, work, error) &&
            point_set_trim(pool, images_of_work(work), &work->limits, error);
 }
 
@@ -143,6 +168,7 @@ static void work_end(struct work *work, const GError *error)
     if (work->go_on)
         work->go_on(work->data);
     g_strfreev(work->images);
+    g_clear_pointer(&work->pixels, g_bytes_unref);
     g_free(work->label);
     g_free(work);
 }
@@ -173,12 +199,28 @@ static void paused(struct guest *guest, const GError *error, gpointer data)
 }
 
 /* Disks that are copied one after the other would not be of one time. */
-static void begin_keeping(struct work *work)
+static void keep(struct work *work)
 {
     if (work->images[1] && guest_state(work->guest) == GUEST_RUNNING)
         guest_request(work->guest, REQUEST_PAUSE, paused, work);
     else
         start_work(work);
+}
+
+static void shown(GBytes *pixels, guint width, guint height, gpointer data)
+{
+    struct work *work = data;
+    work->pixels = pixels ? g_bytes_ref(pixels) : NULL;
+    work->width = width;
+    work->height = height;
+    keep(work);
+}
+
+/* The picture first: a guest that stands still shows that it does. */
+static void begin_keeping(struct work *work)
+{
+    if (!guest_show(work->guest, PICTURE_WIDTH, PICTURE_HEIGHT, shown, work, NULL))
+        keep(work);
 }
 
 /* ---- calls ---- */
@@ -261,6 +303,7 @@ static void answer_list(const struct listing *listing)
         g_variant_builder_add(&points, "{sv}", "time", g_variant_new_int64(point->time));
         g_variant_builder_add(&points, "{sv}", "label", g_variant_new_string(point->label ? point->label : ""));
         g_variant_builder_add(&points, "{sv}", "size", g_variant_new_uint64(point->size));
+        g_variant_builder_add(&points, "{sv}", "picture", g_variant_new_boolean(point->picture));
         g_variant_builder_close(&points);
     }
     g_dbus_method_invocation_return_value(listing->invocation, g_variant_new("(aa{sv})", &points));
@@ -291,10 +334,65 @@ static void list_points(GDBusMethodInvocation *invocation, gpointer user, guint 
     listing_free(listing);
 }
 
+/* ---- a picture ---- */
+
+struct looking {
+    GDBusMethodInvocation *invocation;
+    char *image;
+    gint64 time;
+    GBytes *picture;
+};
+
+static void looking_free(gpointer data)
+{
+    struct looking *looking = data;
+    g_clear_pointer(&looking->picture, g_bytes_unref);
+    g_free(looking->image);
+    g_free(looking);
+}
+
+static gboolean look(struct pool *pool, gpointer data, const struct convert_watch *watch, GError **error)
+{
+    struct looking *looking = data;
+    (void)watch;
+    looking->picture = point_picture(pool, looking->image, looking->time, error);
+    return looking->picture != NULL;
+}
+
+static void looked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    const struct looking *looking = data;
+    GError *error = NULL;
+    (void)source;
+    if (pool_work_finish(result, &error))
+        g_dbus_method_invocation_return_value(
+            looking->invocation,
+            g_variant_new("(@ay)", g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, looking->picture, TRUE)));
+    else
+        g_dbus_method_invocation_take_error(looking->invocation, error);
+}
+
+static void get_picture(GDBusMethodInvocation *invocation, gpointer user, guint argument)
+{
+    const struct subject *subject = user;
+    g_auto(GStrv) images = images_of(subject->guest);
+    (void)argument;
+    if (!images[0]) {
+        g_dbus_method_invocation_return_error(invocation, RH_ERROR, RH_ERROR_NOT_FOUND, "It has no points.");
+        return;
+    }
+    struct looking *looking = g_new0(struct looking, 1);
+    looking->invocation = invocation;
+    looking->image = g_strdup(images[0]);
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(x)", &looking->time);
+    pool_work_start(subject->points->pool, look, looking, looking_free, NULL, looked, looking);
+}
+
 void guest_points_serve(struct guest_points *points, struct guest *guest)
 {
     static const struct authority_method methods[] = {{"handle-snapshot", snapshot, 0},
                                                       {"handle-list-points", list_points, 0},
+                                                      {"handle-get-point-picture", get_picture, 0},
                                                       {"handle-revert", use_point, TRUE},
                                                       {"handle-delete-point", use_point, FALSE},
                                                       {NULL, NULL, 0}};

@@ -192,7 +192,7 @@ static void add_guest(struct manager *manager, const struct guest_config *config
     guest_edit_serve_guest(&manager->edit, guest);
     guest_points_serve(manager->points, guest);
     guest_disc_serve(&manager->environment, guest);
-    guest_picture_serve(&manager->environment, guest);
+    guest_picture_serve(manager->environment.authority, guest);
 }
 
 static void drop_guest(struct manager *manager, struct guest *guest)

@@ -139,6 +139,41 @@ static void test_life(struct fixture *fixture, gconstpointer data)
     run(fixture, "test $(ls pool/images/one pool/images/two pool/images/three | grep -c '[0-9].*img') = 2");
 }
 
+/* What it showed, of points that were made while it showed something; it goes with the point. */
+static void test_picture(struct fixture *fixture, gconstpointer data)
+{
+    static const guint8 begin_of_png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    (void)data;
+    g_autoptr(RhGuest1) work = begin(fixture, "");
+    done(fixture, work, "Snapshot", "('off',)", -1);
+    start(work);
+    done(fixture, work, "Snapshot", "('on',)", -1);
+    g_autoptr(GVariant) points = points_of(work);
+    for (gsize i = 0; i < 2; i++) {
+        g_autoptr(GVariant) point = g_variant_get_child_value(points, i), answer = NULL;
+        gint64 time;
+        gboolean picture;
+        g_assert_true(g_variant_lookup(point, "time", "x", &time) &&
+                      g_variant_lookup(point, "picture", "b", &picture));
+        g_assert_true(picture == (i == 1));
+        answer = g_dbus_proxy_call_sync(G_DBUS_PROXY(work), "GetPointPicture", g_variant_new("(x)", time), 0, -1, NULL,
+                                        NULL);
+        g_assert_true((answer != NULL) == picture);
+        if (!answer)
+            continue;
+        gsize size;
+        g_autoptr(GVariant) bytes = g_variant_get_child_value(answer, 0);
+        const void *png = g_variant_get_fixed_array(bytes, &size, 1);
+        g_assert_cmpuint(size, >, sizeof(begin_of_png));
+        g_assert_cmpmem(png, sizeof(begin_of_png), begin_of_png, sizeof(begin_of_png));
+    }
+    g_autofree char *time = time_of(work, 0);
+    refused(fixture, work, "GetPointPicture", time, -1, NOT_FOUND, "There is no picture of this point");
+    run(fixture, "test $(ls pool/images/one | grep -c png) = 1");
+    use_point(fixture, work, "DeletePoint", 1);
+    run(fixture, "test $(ls pool/images/one pool/images/two | grep -c png) = 0");
+}
+
 static void test_refused(struct fixture *fixture, gconstpointer data)
 {
     static const struct {
@@ -375,6 +410,7 @@ int main(int argc, char **argv)
 {
     static const struct service_test tests[] = {
         {"/points/life", test_life},
+        {"/points/picture", test_picture},
         {"/points/refused", test_refused},
         {"/points/stands-still", test_stands_still},
         {"/points/undo", test_undo},

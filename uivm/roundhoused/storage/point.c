@@ -1,4 +1,4 @@
-/* Points: files TIME[.LABEL].img beside the image's own. */
+/* Points: files TIME[.LABEL].img beside the image's own, and TIME.png of what the guest showed. */
 #include "point.h"
 #include "../errors.h"
 #include "extents.h"
@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX ".img"
+#define SUFFIX         ".img"
+#define PICTURE_SUFFIX ".png"
 
 /* ---- what is there ---- */
 
@@ -28,6 +29,11 @@ static char *file_of(gint64 time, const char *label)
     return g_strdup_printf("%" G_GINT64_FORMAT "%s%s" SUFFIX, time, label ? "." : "", label ? label : "");
 }
 
+static char *picture_of(gint64 time)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT PICTURE_SUFFIX, time);
+}
+
 /* NULL: the file is no point. */
 static struct point *read_point(int folder, const char *file)
 {
@@ -39,7 +45,9 @@ static struct point *read_point(int folder, const char *file)
         return NULL;
     struct point *point = g_new(struct point, 1);
     gsize length = strlen(end) - strlen(SUFFIX);
-    *point = (struct point){time, length ? g_strndup(end + 1, length - 1) : NULL, (guint64)status.st_size};
+    g_autofree char *picture = picture_of(time);
+    *point = (struct point){time, length ? g_strndup(end + 1, length - 1) : NULL, (guint64)status.st_size,
+                            faccessat(folder, picture, F_OK, AT_SYMLINK_NOFOLLOW) == 0};
     return point;
 }
 
@@ -188,6 +196,70 @@ gboolean point_next_time(const struct pool *pool, const char *image, gint64 *tim
     return points != NULL;
 }
 
+/* ---- what the guest showed ---- */
+
+static gboolean write_picture(int fd, GBytes *picture, GError **error)
+{
+    gsize size;
+    const void *bytes = g_bytes_get_data(picture, &size);
+    ssize_t wrote = write(fd, bytes, size);
+    if (wrote >= 0 && (gsize)wrote < size)
+        errno = ENOSPC;
+    return (wrote >= 0 && (gsize)wrote == size) || making_fail(error, "The picture could not be kept");
+}
+
+gboolean point_put_picture(const struct pool *pool, const char *image, gint64 time, GBytes *picture, GError **error)
+{
+    struct making making;
+    g_autofree char *name = picture_of(time);
+    int folder = image_folder(pool, image, error);
+    if (folder < 0)
+        return FALSE;
+    gboolean good = making_begin(pool, &making, error);
+    int fd = good ? making_file(making.folder, name, error) : -1;
+    good = fd >= 0 && write_picture(fd, picture, error) && making_sync(fd, error) &&
+           making_move(making.folder, name, folder, name, 0, error);
+    if (fd >= 0)
+        close(fd);
+    making_end(&making);
+    close(folder);
+    return good;
+}
+
+static GBytes *read_picture(int fd, GError **error)
+{
+    g_autofree guint8 *bytes = g_malloc(POINT_PICTURE_MAX);
+    ssize_t size = read(fd, bytes, POINT_PICTURE_MAX);
+    if (size >= 0)
+        return g_bytes_new(bytes, (gsize)size);
+    making_fail(error, "The picture cannot be read");
+    return NULL;
+}
+
+GBytes *point_picture(const struct pool *pool, const char *image, gint64 time, GError **error)
+{
+    g_autofree char *name = picture_of(time);
+    int folder = image_folder(pool, image, error);
+    int fd = folder < 0 ? -1 : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0 && fd < 0)
+        making_fail(error, "There is no picture of this point");
+    GBytes *picture = fd < 0 ? NULL : read_picture(fd, error);
+    if (fd >= 0)
+        close(fd);
+    if (folder >= 0)
+        close(folder);
+    return picture;
+}
+
+/* Before the point goes: one without a picture is listed, a picture without a point would stay. */
+static gboolean discard(const struct work *work, const char *file, gint64 time, GError **error)
+{
+    g_autofree char *picture = picture_of(time);
+    if (unlinkat(work->folder, picture, 0) < 0 && errno != ENOENT)
+        return making_fail(error, "The point's picture cannot be deleted");
+    return making_discard(work->pool, work->folder, file, error);
+}
+
 /* ---- going back, deleting ---- */
 
 static gboolean revert(const struct work *work, const char *file, GError **error)
@@ -216,7 +288,7 @@ gboolean point_delete(const struct pool *pool, const char *image, gint64 time, G
     g_autofree char *file = NULL;
     gboolean good = work_begin(&work, pool, image, IMAGE_COPY, error) &&
                     (file = find_point(work.points, image, time, error)) &&
-                    making_discard(pool, work.folder, file, error);
+                    discard(&work, file, time, error);
     work_end(&work);
     return good;
 }
@@ -282,7 +354,7 @@ static gboolean trim(struct work *work, const struct point_limits *limits, GErro
     while (!cause && too_much(work, limits, &oldest, &cause)) {
         const struct point *point = g_ptr_array_index(work->points, oldest);
         g_autofree char *file = file_of(point->time, point->label);
-        if (making_discard(work->pool, work->folder, file, &cause))
+        if (discard(work, file, point->time, &cause))
             g_ptr_array_remove_index(work->points, oldest);
     }
     if (cause)

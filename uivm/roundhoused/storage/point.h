@@ -15,6 +15,7 @@ struct point {
     gint64 time;  /* milliseconds since 1970; no two points of an image have the same */
     char *label;  /* NULL: an undo point */
     guint64 size; /* bytes, as the guest saw it */
+    gboolean picture;
 };
 
 struct point_limits {
@@ -34,6 +35,14 @@ gboolean point_make_at(const struct pool *pool, const char *image, const char *l
 
 /* The image is again what it was; what it was last is lost, unless the caller has made a point of it. Points stay. */
 gboolean point_revert(const struct pool *pool, const char *image, gint64 time, GError **error);
+
+/*
+ * What its guest showed then, as a file of at most POINT_PICTURE_MAX bytes, which goes with the point; a point can do
+ * without.
+ */
+#define POINT_PICTURE_MAX (1 << 20)
+gboolean point_put_picture(const struct pool *pool, const char *image, gint64 time, GBytes *picture, GError **error);
+GBytes *point_picture(const struct pool *pool, const char *image, gint64 time, GError **error);
 
 gboolean point_delete(const struct pool *pool, const char *image, gint64 time, GError **error);
 
