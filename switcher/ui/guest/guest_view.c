@@ -51,6 +51,11 @@ static void settings_told(GObject *source, GAsyncResult *result, gpointer data)
     refill_if(view, news, SECTION_DISKS);
 }
 
+static void pictures_came(gpointer data)
+{
+    refill_if(data, TRUE, SECTION_POINTS);
+}
+
 static void points_told(GObject *source, GAsyncResult *result, gpointer data)
 {
     struct guest_view *view = data;
@@ -65,6 +70,9 @@ static void points_told(GObject *source, GAsyncResult *result, gpointer data)
     }
     g_clear_pointer(&view->points, g_ptr_array_unref);
     view->points = points;
+    if (!view->pictures)
+        view->pictures = point_pictures_new(view->guest, pictures_came, view);
+    point_pictures_ask(view->pictures, points);
     refill_if(view, news, SECTION_POINTS);
 }
 
@@ -146,6 +154,7 @@ static void forget(struct guest_view *view)
     g_clear_pointer(&view->settings, g_variant_unref);
     g_clear_pointer(&view->images, g_variant_unref);
     g_clear_pointer(&view->points, g_ptr_array_unref);
+    g_clear_pointer(&view->pictures, point_pictures_free);
     g_clear_pointer(&view->discs, g_ptr_array_unref);
     g_clear_pointer(&view->growing, g_free);
     g_clear_pointer(&view->typed_size, g_free);
@@ -185,7 +194,8 @@ static void show_title(struct guest_view *view)
 /* The proxy is another one after each restart of the service. */
 static void take_guest(struct guest_view *view, RhGuest1 *guest)
 {
-    g_set_object(&view->guest, guest);
+    if (g_set_object(&view->guest, guest))
+        g_clear_pointer(&view->pictures, point_pictures_free);
     g_free(view->name);
     view->name = g_strdup(rh_guest1_get_name(guest));
     g_free(view->state);

@@ -7,6 +7,7 @@
 #include "../sheet.h"
 #include "../wizard/files.h"
 #include "guest_view.h"
+#include "point_pictures.h"
 #include "points.h"
 #include "settings_form.h"
 
@@ -32,6 +33,7 @@ struct guest_view {
     gboolean showing;            /* fields are being set from the form, and not by a person */
     GVariant *settings, *images; /* as they were told; NULL: not yet */
     GPtrArray *points;           /* struct point; NULL: not told yet */
+    struct point_pictures *pictures;
     gboolean choosing;           /* a disc */
     GPtrArray *discs;            /* struct wizard_file; NULL: they are looked for */
     GCancellable *cancellable;

@@ -24,6 +24,7 @@ GPtrArray *points_read(GVariant *points)
             continue;
         g_variant_lookup(words, "label", "&s", &label);
         g_variant_lookup(words, "size", "t", &point.size);
+        g_variant_lookup(words, "picture", "b", &point.picture);
         point.label = plain_text(label, PLAIN_LINE_MAX);
         g_ptr_array_add(list, g_memdup2(&point, sizeof(point)));
     }

@@ -13,6 +13,7 @@ struct point {
     gint64 time;  /* milliseconds since 1970, by which roundhoused knows it */
     char *label;  /* plain; empty: an undo point */
     guint64 size; /* bytes */
+    gboolean picture;
 };
 
 /* Those of ListPoints' aa{sv}, the newest first; what is no point is left out. Free with g_ptr_array_unref. */

@@ -147,6 +147,7 @@ static GtkWidget *point_words(const struct point *point, const char *when)
     g_autofree char *bytes = page_size_words(point->size);
     GtkWidget *size = gtk_label_new(bytes);
     gtk_label_set_xalign(GTK_LABEL(title), 0);
+    gtk_widget_set_valign(words, GTK_ALIGN_CENTER);
     gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_MIDDLE);
     style_toggle(title, "choice-title", TRUE);
     style_toggle(label, "quiet", TRUE);
@@ -158,6 +159,16 @@ static GtkWidget *point_words(const struct point *point, const char *when)
     return words;
 }
 
+static gboolean have_pictures(const GPtrArray *points)
+{
+    for (guint i = 0; i < points->len && i < POINTS_MAX; i++) {
+        const struct point *point = g_ptr_array_index(points, i);
+        if (point->picture)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void fill_point(struct guest_view *view, GtkBox *box, const struct point *point, GDateTime *now)
 {
     g_autofree char *when = points_time_words(point->time, now);
@@ -165,6 +176,8 @@ static void fill_point(struct guest_view *view, GtkBox *box, const struct point 
     GtkWidget *back = point_button(view, point, "Go back", when, G_CALLBACK(back_clicked));
     style_toggle(row, "point", TRUE);
     gtk_widget_set_sensitive(back, guest_view_is_off(view));
+    if (have_pictures(view->points)) /* or there would be a gap before all of them */
+        gtk_box_pack_start(GTK_BOX(row), point_picture_widget(view->pictures, point->time), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), point_words(point, when), TRUE, TRUE, 0);
     gtk_box_pack_start(GTK_BOX(row), back, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), point_button(view, point, "Delete", when, G_CALLBACK(delete_clicked)), FALSE,
