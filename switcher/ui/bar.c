@@ -1,10 +1,11 @@
 /* The bar over guests. */
 #include "bar.h"
 #include "guest_look.h"
+#include "model_questions.h"
 #include "style.h"
 
 struct bar {
-    GtkWidget *window, *chip, *name, *state, *others, *clock;
+    GtkWidget *window, *chip, *name, *state, *asked, *others, *clock;
     struct model *model;
     switch_to_fn switch_to;
     gpointer user;
@@ -46,6 +47,16 @@ static void fill_others(struct bar *bar, guint focused)
     gtk_widget_show_all(bar->others);
 }
 
+/* What is asked is not told here: the keys are the guest's, and the answer is given in the switcher alone. */
+static void update_asked(struct bar *bar)
+{
+    guint count = model_question_count(bar->model);
+    g_autofree char *text = count == 1 ? g_strdup("A question waits: Ctrl + Alt + 0")
+                                       : g_strdup_printf("%u questions wait: Ctrl + Alt + 0", count);
+    gtk_label_set_text(GTK_LABEL(bar->asked), text);
+    gtk_widget_set_visible(bar->asked, count > 0);
+}
+
 static void update(gpointer data)
 {
     struct bar *bar = data;
@@ -57,6 +68,7 @@ static void update(gpointer data)
     gtk_label_set_text(GTK_LABEL(bar->name), guest ? rh_guest1_get_name(guest) : "Roundhouse");
     gtk_label_set_text(GTK_LABEL(bar->state), guest ? guest_state_words(guest) : "Switcher");
     gtk_widget_set_visible(bar->state, !guest || !guest_is(guest, GUEST_RUNNING));
+    update_asked(bar);
     fill_others(bar, focused);
 }
 
@@ -79,6 +91,7 @@ GtkWindow *bar_new(struct model *model, switch_to_fn switch_to, gpointer user)
     bar->chip = gtk_label_new(NULL);
     bar->name = gtk_label_new(NULL);
     bar->state = gtk_label_new(NULL);
+    bar->asked = gtk_label_new(NULL);
     bar->clock = gtk_label_new(NULL);
     bar->others = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
     gtk_widget_set_valign(bar->chip, GTK_ALIGN_CENTER);
@@ -87,9 +100,11 @@ GtkWindow *bar_new(struct model *model, switch_to_fn switch_to, gpointer user)
     style_toggle(row, "bar-row", TRUE);
     style_toggle(bar->chip, "bar-chip", TRUE);
     style_toggle(bar->name, "bar-name", TRUE);
+    style_toggle(bar->asked, "bar-asked", TRUE);
     gtk_box_pack_start(GTK_BOX(row), bar->chip, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), bar->name, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), bar->state, FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(row), bar->asked, FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(row), bar->clock, FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(row), bar->others, FALSE, FALSE, 0);
     gtk_container_add(GTK_CONTAINER(bar->window), row);

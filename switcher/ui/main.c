@@ -4,7 +4,7 @@
  * ordinary window.
  */
 #include "bar.h"
-#include "model.h"
+#include "model_questions.h"
 #include "seat.h"
 #include "style.h"
 #include "switcher.h"
@@ -17,7 +17,9 @@ struct program {
     struct seat *seat;
     struct switcher *switcher;
     GtkWindow *bar;
-    gboolean keep_bar; /* over every guest, not only after the hotkey */
+    gboolean keep_bar;  /* over every guest, not only after the hotkey */
+    gboolean asked_bar; /* it was brought over the guest because a question waits */
+    guint asked_in;     /* the slot that was on screen then */
 };
 
 /* The seat's way is the shorter one; it knows guests that are on screen or could be. */
@@ -40,6 +42,25 @@ static void focus_changed(guint slot, gpointer data)
     model_set_focused(program->model, slot);
     if (slot && program->keep_bar)
         seat_show_bar(program->seat, TRUE);
+}
+
+/* The bar is the seat's to draw, so no guest can hide it or put another in its place. Once for a guest: who takes it
+ * away has seen it. */
+static void bring_bar(gpointer data)
+{
+    struct program *program = data;
+    guint slot = model_focused(program->model);
+    gboolean wanted = slot && model_question_count(program->model);
+    if (!program->seat || program->keep_bar)
+        return;
+    if (wanted && program->asked_in != slot && !seat_bar_is_shown(program->seat)) {
+        seat_show_bar(program->seat, TRUE);
+        program->asked_bar = TRUE;
+    } else if (!wanted && program->asked_bar) {
+        seat_show_bar(program->seat, FALSE);
+        program->asked_bar = FALSE;
+    }
+    program->asked_in = wanted ? slot : 0;
 }
 
 static void thumbnail(guint slot, cairo_surface_t *picture, gpointer data)
@@ -101,6 +122,7 @@ int main(int argc, char **argv)
     if (full_screen)
         gtk_window_fullscreen(switcher_window(program.switcher));
     show_windows(&program);
+    model_observe(program.model, bring_bar, &program);
     g_unix_signal_add(SIGTERM, stop, NULL);
     g_unix_signal_add(SIGINT, stop, NULL);
     gtk_main();

@@ -1,5 +1,7 @@
 /* roundhoused's objects, followed over D-Bus. */
-#include "model.h"
+#include "model_questions.h"
+
+#include <string.h>
 
 #define BUS_NAME          "org.roundhouse.Manager1"
 #define OBJECTS_PATH      "/org/roundhouse"
@@ -12,7 +14,8 @@ struct model {
     GDBusObjectManager *objects; /* NULL, as manager is: the service is not there */
     RhManager1 *manager;
     GPtrArray *guests, *jobs;
-    GPtrArray *works; /* RhJob1 of all other kinds */
+    GPtrArray *works;     /* RhJob1 of all other kinds */
+    GPtrArray *questions; /* RhQuestion1 */
     GCancellable *cancellable;
     struct {
         model_changed_fn changed;
@@ -88,20 +91,28 @@ static void unfollow(gpointer proxy)
     g_object_unref(proxy);
 }
 
+static void add(struct model *model, GPtrArray *proxies, gpointer proxy)
+{
+    follow(model, proxy);
+    g_ptr_array_add(proxies, proxy);
+    changed(model);
+}
+
+/* One that is too much is not followed, and so ends without an answer, which is a no. */
 static void object_added(GDBusObjectManager *objects, GDBusObject *object, gpointer data)
 {
     struct model *model = data;
-    RhGuest1 *guest = rh_object_get_guest1(RH_OBJECT(object));
-    RhJob1 *job = guest ? NULL : rh_object_get_job1(RH_OBJECT(object));
+    g_autoptr(RhGuest1) guest = rh_object_get_guest1(RH_OBJECT(object));
+    g_autoptr(RhJob1) job = rh_object_get_job1(RH_OBJECT(object));
+    g_autoptr(RhQuestion1) question = rh_object_get_question1(RH_OBJECT(object));
     (void)objects;
-    if (!guest && !job)
-        return;
-    follow(model, guest ? (gpointer)guest : job);
     if (guest)
-        g_ptr_array_add(model->guests, guest);
-    else
-        g_ptr_array_add(g_strcmp0(rh_job1_get_kind(job), "create") == 0 ? model->jobs : model->works, job);
-    changed(model);
+        add(model, model->guests, g_steal_pointer(&guest));
+    else if (job) {
+        gboolean creates = g_strcmp0(rh_job1_get_kind(job), "create") == 0;
+        add(model, creates ? model->jobs : model->works, g_steal_pointer(&job));
+    } else if (question && model->questions->len < MODEL_QUESTIONS_MAX)
+        add(model, model->questions, g_steal_pointer(&question));
 }
 
 static void object_removed(GDBusObjectManager *objects, GDBusObject *object, gpointer data)
@@ -111,6 +122,7 @@ static void object_removed(GDBusObjectManager *objects, GDBusObject *object, gpo
     g_ptr_array_remove(model->guests, rh_object_peek_guest1(RH_OBJECT(object)));
     g_ptr_array_remove(model->jobs, rh_object_peek_job1(RH_OBJECT(object)));
     g_ptr_array_remove(model->works, rh_object_peek_job1(RH_OBJECT(object)));
+    g_ptr_array_remove(model->questions, rh_object_peek_question1(RH_OBJECT(object)));
     changed(model);
 }
 
@@ -165,6 +177,7 @@ static void disconnect(struct model *model)
     g_ptr_array_set_size(model->guests, 0);
     g_ptr_array_set_size(model->jobs, 0);
     g_ptr_array_set_size(model->works, 0);
+    g_ptr_array_set_size(model->questions, 0);
     if (model->objects)
         g_signal_handlers_disconnect_by_data(model->objects, model);
     g_clear_object(&model->objects);
@@ -196,6 +209,7 @@ struct model *model_new(void)
     model->guests = g_ptr_array_new_with_free_func(unfollow);
     model->jobs = g_ptr_array_new_with_free_func(unfollow);
     model->works = g_ptr_array_new_with_free_func(unfollow);
+    model->questions = g_ptr_array_new_with_free_func(unfollow);
     model->watch =
         g_bus_watch_name(G_BUS_TYPE_SYSTEM, BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, appeared, vanished, model, NULL);
     return model;
@@ -209,6 +223,7 @@ void model_free(struct model *model)
     g_ptr_array_unref(model->guests);
     g_ptr_array_unref(model->jobs);
     g_ptr_array_unref(model->works);
+    g_ptr_array_unref(model->questions);
     g_free(model);
 }
 
@@ -260,6 +275,28 @@ RhJob1 *model_find_job(struct model *model, const char *path)
 RhGuest1 *model_find_guest(struct model *model, const char *path)
 {
     return find_path(model->guests, path);
+}
+
+/* By the numbers that their paths end with: those that were there first are told in any order. */
+static guint64 question_number(RhQuestion1 *question)
+{
+    return g_ascii_strtoull(strrchr(g_dbus_proxy_get_object_path(G_DBUS_PROXY(question)), '/') + 1, NULL, 10);
+}
+
+RhQuestion1 *model_question(struct model *model)
+{
+    RhQuestion1 *oldest = NULL;
+    for (guint i = 0; i < model->questions->len; i++) {
+        RhQuestion1 *question = g_ptr_array_index(model->questions, i);
+        if (!oldest || question_number(question) < question_number(oldest))
+            oldest = question;
+    }
+    return oldest;
+}
+
+guint model_question_count(struct model *model)
+{
+    return model->questions->len;
 }
 
 RhGuest1 *model_guest_in_slot(struct model *model, guint slot)
@@ -323,6 +360,25 @@ void model_set_settings(struct model *model, RhGuest1 *guest, GVariant *argument
 void model_cancel_job(struct model *model, RhJob1 *job)
 {
     call(model, G_DBUS_PROXY(job), "Cancel", NULL);
+}
+
+static void answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct model *model = data;
+    g_autoptr(GError) error = NULL;
+    if (rh_question1_call_answer_finish(RH_QUESTION1(source), result, &error) || !model->failed)
+        return;
+    gboolean ended = g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
+                     g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) ||
+                     g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER) ||
+                     g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN);
+    g_dbus_error_strip_remote_error(error);
+    model->failed(ended ? "The question had ended; the answer did not count." : error->message, model->failed_user);
+}
+
+void model_answer(struct model *model, RhQuestion1 *question, gboolean agreed)
+{
+    rh_question1_call_answer(question, agreed, NULL, answered, model);
 }
 
 struct creation {

@@ -24,6 +24,7 @@ struct seat {
     struct roundhouse_seat_v1 *seat;
     struct seat_callbacks callbacks;
     gpointer user;
+    gboolean bar_is_shown;
 };
 
 static void on_focus_changed(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot)
@@ -35,14 +36,16 @@ static void on_focus_changed(void *data, struct roundhouse_seat_v1 *proxy, uint3
 
 static void on_bar_show(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    (void)data;
+    struct seat *seat = data;
     (void)proxy;
+    seat->bar_is_shown = TRUE;
 }
 
 static void on_bar_hide(void *data, struct roundhouse_seat_v1 *proxy)
 {
-    (void)data;
+    struct seat *seat = data;
     (void)proxy;
+    seat->bar_is_shown = FALSE;
 }
 
 static void on_guest_frame_size(void *data, struct roundhouse_seat_v1 *proxy, uint32_t slot, uint32_t width,
@@ -218,4 +221,9 @@ void seat_show_bar(struct seat *seat, gboolean show)
         roundhouse_seat_v1_show_bar(seat->seat);
     else
         roundhouse_seat_v1_hide_bar(seat->seat);
+}
+
+gboolean seat_bar_is_shown(const struct seat *seat)
+{
+    return seat->bar_is_shown;
 }

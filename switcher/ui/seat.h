@@ -34,5 +34,6 @@ void seat_thumbnail(struct seat *seat, guint slot, guint width, guint height);
 
 void seat_focus(struct seat *seat, guint slot);
 void seat_show_bar(struct seat *seat, gboolean show);
+gboolean seat_bar_is_shown(const struct seat *seat);
 
 #endif

@@ -12,6 +12,7 @@
 #include "guest_look.h"
 #include "header.h"
 #include "plain_text.h"
+#include "question/question_view.h"
 #include "style.h"
 #include "wizard/wizard_view.h"
 
@@ -31,6 +32,7 @@ struct switcher {
     struct guest_view *guest;
     struct machine_view *machine;
     struct confirm *confirm;
+    struct question_view *question;
     struct model *model;
     switch_to_fn switch_to;
     gpointer user;
@@ -134,9 +136,11 @@ static void restart(gpointer data)
 
 void switcher_ask_power_off(struct switcher *switcher)
 {
-    if (!confirm_is_open(switcher->confirm))
-        confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.",
-                    "Power off", power_off, switcher, NULL);
+    if (confirm_is_open(switcher->confirm))
+        return;
+    question_view_leave(switcher->question);
+    confirm_ask(switcher->confirm, "Power off this computer?", "Every running guest is shut down first.", "Power off",
+                power_off, switcher, NULL);
 }
 
 static void power_off_clicked(GtkButton *button, gpointer data)
@@ -314,6 +318,7 @@ static void update(gpointer data)
     guest_view_update(switcher->guest);
     machine_view_update(switcher->machine);
     show_page(switcher);
+    question_view_update(switcher->question, switcher->visible);
 }
 
 /* ---- the wizard ---- */
@@ -483,6 +488,8 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
     gboolean plain = !(modifiers & ~GDK_SHIFT_MASK);
     (void)window;
     switcher->key_pressed = TRUE;
+    if (question_view_key(switcher->question, event))
+        return TRUE;
     if (confirm_is_open(switcher->confirm)) {
         gboolean no = plain && key == GDK_KEY_Escape;
         if (no)
@@ -658,7 +665,9 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->additions = additions_new(&additions_calls, switcher);
     switcher->wizard = wizard_view_new(model, &wizard_calls, switcher);
     switcher->errands = errands_new(model, show_notice, switcher);
+    switcher->question = question_view_new(model, GTK_OVERLAY(overlay));
     switcher->confirm = confirm_new(GTK_OVERLAY(overlay));
+    question_view_attach(switcher->question, GTK_WINDOW(switcher->window), switcher->confirm);
     switcher->guest = guest_view_new(model, switcher->errands, switcher->confirm, &guest_calls, switcher);
     switcher->machine = machine_view_new(model, switcher->errands, switcher->confirm, machine_closed, switcher);
     gtk_window_set_title(GTK_WINDOW(switcher->window), "Roundhouse");

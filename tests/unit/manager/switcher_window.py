@@ -27,7 +27,8 @@ class Rig(Display):
         os.mkdir(self.guests)
 
     def start_service(self):
-        return self.start(SERVICE, '--guests', self.guests, '--autostart-marker', os.path.join(self.folder, 'marker'))
+        return self.start(SERVICE, '--guests', self.guests, '--autostart-marker', os.path.join(self.folder, 'marker'), '--state', self.folder,
+                          '--up-marker', os.path.join(self.folder, 'up'))
 
     def define(self, name, slot, colour, more=''):
         with open(os.path.join(self.guests, name + '.conf'), 'w') as file:

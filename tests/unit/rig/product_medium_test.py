@@ -95,6 +95,8 @@ def setUpModule():
 def extracted(name):
     out = tempfile.mkdtemp(dir=FOLDER.name)
     output('xorriso', '-osirrox', 'on', '-indev', f'{FIRST}/medium.iso', '-extract', f'/{name}', f'{out}/file')
+    if os.path.isdir(f'{out}/file'):
+        os.chmod(f'{out}/file', 0o755)      # it comes as it is on the medium, where nobody writes
     return f'{out}/file'
 
 
