@@ -65,8 +65,8 @@ void vdisplay_set_sound_callback(struct vdisplay *vd, vdisplay_sound_fn *callbac
 // XRGB8888 without gaps; NULL and 0 by 0: the guest has none, or it cannot be had. Borrowed.
 typedef void vdisplay_picture_fn(GBytes *pixels, unsigned width, unsigned height, void *data);
 
-// The guest's picture as the seat has it now, at most so large (1..LINK_PICTURE_MAX); done is called once, from the main
-// loop or before this returns. One at a time of a guest: false and *error otherwise, and then done is not called.
+// The guest's picture as the seat has it now, at most so large (1..LINK_PICTURE_MAX); done is called once, from the
+// main loop. One at a time of a guest: false and *error otherwise, and then done is not called.
 bool vdisplay_picture(struct vdisplay *vd, uint32_t domid, unsigned width, unsigned height, vdisplay_picture_fn *done,
                       void *data, GError **error);
 

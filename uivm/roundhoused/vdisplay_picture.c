@@ -45,7 +45,8 @@ bool vdisplay_picture(struct vdisplay *vd, uint32_t domid, unsigned width, unsig
         return false;
     }
     struct vpicture *picture = g_new(struct vpicture, 1);
-    *picture = (struct vpicture){make_memory((size_t)width * height * 4), {width, height, ++vd->picture_serial}, done, data};
+    *picture = (struct vpicture){
+        make_memory((size_t)width * height * 4), {width, height, ++vd->picture_serial}, done, data};
     struct link_message ask = {.type = LINK_PICTURE, .slot = guest->slot, .picture = picture->most};
     if (picture->memory >= 0 && vdisplay_send(vd, &ask, picture->memory) == VDISPLAY_SENT) {
         guest->picture = picture;
