@@ -15,6 +15,8 @@
 #include "toolstack_context.h"
 #include "toolstack_log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <stdlib.h>
@@ -112,6 +114,21 @@ static int make_domain(libxl_ctx *ctx, libxl_domain_config *domain, uint32_t *do
     return code;
 }
 
+/*
+ * Says that a guest has run since this machine was started: from then on nothing may be installed from here
+ * (roundhouse-installer@.service). A guest does not start without it.
+ */
+static gboolean mark_guest_ran(GError **error)
+{
+    int fd = open("/run/roundhouse-guest-ran", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd >= 0)
+        close(fd);
+    else
+        g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
+                    "/run/roundhouse-guest-ran cannot be made: %s. Restart this machine.", g_strerror(errno));
+    return fd >= 0;
+}
+
 static int create_domain(connection *link, struct creation *wanted, GError **error)
 {
     libxl_domain_config domain;
@@ -120,7 +137,7 @@ static int create_domain(connection *link, struct creation *wanted, GError **err
     libxl_domain_config_init(&domain);
     if (!guest_images_find(wanted->config, wanted->pool_path, error) ||
         !domain_config_fill(&domain, link->ctx, wanted->config, wanted->screen, wanted->holds, error) ||
-        !check_memory(link, &domain, error))
+        !check_memory(link, &domain, error) || !mark_guest_ran(error))
         goto out;
     if (make_domain(link->ctx, &domain, &domid, wanted->saved)) {
         set_libxl_error(error, link,
