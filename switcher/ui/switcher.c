@@ -11,6 +11,7 @@
 #include "guest_card.h"
 #include "guest_look.h"
 #include "header.h"
+#include "install/install_view.h"
 #include "plain_text.h"
 #include "question/question_view.h"
 #include "style.h"
@@ -31,6 +32,7 @@ struct switcher {
     struct errands *errands;
     struct guest_view *guest;
     struct machine_view *machine;
+    struct install_view *install;
     struct confirm *confirm;
     struct question_view *question;
     struct model *model;
@@ -162,7 +164,7 @@ static void restart_clicked(GtkButton *button, gpointer data)
 static gboolean has_page(struct switcher *switcher)
 {
     return wizard_view_is_open(switcher->wizard) || guest_view_is_open(switcher->guest) ||
-           machine_view_is_open(switcher->machine);
+           machine_view_is_open(switcher->machine) || install_view_is_open(switcher->install);
 }
 
 static void show_page(struct switcher *switcher);
@@ -283,6 +285,8 @@ static const char *fitting_page(struct switcher *switcher)
         return "guest";
     if (machine_view_is_open(switcher->machine))
         return "machine";
+    if (install_view_is_open(switcher->install))
+        return "install";
     if (manager) {
         g_clear_handle_id(&switcher->wait_timer, g_source_remove);
         switcher->overdue = FALSE;
@@ -343,6 +347,15 @@ static void machine_closed(gpointer data)
     show_page(switcher);
     additions_focus(switcher->additions, TRUE);
 }
+
+static void install_closed(gpointer data)
+{
+    struct switcher *switcher = data;
+    show_page(switcher);
+    additions_focus(switcher->additions, FALSE);
+}
+
+static const struct install_view_calls install_calls = {install_closed, restart};
 
 static void job_clicked(RhJob1 *job, gpointer data)
 {
@@ -500,9 +513,19 @@ static gboolean on_key(GtkWidget *window, GdkEventKey *event, gpointer data)
         return plain && wizard_view_key(switcher->wizard, key);
     if (guest_view_is_open(switcher->guest))
         return guest_view_key(switcher->guest, key, modifiers);
+    if (install_view_is_open(switcher->install))
+        return install_view_key(switcher->install, event);
     if (machine_view_is_open(switcher->machine))
         return machine_view_key(switcher->machine, key, modifiers);
     return card_key(switcher, key, modifiers);
+}
+
+/* What is typed on the installation's pages is made from keys held and let go. */
+static gboolean on_key_let_go(GtkWidget *window, GdkEventKey *event, gpointer data)
+{
+    struct switcher *switcher = data;
+    (void)window;
+    return install_view_is_open(switcher->install) && install_view_key(switcher->install, event);
 }
 
 /* ---- construction ---- */
@@ -569,6 +592,7 @@ static GtkWidget *build_stack(struct switcher *switcher)
     gtk_stack_add_named(GTK_STACK(stack), wizard_view_widget(switcher->wizard), "wizard");
     gtk_stack_add_named(GTK_STACK(stack), guest_view_widget(switcher->guest), "guest");
     gtk_stack_add_named(GTK_STACK(stack), machine_view_widget(switcher->machine), "machine");
+    gtk_stack_add_named(GTK_STACK(stack), install_view_widget(switcher->install), "install");
     gtk_stack_set_homogeneous(GTK_STACK(stack), FALSE);
     return stack;
 }
@@ -670,6 +694,7 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     question_view_attach(switcher->question, GTK_WINDOW(switcher->window), switcher->confirm);
     switcher->guest = guest_view_new(model, switcher->errands, switcher->confirm, &guest_calls, switcher);
     switcher->machine = machine_view_new(model, switcher->errands, switcher->confirm, machine_closed, switcher);
+    switcher->install = install_view_new(&install_calls, switcher);
     gtk_window_set_title(GTK_WINDOW(switcher->window), "Roundhouse");
     gtk_window_set_decorated(GTK_WINDOW(switcher->window), FALSE);
     gtk_window_set_default_size(GTK_WINDOW(switcher->window), 1280, 800);
@@ -682,8 +707,13 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     g_signal_connect_after(switcher->window, "draw", G_CALLBACK(drawn), switcher);
     g_signal_connect(switcher->window, "size-allocate", G_CALLBACK(allocated), switcher);
     g_signal_connect(switcher->window, "key-press-event", G_CALLBACK(on_key), switcher);
+    g_signal_connect(switcher->window, "key-release-event", G_CALLBACK(on_key_let_go), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);
+    if (install_view_wanted()) {
+        install_view_open(switcher->install);
+        show_page(switcher);
+    }
     return switcher;
 }
 

@@ -143,7 +143,7 @@ gboolean install_asks(const struct install_model *model, enum install_page page)
 {
     if (page == INSTALL_KEY)
         return model->encrypt && model->use != INSTALL_RENEW;
-    return page < INSTALL_ENCRYPTION || page > INSTALL_POLICY || model->use != INSTALL_RENEW;
+    return page < INSTALL_KEYBOARD || page > INSTALL_POLICY || model->use != INSTALL_RENEW;
 }
 
 /* The answers are lines: no character may end one, and spaces at an end would be lost. */

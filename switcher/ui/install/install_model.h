@@ -13,9 +13,9 @@ enum install_page {
     INSTALL_START,
     INSTALL_CHECK,
     INSTALL_DISK,
+    INSTALL_KEYBOARD, /* before a passphrase is typed, which is asked for with it at each start */
     INSTALL_ENCRYPTION,
-    INSTALL_KEY, /* the recovery key */
-    INSTALL_KEYBOARD,
+    INSTALL_KEY,    /* the recovery key */
     INSTALL_PERSON, /* and the machine: its name and time zone */
     INSTALL_POLICY,
     INSTALL_SUMMARY,
