@@ -23,6 +23,13 @@ static void settings_clicked(GtkButton *button, gpointer data)
     additions->calls.settings(additions->user);
 }
 
+static void install_clicked(GtkButton *button, gpointer data)
+{
+    struct additions *additions = data;
+    (void)button;
+    additions->calls.install(additions->user);
+}
+
 static void job_clicked(GtkButton *button, gpointer data)
 {
     struct additions *additions = data;
@@ -125,6 +132,11 @@ struct additions *additions_new(const struct additions_calls *calls, gpointer us
     gtk_box_pack_start(GTK_BOX(additions->row), additions->add, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(additions->row), additions->jobs, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(additions->row), additions->settings, FALSE, FALSE, 0);
+    if (calls->install)
+        gtk_box_pack_start(GTK_BOX(additions->row),
+                           page_button("_Install Roundhouse", "secondary", "Asks first what becomes of this computer's disk",
+                                       G_CALLBACK(install_clicked), additions),
+                           FALSE, FALSE, 0);
     gtk_widget_set_halign(additions->row, GTK_ALIGN_CENTER);
     gtk_widget_show_all(additions->row);
     gtk_widget_set_no_show_all(additions->row, TRUE);

@@ -12,6 +12,7 @@ struct additions;
 struct additions_calls {
     void (*add)(gpointer user);
     void (*settings)(gpointer user);
+    void (*install)(gpointer user); /* NULL: nothing can be installed from here */
     void (*show)(RhJob1 *job, gpointer user);
 };
 

@@ -357,6 +357,13 @@ static void install_closed(gpointer data)
 
 static const struct install_view_calls install_calls = {install_closed, restart};
 
+static void open_install(gpointer data)
+{
+    struct switcher *switcher = data;
+    install_view_open(switcher->install);
+    show_page(switcher);
+}
+
 static void job_clicked(RhJob1 *job, gpointer data)
 {
     struct switcher *switcher = data;
@@ -379,7 +386,8 @@ static void wizard_switch_to(guint slot, gpointer data)
 
 static const struct wizard_view_calls wizard_calls = {wizard_closed, show_notice, wizard_switch_to};
 
-static const struct additions_calls additions_calls = {add_clicked, settings_clicked, job_clicked};
+static const struct additions_calls additions_calls = {add_clicked, settings_clicked, NULL, job_clicked},
+                                    additions_on_medium = {add_clicked, settings_clicked, open_install, job_clicked};
 
 /* ---- a guest's page ---- */
 
@@ -686,7 +694,7 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     switcher->switch_to = switch_to;
     switcher->user = user;
     switcher->window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
-    switcher->additions = additions_new(&additions_calls, switcher);
+    switcher->additions = additions_new(install_view_wanted() ? &additions_on_medium : &additions_calls, switcher);
     switcher->wizard = wizard_view_new(model, &wizard_calls, switcher);
     switcher->errands = errands_new(model, show_notice, switcher);
     switcher->question = question_view_new(model, GTK_OVERLAY(overlay));
@@ -710,10 +718,8 @@ struct switcher *switcher_new(struct model *model, switch_to_fn switch_to, gpoin
     g_signal_connect(switcher->window, "key-release-event", G_CALLBACK(on_key_let_go), switcher);
     model_set_failed(model, show_notice, switcher);
     model_observe(model, update, switcher);
-    if (install_view_wanted()) {
-        install_view_open(switcher->install);
-        show_page(switcher);
-    }
+    if (install_view_wanted())
+        open_install(switcher);
     return switcher;
 }
 

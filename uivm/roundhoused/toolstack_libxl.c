@@ -114,18 +114,22 @@ static int make_domain(libxl_ctx *ctx, libxl_domain_config *domain, uint32_t *do
     return code;
 }
 
+#ifndef GUEST_RAN_MARK
+#define GUEST_RAN_MARK "/run/roundhouse-guest-ran"
+#endif
+
 /*
  * Says that a guest has run since this machine was started: from then on nothing may be installed from here
  * (roundhouse-installer@.service). A guest does not start without it.
  */
 static gboolean mark_guest_ran(GError **error)
 {
-    int fd = open("/run/roundhouse-guest-ran", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(GUEST_RAN_MARK, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd >= 0)
         close(fd);
     else
         g_set_error(error, RH_ERROR, RH_ERROR_TOOLSTACK,
-                    "/run/roundhouse-guest-ran cannot be made: %s. Restart this machine.", g_strerror(errno));
+                    GUEST_RAN_MARK " cannot be made: %s. Restart this machine.", g_strerror(errno));
     return fd >= 0;
 }
 

@@ -171,7 +171,7 @@ static void pick(struct install_view *view, int disk, int use)
 {
     install_choose(view->model, disk, use);
     install_view_plan(view);
-    install_view_refill(view);
+    install_view_refill_soon(view);
 }
 
 static void disk_toggled(GtkToggleButton *button, gpointer data)
@@ -192,7 +192,7 @@ static void erase_toggled(GtkToggleButton *button, gpointer data)
     struct install_view *view = data;
     view->model->erase_guests = gtk_toggle_button_get_active(button);
     install_view_plan(view);
-    install_view_refill(view);
+    install_view_refill_soon(view);
 }
 
 /* One of several; the first has no choice before it. */
@@ -315,7 +315,7 @@ static void encrypt_toggled(GtkToggleButton *button, gpointer data)
     struct install_view *view = data;
     view->model->encrypt = gtk_toggle_button_get_active(button);
     install_view_plan(view);
-    install_view_refill(view);
+    install_view_refill_soon(view);
 }
 
 static GtkWidget *fill_encryption(struct install_view *view, GtkBox *box)
@@ -382,7 +382,7 @@ static GtkWidget *fill_summary(struct install_view *view, GtkBox *box)
     const struct install_model *model = view->model;
     char *const *fields = model->fields;
     g_autofree char *disk =
-        g_strdup_printf("%s: %s %s", install_disk(model)->path, uses[model->use].title, uses[model->use].about);
+        g_strdup_printf("%s: %s. %s", install_disk(model)->path, uses[model->use].title, uses[model->use].about);
     add_line(box, disk);
     if (model->use != INSTALL_RENEW) {
         g_autofree char *machine = g_strdup_printf(

@@ -71,9 +71,32 @@ static const char *title_of(const struct install_view *view)
     return install_page_kinds[view->model->page].title;
 }
 
+/* A button below the page that has the keyboard while the page is the same one; NULL: what is on the page gets it. */
+static GtkWidget *button_with_keyboard(struct install_view *view)
+{
+    GtkWidget *window = gtk_widget_get_toplevel(view->column);
+    GtkWidget *focus = GTK_IS_WINDOW(window) ? gtk_window_get_focus(GTK_WINDOW(window)) : NULL;
+    gboolean is_button = focus && (focus == view->leave || focus == view->back || focus == view->next);
+    return is_button && view->box && view->filled == view->model->page ? focus : NULL;
+}
+
+static void give_keyboard(struct install_view *view, GtkWidget *first)
+{
+    GtkWidget *const wanted[] = {first, view->next, view->leave, view->back};
+    for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        if (!wanted[i] || !gtk_widget_get_visible(wanted[i]) || !gtk_widget_get_sensitive(wanted[i]))
+            continue;
+        gtk_widget_grab_focus(wanted[i]);
+        return;
+    }
+}
+
 void install_view_refill(struct install_view *view)
 {
     const struct install_page_kind *kind = &install_page_kinds[view->model->page];
+    GtkWidget *button = button_with_keyboard(view);
+    g_clear_handle_id(&view->soon, g_source_remove);
+    view->filled = view->model->page;
     if (view->box)
         gtk_widget_destroy(view->box);
     view->stage = view->left = view->bar = NULL;
@@ -88,11 +111,21 @@ void install_view_refill(struct install_view *view)
     page_speak(view->box, title_of(view), kind->why);
     show_buttons(view);
     install_view_changed(view);
-    if (!first || !gtk_widget_get_sensitive(first) || !gtk_widget_get_visible(first))
-        first = gtk_widget_get_visible(view->next) && gtk_widget_get_sensitive(view->next) ? view->next : view->leave;
-    if (!gtk_widget_get_visible(first))
-        first = view->back;
-    gtk_widget_grab_focus(first);
+    give_keyboard(view, button ? button : first);
+}
+
+static gboolean refill_now(gpointer data)
+{
+    struct install_view *view = data;
+    view->soon = 0;
+    install_view_refill(view);
+    return G_SOURCE_REMOVE;
+}
+
+void install_view_refill_soon(struct install_view *view)
+{
+    if (!view->soon)
+        view->soon = g_idle_add(refill_now, view);
 }
 
 /* ---- the installer ---- */
@@ -175,6 +208,7 @@ static void forget(struct install_view *view)
         *link_of(view, kinds[i]) = NULL;
     }
     g_clear_handle_id(&view->timer, g_source_remove);
+    g_clear_handle_id(&view->soon, g_source_remove);
     g_clear_pointer(&view->keys, install_keys_free);
     g_clear_pointer(&view->model, install_model_free);
 }

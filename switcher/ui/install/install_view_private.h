@@ -18,6 +18,8 @@ struct install_view {
     struct install_keys *keys; /* of the layout that is chosen; NULL: the page for it has not been there */
     struct install_link *check, *disks, *plan, *run;
     guint timer; /* while it installs */
+    guint soon;  /* until the page is made anew; 0: it is as the answers are */
+    enum install_page filled;
     GtkWidget *column, *title, *why, *scroll, *holder, *box, *said, *leave, *back, *next;
     GtkWidget *stage, *left, *bar; /* of the progress page; NULL on others */
 };
@@ -32,8 +34,9 @@ extern const struct install_page_kind install_page_kinds[INSTALL_PAGE_COUNT];
 
 /* An answer has changed. */
 void install_view_changed(struct install_view *view);
-/* The page is made anew. */
+/* The page is made anew; soon: when what called has ended, for a widget of the page may have. */
 void install_view_refill(struct install_view *view);
+void install_view_refill_soon(struct install_view *view);
 /* What becomes of the chosen disk is asked for. */
 void install_view_plan(struct install_view *view);
 /* What the progress page shows, anew. */

@@ -1,5 +1,6 @@
 /* The seat is noticed without a word to it. vdisplay is a fake whose seat comes late. */
 #include "display.h"
+#include "errors.h"
 #include "vdisplay.h"
 
 #include <gio/gio.h>
@@ -90,6 +91,18 @@ void vdisplay_set_signs(struct vdisplay *vd, uint32_t domid, uint32_t signs)
     sent += domid == 3 && signs == GUEST_SIGN_CAMERA;
 }
 
+bool vdisplay_picture(struct vdisplay *vd, uint32_t domid, unsigned width, unsigned height, vdisplay_picture_fn *done,
+                      void *data, GError **error)
+{
+    (void)vd;
+    (void)done;
+    (void)data;
+    sent += domid == 3 && width == 20 && height == 10;
+    if (!present)
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY, "It is busy");
+    return present;
+}
+
 bool vdisplay_focus(struct vdisplay *vd, unsigned slot, GError **error)
 {
     (void)vd;
@@ -131,6 +144,14 @@ static gboolean over(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void no_picture(GBytes *pixels, guint width, guint height, gpointer data)
+{
+    (void)pixels;
+    (void)width;
+    (void)height;
+    (void)data;
+}
+
 /* A roundhoused that starts anew knows nothing of the focus: what it asked for would take the guest from the screen. */
 static void seat_is_noticed(void)
 {
@@ -147,6 +168,12 @@ static void seat_is_noticed(void)
     g_assert_true(display_focus(display, 2, NULL) && sent == 1);
     display_set_signs(display, 3, GUEST_SIGN_CAMERA);
     g_assert_cmpuint(sent, ==, 2);
+    g_assert_true(display_picture(display, 3, 20, 10, no_picture, NULL, NULL) && sent == 3);
+    present = FALSE;
+    g_autoptr(GError) error = NULL;
+    g_assert_false(display_picture(display, 3, 20, 10, no_picture, NULL, &error));
+    g_assert_true(g_error_matches(error, RH_ERROR, RH_ERROR_DISPLAY));
+    g_assert_cmpstr(error->message, ==, "Its picture cannot be had: It is busy. Try again in a moment.");
     display_free(display);
 }
 

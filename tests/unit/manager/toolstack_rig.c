@@ -101,6 +101,7 @@ void setup(void)
     memset(&ended, 0, sizeof(ended));
     killed = g_array_new(FALSE, FALSE, sizeof(pid_t));
     folder = g_dir_make_tmp("roundhouse-toolstack-XXXXXX", NULL);
+    g_assert_cmpint(g_chdir(folder), ==, 0); /* GUEST_RAN_MARK */
     kernel = make_file("vmlinuz", "kernel");
     image = make_file("disk.img", "disk");
     toolstack = toolstack_new(note_end, NULL, &error);
@@ -113,6 +114,7 @@ void teardown(void)
     g_array_unref(killed);
     g_unlink(kernel);
     g_unlink(image);
+    g_unlink("guest-ran");
     g_rmdir(folder);
     g_free(kernel);
     g_free(image);

@@ -363,6 +363,10 @@ static void test_not_made(void)
     int contexts = libxl_fake.contexts;
     unsigned descriptors = open_descriptors();
     g_autofree char *disk = g_strdup_printf("%s,xvda,rw", image);
+    g_assert_true(g_file_test("guest-ran", G_FILE_TEST_IS_REGULAR));
+    g_assert_true(g_unlink("guest-ran") == 0 && g_mkdir("guest-ran", 0700) == 0);
+    expect(create(config(GUEST_PV, disk), &domid), "guest-ran cannot be made");
+    g_assert_cmpint(g_rmdir("guest-ran"), ==, 0);
     libxl_fake.complaint = "no vcpu today";
     libxl_fake.create_result = ERROR_FAIL;
     expect(create(config(GUEST_PV, disk), &domid), "The toolstack says: no vcpu today. Try again");

@@ -1,23 +1,19 @@
 #!/usr/bin/env python3
-"""The pages of the installation in the real switcher, by keyboard alone, heard through AT-SPI; the installer is a stand-in. Arguments:
-roundhouse-ui (with this folder's places), the screen reader, a folder for pictures, WIDTHxHEIGHT."""
+"""The pages of the installation in the real switcher, by keyboard alone, heard through AT-SPI; the installer is a stand-in. Arguments as
+those of guest_page.py."""
 import os
 import subprocess
 import sys
 import tempfile
 
-from screen import Screen
+import guest_page
+from guest_page import PICTURES, READER, SIZE, UI, prepare
 
-UI, READER, PICTURES = (os.path.abspath(path) for path in sys.argv[1:4])
-SIZE = sys.argv[4]
 STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'installer_stand_in.py')
-PASSPHRASE = 'Nashorn fliegt 77'
+PASSPHRASE = 'Kamel trinkt 42 Tee'
 
 
-class Rig(Screen):
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Rig(guest_page.Rig):
     def play(self, outcome):
         with open(self.path('outcome'), 'w') as file:
             file.write(outcome)
@@ -85,7 +81,7 @@ def walk(rig):
     rig.fill('Its last eight letters', key[-8:])
     rig.picture('key')
     rig.next('Who uses it?')
-    rig.fill('Your login name', 'anna')
+    rig.fill('Your login name', 'berta')
     rig.fill('Password', 'geheim')
     rig.fill('The same again', 'geheim')
     rig.picture('person')
@@ -96,11 +92,13 @@ def walk(rig):
 
 
 def test_nothing_before_yes(rig):
-    if 'install\n' in rig.requests() or PASSPHRASE in rig.requests() or 'anna' in rig.requests():
+    if 'install\n' in rig.requests() or PASSPHRASE in rig.requests() or 'berta' in rig.requests():
         rig.fail('the installer was told more than a plan needs')
-    rig.keys('Escape')
-    rig.wait_says('Which policy does it start with?')
-    rig.next('Install Roundhouse like this?')
+    for key in ('Return', 'Escape'):
+        rig.wait('no has the keyboard', lambda: rig.has_focus('Back'))
+        rig.keys(key)
+        rig.wait_says('Which policy does it start with?')
+        rig.next('Install Roundhouse like this?')
 
 
 def test_outcomes(rig, key):
@@ -111,7 +109,7 @@ def test_outcomes(rig, key):
     rig.wait_says('What was on the disk before is lost.')
     rig.picture('failed-installation')
     sent = rig.requests()
-    for line in (f'passphrase = {PASSPHRASE}\n', f'recovery-key = {key}\n', 'person = anna\n', 'use = whole-disk\n'):
+    for line in (f'passphrase = {PASSPHRASE}\n', f'recovery-key = {key}\n', 'person = berta\n', 'use = whole-disk\n'):
         if line not in sent:
             rig.fail('the request lacks an answer')
     if 'geheim' in sent:
@@ -136,6 +134,10 @@ def test_try(rig):
     rig.wait('the switcher', lambda: not rig.says('Try Roundhouse, or install it?'))
     if 'install\n' in rig.requests():
         rig.fail('it installed')
+    rig.wait_find('push button', 'Install Roundhouse')
+    rig.picture('tried')
+    rig.keys('alt+i')
+    rig.wait_says('Try Roundhouse, or install it?')
 
 
 def main():
@@ -143,6 +145,8 @@ def main():
         rig = Rig(folder, SIZE, PICTURES, READER, 'install')
         try:
             rig.begin()
+            prepare(rig)
+            rig.start_service()
             rig.start_installer()
             ui = rig.start_ui(UI)
             test_try(rig)

@@ -80,11 +80,11 @@ class Menu(unittest.TestCase):
         self.assertNotIn('Take out', screen)
 
     def test_no_answers(self):
-        """without answers nothing is installed, and it is said how"""
-        asked, screen, _ = self.start('install', screen=[('> ', 'restart')])
-        self.assertEqual(asked, ['--no-block reboot'])
+        """without answers nothing is installed, and the switcher's pages ask for them"""
+        asked, screen, _ = self.start('install')
+        self.assertEqual(asked, ['--no-block isolate roundhouse.target'])
         self.assertNotIn('told:', screen)
-        self.assertIn('roundhouse-install --answers FILE --system', screen)
+        self.assertIn('The pages of the installation come on this screen.', screen)
 
     def test_other(self):
         """another word is said, and does nothing"""
