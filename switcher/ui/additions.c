@@ -134,7 +134,7 @@ struct additions *additions_new(const struct additions_calls *calls, gpointer us
     gtk_box_pack_start(GTK_BOX(additions->row), additions->settings, FALSE, FALSE, 0);
     if (calls->install)
         gtk_box_pack_start(GTK_BOX(additions->row),
-                           page_button("_Install Roundhouse", "secondary", "Asks first what becomes of this computer's disk",
+                           page_button("_Install Roundhouse", "secondary", "Asks first what becomes of the disk",
                                        G_CALLBACK(install_clicked), additions),
                            FALSE, FALSE, 0);
     gtk_widget_set_halign(additions->row, GTK_ALIGN_CENTER);

@@ -14,6 +14,7 @@
 #include "install/install_view.h"
 #include "plain_text.h"
 #include "question/question_view.h"
+#include "said.h"
 #include "style.h"
 #include "wizard/wizard_view.h"
 
@@ -538,26 +539,6 @@ static gboolean on_key_let_go(GtkWidget *window, GdkEventKey *event, gpointer da
 
 /* ---- construction ---- */
 
-static GtkWidget *page(const char *title, const char *text, const char *code)
-{
-    GtkWidget *column = gtk_box_new(GTK_ORIENTATION_VERTICAL, 14);
-    const char *const texts[] = {title, text, code};
-    const char *const classes[] = {"page-title", "page-text", "code"};
-    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        if (!texts[i])
-            continue;
-        GtkWidget *label = gtk_label_new(texts[i]);
-        gtk_label_set_justify(GTK_LABEL(label), i == 2 ? GTK_JUSTIFY_LEFT : GTK_JUSTIFY_CENTER);
-        gtk_label_set_line_wrap(GTK_LABEL(label), TRUE);
-        gtk_label_set_max_width_chars(GTK_LABEL(label), 64);
-        gtk_widget_set_halign(label, GTK_ALIGN_CENTER);
-        style_toggle(label, classes[i], TRUE);
-        gtk_box_pack_start(GTK_BOX(column), label, FALSE, FALSE, 0);
-    }
-    gtk_widget_set_valign(column, GTK_ALIGN_CENTER);
-    return column;
-}
-
 static GtkWidget *build_flow(struct switcher *switcher)
 {
     GtkWidget *scroll = gtk_scrolled_window_new(NULL, NULL);
@@ -580,10 +561,10 @@ static GtkWidget *build_flow(struct switcher *switcher)
 static GtkWidget *build_stack(struct switcher *switcher)
 {
     GtkWidget *stack = switcher->stack = gtk_stack_new();
-    gtk_stack_add_named(GTK_STACK(stack), page("Getting ready \342\200\246", NULL, NULL), "waiting");
+    gtk_stack_add_named(GTK_STACK(stack), said_page("Getting ready \342\200\246", NULL, NULL), "waiting");
     gtk_stack_add_named(
         GTK_STACK(stack),
-        page("Desktops cannot be started or stopped just now",
+        said_page("Desktops cannot be started or stopped just now",
              "Those that run go on running; Ctrl + Alt + 1 to 9 still brings them on screen.\n"
              "The service behind them is being started again. If this page stays for minutes, save your\n"
              "work in the desktops that run, and switch this computer off and on again.",
@@ -591,7 +572,7 @@ static GtkWidget *build_stack(struct switcher *switcher)
         "overdue");
     gtk_stack_add_named(
         GTK_STACK(stack),
-        page("No guests yet",
+        said_page("No guests yet",
              "A guest is a computer of its own, inside this one: with its own system, disk and network.\n"
              "Make one from an installation disc, or from a disk image that you have.",
              NULL),
@@ -620,29 +601,6 @@ static GtkWidget *build_notice(struct switcher *switcher)
     return switcher->notice;
 }
 
-static GtkWidget *hint(const char *key, const char *meaning)
-{
-    GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
-    GtkWidget *cap = gtk_label_new(key), *label = gtk_label_new(meaning);
-    style_toggle(cap, "keycap", TRUE);
-    style_toggle(label, "quiet", TRUE);
-    gtk_box_pack_start(GTK_BOX(row), cap, FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(row), label, FALSE, FALSE, 0);
-    return row;
-}
-
-static GtkWidget *build_footer(void)
-{
-    GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 20);
-    gtk_box_pack_start(GTK_BOX(row), hint("Enter", "Start or switch"), FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(row), hint("Delete", "Shut down"), FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(row), hint("Ctrl + Alt + 0", "This switcher"), FALSE, FALSE, 0);
-    gtk_box_pack_start(GTK_BOX(row), hint("Ctrl + Alt + Space", "Bar over a guest"), FALSE, FALSE, 0);
-    gtk_widget_set_halign(row, GTK_ALIGN_CENTER);
-    style_toggle(row, "footer", TRUE);
-    return row;
-}
-
 static GtkWidget *build_content(struct switcher *switcher)
 {
     GtkWidget *column = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
@@ -655,7 +613,7 @@ static GtkWidget *build_content(struct switcher *switcher)
     gtk_box_pack_start(GTK_BOX(column), header_widget(switcher->header), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), switcher->problems, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(column), build_stack(switcher), TRUE, TRUE, 0);
-    gtk_box_pack_end(GTK_BOX(column), switcher->footer = build_footer(), FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(column), switcher->footer = said_keys(), FALSE, FALSE, 0);
     gtk_box_pack_end(GTK_BOX(column), additions_widget(switcher->additions), FALSE, FALSE, 0);
     return column;
 }

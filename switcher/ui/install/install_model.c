@@ -139,7 +139,8 @@ void install_choose(struct install_model *model, int disk, int use)
 
 /* ---- pages ---- */
 
-gboolean install_asks(const struct install_model *model, enum install_page page)
+/* Whether that page is one of this installation. */
+static gboolean asks(const struct install_model *model, enum install_page page)
 {
     if (page == INSTALL_KEY)
         return model->encrypt && model->use != INSTALL_RENEW;
@@ -250,7 +251,7 @@ gboolean install_next(struct install_model *model)
         return FALSE;
     do
         model->page++;
-    while (!install_asks(model, model->page));
+    while (!asks(model, model->page));
     if (model->page == INSTALL_KEY && !model->key)
         model->key = model->secrets->new_key();
     return TRUE;
@@ -262,7 +263,7 @@ gboolean install_back(struct install_model *model)
         return FALSE;
     do
         model->page--;
-    while (!install_asks(model, model->page));
+    while (!asks(model, model->page));
     return TRUE;
 }
 

@@ -102,9 +102,6 @@ gboolean install_use_offered(const struct install_disk *disk, enum install_use u
 /* Chooses; what was planned and agreed to for another choice is forgotten. */
 void install_choose(struct install_model *model, int disk, int use);
 
-/* Whether that page is one of this installation. */
-gboolean install_asks(const struct install_model *model, enum install_page page);
-
 /* NULL: the page is answered; else what is missing. */
 const char *install_missing(struct install_model *model, enum install_page page);
 

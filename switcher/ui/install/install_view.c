@@ -91,7 +91,7 @@ static void give_keyboard(struct install_view *view, GtkWidget *first)
     }
 }
 
-void install_view_refill(struct install_view *view)
+static void refill(struct install_view *view)
 {
     const struct install_page_kind *kind = &install_page_kinds[view->model->page];
     GtkWidget *button = button_with_keyboard(view);
@@ -118,7 +118,7 @@ static gboolean refill_now(gpointer data)
 {
     struct install_view *view = data;
     view->soon = 0;
-    install_view_refill(view);
+    refill(view);
     return G_SOURCE_REMOVE;
 }
 
@@ -156,7 +156,7 @@ static void ended(const char *kind, gpointer data)
     if (view->model->page == INSTALL_ENCRYPTION)
         install_view_changed(view);
     else
-        install_view_refill(view);
+        refill(view);
 }
 
 static const struct install_link_calls link_calls = {told, ended};
@@ -194,7 +194,7 @@ static void begin(struct install_view *view)
     ask(view, "install", request);
     install_request_free(request);
     view->timer = g_timeout_add_seconds(LOOK_SECONDS, look, view);
-    install_view_refill(view);
+    refill(view);
 }
 
 /* ---- opening and closing ---- */
@@ -230,7 +230,7 @@ void install_view_open(struct install_view *view)
     view->open = TRUE;
     ask(view, "check", "check\nend\n");
     ask(view, "disks", "disks\nend\n");
-    install_view_refill(view);
+    refill(view);
 }
 
 gboolean install_view_is_open(struct install_view *view)
@@ -247,7 +247,7 @@ static void go_on(struct install_view *view)
     else if (view->model->page == INSTALL_SUMMARY && !install_missing(view->model, INSTALL_SUMMARY))
         begin(view);
     else if (install_next(view->model))
-        install_view_refill(view);
+        refill(view);
 }
 
 static void go_back(struct install_view *view)
@@ -256,9 +256,9 @@ static void go_back(struct install_view *view)
         view->model->state = INSTALL_ASKING;
         view->model->page = INSTALL_SUMMARY;
         install_view_plan(view);
-        install_view_refill(view);
+        refill(view);
     } else if (install_back(view->model)) {
-        install_view_refill(view);
+        refill(view);
     }
 }
 
@@ -267,7 +267,7 @@ static void go_away(struct install_view *view)
     if (view->model->state == INSTALL_WORKING) {
         view->model->state = INSTALL_STOPPING;
         install_link_stop(view->run);
-        install_view_refill(view);
+        refill(view);
     } else if (!is_busy(view) && view->model->state != INSTALL_DONE) {
         close_view(view);
     }

@@ -34,8 +34,7 @@ extern const struct install_page_kind install_page_kinds[INSTALL_PAGE_COUNT];
 
 /* An answer has changed. */
 void install_view_changed(struct install_view *view);
-/* The page is made anew; soon: when what called has ended, for a widget of the page may have. */
-void install_view_refill(struct install_view *view);
+/* The page is made anew when what called has ended, for a widget of the page may have. */
 void install_view_refill_soon(struct install_view *view);
 /* What becomes of the chosen disk is asked for. */
 void install_view_plan(struct install_view *view);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The pages of the installation in the real switcher, by keyboard alone, heard through AT-SPI; the installer is a stand-in. Arguments as
-those of guest_page.py."""
+those of guest_page.py, and the stand-in."""
 import os
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import tempfile
 import guest_page
 from guest_page import PICTURES, READER, SIZE, UI, prepare
 
-STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'installer_stand_in.py')
+STAND_IN = os.path.abspath(sys.argv[7])
 PASSPHRASE = 'Kamel trinkt 42 Tee'
 
 
