@@ -138,6 +138,17 @@ static void tab_toggled(GtkToggleButton *tab, gpointer data)
     gtk_adjustment_set_value(gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(sheet->scroll)), 0);
 }
 
+/* With the keyboard on the section's own button, which has no use for these keys: a section may be all text. */
+static gboolean scroll_page(struct sheet *sheet, guint key)
+{
+    GtkAdjustment *at = gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(sheet->scroll));
+    double page = gtk_adjustment_get_page_increment(at);
+    if ((key != GDK_KEY_Page_Down && key != GDK_KEY_Page_Up) || !gtk_widget_has_focus(sheet->tabs[sheet->current]))
+        return FALSE;
+    gtk_adjustment_set_value(at, gtk_adjustment_get_value(at) + (key == GDK_KEY_Page_Down ? page : -page));
+    return TRUE;
+}
+
 gboolean sheet_key(struct sheet *sheet, guint key, GdkModifierType modifiers)
 {
     guint last = sheet->count - 1;
@@ -148,7 +159,7 @@ gboolean sheet_key(struct sheet *sheet, guint key, GdkModifierType modifiers)
     else if (key == GDK_KEY_Page_Up && modifiers == GDK_CONTROL_MASK)
         sheet_show(sheet, sheet->current ? sheet->current - 1 : last);
     else
-        return FALSE;
+        return !modifiers && scroll_page(sheet, key);
     return TRUE;
 }
 

@@ -1,7 +1,7 @@
 /*
  * A page of several sections in the switcher's window, such as a guest's: a title, a row of sections, the one that is
  * shown, a line for what is to be said, and buttons below. By keyboard: Tab and arrows, access keys, Control with Page
- * Up and Page Down for the sections, Escape to close.
+ * Up and Page Down for the sections, without it to scroll one that is all text, Escape to close.
  */
 #ifndef RH_SHEET_H
 #define RH_SHEET_H

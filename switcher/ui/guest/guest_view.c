@@ -10,6 +10,7 @@ static const struct sheet_section sections[SECTION_COUNT] = {
     [SECTION_SETTINGS] = {"_Settings", "All of its definition", section_settings_fill},
     [SECTION_DISKS] = {"_Disks", "Its disks, and the disc in its drive", section_disks_fill},
     [SECTION_POINTS] = {"_Undo", "What its disks were, to go back to", section_points_fill},
+    [SECTION_MAY] = {"_May", "What the policy lets it do, and why", section_may_fill},
 };
 
 gboolean guest_view_is_off(struct guest_view *view)
@@ -89,6 +90,14 @@ static void images_told(GObject *source, GAsyncResult *result, gpointer data)
     refill_if(view, news, SECTION_DISKS);
 }
 
+void section_may_told(struct guest_view *view, char **may)
+{
+    gboolean news = !view->may || !g_strv_equal((const char *const *)view->may, (const char *const *)may);
+    g_strfreev(view->may);
+    view->may = may;
+    refill_if(view, news, SECTION_MAY);
+}
+
 static void ask_for_news(struct guest_view *view)
 {
     RhManager1 *manager = model_manager(view->model);
@@ -97,6 +106,7 @@ static void ask_for_news(struct guest_view *view)
     rh_guest1_call_get_settings(view->guest, NULL, settings_told, view);
     rh_guest1_call_list_points(view->guest, NULL, points_told, view);
     rh_manager1_call_list_images(manager, NULL, images_told, view);
+    section_may_ask(view);
 }
 
 static gboolean ask_again(gpointer data)
@@ -156,6 +166,7 @@ static void forget(struct guest_view *view)
     g_clear_pointer(&view->points, g_ptr_array_unref);
     g_clear_pointer(&view->pictures, point_pictures_free);
     g_clear_pointer(&view->discs, g_ptr_array_unref);
+    g_clear_pointer(&view->may, g_strfreev);
     g_clear_pointer(&view->growing, g_free);
     g_clear_pointer(&view->typed_size, g_free);
     g_clear_pointer(&view->typed_label, g_free);

@@ -11,7 +11,7 @@
 #include "points.h"
 #include "settings_form.h"
 
-enum guest_section { SECTION_OVERVIEW, SECTION_SETTINGS, SECTION_DISKS, SECTION_POINTS, SECTION_COUNT };
+enum guest_section { SECTION_OVERVIEW, SECTION_SETTINGS, SECTION_DISKS, SECTION_POINTS, SECTION_MAY, SECTION_COUNT };
 
 struct guest_view {
     struct model *model;
@@ -34,6 +34,7 @@ struct guest_view {
     GVariant *settings, *images; /* as they were told; NULL: not yet */
     GPtrArray *points;           /* struct point; NULL: not told yet */
     struct point_pictures *pictures;
+    char **may;                  /* sentence, rule, and so on; empty: no policy; NULL: not told yet */
     gboolean choosing;           /* a disc */
     GPtrArray *discs;            /* struct wizard_file; NULL: they are looked for */
     GCancellable *cancellable;
@@ -46,6 +47,7 @@ GtkWidget *section_overview_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 GtkWidget *section_settings_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 GtkWidget *section_disks_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 GtkWidget *section_points_fill(gpointer view, GtkBox *box, GtkBox *buttons);
+GtkWidget *section_may_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 
 /* Whether its disks and its definition may be changed. */
 gboolean guest_view_is_off(struct guest_view *view);
@@ -59,6 +61,12 @@ gboolean guest_view_ended(struct guest_view *view, const char *sentence, const c
 
 /* The settings have been told again. */
 void section_settings_told(struct guest_view *view);
+
+/* Asks the policy what the section tells; the guest and the service are there. Then section_may_told has the answers,
+ * as view->may. */
+void section_may_ask(struct guest_view *view);
+/* Takes them. */
+void section_may_told(struct guest_view *view, char **may);
 
 /* Closes the page, whatever was typed. */
 void guest_view_leave(gpointer view);

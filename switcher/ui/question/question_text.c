@@ -70,6 +70,14 @@ char *question_title(const char *subject, const char *verb, const char *object)
                                      : g_strdup_printf("May %s %s?", who, what);
 }
 
+char *question_may(const char *subject, const char *verb, const char *object, const char *effect)
+{
+    gboolean asks = g_strcmp0(effect, "ask") == 0, may = asks || g_strcmp0(effect, "allow") == 0;
+    gboolean whom = question_has_object(verb);
+    return g_strdup_printf("%s may %s%s%s%s%s.", subject, may ? "" : "not ", verb, whom ? " " : "", whom ? object : "",
+                           asks ? ", after a question" : "");
+}
+
 /* Hours and days stand in the rule, which is shown. */
 const char *question_yes(const char *remember)
 {

@@ -13,6 +13,10 @@ char *question_party(const char *party);
 /* "May work use microphone?", "May the person at this laptop delete work?" */
 char *question_title(const char *subject, const char *verb, const char *object);
 
+/* "work may use microphone.", "work may use microphone, after a question." subject and object are for a person already;
+ * effect: as PolicyExplain has it, and one that is not known is a no. */
+char *question_may(const char *subject, const char *verb, const char *object, const char *effect);
+
 /* Whether the sentence names an object: some verbs have none but the laptop itself. */
 gboolean question_has_object(const char *verb);
 

@@ -253,6 +253,12 @@ def test_points(rig):
     rig.keys('Escape')
 
 
+def test_may(rig):
+    rig.keys('alt+m')
+    rig.wait_says('No policy is in force')
+    rig.picture('may')
+
+
 def test_running_disc(rig):
     """Another disc while it runs, and what cannot be done then."""
     rig.control('start', 'play')
@@ -321,6 +327,7 @@ def test_all(rig, service):
     test_settings(rig)
     test_given_up(rig)
     test_rename(rig)
+    test_may(rig)
     test_points(rig)
     test_running_disc(rig)
     test_disks(rig)

@@ -17,6 +17,10 @@ allow the administrator to change policy
 allow the administrator to see the laptop and any guest
 ask before allowing the administrator to start any guest
 ask before allowing the administrator to stop any guest, remember until the guest stops
+ask before allowing any guest to use microphone
+allow any guest to use screen only while on screen
+allow any guest to connect to any guest
+allow the person to start any guest
 """
 HOME = (0xe8, 0xa3, 0x3d)
 
@@ -139,6 +143,31 @@ def test_several(rig, service):
     rig.result(other, False, 'the service went: no')
 
 
+def test_may(rig):
+    """On the guest's page: yes, no and after a question, each with its rule; by keyboard to the last; anew by another policy."""
+    rig.keys('alt+Return')
+    rig.wait_find('radio button', 'Overview')
+    rig.section('m', 'label', 'work may not use screen.')
+    rig.wait_says('work may use microphone, after a question.')
+    rig.wait_says('test.policy:8: ask before allowing any guest to use microphone')
+    rig.wait_says('work may connect to home.')
+    rig.wait_says('the person at this laptop may start work.')
+    rig.picture('may')
+    end = 'the person at this laptop may not delete work.'
+    if SIZE == '800x600' and 'showing' in rig.find('label', end).states:
+        rig.fail('the end of it is on screen already')
+    rig.keys('Next', 'Next')
+    rig.wait('the end of it is on screen', lambda: 'showing' in rig.find('label', end).states)
+    rig.picture('may-end')
+    rig.compile(RULES.replace('ask before allowing any guest to use microphone', 'deny any guest to use microphone'))
+    rig.wait_says('work may not use microphone.')
+    rig.wait('nothing of the old policy is told', lambda: not rig.says('work may use microphone, after'))
+    rig.compile(RULES)
+    rig.wait_says('work may use microphone, after a question.')
+    rig.keys('Escape')
+    rig.wait_find('push button', 'Start: home')
+
+
 def test_bar(rig):
     """Over a guest there is only that one waits, and where to go."""
     rig.start_service()
@@ -171,6 +200,7 @@ def main():
             rig.wait_state('work', 'off')
             ui = rig.start_ui(UI)
             rig.wait_find('push button', 'Start: home')
+            test_may(rig)
             test_answers(rig)
             test_asleep(rig)
             test_ends(rig)

@@ -113,6 +113,20 @@ static void test_titles(void)
     CHECK(!question_guest("person"));
 }
 
+static void check_may(const char *verb, const char *object, const char *effect, const char *wanted)
+{
+    g_autofree char *sentence = question_may("work", verb, object, effect);
+    CHECK(g_str_equal(sentence, wanted));
+}
+
+static void test_may(void)
+{
+    check_may("use screen", "", "allow", "work may use screen.");
+    check_may("connect to", "home", "deny", "work may not connect to home.");
+    check_may("use microphone", "", "ask", "work may use microphone, after a question.");
+    check_may("use screen", "", "perhaps", "work may not use screen.");
+}
+
 static void test_answers(void)
 {
     CHECK(g_str_equal(question_yes("once"), "Yes, this once"));
@@ -129,6 +143,7 @@ int main(void)
         {"not drawn", test_not_drawn}, {"moment", test_moment},   {"asked to wake", test_asked_to_wake},
         {"held", test_held},           {"another", test_another}, {"ended", test_ended},
         {"titles", test_titles},       {"answers", test_answers},
+        {"may", test_may},
     };
     return run_tests(tests, G_N_ELEMENTS(tests), NULL);
 }
