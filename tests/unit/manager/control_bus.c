@@ -271,7 +271,8 @@ static void test_points(struct fixture *fixture, gconstpointer data)
     run(fixture, "cd pool/images/work && echo changed >disk.img");
     g_autofree char *time = first_time();
     expect_text(control(0, "points", "work", NULL), "    1.0 MiB clean\n");
-    expect_text(control(0, "points", "work", "--json", NULL), "\"label\": \"clean\", \"size\": 1048576, \"picture\": false}]");
+    expect_text(control(0, "points", "work", "--json", NULL),
+                "\"label\": \"clean\", \"size\": 1048576, \"picture\": false}]");
     expect_text(control(1, "revert", "work", "1999", NULL), "There is no point of \"1999\"");
     expect_text(control(1, "revert", "work", "1234567890123", NULL), "There is no such point any more");
     expect_text(control(0, "revert", "work", time, NULL), "");
