@@ -1,9 +1,9 @@
-"""Makes the driver disc: disc.py OUT --key FOLDER [--unsigned] DRIVER.sys ...
+"""Makes the driver disc: disc.py OUT --key FOLDER [--unsigned] DRIVER.sys ... PROGRAM.exe ...
 
-For each driver a folder with the driver, its INF and its catalogue; the driver and the catalogue signed by the key in FOLDER, which is made
-there if there is none, and never leaves it: the disc has its certificate. Without the signatures the same sources give the same bytes. With
-the same key they do so too: RSA by PKCS #1 version 1.5 has no chance in it, and the time in a signature is that of the certificate. The
-disc's date is that of pvbus.inf."""
+For each driver a folder with the driver, its INF and its catalogue, and beside them the programs; each but the INF signed by the key in
+FOLDER, which is made there if there is none, and never leaves it: the disc has its certificate. Without the signatures the same sources
+give the same bytes. With the same key they do so too: RSA by PKCS #1 version 1.5 has no chance in it, and the time in a signature is that
+of the certificate. The disc's date is that of pvbus.inf."""
 
 import argparse
 import datetime
@@ -95,12 +95,22 @@ def add_driver(tree, driver, key):
     return date
 
 
-def make(out, drivers, key):
+def add_program(tree, program, key):
+    path = f'{tree}/{os.path.basename(program)}'
+    write(path, read(program))
+    if key:
+        key.sign(path)
+
+
+def make(out, files, key):
     """Makes the disc at once or not at all."""
     out = os.path.abspath(out)
     with tempfile.TemporaryDirectory(prefix='.disc-', dir=os.path.dirname(out)) as work:
         tree = f'{work}/tree'
-        date = max(add_driver(tree, driver, key) for driver in drivers)
+        date = max(add_driver(tree, file, key) for file in files if file.endswith('.sys'))
+        for file in files:
+            if file.endswith('.exe'):
+                add_program(tree, file, key)
         write(f'{tree}/README.TXT', windows_text(f'{HERE}/disc.txt'))
         shutil.copyfile(f'{HERE}/../../LICENSE', f'{tree}/LICENSE.TXT')
         if key:
@@ -117,14 +127,14 @@ def make(out, drivers, key):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out')
-    parser.add_argument('drivers', nargs='+', metavar='DRIVER.sys')
+    parser.add_argument('files', nargs='+', metavar='FILE', help='a driver, DRIVER.sys, or a program, PROGRAM.exe')
     parser.add_argument('--key', metavar='FOLDER', help='of the key and its certificate')
     parser.add_argument('--unsigned', action='store_true', help='sign nothing: for a comparison')
     options = parser.parse_args()
     if bool(options.key) == options.unsigned:
         parser.error('either --key or --unsigned')
     try:
-        make(options.out, options.drivers, Key(options.key) if options.key else None)
+        make(options.out, options.files, Key(options.key) if options.key else None)
     except (DiscError, OSError, ValueError) as error:
         sys.exit(f'disc.py: {error}')
 

@@ -1,13 +1,15 @@
-"""What Windows and its code integrity ask of a driver's file, checked on the shipped bytes: lint_test.py ALLOWED DRIVER AGAIN ...,
-where ALLOWED is the list of imports and AGAIN the same driver built a second time."""
+"""What Windows and its code integrity ask of a file of ours, checked on the shipped bytes: lint_test.py ALLOWED FILE AGAIN ...,
+where ALLOWED is the list of imports, FILE a driver or a program, and AGAIN the same built a second time."""
 
 import struct
 import sys
 
 EXECUTE, READ, WRITE = 0x20000000, 0x40000000, 0x80000000
-NATIVE, AMD64 = 1, 0x8664
-# HIGH_ENTROPY_VA, DYNAMIC_BASE, NX_COMPAT, WDM_DRIVER
-CHARACTERISTICS = 0x0020 | 0x0040 | 0x0100 | 0x2000
+AMD64 = 0x8664
+HIGH_ENTROPY_VA, DYNAMIC_BASE, NX_COMPAT, WDM_DRIVER, TERMINAL_SERVER_AWARE = 0x0020, 0x0040, 0x0100, 0x2000, 0x8000
+# By the end of the file's name: the subsystem, native or that of windows, and the DllCharacteristics.
+KINDS = {'.sys': (1, HIGH_ENTROPY_VA | DYNAMIC_BASE | NX_COMPAT | WDM_DRIVER),
+         '.exe': (2, HIGH_ENTROPY_VA | DYNAMIC_BASE | NX_COMPAT | TERMINAL_SERVER_AWARE)}
 EXPORTS, IMPORTS, EXCEPTIONS, RELOCATIONS = 0, 1, 3, 5
 # Import tables are written by the loader; nothing else is of the linker's making.
 WRITABLE = {'.data', '.bss', '.idata', '.rsrc'}
@@ -69,13 +71,14 @@ class Image:
         return total + len(data)
 
 
-def header_problems(image):
+def header_problems(image, kind):
+    subsystem, characteristics = KINDS[kind]
     if image.machine != AMD64:
         yield f'machine {image.machine:#x}'
-    if image.field(68, 'H') != NATIVE:
-        yield f'subsystem {image.field(68, "H")}, not native'
-    if image.field(70, 'H') != CHARACTERISTICS:
-        yield f'DllCharacteristics {image.field(70, "H"):#x}, not {CHARACTERISTICS:#x}'
+    if image.field(68, 'H') != subsystem:
+        yield f'subsystem {image.field(68, "H")}, not {subsystem}'
+    if image.field(70, 'H') != characteristics:
+        yield f'DllCharacteristics {image.field(70, "H"):#x}, not {characteristics:#x}'
     if (image.field(48, 'H'), image.field(50, 'H')) != (6, 1):
         yield f'wants Windows {image.field(48, "H")}.{image.field(50, "H")}, not 6.1'
     if image.time:
@@ -140,7 +143,7 @@ def main():
             data, same = file.read(), other.read()
         image = Image(data)
         used |= set(image.imports())
-        good += [report(f'{name}: header', header_problems(image)), report(f'{name}: sections', section_problems(image)),
+        good += [report(f'{name}: header', header_problems(image, name[-4:])), report(f'{name}: sections', section_problems(image)),
                  report(f'{name}: directories', directory_problems(image)),
                  report(f'{name}: imports', import_problems(image, allowed) if image.imports() else ['none were found']),
                  report(f'{name}: built twice, the same', [] if data == same else ['the bytes differ'])]

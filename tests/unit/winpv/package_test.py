@@ -1,4 +1,4 @@
-"""The driver disc: package_test.py DISC SCRIPT IMPORTS DRIVER.sys ...: its INF files, signatures and catalogues, looked at with other
+"""The driver disc: package_test.py DISC SCRIPT IMPORTS DRIVER.sys ... PROGRAM.exe ...: its INF files, signatures and catalogues, looked at with other
 tools than made it, and whether it is the same when it is made again. SCRIPT makes discs; IMPORTS is the list of winpv-lint."""
 
 import hashlib
@@ -40,8 +40,8 @@ def extract(disc, folder):
     return folder
 
 
-def make(script, out, drivers, *how):
-    subprocess.run([sys.executable, script, out, *how, *drivers], check=True)
+def make(script, out, files, *how):
+    subprocess.run([sys.executable, script, out, *how, *files], check=True)
     return read(out)
 
 
@@ -118,13 +118,12 @@ def change_a_byte(path, out):
         file.write(data)
 
 
-def signature_problems(folder, name, plain, certificate):
-    driver, work = f'{folder}/{name}.sys', f'{folder}/work.sys'
-    if not succeeds('osslsigncode', 'verify', '-CAfile', certificate, '-in', driver):
+def signature_problems(file, plain, certificate, work):
+    if not succeeds('osslsigncode', 'verify', '-CAfile', certificate, '-in', file):
         yield 'its signature is not right'
-    if without_signature(driver, work) != plain:
-        yield 'without its signature it is not the driver that was built'
-    change_a_byte(driver, work)
+    if without_signature(file, work) != plain:
+        yield 'without its signature it is not the file that was built'
+    change_a_byte(file, work)
     if succeeds('osslsigncode', 'verify', '-CAfile', certificate, '-in', work):
         yield 'its signature is right when a byte of it is another'
 
@@ -147,11 +146,11 @@ def catalogue_problems(folder, name, certificate):
 
 # --- the disc ---
 
-def again_problems(disc, script, drivers, work):
+def again_problems(disc, script, files, work):
     key = os.path.join(os.path.dirname(disc), 'signing')
-    if make(script, f'{work}/again.iso', drivers, '--key', key) != read(disc):
+    if make(script, f'{work}/again.iso', files, '--key', key) != read(disc):
         yield 'made again with its key, it is another'
-    if make(script, f'{work}/first.iso', drivers, '--unsigned') != make(script, f'{work}/second.iso', drivers, '--unsigned'):
+    if make(script, f'{work}/first.iso', files, '--unsigned') != make(script, f'{work}/second.iso', files, '--unsigned'):
         yield 'made again without signatures, it is another'
 
 
@@ -167,25 +166,27 @@ def key_problems(disc, tree):
                 yield f'the key is on the disc, in {name}'
 
 
-def tree_problems(tree, names):
+def tree_problems(tree, names, programs):
     found = sorted(os.path.relpath(f'{folder}/{name}', tree) for folder, _, files in os.walk(tree) for name in files)
-    wanted = sorted(['LICENSE.TXT', 'README.TXT', 'roundhouse.cer'] + [f'drivers/{name}/{name}.{kind}' for name in names
+    wanted = sorted(['LICENSE.TXT', 'README.TXT', 'roundhouse.cer', *programs] + [f'drivers/{name}/{name}.{kind}' for name in names
                                                                       for kind in ('inf', 'sys', 'cat')])
     if found != wanted:
         yield f'on it are {found}'
     text = read(f'{tree}/README.TXT').decode('ascii')
-    yield from (f'README.TXT does not tell of {name}' for name in names if f'\\drivers\\{name}\\{name}.inf' not in text)
+    told = [f'\\drivers\\{name}\\{name}.inf' for name in names] + [f'D:\\{name}' for name in programs]
+    yield from (f'README.TXT does not tell of {name}' for name in told if name not in text)
 
 
 def main():
-    disc, script, imports, *drivers = [os.path.abspath(path) for path in sys.argv[1:]]
+    disc, script, imports, *files = [os.path.abspath(path) for path in sys.argv[1:]]
+    drivers, programs = ([file for file in files if file.endswith(kind)] for kind in ('.sys', '.exe'))
     names = [os.path.basename(path).removesuffix('.sys') for path in drivers]
     allowed, bus = lint_test.allowed_imports(imports), read(drivers[names.index('pvbus')])
-    print(f'1..{5 * len(names) + 3}')
+    print(f'1..{5 * len(names) + len(programs) + 3}')
     good = []
     with tempfile.TemporaryDirectory() as work:
         tree = extract(disc, f'{work}/tree')
-        good.append(lint_test.report('the disc: its files', tree_problems(tree, names)))
+        good.append(lint_test.report('the disc: its files', tree_problems(tree, names, [os.path.basename(path) for path in programs])))
         certificate = f'{work}/certificate.pem'
         subprocess.run(['openssl', 'x509', '-inform', 'DER', '-in', f'{tree}/roundhouse.cer', '-out', certificate], check=True)
         for name, path in zip(names, drivers):
@@ -196,12 +197,17 @@ def main():
                 lint_test.report(f'{name}.inf', inf_problems(name, read(f'{folder}/{name}.inf'), bus)),
                 lint_test.report(f'{name}.inf: version', version_problems(Inf(read(f'{folder}/{name}.inf').decode()), data)),
                 lint_test.report(f'{name}.sys: signed, and still what Windows asks of a driver', [
-                    *lint_test.header_problems(image), *lint_test.section_problems(image), *lint_test.directory_problems(image),
+                    *lint_test.header_problems(image, '.sys'), *lint_test.section_problems(image), *lint_test.directory_problems(image),
                     *lint_test.import_problems(image, allowed)]),
-                lint_test.report(f'{name}.sys: signature', signature_problems(folder, name, read(path), certificate)),
+                lint_test.report(f'{name}.sys: signature', signature_problems(
+                    f'{folder}/{name}.sys', read(path), certificate, f'{work}/work.sys')),
                 lint_test.report(f'{name}.cat', catalogue_problems(folder, name, certificate))]
+        for path in programs:
+            name = os.path.basename(path)
+            good.append(lint_test.report(f'{name}: signature', signature_problems(
+                f'{tree}/{name}', read(path), certificate, f'{work}/work.exe')))
         good.append(lint_test.report('the disc: the key', key_problems(disc, tree)))
-        good.append(lint_test.report('the disc: made again', again_problems(disc, script, drivers, work)))
+        good.append(lint_test.report('the disc: made again', again_problems(disc, script, files, work)))
     sys.exit(not all(good))
 
 
