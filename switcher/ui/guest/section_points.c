@@ -169,14 +169,15 @@ static gboolean have_pictures(const GPtrArray *points)
     return FALSE;
 }
 
-static void fill_point(struct guest_view *view, GtkBox *box, const struct point *point, GDateTime *now)
+static void fill_point(struct guest_view *view, GtkBox *box, const struct point *point, gboolean pictures,
+                       GDateTime *now)
 {
     g_autofree char *when = points_time_words(point->time, now);
     GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
     GtkWidget *back = point_button(view, point, "Go back", when, G_CALLBACK(back_clicked));
     style_toggle(row, "point", TRUE);
     gtk_widget_set_sensitive(back, guest_view_is_off(view));
-    if (have_pictures(view->points)) /* or there would be a gap before all of them */
+    if (pictures)
         gtk_box_pack_start(GTK_BOX(row), point_picture_widget(view->pictures, point->time), FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(row), point_words(point, when), TRUE, TRUE, 0);
     gtk_box_pack_start(GTK_BOX(row), back, FALSE, FALSE, 0);
@@ -188,8 +189,9 @@ static void fill_point(struct guest_view *view, GtkBox *box, const struct point 
 static void fill_points(struct guest_view *view, GtkBox *box)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    gboolean pictures = have_pictures(view->points); /* or there would be a gap before all of them */
     for (guint i = 0; i < view->points->len && i < POINTS_MAX; i++)
-        fill_point(view, box, g_ptr_array_index(view->points, i), now);
+        fill_point(view, box, g_ptr_array_index(view->points, i), pictures, now);
     if (view->points->len > POINTS_MAX) {
         g_autofree char *more =
             g_strdup_printf("And %u older ones; roundhousectl shows them.", view->points->len - POINTS_MAX);

@@ -23,6 +23,17 @@ static void add_line(GtkBox *box, const char *text)
     add(box, page_line(plain));
 }
 
+/* A widget that is the answer to a field, below its words. */
+static void add_answer(struct install_view *view, GtkBox *box, GtkWidget *words, GtkWidget *widget,
+                       enum install_field field, GCallback changed)
+{
+    g_object_set_data(G_OBJECT(widget), "field", GINT_TO_POINTER(field));
+    g_signal_connect(widget, "changed", changed, view);
+    page_speak(widget, gtk_label_get_text(GTK_LABEL(words)), NULL);
+    add(box, words);
+    add(box, widget);
+}
+
 /* ---- typed answers ---- */
 
 static void typed(GtkEditable *entry, gpointer data)
@@ -40,11 +51,7 @@ static GtkWidget *add_entry(struct install_view *view, GtkBox *box, enum install
     gtk_entry_set_text(GTK_ENTRY(entry), view->model->fields[field]);
     gtk_entry_set_visibility(GTK_ENTRY(entry), !secret);
     gtk_entry_set_max_length(GTK_ENTRY(entry), 256);
-    g_object_set_data(G_OBJECT(entry), "field", GINT_TO_POINTER(field));
-    g_signal_connect(entry, "changed", G_CALLBACK(typed), view);
-    page_speak(entry, gtk_label_get_text(GTK_LABEL(words)), NULL);
-    add(box, words);
-    add(box, entry);
+    add_answer(view, box, words, entry, field, G_CALLBACK(typed));
     return entry;
 }
 
@@ -72,11 +79,7 @@ static GtkWidget *add_combo(struct install_view *view, GtkBox *box, enum install
     for (guint i = 0; i < ids->len; i++)
         gtk_combo_box_text_append(GTK_COMBO_BOX_TEXT(combo), g_ptr_array_index(ids, i), g_ptr_array_index(names, i));
     gtk_combo_box_set_active_id(GTK_COMBO_BOX(combo), view->model->fields[field]);
-    g_object_set_data(G_OBJECT(combo), "field", GINT_TO_POINTER(field));
-    g_signal_connect(combo, "changed", G_CALLBACK(chosen), view);
-    page_speak(combo, gtk_label_get_text(GTK_LABEL(words)), NULL);
-    add(box, words);
-    add(box, combo);
+    add_answer(view, box, words, combo, field, G_CALLBACK(chosen));
     return combo;
 }
 

@@ -10,7 +10,7 @@ static const struct sheet_section sections[MACHINE_SECTION_COUNT] = {
 
 /* ---- what roundhoused says when it is asked ---- */
 
-static void refill_if(struct machine_view *view, enum machine_section section)
+void machine_view_refill_if(struct machine_view *view, enum machine_section section)
 {
     if (view->open && sheet_section(view->sheet) == section)
         sheet_refill(view->sheet);
@@ -25,7 +25,7 @@ static void images_told(GObject *source, GAsyncResult *result, gpointer data)
         return;
     g_clear_pointer(&view->images, g_variant_unref);
     view->images = g_steal_pointer(&images);
-    refill_if(view, MACHINE_STORAGE);
+    machine_view_refill_if(view, MACHINE_STORAGE);
 }
 
 static void settings_told(GObject *source, GAsyncResult *result, gpointer data)
@@ -39,7 +39,7 @@ static void settings_told(GObject *source, GAsyncResult *result, gpointer data)
         g_hash_table_lookup(view->volumes, path) == GUINT_TO_POINTER(volume + 1))
         return;
     g_hash_table_insert(view->volumes, g_strdup(path), GUINT_TO_POINTER(volume + 1));
-    refill_if(view, MACHINE_SOUND);
+    machine_view_refill_if(view, MACHINE_SOUND);
 }
 
 void machine_view_ask(struct machine_view *view)

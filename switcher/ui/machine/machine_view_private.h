@@ -31,6 +31,9 @@ GtkWidget *section_keys_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 GtkWidget *section_storage_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 GtkWidget *section_about_fill(gpointer view, GtkBox *box, GtkBox *buttons);
 
+/* Fills the section anew if it is shown. */
+void machine_view_refill_if(struct machine_view *view, enum machine_section section);
+
 /* Asks roundhoused anew for what it does not tell by itself. */
 void machine_view_ask(struct machine_view *view);
 

@@ -31,8 +31,8 @@ static void volume_set(GVariant *answer, const char *sentence, gpointer data)
         return;
     if (manager)
         g_hash_table_remove(view->volumes, g_dbus_proxy_get_object_path(G_DBUS_PROXY(manager)));
-    if (sentence && view->open && sheet_section(view->sheet) == MACHINE_SOUND)
-        sheet_refill(view->sheet);
+    if (sentence)
+        machine_view_refill_if(view, MACHINE_SOUND);
     machine_view_ask(view);
 }
 
