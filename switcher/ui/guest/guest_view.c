@@ -106,7 +106,8 @@ static void ask_for_news(struct guest_view *view)
     rh_guest1_call_get_settings(view->guest, NULL, settings_told, view);
     rh_guest1_call_list_points(view->guest, NULL, points_told, view);
     rh_manager1_call_list_images(manager, NULL, images_told, view);
-    section_may_ask(view);
+    if (sheet_section(view->sheet) == SECTION_MAY) /* a call for each of its sentences */
+        section_may_ask(view);
 }
 
 static gboolean ask_again(gpointer data)

@@ -143,6 +143,8 @@ GtkWidget *section_may_fill(gpointer data, GtkBox *box, GtkBox *buttons)
 {
     struct guest_view *view = data;
     (void)buttons;
+    if (!view->may && view->guest && model_manager(view->model))
+        section_may_ask(view);
     if (!view->may || !*view->may) {
         gtk_box_pack_start(box,
                            page_line(view->may ? "No policy is in force: nothing is allowed or denied by a rule."
